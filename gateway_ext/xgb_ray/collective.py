@@ -25,8 +25,8 @@ class Membership:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._before: frozenset[int] | None = None
-        self._sockets: list[int] = []
+        self._before: frozenset[int] | None = None  # inodes
+        self._sockets: frozenset[int] = frozenset()
         self._tracker = ("", 0)
         self._aborted: int | None = None
 
@@ -51,47 +51,91 @@ class Membership:
             self._tracker = (str(tracker["dmlc_tracker_uri"]), int(tracker["dmlc_tracker_port"]))
         arguments = dict(tracker, dmlc_timeout=COLLECTIVE_TIMEOUT_SECONDS, dmlc_retry=3)
         context = collective.CommunicatorContext(**arguments)
+        leave = collective.finalize
         try:
             context.__enter__()
-            ours = self._find_own(collective.allreduce)
+            ours = self._find_own()
             with self._lock:
                 self._sockets = ours
                 late = self._aborted is not None and self._aborted >= attempt
             if late:
                 self.abort(attempt)
             yield
+        except BaseException:
+            leave = self._leave_broken
+            raise
         finally:
-            with self._lock:
-                self._before, self._sockets = None, []
-            # After an abort the connections are gone and leaving can only fail.
+            # After a failure the connections are gone and leaving can only fail.
             with contextlib.suppress(Exception):
-                collective.finalize()
+                leave()
+            with self._lock:
+                self._before, self._sockets = None, frozenset()
 
-    def _find_own(self, allreduce: Any) -> list[int]:
+    def _leave_broken(self) -> None:
+        """Leave a world that broke.
+
+        XGBoost says goodbye to the tracker first; a tracker that has given up never answers, and
+        the goodbye would wait for as long as a collective call may take. So it is cut short.
+        """
+        from xgboost import collective
+
+        done = threading.Event()
+
+        def cut_short() -> None:
+            while not done.wait(0.005):
+                with self._lock:
+                    if self._before is None:
+                        return
+                    for inode, fd in self._new_sockets().items():
+                        pair = _ends(fd)
+                        if inode in self._sockets or (
+                            pair is not None and pair[1] == self._tracker
+                        ):
+                            _shut_down(fd)
+
+        thread = threading.Thread(target=cut_short, name="leave-world", daemon=True)
+        thread.start()
+        try:
+            # An error in the goodbye may leave the thread a member: it would then go on to build
+            # its next matrix together with the dead.
+            for _ in range(100):
+                with contextlib.suppress(Exception):
+                    collective.finalize()
+                if not collective.is_distributed():
+                    return
+        finally:
+            done.set()
+            thread.join()
+        # The driver replaces a worker that ends; one that is half in a world harms the others.
+        os._exit(1)
+
+    def _find_own(self) -> frozenset[int]:
         """The sockets that this world uses, told from those that Ray opened meanwhile.
 
         A connection between two members has its two ends in two members' lists; one to the
         tracker is known by its address.
         """
-        import numpy as np
         from xgboost import collective
 
-        ends = {fd: _ends(fd) for fd in _open_sockets() - (self._before or frozenset())}
+        ends = {inode: _ends(fd) for inode, fd in self._new_sockets().items()}
         mine = [(e[0], e[1]) for e in ends.values() if e is not None and e[1] is not None]
         rank, world = collective.get_rank(), collective.get_world_size()
         everyone: list[list[Any]] = [
             collective.broadcast(mine if rank == r else None, r) for r in range(world)
         ]
         mirrored = {(b, a) for r, list_ in enumerate(everyone) if r != rank for a, b in list_}
-        own = []
-        for fd, pair in ends.items():
+        own = set()
+        for inode, pair in ends.items():
             if pair is None:
                 continue
             local, peer = pair
             if peer is not None and ((local, peer) in mirrored or peer == self._tracker):
-                own.append(fd)
-        allreduce(np.zeros(1, dtype=np.int32), collective.Op.MAX)
-        return own
+                own.add(inode)
+        return frozenset(own)
+
+    def _new_sockets(self) -> dict[int, int]:
+        before = self._before or frozenset()
+        return {inode: fd for inode, fd in _open_sockets().items() if inode not in before}
 
     def abort(self, attempt: int) -> None:
         """Make the training thread's collective call (of `attempt` or before) fail at once."""
@@ -99,14 +143,15 @@ class Membership:
             self._aborted = attempt
             if self._before is None:
                 return
-            victims = self._sockets
-            if not victims:
-                # Still joining: break the talk with the tracker and any wait for a neighbour.
-                victims = []
-                for fd in _open_sockets() - self._before:
-                    pair = _ends(fd)
-                    if pair is not None and (pair[1] is None or pair[1] == self._tracker):
-                        victims.append(fd)
+            new = self._new_sockets()
+            pairs = {fd: _ends(fd) for fd in new.values()}
+            victims = {fd for fd, p in pairs.items() if p is not None and p[1] == self._tracker}
+            victims.update(fd for inode, fd in new.items() if inode in self._sockets)
+            if not self._sockets:
+                # Still joining, perhaps waiting for a neighbour on its first listening socket. The
+                # second one must not be touched: XGBoost ends the process when that one wakes up.
+                listening = [fd for fd, p in pairs.items() if p is not None and p[1] is None]
+                victims.update(sorted(listening)[:1])
             for fd in victims:
                 _shut_down(fd)
 
@@ -134,12 +179,15 @@ class Tracker:
         return dict(tracker.worker_args())
 
 
-def _open_sockets() -> set[int]:
-    found = set()
+def _open_sockets() -> dict[int, int]:
+    """The sockets of this process: file descriptor by inode. A descriptor alone says nothing
+    later on, when it may have been closed and belong to another socket."""
+    found = {}
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                found.add(int(name))
+            facts = os.fstat(int(name))
+            if stat.S_ISSOCK(facts.st_mode):
+                found[facts.st_ino] = int(name)
     return found
 
 

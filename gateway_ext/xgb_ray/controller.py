@@ -43,7 +43,10 @@ from gateway_ext.xgb_ray.shards import ShardFacts
 from gateway_ext.xgb_ray.sources import Source, plan_pieces
 from gateway_ext.xgb_ray.worker import Outcome, Prepared, Worker, World
 
-PING_SECONDS = 0.25
+# Heartbeats: of everyone, and of rank 0, which also brings the newest state. What was computed
+# after its last answer is lost if all workers die in the same moment, so it is asked more often.
+PING_SECONDS = 0.5
+HEAD_PING_SECONDS = 0.1
 # How long a survivor may take to come back after its sockets were shut down (usual: 20 ms).
 SURVIVOR_SECONDS = 5.0
 
@@ -156,6 +159,7 @@ class Controller:
         self._stop, self._now = threading.Event(), threading.Event()
         self._slots = [Slot(i) for i in range(plan.workers)]
         self._group: Any = None
+        self._head: Slot | None = None
         self._failures = 0
         self._attempt = 0
         self._shards: dict[str, list[StoredShard]] = {}
@@ -623,6 +627,7 @@ class Controller:
         import ray
 
         self._asked_pause = False
+        self._head = worlds[0][0]
         state = ray.put(self.state)
         calls = {
             s.actor.boost.remote(world, self.plan.recipe, self.plan.evals, state): s
@@ -798,7 +803,8 @@ class Controller:
 
         now = time.monotonic()
         for slot in self._slots:
-            if slot.state == "ready" and slot.ping is None and now - slot.pinged_at > PING_SECONDS:
+            pause = HEAD_PING_SECONDS if slot is self._head else PING_SECONDS
+            if slot.state == "ready" and slot.ping is None and now - slot.pinged_at > pause:
                 slot.ping = self._control(slot, "ping", self._logged(), self.state.rounds)
                 slot.pinged_at = now
         control = {s.hello: s for s in self._slots if s.state == "starting"}
@@ -808,8 +814,10 @@ class Controller:
             self._stop.wait(timeout)
             return []
         done, _ = ray.wait(refs, num_returns=1, timeout=timeout, fetch_local=False)
-        if done and len(refs) > 1:
-            done, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
+        # A wait that must not take time may overlook what the first one found: add, not replace.
+        rest = [r for r in refs if done and r not in done]
+        if rest:
+            done += ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
         mine = set(work)
         for ref in done:
             if ref in control:

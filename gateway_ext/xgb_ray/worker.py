@@ -88,9 +88,11 @@ class Worker:
     so that Ray hands over the reference and not the shard."""
 
     def __init__(self, threads: int) -> None:
-        import logging
+        # Imported now, while the driver still does other things, rather than at the first use.
+        import pyarrow.parquet
+        import xgboost
 
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        del pyarrow, xgboost
         self._threads = threads
         self._membership = Membership()
         self._tracker = Tracker()
