@@ -1,9 +1,15 @@
 """One member's connection to the others, and how to break it from outside.
 
-When a member dies, XGBoost's own error does not reach every survivor: with four members one of
-them was measured to hang until `dmlc_timeout` (30 minutes unless set). XGBoost 3.2 has no call to
-abort, so the sockets that its communicator opened are shut down under it: all survivors raise
-within milliseconds and keep their process, data and booster.
+When a member dies, XGBoost's own error does not reach every survivor. Two things hold them up in
+XGBoost 3.2, which has no call to abort:
+
+- A survivor waits for a neighbour that itself only waits. So the sockets that the communicator
+  opened are shut down under it, on request of the driver.
+- If a socket fails between the submission of two operations, `Loop::Block` stops the thread that
+  would have answered the second and then waits for it, for as long as `dmlc_timeout` says (with
+  four members about one kill in ten). Nothing wakes that wait. So each world lives in a thread of
+  its own (XGBoost's communicator belongs to a thread), and a thread that does not come back is left
+  behind. Data and completed rounds are not touched by it: a round's trees are committed at its end.
 """
 
 from __future__ import annotations
@@ -13,101 +19,129 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # Only the last resort: frozen members are found by heartbeats long before.
-COLLECTIVE_TIMEOUT_SECONDS = 3600
+COLLECTIVE_TIMEOUT_SECONDS = 1800
+
+# How long a thread may take to notice that its sockets are gone (usual: 5 ms) before it is left.
+_GRACE_SECONDS = 0.04
 
 
 class Membership:
-    """Joins a world on the calling thread; `abort` may be called from any other thread."""
+    """Being one of the members of one world, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: int, tracker: dict[str, Any]) -> None:
+        """`world` is the number of members, `tracker` what `Tracker.start` returned, with
+        `dmlc_task_id` added (not used for a world of one)."""
+        self._world = world
+        self._arguments = tracker
         self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._done = threading.Event()
+        self._aborted = False
         self._before: frozenset[int] | None = None  # inodes
         self._sockets: frozenset[int] = frozenset()
         self._tracker = ("", 0)
-        self._aborted: int | None = None
+        self._outcome: Any = None
+        self._error: BaseException | None = None
 
-    @contextlib.contextmanager
-    def joined(self, world: int, tracker: dict[str, Any], attempt: int) -> Iterator[None]:
-        """Be a member of a world of `world` workers while in the block.
+    def run(self, work: Callable[[], T]) -> T:
+        """`work()` as a member of the world.
 
-        Args:
-            tracker: what `Tracker.start` returned, with `dmlc_task_id` added; not used for one.
-            attempt: a number that grows with each world; `abort` names the one that it means,
-                so that an abort that comes late cannot break the next world.
+        Raises:
+            ConnectionAbortedError: `abort` was called.
+            BaseException: what `work` raised.
         """
+        if self._world == 1:
+            return work()
+        threading.Thread(target=self._live, args=(work,), name="world", daemon=True).start()
+        self._changed.wait()
+        if not self._done.is_set() and not self._done.wait(_GRACE_SECONDS):
+            raise ConnectionAbortedError("the collective call did not come back")
+        if self._error is not None:
+            raise self._error
+        outcome: T = self._outcome
+        return outcome
+
+    def abort(self) -> None:
+        """Make `run` end at once. May be called from any thread and at any time."""
+        with self._lock:
+            self._aborted = True
+            self._break_connections()
+        self._changed.set()
+
+    def _live(self, work: Callable[[], Any]) -> None:
         from xgboost import collective
 
-        if world == 1:
-            yield
-            return
-        with self._lock:
-            if self._aborted is not None and self._aborted >= attempt:
-                raise ConnectionAbortedError("aborted before joining")
-            self._before = frozenset(_open_sockets())
-            self._tracker = (str(tracker["dmlc_tracker_uri"]), int(tracker["dmlc_tracker_port"]))
-        arguments = dict(tracker, dmlc_timeout=COLLECTIVE_TIMEOUT_SECONDS, dmlc_retry=3)
-        context = collective.CommunicatorContext(**arguments)
-        leave = collective.finalize
+        broken = False
         try:
-            context.__enter__()
+            with self._lock:
+                if self._aborted:
+                    raise ConnectionAbortedError("aborted before joining")
+                uri = str(self._arguments["dmlc_tracker_uri"])
+                self._tracker = (uri, int(self._arguments["dmlc_tracker_port"]))
+                self._before = frozenset(_open_sockets())
+            timeout = {"dmlc_timeout": COLLECTIVE_TIMEOUT_SECONDS, "dmlc_retry": 3}
+            collective.init(**self._arguments, **timeout)
             ours = self._find_own()
             with self._lock:
                 self._sockets = ours
-                late = self._aborted is not None and self._aborted >= attempt
-            if late:
-                self.abort(attempt)
-            yield
-        except BaseException:
-            leave = self._leave_broken
-            raise
-        finally:
-            # After a failure the connections are gone and leaving can only fail.
-            with contextlib.suppress(Exception):
-                leave()
-            with self._lock:
-                self._before, self._sockets = None, frozenset()
+                if self._aborted:
+                    self._break_connections()
+            self._outcome = work()
+            collective.finalize()
+        except BaseException as error:
+            self._error = error
+            broken = True
+        self._done.set()
+        self._changed.set()
+        if broken:
+            self._leave_broken()
 
     def _leave_broken(self) -> None:
-        """Leave a world that broke.
+        """Leave a world that broke; nobody waits for it.
 
-        XGBoost says goodbye to the tracker first; a tracker that has given up never answers, and
-        the goodbye would wait for as long as a collective call may take. So it is cut short.
+        XGBoost says goodbye to the tracker first, and a tracker that has given up never answers:
+        so the goodbye is cut short.
         """
         from xgboost import collective
 
-        done = threading.Event()
+        left = threading.Event()
 
         def cut_short() -> None:
-            while not done.wait(0.005):
+            while not left.wait(0.01):
                 with self._lock:
-                    if self._before is None:
-                        return
-                    for inode, fd in self._new_sockets().items():
-                        pair = _ends(fd)
-                        if inode in self._sockets or (
-                            pair is not None and pair[1] == self._tracker
-                        ):
-                            _shut_down(fd)
+                    self._break_connections()
 
-        thread = threading.Thread(target=cut_short, name="leave-world", daemon=True)
-        thread.start()
-        try:
-            # An error in the goodbye may leave the thread a member: it would then go on to build
-            # its next matrix together with the dead.
-            for _ in range(100):
-                with contextlib.suppress(Exception):
-                    collective.finalize()
-                if not collective.is_distributed():
-                    return
-        finally:
-            done.set()
-            thread.join()
-        # The driver replaces a worker that ends; one that is half in a world harms the others.
-        os._exit(1)
+        threading.Thread(target=cut_short, name="leave-world", daemon=True).start()
+        for _ in range(100):
+            with contextlib.suppress(Exception):
+                collective.finalize()
+            if not collective.is_distributed():
+                left.set()
+                return
+        left.set()
+        # A thread that ends as a member has XGBoost's destructor end the process.
+        threading.Event().wait()
+
+    def _break_connections(self) -> None:
+        if self._before is None:
+            return
+        new = self._new_sockets()
+        pairs = {fd: _ends(fd) for fd in new.values()}
+        victims = {fd for fd, p in pairs.items() if p is not None and p[1] == self._tracker}
+        victims.update(fd for inode, fd in new.items() if inode in self._sockets)
+        if not self._sockets:
+            # Still joining, perhaps waiting for a neighbour on its first listening socket. The
+            # second one must not be touched: XGBoost ends the process when that one wakes up.
+            listening = [fd for fd, p in pairs.items() if p is not None and p[1] is None]
+            victims.update(sorted(listening)[:1])
+        for fd in victims:
+            _shut_down(fd)
 
     def _find_own(self) -> frozenset[int]:
         """The sockets that this world uses, told from those that Ray opened meanwhile.
@@ -136,24 +170,6 @@ class Membership:
     def _new_sockets(self) -> dict[int, int]:
         before = self._before or frozenset()
         return {inode: fd for inode, fd in _open_sockets().items() if inode not in before}
-
-    def abort(self, attempt: int) -> None:
-        """Make the training thread's collective call (of `attempt` or before) fail at once."""
-        with self._lock:
-            self._aborted = attempt
-            if self._before is None:
-                return
-            new = self._new_sockets()
-            pairs = {fd: _ends(fd) for fd in new.values()}
-            victims = {fd for fd, p in pairs.items() if p is not None and p[1] == self._tracker}
-            victims.update(fd for inode, fd in new.items() if inode in self._sockets)
-            if not self._sockets:
-                # Still joining, perhaps waiting for a neighbour on its first listening socket. The
-                # second one must not be touched: XGBoost ends the process when that one wakes up.
-                listening = [fd for fd, p in pairs.items() if p is not None and p[1] is None]
-                victims.update(sorted(listening)[:1])
-            for fd in victims:
-                _shut_down(fd)
 
 
 class Tracker:

@@ -302,9 +302,13 @@ def _give_each_worker_one(pieces: list[Piece], workers: int) -> list[Piece]:
 
 
 def read_piece(
-    piece: Piece, columns: Columns, filesystem: pafs.FileSystem | None, threads: int
+    piece: Piece,
+    columns: Columns,
+    filesystem: pafs.FileSystem | None,
+    threads: int,
+    keep: Sequence[str] = (),
 ) -> pa.Table:
-    """The needed columns of a piece. Runs on the worker.
+    """The needed columns of a piece, and those to `keep`. Runs on the worker.
 
     Raises:
         DataError: the file is gone, or has changed since the plan was made.
@@ -313,14 +317,15 @@ def read_piece(
     import pyarrow.parquet as pq
     import ray
 
+    wanted = list(dict.fromkeys((*columns.needed, *keep)))
     if piece.ref is not None:
         table = ray.get(piece.ref)
-        return table.select(list(columns.needed))
+        return table.select(wanted)
     pa.set_cpu_count(max(1, threads))
     try:
         with pq.ParquetFile(piece.path, filesystem=filesystem, pre_buffer=True) as file:
             table = file.read_row_groups(
-                list(piece.row_groups), columns=list(columns.needed), use_threads=threads > 1
+                list(piece.row_groups), columns=wanted, use_threads=threads > 1
             )
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{piece.where} cannot be read: {error}") from error

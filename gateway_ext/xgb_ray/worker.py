@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState
 from gateway_ext.xgb_ray.collective import Membership, Tracker
@@ -35,6 +35,9 @@ from gateway_ext.xgb_ray.sources import Piece, read_piece
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
     import xgboost as xgb
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class Worker:
 
         del pyarrow, xgboost
         self._threads = threads
-        self._membership = Membership()
+        self._membership: Membership | None = None
+        self._aborted = -1
         self._tracker = Tracker()
         self._built: dict[str, tuple[tuple[Any, ...], xgb.QuantileDMatrix]] = {}
         self._reference: xgb.QuantileDMatrix | None = None
@@ -139,7 +143,10 @@ class Worker:
 
     def abort(self, attempt: int) -> None:
         """Break out of the collective call of this attempt, at once."""
-        self._membership.abort(attempt)
+        self._aborted = attempt
+        membership = self._membership
+        if membership is not None:
+            membership.abort()
 
     def start_tracker(self, world: int, host: str) -> dict[str, Any]:
         """Start the meeting point of a new world here."""
@@ -209,32 +216,36 @@ class Worker:
         Without cuts they are sketched together with the others, and returned (by rank 0).
         """
         started = time.monotonic()
-        sketched: Cuts | None = None
         if cuts is None:
             # A collective sketch that failed half way leaves some workers with a matrix.
             self._built = {}
         elif self._reference is None:
             self._reference = make_reference(cuts, layout, self._threads)
         size = world.size if cuts is None else 1
+
+        def build() -> Cuts | None:
+            sketched = None
+            for name, refs in sets.items():
+                key = tuple(r.hex() for r in refs)
+                if name in self._built and self._built[name][0] == key:
+                    continue
+                self._built.pop(name, None)
+                reference = self._reference
+                if cuts is None and name != "train":
+                    reference = self._built["train"][1]
+                matrix = build_matrix(
+                    [_fetcher(r) for r in refs],
+                    layout,
+                    nthread=self._threads,
+                    reference=reference,
+                )
+                self._built[name] = (key, matrix)
+                if cuts is None and name == "train":
+                    sketched = cuts_of(matrix, layout.max_bin)
+            return sketched
+
         try:
-            with self._membership.joined(size, world.tracker, world.attempt):
-                for name, refs in sets.items():
-                    key = tuple(r.hex() for r in refs)
-                    if name in self._built and self._built[name][0] == key:
-                        continue
-                    self._built.pop(name, None)
-                    reference = self._reference
-                    if cuts is None and name != "train":
-                        reference = self._built["train"][1]
-                    matrix = build_matrix(
-                        [_fetcher(r) for r in refs],
-                        layout,
-                        nthread=self._threads,
-                        reference=reference,
-                    )
-                    self._built[name] = (key, matrix)
-                    if cuts is None and name == "train":
-                        sketched = cuts_of(matrix, layout.max_bin)
+            sketched = self._as_member(world, size, build)
         except Exception as error:
             if is_broken_world(error):
                 return Prepared("aborted", message=first_lines(str(error)))
@@ -253,29 +264,43 @@ class Worker:
         with self._lock:
             self._rounds, self._snapshot, self._log = state.rounds, None, []
         self._boosting = None
+
+        def compute() -> str:
+            boosting = self._boosting = Boosting(
+                recipe,
+                state,
+                self._built["train"][1],
+                [(self._built[key][1], name) for key, name in evals],
+                threads=self._threads,
+                rank=world.rank,
+                world=world.size,
+            )
+            return boosting.run(
+                lambda: self._flag if self._flag_attempt == world.attempt else 0,
+                self._publish,
+                self._keep,
+            )
+
         try:
-            with self._membership.joined(world.size, world.tracker, world.attempt):
-                self._boosting = Boosting(
-                    recipe,
-                    state,
-                    self._built["train"][1],
-                    [(self._built[key][1], name) for key, name in evals],
-                    threads=self._threads,
-                    rank=world.rank,
-                    world=world.size,
-                )
-                status = self._boosting.run(
-                    lambda: self._flag if self._flag_attempt == world.attempt else 0,
-                    self._publish,
-                    self._keep,
-                )
+            status = self._as_member(world, world.size, compute)
         except Exception as error:
             rounds = self._boosting.rounds if self._boosting is not None else state.rounds
             if is_broken_world(error):
                 return Outcome("aborted", rounds, message=first_lines(str(error)))
             return Outcome("error", rounds, message=user_message(error))
-        rounds = self._boosting.rounds
-        return Outcome(status, rounds, self._boosting.state() if world.rank == 0 else None)
+        state = self._boosting.state() if self._boosting is not None else state
+        return Outcome(status, state.rounds, state if world.rank == 0 else None)
+
+    def _as_member(self, world: World, size: int, work: Callable[[], T]) -> T:
+        membership = Membership(size, world.tracker)
+        self._membership = membership
+        # An abort of this world may have come before it began here.
+        if 0 < world.attempt <= self._aborted:
+            membership.abort()
+        try:
+            return membership.run(work)
+        finally:
+            self._membership = None
 
     def take_state(self) -> TrainState | None:
         """The state after the last completed round, from a worker whose world broke."""
