@@ -21,6 +21,8 @@ _OURS = {
     "missing": "missing",
 }
 
+_CONSTRAINTS = ("monotone_constraints", "interaction_constraints")
+
 
 def check_params(params: Mapping[str, Any], *, custom_objective: bool = False) -> dict[str, Any]:
     """The parameters, complete and known to XGBoost.
@@ -47,7 +49,9 @@ def check_params(params: Mapping[str, Any], *, custom_objective: bool = False) -
             "the others do not train on bins across workers"
         )
     params["tree_method"] = "hist"
-    trial = {k: v for k, v in params.items() if v is not None}
+    # Constraints may name features, which only the data knows.
+    named = {k for k in _CONSTRAINTS if isinstance(params.get(k), Mapping | list | tuple)}
+    trial = {k: v for k, v in params.items() if v is not None and k not in named}
     trial["validate_parameters"] = True
     trial.setdefault("verbosity", 1)
     if trial.get("verbosity") == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import threading
@@ -255,6 +256,12 @@ def start_training(
     """
     plan = make_plan(**{k: v for k, v in locals().items() if k != "cluster"}, cluster=cluster)
     return Run(Controller(plan))
+
+
+def option_defaults() -> dict[str, Any]:
+    """The options of `start_training` with their defaults."""
+    parameters = inspect.signature(start_training).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def make_plan(

@@ -45,8 +45,10 @@ def test_the_metrics_are_those_of_one_process(
     ours, theirs = result.evals_result["train"], history["train"]
     assert result.state == "finished"
     assert result.rounds == len(ours["logloss"]) == 8
-    np.testing.assert_allclose(ours["logloss"], theirs["logloss"], rtol=3e-3)
-    np.testing.assert_allclose(ours["auc"], theirs["auc"], rtol=3e-3)
+    # A sample of all rows gives the very cuts of one process; the collective sketch only nearly.
+    tolerance = 1e-6 if cuts == "sample" else 0.06
+    np.testing.assert_allclose(ours["logloss"], theirs["logloss"], rtol=tolerance)
+    np.testing.assert_allclose(ours["auc"], theirs["auc"], rtol=tolerance)
     assert result.booster.num_boosted_rounds() == 8
     assert result.booster.feature_names == FEATURES
     # Read once, although it is also an eval set: one set of shards.
@@ -154,10 +156,9 @@ def test_ranking_keeps_groups_whole(tmp_path: Path) -> None:
     assert result.evals_result["train"]["ndcg@5"][-1] > 0.8
     # XGBoost averages ndcg over groups: a divided group would change their number and the value.
     matrix = xgb.DMatrix(frame[["a", "b"]], frame["rel"], qid=frame["qid"])
-    text = result.booster.eval(matrix)
-    assert float(text.split(":")[-1]) == pytest.approx(
-        result.evals_result["train"]["ndcg@5"][-1], abs=2e-3
-    )
+    result.booster.set_param({"eval_metric": "ndcg@5"})
+    whole = float(result.booster.eval(matrix).split(":")[-1])
+    assert result.evals_result["train"]["ndcg@5"][-1] == pytest.approx(whole, abs=1e-9)
 
 
 def test_categories_mean_the_same_on_every_worker(tmp_path: Path) -> None:
