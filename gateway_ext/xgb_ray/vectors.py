@@ -163,6 +163,11 @@ def _csr(indices: pa.Array, values: pa.Array, size: int, name: str) -> sp.csr_ma
     flat_values = values.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
     if len(flat_indices) and (flat_indices.min() < 0 or flat_indices.max() >= size):
         raise DataError(f"column {name!r} has an index outside its vectors' size {size}")
+    if len(flat_values) <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)
+    else:
+        # SciPy wants both index arrays of one width.
+        flat_indices = flat_indices.astype(np.int64)
     matrix = sp.csr_matrix((len(lengths), size), dtype=np.float32)
     matrix.indptr = indptr
     matrix.indices = flat_indices
