@@ -31,7 +31,7 @@ def run_task(task: dict[str, Any], cluster: str = "auto") -> int:
         return 2
     before = ""
     while not run.done:
-        run._thread.join(2)
+        run.pause(2)
         line = status_text(run.status())
         if line != before:
             print(line, flush=True)

@@ -282,7 +282,7 @@ class XGBRayMagics(Magics):
             display(_picture(run), raw=True, display_id=handle)
         while not run.done:
             try:
-                run._thread.join(0.05)
+                run.pause(0.05)
                 if not quiet and time.monotonic() - shown >= _REFRESH_SECONDS:
                     update_display(_picture(run), raw=True, display_id=handle)
                     shown = time.monotonic()

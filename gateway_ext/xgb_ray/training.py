@@ -16,7 +16,7 @@ from gateway_ext.xgb_ray.checkpoint import load_checkpoint, saver
 from gateway_ext.xgb_ray.cluster import connect
 from gateway_ext.xgb_ray.columns import parse_columns
 from gateway_ext.xgb_ray.controller import Controller, Plan
-from gateway_ext.xgb_ray.errors import ParameterError, XGBRayError
+from gateway_ext.xgb_ray.errors import ParameterError, TrainingError, XGBRayError
 from gateway_ext.xgb_ray.params import check_params, max_bin_of
 from gateway_ext.xgb_ray.policies import (
     ElasticScaling,
@@ -58,22 +58,34 @@ class Run:
         self._controller = controller
         self._result: TrainResult | None = None
         self._error: BaseException | None = None
+        # An event, and not the thread itself: in Python 3.11 an interrupt in `Thread.join` marks
+        # the thread as ended while it runs.
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="xgb_ray", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._controller.run()
+            try:
+                self._controller.run()
+            except BaseException as error:
+                self._error = error
+            self._result = make_result(self._controller, self._error)
+            if isinstance(self._error, TrainingError):
+                self._error.result = self._result
         except BaseException as error:
-            self._error = error
-        self._result = make_result(self._controller, self._error)
-        if self._error is not None and hasattr(self._error, "result"):
-            self._error.result = self._result
+            self._error = self._error or error
+        finally:
+            self._ended.set()
 
     @property
     def done(self) -> bool:
         """Whether it has ended, well or not."""
-        return not self._thread.is_alive()
+        return self._ended.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for this time, or until it has ended. Lets an interrupt through."""
+        self._ended.wait(seconds)
 
     @property
     def error(self) -> BaseException | None:
@@ -100,8 +112,7 @@ class Run:
             XGBRayError: the training failed; for a `TrainingError`, `result` has what there was.
             TimeoutError: it is still running after `timeout` seconds.
         """
-        self._thread.join(timeout)
-        if self._thread.is_alive():
+        if not self._ended.wait(timeout):
             raise TimeoutError(f"the training is still running after {timeout:g} s")
         if self._error is not None:
             raise self._error
@@ -167,7 +178,7 @@ def train(
     asked = 0
     while not run.done:
         try:
-            run._thread.join(0.05 if progress is None else 0.4)
+            run.pause(0.05 if progress is None else 0.4)
             if progress is not None:
                 progress(run.status())
         except KeyboardInterrupt:
