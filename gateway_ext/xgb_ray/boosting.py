@@ -202,7 +202,9 @@ class Boosting:
             return [(str(n), float(v)) for n, v in mine]
         first = self._world if not rows else self._rank
         root = int(collective.allreduce(np.array([first]), collective.Op.MIN)[0])
-        names = collective.broadcast([n for n, _ in mine] if self._rank == root else None, root)
+        nothing: Any = None
+        mine_by_name = [n for n, _ in mine] if self._rank == root else nothing
+        names: list[str] = collective.broadcast(mine_by_name, root)
         values = np.zeros(len(names) + 1)
         if rows:
             values[:-1] = [float(v) * rows for _, v in mine]

@@ -256,8 +256,9 @@ def _calibrate_pieces(
 
         table = read_piece(piece, columns, filesystem, 1)
         shard, _ = make_shard(table, columns, piece.where)
-        values = shard.blocks[0].matrix.column(0).to_numpy()
-        return _group(values, shard.label[:, 0], shard.weight, used_bins)
+        matrix: Any = shard.blocks[0].matrix
+        labels: Any = shard.label
+        return _group(matrix.column(0).to_numpy(), labels[:, 0], shard.weight, used_bins)
 
     pieces = plan_pieces(source.units, workers=int(ray.cluster_resources().get("CPU", 1)))
     parts = get_all([group_piece.remote(p, columns, source.filesystem) for p in pieces])

@@ -9,7 +9,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway_ext.xgb_ray.boosting import TrainState, pickled
 from gateway_ext.xgb_ray.errors import DataError
@@ -86,7 +86,7 @@ def _replayed(start: TrainState, history: dict[str, dict[str, list[float]]], rou
     for callback in stopping:
         callback.before_training(empty)
         for epoch in range(rounds):
-            past = OrderedDict(
+            past: Any = OrderedDict(
                 (d, OrderedDict((m, v[: epoch + 1]) for m, v in ms.items()))
                 for d, ms in history.items()
             )

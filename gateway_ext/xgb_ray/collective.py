@@ -154,8 +154,9 @@ class Membership:
         ends = {inode: _ends(fd) for inode, fd in self._new_sockets().items()}
         mine = [(e[0], e[1]) for e in ends.values() if e is not None and e[1] is not None]
         rank, world = collective.get_rank(), collective.get_world_size()
+        nothing: Any = None
         everyone: list[list[Any]] = [
-            collective.broadcast(mine if rank == r else None, r) for r in range(world)
+            collective.broadcast(mine if rank == r else nothing, r) for r in range(world)
         ]
         mirrored = {(b, a) for r, list_ in enumerate(everyone) if r != rank for a, b in list_}
         own = set()

@@ -286,7 +286,8 @@ class Controller:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         first = self.plan.placement[1] if self.plan.placement is not None else 0
-        cls = ray.remote(
+        remote: Any = ray.remote
+        cls = remote(
             num_cpus=self.plan.cpus,
             max_restarts=0,
             max_task_retries=0,

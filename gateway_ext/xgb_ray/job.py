@@ -43,7 +43,7 @@ def run_task(task: dict[str, Any], cluster: str = "auto") -> int:
     if result.booster is not None:
         with filesystem.open_output_stream(f"{folder}/model.ubj") as stream:
             stream.write(bytes(result.booster.save_raw("ubj")))
-    summary = {
+    summary: dict[str, Any] = {
         "state": result.state,
         "rounds": result.rounds,
         "evals_result": result.evals_result,

@@ -213,6 +213,7 @@ class XGBRayMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._variables: dict[str, Any] = shell.user_ns
         self._runs: dict[str, Any] = {}
         self._last = ""
 
@@ -235,7 +236,7 @@ class XGBRayMagics(Magics):
         interrupt too. An interrupt (^C) stops after the current round and keeps the model; a
         second one stops at once.
         """
-        variables = self.shell.user_ns
+        variables = self._variables
         try:
             arguments = make_parser().parse_args(shlex.split(line))
         except _Help:
@@ -261,17 +262,17 @@ class XGBRayMagics(Magics):
         )
         self._runs[a.out], self._last = run, a.out
         if a.background:
-            self.shell.user_ns[a.out] = run
+            self._variables[a.out] = run
             print(f"training in the background: %xgb_ray status, logs or stop {a.out}")
             return None
         asked = self._follow(run, quiet=a.quiet)
-        self.shell.user_ns[a.out] = run.result
+        self._variables[a.out] = run.result
         if isinstance(run.error, TrainingError) and run.result is not None:
             display(run.result)
         if run.error is not None:
             raise run.error
         display(run.result)
-        if asked:
+        if asked and run.result is not None:
             raise _Quiet(f"stopped after round {run.result.rounds}; the model is in {a.out}")
         return None
 
@@ -352,7 +353,7 @@ class XGBRayMagics(Magics):
             metric=a.metric,
             mode=a.mode,
         )
-        self.shell.user_ns[a.out] = result
+        self._variables[a.out] = result
         display(result)
 
     def _predict(self, a: argparse.Namespace, cell: str, variables: Mapping[str, Any]) -> Any:
@@ -369,7 +370,7 @@ class XGBRayMagics(Magics):
             cpus_per_worker=a.cpus,
             cluster=a.cluster,
         )
-        self.shell.user_ns[a.out] = result
+        self._variables[a.out] = result
         what = f"{len(result)} files in {a.to}" if a.to else f"{len(result)} predictions"
         print(f"{what}; see {a.out}")
 
@@ -384,7 +385,7 @@ class XGBRayMagics(Magics):
             bins=a.bins,
             cluster=a.cluster,
         )
-        self.shell.user_ns[a.out] = result
+        self._variables[a.out] = result
         display(result)
 
     def _named(self, a: argparse.Namespace) -> tuple[str, Any]:
@@ -412,7 +413,7 @@ class XGBRayMagics(Magics):
         except (XGBRayError, TimeoutError) as error:
             print(error)
             return
-        self.shell.user_ns[name] = result
+        self._variables[name] = result
         print(f"stopped after round {result.rounds}; the model is in {name}")
 
 

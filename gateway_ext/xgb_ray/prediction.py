@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -140,8 +140,11 @@ def evaluate(
             for p in _cut(source, workers)
         ]
     )
-    margin, labels, weights, groups = (
-        None if part[0] is None else np.concatenate(part) for part in zip(*found, strict=True)
+    margin, labels, weights, groups = cast(
+        tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None],
+        tuple(
+            None if part[0] is None else np.concatenate(part) for part in zip(*found, strict=True)
+        ),
     )
     return _metrics(booster, margin, labels, weights, groups, metrics)
 

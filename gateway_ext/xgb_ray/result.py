@@ -73,8 +73,8 @@ class TrainResult:
         """
         if self.booster is None:
             return {}
-        scores = self.booster.get_score(importance_type=kind)
-        return dict(sorted(scores.items(), key=lambda item: -float(item[1])))
+        scores: dict[str, Any] = self.booster.get_score(importance_type=kind)
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
     def __repr__(self) -> str:
         lines = [f"{self.state} after {self.rounds} rounds in {self.timings.get('total', 0):.1f} s"]

@@ -19,16 +19,13 @@ from gateway_ext.xgb_ray.vectors import Vectors, drop_zeros, feature_names, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import scipy.sparse as sp
-
-    Matrix = pa.Table | sp.csr_matrix | np.ndarray
 
 
 @dataclass(frozen=True)
 class Block:
     """A matrix and the positions of its rows in the shard (None: all rows in order)."""
 
-    matrix: Matrix
+    matrix: Any  # a pyarrow Table, a SciPy CSR matrix or a NumPy array, each (rows, features)
     rows: np.ndarray | None = None
 
     def take(self, values: np.ndarray | None) -> np.ndarray | None:

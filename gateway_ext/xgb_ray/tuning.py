@@ -214,8 +214,10 @@ def _trial(config: dict[str, Any], plan: Plan, report_every: int, exploit: bool)
         with checkpoint.as_directory() as folder:
             # Written by another trial of this same search.
             start = pickle.loads((Path(folder) / "state.pkl").read_bytes())  # noqa: S301
-    group = ray.util.get_current_placement_group()
-    controller = Controller(replace(plan, recipe=recipe, start=start, placement=(group, 1)))
+    group: Any = ray.util.get_current_placement_group()
+    # Tune leaves the empty bundle of the trial itself out of the group.
+    first = group.bundle_count - plan.workers
+    controller = Controller(replace(plan, recipe=recipe, start=start, placement=(group, first)))
     failed: list[BaseException] = []
 
     def run() -> None:
