@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _REFRESH_SECONDS = 0.5
+# A number to everyone but YAML, which wants a dot in it.
+_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
@@ -178,6 +180,8 @@ def _put_back(value: Any, found: Mapping[str, Any]) -> Any:
             return found[value]
         for key, variable in found.items():
             value = value.replace(key, str(variable))
+        if _EXPONENT.fullmatch(value):
+            return float(value)
         return {"True": True, "False": False, "None": None}.get(value, value)
     if isinstance(value, list | tuple):
         return [_put_back(v, found) for v in value]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import sys
 import threading
 import time
 import traceback
@@ -91,11 +92,7 @@ class Worker:
     so that Ray hands over the reference and not the shard."""
 
     def __init__(self, threads: int) -> None:
-        # Imported now, while the driver still does other things, rather than at the first use.
-        import pyarrow.parquet
-        import xgboost
-
-        del pyarrow, xgboost
+        _import_libraries()
         self._threads = threads
         self._membership: Membership | None = None
         self._aborted = -1
@@ -314,6 +311,23 @@ class Worker:
     def _keep(self, state: TrainState) -> None:
         with self._lock:
             self._snapshot = state
+
+
+def _import_libraries() -> None:
+    """Import now, while the driver still does other things, what the work needs.
+
+    XGBoost imports scikit-learn for its estimators, which take no part here and cost more than
+    all the rest together; it does without when there is none. User functions still find it.
+    """
+    there = sys.modules.get("sklearn")
+    if there is None and "xgboost" not in sys.modules:
+        sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        import xgboost  # noqa: F401
+    finally:
+        if there is None and sys.modules.get("sklearn", there) is None:
+            sys.modules.pop("sklearn", None)
+    import pyarrow.parquet  # noqa: F401
 
 
 def _fetcher(ref: Any) -> Callable[[], Shard]:
