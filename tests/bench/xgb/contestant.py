@@ -146,6 +146,7 @@ def ray_train(folder: str, rounds: int, every: int) -> dict[str, float]:
 
 def spark(folder: str, rounds: int) -> dict[str, float]:
     """xgboost.spark with local[2]."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     from pyspark.sql import SparkSession
     from xgboost.spark import SparkXGBClassifier
 
