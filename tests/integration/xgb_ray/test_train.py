@@ -48,7 +48,8 @@ def test_the_metrics_are_those_of_one_process(
     # A sample of all rows gives the very cuts of one process; the collective sketch only nearly.
     tolerance = 1e-6 if cuts == "sample" else 0.06
     np.testing.assert_allclose(ours["logloss"], theirs["logloss"], rtol=tolerance)
-    np.testing.assert_allclose(ours["auc"], theirs["auc"], rtol=tolerance)
+    # XGBoost's AUC over several workers is an average of theirs, by itself not exact.
+    np.testing.assert_allclose(ours["auc"], theirs["auc"], rtol=max(tolerance, 1e-3))
     assert result.booster.num_boosted_rounds() == 8
     assert result.booster.feature_names == FEATURES
     # Read once, although it is also an eval set: one set of shards.
