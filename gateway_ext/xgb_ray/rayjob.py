@@ -24,7 +24,7 @@ def make_task(
             memory, functions, or a local path to write to.
     """
     if "://" not in out:
-        raise ParameterError(f"--out-uri {out!r} must be a URI that the pods can write to")
+        raise ParameterError(f"out must be a URI that the pods can write to, not {out!r}")
     task = {
         "params": dict(params),
         "data": data,
