@@ -145,7 +145,7 @@ class DataDir:
 
     @property
     def gateway_database(self) -> str:
-        """URL of the embedded database of gateways: a file of its own, neither starves the other."""
+        """URL of the embedded database of gateways: another file, so that neither starves."""
         return f"sqlite:///{self.root}/gateway.sqlite"
 
     @property

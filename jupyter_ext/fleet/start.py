@@ -72,7 +72,8 @@ def start(
     with _kept_if_it_works(data_dir, settings):
         supervisor.start(tools.supervisord, inherited(os.environ))
         try:
-            _start_programs(supervisor, fleet, data_dir, secrets)
+            token = secrets.service_token("lab").read_text()
+            _start_programs(supervisor, fleet, settings, data_dir, token, aws)
         except BaseException:
             supervisor.end()
             raise
@@ -89,7 +90,7 @@ def _check_urls(settings: Settings, aws: Mapping[str, str]) -> None:
         try:
             with _environment(aws):
                 bucket.check(bucket_url(settings))
-        except bucket.BucketUnavailable as error:
+        except bucket.StoreUnavailable as error:
             raise FleetError(f"--bucket: {error}") from error
 
 
@@ -166,19 +167,25 @@ def _kept_if_it_works(data_dir: DataDir, settings: Settings) -> Iterator[None]:
 
 
 def _start_programs(
-    supervisor: Supervisor, fleet: list[Program], data_dir: DataDir, secrets: SecretFiles
+    supervisor: Supervisor,
+    fleet: list[Program],
+    settings: Settings,
+    data_dir: DataDir,
+    token: str,
+    aws: Mapping[str, str],
 ) -> None:
     names = [program.name for program in fleet]
-    token = secrets.service_token("lab").read_text()
     # Gateways and the front do not need the store; labs look for their bucket when they start.
     supervisor.start_programs(name for name in names if not name.startswith("lab-"))
     for store in (program for program in fleet if program.role == "store"):
-        reason = prepare_bucket(store.url, secrets.store_identities, STORE_SECONDS)
-        if reason is not None:
+        try:
+            with _environment(aws):
+                prepare_bucket(bucket_url(settings), STORE_SECONDS)
+        except bucket.StoreUnavailable as error:
             raise FleetError(
-                f"the object store does not take data ({reason}): its log is"
+                f"the embedded object store does not take data: {error}; its log is"
                 f" {data_dir.log(store.name)}"
-            )
+            ) from error
     supervisor.start_programs(name for name in names if name.startswith("lab-"))
     wait_for(
         [program for program in fleet if program.role != "store"],
