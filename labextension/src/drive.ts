@@ -4,8 +4,8 @@ import { Choice, IConflict, readConflict } from './conflict.js';
 import { HeldVersions, kindOf, Version } from './held.js';
 import { sameContent } from './sameContent.js';
 
-/** A model of a server that keeps versions; on any other server `version` is missing. */
-type VersionedModel = Contents.IModel & { version?: Version };
+/** Files of a server that keeps versions have one; folders and other servers' files have none. */
+type VersionedModel = Contents.IModel & { version?: Version | null };
 
 type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
 
@@ -160,7 +160,7 @@ export class VersionedDrive extends Drive {
     // and what its save may replace.
     try {
       const model: VersionedModel = await super.get(path, options);
-      if (model.version !== undefined) {
+      if (model.version !== undefined && model.version !== null) {
         this._told.set(path, model.version);
       }
       return model;
@@ -291,7 +291,7 @@ export class VersionedDrive extends Drive {
     kind: string,
     model: VersionedModel
   ): boolean {
-    if (model.version === undefined) {
+    if (model.version === undefined || model.version === null) {
       return false;
     }
     this._versioned = true;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +16,9 @@ import psutil
 import requests
 
 from tests.e2e.lab_page import wait_for
+from tests.servers.ports import free_ports
 
 COMMAND = Path(sys.executable).parent / "jupyter-fleet"
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Fleet:
 
     def __init__(self, data_dir: Path):
         self.data_dir = data_dir
-        self.port = free_port()
+        (self.port,) = free_ports(1)
 
     def command(self, *arguments: str, timeout: float = 120) -> str:
         """Run `jupyter-fleet`; its standard output. AssertionError with all it said if it fails."""
