@@ -106,14 +106,18 @@ def lab_config(
             "port_retries": 0,
             "base_url": "/",
             "open_browser": False,
-            "no_browser_open_file": True,
             "allow_root": True,
             # The front says what the browser asked for.
             "trust_xheaders": True,
             "terminals_enabled": False,
             "cookie_secret_file": str(secrets.cookie_secret),
             # Also where the package is not installed but only in PYTHONPATH.
-            "jpserver_extensions": {"jupyter_ext": True},
+            "jpserver_extensions": {
+                "jupyter_ext": True,
+                # Both start programs on the lab's machine for whoever asks.
+                "jupyter_lsp": False,
+                "jupyter_server_terminals": False,
+            },
         },
         "LabApp": {
             "extension_manager": "readonly",
