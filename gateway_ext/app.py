@@ -31,6 +31,7 @@ from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
 from gateway_ext.kernels.channels import channel_handlers
 from gateway_ext.kernels.handlers import kernel_handlers
+from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
 from gateway_ext.kernels.relay import Relay
 from gateway_ext.ownership import migrations
@@ -53,7 +54,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     """
 
     description = "A Jupyter Enterprise Gateway of a fleet: its kernels outlive it."
-    classes = [*EnterpriseGatewayApp.classes, FleetMappingKernelManager]  # noqa: RUF012
+    classes = [  # noqa: RUF012
+        *EnterpriseGatewayApp.classes,
+        FleetMappingKernelManager,
+        FleetKernelSpecManager,
+    ]
 
     database_url = Unicode(
         help="Where kernel records are kept: sqlite:////absolute/path or "
@@ -138,6 +143,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     @default("kernel_manager_class")
     def _kernel_manager_class_default(self) -> str:
         return "gateway_ext.kernels.manager.FleetMappingKernelManager"
+
+    @default("kernel_spec_manager_class")
+    def _kernel_spec_manager_class_default(self) -> str:
+        return "gateway_ext.kernels.kernelspecs.FleetKernelSpecManager"
 
     def init_configurables(self) -> None:
         """Reaches the database and reads the keys; a clear line and exit 1 if that fails."""

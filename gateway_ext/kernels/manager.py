@@ -257,6 +257,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             process = {**proxy.get_process_info(), "proxy": class_name}
             await self.records.set_process(kernel_id, process)
             await self._kernel_runs(kernel_id, proxy)
+            # The answer says that it runs, so the other gateways should say so too.
+            await self.links.write()
         except (LaunchFailed, Refusal, web.HTTPError) as error:
             await self._launch_failed(kernel_id, proxy, error)
             if isinstance(error, web.HTTPError):
