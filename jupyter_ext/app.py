@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from jupyterlab.handlers.announcements import NeverCheckForUpdate
+from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
 from traitlets import List, Unicode
 from traitlets.config import Config

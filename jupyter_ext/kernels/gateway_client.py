@@ -81,19 +81,28 @@ class FleetGatewayClient(LoggingConfigurable):
         return {"Authorization": f"Bearer {token}", "X-Fleet-Routing": "direct"}
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, seconds: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        seconds: float | None = None,
+        patience: float | None = None,
     ) -> Any:
         """Ask any gateway; its JSON answer, or None if it has none.
 
-        `path` begins with `/api`. Raises HTTPError with the gateway's own status and message, or
-        503 if none gave an answer in time.
+        `path` begins with `/api`. One gateway has `seconds` to answer, all of them together have
+        `patience`. Raises HTTPError with the gateway's own status and message, or 503 if none gave
+        an answer in time.
         """
-        response = await self._ask(method, path, body, kernel_id=None, seconds=seconds)
+        response = await self._ask(
+            method, path, body, kernel_id=None, seconds=seconds, patience=patience
+        )
         return json.loads(response.body) if response.body else None
 
     async def call_raw(self, path: str) -> bytes:
         """The body of any gateway's answer to a GET; raises as `call` does."""
-        response = await self._ask("GET", path, None, kernel_id=None, seconds=None)
+        response = await self._ask("GET", path, None, kernel_id=None)
         return bytes(response.body)
 
     async def call_owner(
@@ -138,11 +147,18 @@ class FleetGatewayClient(LoggingConfigurable):
         self._owners.pop(kernel_id, None)
 
     async def _ask(
-        self, method: str, path: str, body: Any, *, kernel_id: str | None, seconds: float | None
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        kernel_id: str | None,
+        seconds: float | None = None,
+        patience: float | None = None,
     ) -> HTTPResponse:
         headers = self.headers()
         seconds = seconds or self.call_timeout
-        deadline = time.monotonic() + max(self.patience, 2 * seconds)
+        deadline = time.monotonic() + (patience or max(self.patience, 2 * seconds))
         pause = _FIRST_PAUSE
         failure = web.HTTPError(503, "no gateway is configured")
         while True:

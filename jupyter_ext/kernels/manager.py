@@ -34,6 +34,9 @@ class FleetKernelManager(AsyncMappingKernelManager):
     start_timeout = Float(
         60.0, config=True, help="Seconds that one gateway has for starting a kernel."
     )
+    list_patience = Float(
+        5.0, config=True, help="Seconds after which a list is given up; pages ask again anyway."
+    )
     gateways = Instance(FleetGatewayClient)
 
     @default("gateways")
@@ -75,7 +78,9 @@ class FleetKernelManager(AsyncMappingKernelManager):
 
     async def list_kernels(self) -> list[dict[str, Any]]:
         """The models of every kernel that the caller may see; 503 rather than a part of them."""
-        models: list[dict[str, Any]] = await self.gateways.call("GET", "/api/kernels")
+        models: list[dict[str, Any]] = await self.gateways.call(
+            "GET", "/api/kernels", patience=self.list_patience
+        )
         return models
 
     async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
