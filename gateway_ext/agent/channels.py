@@ -19,7 +19,8 @@ from jupyter_client.session import DELIM
 from jupyter_client.session import Session as JupyterSession
 
 _log = logging.getLogger("fleet.agent")
-_BATCH = 100
+_BATCH_MESSAGES = 100
+_BATCH_BYTES = 2**16
 
 # The order matters: a kernel drops an input_request for an identity that its stdin socket has not
 # met, so stdin connects before the socket that a cell can come through.
@@ -41,8 +42,13 @@ class _Socket:
         self._loop.call_soon(self.read)
 
     def read(self) -> int:
-        """Receive what is there, at most a batch; returns how many messages there were."""
-        for count in range(_BATCH):
+        """Receive what is there, at most a batch; returns how many messages there were.
+
+        After a batch whoever sends gets a turn, so that no burst drives messages out of the journal
+        that a willing connection could have taken.
+        """
+        count = size = 0
+        while count < _BATCH_MESSAGES and size < _BATCH_BYTES:
             if self._socket.closed:
                 return count
             try:
@@ -50,8 +56,10 @@ class _Socket:
             except zmq.Again:
                 return count
             self._receive(frames)
+            count += 1
+            size += sum(map(len, frames))
         self._loop.call_soon(self.read)
-        return _BATCH
+        return count
 
     def send(self, frames: Sequence[bytes]) -> None:
         # No limit is set on what is queued here, so this never blocks.

@@ -20,7 +20,7 @@ class Entry(NamedTuple):
 class Journal:
     """Messages numbered 1, 2, 3 ...; the oldest go when they hold more than `limit` bytes together.
 
-    The newest message is always kept, however large it is.
+    The newest message is kept however large it is, and does not drive out the others.
     """
 
     def __init__(self, limit: int) -> None:
@@ -38,7 +38,7 @@ class Journal:
         self.last += 1
         entry = self._entries[self.last] = Entry(self.last, session, message)
         self._bytes += len(message)
-        while self._bytes > self._limit and self._first < self.last:
+        while self._bytes - len(message) > self._limit:
             self._drop(self._entries.pop(self._first))
         return entry
 

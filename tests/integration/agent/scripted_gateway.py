@@ -56,7 +56,7 @@ class Stream:
         self.messages: list[dict[str, Any]] = []
         self.raw_bytes = 0
 
-    async def open(self, link: Link, received: int | None | str = "own") -> dict[str, Any]:
+    async def open(self, link: Link, received: int | str | None = "own") -> dict[str, Any]:
         """Open on this connection; `received` is what we have unless given."""
         link.counter += 1
         self.number, self.link = link.counter, link
@@ -72,6 +72,12 @@ class Stream:
         for sequence in range(self.opened["acknowledged"] + 1, len(self.sent) + 1):
             await self._transmit(sequence)
         return self.opened
+
+    async def close(self) -> None:
+        """Close the stream; the session stays."""
+        assert self.link is not None
+        self.link.open_streams.discard(self.number)
+        await self.link.command("close", stream=self.number)
 
     async def _transmit(self, sequence: int) -> None:
         assert self.link is not None
