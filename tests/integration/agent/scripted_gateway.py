@@ -52,7 +52,8 @@ class Stream:
         self.sent: list[bytes] = []
         self.acknowledged = 0
         """Up to where the agent has taken our messages."""
-        self.received: int | None = None
+        self.received = -1
+        """The number of the last message that came; -1 before the stream was first opened."""
         self.messages: list[dict[str, Any]] = []
         self.raw_bytes = 0
 
@@ -61,7 +62,7 @@ class Stream:
         link.counter += 1
         self.number, self.link = link.counter, link
         link.streams[self.number] = self
-        have = self.received if received == "own" else received
+        have = received if received != "own" else self.received if self.received >= 0 else None
         self.opened = await link.command(
             "open",
             stream=self.number,
@@ -82,7 +83,7 @@ class Stream:
     async def _transmit(self, sequence: int) -> None:
         assert self.link is not None
         await self.link.send(
-            FRAME.pack(self.number, sequence, self.received or 0) + self.sent[sequence - 1]
+            FRAME.pack(self.number, sequence, max(self.received, 0)) + self.sent[sequence - 1]
         )
 
     async def send(self, channel: str, message_type: str, content: dict[str, Any]) -> str:
@@ -108,7 +109,7 @@ class Stream:
     async def acknowledge(self) -> None:
         """Say that everything that came was handed to the page."""
         assert self.link is not None
-        await self.link.send(FRAME.pack(self.number, 0, self.received or 0))
+        await self.link.send(FRAME.pack(self.number, 0, max(self.received, 0)))
 
     async def execute(self, code: str, **options: Any) -> str:
         """Ask for a cell to be run; returns the request's id."""
@@ -125,7 +126,7 @@ class Stream:
     def take(self, sequence: int, acknowledged: int, message: bytes) -> None:
         """A frame has come from the agent."""
         self.acknowledged = max(self.acknowledged, acknowledged)
-        if not message or (self.received is not None and sequence <= self.received):
+        if not message or sequence <= self.received:
             return
         self.received = sequence
         self.raw_bytes += len(message)
@@ -233,7 +234,7 @@ class Link:
                 number = max(n for n, s in self.streams.items() if n not in self.open_streams)
                 self.open_streams.add(number)
                 stream_ = self.streams[number]
-                if stream_.received is None or frame["gap"]:
+                if stream_.received < 0 or frame["gap"]:
                     stream_.received = frame["start"]
             self.results[frame["id"]].set_result(frame)
 
@@ -259,7 +260,7 @@ class ScriptedGateway:
             def check_origin(self, origin: str) -> bool:
                 return True
 
-            async def open(self, *args: str, **kwargs: str) -> None:  # type: ignore[override]
+            async def open(self, *args: str, **kwargs: str) -> None:
                 self.set_nodelay(True)
                 self.link: Link | None = None
                 self.nonce = secrets.token_hex(8)
@@ -337,9 +338,15 @@ class Fleet:
         self.directory = directory / "kernel"
         self.cwd = directory
         self._epoch = 0
-        self.agent: subprocess.Popen[bytes] | None = None
+        self._agent: subprocess.Popen[bytes] | None = None
         self._gateways: list[ScriptedGateway] = []
         self.errors = directory / "agent-stderr"
+
+    @property
+    def agent(self) -> subprocess.Popen[bytes]:
+        """The agent's process, once it was started."""
+        assert self._agent is not None
+        return self._agent
 
     def _next_epoch(self) -> int:
         self._epoch += 1
@@ -377,7 +384,7 @@ class Fleet:
     def start(self, **changes: Any) -> subprocess.Popen[bytes]:
         """Start the agent."""
         with open(self.errors, "wb") as errors:
-            self.agent = subprocess.Popen(
+            self._agent = subprocess.Popen(
                 [sys.executable, "-m", "gateway_ext.agent"],
                 stdin=subprocess.PIPE,
                 stdout=errors,
@@ -400,13 +407,11 @@ class Fleet:
 
     async def agent_ends(self, seconds: float = 15) -> None:
         """Wait until the agent has ended."""
-        agent = self.agent
-        assert agent is not None
-        await until(lambda: agent.poll() is not None, seconds, "the agent ends")
+        await until(lambda: self.agent.poll() is not None, seconds, "the agent ends")
 
     def stop(self) -> None:
         """End the agent, with it its kernel, and the gateways."""
-        if self.agent is not None and self.agent.poll() is None:
+        if self._agent is not None and self._agent.poll() is None:
             self.agent.send_signal(signal.SIGCONT)
             self.agent.kill()
             self.agent.wait()

@@ -24,7 +24,7 @@ COUNTED = "".join(f"{i}\n" for i in range(40))
 def freeze(link: Link) -> None:
     """From now on take bytes and answer nothing, not even pings, as a stopped process does."""
     # Tornado reads the next frame when on_message returns.
-    link.handler.on_message = lambda _: asyncio.sleep(3600)  # type: ignore[method-assign]
+    link.handler.on_message = lambda message: asyncio.sleep(3600)  # type: ignore[method-assign]
 
 
 def test_a_cell_that_prints_while_its_gateway_dies_loses_no_line(fleet: Fleet) -> None:
