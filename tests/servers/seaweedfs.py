@@ -78,16 +78,25 @@ def start_seaweedfs(directory: Path) -> SeaweedFS:
                 f"-master.port={master}",
                 "-master.volumeSizeLimitMB=64",
                 f"-volume.port={volume}",
-                "-volume.max=50",
+                "-volume.max=500",
                 "-filer",
                 f"-filer.port={filer}",
                 "-s3",
                 f"-s3.port={s3}",
                 f"-s3.config={settings}",
+                # Two further servers, on fixed ports.
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-master.telemetry=false",
             ],
             directory / "seaweedfs.log",
-            # Without it several test runs on few cores starve each other.
-            environment={**os.environ, "GOMAXPROCS": "2"},
+            # A bucket takes one volume instead of seven: tests make many. Without GOMAXPROCS
+            # several test runs on few cores starve each other.
+            environment={
+                **os.environ,
+                "GOMAXPROCS": "2",
+                "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
+            },
             directory=directory,
         )
         server = SeaweedFS(endpoint, ACCESS_KEY, SECRET_KEY, credentials, process)
