@@ -88,6 +88,11 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 
 
 @pytest.fixture(autouse=True)
+def jp_server_cleanup() -> None:
+    """Replaces pytest-jupyter's, which takes the event loop away that Playwright runs in."""
+
+
+@pytest.fixture(autouse=True)
 def no_kernels_left(fleet: Fleet) -> Iterator[None]:
     yield
     Files(fleet.status()["url"], fleet.token("carol", "owner")).delete_kernels()
@@ -99,13 +104,19 @@ def files(fleet: Fleet) -> Files:
 
 
 @pytest.fixture
-def two_pages(fleet: Fleet, open_page: OpenPage) -> tuple[LabPage, LabPage]:
-    """Ann on one lab and Bob on the other, past the load balancer."""
-    labs = fleet.processes("lab")
-    assert len(labs) == 2
-    assert labs[0].url
-    assert labs[1].url
-    return (
-        open_page(labs[0].url, fleet.token("ann")),
-        open_page(labs[1].url, fleet.token("bob")),
-    )
+def lab_urls(fleet: Fleet) -> tuple[str, str]:
+    """The two labs, past the load balancer."""
+    first, second = [lab.url for lab in fleet.processes("lab")]
+    assert first
+    assert second
+    return first, second
+
+
+@pytest.fixture
+def ann(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
+    return open_page(lab_urls[0], fleet.token("ann"))
+
+
+@pytest.fixture
+def bob(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
+    return open_page(lab_urls[1], fleet.token("bob"))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class Fleet:
             p for role in ("lab", "gateway") for p in self.processes(role) if p.name == name
         )
 
+    @cache  # noqa: B019 (there is one fleet, and it lives as long as the tests)
     def token(self, user: str, role: str = "editor") -> str:
         return self.command("token", user, "--project", f"demo={role}").strip()
 

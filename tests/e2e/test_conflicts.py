@@ -68,102 +68,93 @@ def make_conflict(first: LabPage, second: LabPage, files: Files, path: str) -> N
 
 
 def test_revert_loads_the_other_edit(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_notebook: str
+    ann: LabPage, bob: LabPage, files: Files, shared_notebook: str
 ) -> None:
-    first, second = two_pages
-    make_conflict(first, second, files, shared_notebook)
-    expect(second.dialog).to_contain_text("was saved by ann")
-    second.choose("Revert")
-    expect(second.cell(0)).to_contain_text("from the first")
-    wait_for("the notebook to be clean", lambda: not second.dirty, 10)
+    make_conflict(ann, bob, files, shared_notebook)
+    expect(bob.dialog).to_contain_text("was saved by ann")
+    bob.choose("Revert")
+    expect(bob.cell(0)).to_contain_text("from the first")
+    wait_for("the notebook to be clean", lambda: not bob.dirty, 10)
     assert cell_of(files, shared_notebook) == "from the first"
-    save_cell(second, files, shared_notebook, "built on the first")
-    expect(second.dialog).to_have_count(0)
+    save_cell(bob, files, shared_notebook, "built on the first")
+    expect(bob.dialog).to_have_count(0)
 
 
 def test_overwrite_replaces_the_other_edit_and_warns_its_author(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_notebook: str
+    ann: LabPage, bob: LabPage, files: Files, shared_notebook: str
 ) -> None:
-    first, second = two_pages
-    make_conflict(first, second, files, shared_notebook)
-    second.choose("Overwrite")
+    make_conflict(ann, bob, files, shared_notebook)
+    bob.choose("Overwrite")
     wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 30)
-    save_cell(second, files, shared_notebook, "from the second again")
-    expect(second.dialog).to_have_count(0)
+    save_cell(bob, files, shared_notebook, "from the second again")
+    expect(bob.dialog).to_have_count(0)
 
-    first.write(0, "from the first, stale")
-    first.save()
-    expect(first.dialog).to_contain_text("was saved by bob")
-    first.choose("Cancel")
-    expect(first.dialog).to_have_count(0)
-    expect(first.cell(0)).to_contain_text("from the first, stale")
-    assert first.dirty
-    expect(first.page.locator("#jp-bottom-panel")).not_to_contain_text("Saving started")
+    ann.write(0, "from the first, stale")
+    ann.save()
+    expect(ann.dialog).to_contain_text("was saved by bob")
+    ann.choose("Cancel")
+    expect(ann.dialog).to_have_count(0)
+    expect(ann.cell(0)).to_contain_text("from the first, stale")
+    assert ann.dirty
+    expect(ann.page.locator("#jp-bottom-panel")).not_to_contain_text("Saving started")
     assert cell_of(files, shared_notebook) == "from the second again"
 
 
 def test_overwrite_asks_again_when_a_third_edit_came_meanwhile(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_notebook: str
+    ann: LabPage, bob: LabPage, files: Files, shared_notebook: str
 ) -> None:
-    first, second = two_pages
-    make_conflict(first, second, files, shared_notebook)
-    save_cell(first, files, shared_notebook, "a third edit")
-    with second.page.expect_response(lambda answer: answer.status == 409):
-        second.dialog.locator("button", has_text="Overwrite").click()
-    expect(second.dialog).to_contain_text("File Changed")
+    make_conflict(ann, bob, files, shared_notebook)
+    save_cell(ann, files, shared_notebook, "a third edit")
+    with bob.page.expect_response(lambda answer: answer.status == 409):
+        bob.dialog.locator("button", has_text="Overwrite").click()
+    expect(bob.dialog).to_contain_text("File Changed")
     assert cell_of(files, shared_notebook) == "a third edit"
-    second.choose("Overwrite")
+    bob.choose("Overwrite")
     wait_for("the second edit", lambda: cell_of(files, shared_notebook) == "from the second", 30)
 
 
 def test_a_text_file_conflicts_and_reverts_alike(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_text: str
+    ann: LabPage, bob: LabPage, files: Files, shared_text: str
 ) -> None:
-    first, second = two_pages
-    first.open_path(shared_text)
-    second.open_path(shared_text)
-    expect(second.editor).to_contain_text("start")
-    first.write_text("from the first")
-    first.save()
+    ann.open_path(shared_text)
+    bob.open_path(shared_text)
+    expect(bob.editor).to_contain_text("start")
+    ann.write_text("from the first")
+    ann.save()
     wait_for("the edit", lambda: files.get(shared_text)["content"] == "from the first", 30)
-    second.write_text("from the second")
-    second.save()
-    expect(second.dialog).to_contain_text("File Changed")
-    second.choose("Revert")
-    expect(second.editor).to_contain_text("from the first")
+    bob.write_text("from the second")
+    bob.save()
+    expect(bob.dialog).to_contain_text("File Changed")
+    bob.choose("Revert")
+    expect(bob.editor).to_contain_text("from the first")
     assert files.get(shared_text)["content"] == "from the first"
 
 
-def test_a_renamed_notebook_is_saved_on(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_notebook: str
-) -> None:
-    page, _ = two_pages
-    page.open_without_kernel(shared_notebook)
-    save_cell(page, files, shared_notebook, "before")
+def test_a_renamed_notebook_is_saved_on(ann: LabPage, files: Files, shared_notebook: str) -> None:
+    ann.open_without_kernel(shared_notebook)
+    save_cell(ann, files, shared_notebook, "before")
     name = f"renamed-{uuid.uuid4().hex[:8]}.ipynb"
-    page.rename_current(name)
-    save_cell(page, files, f"demo/{name}", "after")
-    expect(page.dialog).to_have_count(0)
+    ann.rename_current(name)
+    save_cell(ann, files, f"demo/{name}", "after")
+    expect(ann.dialog).to_have_count(0)
 
 
 def test_saves_in_quick_succession_do_not_conflict_with_each_other(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_text: str
+    ann: LabPage, files: Files, shared_text: str
 ) -> None:
-    page, _ = two_pages
-    page.open_path(shared_text)
+    ann.open_path(shared_text)
     for number in range(5):
-        page.write_text(f"edit {number}")
-        page.save()
+        ann.write_text(f"edit {number}")
+        ann.save()
     wait_for("the last edit", lambda: files.get(shared_text)["content"] == "edit 4", 30)
-    expect(page.dialog).to_have_count(0)
+    expect(ann.dialog).to_have_count(0)
 
 
 def test_a_save_whose_answer_was_lost_is_no_conflict(
-    two_pages: tuple[LabPage, LabPage], files: Files, shared_notebook: str
+    ann: LabPage, files: Files, shared_notebook: str
 ) -> None:
-    page, _ = two_pages
-    page.open_without_kernel(shared_notebook)
-    expect(page.cell(0)).to_contain_text("start")
+    ann.open_without_kernel(shared_notebook)
+    expect(ann.cell(0)).to_contain_text("start")
 
     def lose_the_answer(route: Route) -> None:
         if route.request.method == "PUT":
@@ -173,15 +164,15 @@ def test_a_save_whose_answer_was_lost_is_no_conflict(
             route.continue_()
 
     address = "**/api/contents/demo/**"
-    page.page.route(address, lose_the_answer)
-    page.write(0, "committed")
-    page.save()
-    expect(page.dialog).to_contain_text("File Save Error")
+    ann.page.route(address, lose_the_answer)
+    ann.write(0, "committed")
+    ann.save()
+    expect(ann.dialog).to_contain_text("File Save Error")
     assert cell_of(files, shared_notebook) == "committed"
-    page.dialog.locator("button").first.click()
-    page.page.unroute(address)
-    page.save()
-    wait_for("the notebook to be clean", lambda: not page.dirty, 20)
-    expect(page.dialog).to_have_count(0)
-    save_cell(page, files, shared_notebook, "and on")
-    expect(page.dialog).to_have_count(0)
+    ann.dialog.locator("button").first.click()
+    ann.page.unroute(address)
+    ann.save()
+    wait_for("the notebook to be clean", lambda: not ann.dirty, 20)
+    expect(ann.dialog).to_have_count(0)
+    save_cell(ann, files, shared_notebook, "and on")
+    expect(ann.dialog).to_have_count(0)
