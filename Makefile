@@ -38,13 +38,10 @@ export FLEET_LAB_PYTHON := $(CURDIR)/$(LAB)/bin/python
 export FLEET_GATEWAY_PYTHON := $(CURDIR)/$(GATEWAY)/bin/python
 export FLEET_KERNEL_PYTHON := $(KERNEL_HOME)/bin/python
 
-PACKAGE_SOURCES := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx -type f \
-	-not -name '*.pyc' 2>/dev/null) pyproject.toml README.md LICENSE
-PAGE_SOURCES := $(shell find labextension -type f \
-	\( -path '*/node_modules' -o -path '*/lib' -o -path '*/dist' -o -path '*/.yarn' \) -prune \
-	-o -type f \( -path '*/src/*' -o -path '*/style/*' -o -path '*/schema/*' -o -name package.json \
-	-o -name yarn.lock -o -name tsconfig.json -o -name .yarnrc.yml \) -print 2>/dev/null \
-	| grep -vE '/(node_modules|lib|dist|\.yarn)/')
+SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx -type f \
+	-not -name '*.pyc') pyproject.toml README.md LICENSE
+SOURCES_page := $(shell find labextension \( -name node_modules -o -name lib -o -name dist \
+	-o -name .yarn \) -prune -o -type f -not -name '*.tsbuildinfo' -print)
 
 .PHONY: help
 help: ## this list
@@ -118,14 +115,20 @@ $(STAMPS)/%-dev: $(LOCKS)/%-dev.txt $(STAMPS)/%
 .PHONY: labextension
 labextension: $(STAMPS)/labextension ## build the page's half
 
-$(STAMPS)/labextension: $(PAGE_SOURCES) $(STAMPS)/lab $(STAMPS)/node
+# Lists of what is built from what, renewed only when a file's content changes, comes or goes.
+.PHONY: FORCE
+$(STAMPS)/%.sources: FORCE | $(STAMPS)
+	@sha256sum $(SOURCES_$*) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(STAMPS)/labextension: $(STAMPS)/page.sources $(STAMPS)/lab $(STAMPS)/node
 	@echo "building the labextension"
 	@cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm install --immutable >$(CURDIR)/$(STAMPS)/labextension.log 2>&1 \
 		&& jlpm build:prod >>$(CURDIR)/$(STAMPS)/labextension.log 2>&1 \
 		|| { tail -n 40 $(CURDIR)/$(STAMPS)/labextension.log >&2; exit 1; }
 	@touch $@
 
-$(STAMPS)/wheel: $(PACKAGE_SOURCES) $(STAMPS)/labextension $(STAMPS)/tools
+$(STAMPS)/wheel: $(STAMPS)/package.sources $(STAMPS)/labextension $(STAMPS)/tools
 	@echo "building the wheel"
 	@rm -rf dist
 	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t wheel >/dev/null

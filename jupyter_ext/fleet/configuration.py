@@ -271,6 +271,9 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.telemetry=false",
+        # Alone, it wins every election; by default it takes 20 s for that after a restart.
+        "-master.electionTimeout=1s",
+        "-master.heartbeatInterval=100ms",
         "-master.volumeSizeLimitMB=1024",
         "-volume.max=0",
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_ext.contents import bucket
 from jupyter_ext.database import engine
-from jupyter_ext.fleet.answering import wait_for
+from jupyter_ext.fleet.answering import last_words, wait_for
 from jupyter_ext.fleet.configuration import (
     Program,
     bucket_url,
@@ -37,7 +37,7 @@ from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import Tools, check_kernel_python, find_tools
 from jupyter_ext.platform.private_file import write_private
 
-STORE_SECONDS = 60.0
+STORE_SECONDS = 45.0
 OPEN_FILES = 65536
 
 
@@ -183,8 +183,7 @@ def _start_programs(
                 prepare_bucket(bucket_url(settings), STORE_SECONDS)
         except bucket.StoreUnavailable as error:
             raise FleetError(
-                f"the embedded object store does not take data: {error}; its log is"
-                f" {data_dir.log(store.name)}"
+                f"the embedded store does not take data ({error}): {last_words(data_dir, store)}"
             ) from error
     supervisor.start_programs(name for name in names if name.startswith("lab-"))
     wait_for(
