@@ -137,25 +137,18 @@ class Agent:
                 continue
             self._gateways.tried(url)
             try:
-                connection = await dial(
-                    url,
-                    self._document,
-                    self._epoch,
-                    self._kernel.state.as_json(),
-                    self._journal.last,
-                )
+                connection = await self._dial(url)
+                if connection is None:
+                    continue
+                begun = time.monotonic()
+                overtaken = await self._serve(connection)
             except Deleted:
                 self.end("the kernel was deleted")
                 return
-            except Refused as refusal:
-                _log.info("refused: %s", refusal)
-                self._gateways.learn(refusal.gateways)
+            except Exception:
+                # Whatever is wrong with one gateway or with us must not cost the kernel.
+                _log.exception("gateway %s: unexpected", url)
                 continue
-            except Unreachable as error:
-                _log.info("not connected: %s", error)
-                continue
-            begun = time.monotonic()
-            overtaken = await self._serve(connection)
             alone_since = time.monotonic()
             if overtaken:
                 self._gateways.prefer([url])
@@ -165,6 +158,23 @@ class Agent:
                 self._gateways.prefer(self._handover or [])
                 self._gateways.new_round()
                 self._gateways.tried(url)
+
+    async def _dial(self, url: str) -> Connection | None:
+        """The connection on which the gateway has claimed the kernel, or None; raises Deleted."""
+        try:
+            return await dial(
+                url,
+                self._document,
+                self._epoch,
+                self._kernel.state.as_json(),
+                self._journal.last,
+            )
+        except Refused as refusal:
+            _log.info("refused: %s", refusal)
+            self._gateways.learn(refusal.gateways)
+        except Unreachable as error:
+            _log.info("not connected: %s", error)
+        return None
 
     def _hand_over(self, connection: Connection, sender: Sender, gateways: list[str]) -> None:
         async def leave() -> None:
@@ -181,7 +191,7 @@ class Agent:
         Returns whether it ended because the journal overtook it, with nothing wrong at the gateway.
         """
         self._epoch = connection.epoch
-        self._gateways.prefer(connection.gateways)
+        self._gateways.welcomed(connection.url, connection.gateways)
         self._handover = None
         self._connection = connection
         sender = self._sender = Sender(connection, self._journal)

@@ -9,13 +9,22 @@ class GatewayList:
     """The gateways that the agent knows, best first, and those that it has tried in this round."""
 
     def __init__(self, urls: Iterable[str]) -> None:
-        self._urls = _unique(urls)
+        self._first = _unique(urls)
+        self._urls = list(self._first)
         self._tried: set[str] = set()
 
     @property
     def urls(self) -> list[str]:
         """All known gateways, best first."""
         return list(self._urls)
+
+    def welcomed(self, url: str, urls: Iterable[str]) -> None:
+        """A gateway that claimed the kernel named the gateways that live now.
+
+        Those of before are forgotten, or a long life would gather addresses that nobody answers at;
+        the ones from the start stay, last, because they may be a service that never moves.
+        """
+        self._urls = _unique([*urls, url, *self._first])
 
     def prefer(self, urls: Iterable[str]) -> None:
         """Put these gateways first, in this order; the others stay known behind them."""

@@ -340,6 +340,7 @@ class Fleet:
         self._epoch = 0
         self._agent: subprocess.Popen[bytes] | None = None
         self._gateways: list[ScriptedGateway] = []
+        self.agent_cwd = Path("/")
         self.errors = directory / "agent-stderr"
 
     @property
@@ -389,7 +390,7 @@ class Fleet:
                 stdin=subprocess.PIPE,
                 stdout=errors,
                 stderr=errors,
-                cwd="/",
+                cwd=self.agent_cwd,
                 env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
                 start_new_session=True,
             )

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -278,6 +279,20 @@ def test_a_directory_too_long_for_a_unix_socket_is_no_hindrance(fleet: Fleet) ->
         assert await page.run("print('ok')") == "ok\n"
         await link.command("shutdown", now=False)
         await fleet.agent_ends()
+
+    asyncio.run(scenario())
+
+
+def test_files_of_people_do_not_shadow_what_the_agent_imports(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        for name in ("random", "zmq", "tornado"):
+            (fleet.cwd / f"{name}.py").write_text("raise SystemExit('shadowed')")
+        fleet.agent_cwd, fleet.cwd = fleet.cwd, Path("/")
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        assert await page.run("print('ok')") == "ok\n"
 
     asyncio.run(scenario())
 

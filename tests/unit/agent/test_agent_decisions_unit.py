@@ -92,6 +92,8 @@ def test_gateways_are_dialled_best_first_and_once_a_round() -> None:
     gateways.prefer(["http://c/", "http://d"])
     assert gateways.urls == ["http://c", "http://d", "http://a", "http://b"]
     assert gateways.next() == "http://c"
+    gateways.welcomed("http://e", ["http://d", "http://f"])
+    assert gateways.urls == ["http://d", "http://f", "http://e", "http://a", "http://b"]
 
 
 def test_a_peer_is_silent_when_nothing_comes_and_nothing_waiting_is_taken() -> None:
