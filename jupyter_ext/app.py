@@ -26,6 +26,7 @@ from jupyter_ext.database import engine
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.database.migrate import MigrationError, upgrade_lab
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
+from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
@@ -41,7 +42,6 @@ class JupyterFleet(ExtensionApp):
     """One lab: reads its configuration and swaps the fleet's managers in."""
 
     name = "jupyter_fleet"
-    load_other_extensions = True
 
     database_url = Unicode(
         config=True,
@@ -138,6 +138,7 @@ class JupyterFleet(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         self.handlers.extend(contents_handlers)
+        self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
         self.handlers.extend(self._userdata_handlers())

@@ -13,7 +13,7 @@ from traitlets import Float, Integer
 
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.kernels.messages import (
     V1_PROTOCOL,
     MessageError,
@@ -29,7 +29,10 @@ from jupyter_ext.kernels.stream import (
     KernelStream,
     StreamEnd,
 )
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
 
+_PATIENCE_BEFORE_OPENING = 2.0
 _BAD_MESSAGE = 1007
 _ENDS = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
 # The reason of a close frame has room for 123 bytes.
@@ -66,12 +69,16 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
         If nobody can tell at the moment, the websocket opens and waits.
         """
-        headers = self._gateways.headers_for(self._identity.token)
         try:
-            await self._gateways.find_owner(self.kernel_id, headers)
+            model = await self._gateways.call(
+                "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
+            )
         except web.HTTPError as error:
             if error.status_code in _ENDS:
                 raise
+        else:
+            # Whoever may send to a kernel may run code.
+            require_role(self._identity, model["project"], Role.EDITOR)
 
     async def connect(self) -> None:
         """Begin to relay. Returns at once: the owner may not be known yet."""
@@ -149,7 +156,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             self.disconnect()
 
     @property
-    def _identity(self) -> Any:
+    def _identity(self) -> Identity:
         return cast(FleetUser, self.websocket_handler.current_user).identity
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
@@ -13,6 +13,7 @@ from traitlets.config import LoggingConfigurable
 from jupyter_ext.auth.route_policy import article
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -59,9 +60,10 @@ class FleetKernelManager(AsyncMappingKernelManager):
         same id starts nothing twice, which is why it may be tried at several gateways.
         """
         kernel_id = kernel_id or str(uuid.uuid4())
-        body: dict[str, Any] = {"kernel_id": kernel_id}
-        if kernel_name:
-            body["name"] = kernel_name
+        if not kernel_name:
+            specs = cast(FleetKernelSpecManager, self.kernel_spec_manager)
+            kernel_name = await specs.default_name()
+        body: dict[str, Any] = {"kernel_id": kernel_id, "name": kernel_name}
         if env:
             body["env"] = env
         identity = current_identity()

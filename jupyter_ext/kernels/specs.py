@@ -48,21 +48,24 @@ class FleetKernelSpecManager(KernelSpecManager):
 
     async def default_name(self) -> str:
         """The name of the kernel spec that is meant when none is named."""
-        name: str = (await self._document()).get("default", "")
-        return name
+        return default_of(await self._document())
 
     async def _document(self) -> dict[str, Any]:
         if self._specs is None or time.monotonic() - self._asked_at > self.fresh_seconds:
             try:
                 self._specs = await self.gateways.call("GET", "/api/kernelspecs")
                 self._asked_at = time.monotonic()
-                kernel_manager = getattr(self.parent, "kernel_manager", None)
-                if kernel_manager is not None and self._specs and self._specs.get("default"):
-                    kernel_manager.default_kernel_name = self._specs["default"]
             except web.HTTPError:
                 if self._specs is None:
                     raise
         return self._specs or {}
+
+
+def default_of(document: dict[str, Any]) -> str:
+    """The gateways' default, or the first spec if they name one that they do not have."""
+    names = sorted(document.get("kernelspecs", {}))
+    default: str = document.get("default", "")
+    return default if default in names or not names else names[0]
 
 
 def with_own_urls(spec: dict[str, Any], base_url: str) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Two labs in front of two gateways."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import GatewaysBesideLabs, Labs
+from tests.servers.process import ServerDied
+from tests.servers.seaweedfs import SeaweedFS
+
+
+@pytest.fixture(scope="module")
+def labs(seaweedfs: SeaweedFS) -> Iterator[Labs]:
+    """Two labs and two gateways for a file of tests, which must leave all four running."""
+    directory = Path(tempfile.mkdtemp(prefix="fleet-lab-", dir="/tmp"))
+    try:
+        gateways = GatewaysBesideLabs(directory, 2)
+        try:
+            started = Labs(gateways, seaweedfs, 2)
+            try:
+                yield started
+            finally:
+                started.stop()
+        finally:
+            gateways.stop()
+    except (ServerDied, AssertionError):
+        for log in sorted(directory.glob("*.log")):
+            print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
+        raise
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
