@@ -1,6 +1,7 @@
 """What is in the way of a fleet is said in one line; nothing is left running or half made."""
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_a_kernel_environment_without_the_package(fleet, tmp_path):
         assert "cannot run kernels" in said
         assert "jupyter-fleet[kernel]" in said
     finally:
-        os.system(f"rm -rf {environment}")
+        shutil.rmtree(environment)
 
 
 def test_a_refused_change_leaves_the_kept_settings(fleet):

@@ -93,7 +93,7 @@ def test_logs_are_shown(running_fleet):
 def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
     root = running_fleet.data_dir.root
     assert root.stat().st_mode & 0o777 == 0o700
-    secrets = [file for file in (root / "secrets").iterdir()]
+    secrets = list((root / "secrets").iterdir())
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
     values = {file.read_bytes().strip() for file in secrets}
     for one in running_fleet.status()["processes"]:
@@ -164,8 +164,10 @@ def test_without_its_supervisor_a_fleet_is_tidied_up_by_the_next_up(fleet):
 
 def test_in_the_foreground_it_runs_until_interrupted(fleet):
     process = subprocess.Popen(
-        [COMMAND, "up", "--port", str(fleet.port), "--labs", "1", "--gateways", "1"]
-        + ["--data-dir", str(fleet.data_dir.root)],
+        [
+            *(COMMAND, "up", "--port", str(fleet.port), "--labs", "1", "--gateways", "1"),
+            *("--data-dir", str(fleet.data_dir.root)),
+        ],
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
         text=True,
