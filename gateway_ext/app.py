@@ -104,7 +104,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         64 * 1024 * 1024, help="How much of a kernel's output its agent keeps for those who return."
     ).tag(config=True)
     max_message_bytes = Integer(
-        256 * 1024 * 1024, help="The longest kernel message that is relayed."
+        1025 * 1024 * 1024,
+        help="The longest kernel message that is relayed. Not below what agents send: the agent "
+        "would send it again and again.",
     ).tag(config=True)
     drain_seconds = Float(
         10.0, help="How long a gateway that is told to end waits for its kernels to be taken over."

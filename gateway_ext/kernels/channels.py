@@ -44,6 +44,7 @@ _CLOSE_CODES = {
     503: TRY_AGAIN,
 }
 _PING_SECONDS = 20.0
+_UNSENT_BYTES = 64 * 1024 * 1024
 _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
 
@@ -149,7 +150,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
         gets the rest from the kernel's journal."""
         size = len(frame)
         self._unsent += size
-        if self._unsent > self.manager.max_message_bytes + size:
+        if self._unsent > _UNSENT_BYTES + size:
             self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
             return
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Mapping
 from typing import Any
@@ -97,6 +98,9 @@ def parse_new_kernel(
         project = check_project_name(choose_project(identity, texts["project"] or None))
     except ProjectNameError as error:
         raise Refusal(400, str(error)) from error
+    launch_seconds = environment.get("KERNEL_LAUNCH_TIMEOUT", "1")
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", launch_seconds):
+        raise Refusal(400, f"KERNEL_LAUNCH_TIMEOUT is not a number of seconds: {launch_seconds!r}")
     kernel_id = check_kernel_id(texts["kernel_id"]) if texts["kernel_id"] else str(uuid.uuid4())
     return NewKernel(
         kernel_id=kernel_id,

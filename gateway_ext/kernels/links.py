@@ -12,6 +12,7 @@ from gateway_ext.ownership.records import Observation, Records
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
 
 _STREAM = struct.Struct(">I")
 _FRAME = struct.Struct(">IQQ")
@@ -69,6 +70,7 @@ class AgentLink:
         self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
         self._streams: dict[int, _Stream] = {}
         self.lost = False
+        self._deleted = False
 
     @property
     def kernel_id(self) -> str:
@@ -149,7 +151,7 @@ class AgentLink:
                 return
             if not result.get("ok"):
                 self._streams.pop(number, None)
-                client.end(1013, str(result.get("message") or "the agent refused the stream"))
+                client.end(TRY_AGAIN, str(result.get("message") or "the agent refused the stream"))
                 return
             stream = self._streams.get(number)
             if stream is None:
@@ -237,8 +239,13 @@ class AgentLink:
         for answered in commands.values():
             answered(None)
         streams, self._streams = self._streams, {}
+        code = NO_SUCH_KERNEL if self._deleted else OWNER_CHANGES
         for stream in streams.values():
-            stream.client.end(1012, reason)
+            stream.client.end(code, "the kernel was deleted" if self._deleted else reason)
+
+    def deleted(self) -> None:
+        """The kernel's record is deleted: its clients need not look for another owner."""
+        self._deleted = True
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:

@@ -41,6 +41,7 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.environment import asked_environment
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.stream import OWNER_CHANGES
 
 DEFAULT_PROXY = "gateway_ext.process_proxies.local.LocalAgentProxy"
 
@@ -256,7 +257,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
             process = {**proxy.get_process_info(), "proxy": class_name}
             await self.records.set_process(kernel_id, process)
-            await self._kernel_runs(kernel_id, proxy)
+            seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
+            await self._kernel_runs(kernel_id, proxy, seconds)
             # The answer says that it runs, so the other gateways should say so too.
             await self.links.write()
         except (LaunchFailed, Refusal, web.HTTPError) as error:
@@ -278,10 +280,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             kernel_spec_manager=self.kernel_spec_manager,
         )
 
-    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy) -> None:
+    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy, seconds: float) -> None:
         """Returns when the kernel runs, here or at another gateway; raises LaunchFailed."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.launch_seconds
+        deadline = loop.time() + seconds
         look_at = loop.time() + 1.0
         while True:
             link = self.links.get(kernel_id)
@@ -292,7 +294,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if loop.time() > deadline:
                 words = await proxy.last_words()
                 raise LaunchFailed(
-                    f"the kernel did not start within {self.launch_seconds:g} s. {words}".strip()
+                    f"the kernel did not start within {seconds:g} s. {words}".strip()
                 )
             if loop.time() >= look_at:
                 look_at = loop.time() + 1.0
@@ -370,15 +372,19 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         then, the agent is told to end by whichever it finds."""
         record = place.record or await self.record(place.kernel_id)
         await self.records.delete(place.kernel_id, username)
+        proxy = self._proxy_of(record)
+        ended = False
         if place.link is not None:
+            place.link.deleted()
             try:
                 await place.link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
-                return
+                ended = True
             except (LinkLost, CommandFailed) as error:
                 self.log.warning("kernel %s: %s", place.kernel_id, error)
-        proxy = self._proxy_of(record)
-        if proxy is not None and await proxy.look() is AgentLife.ALIVE:
-            await proxy.end()
+        if proxy is not None:
+            if not ended and await proxy.look() is AgentLife.ALIVE:
+                await proxy.end()
+            await proxy.clean_up()
 
     def _proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
         """The process proxy for a process that some gateway started; None if there is none."""
@@ -466,7 +472,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             self.links.remove(link, "this gateway ends")
             link.close()
         for websocket in list(self.websockets):
-            websocket.end(1012, "this gateway ends: connect again")
+            websocket.end(OWNER_CHANGES, "this gateway ends: connect again")
 
     async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:
         if not urls:

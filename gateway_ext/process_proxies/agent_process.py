@@ -113,5 +113,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
         """Ends the agent and all that it started, if they can be reached from here."""
 
     @abc.abstractmethod
+    async def clean_up(self) -> None:
+        """Removes what is left of the launch of a kernel that was deleted."""
+
+    @abc.abstractmethod
     async def last_words(self) -> str:
         """The end of what the agent wrote, for people; empty if it cannot be read from here."""

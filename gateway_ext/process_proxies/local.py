@@ -67,6 +67,11 @@ class LocalAgentProxy(AgentProcessProxy):
         """See the base class."""
         await _in_thread(self._end)
 
+    async def clean_up(self) -> None:
+        """See the base class."""
+        if self._host == this_host() and self._log_file:
+            await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
+
     async def last_words(self) -> str:
         """See the base class."""
         return await _in_thread(self._last_words)

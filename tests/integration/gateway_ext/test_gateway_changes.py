@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -79,7 +78,7 @@ def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
     assert all(agents_of(kernel_id) for kernel_id in kernels)
     listed = gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()
     assert [member["name"] for member in listed] == ["gateway-1"]
-    text, reply = channels[1].finish(request)
+    text, _ = channels[1].finish(request)
     assert text.split("\n")[:-1] == [pids[1], *LINES]
     gateways.start_again(0)
     wait_until(
@@ -186,14 +185,19 @@ def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
     async def run() -> tuple[list[str], list[tuple[int, str]]]:
         lines: list[str] = []
         closed: list[tuple[int, str]] = []
-        done = asyncio.Event()
+        done, ended = asyncio.Event(), asyncio.Event()
+
+        def on_closed(code: int, reason: str) -> None:
+            closed.append((code, reason))
+            ended.set()
 
         async def resolve() -> str:
             # As a lab does: ask whichever gateway answers.
             for number in (0, 1):
                 try:
                     owner = await asyncio.to_thread(gateways.owner, kernel_id, number)
-                except requests.ConnectionError:
+                except (requests.ConnectionError, AssertionError):
+                    # A 404 too: the kernel's end must come over the stream.
                     continue
                 if owner:
                     return owner
@@ -213,7 +217,7 @@ def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
             kernel_id=kernel_id,
             session_id="s1",
             on_message=on_message,
-            on_closed=lambda code, reason: closed.append((code, reason)),
+            on_closed=on_closed,
         )
         stream.start()
         header = {"msg_id": "m1", "msg_type": "execute_request", "session": "s1", "version": "5.3"}
@@ -225,18 +229,13 @@ def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
         await asyncio.wait_for(done.wait(), 30)
         url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
         await asyncio.to_thread(gateways.client().call, "DELETE", url)
-        await asyncio.wait_for(_until(lambda: bool(closed)), 20)
+        await asyncio.wait_for(ended.wait(), 20)
         await stream.close()
         return lines, closed
 
     lines, closed = asyncio.run(run())
     assert lines == [str(number) for number in range(30)]
     assert closed[0][0] == 4404
-
-
-async def _until(condition: object) -> None:
-    while not condition():  # type: ignore[operator]
-        await asyncio.sleep(0.05)
 
 
 def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_path: Path) -> None:
@@ -291,31 +290,11 @@ def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_
         wait_until(lambda: gateways.owner(kernel_id, 1) == gateways.urls[0])
         with client.channels(url, kernel_id) as channels:
             assert channels.run("x = 41; print(x + 1)") == "42\n"
-            assert (
-                client.call("POST", f"{url}/api/kernels/{kernel_id}/interrupt").status_code == 204
-            )
-            assert client.call("POST", f"{url}/api/kernels/{kernel_id}/restart").status_code == 200
+            for action, status in (("interrupt", 204), ("restart", 200)):
+                answer = client.call("POST", f"{url}/api/kernels/{kernel_id}/{action}")
+                assert answer.status_code == status, answer.text
             assert channels.run("print('x' in dir())") == "False\n"
         assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 204
         wait_until(lambda: not agents_of(kernel_id))
     finally:
         server.stop()
-
-
-def test_no_process_is_left_behind(own_gateways: Gateways) -> None:
-    gateways = own_gateways
-    kernel_id = gateways.start_kernel(0)
-    gateways.client().call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
-    gateways.processes[0].stop()
-    gateways.processes[1].stop()
-
-    def left() -> bytes:
-        found = subprocess.run(
-            ["grep", "-l", str(gateways.directory), *map(str, Path("/proc").glob("*/cmdline"))],
-            capture_output=True,
-            check=False,
-        )
-        return found.stdout
-
-    wait_until(lambda: not left())
-    gateways.start_again(0)
