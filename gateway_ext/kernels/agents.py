@@ -15,6 +15,7 @@ from gateway_ext.kernels.proofs import (
     deleted_proof,
     welcome_proof,
 )
+from gateway_ext.kernels.socket_progress import bytes_received
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
@@ -84,14 +85,19 @@ class AgentHandler(websocket.WebSocketHandler):
     async def _watch_peer(self) -> None:
         """Ends a connection whose other end is silent."""
         interval = self.manager.ping_seconds
+        stream: Any = self.ws_connection.stream  # type: ignore[union-attr]
+        arrived = 0
         while True:
             await asyncio.sleep(interval)
+            before, arrived = arrived, bytes_received(stream.socket)
+            if arrived > before:
+                self._heard = time.monotonic()
             silent = time.monotonic() - self._heard
             limit = self.manager.ping_timeout if self._link is not None else HELLO_SECONDS
             if silent > limit:
                 self.log.warning("kernel %s: its agent is silent", self._kernel_id)
                 # Not a closing handshake: nobody is there to take part in it.
-                self.ws_connection.stream.close()  # type: ignore[union-attr]
+                stream.close()
                 return
             try:
                 self.ping()

@@ -14,10 +14,12 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import (  # type: ignore[import-untyped]
+    NATIVE_KERNEL_NAME,
     KernelSpec,
     NoSuchKernel,
 )
 from tornado import web
+from traitlets import default
 from traitlets.utils.importstring import import_item
 
 from gateway_ext.kernels.kernel_model import kernel_model
@@ -116,6 +118,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     Takes the place of Enterprise Gateway's manager, whose dictionary of kernels stays empty: what
     outlives this process is in `records`, what does not is in `links`.
     """
+
+    @default("default_kernel_name")
+    def _existing_kernel_name(self) -> str:
+        """jupyter_client's own default is a kernelspec that gateways of a fleet do not have."""
+        names = sorted(self.kernel_spec_manager.find_kernel_specs())
+        return NATIVE_KERNEL_NAME if NATIVE_KERNEL_NAME in names or not names else names[0]
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

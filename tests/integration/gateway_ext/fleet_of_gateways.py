@@ -4,8 +4,11 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.servers.ports import free_ports
-from tests.servers.process import ServerProcess
+from tests.servers.process import ServerDied, ServerProcess
 
 REPOSITORY = Path(__file__).parents[3]
 GATEWAY_SECRET = "a-secret-of-the-gateway"
@@ -144,7 +147,10 @@ class Channels:
         """The next message."""
         frame = self._websocket.recv()
         assert frame != "", "the websocket was closed"
-        message: dict[str, Any] = json.loads(v1_to_json(frame) if self._v1 else frame)
+        if self._v1:
+            assert isinstance(frame, bytes)
+            frame = v1_to_json(frame)
+        message: dict[str, Any] = json.loads(frame)
         return message
 
     def execute(self, code: str) -> str:
@@ -178,7 +184,7 @@ class Channels:
 class Gateways:
     """Several gateways of one fleet."""
 
-    def __init__(self, directory: Path, count: int) -> None:
+    def __init__(self, directory: Path, count: int, database_url: str | None = None) -> None:
         self.directory = directory
         directory.chmod(0o711)
         create_keys(directory / "private.pem", directory / "jwks.json")
@@ -189,6 +195,7 @@ class Gateways:
         code = directory / "code" / "gateway_ext"
         shutil.copytree(REPOSITORY / "gateway_ext" / "agent", code / "agent")
         shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
+        self.database_url = database_url or f"sqlite:///{directory}/gateway.sqlite"
         self._write_kernelspec("python", {})
         self._write_kernelspec("missing", {}, argv=["/nowhere/python", "{connection_file}"])
         self._write_kernelspec(
@@ -234,7 +241,7 @@ class Gateways:
                 "default_kernel_name": "python",
             },
             "FleetGatewayApp": {
-                "database_url": f"sqlite:///{self.directory}/gateway.sqlite",
+                "database_url": self.database_url,
                 "gateway_name": f"gateway-{number}",
                 "token_keys_file": str(self.directory / "jwks.json"),
                 "encryption_keys_file": str(self.directory / "encryption.json"),
@@ -323,3 +330,21 @@ class Gateways:
                     raise
         for process in self.processes:
             process.stop()
+
+
+@contextmanager
+def running_gateways(database_url: str | None = None) -> Iterator[Gateways]:
+    """Two gateways on a database of their own, or on the one that is named."""
+    directory = Path(tempfile.mkdtemp(prefix="fleet-gw-", dir="/tmp"))
+    try:
+        gateways = Gateways(directory, 2, database_url)
+        try:
+            yield gateways
+        finally:
+            gateways.stop()
+    except (ServerDied, AssertionError):
+        for log in sorted(directory.glob("*.log")):
+            print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
+        raise
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -90,8 +90,8 @@ def test_a_stream_gets_each_number_once_and_in_order() -> None:
 
 def test_an_acknowledgement_alone_is_passed_on() -> None:
     agent, page = Agent(), Page()
-    frames = []
-    page.deliver = frames.append  # type: ignore[method-assign]
+    frames: list[bytes] = []
+    page.deliver = frames.append  # type: ignore[method-assign, assignment]
     stream = agent.link.open_stream(page, "s", "n", None)
     agent.answer(ok=True, start=4, acknowledged=0, gap=None)
     agent.link.receive(struct.pack(">IQQ", stream, 0, 3))
