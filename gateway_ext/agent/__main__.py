@@ -8,7 +8,7 @@ import sys
 if sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 
-from .program import main  # noqa: E402
+from .program import main
 
 if __name__ == "__main__":
     main()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import secrets
 import socket
 import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -122,12 +124,13 @@ class Connection:
             # When it was the agent that slept, the gateway was not silent.
             self._silence.excuse(max(0.0, now - before - 2 * tick))
             before = now
-            if self._silence.too_long(now, self._unsent, self._bytes_taken()):
+            if self._silence.too_long(now, self._taken()):
                 _log.warning("gateway %s is silent", self.url)
                 self.drop()
                 return
             if now >= next_ping and self._websocket is not None:
                 next_ping = now + self._ping_seconds
+                self._silence.pinged(self._taken() + self._waiting())
                 try:
                     self._websocket.ping()
                 except (WebSocketClosedError, StreamClosedError):
@@ -135,7 +138,7 @@ class Connection:
                     return
             await asyncio.sleep(tick)
 
-    def _bytes_taken(self) -> int:
+    def _taken(self) -> int:
         """How many bytes the other machine has acknowledged (tcpi_bytes_acked of Linux)."""
         if self._socket is None:
             return 0
@@ -144,6 +147,16 @@ class Connection:
             return int(struct.unpack_from("=Q", info, 120)[0])
         except (OSError, struct.error):
             return 0
+
+    def _waiting(self) -> int:
+        """How many bytes it has not: in the system's buffer and, about, in ours."""
+        if self._socket is None:
+            return 0
+        try:
+            queued = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return self._unsent
+        return self._unsent + int(struct.unpack("=i", queued)[0])
 
     async def hear(self, seconds: float) -> dict[str, Any]:
         """The next text frame before `on_message` is set; raises Unreachable."""

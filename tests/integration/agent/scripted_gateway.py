@@ -32,6 +32,7 @@ from tornado.websocket import WebSocketHandler
 
 KEY = secrets.token_bytes(32)
 REPOSITORY = Path(__file__).parents[3]
+KERNELSPEC = REPOSITORY / "kernelspecs" / "python" / "kernel.json"
 FRAME = struct.Struct(">IQQ")
 
 
@@ -362,16 +363,12 @@ class Fleet:
         return gateway
 
     def document(self, **changes: Any) -> dict[str, Any]:
-        """A start document for the real ipykernel."""
+        """A start document for the kernelspec that is shipped."""
         return {
             "kernel_id": self.kernel_id,
             "agent_key": KEY.hex(),
             "gateways": [gateway.url for gateway in self._gateways],
-            "kernelspec": {
-                "display_name": "Python",
-                "language": "python",
-                "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            },
+            "kernelspec": json.loads(KERNELSPEC.read_text()),
             "kernel_name": "python",
             "resource_dir": "",
             "directory": str(self.directory),

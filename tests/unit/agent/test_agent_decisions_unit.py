@@ -96,21 +96,38 @@ def test_gateways_are_dialled_best_first_and_once_a_round() -> None:
     assert gateways.urls == ["http://d", "http://f", "http://e", "http://a", "http://b"]
 
 
-def test_a_peer_is_silent_when_nothing_comes_and_nothing_waiting_is_taken() -> None:
+def test_a_peer_from_which_nothing_comes_is_silent_after_the_time_out() -> None:
     silence = Silence(5, now=0)
-    assert not silence.too_long(5, unsent=0, taken=10)
-    assert silence.too_long(5.1, unsent=0, taken=20)
-    silence.heard(5)
-    # A large message on its way: as long as bytes are taken it goes on.
-    assert not silence.too_long(9, unsent=100, taken=30)
-    assert not silence.too_long(13, unsent=100, taken=31)
-    assert silence.too_long(18.5, unsent=100, taken=31)
+    silence.pinged(place=100)
+    assert not silence.too_long(5, taken=100)
+    assert silence.too_long(5.1, taken=100)
+    silence.heard(5.1)
+    assert not silence.too_long(10, taken=100)
+
+
+def test_a_ping_behind_a_large_message_gets_time_while_bytes_are_taken() -> None:
+    silence = Silence(5, now=0)
+    silence.pinged(place=1000)
+    silence.pinged(place=2000)
+    assert not silence.too_long(4, taken=100)
+    assert not silence.too_long(8, taken=200)
+    assert not silence.too_long(12.9, taken=200)
+    assert silence.too_long(13.1, taken=200)
+
+
+def test_bytes_taken_behind_an_unanswered_ping_are_no_sign_of_life() -> None:
+    silence = Silence(5, now=0)
+    silence.pinged(place=1000)
+    assert not silence.too_long(2, taken=1010)
+    silence.pinged(place=1500)
+    assert not silence.too_long(4, taken=1400)
+    assert silence.too_long(5.1, taken=1600)
 
 
 def test_time_in_which_the_agent_slept_does_not_count() -> None:
     silence = Silence(5, now=0)
     silence.excuse(60)
-    assert not silence.too_long(61, unsent=0, taken=0)
+    assert not silence.too_long(61, taken=0)
 
 
 def test_the_idle_of_one_request_does_not_end_another() -> None:
