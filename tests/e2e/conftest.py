@@ -88,8 +88,13 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 
 
 @pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> None:
+    """Replaces pytest-jupyter's, which closes the event loop that Playwright runs in."""
+
+
+@pytest.fixture(autouse=True)
 def jp_server_cleanup() -> None:
-    """Replaces pytest-jupyter's, which takes the event loop away that Playwright runs in."""
+    """Replaces pytest-jupyter's, which runs that loop; no server lives in these tests' process."""
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 T = TypeVar("T")
 
@@ -36,6 +36,13 @@ class LabPage:
         self.page = page
         self.url = url
         page.set_default_timeout(PATIENCE_MS)
+        self.kernel_sockets = 0
+        """How many websockets to kernels the page has opened so far."""
+        page.on("websocket", self._count)
+
+    def _count(self, socket: WebSocket) -> None:
+        if "/channels" in socket.url:
+            self.kernel_sockets += 1
 
     def log_in(self, token: str) -> None:
         """Follow a login link, as the platform would give it, and wait until JupyterLab runs."""
@@ -71,8 +78,9 @@ class LabPage:
         self.choose("No Kernel")
 
     def wait_for_kernel(self) -> None:
-        expect(self.notebook.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
-            "data-status", "idle", timeout=PATIENCE_MS
+        """Wait until the kernel is connected: JupyterLab does not run cells before."""
+        expect(self.page.locator("#jp-bottom-panel")).to_contain_text(
+            re.compile(r"\| (Idle|Busy)"), timeout=PATIENCE_MS
         )
 
     @property
