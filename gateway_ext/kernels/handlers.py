@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
@@ -30,6 +31,7 @@ from gateway_ext.kernels.relay import (
     still_unknown,
 )
 from gateway_ext.ownership.records import NewKernel
+from gateway_ext.ownership.resolution import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
@@ -274,11 +276,14 @@ class KernelHandler(_OneKernelHandler):
         try:
             place = await self.at_owner(kernel_id, Role.EDITOR, twice=True)
         except Refusal as refusal:
-            if refusal.status != 503 or self.direct:
+            if refusal.status != 503:
+                raise
+            record = await self.manager.record(kernel_id)
+            lost = timedelta(seconds=self.manager.lost_seconds)
+            if self.direct and not is_lost(record, datetime.now(UTC), lost):
                 raise
             # Nobody can be asked. The record is what counts: whichever gateway the agent finds
             # tells it to end.
-            record = await self.manager.record(kernel_id)
             place = Place(kernel_id, record.project, record.epoch, None, None, record)
         if isinstance(place, Answer):
             self.pass_on(place)

@@ -270,7 +270,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             # The answer says that it runs, so the other gateways should say so too.
             await self.links.write()
         except (LaunchFailed, Refusal, web.HTTPError) as error:
-            await self._launch_failed(kernel_id, proxy, error)
+            if not await self._launch_failed(kernel_id, proxy, error):
+                return
             if isinstance(error, web.HTTPError):
                 raise Refusal(error.status_code, error.reason or str(error)) from error
             if isinstance(error, LaunchFailed):
@@ -318,18 +319,26 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def _launch_failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
-    ) -> None:
+    ) -> bool:
+        """Clears up. False if another gateway owns the kernel by now: it is that one's then."""
         message = error.message if isinstance(error, Refusal) else str(error)
         self.log.error("kernel %s: not started: %s", kernel_id, message)
+        record = await self.records.get(kernel_id)
+        if (
+            record is not None
+            and record.state is not KernelState.DELETED
+            and record.owner != self.membership.name
+        ):
+            return False
         if proxy is not None:
             await proxy.end()
         link = self.links.get(kernel_id)
         if link is not None:
             self.links.remove(link, "the kernel did not start")
             link.close()
-        record = await self.records.get(kernel_id)
-        if record is not None and record.owner == self.membership.name:
+        if record is not None:
             await self.records.set_dead(kernel_id, record.epoch, message)
+        return True
 
     async def _started(self, kernel_id: str) -> KernelRecord:
         """Waits for a launch, here or elsewhere; raises Refusal if it fails."""

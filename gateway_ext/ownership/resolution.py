@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway_ext.ownership.states import KernelState
@@ -42,6 +42,12 @@ class KernelRecord:
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:
     """The living gateway that owns the kernel, None while there is none."""
     return next((member for member in members if member.name == record.owner), None)
+
+
+def is_lost(record: KernelRecord, now: datetime, lost: timedelta) -> bool:
+    """Whether nothing has been heard of an unowned kernel for so long that whoever wants it
+    deleted need not wait for its agent."""
+    return now - record.changed > lost
 
 
 def targets_for_handover(kernels: int, members: Sequence[Member], leaving: str) -> list[list[str]]:

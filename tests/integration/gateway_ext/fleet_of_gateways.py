@@ -251,7 +251,7 @@ class Gateways:
                 "heartbeat_seconds": 0.5,
                 "living_seconds": 3.0,
                 "orphan_seconds": 60.0,
-                "lost_seconds": 6.0,
+                "lost_seconds": 20.0,
                 "launch_seconds": 40.0,
             },
             "KernelSpecManager": {
