@@ -116,6 +116,9 @@ class JupyterFleet(ExtensionApp):
                 "FleetContentsManager": {
                     "database_url": self.database_url,
                     "bucket_url": self.bucket_url,
+                    # The stock handler of /files reads through the manager, but is a handler of
+                    # static files, which insists on a folder.
+                    "files_handler_params": {"path": ""},
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},

@@ -10,7 +10,7 @@ from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
 from tornado import web
 from tornado.websocket import WebSocketHandler
-from traitlets import Instance, Unicode, default
+from traitlets import Instance, Unicode, default, validate
 
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.route_policy import Answer, decide
@@ -20,6 +20,8 @@ from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 # Browsers drop a cookie above 4096 bytes without a word.
 LONGEST_COOKIE = 4000
 _SECONDS_PER_DAY = 86400
+# A browser that had dropped the cookie with the token could not be told that the token expired.
+_COOKIE_DAYS_AFTER_TOKEN = 1.0
 
 
 class FleetIdentityProvider(IdentityProvider):
@@ -42,6 +44,10 @@ class FleetIdentityProvider(IdentityProvider):
     @default("token")
     def _default_token(self) -> str:
         # The server itself has no token; this also keeps one out of the page.
+        return ""
+
+    @validate("token")
+    def _no_token(self, proposal: Any) -> str:
         return ""
 
     @default("cookie_name")
@@ -104,7 +110,8 @@ class FleetIdentityProvider(IdentityProvider):
             return None
 
     def set_login_cookie(self, handler: web.RequestHandler, user: User) -> None:
-        """Keep the user's token in an HttpOnly, signed cookie that ends with the token.
+        """Keep the user's token in an HttpOnly, signed cookie. It says nothing any more when
+        the token has expired.
 
         Raises 413 if the token does not fit into a cookie.
         """
@@ -125,7 +132,8 @@ class FleetIdentityProvider(IdentityProvider):
         handler.set_cookie(
             self.cookie_name,
             value.decode(),
-            expires_days=max(0.0, identity.expires - time.time()) / _SECONDS_PER_DAY,
+            expires_days=(identity.expires - time.time()) / _SECONDS_PER_DAY
+            + _COOKIE_DAYS_AFTER_TOKEN,
             **options,
         )
 

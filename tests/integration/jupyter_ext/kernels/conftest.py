@@ -7,23 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import GatewaysBesideLabs, Labs
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import (
+    Fleet,
+    GatewaysBesideLabs,
+    Labs,
+)
 from tests.servers.process import ServerDied
 from tests.servers.seaweedfs import SeaweedFS
 
 
 @pytest.fixture(scope="module")
-def labs(seaweedfs: SeaweedFS) -> Iterator[Labs]:
+def fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     """Two labs and two gateways for a file of tests, which must leave all four running."""
     directory = Path(tempfile.mkdtemp(prefix="fleet-lab-", dir="/tmp"))
     try:
         gateways = GatewaysBesideLabs(directory, 2)
         try:
-            started = Labs(gateways, seaweedfs, 2)
+            labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 2)
             try:
-                yield started
+                yield Fleet(labs, gateways)
             finally:
-                started.stop()
+                labs.stop()
         finally:
             gateways.stop()
     except (ServerDied, AssertionError):

@@ -4,15 +4,18 @@ import json
 import os
 import sys
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
 import requests
 
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import (
     GATEWAY_SECRET,
     REPOSITORY,
+    Client,
     Gateways,
     find_python,
 )
@@ -51,17 +54,43 @@ class GatewaysBesideLabs(Gateways):
         )
 
 
+@dataclass
+class Fleet:
+    """Labs and the gateways behind them."""
+
+    labs: "Labs"
+    gateways: Gateways
+
+    @property
+    def urls(self) -> list[str]:
+        """The labs' addresses."""
+        return self.labs.urls
+
+
+def start_bare_labs(directory: Path, store: SeaweedFS, count: int) -> "Labs":
+    """Labs whose gateways are all away."""
+    create_keys(directory / "private.pem", directory / "jwks.json")
+    signer = TokenSigner(directory / "private.pem")
+    return Labs(directory, signer, ["http://127.0.0.1:1"], store, count)
+
+
 class Labs:
     """Several labs of one fleet, which share nothing but database, store and keys."""
 
     def __init__(
-        self, gateways: Gateways, store: SeaweedFS, count: int, database_url: str = ""
+        self,
+        directory: Path,
+        signer: TokenSigner,
+        gateway_urls: list[str],
+        store: SeaweedFS,
+        count: int,
     ) -> None:
-        self.gateways = gateways
-        self.directory = gateways.directory
+        self.directory = directory
+        self.signer = signer
+        self._gateway_urls = gateway_urls
         self._store = store
         self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
-        self._database_url = database_url or f"sqlite:///{self.directory}/lab.sqlite"
+        self._database_url = f"sqlite:///{directory}/lab.sqlite"
         boto3.client(
             "s3",
             endpoint_url=store.endpoint,
@@ -70,9 +99,7 @@ class Labs:
             aws_secret_access_key=store.secret_key,
         ).create_bucket(Bucket=self._bucket)
         (self.directory / "cookie_secret").write_text(uuid.uuid4().hex)
-        (self.directory / "service-token").write_text(
-            gateways.signer.sign("lab", {}, 3600, service="lab")
-        )
+        (self.directory / "service-token").write_text(signer.sign("lab", {}, 3600, service="lab"))
         self.ports = free_ports(count)
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
         self.processes = [self._start(number) for number in range(count)]
@@ -94,11 +121,13 @@ class Labs:
             "JupyterFleet": {
                 "database_url": self._database_url,
                 "bucket_url": self._store.bucket_url(self._bucket),
-                "gateway_urls": self.gateways.urls,
+                "gateway_urls": self._gateway_urls,
                 "token_keys_file": str(self.directory / "jwks.json"),
                 "service_token_file": str(self.directory / "service-token"),
                 "lab_name": f"lab-{number}",
             },
+            "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},
+            "FleetSessionManager": {"lease_seconds": 3.0},
         }
 
     def _start(self, number: int) -> ServerProcess:
@@ -120,6 +149,10 @@ class Labs:
             },
             directory=folder,
         )
+
+    def client(self, user: str = "ada", **projects: str) -> Client:
+        """A person with a token; owner of the project `demo` unless said otherwise."""
+        return Client(self.signer.sign(user, projects or {"demo": "owner"}, 3600))
 
     def start_again(self, number: int) -> None:
         """Starts a lab that has ended, at the same address."""
