@@ -39,7 +39,7 @@ def test_a_cell_that_prints_while_its_gateway_dies_loses_no_line(fleet: Fleet) -
         begun = time.monotonic()
         first.close()
         later = await second.link()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 5
         assert later.hello["epoch"] == link.epoch
         assert later.hello["state"]["execution_state"] == "busy"
         assert later.hello["state"]["pid"] == pid
@@ -115,7 +115,7 @@ def test_a_frozen_gateway_is_left_within_the_time_out(fleet: Fleet) -> None:
         later = await second.link()
         # The kernel goes on printing meanwhile: bytes that the frozen one's machine takes
         # must not pass for life.
-        assert 1.5 < time.monotonic() - begun < 4
+        assert 1.5 < time.monotonic() - begun < 8
         await page.open(later)
         await page.reply(cell)
         assert page.text(cell) == COUNTED
@@ -131,7 +131,7 @@ def test_a_gateway_frozen_before_its_challenge_does_not_hold_the_agent(fleet: Fl
         begun = time.monotonic()
         fleet.start(gateways=[f"http://127.0.0.1:{port}", gateway.url], ping_timeout=1)
         await gateway.link()
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < 15
         silent.close()
 
     asyncio.run(scenario())
@@ -149,7 +149,7 @@ def test_handover_leads_to_the_gateway_that_was_named(fleet: Fleet) -> None:
         begun = time.monotonic()
         await link.command("handover", gateways=[third.url, second.url])
         later = await third.link()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 4
         await until(link.closed.is_set, 2, "the old connection is closed")
         await page.open(later)
         await page.reply(cell)

@@ -57,12 +57,12 @@ def test_the_state_says_busy_while_a_cell_runs_even_when_control_is_idle(fleet: 
         link = await fleet.running()
         page = Stream("page")
         await page.open(link)
-        cell = await page.execute("import time; time.sleep(2)")
+        cell = await page.execute("import time; time.sleep(4)")
         await until(lambda: link.state["execution_state"] == "busy", 5, "busy")
         begun = time.monotonic()
         info = await page.send("control", "kernel_info_request", {})
         await until(lambda: page.of(info, "kernel_info_reply"), 5, "a reply on control")
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 3
         assert not page.of(cell, "execute_reply")
         await asyncio.sleep(0.2)
         assert link.state["execution_state"] == "busy"
