@@ -277,9 +277,6 @@ class AgentLinks:
     def __iter__(self) -> Iterator[AgentLink]:
         return iter(list(self._links.values()))
 
-    def __len__(self) -> int:
-        return len(self._links)
-
     def get(self, kernel_id: str) -> AgentLink | None:
         """The link to the kernel's agent, if this gateway has it."""
         return self._links.get(kernel_id)
