@@ -81,6 +81,24 @@ def test_a_session_that_names_no_number_gets_what_it_has_not_acknowledged(fleet:
     asyncio.run(scenario())
 
 
+def test_two_streams_of_one_session_both_get_its_replies(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        # A duplicated browser tab has its original's session id.
+        tab, copy = Stream("page"), Stream("page")
+        await tab.open(link)
+        await copy.open(link)
+        # Each end counts its own messages: the second's first is not the first's again.
+        for number, end in enumerate((tab, copy)):
+            cell = await end.execute(f"print('cell', {number})")
+            for reader in (tab, copy):
+                await reader.reply(cell)
+                assert reader.text(cell) == f"cell {number}\n"
+
+    asyncio.run(scenario())
+
+
 def test_a_client_message_that_is_sent_again_is_executed_once(fleet: Fleet) -> None:
     async def scenario() -> None:
         first, second = fleet.gateway(), fleet.gateway()
