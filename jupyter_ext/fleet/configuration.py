@@ -165,8 +165,7 @@ def gateway_config(
 def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
     """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
     labs = "\n        ".join(
-        f"server 127.0.0.1:{settings.ports[name]} max_fails=0;"
-        for name in settings.lab_names
+        f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
     )
     values = {
         "LISTEN": f"127.0.0.1:{settings.port}",
