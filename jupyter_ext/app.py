@@ -6,15 +6,16 @@ the same environment.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
-from traitlets import List, Unicode
+from traitlets import Float, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext.auth.events import FleetEventsHandler
@@ -36,6 +37,10 @@ from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
 from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
+
+
+class CannotStart(Exception):
+    """Something that a lab needs cannot be used; the text says what, in one line."""
 
 
 class JupyterFleet(ExtensionApp):
@@ -64,6 +69,10 @@ class JupyterFleet(ExtensionApp):
     )
     lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
 
+    stop_seconds = Float(
+        5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
+    )
+
     @property
     def active(self) -> bool:
         """Whether this server is a lab of a fleet."""
@@ -72,15 +81,21 @@ class JupyterFleet(ExtensionApp):
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Set the classes of the managers: this runs before they are made."""
         super()._link_jupyter_server_extension(serverapp)
-        if self.active:
-            self._check()
-            serverapp.update_config(self.server_config())
-
-    def _check(self) -> None:
-        """Bring the tables up to date; end the process with one line if anything is unusable."""
+        if not self.active:
+            return
         try:
-            if not self.gateway_urls:
-                self._refuse("no gateway is configured: set JupyterFleet.gateway_urls")
+            self.prepare()
+        except CannotStart as error:
+            self.log.critical("Jupyter Fleet cannot start: %s", error)
+            sys.exit(1)
+        serverapp.update_config(self.server_config())
+
+    def prepare(self) -> None:
+        """Bring the tables up to date; raises CannotStart if anything that a lab needs is not
+        usable."""
+        if not self.gateway_urls:
+            raise CannotStart("no gateway is configured: set JupyterFleet.gateway_urls")
+        try:
             TokenVerifier(Path(self.token_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
@@ -91,11 +106,7 @@ class JupyterFleet(ExtensionApp):
             TokenKeysError,
             bucket.StoreUnavailable,
         ) as error:
-            self._refuse(str(error))
-
-    def _refuse(self, reason: str) -> NoReturn:
-        self.log.critical("Jupyter Fleet cannot start: %s", reason)
-        sys.exit(1)
+            raise CannotStart(str(error)) from error
 
     def server_config(self) -> Config:
         """What this lab sets in the server and in the managers."""
@@ -137,6 +148,18 @@ class JupyterFleet(ExtensionApp):
         """Put the handlers in place; not called before the web application exists."""
         if self.active:
             super().initialize()
+
+    async def stop_extension(self) -> None:
+        """Send the pages to another lab and answer what was asked; called when the server stops."""
+        provider = getattr(self.serverapp, "identity_provider", None)
+        if not isinstance(provider, FleetIdentityProvider):
+            return
+        await FleetWebsocketConnection.close_all()
+        left = await provider.open_requests.wait(self.stop_seconds)
+        if left:
+            self.log.warning("%d requests were not answered in %.0f s", left, self.stop_seconds)
+        # The last answers leave their buffers.
+        await asyncio.sleep(0.05)
 
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""

@@ -13,6 +13,7 @@ from tornado.websocket import WebSocketHandler
 from traitlets import Instance, Unicode, default, validate
 
 from jupyter_ext.auth.login import FleetLoginHandler
+from jupyter_ext.auth.open_requests import OpenRequests
 from jupyter_ext.auth.route_policy import Answer, decide
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
@@ -36,6 +37,8 @@ class FleetIdentityProvider(IdentityProvider):
         help="JWKS file with the public keys of the platform that issues tokens.",
     )
     verifier = Instance(TokenVerifier)
+
+    open_requests = Instance(OpenRequests, args=())
 
     @default("verifier")
     def _default_verifier(self) -> TokenVerifier:
@@ -69,6 +72,7 @@ class FleetIdentityProvider(IdentityProvider):
         if known is not None:
             return cast(User, known)
         page = cast(JupyterHandler, handler)
+        self.open_requests.add(page)
         # Error pages ask for the user as well, and come before the answer.
         page.current_user = page._jupyter_current_user = None
         identity = self._identity(page)
