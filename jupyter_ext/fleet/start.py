@@ -29,7 +29,6 @@ from jupyter_ext.fleet.configuration import (
 from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.ports import assign_ports
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
@@ -44,7 +43,7 @@ OPEN_FILES = 65536
 def start(
     data_dir: DataDir, settings: Settings, *, gateway_env: str | None, kernel_env: str | None
 ) -> Settings:
-    """Start the fleet that does not run yet and return when it answers, with its ports chosen.
+    """Start the fleet, of which nothing runs, and return when it answers, with its ports chosen.
 
     Raises `FleetError` for whatever is in the way; then nothing runs and the settings that were
     kept before are kept still.
@@ -55,7 +54,6 @@ def start(
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
     data_dir.create()
-    end_leftovers(data_dir)
     settings = replace(
         settings, ports=assign_ports(settings.port_names, settings.port, settings.ports)
     )
@@ -177,7 +175,7 @@ def _start_programs(
     names = [program.name for program in fleet]
     # Gateways and the front do not need the store; labs look for their bucket when they start.
     supervisor.start_programs(name for name in names if not name.startswith("lab-"))
-    for store in (program for program in fleet if program.role == "store"):
+    for store in (member for member in settings.members if member.role == "store"):
         try:
             with _environment(aws):
                 prepare_bucket(bucket_url(settings), STORE_SECONDS)
@@ -186,9 +184,4 @@ def _start_programs(
                 f"the embedded store does not take data ({error}): {last_words(data_dir, store)}"
             ) from error
     supervisor.start_programs(name for name in names if name.startswith("lab-"))
-    wait_for(
-        [program for program in fleet if program.role != "store"],
-        supervisor.states,
-        data_dir,
-        token,
-    )
+    wait_for(settings, supervisor.states, data_dir, token)
