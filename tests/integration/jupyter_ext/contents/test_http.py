@@ -266,7 +266,7 @@ async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
             longest = max(longest, loop.time() - before)
 
     watcher = asyncio.ensure_future(watch())
-    status, saved = await fetch("PUT", "api/contents/demo/big.txt", body)
+    status, _ = await fetch("PUT", "api/contents/demo/big.txt", body)
     assert status == 201
     status, answer = await fetch("GET", "api/contents/demo/big.txt", raw=True)
     done = True

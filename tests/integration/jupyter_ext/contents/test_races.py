@@ -52,9 +52,8 @@ async def test_no_acknowledged_save_is_lost(labs: list[FleetContentsManager]) ->
                 await lab.save(
                     text(read["content"] + line, base_version=read["version"]), "demo/log"
                 )
-            except SaveConflict as conflict:
+            except SaveConflict:
                 conflicts += 1
-                assert conflict.body["version"] != read["version"]
             else:
                 acknowledged.append(line)
 
@@ -159,6 +158,7 @@ async def test_saves_while_the_folder_is_renamed(labs: list[FleetContentsManager
     """Every acknowledged save is found where the folder is in the end."""
     await labs[0].save({"type": "directory"}, "demo/d")
     saved: list[str] = []
+    refused: set[int] = set()
 
     async def save() -> None:
         for number in range(12):
@@ -166,7 +166,7 @@ async def test_saves_while_the_folder_is_renamed(labs: list[FleetContentsManager
             try:
                 await labs[0].save(text("x", base_version=None), f"{folder}/{number}")
             except HTTPError as error:
-                assert error.status_code == 404
+                refused.add(error.status_code)
             else:
                 saved.append(str(number))
 
@@ -179,6 +179,7 @@ async def test_saves_while_the_folder_is_renamed(labs: list[FleetContentsManager
     listed = (await labs[0].get("demo/e"))["content"]
     assert sorted(entry["name"] for entry in listed) == sorted(saved)
     assert saved
+    assert refused <= {404}
 
 
 async def test_one_chunk_twice_counts_once(labs: list[FleetContentsManager]) -> None:
