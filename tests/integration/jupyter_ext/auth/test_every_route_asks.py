@@ -16,7 +16,6 @@ from tornado.routing import Rule, RuleRouter
 
 from jupyter_ext.app import JupyterFleet
 
-
 # They send somewhere else, or give the icon and robots.txt to everybody.
 HARMLESS = {PublicStaticFileHandler, RedirectWithParams, TrailingSlashHandler, web.RedirectHandler}
 
