@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import resource
 import shutil
 from collections.abc import Iterator, Mapping
@@ -65,7 +64,7 @@ def start(
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
     fleet = programs(settings, data_dir, secrets, tools, aws)
-    _write_configuration(fleet, settings, data_dir, secrets, tools)
+    _write_configuration(fleet, settings, data_dir, secrets, tools, as_root=as_root)
     supervisor = Supervisor(data_dir)
     with _kept_if_it_works(data_dir, settings):
         supervisor.start(tools.supervisord, inherited(os.environ))
@@ -127,6 +126,8 @@ def _write_configuration(
     data_dir: DataDir,
     secrets: SecretFiles,
     tools: Tools,
+    *,
+    as_root: bool,
 ) -> None:
     # A lab of an earlier, larger fleet leaves no configuration behind.
     shutil.rmtree(data_dir.config)
@@ -141,8 +142,9 @@ def _write_configuration(
     # What the machine allows, up to what a busy front needs.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     open_files = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    write_private(data_dir.supervisor_config, supervisor_config(fleet, data_dir, user, open_files))
+    write_private(
+        data_dir.supervisor_config, supervisor_config(fleet, data_dir, open_files, as_root=as_root)
+    )
 
 
 def _write_json(file: Path, document: object) -> None:
