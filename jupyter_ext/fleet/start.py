@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import resource
@@ -67,7 +68,7 @@ def start(
     _write_configuration(fleet, settings, data_dir, secrets, tools, as_root=as_root)
     supervisor = Supervisor(data_dir)
     with _kept_if_it_works(data_dir, settings):
-        supervisor.start(tools.supervisord, inherited(os.environ))
+        supervisor.start(tools.supervisord, {"LOGNAME": _user_name(), **inherited(os.environ)})
         try:
             token = secrets.service_token("lab").read_text()
             _start_programs(supervisor, fleet, settings, data_dir, token, aws)
@@ -75,6 +76,14 @@ def start(
             supervisor.end()
             raise
     return settings
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run under ids that nobody has named; Enterprise Gateway asks for a name.
+        return str(os.geteuid())
 
 
 def _check_urls(settings: Settings, aws: Mapping[str, str]) -> None:
