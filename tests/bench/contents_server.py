@@ -70,8 +70,8 @@ def configure(kind: str, settings: dict[str, Any]) -> Config:
             "jupyter_ext.contents.manager.FleetContentsManager"
         )
         config.ServerApp.identity_provider_class = "tests.bench.anyone.Anyone"
-        config.JupyterFleet.database_url = settings["database_url"]
-        config.JupyterFleet.bucket_url = settings["bucket_url"]
+        config.FleetContentsManager.database_url = settings["database_url"]
+        config.FleetContentsManager.bucket_url = settings["bucket_url"]
     elif kind == "disk":
         config.ServerApp.root_dir = settings["directory"]
     elif kind == "s3contents":
@@ -98,7 +98,7 @@ def main() -> None:
     config.ServerApp.allow_root = True
     config.ServerApp.disable_check_xsrf = True
     config.ServerApp.jpserver_extensions = {"jupyter_ext": False}
-    config.ServerApp.log_level = "WARNING"
+    config.ServerApp.log_level = "WARN"
     if kind != "fleet":
         config.IdentityProvider.token = ""
     app = ServerApp(config=config)

@@ -24,7 +24,7 @@ class Cell:
 
 @dataclass
 class Table:
-    """`ours` is the contestant that ratios compare with; `absent` says who could not run and why."""
+    """`ours` is the contestant that ratios compare with; `absent`: who could not run, and why."""
 
     title: str
     contestants: list[str]
