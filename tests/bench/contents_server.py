@@ -9,6 +9,7 @@ import asyncio
 import json
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
@@ -27,26 +28,25 @@ class Figures:
 
     def count_requests(self) -> None:
         """Wraps the two HTTP sessions of botocore: the threads' one and aiobotocore's."""
-        from botocore.httpsession import URLLib3Session
-
-        send = URLLib3Session.send
+        session_class: Any = import_module("botocore.httpsession").URLLib3Session
+        send = session_class.send
 
         def counted(session: Any, request: Any) -> Any:
             self.requests += 1
             return send(session, request)
 
-        URLLib3Session.send = counted
+        session_class.send = counted
         try:
-            from aiobotocore.httpsession import AIOHTTPSession
+            async_class: Any = import_module("aiobotocore.httpsession").AIOHTTPSession
         except ImportError:
             return
-        async_send = AIOHTTPSession.send
+        async_send = async_class.send
 
         async def async_counted(session: Any, request: Any) -> Any:
             self.requests += 1
             return await async_send(session, request)
 
-        AIOHTTPSession.send = async_counted
+        async_class.send = async_counted
 
     async def watch(self) -> None:
         """Notes how late the loop comes back; for ever."""
