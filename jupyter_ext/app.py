@@ -161,11 +161,12 @@ class JupyterFleet(ExtensionApp):
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
 
+    def initialize_settings(self) -> None:
+        """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
+        self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
-        # The page's half of the bundle does nothing unless it is told that it is on a lab.
-        page_config = self.serverapp.web_app.settings.setdefault("page_config_data", {})
-        page_config["jupyterFleet"] = True
         self.handlers.extend(contents_handlers)
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
