@@ -1,0 +1,202 @@
+# `make up` and `make test` are all that is needed; `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+
+# Debian's own interpreter: kernels run under other users' ids, who cannot read a private one.
+PYTHON ?= $(or $(wildcard /usr/bin/python3.11),$(shell command -v python3.11),/usr/bin/python3.11)
+
+ENVS := .envs
+TOOLS := $(ENVS)/tools
+LAB := $(ENVS)/lab
+GATEWAY := $(ENVS)/gateway
+KERNEL := $(ENVS)/kernel
+LOCKS := deploy/requirements
+STAMPS := $(ENVS)/stamps
+
+# Where the kernels' environment really is: other users must be able to read it.
+CHECKOUT := $(shell printf %s '$(CURDIR)' | sha256sum | cut -c1-8)
+IS_ROOT := $(filter 0,$(shell id -u))
+KERNEL_HOME := $(if $(IS_ROOT),/opt/jupyter-fleet/$(CHECKOUT)/kernel,$(CURDIR)/$(ENVS)/kernel-home)
+
+UV := $(TOOLS)/bin/uv
+UV_INSTALL = $(UV) pip install --quiet --python
+
+# Never another interpreter than ours; certificates as the system knows them.
+export UV_PYTHON_DOWNLOADS := never
+export UV_NATIVE_TLS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
+export NODE_EXTRA_CA_CERTS
+
+# Interpreters, for tests.
+export FLEET_LAB_PYTHON := $(CURDIR)/$(LAB)/bin/python
+export FLEET_GATEWAY_PYTHON := $(CURDIR)/$(GATEWAY)/bin/python
+export FLEET_KERNEL_PYTHON := $(KERNEL_HOME)/bin/python
+
+SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx -type f \
+	-not -name '*.pyc') pyproject.toml README.md LICENSE
+SOURCES_page := $(shell find labextension \( -name node_modules -o -name lib -o -name dist \
+	-o -name .yarn \) -prune -o -type f -not -name '*.tsbuildinfo' -print)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: up
+up: install ## install what is missing, start the fleet, print its URL
+	@$(LAB)/bin/jupyter-fleet up --detach $(UP)
+
+.PHONY: down
+down: ## stop the fleet; kernels go on
+	@$(LAB)/bin/jupyter-fleet down
+
+.PHONY: install
+install: $(STAMPS)/programs $(STAMPS)/lab-package $(STAMPS)/gateway-package $(STAMPS)/kernel-package ## build the three environments
+
+# --- what the machine must have
+
+$(STAMPS):
+	@mkdir -p $@
+
+$(STAMPS)/programs: deploy/debian-packages | $(STAMPS)
+	@deploy/debian-packages nginx-light:nginx
+	@touch $@
+
+$(STAMPS)/node: deploy/debian-packages | $(STAMPS)
+	@deploy/debian-packages nodejs:node
+	@touch $@
+
+$(STAMPS)/test-programs: deploy/debian-packages | $(STAMPS)
+	@deploy/debian-packages chromium:chromium fonts-dejavu-core mariadb-server-core:mariadbd \
+		mariadb-client-core:mariadb iproute2:ip
+	@touch $@
+
+# --- the environments
+
+$(STAMPS)/tools: $(LOCKS)/tools.txt | $(STAMPS)
+	@[ -x $(PYTHON) ] || deploy/debian-packages python3.11
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || deploy/debian-packages python3.11-venv
+	@echo "installing uv"
+	@$(PYTHON) -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/pip install --quiet --require-hashes -r $(LOCKS)/tools.txt
+	@touch $@
+
+# $(call environment,name,folder,lock): an environment with exactly what its lock says
+define environment
+	@echo "building the $(1) environment"
+	@umask 022 && $(UV) venv --quiet --clear --python $(PYTHON) $(2)
+	@umask 022 && $(UV) pip sync --quiet --require-hashes --python $(2)/bin/python $(3)
+	@touch $@
+endef
+
+$(STAMPS)/lab: $(LOCKS)/fleet.txt $(STAMPS)/tools
+	$(call environment,lab,$(LAB),$<)
+
+$(STAMPS)/gateway: $(LOCKS)/gateway.txt $(STAMPS)/tools
+	$(call environment,gateway,$(GATEWAY),$<)
+
+$(STAMPS)/kernel: $(LOCKS)/kernel.txt $(STAMPS)/tools
+	@umask 022 && mkdir -p $(dir $(KERNEL_HOME))
+	$(call environment,kernel,$(KERNEL_HOME),$<)
+	@ln -sfn $(KERNEL_HOME) $(KERNEL)
+
+$(STAMPS)/%-dev: $(LOCKS)/%-dev.txt $(STAMPS)/%
+	@echo "adding what tests need to the $* environment"
+	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --require-hashes -r $<
+	@touch $@
+
+# --- the package: one wheel, in all three
+
+.PHONY: labextension
+labextension: $(STAMPS)/labextension ## build the page's half
+
+# Lists of what is built from what, renewed only when a file's content changes, comes or goes.
+.PHONY: FORCE
+$(STAMPS)/%.sources: FORCE | $(STAMPS)
+	@sha256sum $(SOURCES_$*) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(STAMPS)/labextension: $(STAMPS)/page.sources $(STAMPS)/lab $(STAMPS)/node
+	@echo "building the labextension"
+	@cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm install --immutable >$(CURDIR)/$(STAMPS)/labextension.log 2>&1 \
+		&& jlpm build:prod >>$(CURDIR)/$(STAMPS)/labextension.log 2>&1 \
+		|| { tail -n 40 $(CURDIR)/$(STAMPS)/labextension.log >&2; exit 1; }
+	@touch $@
+
+$(STAMPS)/wheel: $(STAMPS)/package.sources $(STAMPS)/labextension $(STAMPS)/tools
+	@echo "building the wheel"
+	@rm -rf dist
+	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t wheel >/dev/null
+	@touch $@
+
+$(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
+	@echo "installing jupyter-fleet in the $* environment"
+	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --no-deps --reinstall dist/*.whl
+	@touch $@
+
+# --- checks
+
+.PHONY: test
+test: install test-install ## install what tests need and run every check
+	@failed=(); \
+	run() { echo; echo "== $$1"; shift; "$$@" || failed+=("$$*"); }; \
+	some() { for path in "$$@"; do if [ -e "$$path" ]; then echo "$$path"; fi; done; }; \
+	suite() { local python=$$1; shift; local found; found=$$(some "$$@"); \
+		[ -z "$$found" ] || run "$$*" $$python -m pytest -q $$found; }; \
+	run lint $(MAKE) lint; \
+	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
+	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext; \
+	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
+	run "the labextension's own tests" $(MAKE) test-labextension; \
+	suite $(FLEET_LAB_PYTHON) tests/e2e; \
+	echo; \
+	if [ $${#failed[@]} -gt 0 ]; then printf 'FAILED: %s\n' "$${failed[@]}"; exit 1; fi; \
+	echo "everything passed"
+
+.PHONY: test-install
+test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
+
+.PHONY: test-labextension
+test-labextension: $(STAMPS)/labextension
+	@cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test
+
+.PHONY: lint
+lint: test-install ## ruff and mypy
+	@failed=0; \
+	$(LAB)/bin/ruff check . || failed=1; \
+	$(LAB)/bin/ruff format --check . || failed=1; \
+	$(LAB)/bin/mypy jupyter_ext || failed=1; \
+	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|xgb_ray)/' --follow-imports silent || failed=1; \
+	$(KERNEL)/bin/mypy gateway_ext/agent || failed=1; \
+	exit $$failed
+
+.PHONY: bench
+bench: test-install ## measure against peers, side by side
+	@$(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
+
+.PHONY: chaos
+chaos: test-install ## longer soaks under faults
+	@$(FLEET_LAB_PYTHON) -m pytest -q -m chaos tests/chaos
+
+# --- locks
+
+.PHONY: lock
+lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.toml (LOCK=--upgrade for newer ones)
+	@lock() { echo "locking $$1"; $(UV) pip compile --quiet --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --custom-compile-command "make lock" $(LOCK) "$${@:2}" -o $(LOCKS)/$$1.txt; }; \
+	lock tools $(LOCKS)/tools.in; \
+	lock lab pyproject.toml --extra lab; \
+	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
+	for name in gateway kernel; do lock $$name pyproject.toml --extra $$name; done; \
+	for name in lab gateway kernel; do \
+		lock $$name-dev pyproject.toml --extra $$name --extra dev -c $(LOCKS)/$$name.txt; done
+
+.PHONY: clean
+clean: ## remove what was built (not a fleet's data)
+	@rm -rf $(STAMPS) $(ENVS) dist build labextension/node_modules labextension/lib labextension/dist
+	@$(if $(IS_ROOT),rm -rf /opt/jupyter-fleet/$(CHECKOUT))

@@ -1,0 +1,239 @@
+"""The agent: a kernel, its journal, and one connection after another to some gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import shutil
+import time
+
+from .commands import Commands
+from .connection import Connection, Deleted, Refused, Unreachable, dial
+from .gateway_list import GatewayList
+from .journal import Journal
+from .kernel import Kernel
+from .sender import Sender, TooSlow
+from .sessions import Sessions
+from .start_document import StartDocument
+
+_log = logging.getLogger("fleet.agent")
+
+_STATE_SECONDS = 0.02
+"""Changes of state that follow one another as quickly are told as one."""
+_ACTIVITY_SECONDS = 10.0
+"""How often a change of nothing but the time of the last activity is told."""
+_SESSION_SECONDS = 3600.0
+"""How long a session is remembered when nobody has a stream open for it."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Between two rounds of dialling all gateways; doubled each time, with jitter."""
+_SERVED_SECONDS = 1.0
+"""A gateway that kept the connection for less did not serve us."""
+
+
+class Agent:
+    """Runs one kernel until it is told to end it, or has been without a gateway for too long."""
+
+    def __init__(self, document: StartDocument) -> None:
+        self._document = document
+        self._journal = Journal(document.journal_bytes)
+        self._sessions = Sessions()
+        self._kernel = Kernel(document, self._sessions, self._append, self._state_changed)
+        self._gateways = GatewayList(document.gateways)
+        self._epoch = 0
+        self._sender: Sender | None = None
+        self._connection: Connection | None = None
+        self._handover: list[str] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._told: dict[str, object] = {}
+        self._telling: asyncio.TimerHandle | None = None
+        self._ended = asyncio.Event()
+        self._reason = ""
+
+    async def run(self) -> None:
+        """Start the kernel and serve; returns when kernel and directory are gone."""
+        work = [
+            asyncio.create_task(self._kernel.start()),
+            asyncio.create_task(self._connect()),
+            asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._ended.wait()),
+        ]
+        try:
+            # The first three go on until the last one ends them; only a fault ends one before.
+            for task in asyncio.as_completed(work):
+                await task
+                if self._ended.is_set():
+                    break
+        finally:
+            await self._kernel.shutdown(now=False, reason=self._reason)
+            await self._say_goodbye()
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+            await asyncio.to_thread(shutil.rmtree, self._document.directory, True)
+
+    def end(self, reason: str) -> None:
+        """End the kernel, then the agent."""
+        if not self._ended.is_set():
+            _log.info("ending: %s", reason)
+            self._reason = reason
+            self._ended.set()
+
+    async def _say_goodbye(self) -> None:
+        """Let the gateway have what is still to be said, the kernel's end included."""
+        if self._sender is None or self._connection is None:
+            return
+        self._tell()
+        await self._sender.caught_up(1.0)
+        await self._connection.flushed(1.0)
+        self._connection.leave("the kernel has ended")
+        await asyncio.sleep(0.05)
+
+    # -- what the kernel says -----------------------------------------------------------------
+
+    def _append(self, session_id: str | None, message: bytes) -> None:
+        self._journal.append(session_id, message)
+        if self._sender is not None:
+            self._sender.wake()
+
+    def _state_changed(self) -> None:
+        if self._telling is None:
+            loop = asyncio.get_running_loop()
+            self._telling = loop.call_later(_STATE_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        state = self._kernel.state.as_json()
+        if self._sender is not None and state != self._told:
+            self._told = state
+            self._sender.post({"type": "state", "state": state})
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(_ACTIVITY_SECONDS)
+            self._tell()
+            for session in self._sessions.forget_idle(time.monotonic(), _SESSION_SECONDS):
+                self._kernel.disconnect(session.session_id)
+                self._journal.forget(session.session_id)
+
+    # -- gateways -----------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        """Dial one gateway after the other and serve the one that claims the kernel."""
+        pause = _SHORTEST_PAUSE
+        alone_since = time.monotonic()
+        while True:
+            url = self._gateways.next()
+            if url is None:
+                if time.monotonic() - alone_since > self._document.orphan_seconds:
+                    self.end("no gateway could be reached for too long")
+                    return
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                self._gateways.new_round()
+                continue
+            self._gateways.tried(url)
+            try:
+                connection = await self._dial(url)
+                if connection is None:
+                    continue
+                begun = time.monotonic()
+                overtaken = await self._serve(connection)
+            except Deleted:
+                self.end("the kernel was deleted")
+                return
+            except Exception:
+                # Whatever is wrong with one gateway or with us must not cost the kernel.
+                _log.exception("gateway %s: unexpected", url)
+                continue
+            alone_since = time.monotonic()
+            if overtaken:
+                self._gateways.prefer([url])
+                self._gateways.new_round()
+            elif self._handover is not None or alone_since - begun >= _SERVED_SECONDS:
+                pause = _SHORTEST_PAUSE
+                self._gateways.prefer(self._handover or [])
+                self._gateways.new_round()
+                self._gateways.tried(url)
+
+    async def _dial(self, url: str) -> Connection | None:
+        """The connection on which the gateway has claimed the kernel, or None; raises Deleted."""
+        try:
+            return await dial(
+                url,
+                self._document,
+                self._epoch,
+                self._kernel.state.as_json(),
+                self._journal.last,
+            )
+        except Refused as refusal:
+            _log.info("refused: %s", refusal)
+            self._gateways.learn(refusal.gateways)
+        except Unreachable as error:
+            _log.info("not connected: %s", error)
+        return None
+
+    def _hand_over(self, connection: Connection, sender: Sender, gateways: list[str]) -> None:
+        async def leave() -> None:
+            await sender.answered(self._document.ping_timeout)
+            await connection.flushed(self._document.ping_timeout)
+            connection.leave("handed over")
+
+        self._handover = gateways
+        self._leaving = asyncio.create_task(leave())
+
+    async def _serve(self, connection: Connection) -> bool:
+        """Obey the gateway of a welcomed connection until the connection ends.
+
+        Returns whether it ended because the journal overtook it, with nothing wrong at the gateway.
+        """
+        self._epoch = connection.epoch
+        self._gateways.welcomed(connection.url, connection.gateways)
+        self._handover = None
+        self._connection = connection
+        sender = self._sender = Sender(connection, self._journal)
+        commands = Commands(
+            connection,
+            sender,
+            self._kernel,
+            self._sessions,
+            self._journal,
+            on_shutdown=lambda: self.end("the kernel was shut down"),
+            on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
+        )
+        _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
+        self._told = {}
+        self._tell()
+
+        def receive(message: str | bytes) -> None:
+            if isinstance(message, bytes):
+                commands.binary(message)
+                return
+            try:
+                commands.text(json.loads(message))
+            except ValueError:
+                _log.warning("dropped a text frame that is not JSON")
+
+        connection.listen(receive)
+        sending = asyncio.create_task(sender.run())
+        closed = asyncio.create_task(connection.closed.wait())
+        try:
+            await asyncio.wait({sending, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        except Unreachable:
+            pass
+        except TooSlow:
+            _log.warning("the journal overtook gateway %s: connecting anew", connection.url)
+            return True
+        finally:
+            sending.cancel()
+            closed.cancel()
+            connection.drop()
+            commands.close_all()
+            self._sender = self._connection = None
+            _log.info("gateway %s: connection ended", connection.url)
+        return False

@@ -1,0 +1,170 @@
+"""The commands of the gateway that the agent is connected to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .connection import Connection
+from .frames import FrameError, unpack_frame
+from .journal import Journal
+from .kernel import Kernel
+from .kernel_process import LaunchError
+from .kernel_state import Process
+from .sender import Sender, Stream
+from .sessions import Sessions
+
+_log = logging.getLogger("fleet.agent")
+
+
+class CommandError(Exception):
+    """A command cannot be carried out; the message says why."""
+
+
+class Commands:
+    """Carries out what comes over one connection, and keeps the streams that are open on it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        sender: Sender,
+        kernel: Kernel,
+        sessions: Sessions,
+        journal: Journal,
+        on_shutdown: Callable[[], None],
+        on_handover: Callable[[list[str]], None],
+    ) -> None:
+        """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways."""
+        self._connection = connection
+        self._sender = sender
+        self._kernel = kernel
+        self._sessions = sessions
+        self._journal = journal
+        self._on_shutdown = on_shutdown
+        self._on_handover = on_handover
+        self._streams: dict[int, Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def text(self, frame: object) -> None:
+        """A text frame of the gateway, parsed. Anything but a command is of a later protocol."""
+        if not isinstance(frame, dict) or frame.get("type") != "command":
+            return
+        number, name = frame.get("id"), frame.get("command")
+        try:
+            if frame.get("epoch") != self._connection.epoch:
+                raise CommandError(
+                    f"epoch {frame.get('epoch')} is not this connection's {self._connection.epoch}"
+                )
+            work = self._begin(number, name, frame)
+        except (CommandError, LaunchError) as error:
+            self._sender.post(_refusal(number, error))
+            return
+        if work is not None:
+            task = asyncio.create_task(self._finish(number, work))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _begin(
+        self, number: Any, name: Any, frame: dict[str, Any]
+    ) -> Coroutine[Any, Any, dict[str, Any]] | None:
+        match name:
+            case "open":
+                self._open(number, frame)
+                return None
+            case "close":
+                self._close(frame.get("stream"))
+            case "interrupt":
+                self._kernel.interrupt()
+            case "restart":
+                return self._restart()
+            case "shutdown":
+                return self._shutdown(bool(frame.get("now")))
+            case "handover":
+                self._hand_over(number, frame.get("gateways"))
+                return None
+            case _:
+                raise CommandError(f"this agent does not know the command {name!r}")
+        self._sender.post(_success(number))
+        return None
+
+    async def _finish(self, number: Any, work: Coroutine[Any, Any, dict[str, Any]]) -> None:
+        try:
+            result = _success(number, **await work)
+        except (CommandError, LaunchError) as error:
+            result = _refusal(number, error)
+        self._sender.post(result)
+
+    def _open(self, number: Any, frame: dict[str, Any]) -> None:
+        stream, session_id = frame.get("stream"), frame.get("session_id")
+        nonce, received = frame.get("nonce"), frame.get("received")
+        if not isinstance(stream, int) or stream < 1:
+            raise CommandError(f"stream must be a number above 0, not {stream!r}")
+        if not isinstance(session_id, str) or not session_id:
+            raise CommandError("session_id must be a text that is not empty")
+        if not isinstance(nonce, str):
+            raise CommandError("nonce must be a text")
+        if received is not None and (not isinstance(received, int) or received < 0):
+            raise CommandError(f"received must be a number from 0, or null, not {received!r}")
+        self._close(stream)
+        session = self._sessions.known(session_id, self._journal.last)
+        session.idle_since = None
+        self._kernel.connect(session_id)
+        opened = self._streams[stream] = Stream(stream, session, nonce, received)
+        self._sender.open(number, opened)
+
+    def _close(self, number: Any) -> None:
+        stream = self._streams.pop(number, None)
+        if stream is None:
+            return
+        self._sender.close(stream)
+        if not any(other.session is stream.session for other in self._streams.values()):
+            stream.session.idle_since = time.monotonic()
+
+    async def _restart(self) -> dict[str, Any]:
+        await self._kernel.restart()
+        if self._kernel.state.process is Process.DEAD:
+            raise CommandError(self._kernel.state.reason or "the kernel is dead")
+        return {"state": self._kernel.state.as_json()}
+
+    async def _shutdown(self, now: bool) -> dict[str, Any]:
+        await self._kernel.shutdown(now, "the kernel was shut down")
+        asyncio.get_running_loop().call_soon(self._on_shutdown)
+        return {}
+
+    def _hand_over(self, number: Any, gateways: Any) -> None:
+        if not isinstance(gateways, list) or not all(isinstance(url, str) for url in gateways):
+            raise CommandError("gateways must be a list of URLs")
+        self._sender.post(_success(number))
+        self._on_handover(gateways)
+
+    def binary(self, data: bytes) -> None:
+        """A client's message or acknowledgement."""
+        try:
+            frame = unpack_frame(data)
+        except FrameError as error:
+            _log.warning("%s", error)
+            return
+        stream = self._streams.get(frame.stream)
+        if stream is None:
+            return
+        stream.session.acknowledge(min(frame.acknowledged, self._journal.last))
+        if frame.message:
+            if stream.session.take(stream.nonce, frame.sequence):
+                self._kernel.send(stream.session.session_id, frame.message)
+            self._sender.acknowledge(stream)
+
+    def close_all(self) -> None:
+        """The connection has ended, and its streams with it."""
+        for number in list(self._streams):
+            self._close(number)
+
+
+def _success(number: Any, **result: Any) -> dict[str, Any]:
+    return {"type": "result", "id": number, "ok": True, **result}
+
+
+def _refusal(number: Any, error: Exception) -> dict[str, Any]:
+    return {"type": "result", "id": number, "ok": False, "message": str(error)}

@@ -1,0 +1,335 @@
+"""The kernel as the agent knows it: processes that follow one another, their sockets and state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from jupyter_client.session import Session as JupyterSession
+
+from .channels import KernelChannels
+from .kernel_log import KernelLog
+from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, in_words
+from .kernel_state import Busyness, KernelState, Process, utc_now
+from .messages import MessageError, join_v1, split_v1
+from .restarts import LIMIT, RestartPolicy
+from .sessions import Sessions
+from .start_document import StartDocument
+
+_log = logging.getLogger("fleet.agent")
+
+_CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
+_SHUTDOWN_SECONDS = 5.0
+"""As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
+_NUDGE_SECONDS = 0.3
+_NUDGES = 10
+
+
+class _Run:
+    """One process of the kernel with its sockets."""
+
+    def __init__(self, process: KernelProcess, channels: KernelChannels) -> None:
+        self.process = process
+        self.channels = channels
+        self.begun = time.monotonic()
+        self.ready = asyncio.Event()
+        self.iopub_heard = asyncio.Event()
+        self.info_heard = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.expected_end = False
+        self.busyness = Busyness()
+        self.making_ready: asyncio.Task[None] | None = None
+
+
+class Kernel:
+    """Starts, watches, interrupts, restarts and ends the kernel, and passes its messages on."""
+
+    def __init__(
+        self,
+        document: StartDocument,
+        sessions: Sessions,
+        on_message: Callable[[str | None, bytes], None],
+        on_state: Callable[[], None],
+    ) -> None:
+        """`on_message` gets the session id (None for all) and the message in the v1 layout."""
+        self.state = KernelState()
+        self._document = document
+        self._sessions = sessions
+        self._on_message = on_message
+        self._on_state = on_state
+        self._key = secrets.token_hex(32).encode()
+        self._voice = JupyterSession(key=self._key)
+        self._files = ConnectionFiles(document, self._key)
+        self._log = KernelLog(document.directory / "kernel.log")
+        self._policy = RestartPolicy()
+        self._changing = asyncio.Lock()
+        self._run: _Run | None = None
+        self._pending: list[tuple[str, str, list[bytes]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the first process; if that is not possible the state says why."""
+        async with self._changing:
+            await self._launch()
+
+    async def restart(self) -> None:
+        """End the process, start another one and wait (up to a minute) until it answers."""
+        async with self._changing:
+            if self._closed:
+                raise LaunchError("the kernel is being shut down")
+            self._policy.reset()
+            self._change(
+                process=Process.RESTARTING, execution_state="starting", reason=None, exit_code=None
+            )
+            if self._run is not None:
+                await self._end(self._run, now=False, restart=True)
+            await self._launch()
+            run = self._run
+        if run is not None:
+            waits = [asyncio.create_task(event.wait()) for event in (run.ready, run.ended)]
+            await asyncio.wait(waits, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+
+    async def shutdown(self, now: bool, reason: str) -> None:
+        """End the process for good; `now` without asking it first."""
+        self._closed = True
+        if now and self._run is not None:
+            self._run.expected_end = True
+            self._run.process.signal(signal.SIGKILL)
+        async with self._changing:
+            if self._run is not None:
+                await self._end(self._run, now=now, restart=False)
+            self._change(process=Process.DEAD, execution_state="dead", pid=None, reason=reason)
+        self._files.remove()
+
+    def interrupt(self) -> None:
+        """Interrupt what runs; raises LaunchError if nothing can be interrupted now."""
+        run = self._run
+        if run is None or not run.ready.is_set():
+            raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
+        if self._document.interrupt_mode == "message":
+            run.channels.request("control", "interrupt_request", {})
+        else:
+            run.process.signal(signal.SIGINT)
+
+    async def _launch(self) -> None:
+        try:
+            connection = await asyncio.to_thread(self._files.write)
+            process = await KernelProcess.start(self._document, self._files.file, self._log)
+        except (LaunchError, OSError) as error:
+            self._dead(str(error), exit_code=None)
+            return
+        run: _Run
+        channels = KernelChannels(
+            connection, self._key, lambda *message: self._received(run, *message)
+        )
+        run = self._run = _Run(process, channels)
+        self._change(pid=process.pid, started=utc_now(), execution_state="starting")
+        run.making_ready = self._spawn(self._make_ready(run))
+        self._spawn(self._watch(run))
+
+    async def _make_ready(self, run: _Run) -> None:
+        """Wait until the kernel answers and its output is heard, then give it what has waited.
+
+        A subscription takes effect some time after the connection: what the kernel prints before
+        would be lost, so it is asked again until its status is heard.
+        """
+        run.channels.request("shell", "kernel_info_request", {})
+        await run.info_heard.wait()
+        for _ in range(_NUDGES):
+            try:
+                await asyncio.wait_for(run.iopub_heard.wait(), _NUDGE_SECONDS)
+                break
+            except TimeoutError:
+                run.channels.request("shell", "kernel_info_request", {})
+        for session in self._sessions:
+            run.channels.connect(session.session_id)
+        run.ready.set()
+        execution_state = self.state.execution_state
+        self._change(
+            process=Process.RUNNING,
+            reason=None,
+            execution_state="idle" if execution_state == "starting" else execution_state,
+        )
+        pending, self._pending = self._pending, []
+        for message in pending:
+            run.channels.send(*message)
+
+    async def _watch(self, run: _Run) -> None:
+        """Take note of the process's end, and start another one if nobody wanted it to end."""
+        exit_code = await run.process.wait()
+        if run.making_ready is not None:
+            run.making_ready.cancel()
+        # What the process left behind in its own group would otherwise outlive it unseen.
+        _end_group(run.process.pid)
+        await run.channels.drain()
+        run.channels.close()
+        run.ended.set()
+        if self._run is run:
+            self._run = None
+        self._sessions.nothing_in_flight()
+        self._change(pid=None, exit_code=exit_code)
+        if run.expected_end:
+            return
+        async with self._changing:
+            if self._run is None and not self._closed and not run.expected_end:
+                await self._start_again(exit_code, time.monotonic() - run.begun)
+
+    async def _start_again(self, exit_code: int, lived: float) -> None:
+        pause = self._policy.pause(lived)
+        words = in_words(exit_code)
+        if pause is None:
+            last_words = await asyncio.to_thread(self._log.last_words)
+            printed = f"; the last that it printed: {last_words}" if last_words else ""
+            self._dead(f"{words}, after {LIMIT} restarts in a row{printed}", exit_code)
+            return
+        _log.warning("%s; starting it again", words)
+        self._change(
+            process=Process.RESTARTING,
+            execution_state="starting",
+            restarts=self.state.restarts + 1,
+            reason=words,
+        )
+        self._announce("restarting")
+        await asyncio.sleep(pause)
+        if not self._closed:
+            await self._launch()
+
+    async def _end(self, run: _Run, now: bool, restart: bool) -> None:
+        """End one process and wait until its last messages were received."""
+        run.expected_end = True
+        if not now:
+            await self._ask_to_end(run, restart)
+        run.process.signal(signal.SIGKILL)
+        await run.ended.wait()
+
+    async def _ask_to_end(self, run: _Run, restart: bool) -> None:
+        half = _SHUTDOWN_SECONDS / 2
+        if run.ready.is_set() and not run.ended.is_set():
+            # A kernel that is busy must first be freed to obey, as in jupyter_client.
+            self.interrupt()
+            run.channels.request("control", "shutdown_request", {"restart": restart})
+            if await run.process.ends_within(half):
+                return
+        run.process.signal(signal.SIGTERM)
+        await run.process.ends_within(half)
+
+    def _dead(self, reason: str, exit_code: int | None) -> None:
+        _log.error("the kernel is dead: %s", reason)
+        self._pending.clear()
+        self._change(
+            process=Process.DEAD,
+            execution_state="dead",
+            pid=None,
+            exit_code=exit_code,
+            reason=reason,
+        )
+        self._announce("dead")
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def send(self, session_id: str, message: bytes) -> None:
+        """Hand a client's message to the kernel, or keep it until the kernel has started.
+
+        A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter.
+        """
+        try:
+            channel, parts = split_v1(message)
+            if channel not in _CLIENT_CHANNELS:
+                raise MessageError(f"clients cannot speak on the channel {channel!r}")
+            request = json.loads(parts[0])["msg_id"]
+        except (MessageError, ValueError, KeyError, TypeError) as error:
+            _log.warning("dropped a message of session %s: %s", session_id, error)
+            return
+        session = self._sessions.get(session_id)
+        if session is not None and channel != "stdin":
+            session.in_flight.add(str(request))
+        self.state.last_activity = utc_now()
+        if self._run is not None and self._run.ready.is_set():
+            self._run.channels.send(session_id, channel, parts)
+        elif self.state.process is not Process.DEAD:
+            self._pending.append((session_id, channel, parts))
+
+    def connect(self, session_id: str) -> None:
+        """Give a session its sockets before its first message."""
+        if self._run is not None and self._run.ready.is_set():
+            self._run.channels.connect(session_id)
+
+    def disconnect(self, session_id: str) -> None:
+        """Close a session's sockets."""
+        if self._run is not None:
+            self._run.channels.disconnect(session_id)
+
+    def _received(
+        self, run: _Run, session_id: str | None, channel: str, parts: list[bytes]
+    ) -> None:
+        try:
+            message_type = json.loads(parts[0])["msg_type"]
+            request = json.loads(parts[1]).get("msg_id", "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            _log.warning("dropped a message on %s whose header cannot be read", channel)
+            return
+        if session_id == run.channels.own_id:
+            self._answered(run, message_type, parts)
+            return
+        if channel == "iopub" and message_type == "status":
+            self._heard_status(run, parts, request)
+        if message_type.endswith("_reply"):
+            self._sessions.finished(request)
+        if not request.startswith(run.channels.own_id):
+            self.state.last_activity = utc_now()
+        self._on_message(session_id, join_v1(channel, parts))
+
+    def _answered(self, run: _Run, message_type: str, parts: list[bytes]) -> None:
+        if message_type != "kernel_info_reply":
+            return
+        run.info_heard.set()
+        try:
+            self._change(kernel_info=json.loads(parts[3]))
+        except ValueError:
+            _log.warning("the kernel's kernel_info_reply cannot be read")
+
+    def _heard_status(self, run: _Run, parts: list[bytes], request: str) -> None:
+        run.iopub_heard.set()
+        try:
+            heard = str(json.loads(parts[3])["execution_state"])
+        except (ValueError, KeyError, TypeError):
+            return
+        if heard == "idle":
+            self._sessions.finished(request)
+        if run is self._run and not run.expected_end:
+            self._change(execution_state=run.busyness.heard(heard, request))
+
+    def _announce(self, execution_state: str) -> None:
+        """Say on iopub, in the kernel's place, what only its parent can know."""
+        status = self._voice.msg("status", {"execution_state": execution_state})
+        self._on_message(None, join_v1("iopub", self._voice.serialize(status)[2:]))
+
+    def _change(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self.state, name, value)
+        self._on_state()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _end_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return

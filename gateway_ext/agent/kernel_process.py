@@ -1,0 +1,216 @@
+"""The kernel's process: started as the agent's child, and gone whenever the agent is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import string
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import write_connection_file
+
+from .kernel_log import KernelLog
+from .start_document import StartDocument
+
+_PR_SET_PDEATHSIG = 1
+_SUN_PATH_BYTES = 107
+_IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
+
+
+class LaunchError(Exception):
+    """The kernel's process cannot be started; the message says why."""
+
+
+def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
+    """The command with its placeholders filled in, as jupyter_client fills them in.
+
+    A bare `python` is the agent's own interpreter.
+    """
+    values = {
+        "connection_file": str(connection_file),
+        "kernel_id": document.kernel_id,
+        "prefix": sys.prefix,
+        "resource_dir": document.resource_dir,
+    }
+    argv = [
+        re.sub(r"\{([A-Za-z0-9_]+)\}", lambda m: values.get(m.group(1), m.group(0)), argument)
+        for argument in document.argv
+    ]
+    own = {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info[:2])}
+    if argv[0] in own:
+        argv[0] = sys.executable
+    return [argv[0], *(os.path.expanduser(argument) for argument in argv[1:])]
+
+
+def kernel_environment(
+    document: StartDocument, environment: Mapping[str, str], agent_pid: int
+) -> dict[str, str]:
+    """The agent's environment with the kernelspec's `env`, in which ${NAME} is filled in.
+
+    By JPY_PARENT_PID ipykernel notices that the agent is gone.
+    """
+    result = dict(environment)
+    for name, value in (document.kernelspec.get("env") or {}).items():
+        result[name] = string.Template(str(value)).safe_substitute(environment)
+    result["JPY_PARENT_PID"] = str(agent_pid)
+    return result
+
+
+def in_words(exit_code: int) -> str:
+    """How a process ended, for a person."""
+    if exit_code >= 0:
+        return f"the kernel ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = " (often: out of memory)" if -exit_code == signal.SIGKILL else ""
+    return f"the kernel was ended by {name}{hint}"
+
+
+def prepare_directory(directory: Path) -> None:
+    """Make the kernel's directory if need be, and close it to everyone else."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if stat.S_IMODE(directory.stat().st_mode) != 0o700:
+        directory.chmod(0o700)
+
+
+class ConnectionFiles:
+    """Connection file and Unix sockets of one kernel."""
+
+    def __init__(self, document: StartDocument, key: bytes) -> None:
+        self._document = document
+        self._key = key
+        self.file = document.directory / "connection.json"
+        self._short: Path | None = None
+
+    def write(self) -> dict[str, Any]:
+        """Write the connection file for a new process; returns its content. Blocks.
+
+        With `tcp` each process gets free ports of its own.
+        """
+        self.file.unlink(missing_ok=True)
+        if self._document.transport == "tcp":
+            where: dict[str, Any] = {"transport": "tcp", "ip": "127.0.0.1"}
+        else:
+            prefix = self._socket_prefix()
+            for port in _IPC_PORTS.values():
+                Path(f"{prefix}-{port}").unlink(missing_ok=True)
+            where = {"transport": "ipc", "ip": prefix}
+            where |= {f"{channel}_port": port for channel, port in _IPC_PORTS.items()}
+        write_connection_file(
+            str(self.file), key=self._key, kernel_name=self._document.kernel_name, **where
+        )
+        content: dict[str, Any] = json.loads(self.file.read_text())
+        return content
+
+    def _socket_prefix(self) -> str:
+        prefix = str(self._document.directory / "k")
+        if len(os.fsencode(prefix)) + 2 <= _SUN_PATH_BYTES:
+            return prefix
+        # A Unix socket's path has room for 107 bytes.
+        if self._short is None:
+            self._short = Path(tempfile.mkdtemp(prefix="fleet-"))
+        prefix = str(self._short / "k")
+        if len(os.fsencode(prefix)) + 2 > _SUN_PATH_BYTES:
+            raise LaunchError(
+                f"neither {self._document.directory} nor {self._short} is short enough for a Unix "
+                f"socket ({_SUN_PATH_BYTES} bytes): shorten the gateway's kernels_dir, or TMPDIR"
+            )
+        return prefix
+
+    def remove(self) -> None:
+        """Remove the directory that was made because the kernel's own has too long a path."""
+        if self._short is not None:
+            shutil.rmtree(self._short, ignore_errors=True)
+
+
+def _before_exec() -> Callable[[], None]:
+    libc = ctypes.CDLL(None, use_errno=True)
+    agent = os.getpid()
+
+    def die_with_the_agent() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != agent:  # it went before the line above
+            os._exit(1)
+
+    return die_with_the_agent
+
+
+class KernelProcess:
+    """One process of the kernel, leader of a session and process group of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(
+        cls, document: StartDocument, connection_file: Path, log: KernelLog
+    ) -> KernelProcess:
+        """Start the kernelspec's command; raises LaunchError with the reason in words.
+
+        Must be called in the agent's main thread: the kernel is ended with the thread that
+        started it.
+        """
+        argv = kernel_argv(document, connection_file)
+        if not document.cwd.is_dir():
+            raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
+        output = log.open()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                env=kernel_environment(document, os.environ, os.getpid()),
+                cwd=document.cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_before_exec(),
+            )
+        except FileNotFoundError as error:
+            raise LaunchError(
+                f"the kernel's program {argv[0]} does not exist on this machine"
+            ) from error
+        except OSError as error:
+            raise LaunchError(
+                f"the kernel's program {argv[0]} cannot be started: {error.strerror}"
+            ) from error
+        finally:
+            os.close(output)
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """The process id; stays known after the end."""
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """Wait for the end; returns the exit code, negative for a signal."""
+        return await self._process.wait()
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Whether the process ends within this time."""
+        try:
+            await asyncio.wait_for(self._process.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel and its children; nothing if the kernel has ended."""
+        if self._process.returncode is not None:
+            return
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return

@@ -1,0 +1,67 @@
+"""What the agent tells gateways about its kernel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Process(StrEnum):
+    """The life of the kernel's process."""
+
+    STARTING = "starting"
+    """Started for the first time, or again after it was dead; has not answered yet."""
+    RUNNING = "running"
+    """Answers, or answered and is busy."""
+    RESTARTING = "restarting"
+    """The old process is being ended, or the new one has not answered yet."""
+    DEAD = "dead"
+    """Ended and will not be started again unless somebody asks."""
+
+
+def utc_now() -> str:
+    """Now, ISO 8601 in UTC with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class KernelState:
+    """The `STATE` of docs/protocols.md."""
+
+    process: Process = Process.STARTING
+    execution_state: str = "starting"
+    pid: int | None = None
+    started: str | None = None
+    exit_code: int | None = None
+    reason: str | None = None
+    restarts: int = 0
+    last_activity: str = field(default_factory=utc_now)
+    kernel_info: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A copy for the wire."""
+        return asdict(self)
+
+
+class Busyness:
+    """Whether the kernel is busy, from its `status` messages.
+
+    The last status does not say it: the `idle` of a control request comes while a cell runs.
+    """
+
+    def __init__(self) -> None:
+        self._requests: set[str] = set()
+
+    def heard(self, execution_state: str, request: str) -> str:
+        """The kernel's state after a `status` message about `request` ("" if it names none)."""
+        if execution_state == "busy":
+            self._requests.add(request)
+        elif execution_state == "idle":
+            if request:
+                self._requests.discard(request)
+            else:
+                self._requests.clear()
+            return "busy" if self._requests else "idle"
+        return execution_state

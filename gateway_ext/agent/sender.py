@@ -1,0 +1,186 @@
+"""What goes to the gateway, in the right order and no faster than it is taken.
+
+Nothing of the kernel's waits here: messages stay in the journal until the connection takes them, so
+that a slow gateway costs neither memory nor the kernel's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from .connection import Connection
+from .frames import EVERY_STREAM, pack_frame
+from .journal import Entry, Journal
+from .sessions import Session
+
+_ACKNOWLEDGE_SECONDS = 0.02
+
+
+class TooSlow(Exception):
+    """The journal dropped messages before the connection took them."""
+
+
+@dataclass
+class Stream:
+    """A client's stream that a gateway has opened on its connection."""
+
+    number: int
+    session: Session
+    nonce: str
+    received: int | None
+    """What the client said that it has when the stream was opened."""
+    closed: bool = False
+
+    @property
+    def acknowledged(self) -> int:
+        """The client's highest number that the kernel was given."""
+        return self.session.received_from(self.nonce)
+
+
+class Sender:
+    """Sends results, events, missed and live messages and acknowledgements on one connection.
+
+    A stream is live from the moment its missed messages have been sent. All live streams are at the
+    same place of the journal, so that one frame can serve them all.
+    """
+
+    def __init__(self, connection: Connection, journal: Journal) -> None:
+        self._connection = connection
+        self._journal = journal
+        self._first: deque[dict[str, Any] | tuple[int, Stream]] = deque()
+        self._live: dict[int, Stream] = {}
+        self._sent = journal.last
+        self._awake = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._unacknowledged: dict[int, Stream] = {}
+        self._acknowledging: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """There is something new in the journal."""
+        self._caught_up.clear()
+        self._awake.set()
+
+    def post(self, frame: dict[str, Any]) -> None:
+        """Send a text frame before any further kernel message."""
+        self._first.append(frame)
+        self._answered.clear()
+        self.wake()
+
+    def open(self, command: int, stream: Stream) -> None:
+        """Answer the command `open`, send what the stream has missed, and make it live."""
+        self._first.append((command, stream))
+        self._answered.clear()
+        self.wake()
+
+    def close(self, stream: Stream) -> None:
+        """Send nothing more to a stream."""
+        stream.closed = True
+        if self._live.get(stream.number) is stream:
+            del self._live[stream.number]
+
+    def acknowledge(self, stream: Stream) -> None:
+        """Tell the client soon up to where its messages were taken, unless a message says so."""
+        self._unacknowledged[stream.number] = stream
+        if self._acknowledging is None:
+            loop = asyncio.get_running_loop()
+            self._acknowledging = loop.call_later(_ACKNOWLEDGE_SECONDS, self._acknowledge_now)
+
+    def _acknowledge_now(self) -> None:
+        self._acknowledging = None
+        self.wake()
+
+    async def answered(self, seconds: float) -> None:
+        """Wait until every text frame was sent, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._answered.wait(), seconds)
+
+    async def caught_up(self, seconds: float) -> None:
+        """Wait until everything was sent, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), seconds)
+
+    async def run(self) -> None:
+        """Send until cancelled; raises Unreachable when the connection ends, or TooSlow."""
+        while True:
+            if self._first:
+                await self._send_first(self._first.popleft())
+                continue
+            self._answered.set()
+            if self._unacknowledged and self._acknowledging is None:
+                await self._send_acknowledgements()
+            elif self._live and self._sent < self._journal.last:
+                await self._send_next()
+            else:
+                self._caught_up.set()
+                self._awake.clear()
+                await self._awake.wait()
+
+    async def _send_first(self, item: dict[str, Any] | tuple[int, Stream]) -> None:
+        if isinstance(item, tuple):
+            await self._open(*item)
+        else:
+            await self._connection.send(json.dumps(item))
+
+    async def _open(self, command: int, stream: Stream) -> None:
+        session_id = stream.session.session_id
+        start = stream.session.start(stream.received, self._journal.last)
+        gap = self._journal.gap(session_id, start)
+        if gap is not None:
+            start = gap[1]
+        if not self._live:
+            self._sent = self._journal.last
+        result = {
+            "type": "result",
+            "id": command,
+            "ok": True,
+            "start": start,
+            "acknowledged": stream.acknowledged,
+            "gap": gap,
+        }
+        await self._connection.send(json.dumps(result))
+        # What comes to the journal meanwhile is sent live afterwards.
+        for sequence in range(start + 1, self._sent + 1):
+            if stream.closed:
+                return
+            entry = self._journal.get(sequence)
+            if entry is None and self._journal.gap(session_id, sequence - 1):
+                raise TooSlow
+            if entry is not None and entry.concerns(session_id):
+                await self._send_to(stream, entry)
+        if not stream.closed:
+            self._live[stream.number] = stream
+
+    async def _send_next(self) -> None:
+        entry = self._journal.get(self._sent + 1)
+        if entry is None and any(
+            self._journal.gap(stream.session.session_id, self._sent)
+            for stream in self._live.values()
+        ):
+            raise TooSlow
+        self._sent += 1
+        if entry is None:
+            return
+        if entry.session is None:
+            await self._connection.send(pack_frame(EVERY_STREAM, entry.sequence, 0, entry.message))
+            return
+        for stream in list(self._live.values()):
+            if stream.session.session_id == entry.session:
+                await self._send_to(stream, entry)
+
+    async def _send_to(self, stream: Stream, entry: Entry) -> None:
+        self._unacknowledged.pop(stream.number, None)
+        await self._connection.send(
+            pack_frame(stream.number, entry.sequence, stream.acknowledged, entry.message)
+        )
+
+    async def _send_acknowledgements(self) -> None:
+        waiting, self._unacknowledged = self._unacknowledged, {}
+        for stream in waiting.values():
+            if not stream.closed:
+                await self._connection.send(pack_frame(stream.number, 0, stream.acknowledged))

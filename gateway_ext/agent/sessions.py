@@ -1,0 +1,96 @@
+"""What the agent remembers of each client session: what it acknowledged and what it sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+REMEMBERED_NONCES = 1000
+"""Client ends remembered for one session; only the longest unused is forgotten beyond this."""
+
+
+@dataclass
+class Session:
+    """One session id of Jupyter's: a page, whatever number of connections and ends it has had."""
+
+    session_id: str
+    acknowledged: int
+    """The last number of the journal that the session has taken over for good."""
+    received: dict[str, int] = field(default_factory=dict)
+    """By the nonce of the client's end: the last number that the kernel was given."""
+    in_flight: set[str] = field(default_factory=set)
+    """Ids of requests that the kernel was given and has not finished."""
+    idle_since: float | None = None
+    """Since when nobody has a stream open (monotonic seconds), None while somebody has."""
+
+    def received_from(self, nonce: str) -> int:
+        """The highest number taken from this client end, 0 if none."""
+        return self.received.get(nonce, 0)
+
+    def take(self, nonce: str, sequence: int) -> bool:
+        """Note that a message with this number came; False if it was taken before."""
+        if sequence <= self.received_from(nonce):
+            return False
+        # Put last again: the first in the dictionary is the one that was unused the longest.
+        self.received.pop(nonce, None)
+        self.received[nonce] = sequence
+        if len(self.received) > REMEMBERED_NONCES:
+            del self.received[next(iter(self.received))]
+        return True
+
+    def acknowledge(self, sequence: int) -> None:
+        """The client has everything up to this number of the journal."""
+        self.acknowledged = max(self.acknowledged, sequence)
+
+    def start(self, received: int | None, last: int) -> int:
+        """After which number of the journal a stream of this session starts.
+
+        `received` is what the client says that it has, `last` the journal's newest number. A client
+        that has more than there is speaks of another journal and has nothing of this one.
+        """
+        if received is None:
+            return self.acknowledged
+        return received if received <= last else 0
+
+
+class Sessions:
+    """All sessions of one kernel."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def get(self, session_id: str) -> Session | None:
+        """The session, None if it is not known (any more)."""
+        return self._sessions.get(session_id)
+
+    def known(self, session_id: str, last: int) -> Session:
+        """The session; a new one starts at the journal's end, `last`."""
+        if session_id not in self._sessions:
+            self._sessions[session_id] = Session(session_id, acknowledged=last)
+        return self._sessions[session_id]
+
+    def finished(self, request: str) -> None:
+        """The kernel has finished a request of whichever session sent it."""
+        for session in self:
+            session.in_flight.discard(request)
+
+    def nothing_in_flight(self) -> None:
+        """The process that had the requests is gone."""
+        for session in self:
+            session.in_flight.clear()
+
+    def forget_idle(self, now: float, after: float) -> list[Session]:
+        """Forget, and return, sessions without work and for `after` seconds without a stream."""
+        idle = [
+            session
+            for session in self
+            if session.idle_since is not None
+            and now - session.idle_since >= after
+            and not session.in_flight
+        ]
+        for session in idle:
+            del self._sessions[session.session_id]
+        return idle

@@ -1,0 +1,121 @@
+"""The document on standard input that tells an agent what to start and whom to dial."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class StartDocumentError(ValueError):
+    """The document cannot be used; the message names the field and what it must be."""
+
+
+@dataclass(frozen=True)
+class StartDocument:
+    """What the process proxy passes, checked; see docs/protocols.md."""
+
+    kernel_id: str
+    agent_key: bytes
+    gateways: tuple[str, ...]
+    kernelspec: dict[str, Any]
+    kernel_name: str
+    resource_dir: str
+    directory: Path
+    cwd: Path
+    journal_bytes: int
+    ping_seconds: float
+    ping_timeout: float
+    orphan_seconds: float
+
+    def __repr__(self) -> str:
+        """Without the key and without the kernelspec's environment."""
+        return f"StartDocument(kernel_id={self.kernel_id!r}, kernel_name={self.kernel_name!r})"
+
+    @property
+    def argv(self) -> list[str]:
+        """The kernelspec's command."""
+        return list(self.kernelspec["argv"])
+
+    @property
+    def transport(self) -> str:
+        """`ipc`, or `tcp` if the kernelspec's metadata asks for it."""
+        fleet = (self.kernelspec.get("metadata") or {}).get("fleet") or {}
+        return str(fleet.get("transport", "ipc"))
+
+    @property
+    def interrupt_mode(self) -> str:
+        """`signal` or `message`."""
+        return str(self.kernelspec.get("interrupt_mode") or "signal")
+
+
+def parse_start_document(text: str) -> StartDocument:
+    """The document in `text`; raises StartDocumentError if something in it cannot be used."""
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise StartDocumentError(f"the start document is not JSON: {error}") from error
+    if not isinstance(raw, dict):
+        raise StartDocumentError("the start document must be a JSON object")
+    spec = _field(raw, "kernelspec", dict)
+    argv = spec.get("argv")
+    if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
+        raise StartDocumentError("kernelspec.argv must be a list with the kernel's command")
+    gateways = _field(raw, "gateways", list)
+    if not gateways or not all(
+        isinstance(u, str) and u.startswith(("http://", "https://")) for u in gateways
+    ):
+        raise StartDocumentError("gateways must be a list of at least one http or https URL")
+    try:
+        key = bytes.fromhex(_field(raw, "agent_key", str))
+    except ValueError as error:
+        raise StartDocumentError("agent_key must be hexadecimal") from error
+    if len(key) < 16:
+        raise StartDocumentError("agent_key must have at least 16 bytes")
+    document = StartDocument(
+        kernel_id=_field(raw, "kernel_id", str),
+        agent_key=key,
+        gateways=tuple(gateways),
+        kernelspec=spec,
+        kernel_name=_field(raw, "kernel_name", str),
+        resource_dir=str(raw.get("resource_dir") or ""),
+        directory=_absolute(raw, "directory"),
+        cwd=_absolute(raw, "cwd"),
+        journal_bytes=int(_positive(raw, "journal_bytes")),
+        ping_seconds=_positive(raw, "ping_seconds"),
+        ping_timeout=_positive(raw, "ping_timeout"),
+        orphan_seconds=_positive(raw, "orphan_seconds"),
+    )
+    if document.transport not in ("ipc", "tcp"):
+        raise StartDocumentError(
+            "kernelspec.metadata.fleet.transport must be ipc or tcp, not " + document.transport
+        )
+    if document.interrupt_mode not in ("signal", "message"):
+        raise StartDocumentError(
+            "kernelspec.interrupt_mode must be signal or message, not " + document.interrupt_mode
+        )
+    return document
+
+
+def _field(raw: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    value = raw.get(name)
+    if not isinstance(value, kind) or not value:
+        raise StartDocumentError(
+            f"{name} is missing in the start document, or not a {kind.__name__}"
+        )
+    return value
+
+
+def _absolute(raw: dict[str, Any], name: str) -> Path:
+    path = Path(_field(raw, name, str))
+    if not path.is_absolute():
+        raise StartDocumentError(f"{name} must be an absolute path, not {str(path)!r}")
+    return path
+
+
+def _positive(raw: dict[str, Any], name: str) -> float:
+    value = raw.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise StartDocumentError(f"{name} must be a number above 0, not {value!r}")
+    return float(value)

@@ -1,0 +1,290 @@
+"""The gateway: Enterprise Gateway with kernels that outlive it."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from enterprise_gateway.base.handlers import (  # type: ignore[import-untyped]
+    default_handlers as base_handlers,
+)
+from enterprise_gateway.enterprisegatewayapp import (  # type: ignore[import-untyped]
+    EnterpriseGatewayApp,
+)
+from enterprise_gateway.services.api.handlers import (  # type: ignore[import-untyped]
+    default_handlers as api_handlers,
+)
+from enterprise_gateway.services.kernelspecs.handlers import (  # type: ignore[import-untyped]
+    default_handlers as kernelspec_handlers,
+)
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.utils import url_path_join
+from tornado import httpserver, ioloop
+from traitlets import Float, Integer, List, Unicode, default
+
+from gateway_ext.kernels.agents import AgentHandler
+from gateway_ext.kernels.authentication import require_token
+from gateway_ext.kernels.channels import channel_handlers
+from gateway_ext.kernels.handlers import kernel_handlers
+from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
+from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
+from gateway_ext.kernels.relay import Relay
+from gateway_ext.ownership import migrations
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.records import Records
+from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
+from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
+from jupyter_ext.database.migrate import MigrationError, upgrade
+from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
+from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
+
+LONGEST_BODY = 16 * 1024 * 1024
+
+
+class FleetGatewayApp(EnterpriseGatewayApp):
+    """One of several interchangeable gateways.
+
+    Everything that must outlive it is in the database; the kernels live beside their agents.
+    SIGTERM hands them to the other gateways and ends this one, never a kernel.
+    """
+
+    description = "A Jupyter Enterprise Gateway of a fleet: its kernels outlive it."
+    classes = [  # noqa: RUF012
+        *EnterpriseGatewayApp.classes,
+        FleetMappingKernelManager,
+        FleetKernelSpecManager,
+    ]
+
+    database_url = Unicode(
+        help="Where kernel records are kept: sqlite:////absolute/path or "
+        "mysql://user:password@host:port/database. All gateways of a fleet share it."
+    ).tag(config=True)
+    gateway_url = Unicode(
+        help="How labs, agents and the other gateways reach this one, for example "
+        "http://gateway-1:8888. The default is http://127.0.0.1:PORT."
+    ).tag(config=True)
+    gateway_name = Unicode(
+        help="The name of this gateway, different from that of every other. The default is "
+        "HOST-PORT; give the same name again to a gateway that is started again."
+    ).tag(config=True)
+    token_keys_file = Unicode(
+        help="The platform's public keys, a JWKS file. Read again when it changes."
+    ).tag(config=True)
+    service_token_file = Unicode(
+        help="A token of this gateway's own, for background calls to other parts of the fleet."
+    ).tag(config=True)
+    encryption_keys_file = Unicode(
+        help="The keys that encrypt secrets in the database. All gateways share them."
+    ).tag(config=True)
+    kernels_dir = Unicode(
+        help="Where local kernels live: a home for each project, a folder for each kernel, logs. "
+        "Keep the path short. As root it must be reachable by other users."
+    ).tag(config=True)
+    agent_command = List(
+        Unicode(),
+        help="The command that starts an agent. If empty: the program of the kernelspec's argv "
+        "with '-m gateway_ext.agent', which fits kernelspecs for Python.",
+    ).tag(config=True)
+    ping_seconds = Float(1.0, help="How often gateways and agents ping each other.").tag(
+        config=True
+    )
+    ping_timeout = Float(5.0, help="After so many silent seconds the other end is gone.").tag(
+        config=True
+    )
+    orphan_seconds = Float(
+        7 * 24 * 3600.0,
+        help="How long an agent keeps its kernel while it reaches no gateway, in seconds.",
+    ).tag(config=True)
+    journal_bytes = Integer(
+        64 * 1024 * 1024, help="How much of a kernel's output its agent keeps for those who return."
+    ).tag(config=True)
+    max_message_bytes = Integer(
+        1025 * 1024 * 1024,
+        help="The longest kernel message that is relayed. Not below what agents send: the agent "
+        "would send it again and again.",
+    ).tag(config=True)
+    drain_seconds = Float(
+        10.0, help="How long a gateway that is told to end waits for its kernels to be taken over."
+    ).tag(config=True)
+    heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
+        config=True
+    )
+    living_seconds = Float(
+        8.0, help="A gateway that gave no sign of life for so long is taken for dead."
+    ).tag(config=True)
+    lost_seconds = Float(
+        30.0,
+        help="A kernel without an owner for so long is looked after: if its agent's process is "
+        "known to have ended, the kernel is marked as dead.",
+    ).tag(config=True)
+    launch_seconds = Float(60.0, help="How long a kernel may take to start.").tag(config=True)
+    keep_dead_seconds = Float(
+        3600.0, help="How long kernels that died, or could not be started, stay in the list."
+    ).tag(config=True)
+    keep_deleted_days = Float(
+        14.0, help="How long deleted kernels are remembered, to tell agents that come back."
+    ).tag(config=True)
+
+    @default("gateway_url")
+    def _gateway_url_default(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @default("gateway_name")
+    def _gateway_name_default(self) -> str:
+        return f"{socket.gethostname()}-{self.port}"
+
+    @default("kernels_dir")
+    def _kernels_dir_default(self) -> str:
+        return str(Path(jupyter_data_dir()) / "fleet-kernels")
+
+    @default("kernel_manager_class")
+    def _kernel_manager_class_default(self) -> str:
+        return "gateway_ext.kernels.manager.FleetMappingKernelManager"
+
+    @default("kernel_spec_manager_class")
+    def _kernel_spec_manager_class_default(self) -> str:
+        return "gateway_ext.kernels.kernelspecs.FleetKernelSpecManager"
+
+    def init_configurables(self) -> None:
+        """Reaches the database and reads the keys; a clear line and exit 1 if that fails."""
+        for name in ("database_url", "token_keys_file", "encryption_keys_file"):
+            if not getattr(self, name):
+                self._fail(f"FleetGatewayApp.{name} is not set")
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._leaving = False
+        try:
+            self.token_verifier = TokenVerifier(Path(self.token_keys_file))
+            box = SecretBox(Path(self.encryption_keys_file))
+            check(self.database_url)
+            self.database = Database(self.database_url)
+            upgrade(self.database, Path(migrations.__file__).parent, GATEWAY_VERSION_TABLE)
+        except (
+            TokenKeysError,
+            EncryptionKeysError,
+            DatabaseUnavailable,
+            MigrationError,
+        ) as error:
+            self._fail(str(error))
+        self.records = Records(self.database, box, self.gateway_name)
+        self.membership = Membership(
+            self.records,
+            name=self.gateway_name,
+            url=self.gateway_url,
+            heartbeat_seconds=self.heartbeat_seconds,
+            living_seconds=self.living_seconds,
+            log=self.log,
+        )
+        super().init_configurables()
+
+    def _fail(self, message: str) -> None:
+        self.log.critical("The gateway was not started: %s", message)
+        self.exit(1)
+
+    def _create_request_handlers(self) -> list[tuple[Any, ...]]:
+        """Our handlers, then those of Enterprise Gateway that make sense in a fleet, for callers
+        with a token. The last one answers 404 to everything else."""
+        guarded = [
+            (pattern, require_token(handler), *rest)
+            for pattern, handler, *rest in (
+                *kernelspec_handlers,
+                *api_handlers,
+                *(entry for entry in base_handlers if entry[0] == "/api"),
+            )
+        ]
+        not_found = [entry for entry in base_handlers if entry[0] != "/api"]
+        handlers = [
+            (r"/api/fleet/agents/(?P<kernel_id>[^/]+)", AgentHandler),
+            *channel_handlers,
+            *kernel_handlers,
+            *guarded,
+            *not_found,
+        ]
+        return [(url_path_join("/", self.base_url, pattern), *rest) for pattern, *rest in handlers]
+
+    def init_webapp(self) -> None:
+        """As in Enterprise Gateway, and what our handlers need."""
+        super().init_webapp()
+        self.web_app.settings.update(fleet_token_verifier=self.token_verifier, fleet_relay=Relay())
+
+    def init_http_server(self) -> None:
+        """Listens on the configured port and on no other: labs and agents know this one."""
+        self.http_server = httpserver.HTTPServer(
+            self.web_app,
+            xheaders=self.trust_xheaders,
+            ssl_options=self._build_ssl_options(),
+            max_body_size=LONGEST_BODY,
+            max_buffer_size=self.max_message_bytes + LONGEST_BODY,
+        )
+        try:
+            self.http_server.listen(self.port, self.ip)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                mend = "another program uses it: end that, or set EnterpriseGatewayApp.port"
+            else:
+                mend = os.strerror(error.errno or 0)
+            self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {mend}")
+
+    def start(self) -> None:
+        """Runs until a signal comes; then hands the kernels on."""
+        ioloop.IOLoop.current().add_callback(self._begin)
+        if sys.platform != "win32":
+            signal.signal(signal.SIGINT, self._signal_stop)
+        super().start()
+
+    def _begin(self) -> None:
+        manager: FleetMappingKernelManager = self.kernel_manager
+
+        async def sweep() -> None:
+            await manager.sweep(
+                deleted=timedelta(days=self.keep_deleted_days),
+                dead=timedelta(seconds=self.keep_dead_seconds),
+            )
+
+        self._tasks = [
+            asyncio.ensure_future(self.membership.run()),
+            asyncio.ensure_future(manager.links.run()),
+            run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
+        ]
+
+    def _signal_stop(self, sig: int, frame: Any) -> None:
+        if self._leaving:
+            # Asked twice: at once.
+            self.io_loop.add_callback_from_signal(self.io_loop.stop)
+            return
+        self._leaving = True
+        self.log.info("Received signal %d: handing the kernels on", sig)
+        self.io_loop.add_callback_from_signal(self._leave)
+
+    async def _leave(self) -> None:
+        try:
+            await self.kernel_manager.drain(self.drain_seconds)
+            for task in self._tasks:
+                task.cancel()
+            await self.records.leave()
+        except DatabaseUnavailable as error:
+            self.log.warning("left without saying so: %s", error)
+        except Exception:
+            self.log.exception("leaving failed")
+        finally:
+            self.http_server.stop()
+            # One more turn of the loop, so that the last frames and answers leave.
+            await asyncio.sleep(0.05)
+            self.io_loop.stop()
+
+    def shutdown(self) -> None:
+        """Ends no kernel: that is what Enterprise Gateway does here."""
+        self.log.info("The gateway has ended; its kernels go on")
+
+
+def main() -> None:
+    """The console script jupyter-fleet-gateway."""
+    FleetGatewayApp.launch_instance()
+
+
+if __name__ == "__main__":
+    main()

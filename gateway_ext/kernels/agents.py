@@ -1,0 +1,195 @@
+"""The websocket endpoint of agents: challenge, hello, claim, welcome, and then a link."""
+
+import asyncio
+import json
+import secrets
+import time
+from typing import Any
+
+from tornado import web, websocket
+
+from gateway_ext.kernels.links import AgentLink
+from gateway_ext.kernels.proofs import (
+    PROTOCOL,
+    agent_proof_is_right,
+    deleted_proof,
+    welcome_proof,
+)
+from gateway_ext.ownership.states import KernelState
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.socket_progress import bytes_received
+from jupyter_ext.platform.encryption import DecryptionError
+
+HELLO_SECONDS = 10.0
+HELLO_BYTES = 1024 * 1024
+"""Until it has proved who it is, a peer may not make us hold more than this."""
+
+
+def _look_at(written: "asyncio.Future[None]") -> None:
+    # A frame that was on its way when the connection ended; on_close tells everybody.
+    if not written.cancelled():
+        written.exception()
+
+
+class AgentHandler(websocket.WebSocketHandler):
+    """One connection of one agent. No token: the agent proves that it knows its own key."""
+
+    def initialize(self) -> None:
+        self.manager: Any = self.settings["kernel_manager"]
+        self.log = self.manager.log
+        self._nonce = secrets.token_hex(16)
+        self._kernel_id = ""
+        self._link: AgentLink | None = None
+        self._heard = time.monotonic()
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def max_message_size(self) -> int:
+        return HELLO_BYTES
+
+    def check_origin(self, origin: str) -> bool:
+        # Agents are no browsers, and browsers send an origin.
+        return False
+
+    async def open(self, kernel_id: str) -> None:
+        self._kernel_id = kernel_id
+        self.set_nodelay(True)
+        self._watch = asyncio.ensure_future(self._watch_peer())
+        self._send_json({"type": "challenge", "nonce": self._nonce})
+
+    async def on_message(self, message: str | bytes) -> None:
+        self._heard = time.monotonic()
+        if self._link is None:
+            # tornado reads the next frame when this returns: nothing overtakes the hello.
+            await self._hello(message)
+            return
+        try:
+            self._link.receive(message)
+        except (ValueError, KeyError, TypeError) as error:
+            self.log.error("kernel %s: the agent makes no sense: %s", self._kernel_id, error)
+            self.close(1002, "unreadable frame")
+
+    def on_pong(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+
+    def on_ping(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+
+    def on_close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._link is not None:
+            self.log.info("kernel %s: its agent has left", self._kernel_id)
+            self.manager.link_lost(self._link)
+
+    async def _watch_peer(self) -> None:
+        """Ends a connection whose other end is silent."""
+        interval = self.manager.ping_seconds
+        stream: Any = self.ws_connection.stream  # type: ignore[union-attr]
+        arrived = 0
+        while True:
+            await asyncio.sleep(interval)
+            before, arrived = arrived, bytes_received(stream.socket)
+            if arrived > before:
+                self._heard = time.monotonic()
+            silent = time.monotonic() - self._heard
+            limit = self.manager.ping_timeout if self._link is not None else HELLO_SECONDS
+            if silent > limit:
+                self.log.warning("kernel %s: its agent is silent", self._kernel_id)
+                # Not a closing handshake: nobody is there to take part in it.
+                stream.close()
+                return
+            try:
+                self.ping()
+            except websocket.WebSocketClosedError:
+                return
+
+    def _send(self, frame: str | bytes) -> None:
+        try:
+            written = self.write_message(frame, binary=isinstance(frame, bytes))
+        except websocket.WebSocketClosedError:
+            # on_close follows and tells everybody.
+            return
+        written.add_done_callback(_look_at)
+
+    def _send_json(self, document: dict[str, Any]) -> None:
+        self._send(json.dumps(document))
+
+    def _refuse(self, reason: str, message: str) -> None:
+        self.log.info("kernel %s: agent refused: %s", self._kernel_id, message)
+        others = self.manager.membership.urls_for_agents()
+        self._send_json(
+            {"type": "refused", "reason": reason, "message": message, "gateways": others}
+        )
+        self.close(1000, reason)
+
+    async def _hello(self, message: str | bytes) -> None:
+        try:
+            hello = json.loads(message)
+            if hello["type"] != "hello" or hello["kernel_id"] != self._kernel_id:
+                raise ValueError("not a hello of this kernel")
+            protocol, epoch = int(hello["protocol"]), int(hello["epoch"])
+            nonce, proof, state = str(hello["nonce"]), str(hello["proof"]), dict(hello["state"])
+        except (ValueError, KeyError, TypeError) as error:
+            self._refuse("protocol", f"the hello cannot be read: {error}")
+            return
+        if protocol != PROTOCOL:
+            self._refuse("protocol", f"this gateway speaks version {PROTOCOL}, not {protocol}")
+            return
+        if self.manager.membership.draining:
+            self._refuse("draining", "this gateway is about to end")
+            return
+        try:
+            await self._claim(epoch, nonce, proof, state)
+        except DatabaseUnavailable as error:
+            self._refuse("database", str(error))
+        except DecryptionError as error:
+            self._refuse("key", str(error))
+
+    async def _claim(self, epoch: int, nonce: str, proof: str, state: dict[str, Any]) -> None:
+        records = self.manager.records
+        stored = await records.secrets(self._kernel_id)
+        if stored is None:
+            self._refuse("key", "no such kernel")
+            return
+        if not agent_proof_is_right(stored.agent_key, self._kernel_id, self._nonce, epoch, proof):
+            self._refuse("key", "the proof is wrong: this is not the kernel's agent")
+            return
+        record = await records.claim(self._kernel_id, epoch)
+        if record is None:
+            present = await records.get(self._kernel_id)
+            if present is not None and present.state is KernelState.DELETED:
+                proof = deleted_proof(stored.agent_key, self._kernel_id, nonce)
+                self.log.info("kernel %s: its agent is told to end", self._kernel_id)
+                self._send_json({"type": "deleted", "proof": proof})
+                self.close(1000, "deleted")
+            else:
+                self._refuse("key", "no such kernel")
+            return
+        if self.ws_connection is None or self.manager.membership.draining:
+            # Gone, or we are going, while the database answered. Whoever claims next raises the
+            # epoch above ours.
+            self._refuse("draining", "this gateway is about to end")
+            return
+        self.ws_connection.params.max_message_size = (  # type: ignore[attr-defined]
+            self.manager.max_message_bytes
+        )
+        self._send_json(
+            {
+                "type": "welcome",
+                "epoch": record.epoch,
+                "gateways": self.manager.membership.urls_for_agents(),
+                "proof": welcome_proof(stored.agent_key, self._kernel_id, nonce, record.epoch),
+            }
+        )
+        self.log.info("kernel %s: claimed with epoch %d", self._kernel_id, record.epoch)
+        self._link = AgentLink(
+            record, state, self._send, self.close, self.manager.links.changed, self.log
+        )
+        self.manager.links.add(self._link)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.set_header("Content-Type", "application/json")
+        reason = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        message = reason.log_message if isinstance(reason, web.HTTPError) else ""
+        self.finish(json.dumps({"message": message or self._reason, "reason": self._reason}))

@@ -1,0 +1,91 @@
+"""Who is calling, and may they.
+
+Everything is refused unless a handler says which role it asks for. Enterprise Gateway's own
+handlers that stay reachable are put behind `require_token`.
+"""
+
+import json
+from collections.abc import Awaitable
+from typing import Any
+
+from tornado import web
+
+from gateway_ext.kernels.refusal import Refusal
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
+
+_SCHEMES = ("bearer", "token")
+
+
+def bearer_token(header: str | None) -> str:
+    """The token of an `Authorization` header; raises Refusal (401).
+
+    `Authorization: token …` is accepted too: stock gateway clients send that. A token in a URL is
+    not, because URLs are logged.
+    """
+    scheme, _, token = (header or "").strip().partition(" ")
+    if scheme.lower() not in _SCHEMES or not token.strip():
+        raise Refusal(401, "a token is needed: send 'Authorization: Bearer …'")
+    return token.strip()
+
+
+def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
+    """Whom the header's token speaks for; raises Refusal (401)."""
+    try:
+        return verifier.verify(bearer_token(header))
+    except TokenError as error:
+        raise Refusal(401, str(error)) from error
+
+
+def require_role(identity: Identity, project: str, role: Role) -> None:
+    """Raises Refusal (403) unless the caller has at least `role` in `project`."""
+    if not identity.may(project, role):
+        raise Refusal(
+            403, f"{identity.user} is not {role.value} of project {project!r}: ask an owner of it"
+        )
+
+
+def choose_project(identity: Identity, asked: str | None) -> str:
+    """The project that a new kernel belongs to: the one asked for, or the caller's only one.
+
+    Raises Refusal (400) if neither tells.
+    """
+    if asked:
+        return asked
+    if len(identity.projects) == 1:
+        return next(iter(identity.projects))
+    raise Refusal(
+        400,
+        'which project is the kernel for? Send "project", or KERNEL_PROJECT in "env" '
+        f"({identity.user} has {len(identity.projects)} projects)",
+    )
+
+
+def answer_refusal(handler: web.RequestHandler, refusal: Refusal) -> None:
+    """Finishes the request with the refusal."""
+    # What the handler has said so far belongs to an answer that is not given.
+    handler.clear()
+    handler.set_status(refusal.status)
+    for name, value in refusal.headers.items():
+        handler.set_header(name, value)
+    handler.set_header("Content-Type", "application/json")
+    handler.finish(json.dumps(refusal.body))
+
+
+def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]:
+    """The same handler for callers with a valid token only."""
+
+    class Guarded(handler):  # type: ignore[misc, valid-type]
+        def prepare(self) -> Awaitable[None] | None:
+            if self.request.method != "OPTIONS":
+                verifier: TokenVerifier = self.settings["fleet_token_verifier"]
+                try:
+                    authenticate(verifier, self.request.headers.get("Authorization"))
+                except Refusal as refusal:
+                    answer_refusal(self, refusal)
+                    return None
+            prepared: Any = super().prepare()
+            return prepared
+
+    Guarded.__name__ = handler.__name__
+    return Guarded

@@ -1,0 +1,288 @@
+"""The websockets of clients.
+
+`fleet.v1` (labs, and gateways that relay) goes straight through the agent's link. Stock clients
+(`v1.kernel.websocket.jupyter.org`, or JSON) are put on a `KernelStream`, which speaks `fleet.v1`
+to the owner, be it this gateway or another, and follows it when it changes.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from typing import Any
+
+from tornado import websocket
+
+from gateway_ext.kernels.authentication import authenticate, require_role
+from gateway_ext.kernels.handlers import as_refusal, check_kernel_id
+from gateway_ext.kernels.links import AgentLink, LinkLost
+from gateway_ext.kernels.manager import FleetMappingKernelManager, Place
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.relay import DIRECT, DIRECT_HEADER
+from gateway_ext.ownership.states import KernelState
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.messages import V1_PROTOCOL, MessageError, json_to_v1, v1_to_json
+from jupyter_ext.kernels.stream import (
+    NO_SUCH_KERNEL,
+    NOT_ACCEPTED,
+    NOT_ALLOWED,
+    OWNER_CHANGES,
+    SUBPROTOCOL,
+    TRY_AGAIN,
+    KernelStream,
+    StreamEnd,
+    encode_frame,
+)
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+_CLOSE_CODES = {
+    401: NOT_ACCEPTED,
+    403: NOT_ALLOWED,
+    404: NO_SUCH_KERNEL,
+    421: OWNER_CHANGES,
+    503: TRY_AGAIN,
+}
+_PING_SECONDS = 20.0
+_UNSENT_BYTES = 64 * 1024 * 1024
+_LONGEST_REASON = 120
+"""A close frame holds 123 bytes of reason."""
+
+_FRAME_HEADER_BYTES = 16
+
+
+class ChannelsHandler(websocket.WebSocketHandler):
+    """One websocket of one client, until the client, its token or the kernel's owner goes."""
+
+    def initialize(self) -> None:
+        self.manager: FleetMappingKernelManager = self.settings["kernel_manager"]
+        self._kernel_id = ""
+        self._session_id = ""
+        self._refusal: Refusal | None = None
+        self._identity: Identity | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._wire: _FleetWire | _StockWire | None = None
+        self._unsent = 0
+
+    @property
+    def max_message_size(self) -> int:
+        return self.manager.max_message_bytes
+
+    @property
+    def ping_interval(self) -> float:
+        return _PING_SECONDS
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return next((name for name in (SUBPROTOCOL, V1_PROTOCOL) if name in subprotocols), None)
+
+    async def get(self, kernel_id: str) -> None:
+        self._kernel_id = kernel_id
+        fleet = SUBPROTOCOL in self.request.headers.get("Sec-WebSocket-Protocol", "")
+        try:
+            await self._admit(check_kernel_id(kernel_id), fleet)
+        except (Refusal, DatabaseUnavailable) as error:
+            refusal = as_refusal(500, error)
+            if not fleet or refusal.status not in _CLOSE_CODES:
+                raise
+            # The protocol has codes for it, and a handshake that is refused hides them.
+            self._refusal = refusal
+        await super().get(kernel_id)
+
+    async def _admit(self, kernel_id: str, fleet: bool) -> None:
+        self._identity = identity = authenticate(
+            self.settings["fleet_token_verifier"], self.request.headers.get("Authorization")
+        )
+        self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
+        place = await self.manager.place(kernel_id)
+        require_role(identity, place.project, Role.EDITOR)
+        self._wire = self._fleet_wire(place) if fleet else self._stock_wire(identity)
+
+    def _fleet_wire(self, place: Place) -> "_FleetWire":
+        nonce = self.get_query_argument("stream", "")
+        received = self.get_query_argument("received", None)
+        if not nonce or (received is not None and not received.isdigit()):
+            raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
+        if place.link is None:
+            record = place.record
+            if record is not None and record.state is KernelState.DEAD and record.owner is None:
+                raise Refusal(404, f"kernel {place.kernel_id} is dead: {record.reason}")
+            if place.owner is not None:
+                raise Refusal(421, f"gateway {place.owner.name} owns the kernel")
+            raise Refusal(503, "no owner of the kernel is known yet")
+        return _FleetWire(
+            self, place.link, self._session_id, nonce, None if received is None else int(received)
+        )
+
+    def _stock_wire(self, identity: Identity) -> "_StockWire":
+        return _StockWire(self, self._kernel_id, self._session_id, identity)
+
+    def open(self, kernel_id: str) -> None:
+        self.set_nodelay(True)
+        if self._refusal is not None:
+            self.end(_CLOSE_CODES[self._refusal.status], self._refusal.message)
+            return
+        if self._identity is None or self._wire is None:
+            raise RuntimeError("opened without having been admitted")
+        loop = asyncio.get_running_loop()
+        # The loop's clock is not the wall's.
+        left = self._identity.expires - time.time()
+        self._expiry = loop.call_later(left, self.end, NOT_ACCEPTED, "the token has expired")
+        self.manager.websockets.add(self)
+        self._wire.start()
+
+    async def on_message(self, message: str | bytes) -> None:
+        if self._wire is not None and self._refusal is None:
+            self._wire.from_client(message)
+
+    def on_close(self) -> None:
+        self.manager.websockets.discard(self)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._wire is not None:
+            self._wire.stop()
+
+    def end(self, code: int, reason: str) -> None:
+        """Closes the websocket."""
+        self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+
+    def push(self, frame: str | bytes) -> None:
+        """Sends without waiting. A client that takes too little is sent away: it comes again and
+        gets the rest from the kernel's journal."""
+        size = len(frame)
+        self._unsent += size
+        if self._unsent > _UNSENT_BYTES + size:
+            self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
+            return
+        try:
+            written = self.write_message(frame, binary=isinstance(frame, bytes))
+        except websocket.WebSocketClosedError:
+            return
+
+        def sent(written: "asyncio.Future[None]") -> None:
+            self._unsent -= size
+            if not written.cancelled():
+                # A connection that ended meanwhile: on_close follows.
+                written.exception()
+
+        written.add_done_callback(sent)
+
+    def log_exception(self, *exc_info: Any) -> None:
+        if not isinstance(exc_info[1], Refusal | DatabaseUnavailable):
+            super().log_exception(*exc_info)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        refusal = as_refusal(status_code, kwargs["exc_info"][1] if "exc_info" in kwargs else None)
+        self.set_status(refusal.status)
+        for name, value in refusal.headers.items():
+            self.set_header(name, value)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(refusal.body))
+
+
+class _FleetWire:
+    """fleet.v1, here at the owner. The `ClientEnd` of the agent's link."""
+
+    def __init__(
+        self,
+        handler: ChannelsHandler,
+        link: AgentLink,
+        session_id: str,
+        nonce: str,
+        received: int | None,
+    ) -> None:
+        self._handler = handler
+        self._link = link
+        self._session_id = session_id
+        self._nonce = nonce
+        self._received = received
+        self._stream = 0
+
+    def start(self) -> None:
+        try:
+            self._stream = self._link.open_stream(
+                self, self._session_id, self._nonce, self._received
+            )
+        except LinkLost:
+            self.end(OWNER_CHANGES, "the kernel is changing hands")
+
+    def stop(self) -> None:
+        if self._stream:
+            self._link.close_stream(self._stream)
+
+    def from_client(self, frame: str | bytes) -> None:
+        if isinstance(frame, str) or len(frame) < _FRAME_HEADER_BYTES:
+            self.end(1002, f"{SUBPROTOCOL} has binary frames of at least 16 bytes")
+            return
+        self._link.from_client(self._stream, frame)
+
+    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
+        self._handler.push(encode_frame(start, acknowledged))
+        if gap is not None:
+            self._handler.push(json.dumps({"type": "gap", "from": gap[0], "to": gap[1]}))
+
+    def deliver(self, frame: bytes) -> None:
+        self._handler.push(frame)
+
+    def end(self, code: int, reason: str) -> None:
+        self._handler.end(code, reason)
+
+
+class _StockWire:
+    """A stock client, on a stream that follows the owner."""
+
+    def __init__(
+        self, handler: ChannelsHandler, kernel_id: str, session_id: str, identity: Identity
+    ) -> None:
+        self._handler = handler
+        self._kernel_id = kernel_id
+        self._stream = KernelStream(
+            resolve=self._resolve,
+            headers={"Authorization": f"Bearer {identity.token}", DIRECT_HEADER: DIRECT},
+            kernel_id=kernel_id,
+            session_id=session_id,
+            on_message=self._to_client,
+            on_closed=handler.end,
+            max_message_bytes=handler.manager.max_message_bytes,
+            log=handler.manager.log,
+        )
+        self._closing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._stream.start()
+
+    def stop(self) -> None:
+        self._closing = asyncio.ensure_future(self._stream.close())
+
+    def from_client(self, message: str | bytes) -> None:
+        try:
+            if self._handler.selected_subprotocol == V1_PROTOCOL:
+                if isinstance(message, str):
+                    raise MessageError(f"{V1_PROTOCOL} has binary frames only")
+                self._stream.send(message)
+            else:
+                self._stream.send(json_to_v1(message))
+        except MessageError as error:
+            self._handler.manager.log.warning("kernel %s: %s", self._kernel_id, error)
+
+    async def _resolve(self) -> str:
+        manager = self._handler.manager
+        try:
+            place = await manager.place(self._kernel_id)
+        except Refusal as refusal:
+            raise StreamEnd(NO_SUCH_KERNEL, refusal.message) from refusal
+        if place.link is not None:
+            return manager.membership.url
+        if place.owner is None:
+            raise LookupError("no owner is known")
+        return place.owner.url
+
+    async def _to_client(self, message: bytes) -> None:
+        """Waits until the client has room, so that a slow one slows the stream down."""
+        if self._handler.selected_subprotocol == V1_PROTOCOL:
+            await self._handler.write_message(message, binary=True)
+            return
+        legacy = v1_to_json(message)
+        await self._handler.write_message(legacy, binary=isinstance(legacy, bytes))
+
+
+channel_handlers = [(r"/api/kernels/(?P<kernel_id>[^/]+)/channels", ChannelsHandler)]

@@ -1,0 +1,38 @@
+"""Kernel models as clients see them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway_ext.kernels.links import AgentLink
+from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.states import KernelState, state_from_process
+
+
+def kernel_model(record: KernelRecord, link: AgentLink | None) -> dict[str, Any]:
+    """Jupyter's model of a kernel with the fleet's additions (docs/protocols.md).
+
+    The record is what every gateway knows, up to a second old; `link` is the agent's own word.
+    """
+    state, execution_state, reason = record.state, record.execution_state, record.reason
+    last_activity, connections, epoch = record.last_activity, record.connections, record.epoch
+    if link is not None and link.epoch >= record.epoch and state is not KernelState.DELETED:
+        state = state_from_process(link.process) or state
+        execution_state, reason = link.execution_state, link.reason
+        last_activity, connections, epoch = link.last_activity, link.connections, link.epoch
+    return {
+        "id": record.kernel_id,
+        "name": record.kernel_name,
+        "last_activity": _in_utc(last_activity),
+        "execution_state": execution_state,
+        "connections": connections,
+        "project": record.project,
+        "path": record.path,
+        "username": record.username,
+        "state": state.value,
+        "epoch": epoch,
+        "reason": reason,
+    }
+
+
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,362 @@
+"""The connections of this gateway to the agents of the kernels that it owns."""
+
+import asyncio
+import json
+import logging
+import struct
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from gateway_ext.ownership.records import Observation, Records
+from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.states import state_from_process
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+
+_STREAM = struct.Struct(">I")
+_FRAME = struct.Struct(">IQQ")
+_EVERYONE = 0
+
+
+class LinkLost(Exception):
+    """The agent's connection ended before it answered: another gateway may own it now."""
+
+
+class CommandFailed(Exception):
+    """The agent says that it could not do it; the text is the agent's."""
+
+
+class ClientEnd(Protocol):
+    """A client's websocket, as an agent's link sees it."""
+
+    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
+        """The stream is open: the client will get everything after `start`."""
+
+    def deliver(self, frame: bytes) -> None:
+        """One frame of fleet.v1 for the client."""
+
+    def end(self, code: int, reason: str) -> None:
+        """The stream is over."""
+
+
+class _Stream:
+    def __init__(self, client: ClientEnd) -> None:
+        self.client = client
+        # The last number that went to the client; None until the agent has opened the stream.
+        self.last: int | None = None
+
+
+class AgentLink:
+    """One agent that obeys this gateway: commands to it, streams through it, what it reports."""
+
+    def __init__(
+        self,
+        record: KernelRecord,
+        state: dict[str, Any],
+        send: Callable[[str | bytes], None],
+        close: Callable[[], None],
+        on_change: Callable[["AgentLink"], None],
+        log: logging.Logger,
+    ) -> None:
+        self.record = record
+        self.state = state
+        self.last_activity = parse_activity(state.get("last_activity"), record.last_activity)
+        self._send = send
+        self._close = close
+        self._on_change = on_change
+        self._log = log
+        self._next_id = 1
+        self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
+        self._streams: dict[int, _Stream] = {}
+        self.lost = False
+        self._deleted = False
+
+    @property
+    def kernel_id(self) -> str:
+        return self.record.kernel_id
+
+    @property
+    def epoch(self) -> int:
+        return self.record.epoch
+
+    @property
+    def process(self) -> str:
+        """What the agent last said of its kernel's process."""
+        return str(self.state.get("process", "starting"))
+
+    @property
+    def execution_state(self) -> str:
+        return "dead" if self.process == "dead" else str(self.state.get("execution_state", ""))
+
+    @property
+    def reason(self) -> str:
+        return str(self.state.get("reason") or "")
+
+    @property
+    def connections(self) -> int:
+        return len(self._streams)
+
+    async def command(self, command: str, *, seconds: float, **arguments: Any) -> dict[str, Any]:
+        """The agent's result. Raises CommandFailed, or LinkLost if the connection ends first or
+        there is no answer for `seconds`."""
+        answer: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
+
+        def answered(result: dict[str, Any] | None) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        number = self._post(command, arguments, answered)
+        try:
+            result = await asyncio.wait_for(answer, seconds)
+        except TimeoutError:
+            raise LinkLost(f"the agent did not answer to {command!r} for {seconds:g} s") from None
+        finally:
+            self._commands.pop(number, None)
+        if result is None:
+            raise LinkLost(f"the agent's connection ended during {command!r}")
+        if not result.get("ok"):
+            raise CommandFailed(str(result.get("message") or f"{command!r} failed"))
+        return result
+
+    def _post(
+        self,
+        command: str,
+        arguments: dict[str, Any],
+        answered: Callable[[dict[str, Any] | None], None],
+    ) -> int:
+        if self.lost:
+            raise LinkLost("the agent's connection has ended")
+        number = self._next_id
+        self._next_id += 1
+        self._commands[number] = answered
+        document = {"type": "command", "id": number, "epoch": self.epoch, "command": command}
+        self._send(json.dumps({**document, **arguments}))
+        return number
+
+    # Streams
+
+    def open_stream(
+        self, client: ClientEnd, session_id: str, nonce: str, received: int | None
+    ) -> int:
+        """Begins a stream for `client` and returns its number; `client.opened` follows.
+
+        Raises LinkLost.
+        """
+        number = self._next_id
+
+        def answered(result: dict[str, Any] | None) -> None:
+            # In the very callback that reads the result: the missed messages are right behind it.
+            if result is None:
+                return
+            if not result.get("ok"):
+                self._streams.pop(number, None)
+                client.end(TRY_AGAIN, str(result.get("message") or "the agent refused the stream"))
+                return
+            stream = self._streams.get(number)
+            if stream is None:
+                return
+            stream.last = int(result["start"])
+            client.opened(stream.last, int(result["acknowledged"]), result.get("gap"))
+
+        self._streams[number] = _Stream(client)
+        try:
+            self._post(
+                "open",
+                {"stream": number, "session_id": session_id, "nonce": nonce, "received": received},
+                answered,
+            )
+        except LinkLost:
+            del self._streams[number]
+            raise
+        self._on_change(self)
+        return number
+
+    def close_stream(self, number: int) -> None:
+        """The client has gone."""
+        if self._streams.pop(number, None) is not None and not self.lost:
+            self._post("close", {"stream": number}, lambda result: None)
+            self._on_change(self)
+
+    def from_client(self, number: int, frame: bytes) -> None:
+        """Passes a frame of fleet.v1 on to the agent."""
+        if not self.lost and number in self._streams:
+            self._send(_STREAM.pack(number) + frame)
+
+    # What the agent sends
+
+    def receive(self, frame: str | bytes) -> None:
+        """Takes one frame from the agent; raises ValueError if it makes no sense."""
+        if isinstance(frame, bytes):
+            self._receive_message(frame)
+            return
+        document = json.loads(frame)
+        kind = document.get("type")
+        if kind == "result":
+            answered = self._commands.pop(document["id"], None)
+            if answered is not None:
+                answered(document)
+        elif kind == "state":
+            self.state = document["state"]
+            self.last_activity = parse_activity(self.state.get("last_activity"), self.last_activity)
+            self._on_change(self)
+        else:
+            # An agent of the next version may report more than this one knows.
+            self._log.debug("kernel %s: unknown event %r", self.kernel_id, kind)
+
+    def _receive_message(self, frame: bytes) -> None:
+        try:
+            number, sequence, _ = _FRAME.unpack_from(frame)
+        except struct.error:
+            raise ValueError(f"a frame of {len(frame)} bytes is too short") from None
+        # The rest of the frame is a frame of fleet.v1, byte for byte.
+        onward = frame[_STREAM.size :]
+        is_message = len(frame) > _FRAME.size
+        if number == _EVERYONE:
+            streams = list(self._streams.values())
+        else:
+            stream = self._streams.get(number)
+            streams = [] if stream is None else [stream]
+        for stream in streams:
+            if stream.last is None:
+                continue
+            if is_message:
+                if sequence <= stream.last:
+                    continue
+                stream.last = sequence
+            stream.client.deliver(onward)
+
+    def close(self) -> None:
+        """Ends the connection to the agent."""
+        self._close()
+
+    def end(self, reason: str) -> None:
+        """The connection is gone: tells whoever waits for it."""
+        if self.lost:
+            return
+        self.lost = True
+        commands, self._commands = self._commands, {}
+        for answered in commands.values():
+            answered(None)
+        streams, self._streams = self._streams, {}
+        code = NO_SUCH_KERNEL if self._deleted else OWNER_CHANGES
+        for stream in streams.values():
+            stream.client.end(code, "the kernel was deleted" if self._deleted else reason)
+
+    def deleted(self) -> None:
+        """The kernel's record is deleted: its clients need not look for another owner."""
+        self._deleted = True
+
+
+def parse_activity(text: str | None, default: datetime) -> datetime:
+    """The time that an agent wrote; `default` if there is none or it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(text) if text else default
+    except ValueError:
+        return default
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class AgentLinks:
+    """The links by kernel, and the writing of what they report into the records.
+
+    Reports are gathered for `write_seconds`: a kernel that runs many short cells changes its state
+    more often than a database should be told.
+    """
+
+    def __init__(self, records: Records, log: logging.Logger, write_seconds: float = 0.5) -> None:
+        self._records = records
+        self._log = log
+        self._write_seconds = write_seconds
+        self._links: dict[str, AgentLink] = {}
+        self._unwritten: dict[str, AgentLink] = {}
+        self._wake = asyncio.Event()
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._empty = asyncio.Event()
+
+    def __iter__(self) -> Iterator[AgentLink]:
+        return iter(list(self._links.values()))
+
+    def get(self, kernel_id: str) -> AgentLink | None:
+        """The link to the kernel's agent, if this gateway has it."""
+        return self._links.get(kernel_id)
+
+    def add(self, link: AgentLink) -> None:
+        """A new link takes the place of an older one of the same kernel."""
+        older = self._links.pop(link.kernel_id, None)
+        if older is not None:
+            older.end("the agent has connected anew")
+            older.close()
+        self._links[link.kernel_id] = link
+        self._empty.clear()
+        self.changed(link)
+
+    def remove(self, link: AgentLink, reason: str) -> None:
+        """The link is lost."""
+        if self._links.get(link.kernel_id) is link:
+            del self._links[link.kernel_id]
+        if not self._links:
+            self._empty.set()
+        link.end(reason)
+        self._tell(link.kernel_id)
+
+    def changed(self, link: AgentLink) -> None:
+        """The link has something new to be written."""
+        self._unwritten[link.kernel_id] = link
+        self._wake.set()
+        self._tell(link.kernel_id)
+
+    def _tell(self, kernel_id: str) -> None:
+        for waiter in self._waiting.pop(kernel_id, []):
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait_for_change(self, kernel_id: str, seconds: float) -> None:
+        """Returns when something about the kernel's link has changed, or after `seconds`."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(kernel_id, []).append(waiter)
+        await asyncio.wait([waiter], timeout=seconds)
+        if not waiter.done():
+            self._waiting[kernel_id].remove(waiter)
+            waiter.cancel()
+
+    async def wait_until_empty(self, seconds: float) -> None:
+        """Returns when the last link has gone, or after `seconds`."""
+        if self._links:
+            waiting = asyncio.ensure_future(self._empty.wait())
+            await asyncio.wait([waiting], timeout=max(0.0, seconds))
+            waiting.cancel()
+
+    async def write(self) -> None:
+        """Writes what has been reported since the last time; raises DatabaseUnavailable."""
+        batch, self._unwritten = self._unwritten, {}
+        try:
+            await self._records.observe([observation_of(link) for link in batch.values()])
+        except DatabaseUnavailable:
+            self._unwritten = {**batch, **self._unwritten}
+            raise
+
+    async def run(self) -> None:
+        """Writes until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.write()
+            except DatabaseUnavailable:
+                # The membership says it in the log; cells go on.
+                self._wake.set()
+            await asyncio.sleep(self._write_seconds)
+
+
+def observation_of(link: AgentLink) -> Observation:
+    """What is to be written of a link."""
+    return Observation(
+        kernel_id=link.kernel_id,
+        epoch=link.epoch,
+        state=state_from_process(link.process),
+        execution_state=link.execution_state[:16],
+        connections=link.connections,
+        last_activity=link.last_activity,
+        reason=link.reason,
+    )

@@ -1,0 +1,520 @@
+"""The kernels of this gateway: starting, finding and ending them, and handing them on."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteKernelManager,
+    RemoteMappingKernelManager,
+)
+from jupyter_client.kernelspec import (  # type: ignore[import-untyped]
+    NATIVE_KERNEL_NAME,
+    KernelSpec,
+    NoSuchKernel,
+)
+from tornado import web
+from traitlets import default
+from traitlets.utils.importstring import import_item
+
+from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.records import NewKernel, Records
+from gateway_ext.ownership.resolution import (
+    KernelRecord,
+    Member,
+    living_owner,
+    targets_for_handover,
+)
+from gateway_ext.ownership.states import KernelState
+from gateway_ext.process_proxies.agent_process import (
+    AgentLife,
+    AgentProcessProxy,
+    AgentSettings,
+    AgentStart,
+    LaunchFailed,
+)
+from gateway_ext.process_proxies.environment import asked_environment
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.stream import OWNER_CHANGES
+
+DEFAULT_PROXY = "gateway_ext.process_proxies.local.LocalAgentProxy"
+
+INTERRUPT_SECONDS = 10.0
+RESTART_SECONDS = 120.0
+SHUTDOWN_SECONDS = 20.0
+HANDOVER_SECONDS = 3.0
+
+
+class OpenWebsocket(Protocol):
+    """A client's websocket, as far as leaving clients behind goes."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Closes it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a kernel is. At most one of `link` (here) and `owner` (a gateway elsewhere) is set;
+    neither while nobody is known to own it. `record` is None if the link alone told."""
+
+    kernel_id: str
+    project: str
+    epoch: int
+    link: AgentLink | None
+    owner: Member | None
+    record: KernelRecord | None
+
+
+def agent_proxy_class(class_name: str) -> type[AgentProcessProxy]:
+    """The class of that name; raises Refusal (400) if it starts no agents."""
+    try:
+        proxy_class = import_item(class_name)
+    except ImportError as error:
+        raise Refusal(400, f"the process proxy {class_name} cannot be loaded: {error}") from error
+    if not (isinstance(proxy_class, type) and issubclass(proxy_class, AgentProcessProxy)):
+        raise Refusal(
+            400,
+            f"the kernelspec names the process proxy {class_name}, which starts no agent: "
+            f"it needs a process proxy of gateway_ext, for example {DEFAULT_PROXY}",
+        )
+    return proxy_class
+
+
+def proxy_stanza(spec: KernelSpec) -> tuple[str, dict[str, Any]]:
+    """The process proxy that a kernelspec names and its configuration; ours if it names none."""
+    stanza = spec.metadata.get("process_proxy") or {}
+    return stanza.get("class_name") or DEFAULT_PROXY, dict(stanza.get("config") or {})
+
+
+class FleetKernelManager(RemoteKernelManager):
+    """What Enterprise Gateway's process proxies expect of a kernel manager, for one launch.
+
+    It starts, watches and restarts nothing: the agent does.
+    """
+
+    def proxy(self, class_name: str, config: dict[str, Any]) -> AgentProcessProxy:
+        """The process proxy of that name; raises Refusal (400) if it starts no agents."""
+        proxy = agent_proxy_class(class_name)(kernel_manager=self, proxy_config=config)
+        self.process_proxy = proxy
+        return proxy
+
+    def forget(self) -> None:
+        """Lets go of the app's traits, which would otherwise keep this object for ever."""
+        for link in self._links:
+            link.unlink()
+
+
+class FleetMappingKernelManager(RemoteMappingKernelManager):
+    """The kernels whose agents are connected to this gateway.
+
+    Takes the place of Enterprise Gateway's manager, whose dictionary of kernels stays empty: what
+    outlives this process is in `records`, what does not is in `links`.
+    """
+
+    @default("default_kernel_name")
+    def _existing_kernel_name(self) -> str:
+        """jupyter_client's own default is a kernelspec that gateways of a fleet do not have."""
+        names = sorted(self.kernel_spec_manager.find_kernel_specs())
+        return NATIVE_KERNEL_NAME if NATIVE_KERNEL_NAME in names or not names else names[0]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        app = self.parent
+        self.records: Records = app.records
+        self.membership: Membership = app.membership
+        self.agent_settings = AgentSettings(
+            kernels_dir=Path(app.kernels_dir),
+            agent_command=list(app.agent_command),
+            journal_bytes=app.journal_bytes,
+            ping_seconds=app.ping_seconds,
+            ping_timeout=app.ping_timeout,
+            orphan_seconds=app.orphan_seconds,
+        )
+        self.ping_seconds: float = app.ping_seconds
+        self.ping_timeout: float = app.ping_timeout
+        self.max_message_bytes: int = app.max_message_bytes
+        self.lost_seconds: float = app.lost_seconds
+        self.launch_seconds: float = app.launch_seconds
+        self.links = AgentLinks(self.records, self.log)
+        self.websockets: set[OpenWebsocket] = set()
+        self._launches: dict[str, asyncio.Task[None]] = {}
+        self._checks: set[asyncio.Task[None]] = set()
+
+    # Finding
+
+    async def place(self, kernel_id: str) -> Place:
+        """Where the kernel is now. Raises Refusal (404) if it does not exist, and
+        DatabaseUnavailable unless its agent is connected here."""
+        link = self.links.get(kernel_id)
+        if link is not None:
+            return Place(kernel_id, link.record.project, link.epoch, link, None, None)
+        record = await self.record(kernel_id)
+        owner = living_owner(record, self.membership.members)
+        if owner is not None and owner.name == self.membership.name:
+            # Our name, but no link: the agent has gone, or has not come yet.
+            owner = None
+        # Read again: an agent may have come while the database answered.
+        link = self.links.get(kernel_id)
+        if link is not None:
+            owner = None
+        return Place(kernel_id, record.project, record.epoch, link, owner, record)
+
+    async def record(self, kernel_id: str) -> KernelRecord:
+        """The kernel's record; raises Refusal (404)."""
+        record = await self.records.get(kernel_id)
+        if record is None or record.state is KernelState.DELETED:
+            raise unknown_kernel(kernel_id)
+        return record
+
+    def model(self, record: KernelRecord) -> dict[str, Any]:
+        """What clients get to see of a kernel."""
+        return kernel_model(record, self.links.get(record.kernel_id))
+
+    # Starting
+
+    async def start(self, new: NewKernel) -> KernelRecord:
+        """Starts a kernel, or waits for the one that has this id already; its record.
+
+        Raises Refusal, and DatabaseUnavailable.
+        """
+        if self.membership.draining:
+            raise Refusal(503, "this gateway is about to end: ask another one")
+        spec = await self._kernelspec(new.kernel_name)
+        agent_key = secrets.token_bytes(32)
+        record = await self.records.insert_launching(new, agent_key)
+        if record is None:
+            record = await self.records.get(new.kernel_id)
+            if record is None or record.state is KernelState.DELETED:
+                raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
+            if record.project != new.project:
+                raise Refusal(409, f"kernel {new.kernel_id} exists in another project")
+            if record.state is KernelState.DEAD and record.owner is None:
+                await self._start_again(record, new.username)
+        else:
+            self._launch(record, spec, agent_key, dict(new.environment))
+        return await self._started(new.kernel_id)
+
+    async def _start_again(self, record: KernelRecord, username: str) -> None:
+        spec = await self._kernelspec(record.kernel_name)
+        stored = await self.records.secrets(record.kernel_id)
+        agent_key = secrets.token_bytes(32)
+        if stored is None or not await self.records.launch_again(record, agent_key, username):
+            # Somebody else was first; whoever called looks again.
+            return
+        self._launch(record, spec, agent_key, dict(stored.environment))
+
+    async def _kernelspec(self, name: str) -> KernelSpec:
+        loop = asyncio.get_running_loop()
+        try:
+            spec: KernelSpec = await loop.run_in_executor(
+                None, self.kernel_spec_manager.get_kernel_spec, name
+            )
+        except NoSuchKernel:
+            raise Refusal(
+                404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
+            ) from None
+        # Before a record says that it is being launched.
+        agent_proxy_class(proxy_stanza(spec)[0])
+        return spec
+
+    def _launch(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+    ) -> None:
+        """Launches in a task of its own: a client that hangs up ends no launch."""
+        task = asyncio.ensure_future(self._run_launch(record, spec, agent_key, client))
+        self._launches[record.kernel_id] = task
+
+        def launched(task: asyncio.Task[None]) -> None:
+            self._launches.pop(record.kernel_id, None)
+            if not task.cancelled() and task.exception() is not None:
+                self.log.error("kernel %s: %s", record.kernel_id, task.exception())
+
+        task.add_done_callback(launched)
+
+    async def _run_launch(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+    ) -> None:
+        kernel_id = record.kernel_id
+        manager = self._kernel_manager(kernel_id, record.kernel_name)
+        manager._kernel_spec = spec
+        proxy: AgentProcessProxy | None = None
+        try:
+            class_name, config = proxy_stanza(spec)
+            proxy = manager.proxy(class_name, config)
+            start = AgentStart(
+                kernel_id=kernel_id,
+                project=record.project,
+                uid=await self.records.assign_uid(record.project),
+                agent_key=agent_key,
+                gateways=self.membership.urls_for_agents(),
+                kernel_name=record.kernel_name,
+                kernelspec=spec.to_dict(),
+                resource_dir=spec.resource_dir,
+            )
+            env = asked_environment(
+                client, kernel_id=kernel_id, project=record.project, username=record.username
+            )
+            await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
+            process = {**proxy.get_process_info(), "proxy": class_name}
+            await self.records.set_process(kernel_id, process)
+            seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
+            await self._kernel_runs(kernel_id, proxy, seconds)
+            # The answer says that it runs, so the other gateways should say so too.
+            await self.links.write()
+        except (LaunchFailed, Refusal, web.HTTPError) as error:
+            if not await self._launch_failed(kernel_id, proxy, error):
+                return
+            if isinstance(error, web.HTTPError):
+                raise Refusal(error.status_code, error.reason or str(error)) from error
+            if isinstance(error, LaunchFailed):
+                raise Refusal(500, str(error), state=KernelState.DEAD.value) from error
+            raise
+        finally:
+            manager.forget()
+
+    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
+        return FleetKernelManager(
+            connection_file=str(Path(self.connection_dir) / f"kernel-{kernel_id}.json"),
+            parent=self,
+            log=self.log,
+            kernel_name=kernel_name,
+            kernel_spec_manager=self.kernel_spec_manager,
+        )
+
+    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy, seconds: float) -> None:
+        """Returns when the kernel runs, here or at another gateway; raises LaunchFailed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        look_at = loop.time() + 1.0
+        while True:
+            link = self.links.get(kernel_id)
+            if link is not None and link.process == "running":
+                return
+            if link is not None and link.process == "dead":
+                raise LaunchFailed(link.reason or "the kernel ended at once")
+            if loop.time() > deadline:
+                words = await proxy.last_words()
+                raise LaunchFailed(
+                    f"the kernel did not start within {seconds:g} s. {words}".strip()
+                )
+            if loop.time() >= look_at:
+                look_at = loop.time() + 1.0
+                if link is None and await proxy.look() is AgentLife.DEAD:
+                    words = await proxy.last_words()
+                    raise LaunchFailed(words or "the kernel's agent ended without a word")
+                record = await self.records.get(kernel_id)
+                if record is None or record.state is KernelState.DELETED:
+                    raise LaunchFailed("the kernel was deleted while it started")
+                if record.state is KernelState.RUNNING:
+                    return
+            await self.links.wait_for_change(kernel_id, 0.25)
+
+    async def _launch_failed(
+        self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
+    ) -> bool:
+        """Clears up. False if another gateway owns the kernel by now: it is that one's then."""
+        message = error.message if isinstance(error, Refusal) else str(error)
+        self.log.error("kernel %s: not started: %s", kernel_id, message)
+        record = await self.records.get(kernel_id)
+        if (
+            record is not None
+            and record.state is not KernelState.DELETED
+            and record.owner != self.membership.name
+        ):
+            return False
+        if proxy is not None:
+            await proxy.end()
+        link = self.links.get(kernel_id)
+        if link is not None:
+            self.links.remove(link, "the kernel did not start")
+            link.close()
+        if record is not None:
+            await self.records.set_dead(kernel_id, record.epoch, message)
+        return True
+
+    async def _started(self, kernel_id: str) -> KernelRecord:
+        """Waits for a launch, here or elsewhere; raises Refusal if it fails."""
+        task = self._launches.get(kernel_id)
+        if task is not None:
+            await asyncio.shield(task)
+        deadline = asyncio.get_running_loop().time() + self.launch_seconds
+        while True:
+            record = await self.record(kernel_id)
+            link = self.links.get(kernel_id)
+            if record.state is KernelState.RUNNING or (
+                link is not None and link.process == "running"
+            ):
+                return record
+            if record.state is KernelState.DEAD:
+                raise Refusal(500, record.reason, state=record.state.value)
+            if asyncio.get_running_loop().time() > deadline:
+                raise Refusal(503, f"kernel {kernel_id} is still being started")
+            await asyncio.sleep(0.2)
+
+    # Acting on a kernel whose agent is connected here
+
+    async def interrupt(self, link: AgentLink) -> None:
+        """Interrupts the running cell. Raises Refusal."""
+        await self._command(link, "interrupt", INTERRUPT_SECONDS)
+
+    async def restart(self, place: Place, username: str) -> None:
+        """Restarts the kernel; starts a new agent if the old one is known to be gone."""
+        if place.link is not None:
+            await self._command(place.link, "restart", RESTART_SECONDS)
+            return
+        record = place.record or await self.record(place.kernel_id)
+        if record.state is not KernelState.DEAD or record.owner is not None:
+            raise owner_unknown(place.kernel_id)
+        await self._start_again(record, username)
+        await self._started(place.kernel_id)
+
+    async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
+        try:
+            await link.command(command, seconds=seconds)
+        except LinkLost:
+            raise owner_unknown(link.kernel_id) from None
+        except CommandFailed as error:
+            raise Refusal(500, str(error)) from error
+
+    async def delete(self, place: Place, username: str) -> None:
+        """Ends the kernel and its agent. The record goes first: whatever happens to this gateway
+        then, the agent is told to end by whichever it finds."""
+        record = place.record or await self.record(place.kernel_id)
+        await self.records.delete(place.kernel_id, username)
+        proxy = self._proxy_of(record)
+        ended = False
+        if place.link is not None:
+            place.link.deleted()
+            try:
+                await place.link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
+                ended = True
+            except (LinkLost, CommandFailed) as error:
+                self.log.warning("kernel %s: %s", place.kernel_id, error)
+        if proxy is not None:
+            if not ended and await proxy.look() is AgentLife.ALIVE:
+                await proxy.end()
+            await proxy.clean_up()
+
+    def _proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
+        """The process proxy for a process that some gateway started; None if there is none."""
+        if not record.process:
+            return None
+        manager = self._kernel_manager(record.kernel_id, record.kernel_name)
+        try:
+            proxy = manager.proxy(str(record.process["proxy"]), {})
+            proxy.load_process_info(dict(record.process))
+        except (Refusal, KeyError) as error:
+            self.log.warning("kernel %s: its process is unknown: %r", record.kernel_id, error)
+            return None
+        finally:
+            manager.forget()
+        return proxy
+
+    # Losing agents
+
+    def link_lost(self, link: AgentLink) -> None:
+        """The connection of an agent has ended: it goes elsewhere, or it is dead."""
+        self.links.remove(link, "the kernel is changing hands")
+        if self.membership.draining:
+            return
+        task = asyncio.ensure_future(self._check_lost(link.kernel_id))
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    async def _check_lost(self, kernel_id: str) -> None:
+        await asyncio.sleep(self.ping_seconds)
+        try:
+            record = await self.records.get(kernel_id)
+            if (
+                record is not None
+                and record.owner == self.membership.name
+                and record.state is not KernelState.DELETED
+            ):
+                await self._bury([record])
+        except DatabaseUnavailable as error:
+            self.log.warning("kernel %s: %s", kernel_id, error)
+
+    async def _bury(self, records: Iterable[KernelRecord]) -> None:
+        """Marks those as dead whose agents are known to have ended."""
+        for record in records:
+            if self.links.get(record.kernel_id) or record.kernel_id in self._launches:
+                continue
+            proxy = self._proxy_of(record)
+            if proxy is None:
+                if record.state is KernelState.LAUNCHING:
+                    reason = "the gateway ended before it had started the kernel"
+                    await self.records.set_dead(record.kernel_id, record.epoch, reason)
+                continue
+            if await proxy.look() is AgentLife.DEAD:
+                words = await proxy.last_words()
+                self.log.warning("kernel %s: its agent is dead", record.kernel_id)
+                await self.records.set_dead(
+                    record.kernel_id, record.epoch, f"the kernel's agent has ended. {words}".strip()
+                )
+
+    async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
+        """Looks after the kernels of gateways that are long dead, and after old rows."""
+        lost = timedelta(seconds=self.lost_seconds)
+        await self._bury(await self.records.orphans(lost))
+        await self.records.forget(deleted=deleted, dead=dead)
+
+    # Leaving
+
+    async def drain(self, seconds: float) -> None:
+        """Hands every kernel to another living gateway, evenly, and closes the clients'
+        websockets with 1012. Takes at most `seconds`; ends no kernel."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        self.membership.draining = True
+        try:
+            await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
+        except (DatabaseUnavailable, TimeoutError) as error:
+            self.log.warning("leaving without saying so: %s", error)
+        links = list(self.links)
+        targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
+        await asyncio.gather(
+            *(self._hand_over(link, urls) for link, urls in zip(links, targets, strict=True))
+        )
+        if any(targets):
+            await self.links.wait_until_empty(deadline - loop.time())
+        for link in self.links:
+            self.links.remove(link, "this gateway ends")
+            link.close()
+        for websocket in list(self.websockets):
+            websocket.end(OWNER_CHANGES, "this gateway ends: connect again")
+
+    async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:
+        if not urls:
+            return
+        try:
+            await link.command("handover", seconds=HANDOVER_SECONDS, gateways=urls)
+        except (LinkLost, CommandFailed) as error:
+            # It finds another one by itself when this one is gone.
+            self.log.warning("kernel %s: %s", link.kernel_id, error)
+
+
+def run_forever(
+    job: Callable[[], Any], seconds: float, log: logging.Logger, name: str
+) -> "asyncio.Task[None]":
+    """A task that awaits `job()` every `seconds`, whatever it raises."""
+
+    async def loop() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await job()
+            except DatabaseUnavailable:
+                # The membership says it in the log.
+                continue
+            except Exception:
+                log.exception("%s failed", name)
+
+    return asyncio.ensure_future(loop())

@@ -1,0 +1,43 @@
+"""Answers that say no."""
+
+from http.client import responses
+
+RETRY_SECONDS = 1
+
+
+class Refusal(Exception):
+    """A call is refused with an HTTP status and a message for people.
+
+    `extra` goes into the answer's JSON. A 503 tells the caller to come again.
+    """
+
+    def __init__(self, status: int, message: str, **extra: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.extra = extra
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The JSON of the answer."""
+        reason = responses.get(self.status, "Error")
+        return {"message": self.message, "reason": reason, **self.extra}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer."""
+        if self.status == 401:
+            return {"WWW-Authenticate": "Bearer"}
+        if self.status == 503:
+            return {"Retry-After": str(RETRY_SECONDS)}
+        return {}
+
+
+def unknown_kernel(kernel_id: str) -> Refusal:
+    """No record of the kernel exists, or a user deleted it."""
+    return Refusal(404, f"Kernel does not exist: {kernel_id}")
+
+
+def owner_unknown(kernel_id: str) -> Refusal:
+    """The kernel exists, and nobody is known to own it at this moment."""
+    return Refusal(503, f"kernel {kernel_id} is just changing hands: try again in a moment")

@@ -1,0 +1,87 @@
+"""The gateway's tables."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+from jupyter_ext.database.metadata import NAMING_CONVENTION
+from jupyter_ext.database.types import ByteString, UtcDateTime
+
+gateway_metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+GATEWAY_VERSION_TABLE = "fleet_gateway_version"
+"""Where Alembic keeps the revision of these tables."""
+
+_LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+kernel = Table(
+    "fleet_kernel",
+    gateway_metadata,
+    Column("kernel_id", ByteString(36), primary_key=True),
+    Column("project", ByteString(63), nullable=False),
+    Column("path", ByteString(4096), nullable=False),
+    Column("username", ByteString(1024), nullable=False),
+    Column("kernel_name", ByteString(255), nullable=False),
+    Column("state", String(16), nullable=False),
+    # Name of the gateway that acts on the kernel, and the fencing number of its right to do so.
+    Column("owner", ByteString(255)),
+    Column("epoch", BigInteger, nullable=False),
+    # Encrypted (jupyter_ext.platform.encryption): the agent's key, and what a launch needs.
+    Column("agent_key", Text, nullable=False),
+    Column("launch", _LongText, nullable=False),
+    # How to look at the agent's process, in the words of the process proxy that started it.
+    Column("process", JSON),
+    Column("execution_state", String(16), nullable=False),
+    Column("connections", Integer, nullable=False),
+    Column("last_activity", UtcDateTime, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Column("changed", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "project"),
+    Index(None, "state", "changed"),
+)
+
+gateway = Table(
+    "fleet_gateway",
+    gateway_metadata,
+    Column("name", ByteString(255), primary_key=True),
+    Column("url", ByteString(1024), nullable=False),
+    # By the database's clock, the only one that all gateways share.
+    Column("heartbeat", UtcDateTime, nullable=False),
+    Column("draining", Boolean, nullable=False),
+)
+
+kernel_event = Table(
+    "fleet_kernel_event",
+    gateway_metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("kernel_id", ByteString(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("event", String(32), nullable=False),
+    # The user who asked for it, empty if the fleet did it by itself.
+    Column("username", ByteString(1024), nullable=False),
+    Column("gateway", ByteString(255), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "kernel_id"),
+    Index(None, "at"),
+)
+
+project_uid = Table(
+    "fleet_project_uid",
+    gateway_metadata,
+    Column("project", ByteString(63), primary_key=True),
+    Column("uid", Integer, nullable=False),
+    UniqueConstraint("uid"),
+)

@@ -1,0 +1,56 @@
+"""The environment of an agent and of its kernel."""
+
+import string
+from collections.abc import Mapping
+from pathlib import PurePath
+
+_INHERITED = ("LANG", "LANGUAGE", "TZ")
+_INHERITED_PREFIX = "LC_"
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def agent_environment(
+    gateway: Mapping[str, str],
+    kernelspec: Mapping[str, str],
+    asked: Mapping[str, str],
+    *,
+    program: str,
+    home: str,
+    user: str,
+) -> dict[str, str]:
+    """What an agent, and with it its kernel, gets to see.
+
+    Of the gateway's own environment only language, time zone and PATH go in, because everything
+    else may be a secret; `program`'s folder comes first in PATH, so that `python` and `pip` in a
+    cell are the kernel's own. Over that go the kernelspec's `env`, in which `${NAME}` is filled in,
+    and then what was `asked` for with the kernel, as in Enterprise Gateway. Neither changes HOME
+    and user.
+    """
+    environment = {
+        name: value
+        for name, value in gateway.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
+    }
+    environment["PATH"] = gateway.get("PATH", _DEFAULT_PATH)
+    if PurePath(program).is_absolute():
+        environment["PATH"] = f"{PurePath(program).parent}:{environment['PATH']}"
+    base = dict(environment)
+    for name, value in kernelspec.items():
+        environment[name] = string.Template(str(value)).safe_substitute(base)
+    environment.update(asked)
+    environment.update(HOME=home, USER=user, LOGNAME=user)
+    # A kernel that finds it ends with the process of that id.
+    environment.pop("JPY_PARENT_PID", None)
+    return environment
+
+
+def asked_environment(
+    client: Mapping[str, str], *, kernel_id: str, project: str, username: str
+) -> dict[str, str]:
+    """What the client asks for, and what the gateway knows better: who the kernel is for."""
+    return {
+        **client,
+        "KERNEL_ID": kernel_id,
+        "KERNEL_PROJECT": project,
+        "KERNEL_USERNAME": username,
+    }

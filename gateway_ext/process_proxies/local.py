@@ -1,0 +1,205 @@
+"""Agents as processes of this machine."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteKernelManager,
+)
+
+from gateway_ext.process_proxies.agent_process import (
+    AgentLife,
+    AgentProcessProxy,
+    AgentSettings,
+    AgentStart,
+    LaunchFailed,
+    start_document,
+)
+from gateway_ext.process_proxies.environment import agent_environment
+from gateway_ext.process_proxies.process_identity import (
+    boot_id,
+    kill_session,
+    started_at,
+    this_host,
+)
+
+T = TypeVar("T")
+
+LAST_WORDS_BYTES = 4000
+
+# Popen and the making of folders wait for the disk and for exec: not on the event loop.
+_threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
+
+
+class LocalAgentProxy(AgentProcessProxy):
+    """An agent in a session of its own, which outlives the gateway that started it.
+
+    Where the gateway is root the agent gets the project's user id, a folder of that user as its
+    home, and no group beside it; otherwise it runs as the gateway's user. The kernelspec may name
+    another command for the agent: `metadata.process_proxy.config.agent_command` (a list).
+    """
+
+    def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
+        super().__init__(kernel_manager, proxy_config)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started: int | None = None
+        self._host = this_host()
+        self._boot = boot_id()
+        self._log_file = ""
+
+    async def start_agent(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> None:
+        """See the base class."""
+        await _in_thread(lambda: self._start(start, settings, environment))
+
+    async def look(self) -> AgentLife:
+        """See the base class."""
+        return await _in_thread(self._look)
+
+    async def end(self) -> None:
+        """See the base class."""
+        await _in_thread(self._end)
+
+    async def clean_up(self) -> None:
+        """See the base class."""
+        if self._host == this_host() and self._log_file:
+            await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
+
+    async def last_words(self) -> str:
+        """See the base class."""
+        return await _in_thread(self._last_words)
+
+    def get_process_info(self) -> dict[str, Any]:
+        """What another gateway needs to look at the process."""
+        return {
+            **super().get_process_info(),
+            "started": self._started,
+            "host": self._host,
+            "boot": self._boot,
+            "log": self._log_file,
+        }
+
+    def load_process_info(self, process_info: dict[str, Any]) -> None:
+        """The opposite of `get_process_info`."""
+        super().load_process_info(process_info)
+        self._started = process_info["started"]
+        self._host = process_info["host"]
+        self._boot = process_info["boot"]
+        self._log_file = process_info["log"]
+
+    def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
+        command = self.proxy_config.get("agent_command") or settings.agent_command
+        if not command:
+            argv = start.kernelspec.get("argv") or [""]
+            command = [argv[0], "-m", "gateway_ext.agent"]
+        try:
+            home, directory, log_file = _make_folders(settings.kernels_dir, start)
+        except OSError as error:
+            raise LaunchFailed(
+                f"the kernel's folders cannot be made: {error}. "
+                "Give FleetGatewayApp.kernels_dir a folder that this gateway can write to"
+            ) from error
+        document = start_document(start, settings, str(directory), str(home))
+        options: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            options = {"user": start.uid, "group": start.uid, "extra_groups": []}
+        try:
+            with open(log_file, "ab") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    cwd=home,
+                    env=agent_environment(
+                        os.environ,
+                        start.kernelspec.get("env") or {},
+                        asked,
+                        program=command[0],
+                        home=str(home),
+                        user=start.project,
+                    ),
+                    start_new_session=True,
+                    umask=0o077,
+                    close_fds=True,
+                    **options,
+                )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise LaunchFailed(f"{command[0]} cannot be started: {error}") from error
+        self.pid = self.pgid = self._process.pid
+        self.ip = "127.0.0.1"
+        self._log_file = str(log_file)
+        self._started = started_at(self.pid)
+        try:
+            # Waits for the agent only if the document is longer than a pipe holds.
+            with self._process.stdin as stdin:  # type: ignore[union-attr]
+                stdin.write(json.dumps(document).encode())
+        except OSError as error:
+            self._end()
+            raise LaunchFailed(
+                self._last_words() or f"the agent ended before it was told what to start: {error}"
+            ) from error
+
+    def _look(self) -> AgentLife:
+        if self._host != this_host():
+            return AgentLife.UNKNOWN
+        if self._process is not None:
+            # Also collects it, so that it does not stay a zombie of ours.
+            self._process.poll()
+        if self._boot != boot_id() or self._started is None:
+            return AgentLife.DEAD
+        return AgentLife.ALIVE if started_at(self.pid) == self._started else AgentLife.DEAD
+
+    def _end(self) -> None:
+        if self._host != this_host() or self._boot != boot_id() or self._started is None:
+            return
+        # The agent leads its session. While it lives its number is the session's; once it is gone
+        # the number stays taken as long as the session has members, and is nobody's otherwise.
+        if started_at(self.pid) in (self._started, None):
+            kill_session(self.pid)
+        if self._process is not None:
+            self._process.wait()
+
+    def _last_words(self) -> str:
+        if self._host != this_host() or not self._log_file:
+            return ""
+        try:
+            with open(self._log_file, "rb") as log:
+                log.seek(0, os.SEEK_END)
+                log.seek(max(0, log.tell() - LAST_WORDS_BYTES))
+                return log.read().decode(errors="replace").strip()
+        except OSError:
+            return ""
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_threads, function)
+
+
+def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
+    """The project's home, the kernel's own folder and the file for the agent's log.
+
+    The folders above and the log belong to the gateway: a kernel can put no link in our way. The
+    kernel's folder has a short path because Unix sockets in it allow 107 bytes.
+    """
+    kernels_dir.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        kernels_dir.chmod(0o711)
+    home = kernels_dir / "projects" / start.project
+    directory = kernels_dir / "k" / start.kernel_id.replace("-", "")
+    logs = kernels_dir / "logs"
+    for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (logs, 0o700)):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+    for folder in (home, directory):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
+            os.chown(folder, start.uid, start.uid)
+    return home, directory, logs / f"{directory.name}.log"

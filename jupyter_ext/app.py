@@ -1,0 +1,203 @@
+"""The server extension: it turns a JupyterLab server into a lab of a fleet.
+
+It does nothing unless a database is configured, so that it can be installed beside other servers of
+the same environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
+from jupyterlab_server.settings_utils import _get_overrides
+from traitlets import Float, List, Unicode
+from traitlets.config import Config
+
+from jupyter_ext.auth.events import FleetEventsHandler
+from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.contents import bucket
+from jupyter_ext.contents.handlers import handlers as contents_handlers
+from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.database import engine
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.database.migrate import MigrationError, upgrade_lab
+from jupyter_ext.kernels.connection import FleetWebsocketConnection
+from jupyter_ext.kernels.handlers import handlers as kernel_handlers
+from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
+from jupyter_ext.sessions.handlers import handlers as session_handlers
+from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.userdata.settings import SettingsPlaces
+from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
+from jupyter_ext.userdata.signatures import SqlSignatureStore
+from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
+
+
+class CannotStart(Exception):
+    """Something that a lab needs cannot be used; the text says what, in one line."""
+
+
+class JupyterFleet(ExtensionApp):
+    """One lab: reads its configuration and swaps the fleet's managers in."""
+
+    name = "jupyter_fleet"
+
+    database_url = Unicode(
+        config=True,
+        help="Database of names, versions, sessions and settings: sqlite:////absolute/path or "
+        "mysql://user:password@host:port/database. Without it the extension does nothing.",
+    )
+    bucket_url = Unicode(
+        config=True,
+        help="Bucket of file bodies: s3://BUCKET[/PREFIX]?endpoint=http://host:port&region=R, or "
+        "oss://… for Aliyun OSS. Credentials come from boto3's usual places.",
+    )
+    gateway_urls = List(
+        Unicode(), config=True, help="Base URLs of gateways; one that answers is enough."
+    )
+    token_keys_file = Unicode(
+        config=True, help="JWKS file with the public keys of the platform that issues tokens."
+    )
+    service_token_file = Unicode(
+        config=True, help="File with this lab's own token, for work that no user stands behind."
+    )
+    lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
+
+    stop_seconds = Float(
+        5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether this server is a lab of a fleet."""
+        return bool(self.database_url)
+
+    def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Set the classes of the managers: this runs before they are made."""
+        super()._link_jupyter_server_extension(serverapp)
+        if not self.active:
+            return
+        try:
+            self.prepare()
+        except CannotStart as error:
+            self.log.critical("Jupyter Fleet cannot start: %s", error)
+            sys.exit(1)
+        serverapp.update_config(self.server_config())
+
+    def prepare(self) -> None:
+        """Bring the tables up to date; raises CannotStart if anything that a lab needs is not
+        usable."""
+        if not self.gateway_urls:
+            raise CannotStart("no gateway is configured: set JupyterFleet.gateway_urls")
+        try:
+            TokenVerifier(Path(self.token_keys_file))
+            engine.check(self.database_url)
+            upgrade_lab(engine.shared(self.database_url))
+            bucket.check(self.bucket_url)
+        except (
+            DatabaseUnavailable,
+            MigrationError,
+            TokenKeysError,
+            bucket.StoreUnavailable,
+        ) as error:
+            raise CannotStart(str(error)) from error
+
+    def server_config(self) -> Config:
+        """What this lab sets in the server and in the managers."""
+        database = engine.shared(self.database_url)
+        gateways = {"urls": list(self.gateway_urls), "service_token_file": self.service_token_file}
+        return Config(
+            {
+                "ServerApp": {
+                    "contents_manager_class": FleetContentsManager,
+                    "session_manager_class": FleetSessionManager,
+                    "kernel_manager_class": FleetKernelManager,
+                    "kernel_spec_manager_class": FleetKernelSpecManager,
+                    "kernel_websocket_connection_class": FleetWebsocketConnection,
+                    "identity_provider_class": FleetIdentityProvider,
+                    # A shell on the lab would be a shell on everybody's lab.
+                    "terminals_enabled": False,
+                },
+                "FleetContentsManager": {
+                    "database_url": self.database_url,
+                    "bucket_url": self.bucket_url,
+                    # The stock handler of /files reads through the manager, but is a handler of
+                    # static files, which insists on a folder.
+                    "files_handler_params": {"path": ""},
+                },
+                "FleetSessionManager": {"database_url": self.database_url},
+                "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
+                "FleetGatewayClient": gateways,
+                "NotebookNotary": {"store_factory": lambda: SqlSignatureStore(database)},
+                "LabApp": {
+                    # What would install code into a shared server, or ask others on its behalf.
+                    "extension_manager": "readonly",
+                    "news_url": None,
+                    "check_for_updates_class": NeverCheckForUpdate,
+                },
+            }
+        )
+
+    def initialize(self) -> None:  # type: ignore[override]
+        """Put the handlers in place; not called before the web application exists."""
+        if self.active:
+            super().initialize()
+
+    async def stop_extension(self) -> None:
+        """Send the pages to another lab and answer what was asked; called when the server stops."""
+        provider = getattr(self.serverapp, "identity_provider", None)
+        if not isinstance(provider, FleetIdentityProvider):
+            return
+        await FleetWebsocketConnection.close_all()
+        left = await provider.open_requests.wait(self.stop_seconds)
+        if left:
+            self.log.warning("%d requests were not answered in %.0f s", left, self.stop_seconds)
+        # The last answers leave their buffers.
+        await asyncio.sleep(0.05)
+
+    def initialize_settings(self) -> None:
+        """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
+        self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+
+    def initialize_handlers(self) -> None:
+        """Routes that stand before jupyter_server's and JupyterLab's own."""
+        self.handlers.extend(contents_handlers)
+        self.handlers.extend(kernel_handlers)
+        self.handlers.extend(session_handlers)
+        self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
+        self.handlers.extend(self._userdata_handlers())
+
+    def _userdata_handlers(self) -> list[tuple[Any, ...]]:
+        points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
+        lab = points["lab"].app if "lab" in points else None
+        if lab is None:
+            return []
+        overrides, error = _get_overrides(lab.app_settings_dir)
+        if error:
+            self.log.warning("Failed loading overrides: %s", error)
+        # Labs fetch no news, so nobody is asked whether they want them.
+        overrides.setdefault(
+            "@jupyterlab/apputils-extension:notification",
+            {"fetchNews": "false", "checkForUpdates": False},
+        )
+        places = SettingsPlaces(
+            app_settings_dir=lab.app_settings_dir,
+            schemas_dir=lab.schemas_dir,
+            labextensions_path=lab.extra_labextensions_path + lab.labextensions_path,
+            overrides=overrides,
+        )
+        database = engine.shared(self.database_url)
+        for_settings = {"database": database, "places": places}
+        for_workspaces = {"database": database}
+        return [
+            (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),
+            (r"/lab/api/settings/(?P<schema_name>.+)", FleetSettingsHandler, for_settings),
+            (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
+            (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
+        ]

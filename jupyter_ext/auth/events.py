@@ -1,0 +1,38 @@
+"""The event stream of a shared server, reduced to what its reader may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jupyter_events.logger
+from jupyter_server.services.events.handlers import SubscribeWebsocket
+
+from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+# Names of event fields that hold a path, in the schemas of jupyter_server.
+_PATHS = ("path", "source_path")
+
+
+def may_see(identity: Identity, event: dict[str, Any]) -> bool:
+    """Whether every path in `event` is in a project of the reader's; an event without one is
+    nobody's."""
+    paths = [event[name] for name in _PATHS if isinstance(event.get(name), str)]
+    try:
+        return bool(paths) and all(identity.may(split_path(path)[0], Role.VIEWER) for path in paths)
+    except (ProjectNameError, ProjectPathError):
+        return False
+
+
+class FleetEventsHandler(SubscribeWebsocket):
+    """`/api/events/subscribe`, filtered by project."""
+
+    async def event_listener(
+        self, logger: jupyter_events.logger.EventLogger, schema_id: str, data: dict[str, Any]
+    ) -> None:
+        """Pass an event on to a reader who may see it."""
+        user = self.current_user
+        if isinstance(user, FleetUser) and may_see(user.identity, data):
+            await super().event_listener(logger, schema_id, data)

@@ -1,0 +1,146 @@
+"""From the token of a request to its user, and past the route policy."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_server.auth import IdentityProvider, User
+from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
+from tornado import web
+from tornado.websocket import WebSocketHandler
+from traitlets import Instance, Unicode, default, validate
+
+from jupyter_ext.auth.login import FleetLoginHandler
+from jupyter_ext.auth.open_requests import OpenRequests
+from jupyter_ext.auth.route_policy import Answer, decide
+from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
+
+# Browsers drop a cookie above 4096 bytes without a word.
+LONGEST_COOKIE = 4000
+_SECONDS_PER_DAY = 86400
+# A browser that had dropped the cookie with the token could not be told that the token expired.
+_COOKIE_DAYS_AFTER_TOKEN = 1.0
+
+
+class FleetIdentityProvider(IdentityProvider):
+    """Knows users by the platform's tokens: in a header, or in the cookie of a login.
+
+    The cookie carries the token itself, so every lab that has the same keys and the same cookie
+    secret knows the user, and the login ends with the token.
+    """
+
+    token_keys_file = Unicode(
+        config=True,
+        help="JWKS file with the public keys of the platform that issues tokens.",
+    )
+    verifier = Instance(TokenVerifier)
+
+    open_requests = Instance(OpenRequests, args=())
+
+    @default("verifier")
+    def _default_verifier(self) -> TokenVerifier:
+        return TokenVerifier(Path(self.token_keys_file))
+
+    @default("token")
+    def _default_token(self) -> str:
+        # The server itself has no token; this also keeps one out of the page.
+        return ""
+
+    @validate("token")
+    def _no_token(self, proposal: Any) -> str:
+        return ""
+
+    @default("cookie_name")
+    def _default_cookie_name(self) -> str:
+        return "jupyter-fleet-login"
+
+    @default("login_handler_class")
+    def _default_login_handler_class(self) -> type[web.RequestHandler]:
+        return FleetLoginHandler
+
+    async def get_user(self, handler: web.RequestHandler) -> User | None:
+        """The user of a request; None if nobody is logged in and the route needs nobody.
+
+        Raises 401 for a token that is not accepted, and 403 for a route that is not allowed, in
+        both cases with the reason. `handler.login_problem` tells the login page about a cookie
+        that has run out.
+        """
+        known = getattr(handler, "_jupyter_current_user", None)
+        if known is not None:
+            return cast(User, known)
+        page = cast(JupyterHandler, handler)
+        self.open_requests.add(page)
+        # Error pages ask for the user as well, and come before the answer.
+        page.current_user = page._jupyter_current_user = None
+        identity = self._identity(page)
+        if isinstance(page, Template404) and identity is not None:
+            return FleetUser.of(identity)
+        path = page.request.path
+        base_url = page.base_url.rstrip("/")
+        decision = decide(page.request.method or "GET", path.removeprefix(base_url), identity)
+        if decision.answer is Answer.REFUSE:
+            raise web.HTTPError(decision.status, decision.reason)
+        problem: str = page.login_problem  # type: ignore[attr-defined]
+        is_call = isinstance(page, APIHandler | WebSocketHandler)
+        if decision.answer is Answer.LOG_IN and problem and is_call:
+            raise web.HTTPError(401, problem)
+        return FleetUser.of(identity) if identity is not None else None
+
+    def _identity(self, handler: JupyterHandler) -> Identity | None:
+        handler.login_problem = ""  # type: ignore[attr-defined]
+        match = self.auth_header_pat.match(handler.request.headers.get("Authorization", ""))
+        if match:
+            try:
+                identity = self.verifier.verify(match[2].strip())
+            except TokenError as error:
+                raise web.HTTPError(401, str(error)) from error
+            # Only an explicit token exempts a request from the XSRF check; a cookie never does.
+            handler._token_authenticated = True  # type: ignore[attr-defined]
+            return identity
+        # The age of a login is the token's affair.
+        cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
+        if not cookie:
+            problem = "the login is not of this fleet: log in again"
+            sent = handler.get_cookie(self.cookie_name)
+            handler.login_problem = problem if sent else ""  # type: ignore[attr-defined]
+            return None
+        try:
+            return self.verifier.verify(cookie.decode())
+        except TokenError as error:
+            handler.login_problem = str(error)  # type: ignore[attr-defined]
+            return None
+
+    def set_login_cookie(self, handler: web.RequestHandler, user: User) -> None:
+        """Keep the user's token in an HttpOnly, signed cookie. It says nothing any more when
+        the token has expired.
+
+        Raises 413 if the token does not fit into a cookie.
+        """
+        identity = cast(FleetUser, user).identity
+        value = handler.create_signed_value(self.cookie_name, identity.token)
+        if len(value) + len(self.cookie_name) > LONGEST_COOKIE:
+            raise web.HTTPError(
+                413,
+                "the token is too long for a browser's cookie: ask for one with fewer projects",
+            )
+        options: dict[str, Any] = {"httponly": True, "samesite": "Lax", **self.cookie_options}
+        secure = self.secure_cookie
+        if secure is None:
+            secure = handler.request.protocol == "https"
+        if secure:
+            options["secure"] = True
+        options.setdefault("path", cast(JupyterHandler, handler).base_url)
+        handler.set_cookie(
+            self.cookie_name,
+            value.decode(),
+            expires_days=(identity.expires - time.time()) / _SECONDS_PER_DAY
+            + _COOKIE_DAYS_AFTER_TOKEN,
+            **options,
+        )
+
+    def identity_model(self, user: User) -> dict[str, Any]:
+        """What `/api/me` shows of the user."""
+        return cast(FleetUser, user).model()

@@ -1,0 +1,95 @@
+"""The login page: `/login?token=…` for links, and a form to paste a token into."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.utils import url_path_join
+from tornado.escape import xhtml_escape
+
+from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.platform.tokens import Identity, TokenError
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width">
+  <title>Jupyter Fleet: log in</title>
+  <style>
+    body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}
+    textarea {{ width: 100%; box-sizing: border-box; font: 13px monospace; }}
+    button {{ font: inherit; padding: .4rem 1.2rem; margin-top: .6rem; }}
+    .problem {{ color: #b00020; }}
+  </style>
+</head>
+<body>
+  <h1>Log in</h1>
+  <p class="problem" role="alert">{problem}</p>
+  <form method="post" action="{action}">
+    {xsrf}
+    <input type="hidden" name="next" value="{next}">
+    <label for="token">Paste the token that your platform gave you.</label>
+    <textarea id="token" name="token" rows="6" required autofocus></textarea>
+    <button type="submit">Log in</button>
+  </form>
+</body>
+</html>
+"""
+
+
+def home_of(identity: Identity) -> str:
+    """Where a person who wants no page in particular begins.
+
+    Nothing can be created beside the projects, so whoever has one project begins inside it.
+    """
+    projects = list(identity.projects)
+    return f"lab/tree/{projects[0]}" if len(projects) == 1 else "lab"
+
+
+class FleetLoginHandler(LoginFormHandler):
+    """Turns a token into a login and goes on to the page that was wanted."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Log in with `?token=`, or show the form."""
+        token = self.get_query_argument("token", "")
+        if token:
+            self._log_in(token)
+        elif self.current_user:
+            self._go_on(self.current_user)
+        else:
+            self._show(getattr(self, "login_problem", ""))
+
+    @allow_unauthenticated
+    def post(self) -> None:
+        """Log in with the token of the form."""
+        self._log_in(self.get_body_argument("token", ""))
+
+    def _log_in(self, token: str) -> None:
+        provider = self.identity_provider
+        try:
+            identity = provider.verifier.verify(token.strip())  # type: ignore[attr-defined]
+        except TokenError as error:
+            self.set_status(401)
+            self._show(str(error))
+            return
+        user = FleetUser.of(identity)
+        provider.set_login_cookie(self, user)
+        self.log.info("User %s logged in.", user.username)
+        self._go_on(user)
+
+    def _go_on(self, user: FleetUser) -> None:
+        home = url_path_join(self.base_url, home_of(user.identity))
+        self._redirect_safe(self.get_argument("next", "") or home, home)
+
+    def _show(self, problem: str) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish(
+            _PAGE.format(
+                problem=xhtml_escape(problem),
+                action=xhtml_escape(url_path_join(self.base_url, "login")),
+                xsrf=self.xsrf_form_html(),
+                next=xhtml_escape(self.get_argument("next", "")),
+            )
+        )

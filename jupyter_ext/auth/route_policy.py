@@ -1,0 +1,157 @@
+"""Which routes exist for whom: allowed by name, or refused.
+
+The table is checked for every request before its handler runs. It says what a project's role must
+be where the URL names the project; where only the body or a kernel id does, the code behind the
+route decides. Stock jupyter_server asks its authorizer on some routes only, and a lab is shared:
+what would change the server itself, or start a shell on it, is not in the table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import unquote
+
+from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+READ = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Who(Enum):
+    """Whom a rule lets in."""
+
+    EVERYBODY = "everybody"
+    """No login needed."""
+    USERS = "users"
+    """Whoever is logged in."""
+    VIEWERS = "viewers"
+    """Viewers of the project in the group `path` of the URL; users, if it is the root."""
+    EDITORS = "editors"
+    """Editors of the project in the group `path` of the URL."""
+    SERVICES = "services"
+    """The fleet's own servers."""
+
+
+class Answer(Enum):
+    """What becomes of a request."""
+
+    ALLOW = "allow"
+    LOG_IN = "log in"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`methods` on URLs that match `pattern` as a whole are for `who`."""
+
+    pattern: re.Pattern[str]
+    methods: frozenset[str]
+    who: Who
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to one request, with the reason and the HTTP status of a refusal."""
+
+    answer: Answer
+    reason: str = ""
+    status: int = 403
+
+
+def _rule(who: Who, methods: str, pattern: str) -> Rule:
+    names = frozenset(methods.split())
+    return Rule(re.compile(pattern), READ | names if "GET" in names else names, who)
+
+
+_UUID = r"[\w-]+"
+_PATH = r"(?P<path>/.*|)"
+_CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
+
+RULES: tuple[Rule, ...] = (
+    _rule(Who.EVERYBODY, "GET", r"/api/?"),
+    _rule(Who.EVERYBODY, "GET POST", r"/login"),
+    _rule(Who.EVERYBODY, "GET", r"/logout"),
+    _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
+    _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
+    _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),
+    # The page itself and what it is made of.
+    _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
+    _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),
+    _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings|licenses)(?:/.*)?"),
+    _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
+    _rule(Who.USERS, "GET PUT", r"/lab/api/settings(?:/.*)?"),
+    _rule(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?"),
+    _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert)"),
+    _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
+    _rule(Who.USERS, "POST", r"/api/security/csp-report"),
+    _rule(Who.USERS, "GET", r"/api/events/subscribe"),
+    # Files: what follows a file's path comes first, or it would be taken for a part of the path.
+    _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),
+    _rule(
+        Who.EDITORS,
+        "POST PUT PATCH DELETE",
+        rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}",
+    ),
+    _rule(Who.EDITORS, "POST", r"/api/contents(?P<path>/.*)/trust"),
+    _rule(Who.VIEWERS, "GET", rf"/api/contents{_PATH}"),
+    _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
+    _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
+    _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
+    _rule(Who.VIEWERS, "GET", r"/nbconvert/\w+(?P<path>/.*)"),
+    # Kernels and sessions: their project is in the body or in their record.
+    _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
+    _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),
+    _rule(Who.USERS, "GET PATCH DELETE", rf"/api/sessions/{_UUID}"),
+    _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
+    _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),
+    _rule(Who.USERS, "GET", rf"/api/kernels/{_UUID}/channels"),
+    _rule(Who.SERVICES, "GET", r"/metrics"),
+)
+
+
+def decide(method: str, path: str, identity: Identity | None) -> Decision:
+    """Whether `identity` (None: nobody is logged in) may send `method` to `path`.
+
+    `path` is the request's path below the base URL, still escaped, without the query.
+    """
+    try:
+        matches = [
+            (rule, match)
+            for rule in RULES
+            if method in rule.methods and (match := rule.pattern.fullmatch(path))
+        ]
+        if not matches:
+            if identity is None:
+                return Decision(Answer.LOG_IN)
+            return Decision(Answer.REFUSE, f"{method} {path} is not open to users of this fleet")
+        rule, match = matches[0]
+        if rule.who is Who.EVERYBODY:
+            return Decision(Answer.ALLOW)
+        if identity is None:
+            return Decision(Answer.LOG_IN)
+        if identity.service or rule.who is Who.USERS:
+            return Decision(Answer.ALLOW)
+        if rule.who is Who.SERVICES:
+            return Decision(Answer.REFUSE, f"{path} is for the fleet's own servers")
+        project, _ = split_path(unquote(match["path"]))
+    except (ProjectNameError, ProjectPathError):
+        # Not a secret, and the contents manager explains it better: nothing is there.
+        return Decision(Answer.ALLOW)
+    if not project:
+        if rule.who is Who.VIEWERS:
+            return Decision(Answer.ALLOW)
+        return Decision(Answer.REFUSE, "nothing can be created or changed beside the projects")
+    if identity.role(project) is None:
+        return Decision(Answer.REFUSE, f"there is no project {project!r} that you may see", 404)
+    role = Role.EDITOR if rule.who is Who.EDITORS else Role.VIEWER
+    if not identity.may(project, role):
+        return Decision(Answer.REFUSE, f"you are not {article(role)} of the project {project!r}")
+    return Decision(Answer.ALLOW)
+
+
+def article(role: Role) -> str:
+    """`a viewer`, `an editor`, `an owner`."""
+    return f"{'a' if role is Role.VIEWER else 'an'} {role}"

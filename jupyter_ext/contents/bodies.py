@@ -1,0 +1,126 @@
+"""Bodies of files between what the contents API says and the bytes that are stored."""
+
+import base64
+import binascii
+import mimetypes
+from dataclasses import dataclass
+from typing import Any
+
+import nbformat
+from nbformat.validator import ValidationError
+from tornado.web import HTTPError
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Content as the API says it, and what validation had to say about a notebook."""
+
+    content: Any
+    format: str
+    mimetype: str | None
+    message: str | None = None
+
+
+def encode_file(content: Any, format: str | None) -> bytes:
+    """The bytes of a text file or a base64 one; raises HTTPError 400 when they cannot be had."""
+    if format not in ("text", "base64"):
+        raise HTTPError(400, "the format of a file must be 'text' or 'base64'")
+    if not isinstance(content, str):
+        raise HTTPError(400, f"the content of a {format} file must be a string")
+    try:
+        if format == "text":
+            return content.encode()
+        return base64.b64decode("".join(content.split()), validate=True)
+    except UnicodeEncodeError:
+        raise HTTPError(400, "the content is not valid Unicode") from None
+    except (ValueError, binascii.Error) as error:
+        raise HTTPError(400, f"the content is not valid base64: {error}") from None
+
+
+def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
+    """A notebook from the JSON of a save, and a complaint about it, if any.
+
+    Raises HTTPError 400 when nobody could open it again. Lesser faults (an unknown key in an
+    output) are only complained about: refusing the save would cost the author the edit.
+    """
+    trouble = unreadable(content)
+    if trouble is not None:
+        raise HTTPError(400, f"this is not a notebook: {trouble}")
+    try:
+        notebook = nbformat.from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise HTTPError(400, f"this is not a notebook: {error}") from None
+    try:
+        nbformat.validate(notebook)
+    except ValidationError as error:
+        return notebook, _complaint(error)
+    return notebook, None
+
+
+def encode_notebook(notebook: nbformat.NotebookNode) -> bytes:
+    """The text of the .ipynb file."""
+    try:
+        text: str = nbformat.versions[notebook.nbformat].writes_json(notebook)
+        return (text if text.endswith("\n") else text + "\n").encode()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise HTTPError(400, f"this notebook cannot be written: {error}") from None
+
+
+def unreadable(content: Any) -> str | None:
+    """Why the JSON value could not be opened as a notebook; None when it could."""
+    if not isinstance(content, dict):
+        return f"its content must be a JSON object, not {type(content).__name__}"
+    major = content.get("nbformat")
+    if not isinstance(major, int) or isinstance(major, bool):
+        return "nbformat must be a number"
+    if major not in nbformat.versions:
+        return f"nbformat {major} is not known here"
+    if not isinstance(content.get("metadata", {}), dict):
+        return "metadata must be an object"
+    if major < 4:
+        return None
+    cells = content.get("cells")
+    if not isinstance(cells, list):
+        return "cells must be a list"
+    for number, cell in enumerate(cells):
+        if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+            return f"cell {number} must be an object with a cell_type"
+        source = cell.get("source")
+        if not isinstance(source, str | list):
+            return f"cell {number} must have a source"
+        if cell["cell_type"] == "code" and not isinstance(cell.get("outputs", []), list):
+            return f"the outputs of cell {number} must be a list"
+    return None
+
+
+def decode_notebook(body: bytes) -> Decoded:
+    """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
+    errors: dict[str, Any] = {}
+    try:
+        notebook = nbformat.reads(body.decode(), as_version=4, capture_validation_error=errors)
+    except Exception as error:
+        # nbformat raises whatever its converters of old formats stumble over.
+        raise HTTPError(400, f"this file cannot be read as a notebook: {error!r}") from error
+    problem = errors.get("ValidationError")
+    message = _complaint(problem) if isinstance(problem, ValidationError) else None
+    return Decoded(notebook, "json", None, message)
+
+
+def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
+    """A stored file as text where that is possible, or as what `format` says.
+
+    Raises HTTPError 400 when it is wanted as text and is none.
+    """
+    guessed = mimetypes.guess_type(name)[0]
+    if format != "base64":
+        try:
+            return Decoded(body.decode(), "text", guessed or "text/plain")
+        except UnicodeDecodeError:
+            if format == "text":
+                raise HTTPError(400, f"{name} is not UTF-8 encoded", reason="bad format") from None
+    content = base64.encodebytes(body).decode("ascii")
+    return Decoded(content, "base64", guessed or "application/octet-stream")
+
+
+def _complaint(error: ValidationError) -> str:
+    return f"Notebook validation failed: {error.message}"

@@ -1,0 +1,37 @@
+"""Checkpoints: versions that somebody marked."""
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
+
+if TYPE_CHECKING:
+    from jupyter_ext.contents.manager import FleetContentsManager
+
+
+class FleetCheckpoints(AsyncCheckpoints):
+    """A checkpoint's id is that of its version. Making one stores nothing; restoring one makes a
+    new version, so that what it replaced can be had back. Marks move with their file by
+    themselves: only versions of a file know them."""
+
+    parent: "FleetContentsManager"
+
+    async def create_checkpoint(self, contents_mgr: Any, path: str) -> dict[str, Any]:
+        return await self.parent.mark_checkpoint(path, None)
+
+    async def restore_checkpoint(self, contents_mgr: Any, checkpoint_id: str, path: str) -> None:
+        await self.parent.restore_version(path, checkpoint_id)
+
+    async def list_checkpoints(self, path: str) -> list[dict[str, Any]]:
+        return await self.parent.marked_checkpoints(path)
+
+    async def delete_checkpoint(self, checkpoint_id: str, path: str) -> None:
+        await self.parent.mark_checkpoint(path, checkpoint_id)
+
+    async def rename_checkpoint(self, checkpoint_id: str, old_path: str, new_path: str) -> None:
+        """Nothing to do: see above."""
+
+    async def rename_all_checkpoints(self, old_path: str, new_path: str) -> None:
+        """Nothing to do: see above."""
+
+    async def delete_all_checkpoints(self, path: str) -> None:
+        """Nothing to do: a deleted file's versions are kept until retention removes them."""

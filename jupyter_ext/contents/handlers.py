@@ -1,0 +1,169 @@
+"""HTTP handlers of the contents API, to be installed before the stock ones of the same patterns.
+
+They differ in three things: big bodies are read and written on threads, `?version=` reads an
+earlier version, and errors carry their whole JSON body (a conflict says over what).
+"""
+
+import json
+import sys
+from typing import Any
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import path_regex
+from jupyter_server.services.contents import handlers as stock
+from tornado import web
+
+from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.manager import FleetContentsManager
+
+BIG_BODY = 64 * 1024
+"""Bytes from which JSON is parsed on a thread."""
+BIG_LIST = 100
+
+
+async def _stock(answering: Any) -> None:
+    """Waits for a stock method, which its decorators make look as if it might return None."""
+    await answering
+
+
+class ErrorBody:
+    """Errors as JSON: `message`, `reason` and what the error itself has to add."""
+
+    def write_error(self: Any, status_code: int, **arguments: Any) -> None:
+        error = arguments.get("exc_info", (None, None, None))[1]
+        if not isinstance(error, web.HTTPError):
+            super().write_error(status_code, **arguments)  # type: ignore[misc]
+            return
+        self.set_header("Content-Type", "application/json")
+        if status_code == 503:
+            self.set_header("Retry-After", "1")
+        # Tornado doubles the percent signs of messages without arguments.
+        message = (error.log_message or "").replace("%%", "%")
+        body = {"message": message or self._reason, "reason": error.reason}
+        if isinstance(error, SaveConflict):
+            body = error.body
+        self.finish(json.dumps(body))
+
+
+class ContentsHandler(ErrorBody, stock.ContentsHandler):
+    """`/api/contents/<path>`."""
+
+    contents_manager: FleetContentsManager
+    _parsed: tuple[Any] | None = None
+    _answer: dict[str, Any] | None = None
+
+    def get_json_body(self) -> Any:
+        return self._parsed[0] if self._parsed is not None else super().get_json_body()
+
+    def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:
+        """Keeps the model; `_send` writes it on a thread when the stock method is through."""
+        if location:
+            self.set_header("Location", self.location_url(model["path"]))
+        self.set_header("Last-Modified", model["last_modified"])
+        self._answer = model
+
+    async def _finish_error(self, code: int, message: str) -> None:
+        """Refuses as every other method does; the stock one writes plain text here."""
+        error = sys.exc_info()[1]
+        raise error if isinstance(error, web.HTTPError) else web.HTTPError(code, message)
+
+    async def _parse(self) -> None:
+        body = self.request.body
+        if len(body) > BIG_BODY:
+            try:
+                self._parsed = (await self.contents_manager.work(lambda: json.loads(body)),)
+            except ValueError:
+                # The stock method refuses it in its own words.
+                self._parsed = None
+
+    async def _send(self) -> None:
+        model = self._answer
+        if model is None:
+            return
+        content = model["content"]
+        is_big = len(content) > BIG_LIST if isinstance(content, list) else content is not None
+        if is_big:
+            text = await self.contents_manager.work(lambda: json.dumps(model, default=json_default))
+        else:
+            text = json.dumps(model, default=json_default)
+        self.finish(text)
+
+    @web.authenticated
+    @authorized
+    async def get(self, path: str = "") -> None:
+        version = self.get_query_argument("version", default=None)
+        if version is None:
+            await _stock(super().get(path))
+        else:
+            model = await self.contents_manager.get(
+                path,
+                content=self.get_query_argument("content", default="1") == "1",
+                type=self.get_query_argument("type", default=None),
+                format=self.get_query_argument("format", default=None),
+                version=version,
+            )
+            self._finish_model(model, location=False)
+        await self._send()
+
+    @web.authenticated
+    @authorized
+    async def put(self, path: str = "") -> None:
+        await self._parse()
+        body = self.get_json_body()
+        if body is not None and not isinstance(body, dict):
+            raise web.HTTPError(400, "the body must be a JSON object")
+        await _stock(super().put(path))
+        await self._send()
+
+    @web.authenticated
+    @authorized
+    async def post(self, path: str = "") -> None:
+        await _stock(super().post(path))
+        await self._send()
+
+    @web.authenticated
+    @authorized
+    async def patch(self, path: str = "") -> None:
+        await _stock(super().patch(path))
+        await self._send()
+
+
+class CheckpointsHandler(ErrorBody, stock.CheckpointsHandler):
+    """`/api/contents/<path>/checkpoints`."""
+
+
+class ModifyCheckpointsHandler(ErrorBody, stock.ModifyCheckpointsHandler):
+    """`/api/contents/<path>/checkpoints/<id>`."""
+
+
+class TrustNotebooksHandler(ErrorBody, stock.TrustNotebooksHandler):
+    """`/api/contents/<path>/trust`."""
+
+
+class VersionsHandler(ErrorBody, stock.ContentsAPIHandler):
+    """`/api/fleet/versions/<path>`: every version of a file that is kept, oldest first.
+
+    Not below `/api/contents`, where a file may be called `versions`.
+    """
+
+    contents_manager: FleetContentsManager
+
+    @web.authenticated
+    @authorized
+    async def get(self, path: str = "") -> None:
+        versions = await self.contents_manager.list_versions(path)
+        self.finish(json.dumps(versions, default=json_default))
+
+
+handlers: list[tuple[str, type[web.RequestHandler]]] = [
+    (rf"/api/contents{path_regex}/checkpoints", CheckpointsHandler),
+    (
+        rf"/api/contents{path_regex}/checkpoints/{stock._checkpoint_id_regex}",
+        ModifyCheckpointsHandler,
+    ),
+    (rf"/api/contents{path_regex}/trust", TrustNotebooksHandler),
+    (rf"/api/contents{path_regex}", ContentsHandler),
+    (rf"/api/fleet/versions{path_regex}", VersionsHandler),
+]
+"""To be installed below the server's base_url, before the stock handlers."""

@@ -1,0 +1,413 @@
+"""All SQL about names and versions. Functions take a connection inside of a transaction.
+
+What they raise (`HTTPError`) rolls the transaction back, so a refusal changes nothing.
+"""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from tornado.web import HTTPError
+
+from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.paths import ContentPath
+from jupyter_ext.contents.tables import ROOT_ID, TRASH_ID, deletion, node, version
+from jupyter_ext.database.engine import now_utc
+
+DIRECTORY, FILE = "directory", "file"
+
+
+class NameTaken(Exception):
+    """Another transaction made an entry of that name just now: run this one again."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One immutable version of a file: `size` in bytes, `hash` the sha256 of its body in hex."""
+
+    id: str
+    object_key: str
+    size: int
+    hash: str
+    author: str
+    created: datetime
+    base_id: str | None = None
+    checkpointed: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """A folder or a file; a file has its current version."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    type: str
+    created: datetime
+    modified: datetime
+    version: Version | None
+
+    @property
+    def is_directory(self) -> bool:
+        return self.type == DIRECTORY
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """A body that lies in the store and is to become a version."""
+
+    id: str
+    object_key: str
+    size: int
+    hash: str
+    author: str
+
+
+class Unconditional:
+    """The base of a save that replaces whatever is there."""
+
+
+UNCONDITIONAL = Unconditional()
+Base = str | None | Unconditional
+"""Over which version to save: an id, None if nothing may be there, or UNCONDITIONAL."""
+
+
+def new_id() -> str:
+    """32 hex digits that nobody else draws; later ones sort after earlier ones."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def _to_version(row: Any) -> Version | None:
+    if row is None or row.version_id is None:
+        return None
+    return Version(
+        row.version_id,
+        row.object_key,
+        row.size,
+        row.hash,
+        row.author,
+        row.version_created,
+        row.base_id,
+        row.checkpointed,
+    )
+
+
+def _to_node(row: Any) -> Node:
+    return Node(
+        row.id,
+        row.parent_id,
+        row.name,
+        row.type,
+        row.created,
+        row.modified,
+        _to_version(row),
+    )
+
+
+_VERSION_COLUMNS = (
+    version.c.id.label("version_id"),
+    version.c.object_key,
+    version.c.size,
+    version.c.hash,
+    version.c.author,
+    version.c.created.label("version_created"),
+    version.c.base_id,
+    version.c.checkpointed,
+)
+_NODE_COLUMNS = (
+    node.c.id,
+    node.c.parent_id,
+    node.c.name,
+    node.c.type,
+    node.c.created,
+    node.c.modified,
+)
+_SELECT_NODE = select(*_NODE_COLUMNS, *_VERSION_COLUMNS).select_from(
+    node.outerjoin(version, version.c.id == node.c.version_id)
+)
+
+
+def trail(connection: Connection, path: ContentPath) -> list[str]:
+    """The ids of the nodes along the path, from the project's folder on, as far as they exist."""
+    levels = [node.alias(f"n{depth}") for depth in range(len(path.names) + 1)]
+    joined: Any = levels[0]
+    for upper, lower, name in zip(levels, levels[1:], path.names, strict=False):
+        joined = joined.outerjoin(
+            lower, and_(lower.c.parent_id == upper.c.id, lower.c.name == name)
+        )
+    query = (
+        select(*(level.c.id for level in levels))
+        .select_from(joined)
+        .where(levels[0].c.parent_id == ROOT_ID, levels[0].c.name == path.project)
+    )
+    row = connection.execute(query).one_or_none()
+    return [] if row is None else [id for id in row if id is not None]
+
+
+def _by_id(connection: Connection, id: str) -> Node:
+    return _to_node(connection.execute(_SELECT_NODE.where(node.c.id == id)).one())
+
+
+def root(connection: Connection) -> Node:
+    """The folder of the projects' folders; its name is empty."""
+    return _by_id(connection, ROOT_ID)
+
+
+def find(connection: Connection, path: ContentPath) -> Node | None:
+    """What is at a path inside of a project, None if nothing is."""
+    ids = trail(connection, path)
+    return _by_id(connection, ids[-1]) if len(ids) == len(path.names) + 1 else None
+
+
+def find_file(connection: Connection, path: ContentPath) -> tuple[Node, Version]:
+    """The file at the path and its current version; raises HTTPError 404 or 400 (a folder)."""
+    found = find(connection, path)
+    if found is None:
+        raise HTTPError(404, f"{path} does not exist")
+    if found.version is None:
+        raise HTTPError(400, f"{path} is a folder, not a file")
+    return found, found.version
+
+
+def entries(connection: Connection, directory: Node) -> list[Node]:
+    """What is in the folder, ordered by name."""
+    query = _SELECT_NODE.where(node.c.parent_id == directory.id).order_by(node.c.name)
+    return [_to_node(row) for row in connection.execute(query)]
+
+
+def ensure_project(connection: Connection, project: str) -> None:
+    """Makes the project's folder when it is used for the first time."""
+    path = ContentPath(project, ())
+    if not trail(connection, path):
+        _insert_node(connection, ROOT_ID, project, DIRECTORY, now_utc(connection))
+
+
+def _insert_node(
+    connection: Connection,
+    parent_id: str,
+    name: str,
+    type: str,
+    now: datetime,
+    *,
+    id: str | None = None,
+    version_id: str | None = None,
+) -> str:
+    values = {
+        "id": id or new_id(),
+        "parent_id": parent_id,
+        "name": name,
+        "type": type,
+        "version_id": version_id,
+        "created": now,
+        "modified": now,
+    }
+    try:
+        connection.execute(insert(node).values(values))
+    except IntegrityError as error:
+        # Also when the id was taken or the folder went away: the next attempt sees which.
+        raise NameTaken(name) from error
+    return str(values["id"])
+
+
+def _folder_for(connection: Connection, path: ContentPath) -> list[str]:
+    """The ids from the project's folder to the one in which the path's last name is to be.
+
+    Raises HTTPError 404 if it is not there, 400 if it is a file.
+    """
+    ids = trail(connection, path.parent)
+    if len(ids) != len(path.names):
+        raise HTTPError(404, f"the folder {path.parent} does not exist")
+    if not _by_id(connection, ids[-1]).is_directory:
+        raise HTTPError(400, f"{path.parent} is a file, not a folder")
+    return ids
+
+
+def conflict(path: ContentPath, current: Version | None) -> SaveConflict:
+    """The refusal that says what is there."""
+    if current is None:
+        return SaveConflict(str(path))
+    return SaveConflict(str(path), current.id, current.created, current.author)
+
+
+def check_base(path: ContentPath, existing: Node | None, base: Base) -> None:
+    """Raises HTTPError 400 if a folder is there, SaveConflict if not what `base` says."""
+    if existing is not None and existing.is_directory:
+        raise HTTPError(400, f"{path} is a folder: a file cannot be saved over it")
+    current = None if existing is None else existing.version
+    if not isinstance(base, Unconditional) and base != (current.id if current else None):
+        raise conflict(path, current)
+
+
+def check_target(connection: Connection, path: ContentPath, base: Base) -> Node | None:
+    """The file over which a save would go; refuses what `save_file` would, and writes nothing."""
+    existing = find(connection, path)
+    check_base(path, existing, base)
+    if existing is None and not path.parent.is_project:
+        _folder_for(connection, path)
+    return existing
+
+
+def save_file(
+    connection: Connection, path: ContentPath, new: NewVersion, base: Base, node_id: str
+) -> Node:
+    """Makes `new` the current version of the file at `path` and answers with the file.
+
+    A file that is not there yet gets the id `node_id`. Raises SaveConflict when `base` is not the
+    current version, HTTPError 404 or 400 when nothing can be saved there, NameTaken when another
+    transaction was faster and this one is to be run again.
+    """
+    existing = find(connection, path)
+    check_base(path, existing, base)
+    now = now_utc(connection)
+    if existing is None:
+        ensure_project(connection, path.project)
+        folder = _folder_for(connection, path)[-1]
+        target = _insert_node(
+            connection, folder, path.name, FILE, now, id=node_id, version_id=new.id
+        )
+        base_id = None
+    else:
+        target, base_id = existing.id, existing.version.id if existing.version else None
+        changed = connection.execute(
+            update(node)
+            .where(node.c.id == target, node.c.version_id == base_id)
+            .values(version_id=new.id, modified=now)
+        )
+        if changed.rowcount == 0:
+            raise NameTaken(path.name)
+    connection.execute(
+        insert(version).values(
+            id=new.id,
+            node_id=target,
+            base_id=base_id,
+            object_key=new.object_key,
+            size=new.size,
+            hash=new.hash,
+            author=new.author,
+            created=now,
+        )
+    )
+    return _by_id(connection, target)
+
+
+def make_directory(connection: Connection, path: ContentPath, *, new: bool = False) -> Node:
+    """The folder at the path, made if it is not there.
+
+    Raises HTTPError 400 or 404, and SaveConflict if it must be `new` and something is there.
+    """
+    ensure_project(connection, path.project)
+    existing = find(connection, path)
+    if existing is None:
+        folder = _folder_for(connection, path)[-1]
+        id = _insert_node(connection, folder, path.name, DIRECTORY, now_utc(connection))
+        return _by_id(connection, id)
+    if new:
+        raise conflict(path, existing.version)
+    if not existing.is_directory:
+        raise HTTPError(400, f"{path} is a file: a folder cannot be saved over it")
+    return existing
+
+
+def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
+    """Gives a node another name or folder: one row, however much is below it.
+
+    Raises HTTPError 404, 409 (the new name is taken) or 400 (a folder into itself).
+    """
+    found = find(connection, old)
+    if found is None:
+        raise HTTPError(404, f"{old} does not exist")
+    if found.is_directory and old.parent != new.parent:
+        # Two folders that are moved into each other at once would both be cut off from the root.
+        connection.execute(select(node.c.id).where(node.c.id == ROOT_ID).with_for_update())
+    ensure_project(connection, new.project)
+    folders = _folder_for(connection, new)
+    if found.id in folders:
+        raise HTTPError(400, f"the folder {old} cannot be moved into itself")
+    if find(connection, new) is not None:
+        raise HTTPError(409, f"{new} already exists")
+    try:
+        changed = connection.execute(
+            update(node)
+            .where(
+                node.c.id == found.id,
+                node.c.parent_id == found.parent_id,
+                node.c.name == found.name,
+            )
+            .values(parent_id=folders[-1], name=new.name)
+        )
+    except IntegrityError as error:
+        raise NameTaken(new.name) from error
+    if changed.rowcount == 0:
+        raise HTTPError(404, f"{old} does not exist")
+
+
+def remove(connection: Connection, path: ContentPath, author: str) -> None:
+    """Moves the node out of sight: one row, however much is below it. Versions stay readable.
+
+    Raises HTTPError 404.
+    """
+    found = find(connection, path)
+    if found is None:
+        raise HTTPError(404, f"{path} does not exist")
+    changed = connection.execute(
+        update(node)
+        .where(
+            node.c.id == found.id,
+            node.c.parent_id == found.parent_id,
+            node.c.name == found.name,
+        )
+        .values(parent_id=TRASH_ID, name=found.id)
+    )
+    if changed.rowcount == 0:
+        raise HTTPError(404, f"{path} does not exist")
+    connection.execute(delete(deletion).where(deletion.c.node_id == found.id))
+    connection.execute(
+        insert(deletion).values(
+            node_id=found.id, path=str(path), deleted=now_utc(connection), author=author
+        )
+    )
+
+
+_SELECT_VERSION = select(*_VERSION_COLUMNS).select_from(version)
+
+
+def versions(
+    connection: Connection, file: Node, *, checkpoints_only: bool = False
+) -> list[Version]:
+    """The file's versions, oldest first."""
+    query = _SELECT_VERSION.where(version.c.node_id == file.id)
+    if checkpoints_only:
+        query = query.where(version.c.checkpointed.is_not(None)).order_by(version.c.checkpointed)
+    rows = connection.execute(query.order_by(version.c.created, version.c.id))
+    return [found for row in rows if (found := _to_version(row)) is not None]
+
+
+def find_version(connection: Connection, path: ContentPath, id: str) -> Version:
+    """One version of the file at the path, current or replaced; raises HTTPError 404 or 400."""
+    file, _ = find_file(connection, path)
+    query = _SELECT_VERSION.where(version.c.node_id == file.id, version.c.id == id)
+    found = _to_version(connection.execute(query).one_or_none())
+    if found is None:
+        raise HTTPError(404, f"{path} has no version {id}")
+    return found
+
+
+def set_checkpoint(connection: Connection, path: ContentPath, id: str | None) -> Version:
+    """Marks the current version (id None) as a checkpoint, or takes the mark from version `id`.
+
+    Answers with the version; raises HTTPError 404 or 400.
+    """
+    if id is None:
+        _, target = find_file(connection, path)
+        mark = now_utc(connection)
+    else:
+        target = find_version(connection, path, id)
+        mark = None
+        if target.checkpointed is None:
+            raise HTTPError(404, f"{path} has no checkpoint {id}")
+    connection.execute(update(version).where(version.c.id == target.id).values(checkpointed=mark))
+    return Version(**{**target.__dict__, "checkpointed": mark})

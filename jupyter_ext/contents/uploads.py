@@ -1,0 +1,120 @@
+"""SQL of uploads in chunks: which chunk is next, and where the earlier ones lie.
+
+The chunks of one upload may reach different labs. Nothing is visible before the last one.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from tornado.web import HTTPError
+
+from jupyter_ext.contents.paths import ContentPath
+from jupyter_ext.contents.tables import upload, upload_part
+from jupyter_ext.contents.tree import NameTaken, new_id
+from jupyter_ext.database.engine import now_utc
+
+ABANDONED_AFTER = timedelta(days=1)
+LAST = -1
+"""The number of the last chunk; the others count 1, 2, 3 …"""
+
+
+def slot(path: ContentPath, user: str) -> str:
+    """What tells uploads apart: one user uploads one file of a path at a time."""
+    return hashlib.sha256(f"{user}\0{path}".encode()).hexdigest()
+
+
+def begin(connection: Connection, slot_: str) -> list[str]:
+    """Makes room for an upload from its first chunk; the keys of parts to remove from the store.
+
+    Those are of an earlier upload of the same file, and of any that was abandoned.
+    """
+    now = now_utc(connection)
+    stale = connection.execute(
+        select(upload.c.id).where(
+            (upload.c.slot == slot_) | (upload.c.changed < now - ABANDONED_AFTER)
+        )
+    ).scalars()
+    keys = [key for id in list(stale) for key in end(connection, id)]
+    try:
+        connection.execute(
+            insert(upload).values(
+                id=new_id(), slot=slot_, next_chunk=1, size=0, started=now, changed=now
+            )
+        )
+    except IntegrityError as error:
+        raise NameTaken(slot_) from error
+    return keys
+
+
+def expect(connection: Connection, slot_: str, chunk: int, path: ContentPath) -> Row[Any]:
+    """The upload that waits for `chunk` (or for its last one); raises HTTPError 409."""
+    found = connection.execute(select(upload).where(upload.c.slot == slot_)).one_or_none()
+    if found is None:
+        raise HTTPError(409, f"no upload of {path} is under way: begin again with chunk 1")
+    if chunk not in (LAST, found.next_chunk):
+        raise HTTPError(
+            409,
+            f"the upload of {path} expects chunk {found.next_chunk}, not {chunk}: "
+            "begin again with chunk 1",
+        )
+    return found
+
+
+def add_part(
+    connection: Connection,
+    found: Row[Any],
+    object_key: str,
+    size: int,
+    path: ContentPath,
+) -> int:
+    """Notes that the next chunk lies in the store; the upload's size in bytes so far.
+
+    Raises HTTPError 409 when the same chunk was noted by another request.
+    """
+    changed = connection.execute(
+        update(upload)
+        .where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
+        .values(
+            next_chunk=found.next_chunk + 1, size=found.size + size, changed=now_utc(connection)
+        )
+    )
+    if changed.rowcount == 0:
+        raise HTTPError(
+            409, f"chunk {found.next_chunk} of {path} came twice: begin again with chunk 1"
+        )
+    connection.execute(
+        insert(upload_part).values(
+            upload_id=found.id, number=found.next_chunk, object_key=object_key
+        )
+    )
+    return int(found.size + size)
+
+
+def part_keys(connection: Connection, upload_id: str) -> list[str]:
+    """Where the chunks lie, in order."""
+    query = (
+        select(upload_part.c.object_key)
+        .where(upload_part.c.upload_id == upload_id)
+        .order_by(upload_part.c.number)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def end(connection: Connection, upload_id: str) -> list[str]:
+    """Forgets the upload; the keys of its parts, to be removed from the store."""
+    keys = part_keys(connection, upload_id)
+    connection.execute(delete(upload).where(upload.c.id == upload_id))
+    return keys
+
+
+def finish(connection: Connection, found: Row[Any], path: ContentPath) -> None:
+    """Forgets the upload whose parts were put together; raises HTTPError 409 if it went on, or
+    if another request finished it."""
+    ended = connection.execute(
+        delete(upload).where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
+    )
+    if ended.rowcount == 0:
+        raise HTTPError(409, f"the upload of {path} went on meanwhile: begin again with chunk 1")

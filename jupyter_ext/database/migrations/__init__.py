@@ -1,0 +1,1 @@
+"""The lab's migrations, oldest first in `versions/`. Run by `jupyter_ext.database.migrate`."""

@@ -1,0 +1,40 @@
+"""HTTP calls of the command line to its own fleet."""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+ANSWER_SECONDS = 30.0
+
+# A proxy that is set in the environment has no business with 127.0.0.1.
+_opener = build_opener(ProxyHandler({}))
+
+
+class CallFailed(Exception):
+    """No answer, or one that is not a success; ``status`` is None if there was no answer."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def call(method: str, url: str, token: str | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+    """The decoded JSON answer (None if it is empty), or `CallFailed`. Follows redirects."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        request = Request(url, method=method, headers=headers)  # noqa: S310
+        with _opener.open(request, timeout=timeout) as answer:
+            body = answer.read()
+    except HTTPError as error:
+        with error:
+            raise CallFailed(f"{method} {url}: {error.code} {error.reason}", error.code) from error
+    except (OSError, HTTPException) as error:
+        raise CallFailed(f"{method} {url}: {error}", None) from error
+    try:
+        return json.loads(body) if body else None
+    except ValueError as error:
+        raise CallFailed(f"{method} {url}: the answer is not JSON", None) from error

@@ -1,0 +1,251 @@
+"""The command ``jupyter fleet`` (console script ``jupyter-fleet``)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jupyter_ext.fleet.answering import wait_for
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings, load_settings
+from jupyter_ext.fleet.start import start
+from jupyter_ext.fleet.status import (
+    DEMO_PROJECT,
+    LOGIN_SECONDS,
+    as_table,
+    login_url,
+    status,
+)
+from jupyter_ext.fleet.stop import end_kernels, stop
+from jupyter_ext.fleet.supervisor import Supervisor
+from jupyter_ext.platform.tokens import TokenError
+
+DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
+DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
+WATCH_SECONDS = 1.0
+LOG_LINES = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 for what cannot be done, 2 for wrong usage."""
+    options = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace, DataDir], int] = options.command
+    try:
+        return command(options, DataDir.at(options.data_dir))
+    except FleetError as error:
+        print(f"jupyter fleet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever was reading has seen enough; nothing more can be written to them at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="jupyter fleet",
+        description="Run a fleet of JupyterLab servers and kernel gateways on this machine.",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=text)
+        one.set_defaults(command=command)
+        one.add_argument(
+            "--data-dir",
+            metavar="D",
+            default=os.environ.get(DATA_DIR_VARIABLE) or DEFAULT_DATA_DIR,
+            help=f"where the fleet keeps everything (${DATA_DIR_VARIABLE}, {DEFAULT_DATA_DIR})",
+        )
+        return one
+
+    up = add("up", up_command, "Start the fleet and print its URL; supervise it until ^C.")
+    up.add_argument("--detach", action="store_true", help="return when the fleet answers")
+    up.add_argument("--port", type=int, metavar="P", help="port of the front (8888)")
+    up.add_argument("--labs", type=int, metavar="N", help="number of labs (2)")
+    up.add_argument("--gateways", type=int, metavar="M", help="number of gateways (2)")
+    up.add_argument(
+        "--database",
+        metavar="URL",
+        help="mysql://user:password@host:port/database or sqlite:////absolute/path;"
+        " 'embedded' for the one that comes along",
+    )
+    up.add_argument(
+        "--bucket",
+        metavar="URL",
+        help="s3://BUCKET[/PREFIX]?endpoint=URL&region=R (or oss://), credentials in the way of"
+        " boto3; 'embedded' for the store that comes along",
+    )
+    up.add_argument("--gateway-env", metavar="DIR", help="the gateways' virtual environment")
+    up.add_argument("--kernel-env", metavar="DIR", help="the kernels' virtual environment")
+
+    show = add("status", status_command, "Show what runs.")
+    show.add_argument("--json", action="store_true", help="for programs")
+
+    down = add("down", down_command, "Stop the fleet; kernels go on unless told otherwise.")
+    down.add_argument("--kernels", action="store_true", help="end the kernels too")
+
+    logs = add("logs", logs_command, "Show the logs, of one program or of all.")
+    logs.add_argument("name", nargs="?", metavar="NAME", help="for example lab-1")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
+
+    token = add("token", token_command, "Print a token of the demo platform.")
+    token.add_argument("user", metavar="USER")
+    token.add_argument(
+        "--project",
+        action="append",
+        type=grant,
+        metavar="NAME=viewer|editor|owner",
+        help=f"a role in a project; may be repeated ({DEMO_PROJECT}=owner)",
+    )
+    token.add_argument(
+        "--expires", type=float, default=LOGIN_SECONDS, metavar="SECONDS", help="(12 hours)"
+    )
+    return top
+
+
+def grant(text: str) -> tuple[str, str]:
+    """``NAME=role`` as a pair."""
+    project, separator, role = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=viewer|editor|owner")
+    return project, role
+
+
+def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``up``: see `parser`."""
+    data_dir.create()
+    wanted = {name: getattr(options, name) for name in ("port", "labs", "gateways")}
+    wanted |= {"database": options.database, "bucket": options.bucket}
+    with data_dir.locked():
+        kept = load_settings(data_dir)
+        states = Supervisor(data_dir).states()
+        running = bool(states) and all(state.alive for state in states.values())
+        if kept is not None and running:
+            settings = kept
+            wait_until_it_answers(data_dir, settings)
+            for difference in settings.differences(**wanted):
+                print(
+                    f"the fleet runs already, with {difference}: `jupyter fleet down` first",
+                    file=sys.stderr,
+                )
+        else:
+            # An `up` that was killed half-way leaves a part of a fleet.
+            stop(data_dir)
+            settings = start(
+                data_dir,
+                (kept or Settings()).changed(**wanted),
+                gateway_env=options.gateway_env,
+                kernel_env=options.kernel_env,
+            )
+    print(f"Jupyter Fleet: {settings.url()}/")
+    print(f"Log in as the demo user: {login_url(data_dir, settings)}", flush=True)
+    if options.detach or running:
+        return 0
+    return supervise(data_dir)
+
+
+def wait_until_it_answers(data_dir: DataDir, settings: Settings) -> None:
+    """Return when the fleet that runs answers; raises `FleetError`."""
+    token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
+    wait_for(settings, Supervisor(data_dir).states, data_dir, token)
+
+
+def supervise(data_dir: DataDir) -> int:
+    """Wait for ^C (or SIGTERM, or the terminal's end), then stop the fleet."""
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: asked.set())
+    supervisor = Supervisor(data_dir)
+    while not asked.wait(WATCH_SECONDS):
+        if supervisor.pid() is None:
+            # Somebody typed `down`; or the supervisor was killed, and the next `up` tidies up.
+            print("the fleet is not supervised any more", file=sys.stderr)
+            return 1
+    print("stopping; kernels go on", file=sys.stderr)
+    with data_dir.locked():
+        stop(data_dir)
+    return 0
+
+
+def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``status``: 0 if the fleet runs, else 1."""
+    settings = known_settings(data_dir)
+    document = status(data_dir, settings)
+    running = document["login_url"] is not None
+    if options.json:
+        print(json.dumps(document, indent=2))
+    elif running:
+        print(f"{as_table(document)}\n\nLog in as the demo user: {document['login_url']}")
+    else:
+        print(f"The fleet in {data_dir.root} does not run: `jupyter fleet up` starts it.")
+    return 0 if running else 1
+
+
+def down_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``down``: see `parser`."""
+    settings = known_settings(data_dir)
+    with data_dir.locked():
+        if options.kernels:
+            if Supervisor(data_dir).pid() is None:
+                raise FleetError(
+                    "kernels are ended through a gateway, and the fleet does not run: start it"
+                    " with `jupyter fleet up --detach` first"
+                )
+            count = end_kernels(data_dir, settings)
+            print(f"{count} kernels ended")
+        print("stopped" if stop(data_dir) else "nothing was running")
+    return 0
+
+
+def logs_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``logs``: see `parser`."""
+    names = sorted(file.stem for file in data_dir.logs.glob("*.log"))
+    if not names:
+        raise FleetError(f"there are no logs in {data_dir.logs}: start the fleet first")
+    if options.name is not None and options.name not in names:
+        raise FleetError(f"there is no log of {options.name!r}: use one of {', '.join(names)}")
+    files = [data_dir.log(name) for name in ([options.name] if options.name else names)]
+    # tail(1) follows a log that is rotated under it.
+    follow = ["-F"] if options.follow else []
+    os_files: list[str | Path] = [*files]
+    return subprocess.run(["tail", "-n", str(LOG_LINES), *follow, "--", *os_files]).returncode
+
+
+def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``token``: see `parser`."""
+    known_settings(data_dir)
+    projects = dict(options.project or [(DEMO_PROJECT, "owner")])
+    try:
+        signer = SecretFiles(data_dir.secrets).signer()
+        print(signer.sign(options.user, projects, options.expires))
+    except TokenError as error:
+        raise FleetError(str(error)) from error
+    return 0
+
+
+def known_settings(data_dir: DataDir) -> Settings:
+    """The settings of the fleet in ``data_dir``; raises `FleetError` if there never was one."""
+    settings = load_settings(data_dir)
+    if settings is None:
+        raise FleetError(
+            f"there is no fleet in {data_dir.root}: `jupyter fleet up` makes one, --data-dir names"
+            " another place"
+        )
+    return settings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,355 @@
+"""What is written for the programs of a fleet: pure functions from settings to documents."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.fleet.tools import Tools
+
+EMBEDDED_BUCKET = "fleet"
+REGION = "us-east-1"
+
+ORPHAN_SECONDS = 7 * 86400
+"""How long kernels outlive ``down``."""
+
+# Names of variables that programs may inherit; a prefix where one ends with "*". Whatever else is
+# in the environment of who types `up` (tokens, passwords) is nobody's business.
+INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_*",
+)
+INHERITED_BY_DEVELOPERS = ("PYTHONPATH",)
+INHERITED_BY_LABS = (
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CA_BUNDLE",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program under supervision."""
+
+    name: str
+    role: str
+    """``lab``, ``gateway``, ``store`` or ``front``."""
+    command: tuple[str, ...]
+    url: str
+    stop_signal: str
+    stop_seconds: int
+    """How long it may take to stop before it is killed."""
+    environment: Mapping[str, str]
+    """What it gets beside `inherited`; paths only, never a secret."""
+
+
+def inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of an environment that programs of the fleet inherit."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if any(
+            name == known or (known.endswith("*") and name.startswith(known[:-1]))
+            for known in (*INHERITED, *INHERITED_BY_DEVELOPERS)
+        )
+    }
+
+
+def store_environment(
+    settings: Settings, secrets: SecretFiles, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Where boto3 finds its credentials, for the labs and for the checks of `up`."""
+    if settings.bucket is None:
+        return {
+            "AWS_SHARED_CREDENTIALS_FILE": str(secrets.store_credentials),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    found = {name: environment[name] for name in INHERITED_BY_LABS if name in environment}
+    if secrets.bucket_credentials.exists():
+        found["AWS_SHARED_CREDENTIALS_FILE"] = str(secrets.bucket_credentials)
+        found.pop("AWS_PROFILE", None)
+    return found
+
+
+def bucket_url(settings: Settings) -> str:
+    """The bucket of the contents, as labs are told."""
+    if settings.bucket is not None:
+        return settings.bucket
+    return f"s3://{EMBEDDED_BUCKET}?endpoint={settings.url('store-s3')}&region={REGION}"
+
+
+def lab_config(
+    name: str, settings: Settings, data_dir: DataDir, secrets: SecretFiles
+) -> dict[str, Any]:
+    """Configuration of one lab (``jupyter_server_config.json``)."""
+    return {
+        "ServerApp": {
+            "ip": "127.0.0.1",
+            "port": settings.ports[name],
+            "port_retries": 0,
+            "base_url": "/",
+            "open_browser": False,
+            "allow_root": True,
+            # The front says what the browser asked for.
+            "trust_xheaders": True,
+            "terminals_enabled": False,
+            "cookie_secret_file": str(secrets.cookie_secret),
+            # Also where the package is not installed but only in PYTHONPATH.
+            "jpserver_extensions": {
+                "jupyter_ext": True,
+                # Both start programs on the lab's machine for whoever asks.
+                "jupyter_lsp": False,
+                "jupyter_server_terminals": False,
+            },
+        },
+        "LabApp": {
+            "extension_manager": "readonly",
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        },
+        "NotebookNotary": {"secret_file": str(secrets.notary_secret)},
+        "JupyterFleet": {
+            "database_url": settings.database or data_dir.lab_database,
+            "bucket_url": bucket_url(settings),
+            "gateway_urls": [settings.url(gateway) for gateway in settings.gateway_names],
+            "token_keys_file": str(secrets.token_keys),
+            "service_token_file": str(secrets.service_token("lab")),
+            "lab_name": name,
+        },
+    }
+
+
+def gateway_config(
+    name: str, settings: Settings, data_dir: DataDir, secrets: SecretFiles, tools: Tools
+) -> dict[str, Any]:
+    """Configuration of one gateway (``jupyter_enterprise_gateway_config.json``)."""
+    return {
+        "FleetGatewayApp": {
+            "ip": "127.0.0.1",
+            "port": settings.ports[name],
+            "port_retries": 0,
+            "database_url": settings.database or data_dir.gateway_database,
+            "gateway_url": settings.url(name),
+            "gateway_name": name,
+            "token_keys_file": str(secrets.token_keys),
+            "service_token_file": str(secrets.service_token("gateway")),
+            "encryption_keys_file": str(secrets.encryption_keys),
+            "kernels_dir": str(data_dir.kernels),
+            "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
+            "orphan_seconds": ORPHAN_SECONDS,
+        },
+        "KernelSpecManager": {
+            "kernel_dirs": [str(tools.kernelspecs)],
+            "ensure_native_kernel": False,
+        },
+    }
+
+
+def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
+    """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
+    labs = "\n        ".join(
+        f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
+    )
+    values = {
+        "LISTEN": f"127.0.0.1:{settings.port}",
+        "LABS": labs,
+        "STATE": str(data_dir.front),
+    }
+    head, separator, body = template.partition("\ndaemon off;")
+    # The head explains the marks themselves.
+    return head + separator + re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], body)
+
+
+def programs(
+    settings: Settings,
+    data_dir: DataDir,
+    secrets: SecretFiles,
+    tools: Tools,
+    aws: Mapping[str, str],
+) -> list[Program]:
+    """Every program of the fleet; the order is the one in which they are shown."""
+    found = [
+        Program(
+            name=FRONT,
+            role="front",
+            command=(
+                str(tools.nginx),
+                *("-e", "stderr"),
+                *("-p", str(data_dir.front)),
+                *("-c", str(data_dir.front_config)),
+            ),
+            url=settings.url(),
+            stop_signal="QUIT",
+            stop_seconds=3,
+            environment={},
+        )
+    ]
+    for name in settings.lab_names:
+        folder = data_dir.labs / name
+        found.append(
+            Program(
+                name=name,
+                role="lab",
+                command=(
+                    str(tools.lab_python),
+                    *("-m", "jupyterlab"),
+                    f"--config={data_dir.lab_config(name)}",
+                ),
+                url=settings.url(name),
+                stop_signal="TERM",
+                stop_seconds=15,
+                environment={
+                    "JUPYTER_CONFIG_DIR": str(data_dir.config / name),
+                    "JUPYTER_DATA_DIR": str(folder / "data"),
+                    "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+                    "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+                    "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+                    **aws,
+                },
+            )
+        )
+    for name in settings.gateway_names:
+        folder = data_dir.labs / name
+        found.append(
+            Program(
+                name=name,
+                role="gateway",
+                command=(str(tools.gateway), f"--config={data_dir.gateway_config(name)}"),
+                url=settings.url(name),
+                stop_signal="TERM",
+                # It hands its agents over to others first.
+                stop_seconds=30,
+                environment={
+                    "JUPYTER_CONFIG_DIR": str(data_dir.config / name),
+                    "JUPYTER_DATA_DIR": str(folder / "data"),
+                    "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+                },
+            )
+        )
+    if tools.weed is not None:
+        found.append(_store(tools.weed, settings, data_dir, secrets))
+    return found
+
+
+def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFiles) -> Program:
+    ports = settings.ports
+    command = (
+        str(weed),
+        "-logtostderr=true",
+        "server",
+        f"-dir={data_dir.store}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-master.port={ports['store-master']}",
+        f"-volume.port={ports['store-volume']}",
+        "-filer",
+        f"-filer.port={ports['store-filer']}",
+        f"-filer.localSocket={data_dir.root / 'filer.sock'}",
+        "-s3",
+        f"-s3.port={ports['store-s3']}",
+        f"-s3.config={secrets.store_identities}",
+        f"-s3.localSocket={data_dir.root / 's3.sock'}",
+        # Further servers that it would start on fixed ports.
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-master.telemetry=false",
+        # Alone, it wins every election; by default it takes 20 s for that after a restart.
+        "-master.electionTimeout=1s",
+        "-master.heartbeatInterval=100ms",
+        "-master.volumeSizeLimitMB=1024",
+        "-volume.max=0",
+    )
+    return Program(
+        name="store",
+        role="store",
+        command=command,
+        url=settings.url("store-s3"),
+        # It is stopped when nobody writes any more, and what it has acknowledged survives SIGKILL
+        # (that may happen at any time): its own way of stopping would wait for 25 s.
+        stop_signal="KILL",
+        stop_seconds=1,
+        environment={},
+    )
+
+
+def supervisor_config(
+    fleet: Iterable[Program], data_dir: DataDir, open_files: int, *, as_root: bool
+) -> str:
+    """supervisord's configuration. `up` starts the programs in its order; later each one that ends
+    by itself is started again at once.
+
+    ``open_files`` is the limit of open files to work with, for supervisord and its programs.
+    """
+    sections = [
+        _section("unix_http_server", {"file": data_dir.socket, "chmod": "0600"}),
+        _section(
+            "rpcinterface:supervisor",
+            {"supervisor.rpcinterface_factory": ("supervisor.rpcinterface:make_main_rpcinterface")},
+        ),
+        _section(
+            "supervisord",
+            {
+                "logfile": data_dir.log("supervisor"),
+                "logfile_maxbytes": "10MB",
+                "logfile_backups": 2,
+                "pidfile": data_dir.root / "supervisor.pid",
+                "childlogdir": data_dir.logs,
+                "directory": data_dir.root,
+                "nodaemon": "true",
+                "silent": "true",
+                "umask": "077",
+                "minfds": open_files,
+                # As it is asked to say; others need no name for their user id.
+                **({"user": "root"} if as_root else {}),
+            },
+        ),
+    ]
+    for program in fleet:
+        # env(1) becomes the program; it knows no quoting problems, unlike `environment=`.
+        variables = [f"{name}={value}" for name, value in program.environment.items()]
+        command = shlex.join(["/usr/bin/env", *variables, *program.command])
+        sections.append(
+            _section(
+                f"program:{program.name}",
+                {
+                    "command": command,
+                    "autostart": "false",
+                    "autorestart": "true",
+                    "startsecs": 1,
+                    "startretries": 1_000_000,
+                    "stopsignal": program.stop_signal,
+                    "stopwaitsecs": program.stop_seconds,
+                    # Agents and kernels are nobody's to stop here.
+                    "stopasgroup": "false",
+                    "killasgroup": "false",
+                    "redirect_stderr": "true",
+                    "stdout_logfile": data_dir.log(program.name),
+                    "stdout_logfile_maxbytes": "10MB",
+                    "stdout_logfile_backups": 3,
+                },
+            )
+        )
+    return "\n".join(sections)
+
+
+def _section(name: str, values: Mapping[str, object]) -> str:
+    # "%" starts an expansion in every value.
+    lines = [f"{key}={str(value).replace('%', '%%')}" for key, value in values.items()]
+    return "\n".join([f"[{name}]", *lines, ""])

@@ -1,0 +1,156 @@
+"""Where a fleet keeps what on this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_ext.fleet.failure import FleetError
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes of a Unix socket's path on Linux (sun_path), without the closing NUL."""
+
+ROOT_KERNELS = Path("/var/lib/jupyter-fleet")
+"""Base of the kernels' folders when root runs the fleet: other users must be able to pass it."""
+
+_PLAIN_PATH = re.compile(r"[\w./@+:=,~-]+")
+
+
+@dataclass(frozen=True)
+class DataDir:
+    """The paths below one ``--data-dir``; creates nothing by itself except in `create`."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, path: str | Path) -> DataDir:
+        """The data directory at ``path``; raises `FleetError` for a path that cannot serve."""
+        root = Path(os.path.abspath(Path(path).expanduser()))
+        data_dir = cls(root)
+        if not _PLAIN_PATH.fullmatch(str(root)):
+            raise FleetError(
+                f"the data directory {str(root)!r} has blanks or signs in its path that programs"
+                " would read in their own way: use letters, digits and . _ - + = : , @ ~"
+            )
+        # supervisord binds "<socket>.<pid>" first and then renames it.
+        if len(os.fsencode(data_dir.socket)) + len(".4194304") > LONGEST_SOCKET_PATH:
+            raise FleetError(
+                f"the path of the data directory {root} is too long for a Unix socket in it:"
+                " choose a shorter one with --data-dir"
+            )
+        return data_dir
+
+    def create(self) -> None:
+        """Make the folders that are missing, with mode 0700; raises `FleetError` if it cannot."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.root.stat().st_uid != os.geteuid():
+                raise FleetError(
+                    f"the data directory {self.root} belongs to another user: choose your own with"
+                    " --data-dir"
+                )
+            self.root.chmod(0o700)
+            for folder in (self.config, self.secrets, self.logs, self.store, self.front, self.labs):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise FleetError(
+                f"the data directory {self.root} cannot be made ({error.strerror}): choose another"
+                " with --data-dir"
+            ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the fleet for one command that changes it; raises `FleetError` if another does."""
+        with open(self.root / "fleet.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise FleetError(
+                    f"another `jupyter fleet` command is at work on {self.root}: wait for it"
+                ) from error
+            yield
+
+    @property
+    def settings(self) -> Path:
+        """What `up` was told and chose: counts, ports, URLs; kept over down and up."""
+        return self.root / "fleet.json"
+
+    @property
+    def socket(self) -> Path:
+        """Where supervisord listens."""
+        return self.root / "supervisor.sock"
+
+    @property
+    def config(self) -> Path:
+        """Configuration of every program, written again by each `up`."""
+        return self.root / "config"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """supervisord's own configuration."""
+        return self.config / "supervisord.conf"
+
+    @property
+    def front_config(self) -> Path:
+        """nginx's configuration."""
+        return self.config / "nginx.conf"
+
+    def lab_config(self, name: str) -> Path:
+        """Configuration file of the lab called ``name``."""
+        return self.config / name / "jupyter_server_config.json"
+
+    def gateway_config(self, name: str) -> Path:
+        """Configuration file of the gateway called ``name``."""
+        return self.config / name / "jupyter_enterprise_gateway_config.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys, credentials and service tokens."""
+        return self.root / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """One log for each program, and its older parts."""
+        return self.root / "logs"
+
+    def log(self, name: str) -> Path:
+        """Log of the program called ``name``."""
+        return self.logs / f"{name}.log"
+
+    @property
+    def store(self) -> Path:
+        """The embedded object store's files."""
+        return self.root / "store"
+
+    @property
+    def front(self) -> Path:
+        """nginx's pid and temporary files."""
+        return self.root / "front"
+
+    @property
+    def labs(self) -> Path:
+        """What Jupyter insists on writing to a local disk; nothing in it is missed."""
+        return self.root / "labs"
+
+    @property
+    def lab_database(self) -> str:
+        """URL of the embedded database of labs."""
+        return f"sqlite:///{self.root}/lab.sqlite"
+
+    @property
+    def gateway_database(self) -> str:
+        """URL of the embedded database of gateways: another file, so that neither starves."""
+        return f"sqlite:///{self.root}/gateway.sqlite"
+
+    @property
+    def kernels(self) -> Path:
+        """Base of the kernels' folders; for root outside of the data directory (`ROOT_KERNELS`)."""
+        if os.geteuid() != 0:
+            return self.root / "kernels"
+        return ROOT_KERNELS / hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]

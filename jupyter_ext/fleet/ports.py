@@ -1,0 +1,75 @@
+"""Which program listens on which port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Iterable, Mapping
+
+from jupyter_ext.fleet.failure import FleetError
+
+# SeaweedFS listens for gRPC at its HTTP port + 10000; below these bounds both are outside of the
+# range from which Linux takes the ports of outgoing connections (32768 and above).
+LOWEST, HIGHEST = 10000, 22767
+GRPC_OFFSET = 10000
+
+FRONT = "front"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on ``port`` now."""
+    with socket.socket() as probe:
+        # As servers do: connections of a server that has just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def assign_ports(
+    names: Iterable[str],
+    front: int,
+    kept: Mapping[str, int],
+    free: Callable[[int], bool] = is_free,
+    choose: Callable[[int, int], int] = random.randint,
+) -> dict[str, int]:
+    """Give each of ``names`` a port: the kept one, or else a new one that is free.
+
+    A kept port that somebody else took is replaced, except those of gateways, whose addresses the
+    agents of running kernels know, and the front's, whose address people know: `FleetError`.
+    """
+    if not free(front):
+        raise FleetError(
+            f"port {front} is taken by another program: end that program, or choose another port"
+            " with --port"
+        )
+    ports = {FRONT: front}
+    for name in names:
+        port = kept.get(name)
+        if port and port not in ports.values() and _usable(name, port, free):
+            ports[name] = port
+        elif port and name.startswith("gateway-"):
+            raise FleetError(
+                f"port {port} of {name}, at which running kernels look for it, is taken by another"
+                f" program: end that program (`ss -ltnp 'sport = {port}'` names it)"
+            )
+        else:
+            ports[name] = _new_port(name, {*ports.values(), *kept.values()}, free, choose)
+    return ports
+
+
+def _usable(name: str, port: int, free: Callable[[int], bool]) -> bool:
+    return free(port) and (not name.startswith("store-") or free(port + GRPC_OFFSET))
+
+
+def _new_port(
+    name: str, taken: set[int], free: Callable[[int], bool], choose: Callable[[int, int], int]
+) -> int:
+    for _ in range(1000):
+        port = choose(LOWEST, HIGHEST)
+        if port not in taken and _usable(name, port, free):
+            return port
+    raise FleetError(f"no free port between {LOWEST} and {HIGHEST} was found for {name}: free some")

@@ -1,0 +1,123 @@
+"""Keys, credentials and service tokens of a fleet on one machine, each in a file of mode 0600."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_ext.platform.encryption import create_keys_file
+from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
+
+SERVICE_TOKEN_SECONDS = 10 * 365 * 86400
+"""Each `up` signs new service tokens; they must outlast whatever runs until the next one."""
+
+
+@dataclass(frozen=True)
+class SecretFiles:
+    """Paths of the secrets in ``folder``."""
+
+    folder: Path
+
+    @property
+    def platform_key(self) -> Path:
+        """The demo platform's private key; only the command line reads it."""
+        return self.folder / "platform.pem"
+
+    @property
+    def token_keys(self) -> Path:
+        """The platform's public keys (JWKS)."""
+        return self.folder / "jwks.json"
+
+    def service_token(self, service: str) -> Path:
+        """The token of ``"lab"`` or ``"gateway"``."""
+        return self.folder / f"{service}.token"
+
+    @property
+    def cookie_secret(self) -> Path:
+        """Signs login cookies; the same for all labs."""
+        return self.folder / "cookie_secret"
+
+    @property
+    def notary_secret(self) -> Path:
+        """Signs trusted notebooks; the same for all labs."""
+        return self.folder / "notary_secret"
+
+    @property
+    def encryption_keys(self) -> Path:
+        """Encrypts what gateways keep in SQL about kernels."""
+        return self.folder / "encryption_keys.json"
+
+    @property
+    def store_identities(self) -> Path:
+        """The embedded store's accounts."""
+        return self.folder / "s3.json"
+
+    @property
+    def store_credentials(self) -> Path:
+        """The labs' account at the embedded store, as a shared credentials file of boto3."""
+        return self.folder / "store-credentials"
+
+    @property
+    def bucket_credentials(self) -> Path:
+        """The account at an external bucket, if `up` was given one in its environment."""
+        return self.folder / "bucket-credentials"
+
+    def signer(self) -> TokenSigner:
+        """The demo platform's signer."""
+        return TokenSigner(self.platform_key)
+
+    def create(self) -> None:
+        """Make what is missing and sign new service tokens; what exists stays as it is."""
+        if not (self.platform_key.exists() and self.token_keys.exists()):
+            create_keys(self.platform_key, self.token_keys)
+        for file in (self.cookie_secret, self.notary_secret):
+            if not file.exists():
+                write_private(file, secrets.token_hex(32))
+        if not self.encryption_keys.exists():
+            create_keys_file(self.encryption_keys)
+        if not (self.store_identities.exists() and self.store_credentials.exists()):
+            access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(32)
+            write_private(self.store_identities, store_identities(access_key, secret_key))
+            write_private(self.store_credentials, aws_credentials(access_key, secret_key))
+        signer = self.signer()
+        for service in ("lab", "gateway"):
+            token = signer.sign(service, {}, SERVICE_TOKEN_SECONDS, service=service)
+            write_private(self.service_token(service), token)
+
+    def keep_bucket_credentials(self, environment: Mapping[str, str]) -> None:
+        """Put credentials given in the environment into a file: no program shall inherit them."""
+        access_key = environment.get("AWS_ACCESS_KEY_ID")
+        secret_key = environment.get("AWS_SECRET_ACCESS_KEY")
+        if access_key and secret_key:
+            session = environment.get("AWS_SESSION_TOKEN")
+            write_private(self.bucket_credentials, aws_credentials(access_key, secret_key, session))
+
+
+def aws_credentials(access_key: str, secret_key: str, session_token: str | None = None) -> str:
+    """A shared credentials file with one default account."""
+    # No interpolation: a secret may contain "%".
+    parser = configparser.RawConfigParser()
+    parser["default"] = {
+        "aws_access_key_id": access_key,
+        "aws_secret_access_key": secret_key,
+        **({"aws_session_token": session_token} if session_token else {}),
+    }
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
+
+
+def store_identities(access_key: str, secret_key: str) -> str:
+    """SeaweedFS's ``-s3.config``: one account that may do everything."""
+    identity = {
+        "name": "labs",
+        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    return json.dumps({"identities": [identity]}, indent=2)

@@ -1,0 +1,69 @@
+"""``jupyter fleet status``: what runs, where, and how to log in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Member, Settings, shown_url
+from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
+
+DEMO_USER = "demo"
+DEMO_PROJECT = "demo"
+LOGIN_SECONDS = 12 * 3600.0
+
+
+def login_url(data_dir: DataDir, settings: Settings) -> str:
+    """A link that logs its holder in as the demo user for twelve hours."""
+    signer = SecretFiles(data_dir.secrets).signer()
+    token = signer.sign(DEMO_USER, {DEMO_PROJECT: "owner"}, LOGIN_SECONDS)
+    return f"{settings.url()}/login?token={token}"
+
+
+def status(data_dir: DataDir, settings: Settings) -> dict[str, Any]:
+    """The document that ``status --json`` prints.
+
+    An external database is listed without a process; the embedded one is files that labs and
+    gateways open themselves.
+    """
+    states = Supervisor(data_dir).states()
+    found = [describe(member, states.get(member.name)) for member in settings.members]
+    if settings.bucket is not None:
+        found.append(external("store", settings.bucket))
+    if settings.database is not None:
+        found.append(external("database", settings.database))
+    return {
+        "url": f"{settings.url()}/",
+        "login_url": login_url(data_dir, settings) if states else None,
+        "processes": found,
+    }
+
+
+def describe(member: Member, state: ProcessState | None) -> dict[str, Any]:
+    """One process of the fleet."""
+    return {
+        "name": member.name,
+        "role": member.role,
+        "pid": state.pid if state else None,
+        "url": member.url,
+        "state": state.state if state else "stopped",
+    }
+
+
+def external(role: str, url: str) -> dict[str, Any]:
+    """What the fleet uses but does not run."""
+    return {"name": role, "role": role, "pid": None, "url": shown_url(url), "state": "external"}
+
+
+def as_table(document: dict[str, Any]) -> str:
+    """The same for people."""
+    rows = [("NAME", "STATE", "PID", "URL")]
+    for one in document["processes"]:
+        rows.append((one["name"], one["state"], str(one["pid"] or "-"), one["url"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines)

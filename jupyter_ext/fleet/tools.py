@@ -1,0 +1,138 @@
+"""The programs of others that a fleet on one machine consists of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_ext.fleet.failure import FleetError
+
+SYSTEM_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where Debian keeps nginx is not in everybody's PATH."""
+
+NOBODY = 65534
+CHECK_SECONDS = 60
+CHECKED_IMPORTS = "import gateway_ext.agent, ipykernel"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Absolute paths of everything that is started, and of the files they are started with."""
+
+    lab_python: Path
+    gateway: Path
+    """The gateway's console script, in its own environment."""
+    kernel_python: Path
+    supervisord: Path
+    nginx: Path
+    weed: Path | None
+    """SeaweedFS; None when an external bucket is used."""
+    front_template: Path
+    kernelspecs: Path
+
+
+def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_store: bool) -> Tools:
+    """Find everything, or raise `FleetError` for what is missing.
+
+    The two other environments are by default ``gateway`` and ``kernel`` beside this one.
+    """
+    here = Path(sys.prefix)
+    gateway = environment("gateway", gateway_env, "FLEET_GATEWAY_ENV")
+    kernel = environment("kernel", kernel_env, "FLEET_KERNEL_ENV")
+    kernel_python = kernel / "bin" / "python"
+    return Tools(
+        lab_python=here / "bin" / "python",
+        gateway=_existing(
+            gateway / "bin" / "jupyter-fleet-gateway",
+            "install jupyter-fleet[gateway] there, or name another environment with --gateway-env",
+        ),
+        kernel_python=_existing(
+            kernel_python,
+            "make that environment, or name another one with --kernel-env",
+        ),
+        supervisord=_existing(
+            here / "bin" / "supervisord", "install jupyter-fleet[fleet] beside the lab"
+        ),
+        nginx=_program("nginx", "apt-get install nginx-light"),
+        weed=_weed(here) if embedded_store else None,
+        front_template=shared_data("nginx", "deploy/nginx", here) / "fleet.conf.template",
+        kernelspecs=shared_data("kernelspecs", "kernelspecs", kernel),
+    )
+
+
+def environment(name: str, told: str | None, variable: str) -> Path:
+    """The virtual environment called ``name``: what was told, or else the one beside this one."""
+    chosen = told or os.environ.get(variable)
+    if chosen:
+        return Path(os.path.abspath(Path(chosen).expanduser()))
+    beside = Path(sys.prefix).parent / name
+    # The kernels' environment may be a link to where other users can read it.
+    return beside.resolve() if beside.is_symlink() else beside
+
+
+def shared_data(name: str, source: str, prefix: Path) -> Path:
+    """Files that the distribution installs at ``share/jupyter-fleet``, or the checkout's own."""
+    checkout = Path(__file__).parents[2] / source
+    installed = prefix / "share" / "jupyter-fleet" / name
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
+    raise FleetError(f"{installed} is missing: install jupyter-fleet in {prefix} again")
+
+
+def check_kernel_python(python: Path, *, as_root: bool) -> None:
+    """Make sure that agents can start with ``python``; raises `FleetError`.
+
+    A fleet of root's runs kernels under other users' ids, who must be able to read and execute it.
+    """
+    clean = {"PATH": SYSTEM_PATHS, "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [python, "-c", CHECKED_IMPORTS],
+            cwd="/",
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_SECONDS,
+            user=NOBODY if as_root else None,
+            group=NOBODY if as_root else None,
+            extra_groups=[] if as_root else None,
+        )
+    except OSError as error:
+        who = f"an unprivileged user ({NOBODY})" if as_root else "you"
+        raise FleetError(
+            f"{python} cannot be executed by {who}: {error.strerror}; put the kernels' environment"
+            " where others can read it, such as /opt, and name it with --kernel-env"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise FleetError(f"{python} did not start within {CHECK_SECONDS} s: look why") from error
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise FleetError(
+            f"{python} cannot run kernels ({reason}): install jupyter-fleet[kernel] in its"
+            " environment, readable for others if root runs the fleet"
+        )
+
+
+def _weed(here: Path) -> Path:
+    beside = here / "bin" / "weed"
+    if beside.is_file():
+        return beside
+    return _program("weed", "install jupyter-fleet[fleet], or name a bucket with --bucket")
+
+
+def _program(name: str, mend: str) -> Path:
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATHS}")
+    if found is None:
+        raise FleetError(f"the program {name} is missing: {mend}")
+    return Path(found)
+
+
+def _existing(file: Path, mend: str) -> Path:
+    if not file.is_file():
+        raise FleetError(f"{file} is missing: {mend}")
+    return file

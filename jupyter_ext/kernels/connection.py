@@ -1,0 +1,175 @@
+"""Between a page's websocket and the stream of its kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, ClassVar, cast
+
+from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
+from tornado import web
+from tornado.websocket import WebSocketClosedError
+from traitlets import Float, Integer
+
+from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.manager import FleetKernelManager, require_role
+from jupyter_ext.kernels.messages import (
+    V1_PROTOCOL,
+    MessageError,
+    channel_of,
+    json_to_v1,
+    v1_to_json,
+)
+from jupyter_ext.kernels.stream import (
+    NO_SUCH_KERNEL,
+    NOT_ACCEPTED,
+    NOT_ALLOWED,
+    OWNER_CHANGES,
+    KernelStream,
+    StreamEnd,
+)
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+_PATIENCE_BEFORE_OPENING = 2.0
+_BAD_MESSAGE = 1007
+_ENDS = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
+# The reason of a close frame has room for 123 bytes.
+_LONGEST_REASON = 100
+
+
+class FleetWebsocketConnection(BaseKernelWebsocketConnection):
+    """Relays whole messages between a page and a kernel, wherever the kernel's owner is.
+
+    While the owner changes the page's websocket stays open and what it sends is kept. When there
+    is nothing left to wait for, the websocket is closed, so that the page connects again or asks
+    what became of its kernel.
+    """
+
+    give_up_seconds = Float(
+        60.0,
+        config=True,
+        help="Seconds for which a page's websocket is kept open while its kernel has no owner.",
+    )
+    max_pending_bytes = Integer(
+        64 * 1024 * 1024,
+        config=True,
+        help="Bytes that a page may send while its kernel has no owner.",
+    )
+    open_connections: ClassVar[set[FleetWebsocketConnection]] = set()
+
+    _stream: KernelStream | None = None
+    _expiry: asyncio.TimerHandle | None = None
+    _handler: Any = None
+    _legacy = False
+
+    async def prepare(self) -> None:
+        """Refuse the websocket if the kernel does not exist or is not the user's to use.
+
+        If nobody can tell at the moment, the websocket opens and waits.
+        """
+        try:
+            model = await self._gateways.call(
+                "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
+            )
+        except web.HTTPError as error:
+            if error.status_code in _ENDS:
+                raise
+        else:
+            # Whoever may send to a kernel may run code.
+            require_role(self._identity, model["project"], Role.EDITOR)
+
+    async def connect(self) -> None:
+        """Begin to relay. Returns at once: the owner may not be known yet."""
+        # The handler lets go of this connection before the last messages are through.
+        self._handler = self.websocket_handler
+        self._handler.set_nodelay(True)
+        self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
+        identity = self._identity
+        headers = self._gateways.headers_for(identity.token)
+
+        async def resolve() -> str:
+            try:
+                return await self._gateways.find_owner(self.kernel_id, headers)
+            except web.HTTPError as error:
+                if error.status_code in _ENDS:
+                    raise StreamEnd(_ENDS[error.status_code], error.log_message or "") from error
+                raise
+
+        self._stream = KernelStream(
+            resolve=resolve,
+            headers=headers,
+            kernel_id=self.kernel_id,
+            session_id=self.session_id,
+            on_message=self._to_page,
+            on_closed=self._close_page,
+            max_pending_bytes=self.max_pending_bytes,
+            give_up_seconds=self.give_up_seconds,
+            log=self.log,
+        )
+        self._stream.start()
+        self._expiry = asyncio.get_running_loop().call_later(
+            max(0.0, identity.expires - time.time()),
+            self._close_page,
+            NOT_ACCEPTED,
+            "the token has expired: log in again",
+        )
+        self.open_connections.add(self)
+
+    def disconnect(self) -> None:  # type: ignore[override]
+        """End the relay; called when the page's websocket has closed."""
+        self.open_connections.discard(self)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._stream is not None:
+            self._closing = asyncio.ensure_future(self._stream.close())
+
+    def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
+        """Pass a page's message on to the kernel."""
+        if self._stream is None:
+            return
+        try:
+            if self._legacy or isinstance(incoming_msg, str):
+                message = json_to_v1(incoming_msg)
+            else:
+                message = incoming_msg
+                channel_of(message)
+        except MessageError as error:
+            self._close_page(_BAD_MESSAGE, str(error))
+            return
+        self._stream.send(message)
+
+    async def _to_page(self, message: bytes) -> None:
+        if self._legacy:
+            shown = v1_to_json(message)
+            await self._handler.write_message(shown, binary=isinstance(shown, bytes))
+        else:
+            await self._handler.write_message(message, binary=True)
+
+    def _close_page(self, code: int, reason: str) -> None:
+        self.log.info("Kernel %s: closing a page's websocket: %s", self.kernel_id, reason)
+        short = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        try:
+            self._handler.close(code, short)
+        except WebSocketClosedError:
+            self.disconnect()
+
+    @property
+    def _identity(self) -> Identity:
+        return cast(FleetUser, self.websocket_handler.current_user).identity
+
+    @property
+    def _gateways(self) -> FleetGatewayClient:
+        return cast(FleetKernelManager, self.multi_kernel_manager).gateways
+
+    @classmethod
+    async def close_all(cls) -> None:
+        """Send every page to another lab; called when this lab stops."""
+        for connection in list(cls.open_connections):
+            connection._close_page(OWNER_CHANGES, "this server stops, another one takes over")
+        # Until the close frames are out and the streams have ended.
+        for _ in range(20):
+            if not cls.open_connections:
+                return
+            await asyncio.sleep(0.05)

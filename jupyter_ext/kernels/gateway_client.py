@@ -1,0 +1,249 @@
+"""HTTP calls to gateways: to any of them, or to the one that owns a kernel.
+
+A lab knows a few gateway addresses and asks whichever answers; which gateway owns a kernel is
+looked up and remembered until that gateway says otherwise. A call is repeated until its deadline,
+so that a kernel that changes hands is seen as slow, never as gone: only a gateway's own 404 means
+that a kernel does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tornado import web
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from traitlets import Float, Instance, List, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from jupyter_ext.auth.user import current_identity
+
+_REMEMBERED_OWNERS = 10_000
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+# Not an answer about the thing asked for, but about the gateway that was asked.
+_ELSEWHERE = frozenset({421, 502, 503, 504, 599})
+
+
+class FleetGatewayClient(LoggingConfigurable):
+    """Calls to the gateways, with the token of the user whose request is being handled."""
+
+    urls = List(
+        Unicode(),
+        config=True,
+        help="Base URLs of gateways, for example http://10.0.0.5:8890; one that answers is enough.",
+    )
+    service_token_file = Unicode(
+        config=True,
+        help="File with this lab's own token, for calls that no user's request stands behind.",
+    )
+    connect_timeout = Float(2.0, config=True, help="Seconds to wait for a gateway to accept.")
+    call_timeout = Float(
+        10.0, config=True, help="Seconds after which a gateway that does not answer is given up."
+    )
+    patience = Float(
+        20.0,
+        config=True,
+        help="Seconds for which a call is tried again, at one gateway after another.",
+    )
+    _http = Instance(AsyncHTTPClient)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._preferred = 0
+        self._owners: OrderedDict[str, str] = OrderedDict()
+
+    @default("_http")
+    def _default_http(self) -> AsyncHTTPClient:
+        # Made at the first call, because it belongs to the loop that runs then. The usual limit of
+        # ten calls at once would let one slow launch hold up everybody.
+        return SimpleAsyncHTTPClient(
+            force_instance=True, max_clients=1000, max_body_size=256 * 1024 * 1024
+        )
+
+    def headers(self) -> dict[str, str]:
+        """Headers of a call on behalf of the present user, or of this lab if there is none."""
+        identity = current_identity()
+        if identity is not None:
+            return self.headers_for(identity.token)
+        if not self.service_token_file:
+            raise web.HTTPError(401, "nobody is logged in")
+        return self.headers_for(Path(self.service_token_file).read_text().strip())
+
+    def headers_for(self, token: str) -> dict[str, str]:
+        """Headers of a call on behalf of whom `token` speaks for."""
+        return {"Authorization": f"Bearer {token}", "X-Fleet-Routing": "direct"}
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        seconds: float | None = None,
+        patience: float | None = None,
+    ) -> Any:
+        """Ask any gateway; its JSON answer, or None if it has none.
+
+        `path` begins with `/api`. One gateway has `seconds` to answer, all of them together have
+        `patience`. Raises HTTPError with the gateway's own status and message, or 503 if none gave
+        an answer in time.
+        """
+        response = await self._ask(
+            method, path, body, kernel_id=None, seconds=seconds, patience=patience
+        )
+        return json.loads(response.body) if response.body else None
+
+    async def call_raw(self, path: str) -> bytes:
+        """The body of any gateway's answer to a GET; raises as `call` does."""
+        response = await self._ask("GET", path, None, kernel_id=None)
+        return bytes(response.body)
+
+    async def call_owner(
+        self,
+        method: str,
+        kernel_id: str,
+        action: str = "",
+        body: Any = None,
+        *,
+        seconds: float | None = None,
+    ) -> Any:
+        """Ask the gateway that owns a kernel: `/api/kernels/{kernel_id}{action}`.
+
+        Returns and raises as `call` does; 404 means that the kernel does not exist.
+        """
+        path = f"/api/kernels/{quote(kernel_id, safe='')}{action}"
+        response = await self._ask(method, path, body, kernel_id=kernel_id, seconds=seconds)
+        return json.loads(response.body) if response.body else None
+
+    async def find_owner(self, kernel_id: str, headers: dict[str, str]) -> str:
+        """The base URL of the gateway that owns a kernel now; always asks.
+
+        Raises HTTPError as `call` does, but without patience: at most once around the gateways.
+        """
+        path = f"/api/fleet/kernels/{quote(kernel_id, safe='')}/owner"
+        failure = web.HTTPError(503, "no gateway is configured")
+        for base in self._in_order():
+            response = await self._fetch(base, "GET", path, None, headers, self.call_timeout)
+            if response.code == 200:
+                url: str = json.loads(response.body)["url"]
+                self._remember(kernel_id, url)
+                return url
+            failure = _error(response)
+            if response.code not in _ELSEWHERE:
+                raise failure
+            self._pass_over(base)
+        self._owners.pop(kernel_id, None)
+        raise failure
+
+    def forget_owner(self, kernel_id: str) -> None:
+        """Look the owner of a kernel up again at the next call."""
+        self._owners.pop(kernel_id, None)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        kernel_id: str | None,
+        seconds: float | None = None,
+        patience: float | None = None,
+    ) -> HTTPResponse:
+        headers = self.headers()
+        seconds = seconds or self.call_timeout
+        deadline = time.monotonic() + (patience or max(self.patience, 2 * seconds))
+        pause = _FIRST_PAUSE
+        failure = web.HTTPError(503, "no gateway is configured")
+        while True:
+            bases = self._in_order()
+            if kernel_id is not None:
+                try:
+                    owner = self._owners.get(kernel_id)
+                    bases = [owner or await self.find_owner(kernel_id, headers)]
+                except web.HTTPError as error:
+                    if error.status_code not in _ELSEWHERE:
+                        raise
+                    failure, bases = error, []
+            for base in bases:
+                left = max(0.5, min(seconds, deadline - time.monotonic()))
+                response = await self._fetch(base, method, path, body, headers, left)
+                if response.code < 400:
+                    return response
+                failure = _error(response)
+                if response.code not in _ELSEWHERE:
+                    raise failure
+                if kernel_id is None:
+                    self._pass_over(base)
+                else:
+                    self._owners.pop(kernel_id, None)
+            if time.monotonic() + pause > deadline:
+                raise _unavailable(failure)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _fetch(
+        self,
+        base: str,
+        method: str,
+        path: str,
+        body: Any,
+        headers: dict[str, str],
+        seconds: float,
+    ) -> HTTPResponse:
+        """One call to one gateway; a gateway that does not answer gives a response 599."""
+        content = None if body is None else json.dumps(body).encode()
+        if method == "POST" and content is None:
+            content = b""
+        request = HTTPRequest(
+            base.rstrip("/") + path,
+            method=method,
+            headers=headers,
+            body=content,
+            connect_timeout=min(self.connect_timeout, seconds),
+            request_timeout=seconds,
+            follow_redirects=False,
+        )
+        try:
+            return await self._http.fetch(request, raise_error=False)
+        except OSError as error:
+            return HTTPResponse(request, 599, error=error, reason=str(error))
+
+    def _in_order(self) -> list[str]:
+        """The gateways, the one that answered last first."""
+        start = self._preferred % len(self.urls) if self.urls else 0
+        return [*self.urls[start:], *self.urls[:start]]
+
+    def _pass_over(self, base: str) -> None:
+        if base in self.urls and self._in_order()[0] == base:
+            self._preferred = self.urls.index(base) + 1
+
+    def _remember(self, kernel_id: str, url: str) -> None:
+        self._owners[kernel_id] = url
+        self._owners.move_to_end(kernel_id)
+        if len(self._owners) > _REMEMBERED_OWNERS:
+            self._owners.popitem(last=False)
+
+
+def _error(response: HTTPResponse) -> web.HTTPError:
+    """What a gateway answered, to be passed on to the page."""
+    message = ""
+    try:
+        document = json.loads(response.body)
+        message = str(document.get("message") or document.get("reason") or "")
+    except (ValueError, AttributeError, TypeError):
+        pass
+    if not message:
+        message = f"the gateway: {response.error or response.reason or response.code}"
+    return web.HTTPError(response.code, message)
+
+
+def _unavailable(failure: web.HTTPError) -> web.HTTPError:
+    detail = failure.log_message or str(failure)
+    return web.HTTPError(503, f"no gateway can answer at the moment: {detail}")

@@ -1,0 +1,57 @@
+"""Routes whose stock handlers ask the process for what only a gateway knows."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.handlers import MainKernelHandler
+from jupyter_server.services.kernelspecs.handlers import MainKernelSpecHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.kernels.specs import FleetKernelSpecManager
+
+_TEXTS = ("name", "path", "kernel_id")
+
+
+class FleetKernelsHandler(MainKernelHandler):
+    """`/api/kernels`."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Start a kernel that belongs to no document."""
+        document = self.get_json_body() or {}
+        if not isinstance(document, dict) or any(
+            not isinstance(document.get(name) or "", str) for name in _TEXTS
+        ):
+            raise web.HTTPError(400, f"the body is an object with the texts {', '.join(_TEXTS)}")
+        manager = cast(FleetKernelManager, self.kernel_manager)
+        kernel_id = await manager.start_kernel(
+            kernel_id=document.get("kernel_id"),
+            path=document.get("path"),
+            kernel_name=document.get("name"),
+        )
+        self.set_header("Location", url_path_join(self.base_url, "api", "kernels", kernel_id))
+        self.set_status(201)
+        model = await manager.kernel_model(kernel_id)
+        await self.finish(json.dumps(model, default=json_default))
+
+
+class FleetKernelSpecsHandler(MainKernelSpecHandler):
+    """`/api/kernelspecs`."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """All kernel specs and the name of the default one."""
+        manager = cast(FleetKernelSpecManager, self.kernel_spec_manager)
+        specs = await manager.get_all_specs()
+        await self.finish({"default": await manager.default_name(), "kernelspecs": specs})
+
+
+handlers: list[tuple[str, type]] = [
+    (r"/api/kernels", FleetKernelsHandler),
+    (r"/api/kernelspecs", FleetKernelSpecsHandler),
+]

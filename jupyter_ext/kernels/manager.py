@@ -1,0 +1,136 @@
+"""The kernel manager of a lab: it manages nothing and asks the gateways."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, cast
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado import web
+from traitlets import Float, Instance, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from jupyter_ext.auth.route_policy import article
+from jupyter_ext.auth.user import current_identity
+from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+
+class FleetKernel(LoggingConfigurable):
+    """A kernel by its id. It may exist or not: only a gateway knows."""
+
+    kernel_id = Unicode()
+
+
+class FleetKernelManager(AsyncMappingKernelManager):
+    """Kernels of the fleet, as far as the present user may see them.
+
+    No kernel belongs to a lab, so this keeps no list: an id that another lab started is as good as
+    one of its own, and when the lab stops nothing happens to any kernel.
+    """
+
+    start_timeout = Float(
+        60.0, config=True, help="Seconds that one gateway has for starting a kernel."
+    )
+    list_patience = Float(
+        5.0, config=True, help="Seconds after which a list is given up; pages ask again anyway."
+    )
+    gateways = Instance(FleetGatewayClient)
+
+    @default("gateways")
+    def _default_gateways(self) -> FleetGatewayClient:
+        return FleetGatewayClient(parent=self)
+
+    async def start_kernel(  # type: ignore[override]
+        self,
+        *,
+        kernel_id: str | None = None,
+        path: str | None = None,
+        kernel_name: str | None = None,
+        env: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Start a kernel, or find the one that has this id already; its id.
+
+        `path` is that of the notebook (`project/dir/nb.ipynb`); its first folder is the kernel's
+        project. Without a path the caller's only project is meant. Repeating the call with the
+        same id starts nothing twice, which is why it may be tried at several gateways.
+        """
+        kernel_id = kernel_id or str(uuid.uuid4())
+        if not kernel_name:
+            specs = cast(FleetKernelSpecManager, self.kernel_spec_manager)
+            kernel_name = await specs.default_name()
+        body: dict[str, Any] = {"kernel_id": kernel_id, "name": kernel_name}
+        if env:
+            body["env"] = env
+        identity = current_identity()
+        project = project_of(path or "")
+        if project:
+            require_role(identity, project, Role.EDITOR)
+            body |= {"project": project, "path": path}
+        elif identity is not None and len(identity.projects) != 1:
+            raise web.HTTPError(
+                400, 'say in which project the kernel shall run: {"path": "<project>/…"}'
+            )
+        await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
+        return kernel_id
+
+    async def list_kernels(self) -> list[dict[str, Any]]:
+        """The models of every kernel that the caller may see; 503 rather than a part of them."""
+        models: list[dict[str, Any]] = await self.gateways.call(
+            "GET", "/api/kernels", patience=self.list_patience
+        )
+        return models
+
+    async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
+        """The model of one kernel; 404 only if a gateway says that there is none."""
+        path = f"/api/kernels/{kernel_id}"
+        model: dict[str, Any] = await self.gateways.call("GET", path)
+        return model
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> None:
+        """End a kernel and its record."""
+        await self.gateways.call_owner("DELETE", kernel_id, seconds=30.0)
+        self.gateways.forget_owner(kernel_id)
+
+    async def interrupt_kernel(self, kernel_id: str) -> None:  # type: ignore[override]
+        """Interrupt what a kernel is running."""
+        await self.gateways.call_owner("POST", kernel_id, "/interrupt", {})
+
+    async def restart_kernel(  # type: ignore[override]
+        self, kernel_id: str, now: bool = False, **kwargs: Any
+    ) -> None:
+        """Start a kernel's process anew, under the same id."""
+        await self.gateways.call_owner(
+            "POST", kernel_id, "/restart", {}, seconds=self.start_timeout
+        )
+
+    def get_kernel(self, kernel_id: str) -> FleetKernel:  # type: ignore[override]
+        """A handle for any id; it asks nobody."""
+        return FleetKernel(parent=self, kernel_id=kernel_id)
+
+    def list_kernel_ids(self) -> list[str]:
+        """None: no kernel is this process's to look after or to end."""
+        return []
+
+    async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
+        """Nothing: stopping a lab ends no kernel."""
+
+
+def project_of(path: str) -> str:
+    """The project of a path, empty for the root; a bad path gives 400 with the reason."""
+    try:
+        return split_path(path)[0]
+    except (ProjectNameError, ProjectPathError) as error:
+        raise web.HTTPError(400, str(error)) from error
+
+
+def require_role(identity: Identity | None, project: str, role: Role) -> None:
+    """Raise 403 unless the caller has this role in the project."""
+    if identity is None or not identity.may(project, role):
+        raise web.HTTPError(403, f"you are not {article(role)} of the project {project!r}")

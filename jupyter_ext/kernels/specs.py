@@ -1,0 +1,77 @@
+"""Kernel specs as the gateways have them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_server.utils import url_path_join
+from tornado import web
+from traitlets import Float, Instance, default
+
+from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+
+
+class FleetKernelSpecManager(KernelSpecManager):
+    """Kernel specs of the fleet: the same in every lab, whatever is installed beside it."""
+
+    fresh_seconds = Float(
+        10.0, config=True, help="Seconds for which kernel specs are not asked for again."
+    )
+    gateways = Instance(FleetGatewayClient)
+
+    @default("gateways")
+    def _default_gateways(self) -> FleetGatewayClient:
+        return FleetGatewayClient(parent=self)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._specs: dict[str, Any] | None = None
+        self._asked_at = 0.0
+
+    async def get_all_specs(self) -> dict[str, Any]:  # type: ignore[override]
+        """`{name: {"name", "spec", "resources"}}`; old ones while no gateway answers."""
+        document = await self._document()
+        specs: dict[str, Any] = document.get("kernelspecs", {})
+        base_url = getattr(self.parent, "base_url", "/")
+        return {name: with_own_urls(spec, base_url) for name, spec in specs.items()}
+
+    async def get_kernel_spec(self, kernel_name: str) -> dict[str, Any]:  # type: ignore[override]
+        """One of `get_all_specs`; raises KeyError, as the handlers expect."""
+        return (await self.get_all_specs())[kernel_name]
+
+    async def get_kernel_spec_resource(self, kernel_name: str, path: str) -> bytes:
+        """A logo or script of a kernel spec; raises HTTPError."""
+        return await self.gateways.call_raw(f"/kernelspecs/{quote(kernel_name)}/{quote(path)}")
+
+    async def default_name(self) -> str:
+        """The name of the kernel spec that is meant when none is named."""
+        return default_of(await self._document())
+
+    async def _document(self) -> dict[str, Any]:
+        if self._specs is None or time.monotonic() - self._asked_at > self.fresh_seconds:
+            try:
+                self._specs = await self.gateways.call("GET", "/api/kernelspecs")
+                self._asked_at = time.monotonic()
+            except web.HTTPError:
+                if self._specs is None:
+                    raise
+        return self._specs or {}
+
+
+def default_of(document: dict[str, Any]) -> str:
+    """The gateways' default, or the first spec if they name one that they do not have."""
+    names = sorted(document.get("kernelspecs", {}))
+    default: str = document.get("default", "")
+    return default if default in names or not names else names[0]
+
+
+def with_own_urls(spec: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """The spec with its resources at this lab's address instead of the gateway's."""
+    resources = {
+        name: url_path_join(base_url, "kernelspecs", url.split("/kernelspecs/", 1)[-1])
+        for name, url in spec.get("resources", {}).items()
+    }
+    return {**spec, "resources": resources}

@@ -1,0 +1,412 @@
+"""The client end of `fleet.v1`: one kernel's messages, over as many connections as it takes.
+
+A `KernelStream` outlives its connections. When the kernel changes hands it looks up the new owner,
+says what it has, and both ends send the rest again: its user (a lab for its page, a gateway for a
+client that asked the wrong gateway) sees each message once and in order, or an end, never a
+silence. The protocol is described in docs/protocols.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import struct
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote, urlencode
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+
+from jupyter_ext.kernels.socket_progress import bytes_received
+
+SUBPROTOCOL = "fleet.v1"
+
+OWNER_CHANGES = 1012
+TRY_AGAIN = 1013
+INTERNAL_ERROR = 1011
+TOO_MUCH = 1009
+NOT_ACCEPTED = 4401
+NOT_ALLOWED = 4403
+NO_SUCH_KERNEL = 4404
+
+_FINAL_CLOSE_CODES = frozenset({NOT_ACCEPTED, NOT_ALLOWED, NO_SUCH_KERNEL})
+_FINAL_HTTP_CODES = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
+
+_FRAME = struct.Struct(">QQ")
+# Acknowledgements of a burst are gathered for so long, in seconds; a single one goes at once.
+_ACKNOWLEDGE_PAUSE = 0.005
+_FIRST_BACKOFF = 0.05
+_LONGEST_BACKOFF = 1.0
+
+
+class StreamEnd(Exception):
+    """Raised by `resolve` (or within) when the stream can never go on.
+
+    `code` is the close code for whoever is at the other end, the text says why.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _ConnectionEnd(Exception):
+    """One connection is over, the stream is not."""
+
+    def __init__(self, reason: str, *, at_once: bool = False) -> None:
+        super().__init__(reason)
+        self.at_once = at_once
+
+
+def encode_frame(sequence: int, acknowledged: int, message: bytes = b"") -> bytes:
+    """One binary frame of `fleet.v1`; without a message it is an acknowledgement alone."""
+    return _FRAME.pack(sequence, acknowledged) + message
+
+
+def decode_frame(frame: bytes) -> tuple[int, int, bytes]:
+    """`(sequence, acknowledged, message)` of a frame. Raises ValueError if it is too short."""
+    if len(frame) < _FRAME.size:
+        raise ValueError(f"a frame of {len(frame)} bytes is too short")
+    sequence, acknowledged = _FRAME.unpack_from(frame)
+    return sequence, acknowledged, frame[_FRAME.size :]
+
+
+def channels_url(
+    owner: str, kernel_id: str, session_id: str, nonce: str, received: int | None
+) -> str:
+    """The websocket address of a kernel at a gateway whose base URL is `owner`."""
+    query = {"session_id": session_id, "stream": nonce}
+    if received is not None:
+        query["received"] = str(received)
+    base = owner.rstrip("/")
+    if base.startswith("http"):
+        base = "ws" + base.removeprefix("http")
+    return f"{base}/api/kernels/{quote(kernel_id)}/channels?{urlencode(query)}"
+
+
+class KernelStream:
+    """Messages to and from one kernel for one client.
+
+    `resolve` returns the base URL of the gateway that owns the kernel now; it is awaited before
+    every connection. It raises StreamEnd if there is nothing to wait for; anything else that it
+    raises means "try again soon".
+
+    `on_message` gets each message (v1 layout) in order; when it returns, the message counts as
+    handed over and is acknowledged. `on_closed(code, reason)` is called once, when the stream has
+    ended by itself: because the kernel is gone, the caller is not (or no longer) allowed, no owner
+    was found for `give_up_seconds`, or more than `max_pending_bytes` wait for the kernel. It is
+    not called after `close()`.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Callable[[], Awaitable[str]],
+        headers: Mapping[str, str],
+        kernel_id: str,
+        session_id: str,
+        on_message: Callable[[bytes], Awaitable[None]],
+        on_closed: Callable[[int, str], None],
+        max_pending_bytes: int = 64 * 1024 * 1024,
+        max_message_bytes: int = 1024 * 1024 * 1024,
+        give_up_seconds: float = 60.0,
+        connect_timeout: float = 3.0,
+        ping_seconds: float = 2.5,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self._resolve = resolve
+        self._headers = dict(headers)
+        self._kernel_id = kernel_id
+        self._session_id = session_id
+        self._on_message = on_message
+        self._on_closed = on_closed
+        self._max_pending_bytes = max_pending_bytes
+        self._max_message_bytes = max_message_bytes
+        self._give_up_seconds = give_up_seconds
+        self._connect_timeout = connect_timeout
+        self._ping_seconds = ping_seconds
+        self._log = log or logging.getLogger(__name__)
+
+        self._nonce = uuid.uuid4().hex
+        self._received: int | None = None
+        self._last_sent = 0
+        self._pending: deque[tuple[int, bytes]] = deque()
+        self._pending_bytes = 0
+        self._connection: WebSocketClientConnection | None = None
+        self._answered = False
+        self._answered_at = 0.0
+        self._reading = False
+        self._heard = False
+        self._acknowledged_at = 0.0
+        self._acknowledge_timer: asyncio.TimerHandle | None = None
+        self._lost_at = 0.0
+        self._ended = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the owner has answered on the present connection."""
+        return self._answered
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that the kernel's agent has not taken over yet."""
+        return self._pending_bytes
+
+    def start(self) -> None:
+        """Begin to connect. Must be called on the event loop."""
+        if self._task is None and not self._ended:
+            self._task = asyncio.ensure_future(self._run())
+
+    def send(self, message: bytes) -> None:
+        """Queue a message (v1 layout) for the kernel; it leaves at once if the owner is there.
+
+        A message that does not fit `max_pending_bytes` beside others ends the stream: to drop it
+        in silence would leave a cell waiting for ever.
+        """
+        if self._ended:
+            return
+        if self._pending and self._pending_bytes + len(message) > self._max_pending_bytes:
+            self._end(TOO_MUCH, "too much is waiting for the kernel; try again when it answers")
+            return
+        self._last_sent += 1
+        self._pending.append((self._last_sent, message))
+        self._pending_bytes += len(message)
+        if self._answered:
+            self._write(self._last_sent, message)
+
+    async def close(self) -> None:
+        """End the stream without calling `on_closed`; unsent messages are dropped."""
+        self._ended = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _end(self, code: int, reason: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._on_closed(code, reason)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._lost_at = loop.time()
+        backoff = 0.0
+        why = ""
+        while not self._ended:
+            if backoff:
+                await asyncio.sleep(backoff)
+            backoff = min(max(2 * backoff, _FIRST_BACKOFF), _LONGEST_BACKOFF)
+            left = self._lost_at + self._give_up_seconds - loop.time()
+            if left <= 0:
+                self._end(TRY_AGAIN, f"the kernel could not be reached: {why}")
+                return
+            try:
+                owner = await asyncio.wait_for(self._resolve(), left)
+                await self._connect(owner)
+            except StreamEnd as end:
+                self._end(end.code, end.reason)
+                return
+            except _ConnectionEnd as end:
+                why = str(end)
+                if end.at_once:
+                    backoff = 0.0
+            except Exception as error:
+                why = str(error) or type(error).__name__
+            self._log.debug("kernel %s: %s", self._kernel_id, why)
+
+    async def _connect(self, owner: str) -> None:
+        """Talk to one gateway until that ends; always raises."""
+        url = channels_url(owner, self._kernel_id, self._session_id, self._nonce, self._received)
+        request = HTTPRequest(
+            url,
+            headers=dict(self._headers),
+            connect_timeout=self._connect_timeout,
+            request_timeout=self._connect_timeout,
+        )
+        try:
+            connection = await websocket_connect(
+                request,
+                subprotocols=[SUBPROTOCOL],
+                max_message_size=self._max_message_bytes,
+            )
+        except HTTPClientError as error:
+            if error.code in _FINAL_HTTP_CODES:
+                raise StreamEnd(_FINAL_HTTP_CODES[error.code], _reason_of(error)) from error
+            raise _ConnectionEnd(f"{owner} answered {error.code}") from error
+        except (OSError, StreamClosedError, WebSocketError) as error:
+            raise _ConnectionEnd(f"{owner} does not answer: {error}") from error
+        # Only now: `connection` is set while a peer is known, so that `close` reaches it.
+        self._connection = connection
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            protocol = connection.protocol
+            if protocol is None or connection.selected_subprotocol != SUBPROTOCOL:
+                raise _ConnectionEnd(f"{owner} does not speak {SUBPROTOCOL}")
+            wire = protocol.stream
+            if wire is None or wire.closed():
+                raise _ConnectionEnd(f"{owner} closed the connection at once")
+            wire.set_nodelay(True)
+            # Tornado's client has no option for it, and stops reading at 100 MB.
+            wire.max_buffer_size = self._max_message_bytes
+            connection.on_pong = self._on_pong  # type: ignore[method-assign]
+            tasks = [
+                asyncio.ensure_future(self._read(connection, owner)),
+                asyncio.ensure_future(self._watch(connection, wire, owner)),
+            ]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            if self._answered:
+                self._lost_at = asyncio.get_running_loop().time()
+            self._answered = False
+            self._connection = None
+            if self._acknowledge_timer is not None:
+                self._acknowledge_timer.cancel()
+                self._acknowledge_timer = None
+            for task in tasks:
+                task.cancel()
+            # A message that is just being handed to the page must have been handed or not, before
+            # the next connection says how far we are.
+            await asyncio.gather(*tasks, return_exceptions=True)
+            connection.close()
+
+    def _on_pong(self, data: bytes) -> None:
+        self._heard = True
+
+    async def _watch(
+        self, connection: WebSocketClientConnection, wire: IOStream, owner: str
+    ) -> None:
+        """Tell a silent peer from a quiet one. While the page is slow nothing is read, and
+        silence means nothing."""
+        loop = asyncio.get_running_loop()
+        arrived = 0
+        while True:
+            self._heard = False
+            # A connection that has ended is the reader's to notice, after it has handed over what
+            # it holds.
+            with contextlib.suppress(StreamClosedError, WebSocketError):
+                connection.ping()
+            await asyncio.sleep(self._ping_seconds)
+            before = arrived
+            if not wire.closed():
+                arrived = bytes_received(wire.socket)
+            # A long message takes longer to arrive than a silent peer is waited for.
+            if not self._heard and self._reading and arrived == before:
+                raise _ConnectionEnd(f"{owner} is silent", at_once=True)
+            if not self._answered and loop.time() - self._lost_at > self._give_up_seconds:
+                raise _ConnectionEnd(f"{owner} has no connection to the kernel")
+
+    async def _read(self, connection: WebSocketClientConnection, owner: str) -> None:
+        while True:
+            self._reading = True
+            frame = await connection.read_message()
+            self._reading = False
+            self._heard = True
+            if frame is None:
+                raise self._closed(connection, owner)
+            if isinstance(frame, str):
+                self._take_notice(frame)
+                continue
+            sequence, acknowledged, message = decode_frame(frame)
+            if not self._answered:
+                if message:
+                    raise _ConnectionEnd(f"{owner} sent a message before its first frame")
+                self._begin(sequence, acknowledged)
+                continue
+            self._forget(acknowledged)
+            if not message or (self._received is not None and sequence <= self._received):
+                continue
+            try:
+                await self._on_message(message)
+            except Exception as error:
+                raise StreamEnd(INTERNAL_ERROR, f"a message could not be passed on: {error}") from (
+                    error
+                )
+            self._received = sequence
+            self._acknowledge_soon()
+
+    def _closed(self, connection: WebSocketClientConnection, owner: str) -> Exception:
+        code = connection.close_code
+        reason = connection.close_reason or ""
+        if code is not None and code in _FINAL_CLOSE_CODES:
+            return StreamEnd(code, reason or "the gateway ended the connection")
+        # Trying again at once after a good connection is what makes a change of owner short; a
+        # gateway that closes right after its first frame is asked more slowly.
+        age = asyncio.get_running_loop().time() - self._answered_at
+        at_once = self._answered and age > _LONGEST_BACKOFF and code != TRY_AGAIN
+        return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once)
+
+    def _begin(self, start: int, acknowledged: int) -> None:
+        self._answered = True
+        self._answered_at = asyncio.get_running_loop().time()
+        if self._received is None or start > self._received:
+            self._received = start
+        self._forget(acknowledged)
+        for sequence, message in self._pending:
+            self._write(sequence, message)
+
+    def _take_notice(self, text: str) -> None:
+        notice = json.loads(text)
+        if notice.get("type") == "gap":
+            self._log.warning(
+                "kernel %s: messages %s to %s are no longer in the kernel's journal",
+                self._kernel_id,
+                notice.get("from"),
+                notice.get("to"),
+            )
+
+    def _forget(self, acknowledged: int) -> None:
+        while self._pending and self._pending[0][0] <= acknowledged:
+            self._pending_bytes -= len(self._pending.popleft()[1])
+
+    def _write(self, sequence: int, message: bytes = b"") -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            written = connection.write_message(
+                encode_frame(sequence, self._received or 0, message), binary=True
+            )
+        except (StreamClosedError, WebSocketError):
+            # The reader sees the end as well and connects again; what is pending is sent then.
+            return
+        written.add_done_callback(_look_at)
+
+    def _acknowledge_soon(self) -> None:
+        if self._acknowledge_timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._acknowledged_at + _ACKNOWLEDGE_PAUSE - loop.time()
+        if wait <= 0:
+            self._acknowledge()
+        else:
+            self._acknowledge_timer = loop.call_later(wait, self._acknowledge)
+
+    def _acknowledge(self) -> None:
+        self._acknowledge_timer = None
+        self._acknowledged_at = asyncio.get_running_loop().time()
+        self._write(self._last_sent)
+
+
+def _look_at(written: asyncio.Future[None]) -> None:
+    if not written.cancelled():
+        written.exception()
+
+
+def _reason_of(error: HTTPClientError) -> str:
+    """The `message` of a gateway's JSON error, or the bare HTTP reason."""
+    body = error.response.body if error.response is not None else b""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return error.message or f"HTTP {error.code}"

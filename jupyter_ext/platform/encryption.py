@@ -1,0 +1,77 @@
+"""Encryption of secrets at rest: keys of agents, environments of users, tokens.
+
+Every value carries the id of the key that encrypted it, so that keys can be rotated: put the new
+key last in the key file of every server, then first, and drop the old one when no value names it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.reloaded_file import ReloadedFile
+
+
+class EncryptionKeysError(Exception):
+    """The key file cannot be used; the text names the file and the mend."""
+
+
+class DecryptionError(Exception):
+    """A value cannot be decrypted: its key is not in the key file, or the value was changed."""
+
+
+class SecretBox:
+    """Encrypts with the first key of ``keys_file`` and decrypts with each of them.
+
+    The file is ``{"keys": [{"id": "…", "key": "<Fernet key>"}, …]}``, read again when it changes.
+    Raises `EncryptionKeysError` if it is missing or holds no key.
+    """
+
+    def __init__(self, keys_file: Path) -> None:
+        try:
+            self._keys = ReloadedFile(Path(keys_file), _parse_keys)
+        except (OSError, ValueError) as error:
+            raise EncryptionKeysError(
+                f"{keys_file}: no encryption keys can be read from it ({error})"
+            ) from error
+
+    def encrypt(self, plain: bytes) -> str:
+        """Return ``<key id>:<Fernet token>``."""
+        key_id, key = next(iter(self._keys.current().items()))
+        return f"{key_id}:{key.encrypt(plain).decode()}"
+
+    def decrypt(self, value: str) -> bytes:
+        """Return what was encrypted, or raise `DecryptionError`."""
+        key_id, _, token = value.partition(":")
+        key = self._keys.current().get(key_id)
+        if key is None:
+            raise DecryptionError(
+                f"the encryption key {key_id!r} is not in the key file: put it back as the last"
+            )
+        try:
+            return key.decrypt(token)
+        except InvalidToken as error:
+            raise DecryptionError(f"a value of key {key_id!r} was changed or cut off") from error
+
+
+def create_keys_file(path: Path) -> None:
+    """Write a key file with one new key, readable by its owner only."""
+    entry = {"id": secrets.token_hex(4), "key": Fernet.generate_key().decode()}
+    write_private(Path(path), json.dumps({"keys": [entry]}, indent=2))
+
+
+def _parse_keys(data: bytes) -> dict[str, Fernet]:
+    try:
+        entries = json.loads(data)["keys"]
+        keys = {str(entry["id"]): Fernet(entry["key"]) for entry in entries}
+    except (KeyError, TypeError) as error:
+        raise ValueError('it must be {"keys": [{"id": …, "key": …}]}') from error
+    if not keys:
+        raise ValueError("it holds no key")
+    if any(not key_id or ":" in key_id for key_id in keys):
+        raise ValueError("a key's id must not be empty or contain ':'")
+    return keys

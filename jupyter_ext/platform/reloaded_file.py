@@ -1,0 +1,48 @@
+"""A small file that others may replace while we run: read again when it has changed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class ReloadedFile(Generic[T]):
+    """The parsed content of ``path``; `current` costs one ``stat`` unless the file has changed.
+
+    The first reading raises what ``parse`` or the operating system raises. A later one that fails
+    leaves the last good content in force and is logged: a key file that is being replaced must not
+    lock everybody out.
+    """
+
+    def __init__(self, path: Path, parse: Callable[[bytes], T]) -> None:
+        self._path = path
+        self._parse = parse
+        self._lock = threading.Lock()
+        self._seen = self._stamp()
+        self._value = parse(path.read_bytes())
+
+    def current(self) -> T:
+        """The newest content that could be read."""
+        try:
+            stamp = self._stamp()
+            if stamp == self._seen:
+                return self._value
+            with self._lock:
+                if stamp != self._seen:
+                    self._seen = stamp
+                    self._value = self._parse(self._path.read_bytes())
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be read, its last content stays in force: %s", self._path, error)
+        return self._value
+
+    def _stamp(self) -> tuple[int, int, int]:
+        found = os.stat(self._path)
+        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,239 @@
+"""Tokens of the platform: JWTs that say who a caller is and their role in each project.
+
+The claims are described in ``docs/protocols.md``. Servers hold public keys only (a JWKS file).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from jupyter_ext.platform.private_file import write_private
+from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.reloaded_file import ReloadedFile
+from jupyter_ext.platform.roles import Role
+
+AUDIENCE = "jupyter-fleet"
+ALGORITHMS = ("EdDSA", "ES256", "RS256")
+SERVICES = ("lab", "gateway")
+LONGEST_USER_NAME = 255
+
+
+class TokenError(Exception):
+    """The token is not accepted; the text says why and holds nothing of the token's secret."""
+
+
+class TokenKeysError(Exception):
+    """A key file cannot be used; the text names the file."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A caller, as a verified token describes them."""
+
+    user: str
+    display_name: str
+    projects: Mapping[str, Role] = field(hash=False)
+    service: str | None
+    """``"lab"`` or ``"gateway"`` if the caller is one of our own servers, else None."""
+    expires: float
+    """When the token, and with it every login made with it, ends; seconds since 1970."""
+    token: str = field(repr=False)
+    """The token itself, to be passed on to a gateway; never to be logged."""
+
+    def role(self, project: str) -> Role | None:
+        """The role in ``project``, None for a stranger. Our own servers own every project."""
+        return Role.OWNER if self.service else self.projects.get(project)
+
+    def may(self, project: str, role: Role) -> bool:
+        """Whether the caller may do in ``project`` what ``role`` allows."""
+        held = self.role(project)
+        return held is not None and held.includes(role)
+
+
+class TokenVerifier:
+    """Checks tokens against the public keys of a JWKS file, which is read again when it changes.
+
+    Raises `TokenKeysError` at once if the file is missing or holds no usable key.
+    """
+
+    def __init__(self, keys_file: Path) -> None:
+        try:
+            self._keys = ReloadedFile(Path(keys_file), _parse_jwks)
+        except (OSError, ValueError) as error:
+            raise TokenKeysError(
+                f"{keys_file}: no public keys for tokens can be read from it ({error});"
+                " put the platform's JWKS document there"
+            ) from error
+
+    def verify(self, token: str) -> Identity:
+        """Return whom ``token`` speaks for, or raise `TokenError`."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError as error:
+            raise TokenError("this is not a token (a signed JWT is expected)") from error
+        keys = self._keys.current()
+        key = keys.get(header.get("kid", ""))
+        if key is None:
+            raise TokenError("the token is signed by a key that this fleet does not know")
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                audience=AUDIENCE,
+                # "Issued in the future" only says that two clocks differ.
+                options={"require": ["exp", "iat", "sub", "aud"], "verify_iat": False},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise TokenError("the token has expired: log in again") from error
+        except jwt.InvalidAudienceError as error:
+            raise TokenError(f"the token is not meant for {AUDIENCE} (claim aud)") from error
+        except jwt.MissingRequiredClaimError as error:
+            raise TokenError(f"the token lacks the claim {error.claim}") from error
+        except jwt.InvalidSignatureError as error:
+            raise TokenError("the token's signature is wrong") from error
+        except jwt.PyJWTError as error:
+            raise TokenError(f"the token is not valid: {error}") from error
+        return identity_from_claims(claims, token)
+
+
+def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
+    """Turn verified claims into an `Identity`; raises `TokenError` where they make no sense."""
+    user = claims["sub"]
+    if not isinstance(user, str) or not user.strip() or len(user) > LONGEST_USER_NAME:
+        raise TokenError(
+            f"the token's user name (sub) must have 1 to {LONGEST_USER_NAME} characters"
+        )
+    if not user.isprintable():
+        raise TokenError("the token's user name (sub) contains control characters")
+    name = claims.get("name") or user
+    if not isinstance(name, str):
+        raise TokenError("the token's display name (name) is not a text")
+    service = claims.get("service")
+    if service is not None and service not in SERVICES:
+        raise TokenError(f"the token names an unknown service {service!r}")
+    roles = claims.get("projects") or {}
+    if not isinstance(roles, Mapping):
+        raise TokenError('the token\'s projects are not an object such as {"demo": "owner"}')
+    return Identity(
+        user=user,
+        display_name=name,
+        projects=MappingProxyType({check_grant(p, r): Role(r) for p, r in roles.items()}),
+        service=service,
+        expires=float(claims["exp"]),
+        token=token,
+    )
+
+
+def check_grant(project: str, role: object) -> str:
+    """Return ``project`` if that role can be given in it, else raise `TokenError`."""
+    if role not in [known.value for known in Role]:
+        raise TokenError(f"{role!r} is not a role (in project {project!r}): use {', '.join(Role)}")
+    try:
+        return check_project_name(project)
+    except ProjectNameError as error:
+        raise TokenError(str(error)) from error
+
+
+class TokenSigner:
+    """Signs tokens with a private key: the platform's part, played by ``jupyter fleet token``.
+
+    Raises `TokenKeysError` if the file holds no Ed25519 private key in PEM.
+    """
+
+    def __init__(self, private_key_file: Path) -> None:
+        try:
+            key = serialization.load_pem_private_key(Path(private_key_file).read_bytes(), None)
+        except (OSError, ValueError, TypeError) as error:
+            raise TokenKeysError(
+                f"{private_key_file}: no private key can be read ({error})"
+            ) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise TokenKeysError(f"{private_key_file}: an Ed25519 private key is expected")
+        self._key = key
+        self._key_id = _public_jwk(key.public_key())["kid"]
+
+    def sign(
+        self,
+        user: str,
+        projects: Mapping[str, Role | str],
+        expires_in: float,
+        service: str | None = None,
+        display_name: str | None = None,
+    ) -> str:
+        """Return a token for ``user`` that ends ``expires_in`` seconds from now.
+
+        Raises `TokenError` for what no verifier would accept (roles, names of projects, services).
+        """
+        now = time.time()
+        claims: dict[str, Any] = {
+            "sub": user,
+            "aud": AUDIENCE,
+            "iat": int(now),
+            "exp": math.ceil(now + expires_in),
+            "projects": {project: str(role) for project, role in projects.items()},
+        }
+        if display_name:
+            claims["name"] = display_name
+        if service:
+            claims["service"] = service
+        identity_from_claims(claims, "")
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
+
+
+def create_keys(private_file: Path, jwks_file: Path) -> None:
+    """Make a new Ed25519 key pair: the private key in PEM, the public one as a JWKS document."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    write_private(Path(private_file), pem)
+    write_private(Path(jwks_file), json.dumps({"keys": [_public_jwk(key.public_key())]}, indent=2))
+
+
+def _public_jwk(key: Ed25519PublicKey) -> dict[str, str]:
+    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    members = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+    # The key id is the thumbprint of RFC 7638, so that a private key alone knows its own id.
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
+    thumbprint = _base64url(hashlib.sha256(canonical).digest())
+    return {**members, "kid": thumbprint, "use": "sig", "alg": "EdDSA"}
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _parse_jwks(data: bytes) -> dict[str, jwt.PyJWK]:
+    document = json.loads(data)
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError('it is not a JWKS document ({"keys": [...]})')
+    keys = {}
+    for entry in entries:
+        try:
+            key = jwt.PyJWK(entry)
+        except (jwt.PyJWTError, AttributeError, TypeError):
+            # A platform may publish keys of kinds that we do not read, beside those that we do.
+            continue
+        # A symmetric key in a public document would let every reader sign.
+        if key.key_id and key.algorithm_name in ALGORITHMS and not entry.get("d"):
+            keys[key.key_id] = key
+    if not keys:
+        raise ValueError(f"it holds no public key with a kid for {', '.join(ALGORITHMS)}")
+    return keys

@@ -1,0 +1,112 @@
+"""The sessions service in HTTP. Stock handlers turn every refusal into a 500 or 501."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.sessions.handlers import SessionHandler, SessionRootHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from jupyter_ext.sessions.manager import FleetSessionManager
+
+_SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
+
+
+def text(document: dict[str, Any], name: str) -> str | None:
+    """A text of a JSON body, None if absent; anything else gives 400."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise web.HTTPError(400, f"{name} must be a text")
+    return value
+
+
+def kernel_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The `kernel` of a JSON body, empty if absent; anything but an object gives 400."""
+    kernel = document.get("kernel") or {}
+    if not isinstance(kernel, dict):
+        raise web.HTTPError(400, 'kernel must be an object with a "name" or an "id"')
+    return kernel
+
+
+class _SessionBody:
+    def _body(self: Any) -> dict[str, Any]:
+        document = self.get_json_body()
+        if not isinstance(document, dict):
+            raise web.HTTPError(400, "No JSON data provided")
+        return document
+
+
+class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
+    """`/api/sessions`."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """All sessions of the caller's projects."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        self.finish(json.dumps(await manager.list_sessions(), default=json_default))
+
+    @web.authenticated
+    async def post(self) -> None:
+        """A session for a path: an existing one of that very path, or a new one."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        document = self._body()
+        path, type_ = text(document, "path"), text(document, "type")
+        if path is None or type_ is None:
+            missing = "path" if path is None else "type"
+            raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
+        kernel = kernel_of(document)
+        kernel_id = text(kernel, "id")
+        model = await manager.find(path)
+        if model is None:
+            model = await manager.create_session(
+                path=path,
+                name=text(document, "name"),
+                type=type_,
+                kernel_name=text(kernel, "name"),
+                kernel_id=kernel_id,
+            )
+        self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
+        self.set_status(201)
+        self.finish(json.dumps(model, default=json_default))
+
+
+class FleetSessionHandler(_SessionBody, SessionHandler):
+    """`/api/sessions/{id}`."""
+
+    @web.authenticated
+    async def get(self, session_id: str) -> None:
+        """One session."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        self.finish(json.dumps(await manager.get_session(session_id), default=json_default))
+
+    @web.authenticated
+    async def patch(self, session_id: str) -> None:
+        """Rename a session, or give it another kernel."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        document = self._body()
+        kernel = kernel_of(document)
+        model = await manager.update_session(
+            session_id,
+            path=text(document, "path"),
+            name=text(document, "name"),
+            type=text(document, "type"),
+            kernel_id=text(kernel, "id"),
+            kernel_name=text(kernel, "name"),
+        )
+        self.finish(json.dumps(model, default=json_default))
+
+    @web.authenticated
+    async def delete(self, session_id: str) -> None:
+        """End a session."""
+        await cast(FleetSessionManager, self.session_manager).delete_session(session_id)
+        self.set_status(204)
+        self.finish()
+
+
+handlers: list[tuple[str, type]] = [
+    (rf"/api/sessions/{_SESSION_ID}", FleetSessionHandler),
+    (r"/api/sessions", FleetSessionRootHandler),
+]

@@ -1,0 +1,336 @@
+"""The session manager of a lab: rows in SQL, kernels at the gateways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from tornado import web
+from traitlets import Any as AnyTrait
+from traitlets import Float, Instance, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from jupyter_ext.auth.user import current_identity
+from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
+from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.sessions import store
+from jupyter_ext.sessions.models import alive, session_model
+from jupyter_ext.sessions.paths import MAX_PATH_BYTES, real_path, start_key
+from jupyter_ext.sessions.store import Claim, Session, Start
+from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
+
+# A missing kernel is looked up by its id before its sessions go, at most so many in one listing.
+_LOOKED_UP = 5
+# Younger sessions may be of a kernel that the gateways' list, asked a moment ago, could not show.
+_SETTLED = timedelta(seconds=30)
+_SHORTEST_POLL = 0.03
+_LONGEST_POLL = 0.3
+
+
+class FleetSessionManager(LoggingConfigurable):
+    """Sessions of the whole fleet, for the user whose request is being handled.
+
+    A document has one kernel, however many pages, users and labs ask for it at once: the first one
+    to insert the document's row starts the kernel, the others wait and attach to it. Each POST of
+    a page is a session of its own; the kernel ends with the last of them.
+    """
+
+    database_url = Unicode(config=True, help="Database of the sessions.")
+    lease_seconds = Float(
+        15.0,
+        config=True,
+        help="Seconds after which a lab that was starting a kernel and fell silent is followed by"
+        " another one.",
+    )
+    start_patience = Float(
+        150.0, config=True, help="Seconds to wait for a kernel that another lab is starting."
+    )
+    kernel_manager = Instance(FleetKernelManager)
+    # jupyter_server passes it to every session manager.
+    contents_manager = AnyTrait()
+    database = Instance(Database)
+
+    @default("database")
+    def _default_database(self) -> Database:
+        return shared(self.database_url)
+
+    def close(self) -> None:
+        """Nothing: the database belongs to the process."""
+
+    async def session_exists(self, path: str) -> bool:
+        """Whether a session with a living kernel is known by this path."""
+        return await self.find(path) is not None
+
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """The model of a session that is known by this path and whose kernel lives, or None."""
+        identity = self._identity()
+        found = await self._run(partial(store.find_session, path=path, username=identity.user))
+        if found is None or not identity.may(found.project, Role.VIEWER):
+            return None
+        kernel = await self._kernel_or_none(found.kernel_id)
+        return session_model(found, kernel) if kernel is not None and alive(kernel) else None
+
+    async def create_session(
+        self,
+        path: str,
+        name: str | None = None,
+        type: str = "notebook",
+        kernel_name: str | None = None,
+        kernel_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Make a session for what a page posted; its model, with the posted path.
+
+        The kernel is `kernel_id` if that is given and exists, else the one of the document, which
+        is started if there is none. Raises HTTPError.
+        """
+        document_path = real_path(path, name, type)
+        check_lengths(path=path, name=name or "", type_=type, real=document_path)
+        project = project_of(document_path)
+        if not project:
+            raise web.HTTPError(400, "a session needs a path within a project")
+        identity = self._identity()
+        require_role(identity, project, Role.EDITOR)
+        add = partial(
+            store.add_session,
+            project=project,
+            path=document_path,
+            shown_path=path,
+            name=name or document_path.rsplit("/", 1)[-1],
+            type_=type,
+            username=identity.user,
+        )
+        document = start_key(document_path, type)
+        kernel = await self._kernel_or_none(kernel_id) if kernel_id else None
+        if kernel is None:
+            kernel = await self._kernel_of_document(document, document_path, kernel_name, kernel_id)
+
+        def insert(connection: Any) -> Session:
+            store.use_kernel(connection, document, kernel["id"])
+            return add(connection, kernel_id=kernel["id"])
+
+        return session_model(await self._run(insert), kernel)
+
+    async def get_session(self, session_id: str) -> dict[str, Any]:
+        """The model of a session; 404 if there is none or its kernel is known to be gone."""
+        found = await self._session(session_id, Role.VIEWER)
+        kernel = await self._kernel_or_none(found.kernel_id)
+        if kernel is None:
+            raise web.HTTPError(404, f"Session not found: {session_id}")
+        return session_model(found, kernel)
+
+    async def list_sessions(self) -> list[dict[str, Any]]:
+        """The models of all sessions in the caller's projects whose kernel lives.
+
+        Raises HTTPError 503 if the gateways do not answer: a page takes a session that is missing
+        for ended.
+        """
+        identity = self._identity()
+        projects = None if identity.service else list(identity.projects)
+        rows = await self._run(
+            partial(store.sessions_of_projects, projects=projects), read_only=True
+        )
+        if not rows:
+            return []
+        # After the rows: a kernel that is older than its session is in this list unless it ended.
+        kernels = {model["id"]: model for model in await self.kernel_manager.list_kernels()}
+        settled = datetime.now(UTC) - _SETTLED
+        missing = {
+            row.kernel_id for row in rows if row.kernel_id not in kernels and row.created < settled
+        }
+        for kernel_id in sorted(missing)[:_LOOKED_UP]:
+            with contextlib.suppress(web.HTTPError):
+                if await self._kernel_or_none(kernel_id) is None:
+                    await self._run(partial(store.remove_kernel, kernel_id=kernel_id))
+        return [
+            session_model(row, kernels[row.kernel_id]) for row in rows if row.kernel_id in kernels
+        ]
+
+    async def update_session(
+        self,
+        session_id: str,
+        *,
+        path: str | None = None,
+        name: str | None = None,
+        type: str | None = None,
+        kernel_id: str | None = None,
+        kernel_name: str | None = None,
+    ) -> dict[str, Any]:
+        """Rename a session or give it another kernel; its new model.
+
+        `kernel_id` attaches to a kernel that runs, `kernel_name` starts a new one. The old kernel
+        ends if no session is left that uses it.
+        """
+        old = await self._session(session_id, Role.EDITOR)
+        new = replace(old, name=name or old.name, type=type or old.type)
+        if path is not None:
+            # The page says the document's path now, or another placeholder.
+            new = replace(new, shown_path=path, path=real_path(path, new.name, new.type))
+            check_lengths(path=path, name=new.name, type_=new.type, real=new.path)
+            project = project_of(new.path)
+            require_role(self._identity(), project, Role.EDITOR)
+            new = replace(new, project=project)
+        if kernel_id is not None:
+            if await self._kernel_or_none(kernel_id) is None:
+                raise web.HTTPError(400, f"No such kernel: {kernel_id}")
+            new = replace(new, kernel_id=kernel_id)
+        elif kernel_name is not None:
+            started = await self.kernel_manager.start_kernel(
+                path=new.path, kernel_name=kernel_name, env=kernel_environment(new.path)
+            )
+            new = replace(new, kernel_id=started)
+        if new != old:
+            await self._run(partial(store.change_session, old=old, new=new))
+        if new.kernel_id != old.kernel_id:
+            await self._end_unless_used(old.kernel_id)
+        return await self.get_session(session_id)
+
+    async def delete_session(self, session_id: str) -> None:
+        """End a session, and its kernel if no other session uses it."""
+        found = await self._session(session_id, Role.EDITOR)
+        if not await self._is_used_by_others(found):
+            # First the kernel: if that fails, the session is still there to try again.
+            await self._end_kernel(found.kernel_id)
+            await self._run(partial(store.remove_kernel, kernel_id=found.kernel_id))
+        await self._run(partial(store.remove_session, session_id=session_id))
+
+    async def _is_used_by_others(self, session: Session) -> bool:
+        users = await self._run(partial(store.count_sessions, kernel_id=session.kernel_id))
+        return users > 1
+
+    async def _end_unless_used(self, kernel_id: str) -> None:
+        if not await self._run(partial(store.count_sessions, kernel_id=kernel_id)):
+            await self._end_kernel(kernel_id)
+            await self._run(partial(store.remove_kernel, kernel_id=kernel_id))
+
+    async def _end_kernel(self, kernel_id: str) -> None:
+        try:
+            await self.kernel_manager.shutdown_kernel(kernel_id)
+        except web.HTTPError as error:
+            if error.status_code != 404:
+                raise
+
+    async def _kernel_of_document(
+        self, document: str, path: str, kernel_name: str | None, kernel_id: str | None
+    ) -> dict[str, Any]:
+        """The model of the document's kernel, which is started by exactly one of all who ask."""
+        lease = timedelta(seconds=self.lease_seconds)
+        deadline = time.monotonic() + self.start_patience
+        poll = _SHORTEST_POLL
+        claim = partial(store.claim_start, document=document, lease=lease, kernel_id=kernel_id)
+        while True:
+            start: Start = await self._run(claim)
+            if start.claim is Claim.START:
+                return await self._start(document, start, path, kernel_name, lease)
+            if start.claim is Claim.ATTACH:
+                kernel = await self._kernel_or_none(start.kernel_id)
+                if kernel is not None and alive(kernel):
+                    return kernel
+                await self._run(partial(store.drop_start, document=document, start=start))
+                continue
+            if time.monotonic() > deadline:
+                raise web.HTTPError(
+                    503, "another server has been starting this notebook's kernel for too long"
+                )
+            await asyncio.sleep(poll)
+            poll = min(2 * poll, _LONGEST_POLL)
+
+    async def _start(
+        self,
+        document: str,
+        start: Start,
+        path: str,
+        kernel_name: str | None,
+        lease: timedelta,
+    ) -> dict[str, Any]:
+        change = {"document": document, "start": start}
+        try:
+            async with self._renewing(document, start, lease):
+                await self.kernel_manager.start_kernel(
+                    kernel_id=start.kernel_id,
+                    path=path,
+                    kernel_name=kernel_name,
+                    env=kernel_environment(path),
+                )
+        except web.HTTPError as error:
+            # 5xx but 500 and 501: nobody knows whether the gateway has begun.
+            unknown = error.status_code > 501
+            ending = store.release_start if unknown else store.drop_start
+            await self._run(partial(ending, **change))  # type: ignore[arg-type]
+            raise
+        except BaseException:
+            await asyncio.shield(self._run(partial(store.release_start, **change)))  # type: ignore[arg-type]
+            raise
+        await self._run(partial(store.finish_start, **change))  # type: ignore[arg-type]
+        return await self.kernel_manager.kernel_model(start.kernel_id)
+
+    @contextlib.asynccontextmanager
+    async def _renewing(self, document: str, start: Start, lease: timedelta) -> AsyncIterator[None]:
+        renew = partial(store.renew_start, document=document, start=start, lease=lease)
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(lease.total_seconds() / 3)
+                # A database that is away for a moment costs the lease at worst.
+                with contextlib.suppress(web.HTTPError):
+                    await self._run(renew)
+
+        task = asyncio.ensure_future(keep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _session(self, session_id: str, role: Role) -> Session:
+        found = await self._run(partial(store.get_session, session_id=session_id), read_only=True)
+        identity = self._identity()
+        if found is None or not identity.may(found.project, Role.VIEWER):
+            raise web.HTTPError(404, f"Session not found: {session_id}")
+        require_role(identity, found.project, role)
+        return found
+
+    async def _kernel_or_none(self, kernel_id: str) -> dict[str, Any] | None:
+        """The kernel's model; None only if a gateway says that there is no such kernel."""
+        try:
+            return await self.kernel_manager.kernel_model(kernel_id)
+        except web.HTTPError as error:
+            if error.status_code == 404:
+                return None
+            raise
+
+    def _identity(self) -> Identity:
+        identity = current_identity()
+        if identity is None:
+            raise web.HTTPError(403, "sessions belong to somebody who is logged in")
+        return identity
+
+    async def _run(self, function: Any, *, read_only: bool = False) -> Any:
+        try:
+            return await self.database.run(function, read_only=read_only)
+        except DatabaseUnavailable as error:
+            raise web.HTTPError(503, str(error)) from error
+
+
+def kernel_environment(path: str) -> dict[str, str]:
+    """What a kernel is told about its document, as in stock Jupyter."""
+    return {"JPY_SESSION_NAME": path}
+
+
+def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:
+    """Raise 400 for what no column could hold."""
+    for what, text, limit in (
+        ("path", path, MAX_PATH_BYTES),
+        ("path", real, MAX_PATH_BYTES),
+        ("name", name, NAME_BYTES),
+        ("type", type_, TYPE_BYTES),
+    ):
+        if len(text.encode()) > limit:
+            raise web.HTTPError(400, f"the session's {what} is longer than {limit} bytes")

@@ -1,0 +1,28 @@
+"""Session models, as Jupyter's REST API has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_ext.sessions.store import Session
+
+
+def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
+    """The model of a session and its kernel."""
+    model = {
+        "id": session.id,
+        "path": session.shown_path,
+        "name": session.name,
+        "type": session.type,
+        "kernel": kernel,
+    }
+    if session.type == "notebook":
+        # Deprecated upstream, still read by old clients.
+        model["notebook"] = {"path": session.shown_path, "name": session.name}
+    return model
+
+
+def alive(kernel: dict[str, Any]) -> bool:
+    """Whether a kernel may still run code. A dead one keeps its record, with the reason, until
+    somebody deletes it; it is nobody's kernel any more."""
+    return kernel.get("execution_state") != "dead" and kernel.get("state") != "dead"

@@ -1,0 +1,50 @@
+"""The tables of sessions and of kernel starts."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, String, Table
+
+from jupyter_ext.database.metadata import lab_metadata
+from jupyter_ext.database.types import ByteString, UtcDateTime
+from jupyter_ext.sessions.paths import MAX_PATH_BYTES
+
+ID_BYTES = 64
+PROJECT_BYTES = 63
+TYPE_BYTES = 64
+USER_BYTES = 1020
+NAME_BYTES = 1020
+
+_INNODB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+
+session = Table(
+    "fleet_session",
+    lab_metadata,
+    Column("id", ByteString(ID_BYTES), primary_key=True),
+    Column("kernel_id", ByteString(ID_BYTES), nullable=False, index=True),
+    Column("project", ByteString(PROJECT_BYTES), nullable=False, index=True),
+    # sha256 of type and path, see paths.start_key.
+    Column("document", String(64), nullable=False, index=True),
+    Column("path", ByteString(MAX_PATH_BYTES), nullable=False),
+    # What the page believes the path to be; another one would make it end the session.
+    Column("shown_path", ByteString(MAX_PATH_BYTES), nullable=False),
+    Column("name", ByteString(NAME_BYTES), nullable=False),
+    Column("type", ByteString(TYPE_BYTES), nullable=False),
+    Column("username", ByteString(USER_BYTES), nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    **_INNODB,
+)
+
+kernel_start = Table(
+    "fleet_kernel_start",
+    lab_metadata,
+    # One row a document: whoever inserts it starts the kernel, everybody else waits for it.
+    Column("document", String(64), primary_key=True),
+    Column("kernel_id", ByteString(ID_BYTES), nullable=False),
+    Column("state", String(8), nullable=False),  # starting, running
+    # Until when the starter is believed to be alive; it is renewed.
+    Column("lease_until", UtcDateTime, nullable=False),
+    # Raised by every starter: one that was overtaken can change nothing any more.
+    Column("attempt", BigInteger, nullable=False),
+    Index(None, "kernel_id"),
+    **_INNODB,
+)

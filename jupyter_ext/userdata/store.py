@@ -1,0 +1,113 @@
+"""All SQL of settings, workspaces and signatures. Every function is one transaction's body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.userdata.tables import setting, signature, workspace
+
+# A signature that nobody has asked for so long is forgotten, as stock Jupyter forgets the oldest.
+SIGNATURES_KEPT = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A text of a user's, under its name."""
+
+    name: str
+    raw: str
+    created: datetime
+    modified: datetime
+
+
+def _upsert(connection: Connection, table: Table, key: dict[str, str], raw: str) -> None:
+    now = now_utc(connection)
+    condition = [table.c[name] == value for name, value in key.items()]
+    change = update(table).where(*condition).values(raw=raw, modified=now)
+    # MySQL counts changed rows; the time is always another one.
+    if connection.execute(change).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(**key, raw=raw, created=now, modified=now))
+    except IntegrityError:
+        connection.execute(change)
+
+
+def settings_of(connection: Connection, username: str) -> dict[str, Stored]:
+    """Everything that a user has set, by schema name."""
+    rows = connection.execute(select(setting).where(setting.c.username == username))
+    return {
+        row.schema_name: Stored(row.schema_name, row.raw, row.created, row.modified) for row in rows
+    }
+
+
+def save_setting(connection: Connection, username: str, schema_name: str, raw: str) -> None:
+    """Replace what a user has set for one schema."""
+    _upsert(connection, setting, {"username": username, "schema_name": schema_name}, raw)
+
+
+def workspaces_of(connection: Connection, username: str) -> list[Stored]:
+    """A user's workspaces, by name."""
+    query = select(workspace).where(workspace.c.username == username).order_by(workspace.c.name)
+    return [
+        Stored(row.name, row.raw, row.created, row.modified) for row in connection.execute(query)
+    ]
+
+
+def get_workspace(connection: Connection, username: str, name: str) -> Stored | None:
+    """One workspace of a user, or None."""
+    row = connection.execute(
+        select(workspace).where(workspace.c.username == username, workspace.c.name == name)
+    ).one_or_none()
+    return None if row is None else Stored(row.name, row.raw, row.created, row.modified)
+
+
+def save_workspace(connection: Connection, username: str, name: str, raw: str) -> None:
+    """Replace one workspace of a user."""
+    _upsert(connection, workspace, {"username": username, "name": name}, raw)
+
+
+def delete_workspace(connection: Connection, username: str, name: str) -> bool:
+    """Delete one workspace of a user; whether it was there."""
+    condition = (workspace.c.username == username) & (workspace.c.name == name)
+    return connection.execute(delete(workspace).where(condition)).rowcount > 0
+
+
+def add_signature(connection: Connection, algorithm: str, digest: str) -> None:
+    """Remember a trusted notebook, and forget those that nobody has opened for a long time."""
+    now = now_utc(connection)
+    if touch_signature(connection, algorithm, digest):
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(signature).values(algorithm=algorithm, digest=digest, seen=now)
+            )
+    except IntegrityError:
+        return
+    connection.execute(delete(signature).where(signature.c.seen < now - SIGNATURES_KEPT))
+
+
+def touch_signature(connection: Connection, algorithm: str, digest: str) -> bool:
+    """Whether the notebook is trusted; if so it is remembered from now on."""
+    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
+    changed = update(signature).where(condition).values(seen=now_utc(connection))
+    return connection.execute(changed).rowcount > 0
+
+
+def has_signature(connection: Connection, algorithm: str, digest: str) -> bool:
+    """Whether the notebook is trusted."""
+    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
+    return connection.execute(select(signature.c.digest).where(condition)).first() is not None
+
+
+def remove_signature(connection: Connection, algorithm: str, digest: str) -> None:
+    """Trust the notebook no longer."""
+    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
+    connection.execute(delete(signature).where(condition))

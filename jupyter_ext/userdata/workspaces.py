@@ -1,0 +1,43 @@
+"""Workspaces as JupyterLab sends and expects them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from jupyter_ext.userdata.store import Stored
+
+
+class WorkspaceError(ValueError):
+    """The body is no workspace of this name; the text says why."""
+
+
+def workspace_id(name: str) -> str:
+    """JupyterLab's id of a workspace: its name with a leading slash."""
+    return name if name.startswith("/") else "/" + name
+
+
+def check_workspace(name: str, raw: str) -> None:
+    """Raise WorkspaceError unless `raw` is JSON whose metadata names this workspace."""
+    try:
+        document = json.loads(raw)
+        found = unquote(workspace_id(document["metadata"]["id"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WorkspaceError(f"this is not a workspace: {error}") from error
+    if found != "/" + name:
+        raise WorkspaceError(f"Workspace metadata ID mismatch: expected {name!r} got {found!r}")
+
+
+def workspace_model(stored: Stored) -> dict[str, Any]:
+    """A stored workspace with its times."""
+    document: dict[str, Any] = json.loads(stored.raw)
+    document["metadata"].update(
+        last_modified=stored.modified.isoformat(), created=stored.created.isoformat()
+    )
+    return document
+
+
+def empty_workspace(name: str) -> dict[str, Any]:
+    """What JupyterLab gets for a workspace that was never saved."""
+    return {"data": {}, "metadata": {"id": workspace_id(name)}}

@@ -1,0 +1,84 @@
+"""`/lab/api/workspaces`, per user and in SQL."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_ext.database.engine import Database, DatabaseUnavailable
+from jupyter_ext.userdata import store
+from jupyter_ext.userdata.tables import NAME_BYTES
+from jupyter_ext.userdata.workspaces import (
+    WorkspaceError,
+    check_workspace,
+    empty_workspace,
+    workspace_model,
+)
+
+
+class FleetWorkspacesHandler(APIHandler):
+    """One user's workspaces."""
+
+    def initialize(self, database: Database) -> None:
+        """Take what all requests share."""
+        self._database = database
+
+    @web.authenticated
+    async def get(self, space_name: str = "") -> None:
+        """All workspaces, or one; a workspace that was never saved is empty."""
+        username = self.current_user.username
+        if space_name:
+            found = await self._run(
+                partial(store.get_workspace, username=username, name=space_name)
+            )
+            document = workspace_model(found) if found else empty_workspace(space_name)
+        else:
+            values = [
+                workspace_model(stored)
+                for stored in await self._run(partial(store.workspaces_of, username=username))
+            ]
+            ids = [value["metadata"]["id"] for value in values]
+            document = {"workspaces": {"ids": ids, "values": values}}
+        await self.finish(json.dumps(document))
+
+    @web.authenticated
+    async def put(self, space_name: str = "") -> None:
+        """Replace a workspace."""
+        self._require_name(space_name)
+        raw = self.request.body.decode(errors="replace")
+        try:
+            check_workspace(space_name, raw)
+        except WorkspaceError as error:
+            raise web.HTTPError(400, str(error)) from error
+        await self._run(
+            partial(
+                store.save_workspace,
+                username=self.current_user.username,
+                name=space_name,
+                raw=raw,
+            )
+        )
+        self.set_status(204)
+
+    @web.authenticated
+    async def delete(self, space_name: str = "") -> None:
+        """Delete a workspace."""
+        self._require_name(space_name)
+        username = self.current_user.username
+        if not await self._run(partial(store.delete_workspace, username=username, name=space_name)):
+            raise web.HTTPError(404, f"Workspace {space_name!r} not found")
+        self.set_status(204)
+
+    def _require_name(self, space_name: str) -> None:
+        if not space_name or len(space_name.encode()) > NAME_BYTES:
+            raise web.HTTPError(400, f"a workspace needs a name of up to {NAME_BYTES} bytes")
+
+    async def _run(self, function: Any) -> Any:
+        try:
+            return await self._database.run(function)
+        except DatabaseUnavailable as error:
+            raise web.HTTPError(503, str(error)) from error

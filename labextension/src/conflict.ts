@@ -1,0 +1,103 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Version } from './held.js';
+
+/**
+ * What the server says when it refuses a save: the file as it is now.
+ *
+ * `version` is null when there is no such file any more.
+ */
+export interface IConflict {
+  version: Version | null;
+  last_modified: string | null;
+  saved_by: string | null;
+}
+
+/** What a person decided. */
+export type Choice = 'cancel' | 'revert' | 'overwrite';
+
+/**
+ * Read the body of a 409.
+ *
+ * @returns null if the body is not that of a version conflict (other errors are 409 as well).
+ */
+export function readConflict(body: unknown): IConflict | null {
+  if (body === null || typeof body !== 'object' || !('version' in body)) {
+    return null;
+  }
+  const { version, last_modified, saved_by } = body as Record<string, unknown>;
+  if (
+    version !== null &&
+    typeof version !== 'string' &&
+    typeof version !== 'number'
+  ) {
+    return null;
+  }
+  return {
+    version,
+    last_modified: typeof last_modified === 'string' ? last_modified : null,
+    saved_by: typeof saved_by === 'string' && saved_by ? saved_by : null
+  };
+}
+
+/** The sentences of the dialog: who saved what and when, and what the buttons do. */
+export function describe(
+  path: string,
+  conflict: IConflict,
+  canRevert: boolean,
+  trans: TranslationBundle
+): string {
+  if (conflict.version === null) {
+    return trans.__(
+      '"%1" has been deleted or moved since this page opened it. Your changes are not saved. Overwrite creates it again from this page.',
+      path
+    );
+  }
+  const when = conflict.last_modified
+    ? new Date(conflict.last_modified).toLocaleString()
+    : trans.__('an unknown time');
+  const told = trans.__(
+    '"%1" was saved by %2 at %3, after this page opened or last saved it. Your changes are not saved.',
+    path,
+    conflict.saved_by ?? trans.__('someone else'),
+    when
+  );
+  const overwrite = trans.__(
+    'Overwrite replaces that version by yours (it stays in the history).'
+  );
+  const revert = trans.__('Revert drops your changes and loads that version.');
+  return canRevert ? `${told} ${revert} ${overwrite}` : `${told} ${overwrite}`;
+}
+
+/** Ask what to do about a refused save. */
+export async function askAboutConflict(
+  path: string,
+  conflict: IConflict,
+  canRevert: boolean,
+  trans: TranslationBundle
+): Promise<Choice> {
+  const buttons = [
+    Dialog.cancelButton(),
+    ...(canRevert && conflict.version !== null
+      ? [
+          Dialog.okButton({
+            label: trans.__('Revert'),
+            actions: ['revert']
+          })
+        ]
+      : []),
+    Dialog.warnButton({ label: trans.__('Overwrite'), actions: ['overwrite'] })
+  ];
+  const { button } = await showDialog({
+    title: trans.__('File Changed'),
+    body: describe(path, conflict, canRevert, trans),
+    buttons,
+    // Enter must not throw away anybody's work.
+    defaultButton: 0
+  });
+  if (button.actions.includes('overwrite')) {
+    return 'overwrite';
+  }
+  return button.actions.includes('revert') ? 'revert' : 'cancel';
+}

@@ -1,0 +1,338 @@
+import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
+
+import { Choice, IConflict, readConflict } from './conflict.js';
+import { HeldVersions, kindOf, Version } from './held.js';
+import { sameContent } from './sameContent.js';
+
+/** Files of a server that keeps versions have one; folders and other servers' files have none. */
+type VersionedModel = Contents.IModel & { version?: Version | null };
+
+type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
+
+/** The open document that is being saved, as far as the drive needs to know it. */
+export interface IOpenDocument {
+  /** Load the file as the server has it. */
+  revert(): Promise<void>;
+  /** Tell whoever shows the state of saving that this save came to nothing. */
+  saveEnded(): void;
+}
+
+/** The page around the drive: what the drive needs of it when a save was refused. */
+export interface IPage {
+  /** The document of this path and kind (see `kindOf`); null if none is open. */
+  openDocument(path: string, kind: string): IOpenDocument | null;
+  ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
+}
+
+/**
+ * The drive of JupyterLab for a server that keeps versions.
+ *
+ * Each save names the version that the page holds, and the server refuses it if the file has another
+ * one by now; a person then decides. So the check and the write are one step, on the server. The
+ * stock check (a question by the page before it writes) is therefore answered here: it would only
+ * open a second dialog, and lets two pages pass at the same time.
+ *
+ * For files of a server that names no version this is the stock drive.
+ */
+export class VersionedDrive extends Drive {
+  constructor(options: { serverSettings?: ServerConnection.ISettings } = {}) {
+    const settings =
+      options.serverSettings ?? ServerConnection.makeSettings();
+    const conflicts = new WeakMap<Response, Promise<unknown>>();
+    super({
+      serverSettings: {
+        ...settings,
+        // ResponseError reads the body and keeps the message alone.
+        fetch: async (input: RequestInfo, init?: RequestInit) => {
+          const response = await settings.fetch.call(null, input, init);
+          if (response.status === 409) {
+            const body = response.clone().json();
+            conflicts.set(
+              response,
+              body.catch(() => null)
+            );
+          }
+          return response;
+        }
+      }
+    });
+    this._conflicts = conflicts;
+  }
+
+  /** Set once the page can show dialogs; without it a conflict is an error like any other. */
+  page: IPage | null = null;
+
+  async get(
+    localPath: string,
+    options?: Contents.IFetchOptions
+  ): Promise<Contents.IModel> {
+    if (this._hasProvider(options) || !options?.hash) {
+      return super.get(localPath, options);
+    }
+    // Documents alone ask for hashes.
+    if (options.content === false) {
+      return this._check(localPath, options);
+    }
+    const kind = kindOf(options);
+    const model: VersionedModel = await super.get(localPath, options);
+    this._remember(localPath, kind, model);
+    return model;
+  }
+
+  async save(
+    localPath: string,
+    options: SaveOptions = {}
+  ): Promise<Contents.IModel> {
+    if (this._hasProvider(options)) {
+      return super.save(localPath, options);
+    }
+    if (options.chunk !== undefined && options.chunk !== -1) {
+      // The file has no new version before its last chunk.
+      return super.save(localPath, options);
+    }
+    const document = `${kindOf(options)}:${localPath}`;
+    if (this._asking.has(document)) {
+      throw namedError('ModalDuplicateError', 'Modal is already displayed');
+    }
+    // One save of a document at a time: the second must name the version that the first one made.
+    const discarded = this._discards.get(document) ?? 0;
+    const turn = (this._queue.get(document) ?? Promise.resolve()).then(() => {
+      if ((this._discards.get(document) ?? 0) !== discarded) {
+        // It holds what a person has just decided not to save.
+        throw namedError('ModalDuplicateError', 'The save was cancelled');
+      }
+      return this._saveVersion(localPath, document, options);
+    });
+    const settled = turn.then(
+      () => undefined,
+      () => undefined
+    );
+    this._queue.set(document, settled);
+    void settled.then(() => {
+      if (this._queue.get(document) === settled) {
+        this._queue.delete(document);
+      }
+    });
+    return turn;
+  }
+
+  async rename(
+    oldLocalPath: string,
+    newLocalPath: string
+  ): Promise<Contents.IModel> {
+    const model = await super.rename(oldLocalPath, newLocalPath);
+    this._held.rename(oldLocalPath, model.path);
+    return model;
+  }
+
+  async delete(localPath: string): Promise<void> {
+    await super.delete(localPath);
+    this._held.forget(localPath);
+  }
+
+  /** Answer the question of a document before and after its save. */
+  private async _check(
+    path: string,
+    options: Contents.IFetchOptions
+  ): Promise<Contents.IModel> {
+    const saved = this._saved.get(path);
+    if (saved) {
+      // After a save: the version that this save made, not one that came since.
+      this._saved.delete(path);
+      return saved;
+    }
+    if (this._held.has(path)) {
+      // Before a save: nothing that the document could find different from its own.
+      return {
+        name: path.slice(path.lastIndexOf('/') + 1),
+        path,
+        type: 'file',
+        writable: true,
+        created: NEVER,
+        last_modified: NEVER,
+        mimetype: '',
+        content: null,
+        format: null
+      };
+    }
+    // No document of this drive's holds a version: the document is new here, or came to this path
+    // by a rename elsewhere. What the server tells now is what the document compares itself with,
+    // and what its save may replace.
+    try {
+      const model: VersionedModel = await super.get(path, options);
+      if (model.version !== undefined && model.version !== null) {
+        this._told.set(path, model.version);
+      }
+      return model;
+    } catch (error) {
+      if (
+        this._versioned &&
+        error instanceof ServerConnection.ResponseError &&
+        error.response.status === 404
+      ) {
+        this._told.set(path, null);
+      }
+      throw error;
+    }
+  }
+
+  private async _saveVersion(
+    path: string,
+    document: string,
+    options: SaveOptions
+  ): Promise<Contents.IModel> {
+    const kind = kindOf(options);
+    let base = this._held.get(path, kind) ?? this._told.get(path);
+    this._told.delete(path);
+    for (;;) {
+      try {
+        const sent = base === undefined ? options : { ...options, base_version: base };
+        const model: VersionedModel = await super.save(path, sent);
+        if (this._remember(path, kind, model)) {
+          this._answerOnce(path, model);
+        }
+        return model;
+      } catch (error) {
+        const conflict = await this._readConflict(error, base);
+        if (!conflict || !this.page) {
+          throw error;
+        }
+        const ours = await this._savedAlready(path, options, conflict);
+        if (ours) {
+          return ours;
+        }
+        const choice = await this._decide(path, kind, document, conflict);
+        if (choice !== 'overwrite') {
+          this._discards.set(document, (this._discards.get(document) ?? 0) + 1);
+          return this._giveUp(path, kind, choice);
+        }
+        base = conflict.version;
+      }
+    }
+  }
+
+  private async _decide(
+    path: string,
+    kind: string,
+    document: string,
+    conflict: IConflict
+  ): Promise<Choice> {
+    this._asking.add(document);
+    try {
+      const canRevert = this.page!.openDocument(path, kind) !== null;
+      return await this.page!.ask(path, conflict, canRevert);
+    } finally {
+      this._asking.delete(document);
+    }
+  }
+
+  /** End a save that a person gave up: with the file as the server has it, or with an error. */
+  private async _giveUp(
+    path: string,
+    kind: string,
+    choice: Choice
+  ): Promise<Contents.IModel> {
+    const open = this.page!.openDocument(path, kind);
+    if (choice === 'revert' && open) {
+      await open.revert();
+      return super.get(path, { content: false });
+    }
+    setTimeout(() => open?.saveEnded(), 0);
+    // JupyterLab shows no error of this name.
+    throw namedError('ModalCancelError', 'Cancel');
+  }
+
+  /** The file's model if the conflict is with a save of ours whose answer never came. */
+  private async _savedAlready(
+    path: string,
+    options: SaveOptions,
+    conflict: IConflict
+  ): Promise<Contents.IModel | null> {
+    if (conflict.version === null || options.chunk !== undefined) {
+      return null;
+    }
+    const kind = kindOf(options);
+    try {
+      const model: VersionedModel = await super.get(path, {
+        type: options.type,
+        ...(options.format ? { format: options.format } : {}),
+        content: true,
+        hash: true
+      });
+      if (!sameContent(options.content, model.content, kind)) {
+        return null;
+      }
+      this._remember(path, kind, model);
+      const found = { ...model, content: null, format: null };
+      this._answerOnce(path, found);
+      return found;
+    } catch {
+      // The file cannot be read as this kind; then it is not what we saved.
+      return null;
+    }
+  }
+
+  private async _readConflict(
+    error: unknown,
+    base: Version | null | undefined
+  ): Promise<IConflict | null> {
+    if (!(error instanceof ServerConnection.ResponseError)) {
+      return null;
+    }
+    if (error.response.status === 404 && base !== undefined && base !== null) {
+      return { version: null, last_modified: null, saved_by: null };
+    }
+    return readConflict(await this._conflicts.get(error.response));
+  }
+
+  /** @returns whether the server keeps versions of this file. */
+  private _remember(
+    path: string,
+    kind: string,
+    model: VersionedModel
+  ): boolean {
+    if (model.version === undefined || model.version === null) {
+      return false;
+    }
+    this._versioned = true;
+    this._held.set(path, kind, model.version);
+    return true;
+  }
+
+  /** Keep the answer to a save for the document that asks for it as soon as its save returns. */
+  private _answerOnce(path: string, model: Contents.IModel): void {
+    this._saved.set(path, model);
+    // Uploads do not ask; their answer must not meet the next document that does.
+    setTimeout(() => this._saved.delete(path), 0);
+  }
+
+  private _hasProvider(
+    options: Contents.IContentProvisionOptions | undefined
+  ): boolean {
+    return !!this.contentProviderRegistry.getProvider(
+      options?.contentProviderId
+    );
+  }
+
+  private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
+  private readonly _held = new HeldVersions();
+  /** What a document at a path that holds nothing was told: a version, or null for "no such file". */
+  private readonly _told = new Map<string, Version | null>();
+  /** The answers of saves, each until its document has asked for it (see `_answerOnce`). */
+  private readonly _saved = new Map<string, Contents.IModel>();
+  private readonly _queue = new Map<string, Promise<void>>();
+  private readonly _asking = new Set<string>();
+  /** How often a person gave up saving a document. */
+  private readonly _discards = new Map<string, number>();
+  private _versioned = false;
+}
+
+/** Before any document was ever loaded. */
+const NEVER = '1970-01-01T00:00:00.000000Z';
+
+/** JupyterLab tells errors that need no further word by their name. */
+function namedError(name: string, message: string): Error {
+  const error = new Error(message);
+  error.name = name;
+  return error;
+}

@@ -1,0 +1,108 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { PageConfig } from '@jupyterlab/coreutils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import {
+  Contents,
+  Drive,
+  IDefaultDrive,
+  IServerSettings,
+  ServerConnection,
+  ServiceManagerPlugin
+} from '@jupyterlab/services';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { Signal } from '@lumino/signaling';
+
+import { askAboutConflict } from './conflict.js';
+import { IOpenDocument, VersionedDrive } from './drive.js';
+import { kindOf } from './held.js';
+
+/** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
+const drive: ServiceManagerPlugin<Contents.IDrive> = {
+  id: 'jupyter-fleet:drive',
+  description: 'Saves over the version that the page holds, or not at all.',
+  autoStart: true,
+  provides: IDefaultDrive,
+  optional: [IServerSettings],
+  activate: (_: null, settings: ServerConnection.ISettings | null) => {
+    const options = { serverSettings: settings ?? undefined };
+    return PageConfig.getOption('jupyterFleet') === 'true'
+      ? new VersionedDrive(options)
+      : new Drive(options);
+  }
+};
+
+/** Lends the drive the page's documents and dialogs. */
+const conflicts: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:conflicts',
+  description: 'Asks what to do when somebody else has saved a file first.',
+  autoStart: true,
+  requires: [IDefaultDrive, IDocumentManager],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    drive: Contents.IDrive,
+    documents: IDocumentManager,
+    translator: ITranslator | null
+  ) => {
+    if (!(drive instanceof VersionedDrive)) {
+      return;
+    }
+    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    drive.page = {
+      openDocument: (path, kind) => openDocument(app, documents, path, kind),
+      ask: (path, conflict, canRevert) =>
+        askAboutConflict(path, conflict, canRevert, trans)
+    };
+  }
+};
+
+function openDocument(
+  app: JupyterFrontEnd,
+  documents: IDocumentManager,
+  path: string,
+  kind: string
+): IOpenDocument | null {
+  for (const area of ['main', 'left', 'right', 'down']) {
+    for (const widget of app.shell.widgets(area)) {
+      const context = documents.contextForWidget(widget);
+      if (
+        context &&
+        documents.services.contents.localPath(context.path) === path &&
+        documents.services.contents.driveName(context.path) === '' &&
+        kindOfContext(app, context) === kind
+      ) {
+        return {
+          revert: () => context.revert(),
+          // The status bar would go on saying "Saving started". The interface of the context
+          // hides that its signal can be emitted; nothing else tells the status bar.
+          saveEnded: () =>
+            (
+              context.saveState as Signal<
+                typeof context,
+                DocumentRegistry.SaveState
+              >
+            ).emit('failed')
+        };
+      }
+    }
+  }
+  return null;
+}
+
+function kindOfContext(
+  app: JupyterFrontEnd,
+  context: DocumentRegistry.Context
+): string | null {
+  // Not in the interface, but documented on the class: which kind of model the context has.
+  const { factoryName } = context as unknown as { factoryName?: string };
+  const factory = app.docRegistry.getModelFactory(factoryName ?? '');
+  return factory
+    ? kindOf({ type: factory.contentType, format: factory.fileFormat })
+    : null;
+}
+
+export default [drive, conflicts];

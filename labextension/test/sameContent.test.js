@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { sameContent } from '../lib/sameContent.js';
+
+const cell = (source, metadata = {}, outputs = []) => ({
+  cell_type: 'code',
+  execution_count: null,
+  id: 'c1',
+  metadata,
+  outputs,
+  source
+});
+const notebook = (...cells) => ({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
+
+test('lists of lines and the trust of cells do not matter', () => {
+  const sent = notebook(
+    cell('a\nb', { trusted: true }, [{ name: 'stdout', output_type: 'stream', text: ['1\n', '2'] }])
+  );
+  const read = notebook(
+    cell(['a\n', 'b'], {}, [{ text: '1\n2', output_type: 'stream', name: 'stdout' }])
+  );
+  assert.equal(sameContent(sent, read, 'notebook'), true);
+});
+
+test('a changed source, output or cell does', () => {
+  assert.equal(sameContent(notebook(cell('a')), notebook(cell('b')), 'notebook'), false);
+  assert.equal(sameContent(notebook(cell('a')), notebook(cell('a'), cell('a')), 'notebook'), false);
+  assert.equal(
+    sameContent(
+      notebook(cell('a', {}, [{ data: { 'application/json': ['x', 'y'] } }])),
+      notebook(cell('a', {}, [{ data: { 'application/json': ['xy'] } }])),
+      'notebook'
+    ),
+    false
+  );
+});
+
+test('only the trust in metadata is left out', () => {
+  assert.equal(
+    sameContent(
+      notebook(cell('a', {}, [{ data: { 'application/json': { trusted: true } } }])),
+      notebook(cell('a', {}, [{ data: { 'application/json': { trusted: false } } }])),
+      'notebook'
+    ),
+    false
+  );
+});
+
+test('text is compared as it is', () => {
+  assert.equal(sameContent('a', 'a', 'file/text'), true);
+  assert.equal(sameContent('a', 'a\n', 'file/text'), false);
+});

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.e2e.lab_page import LabPage
+from tests.e2e.running_fleet import Files, Fleet
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+
+failed = pytest.StashKey[bool]()
+
+OpenPage = Callable[[str, str], LabPage]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[failed] = True
+    return report
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One fleet for all tests: each test leaves it whole."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
+    try:
+        fleet.up()
+        yield fleet
+    finally:
+        ARTIFACTS.mkdir(exist_ok=True)
+        (ARTIFACTS / "e2e-fleet.log").write_text(fleet.log())
+        fleet.down("--kernels")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", headless=True, args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
+    """Open a page of its own browser profile at an address, logged in with a token."""
+    opened: list[tuple[BrowserContext, LabPage, list[str]]] = []
+
+    def open_page(url: str, token: str) -> LabPage:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        console: list[str] = []
+        page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: console.append(f"error: {error}"))
+        lab = LabPage(page, url.rstrip("/"))
+        opened.append((context, lab, console))
+        lab.log_in(token)
+        return lab
+
+    yield open_page
+    for number, (context, lab, console) in enumerate(opened, 1):
+        if request.node.stash.get(failed, False):
+            ARTIFACTS.mkdir(exist_ok=True)
+            name = re.sub(r"[^\w.-]+", "_", request.node.name)
+            lab.page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
+            (ARTIFACTS / f"{name}-{number}.console.log").write_text("\n".join(console))
+        context.close()
+
+
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> None:
+    """Replaces pytest-jupyter's, which closes the event loop that Playwright runs in."""
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup() -> None:
+    """Replaces pytest-jupyter's, which runs that loop; no server lives in these tests' process."""
+
+
+@pytest.fixture(autouse=True)
+def no_kernels_left(fleet: Fleet) -> Iterator[None]:
+    yield
+    Files(fleet.status()["url"], fleet.token("carol", "owner")).delete_kernels()
+
+
+@pytest.fixture
+def files(fleet: Fleet) -> Files:
+    return Files(fleet.status()["url"], fleet.token("carol"))
+
+
+@pytest.fixture
+def lab_urls(fleet: Fleet) -> tuple[str, str]:
+    """The two labs, past the load balancer."""
+    first, second = [lab.url for lab in fleet.processes("lab")]
+    assert first
+    assert second
+    return first, second
+
+
+@pytest.fixture
+def ann(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
+    return open_page(lab_urls[0], fleet.token("ann"))
+
+
+@pytest.fixture
+def bob(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
+    return open_page(lab_urls[1], fleet.token("bob"))

@@ -1,0 +1,152 @@
+"""A whole fleet as `jupyter fleet up` starts it, and its files as the REST interface shows them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from tests.e2e.lab_page import wait_for
+from tests.servers.ports import free_ports
+
+COMMAND = Path(sys.executable).parent / "jupyter-fleet"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One line of `jupyter fleet status --json`."""
+
+    name: str
+    role: str
+    pid: int | None
+    url: str | None
+    state: str
+
+
+class Fleet:
+    """Two labs and two gateways on a data directory of their own."""
+
+    def __init__(self, data_dir: Path):
+        self.data_dir = data_dir
+        (self.port,) = free_ports(1)
+
+    def command(self, *arguments: str, timeout: float = 120) -> str:
+        """Run `jupyter-fleet`; its standard output. AssertionError with all it said if it fails."""
+        done = subprocess.run(
+            [str(COMMAND), *arguments, "--data-dir", str(self.data_dir)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def up(self) -> None:
+        self.command("up", "--detach", "--port", str(self.port))
+
+    def down(self, *arguments: str) -> None:
+        self.command("down", *arguments)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.command("status", "--json"))
+        return status
+
+    def processes(self, role: str) -> list[Process]:
+        return [
+            Process(p["name"], p["role"], p.get("pid"), p.get("url"), p["state"])
+            for p in self.status()["processes"]
+            if p["role"] == role
+        ]
+
+    def process(self, name: str) -> Process:
+        return next(
+            p for role in ("lab", "gateway") for p in self.processes(role) if p.name == name
+        )
+
+    @cache  # noqa: B019 (there is one fleet, and it lives as long as the tests)
+    def token(self, user: str, role: str = "editor") -> str:
+        return self.command("token", user, "--project", f"demo={role}").strip()
+
+    def replaced(self, old: Process) -> Process:
+        """The process that the supervisor started in place of `old`, once it answers."""
+
+        def answers() -> Process | None:
+            new = self.process(old.name)
+            if new.pid in (None, old.pid) or new.url is None:
+                return None
+            try:
+                requests.get(f"{new.url}/api", timeout=2)
+            except requests.RequestException:
+                return None
+            return new
+
+        return wait_for(f"another {old.name}", answers, 60)
+
+    def log(self) -> str:
+        """The last lines of every log of the fleet."""
+        tails = []
+        for path in sorted((self.data_dir / "logs").glob("*")):
+            lines = path.read_text(errors="replace").splitlines()[-60:]
+            tails.append(f"==== {path.name}\n" + "\n".join(lines))
+        return "\n".join(tails)
+
+
+def connected(pid: int, ports: set[int]) -> bool:
+    """Whether a process or a child of it holds a connection to one of `ports` of this machine."""
+    tree = [psutil.Process(pid)]
+    tree += tree[0].children(recursive=True)
+    return any(
+        c.raddr and c.raddr.port in ports and c.status == psutil.CONN_ESTABLISHED
+        for member in tree
+        for c in member.net_connections("tcp")
+    )
+
+
+def stop(process: Process, how: signal.Signals) -> float:
+    """Send a signal to a process of the fleet; the time (monotonic) at which it was sent."""
+    assert process.pid is not None
+    sent = time.monotonic()
+    os.kill(process.pid, how)
+    return sent
+
+
+class Files:
+    """The contents and kernels of the fleet for one user, at one address."""
+
+    def __init__(self, url: str, token: str):
+        self.url = url.rstrip("/")
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The model with content; requests.HTTPError if there is no such file."""
+        return self._answer("GET", path)
+
+    def save(self, path: str, model: dict[str, Any]) -> dict[str, Any]:
+        return self._answer("PUT", path, json=model)
+
+    def delete_kernels(self) -> None:
+        """End every kernel that this user may see."""
+        address = f"{self.url}/api/kernels"
+        listed = self.session.get(address, timeout=30)
+        listed.raise_for_status()
+        for kernel in listed.json():
+            self.session.delete(f"{address}/{kernel['id']}", timeout=30).raise_for_status()
+
+    def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = self.session.request(
+            method, f"{self.url}/api/contents/{path}", timeout=30, **options
+        )
+        answer.raise_for_status()
+        model: dict[str, Any] = answer.json()
+        return model

@@ -1,0 +1,36 @@
+"""`jupyter fleet down`, then `up`: all that a person had is there again."""
+
+from __future__ import annotations
+
+import os
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import wait_for
+from tests.e2e.running_fleet import Files, Fleet
+
+
+def test_notebook_setting_and_kernel_are_back(
+    fleet: Fleet, open_page: OpenPage, files: Files
+) -> None:
+    token = fleet.token("dora")
+    page = open_page(fleet.status()["url"], token)
+    page.open_path("demo")
+    name = page.new_notebook()
+    kernel = int(page.evaluate(0, "import os; treasure = 'gold'; print(os.getpid())"))
+    page.save()
+    page.choose("Rename and Save")
+    wait_for("the notebook to be saved", lambda: not page.dirty, 20)
+    page.choose_theme("JupyterLab Dark")
+
+    fleet.down()
+    os.kill(kernel, 0)
+    fleet.up()
+
+    page = open_page(fleet.status()["url"], token)
+    page.open_path(f"demo/{name}")
+    page.expect_theme("JupyterLab Dark")
+    expect(page.cell(0)).to_contain_text("treasure = 'gold'")
+    page.wait_for_kernel()
+    assert page.evaluate(1, "print(treasure, os.getpid())") == f"gold {kernel}"

@@ -1,0 +1,86 @@
+"""kill -9 of any one process: the page goes on with the same kernel and the same variables."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import wait_for
+from tests.e2e.running_fleet import Fleet, Process, connected, stop
+
+BOUND = 30.0
+"""Seconds that decide; the aim is 10, and the time taken is printed."""
+
+
+def serving_lab(fleet: Fleet) -> Process:
+    """The lab that keeps a connection to a gateway: the page's kernel websocket."""
+    gateways = {port_of(gateway) for gateway in fleet.processes("gateway")}
+    labs = {lab.name: lab for lab in fleet.processes("lab")}
+    for _ in range(5):
+        # A call that a lab makes for its own background work is over by the next look.
+        labs = {name: lab for name, lab in labs.items() if connected(pid_of(lab), gateways)}
+        time.sleep(0.3)
+    assert len(labs) == 1, f"one lab should serve the only page, not {sorted(labs)}"
+    return labs.popitem()[1]
+
+
+def owning_gateway(fleet: Fleet, kernel: int) -> Process:
+    """The gateway that the kernel's agent (its parent) is connected to."""
+    agent = psutil.Process(kernel).ppid()
+    owners = [g for g in fleet.processes("gateway") if connected(agent, {port_of(g)})]
+    assert len(owners) == 1, f"one gateway should own the kernel, not {owners}"
+    return owners[0]
+
+
+def pid_of(process: Process) -> int:
+    assert process.pid is not None
+    return process.pid
+
+
+def port_of(process: Process) -> int:
+    assert process.url
+    return int(process.url.rstrip("/").rpartition(":")[2])
+
+
+@pytest.mark.parametrize("victim", ["lab", "gateway"])
+def test_a_killed_process_costs_neither_kernel_nor_page(
+    fleet: Fleet, open_page: OpenPage, victim: str
+) -> None:
+    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page.open_path("demo")
+    page.new_notebook()
+    page.mark()
+    kernel = int(page.evaluate(0, "import os; x = 41; print(os.getpid())"))
+    process = serving_lab(fleet) if victim == "lab" else owning_gateway(fleet, kernel)
+    page.write(1, "x + 1")
+    sockets = page.kernel_sockets
+
+    killed = stop(process, signal.SIGKILL)
+    if victim == "lab":
+        # What a page sends into a connection whose other end has just died is lost on the way; it
+        # sends nothing more from the moment it knows.
+        wait_for(
+            "the page to notice", lambda: page.kernel_lost() or page.kernel_sockets > sockets, 10
+        )
+    page.page.keyboard.press("Shift+Enter")
+    wait_for("the answer to x + 1", lambda: page.output(1).strip() == "42", BOUND)
+    wait_for("the reply to x + 1", lambda: page.has_reply(1), BOUND)
+    taken = time.monotonic() - killed
+    print(f"\n{victim} {process.name} killed: 42 after {taken:.2f} s")
+    assert taken < BOUND
+
+    assert int(page.evaluate(2, "print(os.getpid())")) == kernel
+    assert not page.reloaded
+    expect(page.dialog).to_have_count(0)
+    # It was the right process: the page had to connect again, the kernel to change its owner.
+    if victim == "lab":
+        assert page.kernel_sockets > sockets
+    else:
+        assert page.kernel_sockets == sockets
+        assert owning_gateway(fleet, kernel).pid != process.pid
+    assert fleet.replaced(process).pid != process.pid

@@ -1,0 +1,199 @@
+"""Large messages, slow gateways, and a journal that cannot hold everything."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+
+import psutil
+
+from tests.integration.agent.scripted_gateway import Fleet, Stream, until
+
+
+def test_a_message_of_20_mb_passes_and_comes_again_after_a_reconnection(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        first, second = fleet.gateway(), fleet.gateway()
+        link = await fleet.running(journal_bytes=32 * 2**20)
+        page = Stream("page")
+        await page.open(link)
+        code = "display({'text/plain': 'x' * 20_000_000}, raw=True)"
+        cell = await page.execute(code)
+        await until(lambda: page.of(cell, "display_data"), 20, "the message")
+        data = page.of(cell, "display_data")[0]
+        assert len(data["content"]["data"]["text/plain"]) == 20_000_000
+        await page.reply(cell)
+        first.close()
+        later = await second.link()
+        again = Stream("page")
+        await again.open(later, received=data["sequence"] - 1)
+        assert again.opened["gap"] is None
+        await until(lambda: again.idle(cell), 20, "the cell's end again")
+        assert again.of(cell, "display_data") == [data]
+
+    asyncio.run(scenario())
+
+
+def test_a_client_message_above_100_mb_reaches_the_kernel(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(ping_timeout=20)
+        page = Stream("page")
+        await page.open(link)
+        await page.run(
+            "import comm\n"
+            "def opened(c, m): globals().update(n=len(m['content']['data']['x']))\n"
+            "comm.get_comm_manager().register_target('t', opened)"
+        )
+        await page.send(
+            "shell",
+            "comm_open",
+            {"comm_id": "1", "target_name": "t", "data": {"x": "y" * 110_000_000}},
+        )
+        assert await page.run("print(n)") == "110000000\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_gap_is_told_and_the_rest_comes_in_order(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        first, second = fleet.gateway(), fleet.gateway()
+        link = await fleet.running(journal_bytes=200_000)
+        page = Stream("page")
+        await page.open(link)
+        await page.run("print('before')")
+        had = page.received
+        # The client goes away; the cell prints more than the journal holds.
+        await page.close()
+        other = Stream("other")
+        await other.open(link)
+        cell = await other.execute(
+            "import sys\nfor i in range(60): print(str(i) * 4000); sys.stdout.flush()"
+        )
+        await other.reply(cell)
+        first.close()
+        later = await second.link()
+        opened = await page.open(later)
+        assert opened["gap"][0] == had + 1
+        assert opened["start"] == opened["gap"][1] < other.received
+        await until(lambda: page.idle(cell), 5, "the rest")
+        shown = "".join(m["content"]["text"] for m in page.of(None, "stream"))
+        assert shown.endswith("".join(f"{str(i) * 4000}\n" for i in range(40, 60)))
+        assert not page.of(cell, "execute_reply")
+        numbers = [m["sequence"] for m in page.messages]
+        assert numbers == sorted(set(numbers))
+
+    asyncio.run(scenario())
+
+
+def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        link = await fleet.running(journal_bytes=8 * 2**20, ping_timeout=30)
+        page = Stream("page")
+        await page.open(link)
+        await page.run("import sys, pathlib")
+        reading = asyncio.Event()
+        receive = link.handler.on_message
+
+        async def hold(message: str | bytes) -> None:
+            await reading.wait()
+            receive(message)
+
+        link.handler.on_message = hold  # type: ignore[method-assign]
+        cell = await page.execute(
+            "for i in range(60): sys.stdout.write('z' * 1_000_000); sys.stdout.flush()\n"
+            "pathlib.Path('printed').touch()"
+        )
+        # The kernel prints everything while nobody takes it, and the agent obeys meanwhile.
+        await until((fleet.cwd / "printed").exists, 30, "the cell has printed")
+        await page.send("control", "kernel_info_request", {})
+        await asyncio.sleep(1)
+        assert psutil.Process(fleet.agent.pid).memory_info().rss < 150 * 2**20
+        reading.set()
+        later = await gateway.link()
+        gap = (await page.open(later))["gap"]
+        assert gap is not None
+        await page.reply(cell)
+        assert 0 < len(page.text(cell)) < 60_000_000
+
+    asyncio.run(scenario())
+
+
+async def throttled(port: int, bytes_a_second: int) -> asyncio.Server:
+    """A network that takes what goes to `port` at this speed, and what comes from it at once."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: int) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+            if rate:
+                await asyncio.sleep(len(data) / rate)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(
+            copy(reader, back, bytes_a_second), copy(there, writer, 0), return_exceptions=True
+        )
+
+    listener = socket.socket()
+    # Or the operating system takes several megabytes at once on the slow network's behalf.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    listener.bind(("127.0.0.1", 0))
+    return await asyncio.start_server(serve, sock=listener)
+
+
+def test_a_large_message_on_a_slow_network_outlasts_the_time_out(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        network = await throttled(gateway.port, 2_000_000)
+        url = f"http://127.0.0.1:{network.sockets[0].getsockname()[1]}"
+        gateway.gateways = [url]
+        link = await fleet.running(gateways=[url], ping_timeout=1, ping_seconds=0.3)
+        page = Stream("page")
+        await page.open(link)
+        begun = time.monotonic()
+        cell = await page.execute("display({'text/plain': 'x' * 8_000_000}, raw=True)")
+        await page.reply(cell)
+        assert time.monotonic() - begun > 3
+        assert page.of(cell, "display_data")
+        assert not link.closed.is_set()
+        assert len(gateway.hellos) == 1
+
+    asyncio.run(scenario())
+
+
+def test_many_small_messages_pass_in_order(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        printed = await page.run("for i in range(5000): print(i, flush=True)", seconds=60)
+        assert printed == "".join(f"{i}\n" for i in range(5000))
+
+    asyncio.run(scenario())
+
+
+def test_what_a_kernel_prints_while_its_agent_stands_still_is_not_lost(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute(
+            "import time, pathlib; time.sleep(1)\n"
+            "for i in range(5000): print(i, flush=True)\n"
+            "pathlib.Path('printed').touch()"
+        )
+        await until(lambda: page.of(cell, "execute_input"), 10, "the cell begins")
+        # With all its threads, those of ZMQ included.
+        fleet.agent.send_signal(signal.SIGSTOP)
+        await until((fleet.cwd / "printed").exists, 30, "the cell has printed")
+        fleet.agent.send_signal(signal.SIGCONT)
+        await page.reply(cell)
+        assert page.text(cell) == "".join(f"{i}\n" for i in range(5000))
+
+    asyncio.run(scenario())

@@ -1,0 +1,329 @@
+"""A real kernel under the agent: its channels, its life and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.agent.scripted_gateway import Fleet, Stream, until
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; one that nobody has collected yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kernel(*argv: str, **more: object) -> dict[str, object]:
+    """A kernelspec."""
+    return {"display_name": "K", "language": "python", "argv": list(argv), **more}
+
+
+IPYKERNEL = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
+
+
+@pytest.mark.parametrize("transport", ["ipc", "tcp"])
+def test_a_cell_runs_and_its_output_and_reply_come_back(fleet: Fleet, transport: str) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        spec = kernel(*IPYKERNEL, metadata={"fleet": {"transport": transport}})
+        link = await fleet.running(kernelspec=spec)
+        page = Stream("page")
+        assert (await page.open(link))["gap"] is None
+        assert await page.run("print(6 * 7)") == "42\n"
+        assert psutil.Process(link.state["pid"]).ppid() == fleet.agent.pid
+        assert link.state["kernel_info"]["language_info"]["name"] == "python"
+        await until(lambda: link.state["execution_state"] == "idle", 5, "idle in the state")
+        # ipykernel itself opens one port, for what its forked children print; the five channels
+        # are ports only if the kernelspec asks for it.
+        ports = len(psutil.Process(link.state["pid"]).net_connections(kind="tcp"))
+        assert ports <= 1 if transport == "ipc" else ports > 5
+
+    asyncio.run(scenario())
+
+
+def test_the_state_says_busy_while_a_cell_runs_even_when_control_is_idle(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute("import time; time.sleep(4)")
+        await until(lambda: link.state["execution_state"] == "busy", 5, "busy")
+        begun = time.monotonic()
+        info = await page.send("control", "kernel_info_request", {})
+        await until(lambda: page.of(info, "kernel_info_reply"), 5, "a reply on control")
+        assert time.monotonic() - begun < 3
+        assert not page.of(cell, "execute_reply")
+        await asyncio.sleep(0.2)
+        assert link.state["execution_state"] == "busy"
+        await page.reply(cell)
+        await until(lambda: link.state["execution_state"] == "idle", 5, "idle")
+
+    asyncio.run(scenario())
+
+
+def test_input_asks_the_page_that_runs_the_cell_and_gets_its_answer(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page, other = Stream("page"), Stream("other")
+        await page.open(link)
+        await other.open(link)
+        cell = await page.execute("print('hello', input('name? '))", allow_stdin=True)
+        await until(lambda: page.of(cell, "input_request"), 10, "input_request")
+        await page.send("stdin", "input_reply", {"value": "Ada"})
+        await page.reply(cell)
+        assert page.text(cell) == "hello Ada\n"
+        await until(lambda: other.idle(cell), 5, "the other page sees the output")
+        assert other.text(cell) == "hello Ada\n"
+        assert not other.of(None, "input_request")
+        assert not other.of(None, "execute_reply")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("mode", ["signal", "message"])
+def test_an_interrupt_reaches_a_running_cell(fleet: Fleet, mode: str) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(kernelspec=kernel(*IPYKERNEL, interrupt_mode=mode))
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute("x = 1; print('on'); import time; time.sleep(60)")
+        await until(lambda: page.text(cell), 10, "the cell runs")
+        await link.command("interrupt")
+        assert (await page.reply(cell))["ename"] == "KeyboardInterrupt"
+        assert await page.run("print(x)") == "1\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_gives_a_new_process_to_the_same_streams(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        await page.run("x = 1")
+        before = link.state["pid"]
+        last = page.received
+        result = await link.command("restart")
+        assert result["state"]["process"] == "running"
+        assert result["state"]["pid"] != before
+        assert not is_running(before)
+        assert await page.run("print('x' in globals())") == "False\n"
+        assert page.messages[-1]["sequence"] > last
+        assert [s["process"] for s in link.states if s["process"] == "dead"] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_busy_kernel_can_be_restarted(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute("print('on', flush=True)\nwhile True: pass")
+        await until(lambda: page.text(cell), 10, "the cell runs")
+        begun = time.monotonic()
+        await link.command("restart")
+        assert time.monotonic() - begun < 15
+        assert await page.run("print('new')") == "new\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_kernel_that_crashes_is_started_again_and_pages_are_told(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        await page.run("import os, sys, time")
+        cell = await page.execute(
+            "print('last words'); sys.stdout.flush(); time.sleep(.3); os._exit(3)"
+        )
+        await until(lambda: link.state["restarts"] == 1, 10, "a restart")
+        await until(lambda: link.state["process"] == "running", 20, "runs again")
+        assert link.state["exit_code"] == 3
+        assert page.text(cell) == "last words\n"
+        spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
+        assert "restarting" in spoken
+        assert "dead" not in spoken
+        assert await page.run("print('os' in globals())") == "False\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_kernel_that_never_starts_is_dead_after_five_restarts_with_its_last_words(
+    fleet: Fleet,
+) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        broken = kernel(sys.executable, "-c", "import sys; sys.exit('no module named sense')")
+        fleet.start(kernelspec=broken)
+        link = await gateway.link()
+        page = Stream("page")
+        await page.open(link)
+        await until(lambda: link.state["process"] == "dead", 30, "dead")
+        assert link.state["restarts"] == 5
+        assert link.state["exit_code"] == 1
+        assert "no module named sense" in link.state["reason"]
+        spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
+        assert spoken[-1] == "dead"
+        # The agent stays, to say so and to start it when somebody has mended it.
+        result = await link.command_frame(link.epoch, "interrupt")
+        assert not result["ok"]
+        assert "dead" in result["message"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kernelspec": kernel("/no/such/program")}, "/no/such/program does not exist"),
+        ({"kernelspec": kernel("/etc/passwd")}, "/etc/passwd cannot be started: Permission"),
+        ({"cwd": "/no/such/folder"}, "/no/such/folder: no such folder"),
+    ],
+)
+def test_a_kernel_that_cannot_be_started_is_dead_with_the_reason_in_words(
+    fleet: Fleet, changes: dict[str, object], words: str
+) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        fleet.start(**changes)
+        link = await gateway.link()
+        await until(lambda: link.state["process"] == "dead", 10, "dead")
+        assert words in link.state["reason"]
+        result = await link.command_frame(link.epoch, "restart")
+        assert not result["ok"]
+        assert words in result["message"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_shutdown_ends_kernel_agent_and_directory(fleet: Fleet, now: bool) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        # What a cell leaves behind in the background goes too.
+        child = int(
+            await page.run("import subprocess; print(subprocess.Popen(['sleep', '300']).pid)")
+        )
+        pid = link.state["pid"]
+        assert (fleet.directory.stat().st_mode & 0o777) == 0o700
+        await link.command("shutdown", now=now)
+        assert not is_running(pid)
+        await fleet.agent_ends()
+        assert fleet.agent.returncode == 0
+        assert not is_running(child)
+        assert not fleet.directory.exists()
+        assert link.state["process"] == "dead"
+
+    asyncio.run(scenario())
+
+
+def test_sigterm_ends_the_kernel_then_the_agent_and_the_gateway_is_told(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        pid = link.state["pid"]
+        fleet.agent.send_signal(signal.SIGTERM)
+        await fleet.agent_ends()
+        assert not is_running(pid)
+        await until(link.closed.is_set, 5, "the connection ends")
+        assert link.state["process"] == "dead"
+        assert "SIGTERM" in link.state["reason"]
+
+    asyncio.run(scenario())
+
+
+def test_no_kernel_outlives_an_agent_that_was_killed(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        # A program that knows nothing of JPY_PARENT_PID, as kernels of other languages.
+        fleet.start(kernelspec=kernel("sleep", "300"))
+        gateway = fleet._gateways[0]
+        link = await gateway.link()
+        await until(lambda: link.state["pid"], 5, "started")
+        pid = link.state["pid"]
+        os.kill(fleet.agent.pid, signal.SIGKILL)
+        fleet.agent.wait()
+        await until(lambda: not is_running(pid), 3, "the kernel is gone")
+
+    asyncio.run(scenario())
+
+
+def test_a_directory_too_long_for_a_unix_socket_is_no_hindrance(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        fleet.directory = fleet.directory / ("long" * 25)
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        assert await page.run("print('ok')") == "ok\n"
+        await link.command("shutdown", now=False)
+        await fleet.agent_ends()
+
+    asyncio.run(scenario())
+
+
+def test_files_of_people_do_not_shadow_what_the_agent_imports(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        for name in ("random", "zmq", "tornado"):
+            (fleet.cwd / f"{name}.py").write_text("raise SystemExit('shadowed')")
+        fleet.agent_cwd, fleet.cwd = fleet.cwd, Path("/")
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        assert await page.run("print('ok')") == "ok\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_message_sent_while_the_kernel_starts_waits_for_it(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        fleet.start()
+        link = await gateway.link()
+        assert link.state["process"] == "starting"
+        page = Stream("page")
+        await page.open(link)
+        assert await page.run("print('early')") == "early\n"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kernelspec": {"argv": []}}, "kernelspec.argv"),
+        ({"gateways": ["ftp://x"]}, "gateways must be"),
+        ({"agent_key": "zz"}, "agent_key must be hexadecimal"),
+        ({"journal_bytes": 0}, "journal_bytes must be a number above 0"),
+        ({"directory": "here"}, "directory must be an absolute path"),
+    ],
+)
+def test_a_start_document_that_cannot_be_used_is_refused_in_words(
+    fleet: Fleet, changes: dict[str, object], words: str
+) -> None:
+    fleet.start(**{"gateways": ["http://127.0.0.1:1"], **changes})
+    assert fleet.agent.wait(20) == 2
+    assert words in fleet.errors.read_text()
+    assert not fleet.directory.exists()

@@ -1,0 +1,350 @@
+"""Real gateways as processes, with real agents and real ipykernels, and stock clients of them."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import websocket
+
+from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
+from jupyter_ext.platform.encryption import create_keys_file
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.servers.ports import free_ports
+from tests.servers.process import ServerDied, ServerProcess
+
+REPOSITORY = Path(__file__).parents[3]
+GATEWAY_SECRET = "a-secret-of-the-gateway"
+V1_PROTOCOL = "v1.kernel.websocket.jupyter.org"
+
+
+def find_python(variable: str, *beside: Path) -> str:
+    """The interpreter of another environment: named by a variable, or found beside ours."""
+    named = os.environ.get(variable)
+    candidates = [Path(named)] if named else list(beside)
+    for candidate in candidates:
+        if candidate.exists():
+            return str(candidate)
+    raise FileNotFoundError(f"set {variable} to a Python: there is none at {candidates}")
+
+
+def kernel_python() -> str:
+    """The Python of the kernels' environment."""
+    return find_python(
+        "FLEET_KERNEL_PYTHON",
+        *sorted(Path("/opt/jupyter-fleet").glob("*/bin/python")),
+        Path(sys.prefix).parent / "kernel" / "bin" / "python",
+    )
+
+
+def lab_python() -> str:
+    """The Python of the lab's environment."""
+    return find_python("FLEET_LAB_PYTHON", Path(sys.prefix).parent / "lab" / "bin" / "python")
+
+
+def wait_until(condition: Any, seconds: float = 20.0, every: float = 0.05) -> Any:
+    """The first true value of `condition()`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(every)
+
+
+def agents_of(kernel_id: str) -> list[int]:
+    """The processes of a kernel's agent."""
+    return [
+        int(process.name)
+        for process in Path("/proc").glob("[0-9]*")
+        if _reads(process / "environ", f"KERNEL_ID={kernel_id}")
+        and _reads(process / "cmdline", "gateway_ext.agent")
+    ]
+
+
+def _reads(file: Path, text: str) -> bool:
+    try:
+        return text in file.read_text(errors="replace")
+    except OSError:
+        return False
+
+
+class Client:
+    """A person with a token, at one gateway after the other."""
+
+    def __init__(self, token: str | None) -> None:
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def call(self, method: str, url: str, *, direct: bool = False, **options: Any) -> Any:
+        headers = {**self.headers, **({"X-Fleet-Routing": "direct"} if direct else {})}
+        return requests.request(method, url, headers=headers, timeout=90, **options)
+
+    def channels(self, url: str, kernel_id: str, *, v1: bool = False) -> "Channels":
+        return Channels(url, kernel_id, self.headers, v1)
+
+
+class Channels:
+    """A bare websocket to a kernel, as a stock client opens it."""
+
+    def __init__(self, url: str, kernel_id: str, headers: dict[str, str], v1: bool) -> None:
+        self.session = uuid.uuid4().hex
+        self._v1 = v1
+        self._websocket = websocket.create_connection(
+            f"{url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+            f"?session_id={self.session}",
+            header=headers,
+            subprotocols=[V1_PROTOCOL] if v1 else None,
+            timeout=40,
+        )
+        assert self._websocket.getsubprotocol() == (V1_PROTOCOL if v1 else None)
+
+    def close(self) -> None:
+        self._websocket.close()
+
+    def __enter__(self) -> "Channels":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
+        """Sends a message; its id."""
+        message_id = uuid.uuid4().hex
+        header = {
+            "msg_id": message_id,
+            "username": "t",
+            "session": self.session,
+            "msg_type": kind,
+            "version": "5.3",
+            "date": "2026-01-01T00:00:00.000000Z",
+        }
+        text = json.dumps(
+            {
+                "channel": channel,
+                "header": header,
+                "parent_header": {},
+                "metadata": {},
+                "content": content,
+                "buffers": [],
+            }
+        )
+        if self._v1:
+            self._websocket.send_binary(json_to_v1(text))
+        else:
+            self._websocket.send(text)
+        return message_id
+
+    def receive(self) -> dict[str, Any]:
+        """The next message."""
+        frame = self._websocket.recv()
+        assert frame != "", "the websocket was closed"
+        if self._v1:
+            assert isinstance(frame, bytes)
+            frame = v1_to_json(frame)
+        message: dict[str, Any] = json.loads(frame)
+        return message
+
+    def execute(self, code: str) -> str:
+        """Sends a cell; the id of the request."""
+        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
+        return self.send("execute_request", {**content, "user_expressions": {}})
+
+    def finish(self, request: str) -> tuple[str, dict[str, Any]]:
+        """What the cell prints from now on, and its reply."""
+        text, reply, idle = "", None, False
+        while reply is None or not idle:
+            message = self.receive()
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["header"]["msg_type"], message["content"]
+            if kind == "stream":
+                text += content["text"]
+            elif kind == "execute_reply":
+                reply = content
+            elif kind == "status" and content["execution_state"] == "idle":
+                idle = True
+        return text, reply
+
+    def run(self, code: str) -> str:
+        """What a cell prints; it must succeed."""
+        text, reply = self.finish(self.execute(code))
+        assert reply["status"] == "ok", reply
+        return text
+
+
+class Gateways:
+    """Several gateways of one fleet."""
+
+    def __init__(self, directory: Path, count: int, database_url: str | None = None) -> None:
+        self.directory = directory
+        directory.chmod(0o711)
+        create_keys(directory / "private.pem", directory / "jwks.json")
+        create_keys(directory / "stranger.pem", directory / "stranger.json")
+        create_keys_file(directory / "encryption.json")
+        self.signer = TokenSigner(directory / "private.pem")
+        # The checkout may be closed to the users under which kernels run.
+        code = directory / "code" / "gateway_ext"
+        shutil.copytree(REPOSITORY / "gateway_ext" / "agent", code / "agent")
+        shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
+        self.database_url = database_url or f"sqlite:///{directory}/gateway.sqlite"
+        self._write_kernelspec("python", {})
+        self._write_kernelspec("missing", {}, argv=["/nowhere/python", "{connection_file}"])
+        self._write_kernelspec(
+            "stock",
+            {
+                "class_name": "enterprise_gateway.services.processproxies.processproxy."
+                "LocalProcessProxy"
+            },
+        )
+        ports = free_ports(count)
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
+        self._ports = ports
+        self.processes = [self._start(number) for number in range(count)]
+        for number in range(count):
+            self.wait_for(number)
+        # Each has to have seen the others before an agent is told whom it may dial.
+        owner = self.client()
+        for url in self.urls:
+            wait_until(
+                lambda url=url: len(owner.call("GET", f"{url}/api/fleet/gateways").json()) == count
+            )
+
+    def _write_kernelspec(
+        self, name: str, proxy: dict[str, Any], argv: list[str] | None = None
+    ) -> None:
+        folder = self.directory / "kernels" / name
+        folder.mkdir(parents=True)
+        python = [kernel_python(), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec = {
+            "argv": argv or python,
+            "display_name": name,
+            "language": "python",
+            "env": {"PYTHONPATH": str(self.directory / "code"), "FROM_SPEC": "yes"},
+            "metadata": {"process_proxy": proxy} if proxy else {},
+        }
+        (folder / "kernel.json").write_text(json.dumps(spec))
+
+    def settings(self, number: int) -> dict[str, Any]:
+        return {
+            "EnterpriseGatewayApp": {
+                "ip": "127.0.0.1",
+                "port": self._ports[number],
+                "default_kernel_name": "python",
+            },
+            "FleetGatewayApp": {
+                "database_url": self.database_url,
+                "gateway_name": f"gateway-{number}",
+                "token_keys_file": str(self.directory / "jwks.json"),
+                "encryption_keys_file": str(self.directory / "encryption.json"),
+                "kernels_dir": str(self.directory / "k"),
+                "agent_command": [kernel_python(), "-m", "gateway_ext.agent"],
+                "ping_timeout": 3.0,
+                "heartbeat_seconds": 0.5,
+                "living_seconds": 3.0,
+                "orphan_seconds": 60.0,
+                "lost_seconds": 20.0,
+                "launch_seconds": 40.0,
+            },
+            "KernelSpecManager": {
+                "kernel_dirs": [str(self.directory / "kernels")],
+                "ensure_native_kernel": False,
+            },
+        }
+
+    def _start(self, number: int) -> ServerProcess:
+        folder = self.directory / f"config-{number}"
+        folder.mkdir(exist_ok=True)
+        file = folder / "jupyter_enterprise_gateway_config.json"
+        file.write_text(json.dumps(self.settings(number)))
+        return ServerProcess(
+            [sys.executable, "-m", "gateway_ext.app"],
+            self.directory / f"gateway-{number}.log",
+            environment={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                "JUPYTER_CONFIG_DIR": str(folder),
+                "JUPYTER_DATA_DIR": str(folder),
+                "JUPYTER_RUNTIME_DIR": str(folder),
+                "GATEWAY_SECRET": GATEWAY_SECRET,
+            },
+            directory=folder,
+        )
+
+    def start_again(self, number: int) -> None:
+        """Starts a gateway that has ended, at the same address."""
+        self.processes[number] = self._start(number)
+        self.wait_for(number)
+
+    def wait_for(self, number: int) -> None:
+        """Returns when the gateway answers."""
+        client = self.client()
+
+        def answers() -> bool:
+            try:
+                return client.call("GET", f"{self.urls[number]}/api").status_code == 200
+            except requests.ConnectionError:
+                return False
+
+        self.processes[number].wait_until(answers)
+
+    def client(self, user: str = "ada", **projects: str) -> Client:
+        return Client(self.signer.sign(user, projects or {"demo": "owner"}, 3600))
+
+    def start_kernel(self, number: int, **body: Any) -> str:
+        """Starts a kernel at one gateway; its id."""
+        answer = self.client().call("POST", f"{self.urls[number]}/api/kernels", json=body)
+        assert answer.status_code == 201, answer.text
+        kernel_id: str = answer.json()["id"]
+        return kernel_id
+
+    def owner(self, kernel_id: str, number: int = 0) -> str | None:
+        """The URL of the owner, as a gateway sees it; None while there is none."""
+        url = f"{self.urls[number]}/api/fleet/kernels/{kernel_id}/owner"
+        answer = self.client().call("GET", url)
+        assert answer.status_code in (200, 503), answer.text
+        return answer.json()["url"] if answer.status_code == 200 else None
+
+    def log(self, number: int) -> str:
+        return (self.directory / f"gateway-{number}.log").read_text()
+
+    def stop(self) -> None:
+        """Ends the kernels and the gateways."""
+        client = self.client(user="cleaner", demo="owner", other="owner")
+        for number, url in enumerate(self.urls):
+            try:
+                kernels = client.call("GET", f"{url}/api/kernels").json()
+                for kernel in kernels:
+                    client.call("DELETE", f"{url}/api/kernels/{kernel['id']}")
+                break
+            except requests.RequestException:
+                if number == len(self.urls) - 1:
+                    raise
+        for process in self.processes:
+            process.stop()
+
+
+@contextmanager
+def running_gateways(database_url: str | None = None) -> Iterator[Gateways]:
+    """Two gateways on a database of their own, or on the one that is named."""
+    directory = Path(tempfile.mkdtemp(prefix="fleet-gw-", dir="/tmp"))
+    try:
+        gateways = Gateways(directory, 2, database_url)
+        try:
+            yield gateways
+        finally:
+            gateways.stop()
+    except (ServerDied, AssertionError):
+        for log in sorted(directory.glob("*.log")):
+            print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
+        raise
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,300 @@
+"""Kernels go on while gateways end, and their clients notice nothing."""
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
+from jupyter_ext.kernels.stream import KernelStream
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Gateways,
+    agents_of,
+    lab_python,
+    wait_until,
+)
+from tests.servers.ports import free_ports
+from tests.servers.process import ServerProcess
+
+PRINT_LINES = """
+import os, time
+print(os.getpid(), flush=True)
+for number in range(40):
+    print(f"line {number}", flush=True)
+    time.sleep(0.1)
+"""
+LINES = [f"line {number}" for number in range(40)]
+
+
+def number_of(gateways: Gateways, url: str | None) -> int:
+    assert url is not None
+    return gateways.urls.index(url)
+
+
+@pytest.mark.parametrize("v1", [False, True])
+def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways, v1: bool) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    with gateways.client().channels(gateways.urls[1], kernel_id, v1=v1) as channels:
+        pid = channels.run("import os; x = 41; print(os.getpid())").strip()
+        request = channels.execute(PRINT_LINES)
+        threading.Timer(1.5, gateways.processes[0].signal, [signal.SIGKILL]).start()
+        text, reply = channels.finish(request)
+        assert text.split("\n")[:-1] == [pid, *LINES]
+        assert reply["status"] == "ok"
+        assert gateways.owner(kernel_id, 1) == gateways.urls[1]
+        assert channels.run("print(x + 1)") == "42\n"
+    epoch = gateways.client().call("GET", f"{gateways.urls[1]}/api/kernels/{kernel_id}").json()
+    gateways.start_again(0)
+    # The other way round, and the gateway that was killed serves again.
+    with gateways.client().channels(gateways.urls[0], kernel_id, v1=v1) as channels:
+        assert channels.run("print(x + 2)") == "43\n"
+        gateways.processes[1].signal(signal.SIGKILL)
+        assert channels.run("import os; print(os.getpid())").strip() == pid
+    again = gateways.client().call("GET", f"{gateways.urls[0]}/api/kernels/{kernel_id}").json()
+    assert again["epoch"] > epoch["epoch"]
+
+
+def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    kernels = [gateways.start_kernel(0) for _ in range(2)]
+    channels = [
+        gateways.client().channels(gateways.urls[number], kernel_id)
+        for number, kernel_id in enumerate(kernels)
+    ]
+    pids = [each.run("import os; print(os.getpid())").strip() for each in channels]
+    # A client of the leaving gateway itself is told to come again; that of the other is not.
+    request = channels[1].execute(PRINT_LINES)
+    began = time.monotonic()
+    gateways.processes[0].stop()
+    assert time.monotonic() - began < 8
+    assert gateways.processes[0]._process.returncode == 0
+    assert all(agents_of(kernel_id) for kernel_id in kernels)
+    listed = gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()
+    assert [member["name"] for member in listed] == ["gateway-1"]
+    text, _ = channels[1].finish(request)
+    assert text.split("\n")[:-1] == [pids[1], *LINES]
+    gateways.start_again(0)
+    wait_until(
+        lambda: (
+            len(gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()) == 2
+        )
+    )
+    gateways.processes[1].stop()
+    for kernel_id, pid in zip(kernels, pids, strict=True):
+        assert gateways.owner(kernel_id) == gateways.urls[0]
+        with gateways.client().channels(gateways.urls[0], kernel_id) as again:
+            assert again.run("import os; print(os.getpid())").strip() == pid
+
+
+def test_the_only_gateway_ends_and_comes_back(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    gateways.processes[1].stop()
+    kernel_id = gateways.start_kernel(0)
+    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+        pid = channels.run("import os; x = 41; print(os.getpid())").strip()
+    began = time.monotonic()
+    gateways.processes[0].stop()
+    assert time.monotonic() - began < 5
+    assert agents_of(kernel_id)
+    gateways.start_again(0)
+    # Between owners a kernel is neither gone nor missing in the list.
+    url = f"{gateways.urls[0]}/api/kernels"
+    assert [kernel["id"] for kernel in gateways.client().call("GET", url).json()] == [kernel_id]
+    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+        assert channels.run("import os; print(os.getpid(), x + 1)") == f"{pid} 42\n"
+
+
+def test_a_gateway_that_was_frozen_does_nothing(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    client = gateways.client()
+    with client.channels(gateways.urls[1], kernel_id) as channels:
+        channels.run("x = 41")
+        gateways.processes[0].signal(signal.SIGSTOP)
+        try:
+            assert channels.run("print(x + 1)") == "42\n"
+        finally:
+            gateways.processes[0].signal(signal.SIGCONT)
+        # It wakes, believes itself the owner for a moment, and cannot do any harm.
+        requests.post(
+            f"{gateways.urls[0]}/api/kernels/{kernel_id}/restart",
+            headers=client.headers,
+            timeout=60,
+        )
+        wait_until(lambda: gateways.owner(kernel_id, 0) == gateways.urls[1])
+        assert gateways.owner(kernel_id, 1) == gateways.urls[1]
+
+
+def test_the_agent_dies(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+    (agent,) = agents_of(kernel_id)
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: gateways.client().call("GET", url).json()["state"] == "dead")
+    assert "agent" in gateways.client().call("GET", url).json()["reason"]
+    # A restart starts a new one, wherever it is asked for.
+    answer = gateways.client().call("POST", f"{url}/restart")
+    assert answer.status_code == 200, answer.text
+    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+        assert channels.run("print(1)") == "1\n"
+    assert gateways.client().call("DELETE", url).status_code == 204
+    wait_until(lambda: not agents_of(kernel_id))
+
+
+def test_a_kernel_is_deleted_while_its_agent_is_away(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    gateways.processes[1].stop()
+    kernel_id = gateways.start_kernel(0)
+    (agent,) = agents_of(kernel_id)
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        wait_until(lambda: gateways.owner(kernel_id) is None)
+        answer = gateways.client().call(
+            "DELETE", f"{gateways.urls[0]}/api/kernels/{kernel_id}", direct=True
+        )
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+    assert gateways.client().call("DELETE", url).status_code == 204
+    wait_until(lambda: not agents_of(kernel_id))
+
+
+def test_a_taken_port_is_one_clear_line(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    second = gateways._start(0)
+    assert second._process.wait(60) == 1
+    lines = [line for line in gateways.log(0).splitlines() if "CRITICAL" in line or "C 2" in line]
+    assert len([line for line in lines if "another program uses it" in line]) == 1
+
+
+def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    headers = {**gateways.client().headers, "X-Fleet-Routing": "direct"}
+
+    async def run() -> tuple[list[str], list[tuple[int, str]]]:
+        lines: list[str] = []
+        closed: list[tuple[int, str]] = []
+        done, ended = asyncio.Event(), asyncio.Event()
+
+        def on_closed(code: int, reason: str) -> None:
+            closed.append((code, reason))
+            ended.set()
+
+        async def resolve() -> str:
+            # As a lab does: ask whichever gateway answers.
+            for number in (0, 1):
+                try:
+                    owner = await asyncio.to_thread(gateways.owner, kernel_id, number)
+                except (requests.ConnectionError, AssertionError):
+                    # A 404 too: the kernel's end must come over the stream.
+                    continue
+                if owner:
+                    return owner
+            raise LookupError("no owner")
+
+        async def on_message(message: bytes) -> None:
+            document = json.loads(v1_to_json(message))
+            kind = document["header"]["msg_type"]
+            if kind == "stream":
+                lines.extend(document["content"]["text"].split())
+            elif kind == "execute_reply":
+                done.set()
+
+        stream = KernelStream(
+            resolve=resolve,
+            headers=headers,
+            kernel_id=kernel_id,
+            session_id="s1",
+            on_message=on_message,
+            on_closed=on_closed,
+        )
+        stream.start()
+        header = {"msg_id": "m1", "msg_type": "execute_request", "session": "s1", "version": "5.3"}
+        code = "import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)"
+        request = {"channel": "shell", "header": header, "content": {"code": code}}
+        stream.send(json_to_v1(json.dumps(request)))
+        await asyncio.sleep(1.5)
+        gateways.processes[0].signal(signal.SIGKILL)
+        await asyncio.wait_for(done.wait(), 30)
+        url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+        await asyncio.to_thread(gateways.client().call, "DELETE", url)
+        await asyncio.wait_for(ended.wait(), 20)
+        await stream.close()
+        return lines, closed
+
+    lines, closed = asyncio.run(run())
+    assert lines == [str(number) for number in range(30)]
+    assert closed[0][0] == 4404
+
+
+def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    (tmp_path / "config").mkdir()
+    token = gateways.signer.sign("ada", {"demo": "owner"}, 3600)
+    server = ServerProcess(
+        [
+            lab_python(),
+            "-m",
+            "jupyter_server",
+            "--allow-root",
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            "--ServerApp.open_browser=False",
+            "--IdentityProvider.token=stock",
+            f"--ServerApp.root_dir={tmp_path}",
+            f"--GatewayClient.url={gateways.urls[1]}",
+        ],
+        tmp_path / "server.log",
+        environment={
+            **os.environ,
+            "JUPYTER_GATEWAY_AUTH_TOKEN": token,
+            "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+            "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
+            "PYTHONPATH": "",
+        },
+    )
+    url = f"http://127.0.0.1:{port}"
+    client = gateways.client()
+    client.headers = {"Authorization": "token stock"}
+
+    def answers() -> bool:
+        try:
+            return client.call("GET", f"{url}/api/status").status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    try:
+        server.wait_until(answers)
+        specs = client.call("GET", f"{url}/api/kernelspecs").json()
+        assert "python" in specs["kernelspecs"]
+        answer = client.call("POST", f"{url}/api/kernels", json={"name": "python"})
+        assert answer.status_code == 201, answer.text
+        kernel_id = answer.json()["id"]
+        assert gateways.owner(kernel_id) == gateways.urls[1]
+        # Make it somebody else's: the server's gateway is then the wrong one.
+        gateways.processes[1].signal(signal.SIGSTOP)
+        wait_until(lambda: gateways.owner(kernel_id, 0) == gateways.urls[0])
+        gateways.processes[1].signal(signal.SIGCONT)
+        wait_until(lambda: gateways.owner(kernel_id, 1) == gateways.urls[0])
+        with client.channels(url, kernel_id) as channels:
+            assert channels.run("x = 41; print(x + 1)") == "42\n"
+            for action, status in (("interrupt", 204), ("restart", 200)):
+                answer = client.call("POST", f"{url}/api/kernels/{kernel_id}/{action}")
+                assert answer.status_code == status, answer.text
+            assert channels.run("print('x' in dir())") == "False\n"
+        assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 204
+        wait_until(lambda: not agents_of(kernel_id))
+    finally:
+        server.stop()

@@ -1,0 +1,230 @@
+"""Logins that any lab knows, and routes that exist for nobody."""
+
+import re
+import time
+from urllib.parse import urlencode
+
+import pytest
+import requests
+import websocket
+
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+
+
+def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
+    return labs.signer.sign(user, projects or {"demo": "owner"}, seconds)
+
+
+def browser(labs: Labs, *, seconds: float = 3600, url: str = "") -> requests.Session:
+    """A browser that has logged in with a link."""
+    session = requests.Session()
+    link = f"{url or labs.urls[0]}/login?{urlencode({'token': token(labs, seconds=seconds)})}"
+    answer = session.get(link, allow_redirects=False)
+    assert answer.status_code == 302, answer.text
+    assert answer.headers["Location"] == "/lab/tree/demo"
+    return session
+
+
+def test_a_link_logs_in_at_every_lab(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    (cookie,) = [c for c in session.cookies if c.name == "jupyter-fleet-login"]
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert cookie.get_nonstandard_attr("SameSite") == "Lax"
+    for url in bare_labs.urls:
+        me = session.get(f"{url}/api/me").json()
+        assert me["identity"]["username"] == "ada"
+        assert "token" not in str(me["identity"])
+        assert session.get(f"{url}/lab").status_code == 200
+        assert session.get(f"{url}/api/contents/demo").status_code == 200
+
+
+def test_changes_with_a_cookie_need_the_xsrf_token_and_with_a_header_do_not(
+    bare_labs: Labs,
+) -> None:
+    session = browser(bare_labs)
+    body = {"type": "directory"}
+    first, second = bare_labs.urls
+    assert session.post(f"{first}/api/contents/demo", json=body).status_code == 403
+    session.get(f"{first}/lab")
+    headers = {"X-XSRFToken": session.cookies["_xsrf"]}
+    for url in (first, second):
+        answer = session.post(f"{url}/api/contents/demo", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+    # From another site, even with everything else right.
+    stranger = {**headers, "Origin": "http://evil.example"}
+    assert session.post(f"{first}/api/contents/demo", json=body, headers=stranger).status_code in (
+        403,
+        404,
+    )
+    bearer = {"Authorization": f"Bearer {token(bare_labs)}"}
+    answer = requests.post(f"{first}/api/contents/demo", json=body, headers=bearer)
+    assert answer.status_code == 201
+
+
+def test_the_form_takes_a_token_and_goes_where_one_was_going(bare_labs: Labs) -> None:
+    session = requests.Session()
+    url = bare_labs.urls[0]
+    asked = session.get(f"{url}/lab/tree/demo")
+    assert asked.url.startswith(f"{url}/login?next=")
+    xsrf = re.search(r'name="_xsrf" value="([^"]+)"', asked.text)
+    wanted = re.search(r'name="next" value="([^"]+)"', asked.text)
+    assert xsrf is not None
+    assert wanted is not None
+    form = {"_xsrf": xsrf[1], "next": wanted[1], "token": "nonsense"}
+    refused = session.post(f"{url}/login", data=form)
+    assert refused.status_code == 401
+    assert "not a token" in refused.text
+    form["token"] = token(bare_labs)
+    answer = session.post(f"{url}/login", data=form, allow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/lab/tree/demo"
+    assert session.get(f"{url}/api/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "next_url", ["http://evil.example/", "//evil.example", "/\\evil.example", "https:evil.example"]
+)
+def test_a_login_leads_to_no_other_site(bare_labs: Labs, next_url: str) -> None:
+    query = urlencode({"token": token(bare_labs), "next": next_url})
+    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    assert answer.status_code == 302
+    location = answer.headers["Location"]
+    assert location == "/lab/tree/demo" or location.startswith("/%5C")
+
+
+def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
+    session = requests.Session()
+    url = bare_labs.urls[0]
+    expired = token(bare_labs, seconds=-10)
+    answer = session.get(f"{url}/login?{urlencode({'token': expired})}")
+    assert answer.status_code == 401
+    assert "expired" in answer.text
+    assert "jupyter-fleet-login" not in session.cookies
+    call = requests.get(f"{url}/api/contents", headers={"Authorization": f"Bearer {expired}"})
+    assert call.status_code == 401
+    assert "expired" in call.json()["message"]
+
+    short = browser(bare_labs, seconds=1)
+    assert short.get(f"{url}/api/me").status_code == 200
+    time.sleep(2.5)
+    # The browser still has the cookie, or nobody could say why the page stopped working.
+    call = short.get(f"{url}/api/contents")
+    assert call.status_code == 401
+    assert "expired" in call.json()["message"]
+    page = short.get(f"{url}/lab")
+    assert "/login" in page.url
+    assert "expired" in page.text
+
+
+def test_strangers_tokens_and_cookies_are_refused(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0]
+    create_keys(bare_labs.directory / "other.pem", bare_labs.directory / "other.json")
+    foreign = TokenSigner(bare_labs.directory / "other.pem").sign("ada", {"demo": "owner"}, 60)
+    answer = requests.get(f"{url}/api/contents", headers={"Authorization": f"Bearer {foreign}"})
+    assert answer.status_code == 401
+    assert "key" in answer.json()["message"]
+    # A cookie that we have not signed, with a good token in it.
+    cookie = {"Cookie": f"jupyter-fleet-login={token(bare_labs)}"}
+    assert requests.get(f"{url}/api/contents", headers=cookie).status_code == 401
+    assert requests.get(f"{url}/api/contents").status_code == 403
+    # Tokens in URLs end up in logs: they are for the login only.
+    query = urlencode({"token": token(bare_labs)})
+    assert requests.get(f"{url}/api/contents?{query}").status_code == 403
+
+
+def test_a_token_that_fits_no_cookie_is_refused_with_the_reason(bare_labs: Labs) -> None:
+    many = {f"project-number-{number}": "owner" for number in range(150)}
+    query = urlencode({"token": bare_labs.signer.sign("ada", many, 60)})
+    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    assert answer.status_code == 413
+    assert "fewer projects" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/shutdown"),
+        ("GET", "/api/terminals"),
+        ("POST", "/api/terminals"),
+        ("PUT", "/api/config/notebook"),
+        ("PATCH", "/api/config/notebook"),
+        ("PATCH", "/api/me"),
+        ("POST", "/api/events"),
+        ("POST", "/lab/api/plugins"),
+        ("POST", "/lab/api/extensions"),
+        ("POST", "/lab/api/build"),
+        ("DELETE", "/lab/api/build"),
+        ("GET", "/metrics"),
+        ("GET", "/view/demo/a.txt"),
+        ("POST", "/api/nbconvert"),
+        ("POST", "/nbconvert/html"),
+        ("GET", "/lsp/status"),
+        ("POST", "/api/contents"),
+        ("PUT", "/api/contents/other/a.txt"),
+        ("GET", "/files/other/a.txt"),
+        ("GET", "/nbconvert/html/other/a.ipynb"),
+    ],
+)
+def test_what_a_shared_server_does_for_nobody(bare_labs: Labs, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {token(bare_labs)}"}
+    answer = requests.request(method, bare_labs.urls[0] + path, headers=headers, json={})
+    assert answer.status_code in (403, 404), answer.text
+
+
+def test_viewers_change_nothing(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0]
+    eve = {"Authorization": f"Bearer {token(bare_labs, 'eve', demo='viewer')}"}
+    assert requests.get(f"{url}/api/contents/demo", headers=eve).status_code == 200
+    for method in ("PUT", "PATCH", "DELETE", "POST"):
+        path = "/api/contents/demo" + ("" if method == "POST" else "/a.txt")
+        answer = requests.request(method, url + path, headers=eve, json={"type": "file"})
+        assert answer.status_code == 403, (method, answer.text)
+
+
+def test_files_are_read_through_the_manager(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0]
+    ada = {"Authorization": f"Bearer {token(bare_labs)}"}
+    body = {"type": "file", "format": "text", "content": "<b>x</b>"}
+    assert requests.put(f"{url}/api/contents/demo/raw.html", headers=ada, json=body).ok
+    answer = requests.get(f"{url}/files/demo/raw.html", headers=ada)
+    assert answer.text == "<b>x</b>"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    bob = {"Authorization": f"Bearer {token(bare_labs, 'bob', other='owner')}"}
+    assert requests.get(f"{url}/files/demo/raw.html", headers=bob).status_code == 404
+
+
+def test_the_fleets_own_servers_read_metrics(bare_labs: Labs) -> None:
+    service = bare_labs.signer.sign("monitor", {}, 60, service="lab")
+    headers = {"Authorization": f"Bearer {service}"}
+    assert requests.get(f"{bare_labs.urls[0]}/metrics", headers=headers).status_code == 200
+
+
+def test_events_are_for_those_who_may_see_the_file(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0]
+
+    def listen(user: str, **projects: str) -> websocket.WebSocket:
+        return websocket.create_connection(
+            f"{url.replace('http', 'ws', 1)}/api/events/subscribe",
+            header={"Authorization": f"Bearer {token(bare_labs, user, **projects)}"},
+            timeout=5,
+        )
+
+    ada, bob = listen("ada", demo="viewer"), listen("bob", other="owner")
+    writer = {"Authorization": f"Bearer {token(bare_labs)}"}
+    body = {"type": "file", "format": "text", "content": "x"}
+    saved = requests.put(f"{url}/api/contents/demo/event.txt", headers=writer, json=body)
+    assert saved.status_code in (200, 201)
+    assert "demo/event.txt" in ada.recv()
+    bob.settimeout(0.5)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        bob.recv()
+    ada.close()
+    bob.close()
+
+
+def test_no_gateway_is_said_and_costs_no_session(bare_labs: Labs) -> None:
+    headers = {"Authorization": f"Bearer {token(bare_labs)}"}
+    answer = requests.get(f"{bare_labs.urls[0]}/api/kernels", headers=headers, timeout=30)
+    assert answer.status_code == 503
+    assert "gateway" in answer.json()["message"]

@@ -1,0 +1,96 @@
+"""Fleets that are really started, by the command that people type."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.leftovers import end_leftovers
+from jupyter_ext.fleet.supervisor import Supervisor
+from tests.servers.ports import free_ports
+
+COMMAND = Path(sys.executable).parent / "jupyter-fleet"
+
+
+class FleetUnderTest:
+    """One data directory, and `jupyter fleet` on it."""
+
+    def __init__(self, root: Path) -> None:
+        self.data_dir = DataDir.at(root)
+        (self.port,) = free_ports(1)
+
+    def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """What the command prints; asserts its exit code. For code 1, what it says is wrong."""
+        done = subprocess.run(
+            [COMMAND, *arguments, "--data-dir", self.data_dir.root],
+            capture_output=True,
+            text=True,
+            timeout=170,
+            env={**os.environ, **environment},
+        )
+        assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stderr if code else done.stdout
+
+    def up(self, *arguments: str, **options) -> str:
+        return self.run("up", "--detach", "--port", str(self.port), *arguments, **options)
+
+    def status(self, code: int = 0) -> dict:
+        done = subprocess.run(
+            [COMMAND, "status", "--json", "--data-dir", self.data_dir.root],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+    def processes(self) -> dict[str, dict]:
+        return {one["name"]: one for one in self.status()["processes"]}
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        Supervisor(self.data_dir).end()
+        end_leftovers(self.data_dir)
+        shutil.rmtree(self.data_dir.kernels, ignore_errors=True)
+
+
+def wait_until(what: str, found, seconds: float = 30.0):
+    """The first true value of `found()`; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = found()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def fleet():
+    """A fleet that was not started yet."""
+    # pytest's own folders have paths that are too long for the sockets of kernels.
+    with tempfile.TemporaryDirectory(prefix="fleet-up-") as folder:
+        fleet = FleetUnderTest(Path(folder) / "d")
+        try:
+            yield fleet
+        finally:
+            fleet.end()
+
+
+@pytest.fixture(scope="module")
+def running_fleet():
+    """A fleet of two labs and two gateways that runs; every test leaves it running."""
+    with tempfile.TemporaryDirectory(prefix="fleet-up-") as folder:
+        fleet = FleetUnderTest(Path(folder) / "d")
+        try:
+            fleet.up()
+            yield fleet
+            fleet.run("down", "--kernels")
+        finally:
+            fleet.end()

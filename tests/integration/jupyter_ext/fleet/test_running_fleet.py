@@ -1,0 +1,192 @@
+"""A fleet that runs: its addresses, what it survives, what it keeps."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.strip()}"}
+
+
+def test_everything_runs_and_answers(running_fleet):
+    status = running_fleet.status()
+    assert status["url"] == f"http://127.0.0.1:{running_fleet.port}/"
+    roles = [one["role"] for one in status["processes"]]
+    assert sorted(roles) == ["front", "gateway", "gateway", "lab", "lab", "store"]
+    assert {one["state"] for one in status["processes"]} == {"running"}
+    assert requests.get(f"{status['url']}api", timeout=10).json()["version"]
+
+
+def test_the_login_link_logs_in(running_fleet):
+    session = requests.Session()
+    answer = session.get(running_fleet.status()["login_url"], timeout=30)
+    assert answer.status_code == 200
+    assert answer.url.startswith(f"http://127.0.0.1:{running_fleet.port}/lab")
+    me = session.get(f"http://127.0.0.1:{running_fleet.port}/api/me", timeout=10).json()
+    assert me["identity"]["username"] == "demo"
+
+
+def test_a_token_of_the_command_line_opens_its_project_only(running_fleet):
+    headers = bearer(running_fleet.run("token", "ada", "--project", "demo=viewer"))
+    url = f"http://127.0.0.1:{running_fleet.port}/api/contents"
+    assert requests.get(f"{url}/demo", headers=headers, timeout=10).status_code == 200
+    folder = {"type": "directory"}
+    refused = requests.put(f"{url}/demo/new", json=folder, headers=headers, timeout=10)
+    assert refused.status_code == 403
+    assert requests.get(f"{url}/demo", timeout=10).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("name", ["lab-1", "gateway-2", "front", "store"])
+def test_a_killed_process_is_started_again(running_fleet, name):
+    before = running_fleet.processes()
+    os.kill(before[name]["pid"], signal.SIGKILL)
+
+    def replaced():
+        now = running_fleet.processes()[name]
+        return now if now["pid"] not in (None, before[name]["pid"]) else None
+
+    wait_until(f"another {name}", replaced)
+    token = running_fleet.run("token", "ada").strip()
+    url = before[name]["url"]
+    path = {"lab-1": "/api", "gateway-2": "/api/kernelspecs", "front": "/api", "store": "/healthz"}
+
+    def answers():
+        try:
+            return requests.get(url + path[name], headers=bearer(token), timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    wait_until(f"{name} answers", answers)
+    now = running_fleet.processes()
+    others = set(before) - {name}
+    assert {other: now[other]["pid"] for other in others} == {
+        other: before[other]["pid"] for other in others
+    }
+
+
+def test_up_on_a_running_fleet_prints_its_url_and_what_differs(running_fleet):
+    before = running_fleet.processes()
+    done = subprocess.run(
+        [COMMAND, "up", "--labs", "3", "--data-dir", running_fleet.data_dir.root],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert f"http://127.0.0.1:{running_fleet.port}/" in done.stdout
+    assert "labs 2 instead of 3" in done.stderr
+    assert running_fleet.processes() == before
+
+
+def test_logs_are_shown(running_fleet):
+    assert "is running at" in running_fleet.run("logs", "lab-1")
+    assert "gateway-2" in running_fleet.run("logs")
+
+
+def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
+    root = running_fleet.data_dir.root
+    assert root.stat().st_mode & 0o777 == 0o700
+    secrets = list((root / "secrets").iterdir())
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
+    values = {file.read_bytes().strip() for file in secrets}
+    for one in running_fleet.status()["processes"]:
+        for place in ("cmdline", "environ"):
+            with open(f"/proc/{one['pid']}/{place}", "rb") as file:
+                told = file.read()
+            assert not any(value in told for value in values)
+
+
+def test_logs_hold_no_token(running_fleet):
+    link = running_fleet.status()["login_url"]
+    requests.get(link, timeout=30)
+    token = link.partition("token=")[2]
+    logs = list(running_fleet.data_dir.logs.iterdir())
+    assert len(logs) >= 6
+    assert not any(token.encode() in file.read_bytes() for file in logs)
+
+
+def test_down_and_up_keep_ports_files_and_kernels(running_fleet):
+    headers = bearer(running_fleet.run("token", "ada"))
+    url = f"http://127.0.0.1:{running_fleet.port}/api"
+    text = {"type": "file", "format": "text", "content": "kept"}
+    saved = requests.put(f"{url}/contents/demo/kept.txt", json=text, headers=headers, timeout=30)
+    assert saved.ok, saved.text
+    started = requests.post(
+        f"{url}/sessions",
+        json={
+            "path": "demo/kept.ipynb",
+            "name": "kept.ipynb",
+            "type": "notebook",
+            "kernel": {"name": "python"},
+        },
+        headers=headers,
+        timeout=90,
+    )
+    assert started.status_code == 201, started.text
+    kernel_id = started.json()["kernel"]["id"]
+    urls = {name: one["url"] for name, one in running_fleet.processes().items()}
+
+    running_fleet.run("down")
+    assert {one["state"] for one in running_fleet.status(code=1)["processes"]} == {"stopped"}
+    # The port is kept without being told again.
+    running_fleet.run("up", "--detach")
+
+    assert {name: one["url"] for name, one in running_fleet.processes().items()} == urls
+    read = requests.get(f"{url}/contents/demo/kept.txt", headers=headers, timeout=30).json()
+    assert (read["content"], read["version"]) == ("kept", saved.json()["version"])
+
+    def kernel():
+        answer = requests.get(f"{url}/kernels/{kernel_id}", headers=headers, timeout=30)
+        return answer.ok and answer.json()
+
+    assert wait_until("the kernel is back", kernel)["state"] == "running"
+
+
+def test_without_its_supervisor_a_fleet_is_tidied_up_by_the_next_up(fleet):
+    fleet.up("--labs", "1", "--gateways", "1")
+    before = fleet.processes()
+    supervisor = int((fleet.data_dir.root / "supervisor.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    fleet.run("up", "--detach")
+    after = fleet.processes()
+    assert {one["state"] for one in after.values()} == {"running"}
+    for name, one in before.items():
+        assert one["pid"] != after[name]["pid"]
+        assert not os.path.exists(f"/proc/{one['pid']}")
+
+
+def test_an_up_that_was_killed_half_way_is_no_fleet(fleet):
+    small = ("--labs", "1", "--gateways", "1", "--port", str(fleet.port))
+    process = subprocess.Popen(
+        [COMMAND, "up", "--detach", *small, "--data-dir", fleet.data_dir.root]
+    )
+    wait_until("it has begun", fleet.data_dir.socket.exists)
+    process.kill()
+    process.wait()
+    assert "login?token=" in fleet.run("up", "--detach")
+    assert {one["state"] for one in fleet.processes().values()} == {"running"}
+
+
+def test_in_the_foreground_it_runs_until_interrupted(fleet):
+    process = subprocess.Popen(
+        [
+            *(COMMAND, "up", "--port", str(fleet.port), "--labs", "1", "--gateways", "1"),
+            *("--data-dir", str(fleet.data_dir.root)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=sys.stderr,
+        text=True,
+    )
+    assert process.stdout.readline() == f"Jupyter Fleet: http://127.0.0.1:{fleet.port}/\n"
+    assert "/login?token=" in process.stdout.readline()
+    pids = [one["pid"] for one in fleet.processes().values()]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)

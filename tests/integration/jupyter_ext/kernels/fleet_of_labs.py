@@ -1,0 +1,176 @@
+"""Real labs as processes, in front of real gateways, with a real store."""
+
+import json
+import os
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+
+from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    GATEWAY_SECRET,
+    REPOSITORY,
+    Client,
+    Gateways,
+    find_python,
+)
+from tests.servers.ports import free_ports
+from tests.servers.process import ServerProcess
+from tests.servers.seaweedfs import SeaweedFS
+
+
+def gateway_python() -> str:
+    """The Python of the gateway's environment."""
+    return find_python(
+        "FLEET_GATEWAY_PYTHON", Path(sys.prefix).parent / "gateway" / "bin" / "python"
+    )
+
+
+class GatewaysBesideLabs(Gateways):
+    """The gateways of a test that itself runs in the lab's environment."""
+
+    def _start(self, number: int) -> ServerProcess:
+        folder = self.directory / f"config-{number}"
+        folder.mkdir(exist_ok=True)
+        file = folder / "jupyter_enterprise_gateway_config.json"
+        file.write_text(json.dumps(self.settings(number)))
+        return ServerProcess(
+            [gateway_python(), "-m", "gateway_ext.app"],
+            self.directory / f"gateway-{number}.log",
+            environment={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                "JUPYTER_CONFIG_DIR": str(folder),
+                "JUPYTER_DATA_DIR": str(folder),
+                "JUPYTER_RUNTIME_DIR": str(folder),
+                "GATEWAY_SECRET": GATEWAY_SECRET,
+            },
+            directory=folder,
+        )
+
+
+@dataclass
+class Fleet:
+    """Labs and the gateways behind them."""
+
+    labs: "Labs"
+    gateways: Gateways
+
+    @property
+    def urls(self) -> list[str]:
+        """The labs' addresses."""
+        return self.labs.urls
+
+
+def start_bare_labs(directory: Path, store: SeaweedFS, count: int) -> "Labs":
+    """Labs whose gateways are all away."""
+    create_keys(directory / "private.pem", directory / "jwks.json")
+    signer = TokenSigner(directory / "private.pem")
+    return Labs(directory, signer, ["http://127.0.0.1:1"], store, count)
+
+
+class Labs:
+    """Several labs of one fleet, which share nothing but database, store and keys."""
+
+    def __init__(
+        self,
+        directory: Path,
+        signer: TokenSigner,
+        gateway_urls: list[str],
+        store: SeaweedFS,
+        count: int,
+    ) -> None:
+        self.directory = directory
+        self.signer = signer
+        self._gateway_urls = gateway_urls
+        self._store = store
+        self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
+        self._database_url = f"sqlite:///{directory}/lab.sqlite"
+        boto3.client(
+            "s3",
+            endpoint_url=store.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=store.access_key,
+            aws_secret_access_key=store.secret_key,
+        ).create_bucket(Bucket=self._bucket)
+        (self.directory / "cookie_secret").write_text(uuid.uuid4().hex)
+        (self.directory / "service-token").write_text(signer.sign("lab", {}, 3600, service="lab"))
+        self.ports = free_ports(count)
+        self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
+        self.processes = [self._start(number) for number in range(count)]
+        for number in range(count):
+            self.wait_for(number)
+
+    def settings(self, number: int) -> dict[str, Any]:
+        """Configuration of one lab."""
+        return {
+            "ServerApp": {
+                "ip": "127.0.0.1",
+                "port": self.ports[number],
+                "port_retries": 0,
+                "open_browser": False,
+                "allow_root": True,
+                "cookie_secret_file": str(self.directory / "cookie_secret"),
+                "jpserver_extensions": {"jupyter_ext": True},
+            },
+            "JupyterFleet": {
+                "database_url": self._database_url,
+                "bucket_url": self._store.bucket_url(self._bucket),
+                "gateway_urls": self._gateway_urls,
+                "token_keys_file": str(self.directory / "jwks.json"),
+                "service_token_file": str(self.directory / "service-token"),
+                "lab_name": f"lab-{number}",
+            },
+            "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},
+            "FleetSessionManager": {"lease_seconds": 3.0},
+        }
+
+    def _start(self, number: int) -> ServerProcess:
+        folder = self.directory / f"lab-config-{number}"
+        folder.mkdir(exist_ok=True)
+        file = folder / "jupyter_server_config.json"
+        file.write_text(json.dumps(self.settings(number)))
+        file.chmod(0o600)
+        return ServerProcess(
+            [sys.executable, "-m", "jupyterlab", "--no-browser"],
+            self.directory / f"lab-{number}.log",
+            environment={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY),
+                "JUPYTER_CONFIG_DIR": str(folder),
+                "JUPYTER_DATA_DIR": str(folder),
+                "JUPYTER_RUNTIME_DIR": str(folder),
+                "AWS_SHARED_CREDENTIALS_FILE": str(self._store.credentials_file),
+            },
+            directory=folder,
+        )
+
+    def client(self, user: str = "ada", **projects: str) -> Client:
+        """A person with a token; owner of the project `demo` unless said otherwise."""
+        return Client(self.signer.sign(user, projects or {"demo": "owner"}, 3600))
+
+    def start_again(self, number: int) -> None:
+        """Starts a lab that has ended, at the same address."""
+        self.processes[number] = self._start(number)
+        self.wait_for(number)
+
+    def wait_for(self, number: int) -> None:
+        """Returns when the lab answers."""
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"{self.urls[number]}/api", timeout=5).status_code == 200
+            except requests.RequestException:
+                return False
+
+        self.processes[number].wait_until(answers)
+
+    def stop(self) -> None:
+        """Ends the labs."""
+        for process in self.processes:
+            process.stop()

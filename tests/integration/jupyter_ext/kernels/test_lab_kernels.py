@@ -1,0 +1,303 @@
+"""Kernels through labs: any lab, any gateway, whatever is killed meanwhile."""
+
+import signal
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+import websocket
+
+from tests.integration.gateway_ext.fleet_of_gateways import Client, wait_until
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def notebook_session(path: str, *, posted: str | None = None) -> dict[str, Any]:
+    """What JupyterLab posts for a notebook: a placeholder of a path, and its name."""
+    folder, _, name = path.rpartition("/")
+    return {
+        "path": posted or f"{folder}/{uuid.uuid4()}",
+        "name": name,
+        "type": "notebook",
+        "kernel": {"name": "python"},
+    }
+
+
+def open_session(client: Client, url: str, path: str) -> dict[str, Any]:
+    """A session as JupyterLab opens it: POST, then the real path."""
+    body = notebook_session(path)
+    answer = client.call("POST", f"{url}/api/sessions", json=body)
+    assert answer.status_code == 201, answer.text
+    model: dict[str, Any] = answer.json()
+    # Anything else makes the page end the session that it has just got.
+    assert model["path"] == body["path"]
+    answer = client.call("PATCH", f"{url}/api/sessions/{model['id']}", json={"path": path})
+    assert answer.status_code == 200, answer.text
+    model = answer.json()
+    assert model["path"] == path
+    return model
+
+
+def end_session(client: Client, url: str, session_id: str) -> None:
+    answer = client.call("DELETE", f"{url}/api/sessions/{session_id}")
+    assert answer.status_code == 204, answer.text
+
+
+def kernel_status(client: Client, url: str, kernel_id: str) -> int:
+    status: int = client.call("GET", f"{url}/api/kernels/{kernel_id}").status_code
+    return status
+
+
+def gateway_number(fleet: Fleet, url: str) -> int:
+    return fleet.gateways.urls.index(url)
+
+
+@pytest.fixture
+def ada(fleet: Fleet) -> Client:
+    return fleet.gateways.client()
+
+
+def test_one_kernel_for_ten_pages_at_once(fleet: Fleet, ada: Client) -> None:
+    bodies = [notebook_session("demo/ten.ipynb") for _ in range(10)]
+
+    def post(number: int) -> requests.Response:
+        url = fleet.urls[number % 2]
+        return ada.call("POST", f"{url}/api/sessions", json=bodies[number])  # type: ignore[no-any-return]
+
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(post, range(10)))
+    assert [answer.status_code for answer in answers] == [201] * 10
+    models = [answer.json() for answer in answers]
+    assert [model["path"] for model in models] == [body["path"] for body in bodies]
+    assert len({model["kernel"]["id"] for model in models}) == 1
+    kernel_id = models[0]["kernel"]["id"]
+    kernels = ada.call("GET", f"{fleet.urls[1]}/api/kernels").json()
+    assert [kernel["id"] for kernel in kernels] == [kernel_id]
+
+    listed = ada.call("GET", f"{fleet.urls[0]}/api/sessions").json()
+    assert {model["id"] for model in listed} == {model["id"] for model in models}
+    for model in models[:-1]:
+        end_session(ada, fleet.urls[0], model["id"])
+    assert kernel_status(ada, fleet.urls[1], kernel_id) == 200
+    end_session(ada, fleet.urls[1], models[-1]["id"])
+    assert kernel_status(ada, fleet.urls[0], kernel_id) == 404
+
+
+@pytest.mark.parametrize("v1", [True, False])
+def test_a_cell_runs_through_either_lab(fleet: Fleet, ada: Client, v1: bool) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/either.ipynb")
+    kernel_id = session["kernel"]["id"]
+    with ada.channels(fleet.urls[0], kernel_id, v1=v1) as page:
+        assert page.run("x = 41; print('from lab 0')") == "from lab 0\n"
+    with ada.channels(fleet.urls[1], kernel_id, v1=v1) as page:
+        assert page.run("print(x + 1)") == "42\n"
+    again = open_session(ada, fleet.urls[1], "demo/either.ipynb")
+    assert again["kernel"]["id"] == kernel_id
+    end_session(ada, fleet.urls[0], session["id"])
+    end_session(ada, fleet.urls[1], again["id"])
+
+
+def test_a_page_stays_open_while_the_owner_is_killed(fleet: Fleet, ada: Client) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/owner.ipynb")
+    kernel_id = session["kernel"]["id"]
+    with ada.channels(fleet.urls[0], kernel_id, v1=True) as page:
+        pid = page.run("import os, time; x = 41; print(os.getpid())")
+        request = page.execute("for i in range(30): print(i, flush=True); time.sleep(0.1)")
+        time.sleep(1)
+        owner = fleet.gateways.owner(kernel_id)
+        assert owner is not None
+        number = gateway_number(fleet, owner)
+        began = time.monotonic()
+        fleet.gateways.processes[number].signal(signal.SIGKILL)
+        text, reply = page.finish(request)
+        assert reply["status"] == "ok"
+        assert text == "".join(f"{i}\n" for i in range(30))
+        assert page.run("print(x + 1)") == "42\n"
+        assert time.monotonic() - began < 15
+        assert page.run("print(os.getpid())") == pid
+    fleet.gateways.start_again(number)
+    models = ada.call("GET", f"{fleet.urls[1]}/api/sessions").json()
+    assert session["id"] in {model["id"] for model in models}
+    end_session(ada, fleet.urls[1], session["id"])
+
+
+def test_stopping_a_lab_ends_no_kernel_and_sends_its_pages_away(fleet: Fleet, ada: Client) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/stop.ipynb")
+    kernel_id = session["kernel"]["id"]
+    page = ada.channels(fleet.urls[0], kernel_id, v1=True)
+    assert page.run("x = 1; print(x)") == "1\n"
+    began = time.monotonic()
+    fleet.labs.processes[0].signal(signal.SIGTERM)
+    opcode, data = page._websocket.recv_data()
+    assert opcode == websocket.ABNF.OPCODE_CLOSE
+    assert int.from_bytes(data[:2], "big") == 1012
+    page.close()
+    fleet.labs.processes[0].stop()
+    assert time.monotonic() - began < 8
+    assert kernel_status(ada, fleet.urls[1], kernel_id) == 200
+    with ada.channels(fleet.urls[1], kernel_id, v1=True) as page:
+        assert page.run("print(x + 1)") == "2\n"
+    fleet.labs.start_again(0)
+    listed = ada.call("GET", f"{fleet.urls[0]}/api/sessions").json()
+    assert [model["path"] for model in listed] == ["demo/stop.ipynb"]
+    end_session(ada, fleet.urls[0], session["id"])
+
+
+def test_output_while_no_page_is_there_comes_to_the_same_session(fleet: Fleet, ada: Client) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/away.ipynb")
+    kernel_id = session["kernel"]["id"]
+    first = ada.channels(fleet.urls[0], kernel_id)
+    first.run("import time")
+    request = first.execute("for i in range(20): print(i, flush=True); time.sleep(0.05)")
+    first._websocket.shutdown()
+    time.sleep(0.5)
+    # The page reconnects to another lab, with the session id that it has.
+    resumed = websocket.create_connection(
+        f"{fleet.urls[1].replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+        f"?session_id={first.session}",
+        header=ada.headers,
+        timeout=30,
+    )
+    first._websocket = resumed
+    text, reply = first.finish(request)
+    assert reply["status"] == "ok"
+    assert text.endswith("18\n19\n")
+    first.close()
+    end_session(ada, fleet.urls[0], session["id"])
+
+
+def test_a_session_follows_its_notebook_and_changes_kernels(fleet: Fleet, ada: Client) -> None:
+    url = fleet.urls[0]
+    session = open_session(ada, url, "demo/before.ipynb")
+    kernel_id = session["kernel"]["id"]
+    renamed = ada.call(
+        "PATCH", f"{url}/api/sessions/{session['id']}", json={"path": "demo/after.ipynb"}
+    ).json()
+    assert renamed["kernel"]["id"] == kernel_id
+    other = open_session(ada, fleet.urls[1], "demo/after.ipynb")
+    assert other["kernel"]["id"] == kernel_id
+    end_session(ada, url, other["id"])
+
+    changed = ada.call(
+        "PATCH", f"{url}/api/sessions/{session['id']}", json={"kernel": {"name": "python"}}
+    )
+    assert changed.status_code == 200, changed.text
+    new_id = changed.json()["kernel"]["id"]
+    assert new_id != kernel_id
+    assert kernel_status(ada, url, kernel_id) == 404
+    late = open_session(ada, fleet.urls[1], "demo/after.ipynb")
+    assert late["kernel"]["id"] == new_id
+    end_session(ada, url, late["id"])
+    end_session(ada, url, session["id"])
+    assert kernel_status(ada, url, new_id) == 404
+
+
+def test_a_deleted_kernel_takes_its_sessions_along(fleet: Fleet, ada: Client) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/gone.ipynb")
+    kernel_id = session["kernel"]["id"]
+    page = ada.channels(fleet.urls[0], kernel_id, v1=True)
+    page.run("1")
+    assert ada.call("DELETE", f"{fleet.urls[1]}/api/kernels/{kernel_id}").status_code == 204
+    opcode = None
+    while opcode != websocket.ABNF.OPCODE_CLOSE:
+        opcode, _ = page._websocket.recv_data()
+    assert ada.call("GET", f"{fleet.urls[0]}/api/sessions").json() == []
+    assert ada.call("GET", f"{fleet.urls[0]}/api/sessions/{session['id']}").status_code == 404
+    new = open_session(ada, fleet.urls[0], "demo/gone.ipynb")
+    assert new["kernel"]["id"] != kernel_id
+    end_session(ada, fleet.urls[0], new["id"])
+
+
+def test_interrupt_restart_and_kernel_specs(fleet: Fleet, ada: Client) -> None:
+    url = fleet.urls[0]
+    specs = ada.call("GET", f"{url}/api/kernelspecs").json()
+    assert specs["default"] == "python"
+    assert "python" in specs["kernelspecs"]
+    session = open_session(ada, url, "demo/actions.ipynb")
+    kernel_id = session["kernel"]["id"]
+    with ada.channels(url, kernel_id, v1=True) as page:
+        page.run("import time; x = 1")
+        request = page.execute("time.sleep(60)")
+        time.sleep(0.5)
+        answer = ada.call("POST", f"{fleet.urls[1]}/api/kernels/{kernel_id}/interrupt")
+        assert answer.status_code == 204, answer.text
+        assert page.finish(request)[1]["ename"] == "KeyboardInterrupt"
+        answer = ada.call("POST", f"{fleet.urls[1]}/api/kernels/{kernel_id}/restart")
+        assert answer.status_code == 200, answer.text
+        wait_until(lambda: "x" not in page.run("print(dir())").split("'"))
+    end_session(ada, url, session["id"])
+
+
+def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
+    url = fleet.urls[0]
+    session = open_session(ada, url, "demo/private.ipynb")
+    kernel_id = session["kernel"]["id"]
+    bob = fleet.gateways.client("bob", other="owner")
+    eve = fleet.gateways.client("eve", demo="viewer")
+    assert bob.call("GET", f"{url}/api/sessions").json() == []
+    assert bob.call("GET", f"{url}/api/kernels").json() == []
+    assert len(eve.call("GET", f"{url}/api/sessions").json()) == 1
+    for client in (bob, eve):
+        assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 403
+        assert client.call("DELETE", f"{url}/api/sessions/{session['id']}").status_code in (
+            403,
+            404,
+        )
+        body = notebook_session("demo/private.ipynb")
+        assert client.call("POST", f"{url}/api/sessions", json=body).status_code == 403
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            client.channels(url, kernel_id)
+        assert refused.value.status_code == 403
+    assert kernel_status(ada, url, kernel_id) == 200
+    end_session(ada, url, session["id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"type": "notebook"}, "path"),
+        ({"path": "demo/a.ipynb"}, "type"),
+        ({"path": "demo/../other/a.ipynb", "type": "notebook"}, ".."),
+        ({"path": "a.ipynb", "type": "notebook"}, "project"),
+        ({"path": "", "type": "notebook"}, "project"),
+        ({"path": 7, "type": "notebook"}, "text"),
+        ({"path": "demo/a.ipynb", "type": "notebook", "kernel": "python"}, "kernel"),
+    ],
+)
+def test_bad_sessions_are_refused(fleet: Fleet, ada: Client, body: Any, words: str) -> None:
+    answer = ada.call("POST", f"{fleet.urls[0]}/api/sessions", json=body)
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["message"]
+    assert ada.call("GET", f"{fleet.urls[0]}/api/sessions").json() == []
+
+
+def test_a_starter_that_dies_is_followed_by_another_lab(fleet: Fleet, ada: Client) -> None:
+    body = notebook_session("demo/starter.ipynb")
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(ada.call, "POST", f"{fleet.urls[0]}/api/sessions", json=body)
+        # In the middle of the start.
+        time.sleep(0.3)
+        fleet.labs.processes[0].signal(signal.SIGKILL)
+        with pytest.raises(requests.ConnectionError):
+            first.result()
+    session = open_session(ada, fleet.urls[1], "demo/starter.ipynb")
+    kernels = ada.call("GET", f"{fleet.urls[1]}/api/kernels").json()
+    assert [kernel["id"] for kernel in kernels] == [session["kernel"]["id"]]
+    fleet.labs.start_again(0)
+    with ada.channels(fleet.urls[0], session["kernel"]["id"]) as page:
+        assert page.run("print('alive')") == "alive\n"
+    end_session(ada, fleet.urls[0], session["id"])
+
+
+def test_an_unknown_kernel_spec_is_refused_and_can_be_corrected(fleet: Fleet, ada: Client) -> None:
+    body = notebook_session("demo/spec.ipynb")
+    body["kernel"] = {"name": "nothing"}
+    answer = ada.call("POST", f"{fleet.urls[0]}/api/sessions", json=body)
+    assert 400 <= answer.status_code < 502, answer.text
+    assert "nothing" in answer.json()["message"]
+    session = open_session(ada, fleet.urls[1], "demo/spec.ipynb")
+    end_session(ada, fleet.urls[1], session["id"])

@@ -1,0 +1,181 @@
+"""How a lab begins, refuses to begin, and ends."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from jupyter_ext.app import CannotStart, JupyterFleet
+from jupyter_ext.database.engine import Database
+from jupyter_ext.database.metadata import LAB_VERSION_TABLE
+from jupyter_ext.platform.tokens import create_keys
+from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
+from tests.servers.ports import free_ports
+from tests.servers.process import ServerProcess
+from tests.servers.seaweedfs import SeaweedFS
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="fleet-app-", dir="/tmp"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def command(directory: Path, settings: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """How a server with this configuration is started, and its environment."""
+    server = {
+        "ip": "127.0.0.1",
+        "port_retries": 0,
+        "open_browser": False,
+        "allow_root": True,
+        "jpserver_extensions": {"jupyter_ext": True},
+    }
+    document = {"ServerApp": {**server, **settings.pop("ServerApp", {})}, **settings}
+    (directory / "jupyter_server_config.json").write_text(json.dumps(document))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "JUPYTER_CONFIG_DIR": str(directory),
+        "JUPYTER_DATA_DIR": str(directory / "data"),
+        "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),
+    }
+    return [sys.executable, "-m", "jupyterlab", "--no-browser"], environment
+
+
+def fleet(directory: Path, **change: Any) -> JupyterFleet:
+    """The extension with a configuration that is good but for `change`."""
+    create_keys(directory / "key.pem", directory / "jwks.json")
+    settings = {
+        "database_url": f"sqlite:///{directory}/lab.sqlite",
+        "bucket_url": "s3://b-b-b?endpoint=http://127.0.0.1:1&region=r",
+        "gateway_urls": ["http://127.0.0.1:1"],
+        "token_keys_file": str(directory / "jwks.json"),
+    }
+    return JupyterFleet(**{**settings, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"database_url": "sqlite:////nowhere/at/all/lab.sqlite"}, "/nowhere/at/all"),
+        ({"database_url": "mysql://fleet:hidden@127.0.0.1:1/fleet"}, "cannot be reached"),
+        ({"database_url": "nonsense"}, "sqlite:////absolute/path"),
+        ({"token_keys_file": "/nowhere/jwks.json"}, "/nowhere/jwks.json"),
+        ({"gateway_urls": []}, "gateway_urls"),
+        ({"bucket_url": "nonsense"}, "s3://BUCKET"),
+        ({}, "127.0.0.1:1"),
+    ],
+)
+def test_what_a_lab_needs_is_looked_at_first(
+    directory: Path, change: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with pytest.raises(CannotStart) as refused:
+        fleet(directory, **change).prepare()
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_database_from_the_future_is_left_alone(directory: Path) -> None:
+    app = fleet(directory)
+    database = Database(app.database_url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE {LAB_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"
+        )
+        connection.exec_driver_sql(f"INSERT INTO {LAB_VERSION_TABLE} VALUES ('9999')")
+    database.close()
+    with pytest.raises(CannotStart, match="newer than this version"):
+        app.prepare()
+
+
+def test_a_lab_that_cannot_work_says_so_and_ends(directory: Path) -> None:
+    settings = {"JupyterFleet": {"database_url": "nonsense", "gateway_urls": ["http://h"]}}
+    arguments, environment = command(directory, settings)
+    ended = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert len([line for line in ended.stderr.splitlines() if "cannot start" in line]) == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_a_database_nothing_changes(directory: Path) -> None:
+    (port,) = free_ports(1)
+    (directory / "files").mkdir()
+    settings = {
+        "ServerApp": {"port": port, "root_dir": str(directory / "files")},
+        "IdentityProvider": {"token": "stock"},
+    }
+    arguments, environment = command(directory, settings)
+    process = ServerProcess(arguments, directory / "log", environment=environment)
+    url = f"http://127.0.0.1:{port}"
+    headers = {"Authorization": "token stock"}
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"{url}/api", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    try:
+        process.wait_until(answers)
+        body = {"type": "file", "format": "text", "content": "x"}
+        saved = requests.put(f"{url}/api/contents/a.txt", headers=headers, json=body)
+        assert saved.status_code == 201
+        assert "version" not in saved.json()
+        assert (directory / "files" / "a.txt").read_text() == "x"
+        assert requests.get(f"{url}/api/config/notebook", headers=headers).ok
+        put = requests.put(f"{url}/api/config/notebook", headers=headers, json={"a": 1})
+        assert put.status_code == 204
+        assert requests.get(f"{url}/login").text.count("Jupyter Fleet") == 0
+    finally:
+        process.stop()
+    log = (directory / "log").read_text()
+    assert "jupyter_ext | extension was successfully loaded" in log
+    assert "Traceback" not in log
+
+
+def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: SeaweedFS) -> None:
+    labs: Labs = start_bare_labs(directory, seaweedfs, 1)
+    client, url = labs.client(), labs.urls[0]
+    size = 200_000
+    cells = [
+        {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": "x" * size}
+        for number in range(120)
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    body = {"type": "notebook", "format": "json", "content": notebook}
+    assert client.call("GET", f"{url}/api/contents/demo").ok
+    answers: list[int] = []
+
+    def save() -> None:
+        answer = client.call("PUT", f"{url}/api/contents/demo/big.ipynb", json=body)
+        answers.append(answer.status_code)
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    log = directory / "lab-0.log"
+    # In the middle of the save: the body has arrived, the answer has not left.
+    time.sleep(0.25)
+    assert answers == []
+    began = time.monotonic()
+    labs.stop()
+    assert time.monotonic() - began < 10
+    thread.join(10)
+    assert answers in ([201], [200])
+    assert "Traceback" not in log.read_text()

@@ -1,0 +1,75 @@
+"""The journal: what it keeps, what it drops and whom it tells."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_ext.agent.journal import Journal
+
+
+def test_numbers_grow_from_one_and_messages_are_found_by_them() -> None:
+    journal = Journal(100)
+    assert journal.last == 0
+    journal.append(None, b"a")
+    journal.append("page", b"b")
+    assert journal.last == 2
+    entry = journal.get(2)
+    assert entry is not None
+    assert (entry.session, entry.message) == ("page", b"b")
+    assert entry.concerns("page")
+    assert not entry.concerns("other")
+    assert journal.get(3) is None
+
+
+def test_the_oldest_go_first_and_a_huge_newest_message_stays() -> None:
+    journal = Journal(10)
+    for _ in range(4):
+        journal.append(None, b"12345")
+    assert [journal.get(n) is not None for n in range(1, 5)] == [False, True, True, True]
+    journal.append(None, b"x" * 1000)
+    assert journal.get(5) is not None
+    assert journal.get(4) is not None
+    journal.append(None, b"y")
+    assert journal.get(5) is None
+    assert journal.get(6) is not None
+
+
+def test_a_gap_is_only_what_concerned_the_session() -> None:
+    journal = Journal(0)
+    journal.append("page", b"1")
+    journal.append("other", b"2")
+    journal.append("other", b"3")
+    journal.append("other", b"4")
+    assert journal.gap("page", 0) == (1, 1)
+    assert journal.gap("page", 1) is None
+    assert journal.gap("other", 1) == (2, 3)
+    assert journal.gap("stranger", 0) is None
+    journal.append(None, b"5")
+    journal.append(None, b"6")
+    assert journal.gap("stranger", 0) == (1, 5)
+    assert journal.gap("stranger", 5) is None
+
+
+@given(
+    st.integers(0, 50),
+    st.lists(st.tuples(st.sampled_from([None, "a", "b"]), st.integers(0, 20)), max_size=60),
+)
+def test_everything_is_either_here_or_in_the_gap(
+    limit: int, messages: list[tuple[str | None, int]]
+) -> None:
+    journal = Journal(limit)
+    for session, size in messages:
+        journal.append(session, b"x" * size)
+    kept = [n for n in range(1, journal.last + 1) if journal.get(n)]
+    assert kept == list(range(journal.last - len(kept) + 1, journal.last + 1))
+    assert sum(messages[n - 1][1] for n in kept[:-1]) <= limit
+    for reader in ("a", "b"):
+        lost = [
+            n
+            for n, (session, _) in enumerate(messages, 1)
+            if n not in kept and session in (None, reader)
+        ]
+        for after in range(journal.last + 1):
+            gone = [n for n in lost if n > after]
+            assert journal.gap(reader, after) == ((after + 1, gone[-1]) if gone else None)

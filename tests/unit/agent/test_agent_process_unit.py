@@ -1,0 +1,183 @@
+"""What a kernel's process is started with, and where its output goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.agent import kernel_process
+from gateway_ext.agent.kernel_log import KernelLog
+from gateway_ext.agent.kernel_process import (
+    ConnectionFiles,
+    LaunchError,
+    in_words,
+    kernel_argv,
+    kernel_environment,
+    prepare_directory,
+)
+from gateway_ext.agent.start_document import (
+    StartDocument,
+    StartDocumentError,
+    parse_start_document,
+)
+
+
+def raw(directory: Path = Path("/tmp/k"), **changes: Any) -> dict[str, Any]:
+    document = {
+        "kernel_id": "1234",
+        "agent_key": "00" * 32,
+        "gateways": ["http://127.0.0.1:8888"],
+        "kernelspec": {"argv": ["python", "-f", "{connection_file}", "{resource_dir}/x{unknown}"]},
+        "kernel_name": "python",
+        "resource_dir": "/spec",
+        "directory": str(directory),
+        "cwd": "/",
+        "journal_bytes": 1000,
+        "ping_seconds": 1,
+        "ping_timeout": 5,
+        "orphan_seconds": 60,
+    }
+    return document | changes
+
+
+def document(directory: Path = Path("/tmp/k"), **changes: Any) -> StartDocument:
+    return parse_start_document(json.dumps(raw(directory, **changes)))
+
+
+def test_the_command_is_filled_in_as_jupyter_client_does() -> None:
+    argv = kernel_argv(document(), Path("/tmp/k/connection.json"))
+    assert argv == [sys.executable, "-f", "/tmp/k/connection.json", "/spec/x{unknown}"]
+    other = document(kernelspec={"argv": ["R", "{kernel_id}"]})
+    assert kernel_argv(other, Path("/c")) == ["R", "1234"]
+
+
+def test_the_environment_is_the_agents_with_the_kernelspecs() -> None:
+    spec = {"argv": ["x"], "env": {"PATH": "/spec/bin:${PATH}", "N": 4, "KEEP": "${NOWHERE}"}}
+    environment = kernel_environment(document(kernelspec=spec), {"PATH": "/bin", "HOME": "/h"}, 77)
+    assert environment == {
+        "PATH": "/spec/bin:/bin",
+        "HOME": "/h",
+        "N": "4",
+        "KEEP": "${NOWHERE}",
+        "JPY_PARENT_PID": "77",
+    }
+
+
+def test_the_key_and_the_environment_are_not_in_what_is_printed() -> None:
+    shown = repr(document(agent_key="ab" * 32, kernelspec={"argv": ["x"], "env": {"S": "secret"}}))
+    assert "ab" * 4 not in shown
+    assert "\\xab" not in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kernel_id": ""}, "kernel_id is missing"),
+        ({"kernelspec": {"argv": "python"}}, "kernelspec.argv"),
+        ({"agent_key": "00"}, "at least 16 bytes"),
+        ({"gateways": []}, "gateways"),
+        ({"cwd": "x"}, "cwd must be an absolute path"),
+        ({"ping_timeout": True}, "ping_timeout must be a number above 0"),
+        ({"orphan_seconds": -1}, "orphan_seconds must be a number above 0"),
+        ({"kernelspec": {"argv": ["x"], "interrupt_mode": "wave"}}, "signal or message, not wave"),
+        (
+            {"kernelspec": {"argv": ["x"], "metadata": {"fleet": {"transport": "smoke"}}}},
+            "ipc or tcp, not smoke",
+        ),
+    ],
+)
+def test_a_wrong_start_document_is_refused_with_the_field(
+    changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(StartDocumentError, match=words):
+        document(**changes)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(StartDocumentError, match="start document"):
+        parse_start_document(text)
+
+
+def test_an_end_in_words() -> None:
+    assert in_words(3) == "the kernel ended with exit code 3"
+    assert "SIGSEGV" in in_words(-signal.SIGSEGV)
+    assert "memory" in in_words(-signal.SIGKILL)
+    assert "signal 63" in in_words(-63)
+
+
+def test_the_directory_is_closed_to_others(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "b"
+    prepare_directory(directory)
+    directory.chmod(0o755)
+    prepare_directory(directory)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:
+    connection = ConnectionFiles(document(tmp_path), b"key").write()
+    assert connection["transport"] == "ipc"
+    assert connection["ip"] == f"{tmp_path}/k"
+    assert connection["key"] == "key"
+    assert (tmp_path / "connection.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_process_gets_free_ports_of_its_own_with_tcp(tmp_path: Path) -> None:
+    spec = {"argv": ["x"], "metadata": {"fleet": {"transport": "tcp"}}}
+    files = ConnectionFiles(document(tmp_path, kernelspec=spec), b"key")
+    first, second = files.write(), files.write()
+    assert first["ip"] == "127.0.0.1"
+    assert first["shell_port"] > 0
+    assert first["shell_port"] != second["shell_port"]
+
+
+def test_a_long_directory_gets_a_short_one_for_its_sockets_or_an_error_that_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("d" * 100)
+    long.mkdir()
+    files = ConnectionFiles(document(long), b"key")
+    short = Path(files.write()["ip"]).parent
+    assert short.stat().st_mode & 0o777 == 0o700
+    assert len(str(short)) < 60
+    files.remove()
+    assert not short.exists()
+    monkeypatch.setattr(kernel_process.tempfile, "mkdtemp", lambda prefix: str(long))
+    with pytest.raises(LaunchError, match="kernels_dir"):
+        ConnectionFiles(document(long), b"key").write()
+
+
+def test_the_log_is_bounded_and_ends_with_the_last_words(tmp_path: Path) -> None:
+    log = KernelLog(tmp_path / "kernel.log", limit=100_000)
+    pipe = log.open()
+    for number in range(20_000):
+        os.write(pipe, b"line %d of many that the kernel prints\n" % number)
+    os.write(pipe, b"\n  boom\n")
+    os.close(pipe)
+    assert log.last_words(wait=10).splitlines() == [
+        "line 19998 of many that the kernel prints",
+        "line 19999 of many that the kernel prints",
+        "boom",
+    ]
+    sizes = [file.stat().st_size for file in tmp_path.iterdir()]
+    assert len(sizes) == 2
+    assert sum(sizes) < 2 * (100_000 + 65536)
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_kernel(tmp_path: Path) -> None:
+    log = KernelLog(tmp_path / "missing" / "kernel.log")
+    pipe = log.open()
+    os.set_blocking(pipe, False)
+    for _ in range(50):
+        os.write(pipe, b"x" * 8000)
+        time.sleep(0.005)
+    os.close(pipe)
+    assert log.last_words(wait=10)

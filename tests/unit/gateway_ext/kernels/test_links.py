@@ -1,0 +1,160 @@
+"""Streams and commands of one agent."""
+
+import asyncio
+import json
+import logging
+import struct
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway_ext.kernels.links import AgentLink, CommandFailed, LinkLost
+from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.states import KernelState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RECORD = KernelRecord(
+    "id", "demo", "", "ada", "python", KernelState.LAUNCHING, "a", 7, None, "starting", 0, NOW,
+    NOW, NOW, ""
+)  # fmt: skip
+
+
+class Page:
+    """A client's end that writes down what it gets."""
+
+    def __init__(self) -> None:
+        self.opened_with: tuple[Any, ...] | None = None
+        self.sequences: list[int] = []
+        self.ended: tuple[int, str] | None = None
+
+    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
+        self.opened_with = (start, acknowledged, gap)
+
+    def deliver(self, frame: bytes) -> None:
+        sequence, _acknowledged = struct.unpack_from(">QQ", frame)
+        if len(frame) > 16:
+            assert frame[16:] == b"m%d" % sequence
+            self.sequences.append(sequence)
+
+    def end(self, code: int, reason: str) -> None:
+        self.ended = (code, reason)
+
+
+class Agent:
+    """The other end of a link."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.link = AgentLink(
+            RECORD,
+            {"process": "running", "execution_state": "idle"},
+            lambda frame: self.heard.append(json.loads(frame) if isinstance(frame, str) else frame),
+            lambda: None,
+            lambda link: None,
+            logging.getLogger("test"),
+        )
+
+    def message(self, stream: int, sequence: int) -> None:
+        self.link.receive(struct.pack(">IQQ", stream, sequence, 0) + b"m%d" % sequence)
+
+    def answer(self, **result: Any) -> None:
+        command = self.heard[-1]
+        self.link.receive(json.dumps({"type": "result", "id": command["id"], **result}))
+
+
+def test_a_stream_gets_each_number_once_and_in_order() -> None:
+    agent, page = Agent(), Page()
+    stream = agent.link.open_stream(page, "s", "n", 4)
+    command = agent.heard[-1]
+    assert command["epoch"] == 7
+    assert (command["stream"], command["received"], command["session_id"]) == (stream, 4, "s")
+    # Not yet open: what goes to everybody comes again among the missed messages.
+    agent.message(0, 5)
+    assert page.sequences == []
+    agent.answer(ok=True, start=4, acknowledged=2, gap=None)
+    assert page.opened_with == (4, 2, None)
+    agent.message(stream, 5)
+    agent.message(stream, 6)
+    agent.message(0, 6)
+    agent.message(0, 9)
+    agent.message(stream, 8)
+    assert page.sequences == [5, 6, 9]
+    agent.link.from_client(stream, struct.pack(">QQ", 1, 9) + b"x")
+    assert agent.heard[-1] == struct.pack(">IQQ", stream, 1, 9) + b"x"
+    agent.link.close_stream(stream)
+    assert agent.heard[-1]["command"] == "close"
+    agent.message(0, 10)
+    assert page.sequences == [5, 6, 9]
+
+
+def test_an_acknowledgement_alone_is_passed_on() -> None:
+    agent, page = Agent(), Page()
+    frames: list[bytes] = []
+    page.deliver = frames.append  # type: ignore[method-assign, assignment]
+    stream = agent.link.open_stream(page, "s", "n", None)
+    agent.answer(ok=True, start=4, acknowledged=0, gap=None)
+    agent.link.receive(struct.pack(">IQQ", stream, 0, 3))
+    assert frames == [struct.pack(">QQ", 0, 3)]
+
+
+def test_a_refused_stream_ends() -> None:
+    agent, page = Agent(), Page()
+    agent.link.open_stream(page, "s", "n", None)
+    agent.answer(ok=False, message="no")
+    assert page.ended == (1013, "no")
+    assert agent.link.connections == 0
+
+
+@pytest.mark.parametrize(("deleted", "code"), [(False, 1012), (True, 4404)])
+def test_the_end_of_a_link_ends_its_streams(deleted: bool, code: int) -> None:
+    agent, page = Agent(), Page()
+    agent.link.open_stream(page, "s", "n", None)
+    if deleted:
+        agent.link.deleted()
+    agent.link.end("gone")
+    assert page.ended is not None
+    assert page.ended[0] == code
+    with pytest.raises(LinkLost):
+        agent.link.open_stream(page, "s", "n", None)
+
+
+def test_commands() -> None:
+    async def run() -> None:
+        agent = Agent()
+        task = asyncio.ensure_future(agent.link.command("interrupt", seconds=1))
+        await asyncio.sleep(0)
+        agent.answer(ok=True, more=1)
+        assert (await task)["more"] == 1
+        task = asyncio.ensure_future(agent.link.command("restart", seconds=1))
+        await asyncio.sleep(0)
+        agent.answer(ok=False, message="the kernel does not start")
+        with pytest.raises(CommandFailed, match="does not start"):
+            await task
+        with pytest.raises(LinkLost, match="did not answer"):
+            await agent.link.command("interrupt", seconds=0.01)
+        task = asyncio.ensure_future(agent.link.command("interrupt", seconds=1))
+        await asyncio.sleep(0)
+        agent.link.end("gone")
+        with pytest.raises(LinkLost):
+            await task
+
+    asyncio.run(run())
+
+
+def test_what_the_agent_reports() -> None:
+    agent = Agent()
+    state = {
+        "process": "dead",
+        "execution_state": "busy",
+        "reason": "it crashed",
+        "last_activity": "2026-02-03T04:05:06.000007Z",
+    }
+    agent.link.receive(json.dumps({"type": "state", "state": state}))
+    assert (agent.link.process, agent.link.execution_state) == ("dead", "dead")
+    assert agent.link.reason == "it crashed"
+    assert agent.link.last_activity == datetime(2026, 2, 3, 4, 5, 6, 7, UTC)
+    agent.link.receive(json.dumps({"type": "of a later version"}))
+    for nonsense in (b"short", "{", '{"type": "result"}', '{"type": "state"}'):
+        with pytest.raises((ValueError, KeyError)):
+            agent.link.receive(nonsense)

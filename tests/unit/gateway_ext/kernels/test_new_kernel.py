@@ -1,0 +1,68 @@
+"""What a POST for a new kernel may contain."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from gateway_ext.kernels.handlers import check_kernel_id, client_environment, parse_new_kernel
+from gateway_ext.kernels.refusal import Refusal
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+ADA = Identity("ada", "Ada", {"demo": Role.OWNER}, None, 0.0, "t")
+ID = "0d7f6a52-8a0b-4e2c-9a53-2d3f0a6f8b11"
+
+
+def test_defaults() -> None:
+    new = parse_new_kernel({}, ADA, "python", [])
+    assert (new.kernel_name, new.project, new.path, new.username) == ("python", "demo", "", "ada")
+    assert str(uuid.UUID(new.kernel_id)) == new.kernel_id
+
+
+def test_what_is_asked_for() -> None:
+    body = {"name": "r", "kernel_id": ID, "project": "other", "path": "other/ü.ipynb"}
+    new = parse_new_kernel(body, ADA, "python", [])
+    assert (new.kernel_name, new.kernel_id, new.project) == ("r", ID, "other")
+    env = {"KERNEL_ID": ID, "KERNEL_PROJECT": "third", "KERNEL_USERNAME": "mallory"}
+    new = parse_new_kernel({"env": env}, ADA, "python", [])
+    assert (new.kernel_id, new.project, new.username) == (ID, "third", "ada")
+
+
+def test_environment_is_an_allow_list() -> None:
+    asked = {"KERNEL_A": "1", "PATH": "/evil", "LD_PRELOAD": "x", "MINE": "2"}
+    assert client_environment(asked, ["MINE"]) == {"KERNEL_A": "1", "MINE": "2"}
+    assert client_environment(asked, ["*"]) == asked
+    assert client_environment(None, []) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": 1},
+        {"kernel_id": "x"},
+        {"kernel_id": ID.upper()},
+        {"kernel_id": ID.replace("-", "")},
+        {"project": "Demo"},
+        {"project": ["demo"]},
+        {"path": "x" * 4097},
+        {"env": "x"},
+        {"env": {"KERNEL_A": 1}},
+        {"env": {"KERNEL_A": "x" * 5000}},
+        {"env": {"KERNEL_A=B": "x"}},
+        {"env": {"KERNEL_A": "\0"}},
+        {"env": {"KERNEL_LAUNCH_TIMEOUT": "soon"}},
+        {"env": {"KERNEL_LAUNCH_TIMEOUT": "inf"}},
+    ],
+)
+def test_bad_requests(body: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse_new_kernel(body, ADA, "python", [])
+    assert refused.value.status == 400
+
+
+def test_kernel_ids() -> None:
+    assert check_kernel_id(ID) == ID
+    for bad in ("", "x", "..", ID + "/", ID.upper(), "{" + ID + "}"):
+        with pytest.raises(Refusal):
+            check_kernel_id(bad)

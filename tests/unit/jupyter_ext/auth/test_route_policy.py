@@ -1,0 +1,136 @@
+"""Routes are allowed by name, or refused."""
+
+import pytest
+
+from jupyter_ext.auth.route_policy import Answer, decide
+from jupyter_ext.auth.user import FleetUser, initials_of
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+
+def identity(service: str | None = None, **projects: Role) -> Identity:
+    return Identity("ada", "Ada Lovelace", projects, service, 4e9, "secret-token")
+
+
+OWNER = identity(demo=Role.OWNER)
+VIEWER = identity(demo=Role.VIEWER)
+STRANGER = identity(other=Role.OWNER)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/login", "/logout", "/static/lab/x.js", "/favicon.ico", "/lab/api/themes/a/b.css"],
+)
+def test_some_routes_need_no_login(path: str) -> None:
+    assert decide("GET", path, None).answer is Answer.ALLOW
+    assert decide("HEAD", path, None).answer is Answer.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/lab"),
+        ("GET", "/lab/tree/demo/a.ipynb"),
+        ("GET", "/lab/workspaces/auto-x/tree/demo"),
+        ("GET", "/doc/tree/demo/a.ipynb"),
+        ("GET", "/lab/api/settings/@jupyterlab/a:b"),
+        ("PUT", "/lab/api/settings/@jupyterlab/a:b"),
+        ("DELETE", "/lab/api/workspaces/default"),
+        ("GET", "/api/contents"),
+        ("GET", "/api/contents/demo/a%20b/c.ipynb"),
+        ("PUT", "/api/contents/demo/a.ipynb"),
+        ("POST", "/api/contents/demo/a.ipynb/checkpoints"),
+        ("DELETE", "/api/contents/demo/a.ipynb/checkpoints/0-a"),
+        ("POST", "/api/contents/demo/a.ipynb/trust"),
+        ("GET", "/api/fleet/versions/demo/a.ipynb"),
+        ("GET", "/files/demo/a.png"),
+        ("GET", "/nbconvert/html/demo/a.ipynb"),
+        ("GET", "/api/sessions"),
+        ("POST", "/api/sessions"),
+        ("PATCH", "/api/sessions/0-1-2-3-4"),
+        ("DELETE", "/api/kernels/0-1-2-3-4"),
+        ("POST", "/api/kernels/0-1-2-3-4/interrupt"),
+        ("GET", "/api/kernels/0-1-2-3-4/channels"),
+        ("GET", "/kernelspecs/python/logo-64x64.png"),
+    ],
+)
+def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> None:
+    assert decide(method, path, OWNER).answer is Answer.ALLOW
+    assert decide(method, path, None).answer is Answer.LOG_IN
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/shutdown"),
+        ("POST", "/api/terminals"),
+        ("GET", "/terminals/websocket/1"),
+        ("PUT", "/api/config/notebook"),
+        ("PATCH", "/api/me"),
+        ("POST", "/lab/api/plugins"),
+        ("POST", "/lab/api/extensions"),
+        ("DELETE", "/lab/api/build"),
+        ("GET", "/metrics"),
+        ("GET", "/view/demo/a.html"),
+        ("POST", "/nbconvert/html"),
+        ("GET", "/something/new"),
+        ("GET", "/api/kernels/0-1-2-3-4/channels/more"),
+        ("PUT", "/api/contents/"),
+        ("POST", "/api/contents"),
+    ],
+)
+def test_everything_else_is_refused(method: str, path: str) -> None:
+    decision = decide(method, path, OWNER)
+    assert decision.answer is Answer.REFUSE
+    assert decision.status == 403
+    assert decision.reason
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/contents/demo",
+        "/api/contents/demo/a.ipynb",
+        "/api/contents//demo/a.ipynb",
+        "/api/contents/%64emo/a.ipynb",
+        "/api/contents/demo/a.ipynb/checkpoints",
+        "/files/demo/a.png",
+        "/api/fleet/versions/demo/a.ipynb",
+        "/nbconvert/html/demo/a.ipynb",
+    ],
+)
+def test_files_are_for_the_project(path: str) -> None:
+    assert decide("GET", path, VIEWER).answer is Answer.ALLOW
+    refused = decide("GET", path, STRANGER)
+    assert (refused.answer, refused.status) == (Answer.REFUSE, 404)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
+def test_viewers_change_nothing(method: str) -> None:
+    path = "/api/contents/demo/a.ipynb"
+    refused = decide(method, path, VIEWER)
+    assert (refused.answer, refused.status) == (Answer.REFUSE, 403)
+    assert "editor" in refused.reason
+    assert decide(method, path, identity(demo=Role.EDITOR)).answer is Answer.ALLOW
+
+
+def test_our_own_servers_may_do_it_all_but_only_by_name() -> None:
+    service = identity(service="lab")
+    assert decide("GET", "/metrics", service).answer is Answer.ALLOW
+    assert decide("PUT", "/api/contents/demo/a", service).answer is Answer.ALLOW
+    assert decide("POST", "/api/shutdown", service).answer is Answer.REFUSE
+
+
+def test_a_user_shows_no_token() -> None:
+    user = FleetUser.of(OWNER)
+    assert "secret-token" not in repr(user)
+    assert "secret-token" not in str(user.model())
+    assert user.model()["initials"] == "AL"
+
+
+@pytest.mark.parametrize(
+    ("name", "initials"), [("Ada", "A"), ("ada king lovelace", "AL"), ("", ""), ("  ", "")]
+)
+def test_initials(name: str, initials: str) -> None:
+    assert initials_of(name) == initials

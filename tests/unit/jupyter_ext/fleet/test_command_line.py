@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from jupyter_ext.fleet.command_line import main
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings, save_settings
+from jupyter_ext.fleet.status import as_table, describe
+from jupyter_ext.fleet.supervisor import ProcessState
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import TokenVerifier
+
+
+@pytest.fixture
+def known(tmp_path):
+    data_dir = DataDir.at(tmp_path)
+    data_dir.create()
+    SecretFiles(data_dir.secrets).create()
+    names = Settings().port_names
+    save_settings(data_dir, Settings(ports={name: 12000 + n for n, name in enumerate(names)}))
+    return data_dir
+
+
+def token_of(capsys, data_dir, *arguments):
+    assert main(["token", *arguments, "--data-dir", str(data_dir.root)]) == 0
+    token = capsys.readouterr().out.strip()
+    return TokenVerifier(SecretFiles(data_dir.secrets).token_keys).verify(token)
+
+
+def test_a_token_owns_the_demo_project_unless_told(capsys, known):
+    identity = token_of(capsys, known, "ada")
+    assert (identity.user, dict(identity.projects)) == ("ada", {"demo": Role.OWNER})
+    assert identity.service is None
+
+
+def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
+    grants = ["--project", "one=viewer", "--project", "two=editor", "--expires", "60"]
+    identity = token_of(capsys, known, "ada", *grants)
+    assert dict(identity.projects) == {"one": Role.VIEWER, "two": Role.EDITOR}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["token", "ada", "--project", "demo=king"], "not a role"),
+        (["token", "ada", "--project", "De.mo=owner"], "not a project name"),
+        (["token", " "], "user name"),
+        (["logs", "lab-9"], "logs"),
+        (["down", "--kernels"], "does not run"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(capsys, known, arguments, message):
+    assert main([*arguments, "--data-dir", str(known.root)]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["status"], ["down"], ["token", "ada"]])
+def test_a_directory_without_a_fleet_is_said(capsys, tmp_path, command):
+    assert main([*command, "--data-dir", str(tmp_path / "none")]) == 1
+    assert "there is no fleet" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_fleet_that_is_down_is_listed_as_stopped(capsys, known):
+    assert main(["status", "--json", "--data-dir", str(known.root)]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["url"] == "http://127.0.0.1:8888/"
+    assert {one["state"] for one in document["processes"]} == {"stopped"}
+    assert [one["role"] for one in document["processes"]] == [
+        "front",
+        *["lab"] * 2,
+        *["gateway"] * 2,
+        "store",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["token", "ada", "--project", "demo"], ["fly"], []])
+def test_wrong_usage_is_told_by_the_parser(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_a_process_is_described_and_shown():
+    settings = Settings(labs=1, gateways=0, bucket="s3://b", ports={"lab-1": 12001})
+    (lab,) = [member for member in settings.members if member.role == "lab"]
+    one = describe(lab, ProcessState("lab-1", "running", 17))
+    assert one == {
+        "name": "lab-1",
+        "role": "lab",
+        "pid": 17,
+        "url": "http://127.0.0.1:12001",
+        "state": "running",
+    }
+    table = as_table({"processes": [one]})
+    assert table.splitlines()[1].split() == ["lab-1", "running", "17", "http://127.0.0.1:12001"]

@@ -1,0 +1,167 @@
+import configparser
+import json
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jupyter_ext.fleet import configuration
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.fleet.tools import Tools
+
+TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template"
+TOOLS = Tools(
+    lab_python=Path("/e/lab/bin/python"),
+    gateway=Path("/e/gateway/bin/jupyter-fleet-gateway"),
+    kernel_python=Path("/e/kernel/bin/python"),
+    supervisord=Path("/e/lab/bin/supervisord"),
+    nginx=Path("/usr/sbin/nginx"),
+    weed=Path("/e/lab/bin/weed"),
+    front_template=TEMPLATE,
+    kernelspecs=Path("/e/kernel/share/jupyter-fleet/kernelspecs"),
+)
+PORTS = {
+    "lab-1": 11001,
+    "lab-2": 11002,
+    "gateway-1": 11011,
+    "gateway-2": 11012,
+    "store-s3": 11021,
+    "store-master": 11022,
+    "store-volume": 11023,
+    "store-filer": 11024,
+}
+SETTINGS = Settings(port=8888, ports=PORTS)
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    data_dir = DataDir.at(tmp_path)
+    data_dir.create()
+    return data_dir
+
+
+@pytest.fixture
+def secrets(data_dir):
+    secrets = SecretFiles(data_dir.secrets)
+    secrets.create()
+    return secrets
+
+
+@pytest.fixture
+def fleet(data_dir, secrets):
+    return configuration.programs(SETTINGS, data_dir, secrets, TOOLS, {"AWS_X": "y"})
+
+
+def test_a_lab_is_told_where_everything_is(data_dir, secrets):
+    config = configuration.lab_config("lab-2", SETTINGS, data_dir, secrets)
+    assert config["JupyterFleet"] == {
+        "database_url": f"sqlite:///{data_dir.root}/lab.sqlite",
+        "bucket_url": "s3://fleet?endpoint=http://127.0.0.1:11021&region=us-east-1",
+        "gateway_urls": ["http://127.0.0.1:11011", "http://127.0.0.1:11012"],
+        "token_keys_file": str(secrets.token_keys),
+        "service_token_file": str(secrets.service_token("lab")),
+        "lab_name": "lab-2",
+    }
+    assert (config["ServerApp"]["ip"], config["ServerApp"]["port"]) == ("127.0.0.1", 11002)
+
+
+def test_external_stores_are_passed_on(data_dir, secrets):
+    settings = replace(SETTINGS, database="mysql://u:p@h/db", bucket="oss://b?endpoint=http://h")
+    lab = configuration.lab_config("lab-1", settings, data_dir, secrets)["JupyterFleet"]
+    gateway = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
+    assert (lab["database_url"], lab["bucket_url"]) == (settings.database, settings.bucket)
+    assert gateway["FleetGatewayApp"]["database_url"] == settings.database
+
+
+def test_labs_and_gateways_do_not_share_an_embedded_database(data_dir, secrets):
+    lab = configuration.lab_config("lab-1", SETTINGS, data_dir, secrets)
+    gateway = configuration.gateway_config("gateway-1", SETTINGS, data_dir, secrets, TOOLS)
+    assert lab["JupyterFleet"]["database_url"] != gateway["FleetGatewayApp"]["database_url"]
+
+
+def test_no_secret_is_in_a_command_or_an_environment(data_dir, secrets, fleet):
+    words = " ".join(word for one in fleet for word in (*one.command, *one.environment.values()))
+    hidden = [file.read_text().strip() for file in secrets.folder.iterdir()]
+    account = json.loads(secrets.store_identities.read_text())["identities"][0]["credentials"][0]
+    assert not any(secret in words for secret in [*hidden, *account.values()])
+
+
+def test_secret_files_are_private_and_kept(secrets):
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets.folder.iterdir())
+    kept = [secrets.platform_key, secrets.cookie_secret, secrets.notary_secret]
+    kept += [secrets.encryption_keys, secrets.store_identities, secrets.store_credentials]
+    before = [file.read_bytes() for file in kept]
+    secrets.create()
+    assert [file.read_bytes() for file in kept] == before
+
+
+def test_credentials_of_the_environment_go_into_a_file(secrets):
+    settings = replace(SETTINGS, bucket="s3://b")
+    environment = {
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "50%secret",
+        "AWS_PROFILE": "mine",
+        "AWS_CONFIG_FILE": "/c",
+        "OTHER": "x",
+    }
+    assert configuration.store_environment(settings, secrets, environment) == {
+        "AWS_PROFILE": "mine",
+        "AWS_CONFIG_FILE": "/c",
+    }
+    secrets.keep_bucket_credentials(environment)
+    assert configuration.store_environment(settings, secrets, environment) == {
+        "AWS_CONFIG_FILE": "/c",
+        "AWS_SHARED_CREDENTIALS_FILE": str(secrets.bucket_credentials),
+    }
+    assert "aws_secret_access_key = 50%secret" in secrets.bucket_credentials.read_text()
+
+
+def test_little_of_the_environment_is_inherited():
+    environment = {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h", "GITHUB_TOKEN": "t", "AWS_X": "y"}
+    assert configuration.inherited(environment) == {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h"}
+
+
+def test_the_front_knows_every_lab(data_dir):
+    text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir)
+    assert re.findall(r"^ +server (127.*) max", text, re.M) == [
+        "127.0.0.1:11001",
+        "127.0.0.1:11002",
+    ]
+    assert "listen 127.0.0.1:8888;" in text
+    assert f'pid "{data_dir.front}/nginx.pid";' in text
+    assert not re.search(r"^[^#]*@[A-Z]+@", text, re.M)
+
+
+def test_supervisord_reads_back_what_was_meant(tmp_path, fleet):
+    data_dir = DataDir.at(tmp_path)
+    fleet = [replace(fleet[0], environment={"A": "50% 'of' \"it\" ; # all"}), *fleet[1:]]
+    text = configuration.supervisor_config(fleet, data_dir, 4096, as_root=False)
+    parser = configparser.ConfigParser(inline_comment_prefixes=None, interpolation=None)
+    parser.read_string(text)
+    for program in fleet:
+        section = parser[f"program:{program.name}"]
+        command = shlex.split(section["command"].replace("%%", "%"))
+        variables = [f"{name}={value}" for name, value in program.environment.items()]
+        assert command == ["/usr/bin/env", *variables, *program.command]
+        assert section["stopasgroup"] == section["killasgroup"] == "false"
+
+
+def test_the_store_stays_at_home(fleet):
+    command = next(one.command for one in fleet if one.role == "store")
+    assert "-ip.bind=127.0.0.1" in command
+    assert "-master.telemetry=false" in command
+
+
+def test_programs_of_a_fleet(fleet):
+    assert [(one.name, one.role) for one in fleet] == [
+        ("front", "front"),
+        ("lab-1", "lab"),
+        ("lab-2", "lab"),
+        ("gateway-1", "gateway"),
+        ("gateway-2", "gateway"),
+        ("store", "store"),
+    ]

@@ -1,0 +1,110 @@
+"""Messages keep every byte through both layouts, and what is no message is refused."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+    serialize_binary_message,
+    serialize_msg_to_ws_v1,
+)
+
+from jupyter_ext.kernels.messages import (
+    MessageError,
+    channel_of,
+    join_v1,
+    json_to_v1,
+    split_v1,
+    v1_to_json,
+)
+
+HEADER = {"msg_id": "1_2", "msg_type": "stream", "session": "s", "date": "2026-01-01T00:00:00Z"}
+PARTS = [
+    json.dumps(HEADER).encode(),
+    b"{}",
+    b'{"cellId": "c"}',
+    '{"name": "stdout", "text": "\u00e9\U0001f600"}'.encode(),
+]
+
+
+@given(
+    st.sampled_from(["shell", "iopub", "stdin", "control"]),
+    st.lists(st.binary(max_size=40), min_size=4, max_size=8),
+)
+def test_our_layout_is_upstreams(channel: str, parts: list[bytes]) -> None:
+    ours = join_v1(channel, *parts[:4], parts[4:])
+    assert ours == serialize_msg_to_ws_v1(parts, channel)
+    assert deserialize_msg_from_ws_v1(ours) == (channel, parts)
+    taken_apart = split_v1(ours)
+    assert [*taken_apart[1:5], *taken_apart.buffers] == parts
+    assert channel_of(ours) == channel
+
+
+def test_a_message_becomes_json_and_is_itself_again() -> None:
+    message = join_v1("iopub", *PARTS)
+    text = v1_to_json(message)
+    assert isinstance(text, str)
+    document = json.loads(text)
+    assert document["msg_id"] == "1_2"
+    assert document["msg_type"] == "stream"
+    assert document["channel"] == "iopub"
+    assert document["content"]["text"] == "\u00e9\U0001f600"
+    assert document["buffers"] == []
+    back = split_v1(json_to_v1(text))
+    assert [json.loads(part) for part in back[1:5]] == [json.loads(part) for part in PARTS]
+
+
+def test_buffers_travel_in_the_older_binary_layout() -> None:
+    message = join_v1("shell", *PARTS, [b"\x00\xff", b"", b"abc"])
+    frame = v1_to_json(message)
+    assert isinstance(frame, bytes)
+    document = deserialize_binary_message(frame)
+    assert document["buffers"] == [b"\x00\xff", b"", b"abc"]
+    assert document["channel"] == "shell"
+    assert split_v1(json_to_v1(frame)).buffers == (b"\x00\xff", b"", b"abc")
+
+
+def test_what_upstream_sends_in_the_older_layout_is_understood() -> None:
+    frame = serialize_binary_message(
+        {
+            "header": HEADER,
+            "parent_header": {},
+            "metadata": {},
+            "content": {"code": "1"},
+            "channel": "shell",
+            "buffers": [b"xyz"],
+        }
+    )
+    parts = split_v1(json_to_v1(frame))
+    assert parts.channel == "shell"
+    assert json.loads(parts.content) == {"code": "1"}
+    assert parts.buffers == (b"xyz",)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"\x00" * 7,
+        b"\xff" * 64,
+        join_v1("iopub", *PARTS)[:-1],
+        join_v1("iopub", *PARTS) + b"x",
+        serialize_msg_to_ws_v1(PARTS[:3], "iopub"),
+        serialize_msg_to_ws_v1(PARTS, "hb"),
+    ],
+)
+def test_what_is_no_message_is_refused(frame: bytes) -> None:
+    with pytest.raises(MessageError):
+        split_v1(frame)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"header": {}}', '{"header": {}, "channel": "hb"}', b"", b"\x00\x00\x00\x09"],
+)
+def test_json_that_is_no_message_is_refused(text: str | bytes) -> None:
+    with pytest.raises(MessageError):
+        json_to_v1(text)

@@ -1,0 +1,422 @@
+"""A kernel stream against a scripted gateway: nothing lost, nothing doubled, never silent."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from tornado import httpserver, netutil, web
+from tornado.websocket import WebSocketHandler
+
+from jupyter_ext.kernels.stream import (
+    NO_SUCH_KERNEL,
+    NOT_ACCEPTED,
+    NOT_ALLOWED,
+    OWNER_CHANGES,
+    SUBPROTOCOL,
+    TOO_MUCH,
+    TRY_AGAIN,
+    KernelStream,
+    StreamEnd,
+    channels_url,
+    decode_frame,
+    encode_frame,
+)
+
+pytestmark = pytest.mark.timeout(30)
+
+
+class Gateway:
+    """A gateway that does nothing by itself: the test says what it sends."""
+
+    def __init__(self) -> None:
+        self.sockets: asyncio.Queue[Any] = asyncio.Queue()
+        self.refusal: tuple[int, str] | None = None
+        self.server: httpserver.HTTPServer | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        gateway = self
+
+        class Channels(WebSocketHandler):
+            def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+                return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+            async def get(self, *args: Any, **kwargs: Any) -> None:
+                if gateway.refusal:
+                    self.set_status(gateway.refusal[0])
+                    self.finish(json.dumps({"message": gateway.refusal[1]}))
+                    return
+                await super().get(*args, **kwargs)
+
+            def open(self, kernel_id: str) -> None:
+                self.frames: asyncio.Queue[tuple[int, int, bytes]] = asyncio.Queue()
+                gateway.sockets.put_nowait(self)
+
+            def on_message(self, message: str | bytes) -> None:
+                assert isinstance(message, bytes)
+                self.frames.put_nowait(decode_frame(message))
+
+        application = web.Application([(r"/api/kernels/([\w-]+)/channels", Channels)])
+        sockets = netutil.bind_sockets(0, "127.0.0.1")
+        self.server = httpserver.HTTPServer(application)
+        self.server.add_sockets(sockets)
+        self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+
+    async def next_socket(self) -> Any:
+        return await asyncio.wait_for(self.sockets.get(), 10)
+
+    async def stop(self) -> None:
+        assert self.server is not None
+        self.server.stop()
+        await self.server.close_all_connections()
+
+
+class Page:
+    """What the stream's user sees."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.ends: list[tuple[int, str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def on_message(self, message: bytes) -> None:
+        await self.gate.wait()
+        self.messages.append(message)
+
+    def on_closed(self, code: int, reason: str) -> None:
+        self.ends.append((code, reason))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def sent(socket: Any, message: bytes) -> tuple[int, int]:
+    """Wait for the client's `message`; its sequence and what the frame acknowledges."""
+    while True:
+        sequence, acknowledged, found = await asyncio.wait_for(socket.frames.get(), 10)
+        if found == message:
+            return sequence, acknowledged
+
+
+async def acknowledged(socket: Any, number: int) -> None:
+    while (await asyncio.wait_for(socket.frames.get(), 10))[1] < number:
+        pass
+
+
+@asynccontextmanager
+async def streaming(
+    resolve: Callable[[], Awaitable[str]], **options: Any
+) -> AsyncIterator[tuple[KernelStream, Page]]:
+    page = Page()
+    stream = KernelStream(
+        resolve=resolve,
+        headers={"Authorization": "Bearer t"},
+        kernel_id="k-1",
+        session_id="s 1",
+        on_message=page.on_message,
+        on_closed=page.on_closed,
+        **options,
+    )
+    stream.start()
+    try:
+        yield stream, page
+    finally:
+        await stream.close()
+
+
+def run(test: Callable[[Gateway], Awaitable[None]]) -> None:
+    async def main() -> None:
+        gateway = Gateway()
+        gateway.start()
+        try:
+            await test(gateway)
+        finally:
+            await gateway.stop()
+
+    asyncio.run(main())
+
+
+def resolver(gateway: Gateway) -> Callable[[], Awaitable[str]]:
+    async def resolve() -> str:
+        return gateway.url
+
+    return resolve
+
+
+def test_addresses_say_who_and_how_far() -> None:
+    assert channels_url("http://h:1/", "k", "a b", "n", None) == (
+        "ws://h:1/api/kernels/k/channels?session_id=a+b&stream=n"
+    )
+    assert channels_url("https://h", "k", "a", "n", 7).endswith("&stream=n&received=7")
+    assert channels_url("https://h", "k", "a", "n", 7).startswith("wss://")
+
+
+def test_messages_go_both_ways_and_are_acknowledged() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (stream, page):
+            stream.send(b"before the connection")
+            socket = await gateway.next_socket()
+            assert socket.request.headers["Authorization"] == "Bearer t"
+            assert socket.get_argument("session_id") == "s 1"
+            assert socket.get_argument("received", None) is None
+            socket.write_message(encode_frame(5, 0), binary=True)
+            assert await sent(socket, b"before the connection") == (1, 5)
+            stream.send(b"after it")
+            assert (await sent(socket, b"after it"))[0] == 2
+            assert stream.pending_bytes == len(b"before the connection") + len(b"after it")
+            socket.write_message(encode_frame(0, 2), binary=True)
+            await until(lambda: stream.pending_bytes == 0)
+            # A duplicate and what the page has already are not handed over again.
+            for number in (4, 6, 6, 9, 7, 10):
+                socket.write_message(encode_frame(number, 2, b"m%d" % number), binary=True)
+            await acknowledged(socket, 10)
+            assert page.messages == [b"m6", b"m9", b"m10"]
+
+    run(test)
+
+
+def test_a_new_owner_gets_what_the_old_one_did_not_take_over() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (stream, page):
+            first = await gateway.next_socket()
+            first.write_message(encode_frame(0, 0), binary=True)
+            for text in (b"a", b"b", b"c"):
+                stream.send(text)
+            await sent(first, b"c")
+            first.write_message(encode_frame(1, 1, b"out 1"), binary=True)
+            await acknowledged(first, 1)
+            first.close(OWNER_CHANGES, "elsewhere")
+            stream.send(b"d")
+
+            second = await gateway.next_socket()
+            assert second.get_argument("received") == "1"
+            assert second.get_argument("stream") == first.get_argument("stream")
+            second.write_message(encode_frame(1, 2), binary=True)
+            assert [(await second.frames.get())[::2] for _ in range(2)] == [(3, b"c"), (4, b"d")]
+            second.write_message(encode_frame(2, 4, b"out 2"), binary=True)
+            await until(lambda: page.messages == [b"out 1", b"out 2"])
+            assert page.ends == []
+
+    run(test)
+
+
+def test_what_was_not_handed_over_is_asked_for_again() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (_, page):
+            first = await gateway.next_socket()
+            first.write_message(encode_frame(0, 0), binary=True)
+            page.gate.clear()
+            for number in (1, 2, 3):
+                first.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+            await asyncio.sleep(0.1)
+            first.close(OWNER_CHANGES)
+            await asyncio.sleep(0.1)
+            page.gate.set()
+            second = await gateway.next_socket()
+            start = int(second.get_argument("received"))
+            second.write_message(encode_frame(start, 0), binary=True)
+            for number in range(start + 1, 6):
+                second.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+            await until(lambda: len(page.messages) == 5)
+            assert page.messages == [b"1", b"2", b"3", b"4", b"5"]
+
+    run(test)
+
+
+def test_a_gap_is_taken_and_the_rest_follows() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (_, page):
+            first = await gateway.next_socket()
+            first.write_message(encode_frame(3, 0), binary=True)
+            first.close(OWNER_CHANGES)
+            second = await gateway.next_socket()
+            second.write_message(encode_frame(10, 0), binary=True)
+            second.write_message(json.dumps({"type": "gap", "from": 4, "to": 10}))
+            second.write_message(encode_frame(11, 0, b"eleven"), binary=True)
+            await until(lambda: page.messages == [b"eleven"])
+
+    run(test)
+
+
+def test_a_silent_owner_is_left() -> None:
+    async def test(gateway: Gateway) -> None:
+        deaf, accepted = [], asyncio.Event()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Answers the handshake, then reads nothing and says nothing."""
+            deaf.append(writer)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            key = next(
+                line[19:] for line in head.split("\r\n") if line.startswith("Sec-Websocket-Key:")
+            )
+            from tornado.websocket import WebSocketProtocol13
+
+            answer = WebSocketProtocol13.compute_accept_value(key.strip())
+            writer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + f"Sec-WebSocket-Accept: {answer}\r\n".encode()
+                + f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n".encode()
+            )
+            accepted.set()
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        owners = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", gateway.url]
+
+        async def resolve() -> str:
+            return owners.pop(0) if len(owners) > 1 else owners[0]
+
+        async with streaming(resolve, ping_seconds=0.2) as (stream, _):
+            await asyncio.wait_for(accepted.wait(), 10)
+            socket = await gateway.next_socket()
+            socket.write_message(encode_frame(0, 0), binary=True)
+            await until(lambda: stream.connected)
+        for writer in deaf:
+            writer.close()
+        server.close()
+
+    run(test)
+
+
+def test_a_slow_page_is_not_a_silent_owner() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway), ping_seconds=0.1) as (_, page):
+            socket = await gateway.next_socket()
+            socket.write_message(encode_frame(0, 0), binary=True)
+            page.gate.clear()
+            for number in (1, 2, 3):
+                socket.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+            await asyncio.sleep(0.5)
+            page.gate.set()
+            await until(lambda: len(page.messages) == 3)
+            assert gateway.sockets.empty()
+
+    run(test)
+
+
+@pytest.mark.parametrize("code", [NO_SUCH_KERNEL, NOT_ACCEPTED, NOT_ALLOWED])
+def test_some_ends_are_final(code: int) -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (_, page):
+            socket = await gateway.next_socket()
+            socket.close(code, "why")
+            await until(lambda: bool(page.ends))
+            assert page.ends == [(code, "why")]
+            await asyncio.sleep(0.2)
+            assert gateway.sockets.empty()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(404, NO_SUCH_KERNEL), (401, NOT_ACCEPTED), (403, NOT_ALLOWED)]
+)
+def test_a_refused_handshake_is_final_with_the_gateways_words(status: int, code: int) -> None:
+    async def test(gateway: Gateway) -> None:
+        gateway.refusal = (status, "not for you")
+        async with streaming(resolver(gateway)) as (_, page):
+            await until(lambda: bool(page.ends))
+            assert page.ends == [(code, "not for you")]
+
+    run(test)
+
+
+def test_a_gateway_that_cannot_tell_yet_is_asked_again() -> None:
+    async def test(gateway: Gateway) -> None:
+        gateway.refusal = (503, "no owner yet")
+        async with streaming(resolver(gateway)) as (stream, page):
+            await asyncio.sleep(0.3)
+            gateway.refusal = None
+            socket = await gateway.next_socket()
+            socket.write_message(encode_frame(0, 0), binary=True)
+            await until(lambda: stream.connected)
+            assert page.ends == []
+
+    run(test)
+
+
+def test_the_stream_ends_rather_than_wait_for_ever() -> None:
+    async def test(gateway: Gateway) -> None:
+        async def resolve() -> str:
+            return "http://127.0.0.1:1"
+
+        async with streaming(resolve, give_up_seconds=0.5) as (_, page):
+            await until(lambda: bool(page.ends))
+            assert page.ends[0][0] == TRY_AGAIN
+            assert "127.0.0.1:1" in page.ends[0][1]
+
+        async def nobody() -> str:
+            raise StreamEnd(NO_SUCH_KERNEL, "deleted")
+
+        async with streaming(nobody) as (_, page):
+            await until(lambda: bool(page.ends))
+            assert page.ends == [(NO_SUCH_KERNEL, "deleted")]
+
+    run(test)
+
+
+def test_a_connection_without_its_first_frame_does_not_last() -> None:
+    async def test(gateway: Gateway) -> None:
+        options = {"give_up_seconds": 0.4, "ping_seconds": 0.1}
+        async with streaming(resolver(gateway), **options) as (_, page):
+            await gateway.next_socket()
+            await until(lambda: bool(page.ends))
+            assert page.ends[0][0] == TRY_AGAIN
+
+    run(test)
+
+
+def test_too_much_for_an_absent_owner_ends_the_stream() -> None:
+    async def test(gateway: Gateway) -> None:
+        gateway.refusal = (503, "no owner yet")
+        async with streaming(resolver(gateway), max_pending_bytes=100) as (stream, page):
+            stream.send(b"x" * 200)
+            assert page.ends == []
+            stream.send(b"y")
+            assert [code for code, _ in page.ends] == [TOO_MUCH]
+
+    run(test)
+
+
+def test_a_gateway_that_closes_at_once_is_not_hammered() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (_, page):
+            count = 0
+            loop = asyncio.get_running_loop()
+            end = loop.time() + 1.5
+            while loop.time() < end:
+                try:
+                    socket = await asyncio.wait_for(gateway.sockets.get(), 0.2)
+                except TimeoutError:
+                    continue
+                socket.write_message(encode_frame(0, 0), binary=True)
+                socket.close(OWNER_CHANGES)
+                count += 1
+            assert 2 <= count <= 8
+            assert page.ends == []
+
+    run(test)
+
+
+def test_a_page_that_cannot_take_a_message_ends_the_stream() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (stream, page):
+
+            async def fail(message: bytes) -> None:
+                raise RuntimeError("the page is gone")
+
+            stream._on_message = fail
+            socket = await gateway.next_socket()
+            socket.write_message(encode_frame(0, 0), binary=True)
+            socket.write_message(encode_frame(1, 0, b"x"), binary=True)
+            await until(lambda: bool(page.ends))
+            assert "the page is gone" in page.ends[0][1]
+            assert page.messages == []
+
+    run(test)
