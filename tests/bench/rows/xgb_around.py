@@ -2,7 +2,6 @@
 
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
-
 from tests.bench.xgb import process
 
 OURS, SKLEARN, RAY, PLAIN = "ours", "scikit-learn", "Ray Data groupby", "xgboost alone"

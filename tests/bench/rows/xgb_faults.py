@@ -6,7 +6,6 @@ milliseconds until the survivors were back.
 
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
-
 from tests.bench.xgb import process
 
 OURS, ELASTIC, WAITING = "undisturbed", "killed, elastic", "killed, waiting"

@@ -6,7 +6,6 @@ and a report every ten rounds, and with its default of a report every round), an
 
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
-
 from tests.bench.xgb import process
 
 OURS = "ours, 2 workers"

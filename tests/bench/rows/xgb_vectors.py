@@ -6,7 +6,6 @@ above what the process had with its libraries loaded. One thread each.
 
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
-
 from tests.bench.xgb import process
 
 OURS, PANDAS = "ours", "pandas, SciPy, DMatrix"

@@ -83,6 +83,7 @@ def test_wrong_use(result: TrainResult, frame: pd.DataFrame) -> None:
         calibrate(np.array([0.5, 1.5]), np.array([0, 1]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("search", "scheduler"), [("optuna", "asha"), ("cfo", "none"), ("random", "pbt")]
 )

@@ -70,6 +70,7 @@ def test_one_of_four_is_killed(parquet: Path, undisturbed: TrainResult, elastic:
         assert any(e.kind == "replaced" for e in result.events)
 
 
+@pytest.mark.long
 def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: TrainResult) -> None:
     run = begin(parquet, workers=3, heartbeat_timeout=4.0)
     at_round(run, 8)
@@ -87,6 +88,7 @@ def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: T
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_all_workers_are_killed(parquet: Path, undisturbed: TrainResult) -> None:
     run = begin(parquet, workers=3, max_failures=3)
     at_round(run, 10)
@@ -108,6 +110,7 @@ def test_too_many_failures_keep_the_model(parquet: Path) -> None:
     assert run.result.booster.num_boosted_rounds() >= 1
 
 
+@pytest.mark.long
 def test_killed_while_loading(parquet: Path, undisturbed: TrainResult) -> None:
     run = begin(parquet, workers=3)
     deadline = time.monotonic() + 60
@@ -118,6 +121,7 @@ def test_killed_while_loading(parquet: Path, undisturbed: TrainResult) -> None:
     same_as(run.wait(120), undisturbed)
 
 
+@pytest.mark.long
 def test_stop_keeps_the_model_and_stop_now_is_at_once(parquet: Path) -> None:
     run = begin(parquet, workers=2, num_boost_round=5000)
     at_round(run, 5)

@@ -19,6 +19,8 @@ from gateway_ext.xgb_ray.vectors import drop_zeros, read_vectors, to_dense
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java 17", allow_module_level=True)
 
+pytestmark = pytest.mark.long
+
 ROWS, SIZE = 3000, 8
 PARAMS = {"objective": "binary:logistic", "max_depth": 4, "max_bin": 64}
 

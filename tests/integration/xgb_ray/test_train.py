@@ -56,6 +56,7 @@ def test_the_metrics_are_those_of_one_process(
     assert result.facts["rows"] == len(frame)
 
 
+@pytest.mark.long
 def test_every_kind_of_data_gives_the_same_model(parquet: Path, frame: pd.DataFrame) -> None:
     import ray
 
@@ -136,6 +137,7 @@ def test_custom_objective_and_continuation(parquet: Path, frame: pd.DataFrame) -
     assert line[-1] > line[0]
 
 
+@pytest.mark.long
 def test_ranking_keeps_groups_whole(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     groups = np.repeat(np.arange(300), rng.integers(2, 30, 300))
@@ -162,6 +164,7 @@ def test_ranking_keeps_groups_whole(tmp_path: Path) -> None:
     assert result.evals_result["train"]["ndcg@5"][-1] == pytest.approx(whole, abs=1e-9)
 
 
+@pytest.mark.long
 def test_categories_mean_the_same_on_every_worker(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     rows = 4000
