@@ -36,7 +36,7 @@ from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
 from gateway_ext.kernels.relay import Relay
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import Records
+from gateway_ext.ownership.records import FIRST_UID, Records
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
@@ -89,6 +89,13 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         Unicode(),
         help="The command that starts an agent. If empty: the program of the kernelspec's argv "
         "with '-m gateway_ext.agent', which fits kernelspecs for Python.",
+    ).tag(config=True)
+    first_uid = Integer(
+        FIRST_UID,
+        min=1,
+        help="As root, the user id of the first project's kernels; later projects get the next "
+        "ones. Give fleets that share a machine ids far apart: kernels of one id can read each "
+        "other's files. Projects that have an id keep it.",
     ).tag(config=True)
     ping_seconds = Float(1.0, help="How often gateways and agents ping each other.").tag(
         config=True
@@ -170,7 +177,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             MigrationError,
         ) as error:
             self._fail(str(error))
-        self.records = Records(self.database, box, self.gateway_name)
+        self.records = Records(self.database, box, self.gateway_name, self.first_uid)
         self.membership = Membership(
             self.records,
             name=self.gateway_name,

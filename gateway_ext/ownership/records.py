@@ -20,7 +20,7 @@ from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 
 FIRST_UID = 200_000
-"""User ids of projects start here: above those of people, below those of containers' subuids."""
+"""User ids of projects start here, above those of people, unless a gateway is told otherwise."""
 
 _PUBLIC = [
     kernel.c[name]
@@ -115,10 +115,13 @@ class Records:
     Every method raises DatabaseUnavailable while the database is away.
     """
 
-    def __init__(self, database: Database, box: SecretBox, name: str) -> None:
+    def __init__(
+        self, database: Database, box: SecretBox, name: str, first_uid: int = FIRST_UID
+    ) -> None:
         self._database = database
         self._box = box
         self._name = name
+        self._first_uid = first_uid
 
     # Kernels
 
@@ -460,7 +463,8 @@ class Records:
             if known is not None:
                 return known
             highest = connection.execute(select(func.max(project_uid.c.uid))).scalar()
-            uid = FIRST_UID if highest is None else highest + 1
+            # Ids that were given before the first one was changed stay with their projects.
+            uid = self._first_uid if highest is None else max(self._first_uid, highest + 1)
             connection.execute(insert(project_uid).values(project=project, uid=uid))
             return uid
 

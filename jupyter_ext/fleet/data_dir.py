@@ -19,6 +19,10 @@ LONGEST_SOCKET_PATH = 107
 ROOT_KERNELS = Path("/var/lib/jupyter-fleet")
 """Base of the kernels' folders when root runs the fleet: other users must be able to pass it."""
 
+FIRST_UID = 200_000
+UIDS_OF_A_FLEET = 1000
+UID_RANGES = 4000
+
 _PLAIN_PATH = re.compile(r"[\w./@+:=,~-]+")
 
 
@@ -87,6 +91,11 @@ class DataDir:
         return self.root / "supervisor.sock"
 
     @property
+    def store_socket(self) -> Path:
+        """Where the embedded object store serves S3, beside its port."""
+        return self.root / "s3.sock"
+
+    @property
     def config(self) -> Path:
         """Configuration of every program, written again by each `up`."""
         return self.root / "config"
@@ -153,4 +162,17 @@ class DataDir:
         """Base of the kernels' folders; for root outside of the data directory (`ROOT_KERNELS`)."""
         if os.geteuid() != 0:
             return self.root / "kernels"
-        return ROOT_KERNELS / hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]
+        return ROOT_KERNELS / self._digits
+
+    @property
+    def first_uid(self) -> int:
+        """User id of the kernels of the first project, when root runs the fleet.
+
+        Another one for (nearly) every data directory: fleets beside each other know nothing of each
+        other, and kernels of one id can read each other's files.
+        """
+        return FIRST_UID + UIDS_OF_A_FLEET * (int(self._digits, 16) % UID_RANGES)
+
+    @property
+    def _digits(self) -> str:
+        return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:8]

@@ -244,6 +244,19 @@ def test_each_project_gets_one_uid(database: Database, box: SecretBox) -> None:
     asyncio.run(run())
 
 
+def test_uids_start_where_a_fleet_is_told_and_are_kept(database: Database, box: SecretBox) -> None:
+    async def run() -> None:
+        before = Records(database, box, "gateway-a")
+        assert await before.assign_uid("old") == FIRST_UID
+        now = Records(database, box, "gateway-a", first_uid=FIRST_UID + 5000)
+        assert await now.assign_uid("old") == FIRST_UID
+        assert await now.assign_uid("new") == FIRST_UID + 5000
+        # Another first id never leads back to one that is in use.
+        assert await before.assign_uid("newer") == FIRST_UID + 5001
+
+    asyncio.run(run())
+
+
 def test_names_are_compared_byte_by_byte(records: Records) -> None:
     async def run() -> None:
         lower = str(uuid.UUID(int=0xABCDEF))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
@@ -49,3 +51,10 @@ def test_one_command_at_a_time(tmp_path):
 
 def test_two_data_directories_have_two_kernel_folders(tmp_path):
     assert DataDir.at(tmp_path / "a").kernels != DataDir.at(tmp_path / "b").kernels
+
+
+def test_kernels_of_two_data_directories_have_other_user_ids():
+    first, second = DataDir(Path("/a")).first_uid, DataDir(Path("/b")).first_uid
+    assert abs(first - second) >= 1000
+    assert all(200_000 <= uid < 4_200_000 and uid % 1000 == 0 for uid in (first, second))
+    assert DataDir(Path("/a")).first_uid == first
