@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +163,8 @@ def gateway_config(
     }
 
 
-def front_config(
-    template: str, settings: Settings, data_dir: DataDir, *, as_root: bool = False
-) -> str:
+def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
     """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
-    hidden = as_root and settings.bucket is None
     labs = "\n        ".join(
         f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
     )
@@ -175,27 +172,10 @@ def front_config(
         "LISTEN": f"127.0.0.1:{settings.port}",
         "LABS": labs,
         "STATE": str(data_dir.front),
-        "STORE": _store_server(settings, data_dir) if hidden else "",
     }
     head, separator, body = template.partition("\ndaemon off;")
     # The head explains the marks themselves.
     return head + separator + re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], body)
-
-
-def _store_server(settings: Settings, data_dir: DataDir) -> str:
-    # The host is part of what is signed; bodies are the store's to limit, and not kept twice.
-    return f"""server {{
-        listen 127.0.0.1:{settings.ports["store-s3"]};
-        access_log off;
-        client_max_body_size 0;
-
-        location / {{
-            proxy_pass http://unix:{data_dir.store_socket}:;
-            proxy_set_header Host $http_host;
-            proxy_request_buffering off;
-            proxy_buffering off;
-        }}
-    }}"""
 
 
 def programs(
@@ -204,8 +184,6 @@ def programs(
     secrets: SecretFiles,
     tools: Tools,
     aws: Mapping[str, str],
-    *,
-    as_root: bool = False,
 ) -> list[Program]:
     """Every program of the fleet; the order is the one in which they are shown."""
     found = [
@@ -267,12 +245,7 @@ def programs(
             )
         )
     if tools.weed is not None:
-        store = _store(tools.weed, settings, data_dir, secrets)
-        if as_root:
-            # Only S3 asks who is there. Kernels run under other ids and must not reach the rest.
-            private = (str(tools.lab_python), "-m", "jupyter_ext.fleet.private_network")
-            store = replace(store, command=(*private, *store.command))
-        found.append(store)
+        found.append(_store(tools.weed, settings, data_dir, secrets))
     return found
 
 
@@ -293,7 +266,7 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
         "-s3",
         f"-s3.port={ports['store-s3']}",
         f"-s3.config={secrets.store_identities}",
-        f"-s3.localSocket={data_dir.store_socket}",
+        f"-s3.localSocket={data_dir.root / 's3.sock'}",
         # Further servers that it would start on fixed ports.
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",

@@ -91,11 +91,6 @@ class DataDir:
         return self.root / "supervisor.sock"
 
     @property
-    def store_socket(self) -> Path:
-        """Where the embedded object store serves S3, beside its port."""
-        return self.root / "s3.sock"
-
-    @property
     def config(self) -> Path:
         """Configuration of every program, written again by each `up`."""
         return self.root / "config"

@@ -33,7 +33,7 @@ from jupyter_ext.fleet.ports import assign_ports
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
 from jupyter_ext.fleet.supervisor import Supervisor
-from jupyter_ext.fleet.tools import Tools, check_kernel_python, check_private_network, find_tools
+from jupyter_ext.fleet.tools import Tools, check_kernel_python, find_tools
 from jupyter_ext.platform.private_file import write_private
 
 STORE_SECONDS = 45.0
@@ -53,8 +53,6 @@ def start(
         gateway_env=gateway_env, kernel_env=kernel_env, embedded_store=settings.bucket is None
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
-    if as_root and settings.bucket is None:
-        check_private_network(tools.lab_python)
     data_dir.create()
     settings = replace(
         settings, ports=assign_ports(settings.port_names, settings.port, settings.ports)
@@ -66,7 +64,7 @@ def start(
     aws = store_environment(settings, secrets, os.environ)
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
-    fleet = programs(settings, data_dir, secrets, tools, aws, as_root=as_root)
+    fleet = programs(settings, data_dir, secrets, tools, aws)
     _write_configuration(fleet, settings, data_dir, secrets, tools, as_root=as_root)
     supervisor = Supervisor(data_dir)
     with _kept_if_it_works(data_dir, settings):
@@ -149,9 +147,7 @@ def _write_configuration(
         document = gateway_config(name, settings, data_dir, secrets, tools)
         _write_json(data_dir.gateway_config(name), document)
     template = tools.front_template.read_text()
-    write_private(
-        data_dir.front_config, front_config(template, settings, data_dir, as_root=as_root)
-    )
+    write_private(data_dir.front_config, front_config(template, settings, data_dir))
     # What the machine allows, up to what a busy front needs.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     open_files = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)

@@ -118,22 +118,6 @@ def check_kernel_python(python: Path, *, as_root: bool) -> None:
         )
 
 
-def check_private_network(python: Path) -> None:
-    """Make sure that the embedded store can be hidden from kernels; raises `FleetError`."""
-    done = subprocess.run(
-        [python, "-m", "jupyter_ext.fleet.private_network", "/bin/true"],
-        capture_output=True,
-        text=True,
-        timeout=CHECK_SECONDS,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise FleetError(
-            f"the embedded store cannot be hidden from kernels ({reason}): give the container"
-            " CAP_SYS_ADMIN, name a bucket with --bucket, or do not run the fleet as root"
-        )
-
-
 def _weed(here: Path) -> Path:
     beside = here / "bin" / "weed"
     if beside.is_file():

@@ -1,6 +1,5 @@
 """A fleet that runs: its addresses, what it survives, what it keeps."""
 
-import json
 import os
 import signal
 import subprocess
@@ -111,51 +110,6 @@ def test_logs_hold_no_token(running_fleet):
     logs = list(running_fleet.data_dir.logs.iterdir())
     assert len(logs) >= 6
     assert not any(token.encode() in file.read_bytes() for file in logs)
-
-
-KNOCK = """
-import json, socket, sys
-opened = []
-for address in json.loads(sys.argv[1]):
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as knocking:
-        if knocking.connect_ex(address if isinstance(address, str) else tuple(address)) == 0:
-            opened.append(address)
-print(json.dumps(opened))
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's kernels run under ids of their own")
-def test_kernels_reach_nothing_of_the_store_but_its_signed_interface(running_fleet):
-    ports = json.loads(running_fleet.data_dir.settings.read_text())["ports"]
-    http = [port for name, port in ports.items() if name.startswith("store-")]
-    assert len(http) == 4
-    # It talks to itself over sockets in /tmp, whose names it does not let anybody choose.
-    with open(f"/proc/{running_fleet.processes()['store']['pid']}/net/unix") as file:
-        grpc = [port + 10000 for port in http]
-        sockets = [line.split()[-1] for line in file if line.rstrip().endswith(".sock")]
-    own = [one for one in sockets if any(str(port) in one for port in grpc)]
-    own += [
-        str(running_fleet.data_dir.store_socket),
-        str(running_fleet.data_dir.root / "filer.sock"),
-    ]
-    assert len(own) > 2
-    addresses = [*(["127.0.0.1", port] for port in [*http, *grpc]), *own]
-    done = subprocess.run(
-        ["/usr/bin/python3", "-c", KNOCK, json.dumps(addresses)],
-        user=running_fleet.data_dir.first_uid,
-        group=running_fleet.data_dir.first_uid,
-        extra_groups=[],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == [["127.0.0.1", ports["store-s3"]]]
-    s3 = f"http://127.0.0.1:{ports['store-s3']}"
-    for path in ("/", "/fleet", "/fleet/demo", "/buckets/fleet/"):
-        assert requests.get(s3 + path, timeout=10).status_code == 403
-    assert requests.put(f"{s3}/fleet/forged", data=b"x", timeout=10).status_code == 403
 
 
 def test_down_and_up_keep_ports_files_and_kernels(running_fleet):

@@ -156,26 +156,6 @@ def test_the_store_stays_at_home(fleet):
     assert "-master.telemetry=false" in command
 
 
-def test_for_root_the_store_is_reached_through_the_front_only(data_dir, secrets):
-    text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir, as_root=True)
-    assert "listen 127.0.0.1:11021;" in text
-    assert f"proxy_pass http://unix:{data_dir.store_socket}:;" in text
-    fleet = configuration.programs(SETTINGS, data_dir, secrets, TOOLS, {}, as_root=True)
-    command = next(one.command for one in fleet if one.role == "store")
-    assert command[1:4] == ("-m", "jupyter_ext.fleet.private_network", str(TOOLS.weed))
-    assert f"-s3.localSocket={data_dir.store_socket}" in command
-
-
-@pytest.mark.parametrize(
-    ("bucket", "as_root"), [(None, False), ("s3://b", True), ("s3://b", False)]
-)
-def test_otherwise_the_front_serves_no_store(data_dir, bucket, as_root):
-    settings = replace(SETTINGS, bucket=bucket)
-    text = configuration.front_config(TEMPLATE.read_text(), settings, data_dir, as_root=as_root)
-    assert "11021" not in text
-    assert not re.search(r"^[^#]*@[A-Z]+@", text, re.M)
-
-
 def test_programs_of_a_fleet(fleet):
     assert [(one.name, one.role) for one in fleet] == [
         ("front", "front"),
