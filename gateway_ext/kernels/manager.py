@@ -141,16 +141,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             ping_seconds=app.ping_seconds,
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,
+            inherited=list(app.inherited_envs),
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
         self.max_message_bytes: int = app.max_message_bytes
         self.lost_seconds: float = app.lost_seconds
         self.launch_seconds: float = app.launch_seconds
-        self.limits = Limits(
-            kernels=app.max_kernels,
-            kernels_per_user=app.max_kernels_per_user if app.max_kernels_per_user >= 0 else None,
-        )
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
@@ -158,6 +155,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.websockets: set[OpenWebsocket] = set()
         self._launches: dict[str, asyncio.Task[None]] = {}
         self._checks: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> Limits:
+        """How many kernels there may be; Enterprise Gateway reads them anew when they change."""
+        per_user = self.parent.max_kernels_per_user
+        return Limits(self.parent.max_kernels, per_user if per_user >= 0 else None)
 
     @property
     def takes_kernels(self) -> bool:

@@ -1,7 +1,7 @@
 """The environment of an agent and of its kernel."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
 _INHERITED = ("LANG", "LANGUAGE", "TZ")
@@ -14,22 +14,23 @@ def agent_environment(
     kernelspec: Mapping[str, str],
     asked: Mapping[str, str],
     *,
+    inherited: Collection[str] = (),
     program: str,
     home: str,
     user: str,
 ) -> dict[str, str]:
     """What an agent, and with it its kernel, gets to see.
 
-    Of the gateway's own environment only language, time zone and PATH go in, because everything
-    else may be a secret; `program`'s folder comes first in PATH, so that `python` and `pip` in a
-    cell are the kernel's own. Over that go the kernelspec's `env`, in which `${NAME}` is filled in,
-    and then what was `asked` for with the kernel, as in Enterprise Gateway. Neither changes HOME
-    and user.
+    Of the gateway's own environment only language, time zone, PATH and what the operator names
+    (`inherited`) go in, because everything else may be a secret; `program`'s folder comes first in
+    PATH, so that `python` and `pip` in a cell are the kernel's own. Over that go the kernelspec's
+    `env`, in which `${NAME}` is filled in, and then what was `asked` for with the kernel, as in
+    Enterprise Gateway. Neither changes HOME and user.
     """
     environment = {
         name: value
         for name, value in gateway.items()
-        if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
+        if name in _INHERITED or name in inherited or name.startswith(_INHERITED_PREFIX)
     }
     environment["PATH"] = gateway.get("PATH", _DEFAULT_PATH)
     if PurePath(program).is_absolute():
