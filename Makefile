@@ -150,7 +150,7 @@ test: install test-install ## install what tests need and run every check
 		[ -z "$$found" ] || run "$$*" $$python -m pytest -q $$found; }; \
 	run lint $(MAKE) lint; \
 	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
-	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext; \
+	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
 	run "the labextension's own tests" $(MAKE) test-labextension; \
 	suite $(FLEET_LAB_PYTHON) tests/e2e; \

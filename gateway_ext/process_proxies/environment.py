@@ -30,7 +30,7 @@ def agent_environment(
     environment = {
         name: value
         for name, value in gateway.items()
-        if name in _INHERITED or name in inherited or name.startswith(_INHERITED_PREFIX)
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIX)
     }
     environment["PATH"] = gateway.get("PATH", _DEFAULT_PATH)
     if PurePath(program).is_absolute():
@@ -38,6 +38,8 @@ def agent_environment(
     base = dict(environment)
     for name, value in kernelspec.items():
         environment[name] = string.Template(str(value)).safe_substitute(base)
+    # What the operator names goes over the kernelspec, as in Enterprise Gateway.
+    environment.update({name: gateway[name] for name in inherited if name in gateway})
     environment.update(asked)
     environment.update(HOME=home, USER=user, LOGNAME=user)
     # A kernel that finds it ends with the process of that id.
@@ -51,6 +53,8 @@ def asked_environment(
     """What the client asks for, and what the gateway knows better: who the kernel is for."""
     return {
         **client,
+        # As Enterprise Gateway says it.
+        "KERNEL_GATEWAY": "1",
         "KERNEL_ID": kernel_id,
         "KERNEL_PROJECT": project,
         "KERNEL_USERNAME": username,

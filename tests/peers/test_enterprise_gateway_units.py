@@ -28,4 +28,4 @@ for module in (test_mixins, test_process_proxy, test_yaml_injection):
 # With its fixtures.
 globals().update({n: v for n, v in vars(test_kernelspec_cache).items() if not n.startswith("_")})
 for name in ("TestSecurityContextInjection", "TestNormalOperation", "TestSparkOperatorTemplate"):
-    globals()[name] = pytest.mark.skip(NO_TEMPLATES)(globals()[name])
+    globals()[name] = pytest.mark.skip(reason=NO_TEMPLATES)(globals()[name])
