@@ -177,7 +177,7 @@ lint: test-install ## ruff and mypy
 
 .PHONY: bench
 bench: test-install ## measure against peers, side by side
-	@$(FLEET_LAB_PYTHON) tests/bench
+	@$(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 .PHONY: chaos
 chaos: test-install ## longer soaks under faults

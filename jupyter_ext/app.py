@@ -177,6 +177,11 @@ class JupyterFleet(ExtensionApp):
         overrides, error = _get_overrides(lab.app_settings_dir)
         if error:
             self.log.warning("Failed loading overrides: %s", error)
+        # Labs fetch no news, so nobody is asked whether they want them.
+        overrides.setdefault(
+            "@jupyterlab/apputils-extension:notification",
+            {"fetchNews": "false", "checkForUpdates": False},
+        )
         places = SettingsPlaces(
             app_settings_dir=lab.app_settings_dir,
             schemas_dir=lab.schemas_dir,

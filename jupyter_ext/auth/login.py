@@ -8,7 +8,7 @@ from jupyter_server.utils import url_path_join
 from tornado.escape import xhtml_escape
 
 from jupyter_ext.auth.user import FleetUser
-from jupyter_ext.platform.tokens import TokenError
+from jupyter_ext.platform.tokens import Identity, TokenError
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -38,6 +38,15 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
+def home_of(identity: Identity) -> str:
+    """Where a person who wants no page in particular begins.
+
+    Nothing can be created beside the projects, so whoever has one project begins inside it.
+    """
+    projects = list(identity.projects)
+    return f"lab/tree/{projects[0]}" if len(projects) == 1 else "lab"
+
+
 class FleetLoginHandler(LoginFormHandler):
     """Turns a token into a login and goes on to the page that was wanted."""
 
@@ -48,7 +57,7 @@ class FleetLoginHandler(LoginFormHandler):
         if token:
             self._log_in(token)
         elif self.current_user:
-            self._redirect_safe(self._next(), self._home())
+            self._go_on(self.current_user)
         else:
             self._show(getattr(self, "login_problem", ""))
 
@@ -68,13 +77,11 @@ class FleetLoginHandler(LoginFormHandler):
         user = FleetUser.of(identity)
         provider.set_login_cookie(self, user)
         self.log.info("User %s logged in.", user.username)
-        self._redirect_safe(self._next(), self._home())
+        self._go_on(user)
 
-    def _home(self) -> str:
-        return url_path_join(self.base_url, "lab")
-
-    def _next(self) -> str:
-        return self.get_argument("next", "") or self._home()
+    def _go_on(self, user: FleetUser) -> None:
+        home = url_path_join(self.base_url, home_of(user.identity))
+        self._redirect_safe(self.get_argument("next", "") or home, home)
 
     def _show(self, problem: str) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -83,6 +90,6 @@ class FleetLoginHandler(LoginFormHandler):
                 problem=xhtml_escape(problem),
                 action=xhtml_escape(url_path_join(self.base_url, "login")),
                 xsrf=self.xsrf_form_html(),
-                next=xhtml_escape(self._next()),
+                next=xhtml_escape(self.get_argument("next", "")),
             )
         )

@@ -5,6 +5,7 @@ earlier version, and errors carry their whole JSON body (a conflict says over wh
 """
 
 import json
+import sys
 from typing import Any
 
 from jupyter_client.jsonutil import json_default
@@ -61,6 +62,11 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
             self.set_header("Location", self.location_url(model["path"]))
         self.set_header("Last-Modified", model["last_modified"])
         self._answer = model
+
+    async def _finish_error(self, code: int, message: str) -> None:
+        """Refuses as every other method does; the stock one writes plain text here."""
+        error = sys.exc_info()[1]
+        raise error if isinstance(error, web.HTTPError) else web.HTTPError(code, message)
 
     async def _parse(self) -> None:
         body = self.request.body

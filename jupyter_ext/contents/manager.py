@@ -62,6 +62,11 @@ class FleetContentsManager(AsyncContentsManager):
     )
     checkpoints_class = Type(FleetCheckpoints, config=True)
 
+    @default("files_handler_params")
+    def _default_files_handler_params(self) -> dict[str, str]:
+        # The stock handler of /files/ asks this manager, but its base class insists on a folder.
+        return {"path": ""}
+
     @default("database_url")
     def _default_database_url(self) -> str:
         return str(self.config.get("JupyterFleet", {}).get("database_url", ""))
@@ -387,10 +392,7 @@ class FleetContentsManager(AsyncContentsManager):
             file.close()
 
         def publish(connection: Connection) -> Node:
-            again = uploads.expect(connection, slot, chunk, where)
-            if (again.id, again.next_chunk) != (found.id, found.next_chunk):
-                raise HTTPError(409, f"another upload of {where} began meanwhile")
-            uploads.end(connection, found.id)
+            uploads.finish(connection, found, where)
             return tree.save_file(connection, where, new, base, node_id)
 
         saved = await self._publish(publish, new)
@@ -423,13 +425,8 @@ class FleetContentsManager(AsyncContentsManager):
 
     async def _make_new_directory(self, where: ContentPath) -> dict[str, Any]:
         identity = require(current_identity(), where, Role.EDITOR)
-
-        def make(connection: Connection) -> Node:
-            if tree.find(connection, where) is not None:
-                raise SaveConflict(str(where))
-            return tree.make_directory(connection, where)
-
-        return self._saved(where, await self._sql(make), identity)
+        made = await self._sql(lambda c: tree.make_directory(c, where, new=True))
+        return self._saved(where, made, identity)
 
     async def _first_free(
         self,

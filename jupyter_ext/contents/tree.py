@@ -294,14 +294,19 @@ def save_file(
     return _by_id(connection, target)
 
 
-def make_directory(connection: Connection, path: ContentPath) -> Node:
-    """The folder at the path, made if it is not there; raises HTTPError 400 or 404."""
+def make_directory(connection: Connection, path: ContentPath, *, new: bool = False) -> Node:
+    """The folder at the path, made if it is not there.
+
+    Raises HTTPError 400 or 404, and SaveConflict if it must be `new` and something is there.
+    """
     ensure_project(connection, path.project)
     existing = find(connection, path)
     if existing is None:
         folder = _folder_for(connection, path)[-1]
         id = _insert_node(connection, folder, path.name, DIRECTORY, now_utc(connection))
         return _by_id(connection, id)
+    if new:
+        raise conflict(path, existing.version)
     if not existing.is_directory:
         raise HTTPError(400, f"{path} is a file: a folder cannot be saved over it")
     return existing

@@ -106,6 +106,15 @@ def part_keys(connection: Connection, upload_id: str) -> list[str]:
 def end(connection: Connection, upload_id: str) -> list[str]:
     """Forgets the upload; the keys of its parts, to be removed from the store."""
     keys = part_keys(connection, upload_id)
-    connection.execute(delete(upload_part).where(upload_part.c.upload_id == upload_id))
     connection.execute(delete(upload).where(upload.c.id == upload_id))
     return keys
+
+
+def finish(connection: Connection, found: Row[Any], path: ContentPath) -> None:
+    """Forgets the upload whose parts were put together; raises HTTPError 409 if it went on, or
+    if another request finished it."""
+    ended = connection.execute(
+        delete(upload).where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
+    )
+    if ended.rowcount == 0:
+        raise HTTPError(409, f"the upload of {path} went on meanwhile: begin again with chunk 1")

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from jupyter_ext.fleet.answering import wait_for
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernels import drain, kernel, kernel_text, kernels, kernels_table
@@ -146,15 +147,19 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     wanted |= {"database": options.database, "bucket": options.bucket}
     with data_dir.locked():
         kept = load_settings(data_dir)
-        running = kept is not None and Supervisor(data_dir).pid() is not None
+        states = Supervisor(data_dir).states()
+        running = bool(states) and all(state.alive for state in states.values())
         if kept is not None and running:
             settings = kept
+            wait_until_it_answers(data_dir, settings)
             for difference in settings.differences(**wanted):
                 print(
                     f"the fleet runs already, with {difference}: `jupyter fleet down` first",
                     file=sys.stderr,
                 )
         else:
+            # An `up` that was killed half-way leaves a part of a fleet.
+            stop(data_dir)
             settings = start(
                 data_dir,
                 (kept or Settings()).changed(**wanted),
@@ -166,6 +171,12 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     if options.detach or running:
         return 0
     return supervise(data_dir)
+
+
+def wait_until_it_answers(data_dir: DataDir, settings: Settings) -> None:
+    """Return when the fleet that runs answers; raises `FleetError`."""
+    token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
+    wait_for(settings, Supervisor(data_dir).states, data_dir, token)
 
 
 def supervise(data_dir: DataDir) -> int:

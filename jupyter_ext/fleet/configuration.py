@@ -290,7 +290,7 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
 
 
 def supervisor_config(
-    fleet: Iterable[Program], data_dir: DataDir, supervisord_user: str, open_files: int
+    fleet: Iterable[Program], data_dir: DataDir, open_files: int, *, as_root: bool
 ) -> str:
     """supervisord's configuration. `up` starts the programs in its order; later each one that ends
     by itself is started again at once.
@@ -316,7 +316,8 @@ def supervisor_config(
                 "silent": "true",
                 "umask": "077",
                 "minfds": open_files,
-                "user": supervisord_user,
+                # As it is asked to say; others need no name for their user id.
+                **({"user": "root"} if as_root else {}),
             },
         ),
     ]

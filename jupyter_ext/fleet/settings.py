@@ -18,6 +18,16 @@ MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True)
+class Member:
+    """One process of a fleet."""
+
+    name: str
+    role: str
+    """``front``, ``lab``, ``gateway`` or ``store``."""
+    url: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """One fleet on one machine. ``database`` and ``bucket`` are None for the embedded ones."""
 
@@ -48,6 +58,16 @@ class Settings:
         """Address of a program; the front's if nothing is said."""
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
+
+    @property
+    def members(self) -> list[Member]:
+        """Every process of this fleet, in the order in which they are shown."""
+        found = [Member(FRONT, FRONT, self.url())]
+        found += [Member(name, "lab", self.url(name)) for name in self.lab_names]
+        found += [Member(name, "gateway", self.url(name)) for name in self.gateway_names]
+        if self.bucket is None:
+            found.append(Member("store", "store", self.url("store-s3")))
+        return found
 
     def changed(self, **wanted: Any) -> Settings:
         """These settings with those of ``wanted`` that are not None; raises `FleetError`."""

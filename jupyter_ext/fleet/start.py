@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
-import pwd
 import resource
 import shutil
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,6 @@ from jupyter_ext.fleet.configuration import (
 from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.ports import assign_ports
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
@@ -44,7 +43,7 @@ OPEN_FILES = 65536
 def start(
     data_dir: DataDir, settings: Settings, *, gateway_env: str | None, kernel_env: str | None
 ) -> Settings:
-    """Start the fleet that does not run yet and return when it answers, with its ports chosen.
+    """Start the fleet, of which nothing runs, and return when it answers, with its ports chosen.
 
     Raises `FleetError` for whatever is in the way; then nothing runs and the settings that were
     kept before are kept still.
@@ -55,7 +54,6 @@ def start(
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
     data_dir.create()
-    end_leftovers(data_dir)
     settings = replace(
         settings, ports=assign_ports(settings.port_names, settings.port, settings.ports)
     )
@@ -67,10 +65,10 @@ def start(
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
     fleet = programs(settings, data_dir, secrets, tools, aws)
-    _write_configuration(fleet, settings, data_dir, secrets, tools)
+    _write_configuration(fleet, settings, data_dir, secrets, tools, as_root=as_root)
     supervisor = Supervisor(data_dir)
     with _kept_if_it_works(data_dir, settings):
-        supervisor.start(tools.supervisord, inherited(os.environ))
+        supervisor.start(tools.supervisord, {"LOGNAME": _user_name(), **inherited(os.environ)})
         try:
             token = secrets.service_token("lab").read_text()
             _start_programs(supervisor, fleet, settings, data_dir, token, aws)
@@ -78,6 +76,14 @@ def start(
             supervisor.end()
             raise
     return settings
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Containers run under ids that nobody has named; Enterprise Gateway asks for a name.
+        return str(os.geteuid())
 
 
 def _check_urls(settings: Settings, aws: Mapping[str, str]) -> None:
@@ -129,6 +135,8 @@ def _write_configuration(
     data_dir: DataDir,
     secrets: SecretFiles,
     tools: Tools,
+    *,
+    as_root: bool,
 ) -> None:
     # A lab of an earlier, larger fleet leaves no configuration behind.
     shutil.rmtree(data_dir.config)
@@ -143,8 +151,9 @@ def _write_configuration(
     # What the machine allows, up to what a busy front needs.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     open_files = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    write_private(data_dir.supervisor_config, supervisor_config(fleet, data_dir, user, open_files))
+    write_private(
+        data_dir.supervisor_config, supervisor_config(fleet, data_dir, open_files, as_root=as_root)
+    )
 
 
 def _write_json(file: Path, document: object) -> None:
@@ -177,7 +186,7 @@ def _start_programs(
     names = [program.name for program in fleet]
     # Gateways and the front do not need the store; labs look for their bucket when they start.
     supervisor.start_programs(name for name in names if not name.startswith("lab-"))
-    for store in (program for program in fleet if program.role == "store"):
+    for store in (member for member in settings.members if member.role == "store"):
         try:
             with _environment(aws):
                 prepare_bucket(bucket_url(settings), STORE_SECONDS)
@@ -186,9 +195,4 @@ def _start_programs(
                 f"the embedded store does not take data ({error}): {last_words(data_dir, store)}"
             ) from error
     supervisor.start_programs(name for name in names if name.startswith("lab-"))
-    wait_for(
-        [program for program in fleet if program.role != "store"],
-        supervisor.states,
-        data_dir,
-        token,
-    )
+    wait_for(settings, supervisor.states, data_dir, token)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings, shown_url
+from jupyter_ext.fleet.settings import Member, Settings, shown_url
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
 
 DEMO_USER = "demo"
 DEMO_PROJECT = "demo"
 LOGIN_SECONDS = 12 * 3600.0
-
-ROLES = {"lab": "lab", "gateway": "gateway", "store": "store", FRONT: "front"}
 
 
 def login_url(data_dir: DataDir, settings: Settings) -> str:
@@ -32,10 +29,7 @@ def status(data_dir: DataDir, settings: Settings) -> dict[str, Any]:
     gateways open themselves.
     """
     states = Supervisor(data_dir).states()
-    expected = [FRONT, *settings.lab_names, *settings.gateway_names]
-    if settings.bucket is None:
-        expected.append("store")
-    found = [describe(name, settings, states.get(name)) for name in expected]
+    found = [describe(member, states.get(member.name)) for member in settings.members]
     if settings.bucket is not None:
         found.append(external("store", settings.bucket))
     if settings.database is not None:
@@ -47,13 +41,13 @@ def status(data_dir: DataDir, settings: Settings) -> dict[str, Any]:
     }
 
 
-def describe(name: str, settings: Settings, state: ProcessState | None) -> dict[str, Any]:
-    """One program of the fleet."""
+def describe(member: Member, state: ProcessState | None) -> dict[str, Any]:
+    """One process of the fleet."""
     return {
-        "name": name,
-        "role": ROLES[name.partition("-")[0]],
+        "name": member.name,
+        "role": member.role,
         "pid": state.pid if state else None,
-        "url": settings.url("store-s3" if name == "store" else name),
+        "url": member.url,
         "state": state.state if state else "stopped",
     }
 

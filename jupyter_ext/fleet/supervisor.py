@@ -30,6 +30,11 @@ class ProcessState:
     """``running``, ``starting``, ``backoff``, ``stopping``, ``stopped``, ``exited``, ``fatal``."""
     pid: int | None
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs or is about to."""
+        return self.state in ("running", "starting", "stopping", "backoff")
+
 
 class Supervisor:
     """The supervisord of one data directory, running or not."""
@@ -99,7 +104,7 @@ class Supervisor:
             except xmlrpc.client.Fault as fault:
                 if fault.faultCode != Faults.NOT_RUNNING:
                     raise FleetError(f"{name} cannot be stopped: {fault.faultString}") from fault
-        while any(self._alive(state) for state in self.states().values() if state.name in waiting):
+        while any(state.alive for state in self.states().values() if state.name in waiting):
             time.sleep(0.1)
 
     def end(self) -> None:
@@ -111,10 +116,6 @@ class Supervisor:
             return
         while pid is not None and _process_exists(pid):
             time.sleep(0.05)
-
-    @staticmethod
-    def _alive(state: ProcessState) -> bool:
-        return state.state in ("running", "starting", "stopping", "backoff")
 
     def _call(self, method: str, *arguments: object) -> Any:
         if not self._data_dir.socket.exists():

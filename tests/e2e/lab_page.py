@@ -38,11 +38,22 @@ class LabPage:
         page.set_default_timeout(PATIENCE_MS)
         self.kernel_sockets = 0
         """How many websockets to kernels the page has opened so far."""
+        self._open_sockets: set[WebSocket] = set()
         page.on("websocket", self._count)
 
     def _count(self, socket: WebSocket) -> None:
         if "/channels" in socket.url:
             self.kernel_sockets += 1
+            self._open_sockets.add(socket)
+            socket.on("close", lambda closed: self._open_sockets.discard(closed))
+
+    def kernel_lost(self) -> bool:
+        """Whether the page has seen the websocket of its only kernel close and not opened another.
+
+        Waits a little for the browser to tell.
+        """
+        self.page.wait_for_timeout(20)
+        return not self._open_sockets
 
     def log_in(self, token: str) -> None:
         """Follow a login link, as the platform would give it, and wait until JupyterLab runs."""

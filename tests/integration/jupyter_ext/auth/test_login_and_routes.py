@@ -22,7 +22,7 @@ def browser(labs: Labs, *, seconds: float = 3600, url: str = "") -> requests.Ses
     link = f"{url or labs.urls[0]}/login?{urlencode({'token': token(labs, seconds=seconds)})}"
     answer = session.get(link, allow_redirects=False)
     assert answer.status_code == 302, answer.text
-    assert answer.headers["Location"] == "/lab"
+    assert answer.headers["Location"] == "/lab/tree/demo"
     return session
 
 
@@ -90,7 +90,7 @@ def test_a_login_leads_to_no_other_site(bare_labs: Labs, next_url: str) -> None:
     answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
     assert answer.status_code == 302
     location = answer.headers["Location"]
-    assert location == "/lab" or location.startswith("/%5C")
+    assert location == "/lab/tree/demo" or location.startswith("/%5C")
 
 
 def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:

@@ -682,9 +682,9 @@ async def test_chunks_out_of_order_are_refused(manager: FleetContentsManager) ->
     assert not await manager.exists("demo/big")
     await manager.save(chunk(-1, b"c"), "demo/big")
     assert (await manager.get("demo/big"))["content"] == "abc"
-    for number in (0, -2, "1", True, 1.5):
+    for wrong in (0, -2, "1", True, 1.5):
         with pytest.raises(HTTPError) as refused:
-            await manager.save(chunk(number, b"x"), "demo/big")  # type: ignore[arg-type]
+            await manager.save({**chunk(1, b"x"), "chunk": wrong}, "demo/big")
         assert refused.value.status_code == 400
 
 

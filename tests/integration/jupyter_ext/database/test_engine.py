@@ -104,19 +104,15 @@ def test_what_the_function_raises_rolls_back(database: Database) -> None:
 
 def test_names_are_compared_byte_by_byte(database: Database) -> None:
     different = ["a", "A", "a ", " a", "é", "e\u0301", "ß", "ss", "İ", "i", "x\\", "日本", "😀"]
-    for name in different:
-        database.run_blocking(lambda c, n=name: c.execute(insert(names).values(name=n)))
+    database.run_blocking(lambda c: c.execute(insert(names), [{"name": n} for n in different]))
     stored = database.run_blocking(
         lambda c: c.execute(select(names.c.name).order_by(names.c.name)).scalars().all()
     )
     assert stored == sorted(different, key=str.encode)
     for name in different:
-        found = database.run_blocking(
-            lambda c, n=name: (
-                c.execute(select(names.c.name).where(names.c.name == n)).scalars().all()
-            )
-        )
-        assert found == [name]
+        query = select(names.c.name).where(names.c.name == name)
+        with database.engine.connect() as connection:
+            assert connection.execute(query).scalars().all() == [name]
     with pytest.raises(IntegrityError):
         database.run_blocking(lambda c: c.execute(insert(names).values(name="é")))
 

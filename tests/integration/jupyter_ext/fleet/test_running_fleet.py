@@ -162,6 +162,18 @@ def test_without_its_supervisor_a_fleet_is_tidied_up_by_the_next_up(fleet):
         assert not os.path.exists(f"/proc/{one['pid']}")
 
 
+def test_an_up_that_was_killed_half_way_is_no_fleet(fleet):
+    small = ("--labs", "1", "--gateways", "1", "--port", str(fleet.port))
+    process = subprocess.Popen(
+        [COMMAND, "up", "--detach", *small, "--data-dir", fleet.data_dir.root]
+    )
+    wait_until("it has begun", fleet.data_dir.socket.exists)
+    process.kill()
+    process.wait()
+    assert "login?token=" in fleet.run("up", "--detach")
+    assert {one["state"] for one in fleet.processes().values()} == {"running"}
+
+
 def test_in_the_foreground_it_runs_until_interrupted(fleet):
     process = subprocess.Popen(
         [

@@ -85,8 +85,9 @@ def test_wrong_usage_is_told_by_the_parser(capsys, arguments):
 
 
 def test_a_process_is_described_and_shown():
-    settings = Settings(ports={"lab-1": 12001})
-    one = describe("lab-1", settings, ProcessState("lab-1", "running", 17))
+    settings = Settings(labs=1, gateways=0, bucket="s3://b", ports={"lab-1": 12001})
+    (lab,) = [member for member in settings.members if member.role == "lab"]
+    one = describe(lab, ProcessState("lab-1", "running", 17))
     assert one == {
         "name": "lab-1",
         "role": "lab",

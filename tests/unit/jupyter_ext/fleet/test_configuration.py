@@ -139,7 +139,7 @@ def test_the_front_knows_every_lab(data_dir):
 def test_supervisord_reads_back_what_was_meant(tmp_path, fleet):
     data_dir = DataDir.at(tmp_path)
     fleet = [replace(fleet[0], environment={"A": "50% 'of' \"it\" ; # all"}), *fleet[1:]]
-    text = configuration.supervisor_config(fleet, data_dir, "me", 4096)
+    text = configuration.supervisor_config(fleet, data_dir, 4096, as_root=False)
     parser = configparser.ConfigParser(inline_comment_prefixes=None, interpolation=None)
     parser.read_string(text)
     for program in fleet:

@@ -1,0 +1,276 @@
+"""The contents API over HTTP, through a real Jupyter server."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from jupyter_server.auth import IdentityProvider, User
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import url_path_join
+from nbformat.v4 import new_code_cell, new_notebook
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from traitlets.config import Config
+
+from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.contents.handlers import handlers
+from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.platform.roles import Role
+from tests.integration.jupyter_ext.contents.conftest import make_identity
+
+CALLERS = {
+    "ada": make_identity("ada"),
+    "bob": make_identity("bob", {"demo": Role.EDITOR}),
+    "vic": make_identity("vic", {"demo": Role.VIEWER}),
+    "eve": make_identity("eve", {"hers": Role.OWNER}),
+}
+
+Fetch = Callable[..., Awaitable[tuple[int, Any]]]
+
+
+class NamedCallers(IdentityProvider):
+    """Believes the header X-Caller."""
+
+    def get_user(self, handler: Any) -> User | None:
+        identity = CALLERS.get(handler.request.headers.get("X-Caller", ""))
+        # As for any caller who shows a token: neither XSRF nor origin matter.
+        handler._token_authenticated = identity is not None
+        return None if identity is None else FleetUser.of(identity)
+
+
+@pytest.fixture
+def jp_server_config(lab_database_url: str, store_url: str) -> Config:
+    config = Config()
+    config.ServerApp.contents_manager_class = FleetContentsManager
+    config.ServerApp.identity_provider_class = NamedCallers
+    config.JupyterFleet.database_url = lab_database_url
+    config.JupyterFleet.bucket_url = store_url
+    return config
+
+
+@pytest.fixture
+def fetch(
+    jp_serverapp: ServerApp, jp_base_url: str, http_server: Any, http_server_port: Any
+) -> Fetch:
+    """Answers `await fetch(method, path, body, caller=…)` with the status and the JSON body."""
+    jp_serverapp.web_app.add_handlers(
+        ".*$", [(url_path_join(jp_base_url, pattern), handler) for pattern, handler in handlers]
+    )
+    client = AsyncHTTPClient()
+
+    async def fetch(
+        method: str, path: str, body: Any = None, *, caller: str = "ada", raw: bool = False
+    ) -> tuple[int, Any]:
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        answer: HTTPResponse = await client.fetch(
+            f"http://127.0.0.1:{http_server_port[-1]}" + url_path_join(jp_base_url, path),
+            method=method,
+            body=body,
+            headers={"X-Caller": caller},
+            raise_error=False,
+            allow_nonstandard_methods=True,
+            request_timeout=20,
+        )
+        if raw:
+            return answer.code, answer
+        return answer.code, json.loads(answer.body) if answer.body else None
+
+    return fetch
+
+
+def text(content: str, **more: Any) -> dict[str, Any]:
+    return {"type": "file", "format": "text", "content": content, **more}
+
+
+async def test_a_notebook_from_new_to_deleted(fetch: Fetch) -> None:
+    status, made = await fetch("POST", "api/contents/demo", {"type": "notebook"})
+    assert (status, made["path"], made["type"]) == (201, "demo/Untitled.ipynb", "notebook")
+    status, opened = await fetch("GET", "api/contents/demo/Untitled.ipynb?content=1&hash=1")
+    assert status == 200
+    assert opened["version"] == made["version"]
+    assert opened["hash_algorithm"] == "sha256"
+    body = {
+        "type": "notebook",
+        "format": "json",
+        "content": new_notebook(cells=[new_code_cell("x = 41")]),
+        "base_version": opened["version"],
+    }
+    status, saved = await fetch("PUT", "api/contents/demo/Untitled.ipynb", body)
+    assert status == 200
+    assert saved["content"] is None
+    assert saved["version"] not in (None, opened["version"])
+    status, checked = await fetch("GET", "api/contents/demo/Untitled.ipynb?content=0&hash=1")
+    assert (checked["version"], checked["hash"]) == (saved["version"], saved["hash"])
+    status, renamed = await fetch(
+        "PATCH", "api/contents/demo/Untitled.ipynb", {"path": "demo/answer.ipynb"}
+    )
+    assert (status, renamed["path"], renamed["version"]) == (
+        200,
+        "demo/answer.ipynb",
+        saved["version"],
+    )
+    status, opened = await fetch("GET", "api/contents/demo/answer.ipynb")
+    assert opened["content"]["cells"][0]["source"] == "x = 41"
+    status, copied = await fetch("POST", "api/contents/demo", {"copy_from": "demo/answer.ipynb"})
+    assert (status, copied["path"]) == (201, "demo/answer-Copy1.ipynb")
+    status, listed = await fetch("GET", "api/contents/demo")
+    assert [entry["name"] for entry in listed["content"]] == [
+        "answer-Copy1.ipynb",
+        "answer.ipynb",
+    ]
+    assert (await fetch("DELETE", "api/contents/demo/answer.ipynb"))[0] == 204
+    assert (await fetch("GET", "api/contents/demo/answer.ipynb"))[0] == 404
+    status, root = await fetch("GET", "api/contents")
+    assert [entry["path"] for entry in root["content"]] == ["demo"]
+
+
+async def test_conflict_says_who_and_what(fetch: Fetch) -> None:
+    _, first = await fetch("PUT", "api/contents/demo/a.txt", text("1", base_version=None))
+    status, second = await fetch(
+        "PUT",
+        "api/contents/demo/a.txt",
+        text("2", base_version=first["version"]),
+        caller="bob",
+    )
+    assert status == 200
+    status, answer = await fetch(
+        "PUT", "api/contents/demo/a.txt", text("3", base_version=first["version"])
+    )
+    assert status == 409
+    assert answer == {
+        "message": "demo/a.txt was saved by bob in the meantime; nothing was saved",
+        "version": second["version"],
+        "last_modified": second["last_modified"],
+        "saved_by": "bob",
+    }
+    status, answer = await fetch(
+        "PUT", "api/contents/demo/none.txt", text("3", base_version=first["version"])
+    )
+    assert (status, answer["version"]) == (409, None)
+    status, overwritten = await fetch(
+        "PUT", "api/contents/demo/a.txt", text("3", base_version=second["version"])
+    )
+    assert status == 200
+    status, history = await fetch("GET", "api/fleet/versions/demo/a.txt")
+    assert [(each["version"], each["saved_by"]) for each in history] == [
+        (first["version"], "ada"),
+        (second["version"], "bob"),
+        (overwritten["version"], "ada"),
+    ]
+    status, lost = await fetch("GET", f"api/contents/demo/a.txt?version={second['version']}")
+    assert (status, lost["content"]) == (200, "2")
+
+
+BAD_REQUESTS: list[tuple[str, str, Any, int, str]] = [
+    ("PUT", "demo/x.ipynb", b"this is no JSON", 400, "JSON"),
+    ("PUT", "demo/x.ipynb", b"[1, 2]", 400, "JSON object"),
+    ("PUT", "demo/x.ipynb", b"x" * 100_000, 400, "JSON"),
+    ("PUT", "demo/x.ipynb", {"type": "notebook", "content": "no"}, 400, "not a notebook"),
+    ("PUT", "demo/%2e%2e/x", text("x"), 400, "'..'"),
+    ("PUT", "demo/a%2f%2fb", text("x"), 400, "two slashes"),
+    ("PUT", "demo/a%00b", text("x"), 400, "NUL"),
+    ("PUT", "demo/" + "x" * 256, text("x"), 400, "255 bytes"),
+    ("PUT", "demo/100%25", text("x", format="odd"), 400, "format"),
+    ("PUT", "demo", text("x"), 400, "demo is a folder"),
+    ("PUT", "x", text("x"), 404, "no project 'x'"),
+    ("PUT", "hers/x", text("x"), 404, "no project 'hers'"),
+    ("PATCH", "demo/x", {"path": "demo/../y"}, 400, "'..'"),
+    ("PATCH", "demo/none", {"path": "demo/y"}, 404, "demo/none does not exist"),
+    ("POST", "", {"type": "notebook"}, 400, "projects"),
+    ("POST", "demo/none", {"type": "notebook"}, 404, "demo/none"),
+    ("POST", "demo", {"copy_from": "demo/none"}, 404, "demo/none"),
+    ("DELETE", "demo/none", None, 404, "demo/none"),
+    ("DELETE", "demo", None, 400, "project"),
+    ("GET", "hers", None, 404, "hers"),
+    ("GET", "demo?hash=1", None, 400, "hash"),
+    ("GET", "demo/none/checkpoints", None, 404, "demo/none"),
+]
+
+
+async def test_bad_input_is_refused_with_a_clear_message(fetch: Fetch) -> None:
+    for method, path, body, status, words in BAD_REQUESTS:
+        code, answer = await fetch(method, "api/contents/" + path, body)
+        assert code == status, (method, path)
+        assert words in answer["message"], (method, path)
+    _, listed = await fetch("GET", "api/contents/demo")
+    assert listed["content"] == []
+
+
+async def test_roles(fetch: Fetch) -> None:
+    quoted = "api/contents/demo/100%25%20%E2%98%83.txt"
+    await fetch("PUT", quoted, text("x"))
+    status, read = await fetch("GET", quoted, caller="vic")
+    assert (status, read["content"], read["writable"]) == (200, "x", False)
+    status, answer = await fetch("PUT", quoted, text("y"), caller="vic")
+    assert status == 403
+    assert answer["message"] == "you are viewer of project 'demo'; this needs the role editor"
+    status, _ = await fetch("GET", quoted, caller="eve")
+    assert status == 404
+    assert (await fetch("GET", quoted, caller="nobody"))[0] == 403
+
+
+async def test_percent_signs_in_messages(fetch: Fetch) -> None:
+    status, answer = await fetch("DELETE", "api/contents/demo/100%25")
+    assert (status, answer["message"]) == (404, "demo/100% does not exist")
+
+
+async def test_checkpoints_over_http(fetch: Fetch) -> None:
+    await fetch("PUT", "api/contents/demo/a.txt", text("1"))
+    status, made = await fetch("POST", "api/contents/demo/a.txt/checkpoints")
+    assert status == 201
+    await fetch("PUT", "api/contents/demo/a.txt", text("2"))
+    status, listed = await fetch("GET", "api/contents/demo/a.txt/checkpoints")
+    assert listed == [made]
+    status, _ = await fetch("POST", f"api/contents/demo/a.txt/checkpoints/{made['id']}")
+    assert status == 204
+    _, read = await fetch("GET", "api/contents/demo/a.txt")
+    assert read["content"] == "1"
+    status, _ = await fetch("DELETE", f"api/contents/demo/a.txt/checkpoints/{made['id']}")
+    assert status == 204
+    assert (await fetch("GET", "api/contents/demo/a.txt/checkpoints"))[1] == []
+
+
+async def test_raw_download(fetch: Fetch) -> None:
+    body = bytes(range(256))
+    encoded = base64.b64encode(body).decode()
+    await fetch(
+        "PUT",
+        "api/contents/demo/a.bin",
+        {"type": "file", "format": "base64", "content": encoded},
+    )
+    status, answer = await fetch("GET", "files/demo/a.bin", raw=True)
+    assert (status, answer.body) == (200, body)
+    status, _ = await fetch("GET", "files/demo/a.bin", caller="eve", raw=True)
+    assert status == 404
+
+
+async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
+    """While 8 MB are saved and read again, the loop's longest pause stays short.
+
+    The bar is far above what is aimed at: other processes load the machine while tests run.
+    """
+    big = "0123456789abcde\n" * (8 * 2**20 // 16)
+    body = json.dumps(text(big)).encode()
+    longest = 0.0
+    done = False
+
+    async def watch() -> None:
+        nonlocal longest
+        loop = asyncio.get_running_loop()
+        while not done:
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            longest = max(longest, loop.time() - before)
+
+    watcher = asyncio.ensure_future(watch())
+    status, _ = await fetch("PUT", "api/contents/demo/big.txt", body)
+    assert status == 201
+    status, answer = await fetch("GET", "api/contents/demo/big.txt", raw=True)
+    done = True
+    await watcher
+    assert status == 200
+    assert len(answer.body) > len(big)
+    assert longest < 1.0
