@@ -153,6 +153,7 @@ test: install test-install ## install what tests need and run every check
 	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
 	run "the labextension's own tests" $(MAKE) test-labextension; \
+	suite $(FLEET_LAB_PYTHON) tests/chaos; \
 	suite $(FLEET_LAB_PYTHON) tests/e2e; \
 	echo; \
 	if [ $${#failed[@]} -gt 0 ]; then printf 'FAILED: %s\n' "$${failed[@]}"; exit 1; fi; \
@@ -180,8 +181,8 @@ bench: test-install ## measure against peers, side by side
 	@$(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 .PHONY: chaos
-chaos: test-install ## longer soaks under faults
-	@$(FLEET_LAB_PYTHON) -m pytest -q -m chaos tests/chaos
+chaos: test-install ## 300 random faults (CHAOS="--seed S" to make them again, or to go on)
+	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 
 # --- locks
 

@@ -64,6 +64,8 @@ class Commands:
                 raise CommandError(
                     f"epoch {frame.get('epoch')} is not this connection's {self._connection.epoch}"
                 )
+            if name not in ("open", "close"):
+                _log.info("epoch %s: %s", frame["epoch"], name)
             work = self._begin(number, name, frame)
         except (CommandError, LaunchError) as error:
             self._sender.post(_refusal(number, error))

@@ -291,7 +291,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             )
             await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
             process = {**proxy.get_process_info(), "proxy": class_name}
-            await self.records.set_process(kernel_id, process)
+            if not await self.records.set_process(kernel_id, agent_key, process):
+                self.log.warning("kernel %s: its agent is not wanted any more", kernel_id)
+                await proxy.end()
+                return
             seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
             await self._kernel_runs(kernel_id, proxy, seconds)
             # The answer says that it runs, so the other gateways should say so too.

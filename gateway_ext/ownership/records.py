@@ -303,16 +303,30 @@ class Records:
 
         return await self._database.run(transaction)
 
-    async def set_process(self, kernel_id: str, process: Mapping[str, Any]) -> None:
-        """Stores how to look at the agent's process. Not conditional on the epoch: the agent may
-        have gone to another gateway already, and it is the same process there."""
+    async def set_process(
+        self, kernel_id: str, agent_key: bytes, process: Mapping[str, Any]
+    ) -> bool:
+        """Stores how to look at the agent's process.
 
-        def transaction(connection: Connection) -> None:
+        Not conditional on the epoch: the agent may have gone to another gateway already, and it is
+        the same process there. False if the agent with that key is not wanted any more, because the
+        kernel was deleted or launched again meanwhile.
+        """
+
+        def transaction(connection: Connection) -> bool:
+            stored = connection.execute(
+                select(kernel.c.agent_key)
+                .where(kernel.c.kernel_id == kernel_id, kernel.c.state != KernelState.DELETED.value)
+                .with_for_update()
+            ).scalar()
+            if stored is None or self._box.decrypt(stored) != agent_key:
+                return False
             connection.execute(
                 update(kernel).where(kernel.c.kernel_id == kernel_id).values(process=dict(process))
             )
+            return True
 
-        await self._database.run(transaction)
+        return await self._database.run(transaction)
 
     async def claim(self, kernel_id: str, agent_epoch: int) -> KernelRecord | None:
         """Makes this gateway the owner, with an epoch above the record's and the agent's.
@@ -365,7 +379,10 @@ class Records:
             await self._database.run(transaction)
 
     async def set_dead(self, kernel_id: str, epoch: int, reason: str) -> bool:
-        """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands."""
+        """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands.
+
+        The epoch rises: what its owner has seen before, and not written yet, is of the past.
+        """
 
         def transaction(connection: Connection) -> bool:
             now = now_utc(connection)
@@ -375,6 +392,7 @@ class Records:
                 values = {
                     "execution_state": "dead",
                     "owner": None,
+                    "epoch": epoch + 1,
                     "connections": 0,
                     "reason": reason,
                     "changed": now,

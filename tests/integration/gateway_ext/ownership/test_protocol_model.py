@@ -133,11 +133,17 @@ class OwnershipProtocol(RuleBasedStateMachine):
         assert self.run(records.insert_launching(new, b"x" * 32)) is None
         self.agents.append(Agent(key))
 
-    @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, "before", "after"]))
-    def set_process(self, number: int, fault: str | None) -> None:
-        # Whichever gateway launched last.
-        process = {"agent": len(self.agents) - 1}
-        self.attempt(self.gateways[number].records.set_process(self.kernel_id, process), fault)
+    @rule(
+        number=st.sampled_from(GATEWAYS),
+        agent=st.integers(0, 4),
+        fault=st.sampled_from([None, None, "before", "after"]),
+    )
+    def set_process(self, number: int, agent: int, fault: str | None) -> None:
+        # Its launcher may have slept since it started the agent.
+        agent %= len(self.agents)
+        records = self.gateways[number].records
+        key, process = self.agents[agent].key, {"agent": agent}
+        self.attempt(records.set_process(self.kernel_id, key, process), fault)
 
     @precondition(lambda self: len(self.agents) < 5)
     @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, None, "before"]))
@@ -209,8 +215,21 @@ class OwnershipProtocol(RuleBasedStateMachine):
         for agent, epoch in self.gateways[number].links.items():
             self.network.append(("command", agent, number, epoch))
 
-    @rule(agent=st.integers(0, 4))
-    def crash(self, agent: int) -> None:
+    @rule(agent=st.integers(0, 4), number=st.sampled_from(GATEWAYS))
+    def take_over(self, agent: int, number: int) -> None:
+        """A dial on which nothing goes wrong: most do."""
+        agent %= len(self.agents)
+        self.dial(agent, number)
+        who = self.agents[agent]
+        if who.alive:
+            self._hello(None, *self.network.pop()[1:])
+            if self.network and self.network[-1][:2] == ("welcome", agent):
+                self._welcome(None, *self.network.pop()[1:])
+
+    @rule(agent=st.integers(0, 4), likely=st.integers(0, 3))
+    def crash(self, agent: int, likely: int) -> None:
+        if likely:
+            return
         who = self.agents[agent % len(self.agents)]
         who.alive, who.connection = False, None
 
@@ -224,27 +243,31 @@ class OwnershipProtocol(RuleBasedStateMachine):
     # What gateways write, maybe long after they were right
 
     @rule(
-        number=st.sampled_from(GATEWAYS),
         state=st.sampled_from(
             [None, KernelState.RUNNING, KernelState.RESTARTING, KernelState.DEAD]
         ),
         fault=st.sampled_from([None, None, "before", "after"]),
     )
-    def observe(self, number: int, state: KernelState | None, fault: str | None) -> None:
-        gateway = self.gateways[number]
-        for epoch in gateway.links.values():
-            before = self.record()
-            seen = Observation(self.kernel_id, epoch, state, f"seen-{number}", number, NOW, "why")
-            self.attempt(gateway.records.observe([seen]), fault)
-            if epoch != before.epoch or before.state is KernelState.DELETED:
-                assert self.record() == before, "a gateway that is not the owner wrote"
+    def observe(self, state: KernelState | None, fault: str | None) -> None:
+        """Each gateway writes what it sees, or believes to see."""
+        for number, gateway in enumerate(self.gateways):
+            for epoch in gateway.links.values():
+                before = self.record()
+                seen = Observation(
+                    self.kernel_id, epoch, state, f"seen-{number}", number, NOW, "why"
+                )
+                self.attempt(gateway.records.observe([seen]), fault)
+                if before.owner != f"gateway-{number}" or epoch != before.epoch:
+                    assert self.record() == before, "a gateway that is not the owner wrote"
 
-    @rule(number=st.sampled_from(GATEWAYS))
-    def read(self, number: int) -> None:
-        gateway = self.gateways[number]
-        gateway.read = record = self.record()
+    @rule()
+    def read(self) -> None:
+        """Each gateway looks, and will act on it sooner or later."""
+        record = self.record()
         process = record.process
-        gateway.found_dead = process is not None and not self.agents[process["agent"]].alive
+        for gateway in self.gateways:
+            gateway.read = record
+            gateway.found_dead = process is not None and not self.agents[process["agent"]].alive
 
     @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, None, "before", "after"]))
     def bury(self, number: int, fault: str | None) -> None:
@@ -267,7 +290,7 @@ class OwnershipProtocol(RuleBasedStateMachine):
     @rule(
         number=st.sampled_from(GATEWAYS),
         cull=st.booleans(),
-        likely=st.integers(0, 5),
+        likely=st.integers(0, 9),
         fault=st.sampled_from([None, "before", "after"]),
     )
     def delete(self, number: int, cull: bool, likely: int, fault: str | None) -> None:
@@ -284,16 +307,43 @@ class OwnershipProtocol(RuleBasedStateMachine):
                 assert not deleted
                 assert self.record() == before, "a gateway that is not the owner culled"
 
+    @rule(
+        number=st.sampled_from(GATEWAYS),
+        other=st.sampled_from(GATEWAYS),
+        agent=st.integers(0, 4),
+        act=st.sampled_from(["bury", "launch_again", "cull"]),
+    )
+    def sleep_and_act(self, number: int, other: int, agent: int, act: str) -> None:
+        """A gateway looks, is frozen while the kernel changes hands, and acts on what it saw."""
+        self.take_over(agent, number)
+        self.read()
+        self.take_over(agent, other)
+        if act == "bury":
+            self.bury(number, None)
+        elif act == "launch_again":
+            self.launch_again(number, None)
+        elif number != other:
+            self.delete(number, True, 0, None)
+
     # What must always hold
 
     @invariant()
-    def the_record_moves_only_as_it_may(self) -> None:
+    def it_holds(self) -> None:
         if not self.agents:
             return
         record, before = self.record(), self.seen
         self.seen = record
-        if before is None:
-            return
+        if before is not None:
+            self._moved_as_it_may(before, record)
+        self._one_gateway_acts(record)
+        self._the_history_tells_it(record)
+        if record.process is not None:
+            stored = self.run(self.gateways[0].records.secrets(self.kernel_id))
+            assert stored is not None
+            launched = self.agents[record.process["agent"]]
+            assert launched.key == stored.agent_key, "the process is not that of the last launch"
+
+    def _moved_as_it_may(self, before: KernelRecord, record: KernelRecord) -> None:
         assert record.epoch >= before.epoch
         if record.state is not before.state:
             assert record.state in LEGAL_TRANSITIONS[before.state]
@@ -302,29 +352,20 @@ class OwnershipProtocol(RuleBasedStateMachine):
         if before.state is KernelState.DELETED:
             assert record == before, "deleted is for good"
 
-    @invariant()
-    def one_gateway_acts(self) -> None:
-        if not self.agents:
-            return
-        record = self.record()
+    def _one_gateway_acts(self, record: KernelRecord) -> None:
         for who in self.agents:
             assert who.obeyed == sorted(who.obeyed), "an older owner was obeyed again"
             assert who.epoch <= record.epoch, "an epoch that was never written was obeyed"
-        acting = [who.connection for who in self.agents if who.connection]
-        epochs = [epoch for _, epoch in acting]
+        epochs = [who.connection[1] for who in self.agents if who.connection]
         assert len(set(epochs)) == len(epochs), "two gateways act with one epoch"
 
-    @invariant()
-    def the_history_tells_it(self) -> None:
-        if not self.agents:
-            return
+    def _the_history_tells_it(self, record: KernelRecord) -> None:
         events = self.run(self.gateways[0].records.events(self.kernel_id))
         epochs = [int(e.detail.rpartition(" ")[2]) for e in events if "epoch" in e.detail]
         assert epochs == sorted(set(epochs)), "two epochs out of turn"
-        record = self.record()
-        if record.state is not KernelState.DELETED:
+        if record.owner is not None:
             assert epochs[-1] == record.epoch
-        state = [e.event for e in events if e.event not in ("claim",)][-1]
+        state = [event.event for event in events if event.event != "claim"][-1]
         assert state.replace("launch", "launching").replace("delete", "deleted") == record.state
 
 
@@ -346,7 +387,7 @@ def test_no_history_breaks_ownership(database: FaultyDatabase, tmp_path: Path) -
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
+            max_examples=60,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

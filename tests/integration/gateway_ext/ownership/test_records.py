@@ -96,7 +96,8 @@ def test_record_and_secrets(records: Records, database: Database) -> None:
         stored = await records.secrets(new.kernel_id)
         assert stored is not None
         assert (stored.agent_key, stored.environment) == (KEY, {"KERNEL_SECRET": "hush"})
-        await records.set_process(new.kernel_id, {"pid": 7})
+        assert not await records.set_process(new.kernel_id, b"x" * 32, {"pid": 8})
+        assert await records.set_process(new.kernel_id, KEY, {"pid": 7})
         again = await records.get(new.kernel_id)
         assert again is not None
         assert again.process == {"pid": 7}
@@ -191,13 +192,16 @@ def test_a_dead_kernel_is_launched_again_once(database: Database, box: SecretBox
         dead = await launchers[1].get(kernel_id)
         assert dead is not None
         assert (dead.state, dead.reason, dead.owner) == (KernelState.DEAD, "no such program", None)
+        # What the launcher saw before, and writes only now, does not bring it back to life.
+        await launchers[0].observe([observation(kernel_id, 1, KernelState.RUNNING)])
+        assert await launchers[1].get(kernel_id) == dead
         won = await asyncio.gather(
             *(each.launch_again(dead, b"n" * 32, "ada") for each in launchers)
         )
         assert sum(won) == 1
         record = await launchers[0].get(kernel_id)
         assert record is not None
-        assert (record.state, record.epoch) == (KernelState.LAUNCHING, 2)
+        assert (record.state, record.epoch) == (KernelState.LAUNCHING, 3)
         assert record.owner == f"gateway-{won.index(True)}"
         stored = await launchers[0].secrets(kernel_id)
         assert stored is not None
