@@ -161,6 +161,10 @@ class JupyterFleet(ExtensionApp):
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
 
+    def initialize_settings(self) -> None:
+        """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
+        self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         self.handlers.extend(contents_handlers)

@@ -15,9 +15,9 @@ from gateway_ext.kernels.proofs import (
     deleted_proof,
     welcome_proof,
 )
-from gateway_ext.kernels.socket_progress import bytes_received
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.socket_progress import bytes_received
 from jupyter_ext.platform.encryption import DecryptionError
 
 HELLO_SECONDS = 10.0

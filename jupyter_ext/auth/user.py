@@ -51,5 +51,5 @@ def initials_of(display_name: str) -> str:
 def current_identity() -> Identity | None:
     """The identity behind the request that is being handled; None outside of a request."""
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    user = getattr(handler, "current_user", None)
-    return user.identity if isinstance(user, FleetUser) else None
+    identity = getattr(getattr(handler, "current_user", None), "identity", None)
+    return identity if isinstance(identity, Identity) else None

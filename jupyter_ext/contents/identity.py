@@ -1,22 +1,10 @@
-"""Who asks."""
+"""What a caller may do with a path."""
 
-from jupyter_server.base.call_context import CallContext
 from tornado.web import HTTPError
 
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-
-
-def current_identity() -> Identity | None:
-    """The identity of the request that is being answered; None outside of any request.
-
-    It is the attribute `identity` of the handler's user, which the lab's identity provider sets.
-    """
-    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
-    user = getattr(handler, "current_user", None)
-    identity = getattr(user, "identity", None)
-    return identity if isinstance(identity, Identity) else None
 
 
 def may_enter(identity: Identity | None, project: str) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from tornado.web import HTTPError
 from traitlets import Type, Unicode, default
 
+from jupyter_ext.auth.user import current_identity
 from jupyter_ext.contents import models, names, tree, uploads
 from jupyter_ext.contents.bodies import (
     decode_file,
@@ -32,7 +33,7 @@ from jupyter_ext.contents.bucket import (
 )
 from jupyter_ext.contents.checkpoints import FleetCheckpoints
 from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.identity import current_identity, may_enter, require
+from jupyter_ext.contents.identity import may_enter, require
 from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared

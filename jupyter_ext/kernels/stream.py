@@ -19,8 +19,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote, urlencode
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+
+from jupyter_ext.kernels.socket_progress import bytes_received
 
 SUBPROTOCOL = "fleet.v1"
 
@@ -112,7 +114,7 @@ class KernelStream:
         on_message: Callable[[bytes], Awaitable[None]],
         on_closed: Callable[[int, str], None],
         max_pending_bytes: int = 64 * 1024 * 1024,
-        max_message_bytes: int = 512 * 1024 * 1024,
+        max_message_bytes: int = 1024 * 1024 * 1024,
         give_up_seconds: float = 60.0,
         connect_timeout: float = 3.0,
         ping_seconds: float = 2.5,
@@ -249,11 +251,16 @@ class KernelStream:
             protocol = connection.protocol
             if protocol is None or connection.selected_subprotocol != SUBPROTOCOL:
                 raise _ConnectionEnd(f"{owner} does not speak {SUBPROTOCOL}")
-            protocol.set_nodelay(True)
+            wire = protocol.stream
+            if wire is None or wire.closed():
+                raise _ConnectionEnd(f"{owner} closed the connection at once")
+            wire.set_nodelay(True)
+            # Tornado's client has no option for it, and stops reading at 100 MB.
+            wire.max_buffer_size = self._max_message_bytes
             connection.on_pong = self._on_pong  # type: ignore[method-assign]
             tasks = [
                 asyncio.ensure_future(self._read(connection, owner)),
-                asyncio.ensure_future(self._watch(connection, owner)),
+                asyncio.ensure_future(self._watch(connection, wire, owner)),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -276,10 +283,13 @@ class KernelStream:
     def _on_pong(self, data: bytes) -> None:
         self._heard = True
 
-    async def _watch(self, connection: WebSocketClientConnection, owner: str) -> None:
+    async def _watch(
+        self, connection: WebSocketClientConnection, wire: IOStream, owner: str
+    ) -> None:
         """Tell a silent peer from a quiet one. While the page is slow nothing is read, and
         silence means nothing."""
         loop = asyncio.get_running_loop()
+        arrived = 0
         while True:
             self._heard = False
             # A connection that has ended is the reader's to notice, after it has handed over what
@@ -287,7 +297,11 @@ class KernelStream:
             with contextlib.suppress(StreamClosedError, WebSocketError):
                 connection.ping()
             await asyncio.sleep(self._ping_seconds)
-            if not self._heard and self._reading:
+            before = arrived
+            if not wire.closed():
+                arrived = bytes_received(wire.socket)
+            # A long message takes longer to arrive than a silent peer is waited for.
+            if not self._heard and self._reading and arrived == before:
                 raise _ConnectionEnd(f"{owner} is silent", at_once=True)
             if not self._answered and loop.time() - self._lost_at > self._give_up_seconds:
                 raise _ConnectionEnd(f"{owner} has no connection to the kernel")

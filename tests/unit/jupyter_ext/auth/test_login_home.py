@@ -9,7 +9,7 @@ def _identity(*projects: str) -> Identity:
     return Identity(
         user="ada",
         display_name="Ada",
-        projects={name: Role.EDITOR for name in projects},
+        projects=dict.fromkeys(projects, Role.EDITOR),
         service=None,
         expires=0.0,
         token="",
