@@ -1,7 +1,7 @@
 """`python -m tests.chaos`: hundreds of faults in batches, each on a fleet of its own.
 
-What is done is kept in a file: the same seed goes on where it was interrupted. A batch is made again
-exactly (the same faults in the same order) by `--seed SEED --only BATCH`.
+What is done is kept in a file: the same seed goes on where it was interrupted. A batch is made
+again exactly (the same faults in the same order) by `--seed SEED --only BATCH`.
 """
 
 import argparse
