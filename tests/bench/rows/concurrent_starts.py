@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import requests
+import websocket
 
 from tests.bench.bench import Bench, Measure
 from tests.bench.rows.cell_round_trip import WebsocketKernel, _fleet, _stock_gateway
@@ -97,7 +98,7 @@ def run(bench: Bench) -> Table:
                 def one(number: int) -> None:
                     try:
                         WebsocketKernel(inner, url, token, body, v1=False).cell()
-                    except (requests.RequestException, OSError):
+                    except (requests.RequestException, OSError, websocket.WebSocketException):
                         return
                     last.append((time.perf_counter() - start) * 1000)
 

@@ -1,8 +1,8 @@
 """How long a cell waits when the gateway that owns its kernel ends, is killed or is frozen.
 
 A page is open at another gateway; the signal goes to the owner and the cell to the kernel in the
-same moment. Stock Enterprise Gateway has nothing to compare with: its kernels end with it (SIGTERM),
-or need a new connection and lose what they said meanwhile.
+same moment. Stock Enterprise Gateway has nothing to compare with: its kernels end with it, or
+need a new connection and lose what they said meanwhile.
 """
 
 import shutil

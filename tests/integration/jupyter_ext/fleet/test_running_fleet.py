@@ -93,7 +93,7 @@ def test_logs_are_shown(running_fleet):
 def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
     root = running_fleet.data_dir.root
     assert root.stat().st_mode & 0o777 == 0o700
-    secrets = list((root / "secrets").iterdir())
+    secrets = [file for file in (root / "secrets").rglob("*") if file.is_file()]
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
     values = {file.read_bytes().strip() for file in secrets}
     for one in running_fleet.status()["processes"]:
