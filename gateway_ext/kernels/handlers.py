@@ -394,6 +394,8 @@ class DrainHandler(FleetHandler):
         if await self._there(name):
             return
         manager = self.manager
+        # Another one may have been drained a moment ago.
+        await manager.membership.beat()
         if all(m.draining or m.name == name for m in manager.membership.members):
             raise Refusal(409, f"no other gateway could take the kernels of {name}: start one")
         left = await manager.drain(self.settings["fleet_drain_seconds"])
