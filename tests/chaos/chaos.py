@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import websocket
 
 from tests.chaos.agent_logs import violations as log_violations
 from tests.chaos.counting_kernel import CountingKernel
@@ -250,11 +251,12 @@ class Chaos:
             try:
                 with self.client.channels(url, kernel.kernel_id) as channels:
                     channels._websocket.settimeout(15)
-                    pid = channels.run("import os; os.write(1, b''); print(os.getpid())")
-                if str(kernel.pid) not in pid.split():
-                    self.violations.append(f"lab: pid {pid!r} is not {kernel.pid}")
+                    text = channels.run("import os, sys; sys.stdout.write(f'<{os.getpid()}>\\n')")
+                # It goes on counting in between.
+                if f"<{kernel.pid}>" not in text:
+                    self.violations.append(f"lab: {text!r} is not from {kernel.pid}")
                 return
-            except (OSError, AssertionError, Exception) as error:
+            except (OSError, AssertionError, websocket.WebSocketException) as error:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{url} does not lead to the kernel: {error!r}") from error
                 time.sleep(0.3)
