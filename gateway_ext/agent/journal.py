@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
+
+SHORT_BYTES = 4096
+"""Replies and states are no longer than this, as a rule, and most output that overflows is."""
 
 
 class Entry(NamedTuple):
@@ -20,14 +24,18 @@ class Entry(NamedTuple):
 class Journal:
     """Messages numbered 1, 2, 3 ...; the oldest go when they hold more than `limit` bytes together.
 
-    The newest message is kept however large it is, and does not drive out the others.
+    Long ones go first as long as the short ones hold no more than half of it: whoever missed some
+    output must still learn that the cell has ended. The newest message is kept however large it
+    is, and does not drive out the others.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._entries: dict[int, Entry] = {}
         self._bytes = 0
-        self._first = 1
+        self._short_bytes = 0
+        self._short: deque[int] = deque()
+        self._long: deque[int] = deque()
         self._dropped_for_all = 0
         self._dropped_for: dict[str, int] = {}
         self.last = 0
@@ -37,25 +45,40 @@ class Journal:
         """Number a message and keep it."""
         self.last += 1
         entry = self._entries[self.last] = Entry(self.last, session, message)
+        while self._bytes > self._limit:
+            self._drop(self._entries.pop(self._oldest()))
         self._bytes += len(message)
-        while self._bytes - len(message) > self._limit:
-            self._drop(self._entries.pop(self._first))
+        if len(message) <= SHORT_BYTES:
+            self._short.append(self.last)
+            self._short_bytes += len(message)
+        else:
+            self._long.append(self.last)
         return entry
 
+    def _oldest(self) -> int:
+        if self._long and self._short_bytes <= self._limit // 2:
+            return self._long.popleft()
+        if not self._short:
+            return self._long.popleft()
+        number = self._short.popleft()
+        self._short_bytes -= len(self._entries[number].message)
+        return number
+
     def _drop(self, entry: Entry) -> None:
-        self._first += 1
         self._bytes -= len(entry.message)
         if entry.session is None:
-            self._dropped_for_all = entry.sequence
+            self._dropped_for_all = max(self._dropped_for_all, entry.sequence)
         else:
-            self._dropped_for[entry.session] = entry.sequence
+            dropped = self._dropped_for.get(entry.session, 0)
+            self._dropped_for[entry.session] = max(dropped, entry.sequence)
 
     def get(self, sequence: int) -> Entry | None:
         """The message with this number, None if it was dropped or is not there yet."""
         return self._entries.get(sequence)
 
     def gap(self, session: str, after: int) -> tuple[int, int] | None:
-        """What a session that has everything up to `after` can no longer get: first and last.
+        """Between which numbers a session that has everything up to `after` misses messages: first
+        and last. Short ones in between may still be here.
 
         None if everything that concerns the session is still here.
         """

@@ -131,8 +131,7 @@ class Sender:
         session_id = stream.session.session_id
         start = stream.session.start(stream.received, self._journal.last)
         gap = self._journal.gap(session_id, start)
-        if gap is not None:
-            start = gap[1]
+        told = gap[1] if gap is not None else start
         if not self._live:
             self._sent = self._journal.last
         result = {
@@ -149,7 +148,7 @@ class Sender:
             if stream.closed:
                 return
             entry = self._journal.get(sequence)
-            if entry is None and self._journal.gap(session_id, sequence - 1):
+            if entry is None and sequence > told and self._journal.gap(session_id, sequence - 1):
                 raise TooSlow
             if entry is not None and entry.concerns(session_id):
                 await self._send_to(stream, entry)

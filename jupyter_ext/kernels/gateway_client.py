@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tornado import web
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from traitlets import Float, Instance, List, Unicode, default
 from traitlets.config import LoggingConfigurable
@@ -46,6 +46,12 @@ class FleetGatewayClient(LoggingConfigurable):
     connect_timeout = Float(2.0, config=True, help="Seconds to wait for a gateway to accept.")
     call_timeout = Float(
         10.0, config=True, help="Seconds after which a gateway that does not answer is given up."
+    )
+    read_timeout = Float(
+        3.0,
+        config=True,
+        help="The same for questions, which another gateway can answer as well: so long does a"
+        " frozen gateway hold up a page.",
     )
     patience = Float(
         20.0,
@@ -130,7 +136,7 @@ class FleetGatewayClient(LoggingConfigurable):
         path = f"/api/fleet/kernels/{quote(kernel_id, safe='')}/owner"
         failure = web.HTTPError(503, "no gateway is configured")
         for base in self._in_order():
-            response = await self._fetch(base, "GET", path, None, headers, self.call_timeout)
+            response = await self._fetch(base, "GET", path, None, headers, self.read_timeout)
             if response.code == 200:
                 url: str = json.loads(response.body)["url"]
                 self._remember(kernel_id, url)
@@ -157,7 +163,7 @@ class FleetGatewayClient(LoggingConfigurable):
         patience: float | None = None,
     ) -> HTTPResponse:
         headers = self.headers()
-        seconds = seconds or self.call_timeout
+        seconds = seconds or (self.read_timeout if method == "GET" else self.call_timeout)
         deadline = time.monotonic() + (patience or max(self.patience, 2 * seconds))
         pause = _FIRST_PAUSE
         failure = web.HTTPError(503, "no gateway is configured")
@@ -173,7 +179,14 @@ class FleetGatewayClient(LoggingConfigurable):
                     failure, bases = error, []
             for base in bases:
                 left = max(0.5, min(seconds, deadline - time.monotonic()))
-                response = await self._fetch(base, method, path, body, headers, left)
+                response = None
+                if seconds > self.read_timeout:
+                    # What may take long must not wait as long for a gateway that is frozen.
+                    response = await self._fetch(
+                        base, "GET", "/api", None, headers, self.read_timeout
+                    )
+                if response is None or response.code not in _ELSEWHERE:
+                    response = await self._fetch(base, method, path, body, headers, left)
                 if response.code < 400:
                     return response
                 failure = _error(response)
@@ -212,7 +225,8 @@ class FleetGatewayClient(LoggingConfigurable):
         )
         try:
             return await self._http.fetch(request, raise_error=False)
-        except OSError as error:
+        except (OSError, HTTPClientError) as error:
+            # Tornado raises time-outs and connections that ended whatever `raise_error` says.
             return HTTPResponse(request, 599, error=error, reason=str(error))
 
     def _in_order(self) -> list[str]:

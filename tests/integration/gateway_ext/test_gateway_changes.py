@@ -76,16 +76,17 @@ def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
     assert time.monotonic() - began < 8
     assert gateways.processes[0]._process.returncode == 0
     assert all(agents_of(kernel_id) for kernel_id in kernels)
-    listed = gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()
-    assert [member["name"] for member in listed] == ["gateway-1"]
+
+    def members() -> list[str]:
+        listed = gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()
+        return [member["name"] for member in listed]
+
+    # A gateway knows of the others what its last heartbeat told.
+    wait_until(lambda: members() == ["gateway-1"])
     text, _ = channels[1].finish(request)
     assert text.split("\n")[:-1] == [pids[1], *LINES]
     gateways.start_again(0)
-    wait_until(
-        lambda: (
-            len(gateways.client().call("GET", f"{gateways.urls[1]}/api/fleet/gateways").json()) == 2
-        )
-    )
+    wait_until(lambda: len(members()) == 2)
     gateways.processes[1].stop()
     for kernel_id, pid in zip(kernels, pids, strict=True):
         assert gateways.owner(kernel_id) == gateways.urls[0]
