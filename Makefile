@@ -147,11 +147,12 @@ test: install test-install ## install what tests need and run every check
 	run() { echo; echo "== $$1"; shift; "$$@" || failed+=("$$*"); }; \
 	some() { for path in "$$@"; do if [ -e "$$path" ]; then echo "$$path"; fi; done; }; \
 	suite() { local python=$$1; shift; local found; found=$$(some "$$@"); \
-		[ -z "$$found" ] || run "$$*" $$python -m pytest -q $$found; }; \
+		[ -z "$$found" ] || run "$$*" $$python -m pytest -q -m "not long and not chaos" $$found; }; \
 	run lint $(MAKE) lint; \
 	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
 	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
+	suite $(FLEET_KERNEL_PYTHON) tests/unit/xgb_ray tests/integration/xgb_ray; \
 	run "the labextension's own tests" $(MAKE) test-labextension; \
 	suite $(FLEET_LAB_PYTHON) tests/chaos; \
 	suite $(FLEET_LAB_PYTHON) tests/e2e; \
@@ -161,6 +162,10 @@ test: install test-install ## install what tests need and run every check
 
 .PHONY: test-install
 test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
+
+.PHONY: test-long
+test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
+	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray
 
 .PHONY: test-labextension
 test-labextension: $(STAMPS)/labextension
@@ -173,16 +178,17 @@ lint: test-install ## ruff and mypy
 	$(LAB)/bin/ruff format --check . || failed=1; \
 	$(LAB)/bin/mypy jupyter_ext || failed=1; \
 	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|xgb_ray)/' --follow-imports silent || failed=1; \
-	$(KERNEL)/bin/mypy gateway_ext/agent || failed=1; \
+	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/xgb_ray || failed=1; \
 	exit $$failed
 
 .PHONY: bench
 bench: test-install ## measure against peers, side by side
-	@$(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
+	@XGB_RAY_PYTHON=$(FLEET_KERNEL_PYTHON) $(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 .PHONY: chaos
 chaos: test-install ## 300 random faults (CHAOS="--seed S" to make them again, or to go on)
 	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
+	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
 
 # --- locks
 
@@ -193,9 +199,12 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock tools $(LOCKS)/tools.in; \
 	lock lab pyproject.toml --extra lab; \
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
-	for name in gateway kernel; do lock $$name pyproject.toml --extra $$name; done; \
-	for name in lab gateway kernel; do \
-		lock $$name-dev pyproject.toml --extra $$name --extra dev -c $(LOCKS)/$$name.txt; done
+	lock gateway pyproject.toml --extra gateway; \
+	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
+	for name in lab gateway; do \
+		lock $$name-dev pyproject.toml --extra $$name --extra dev -c $(LOCKS)/$$name.txt; done; \
+	lock kernel-dev pyproject.toml --extra kernel --extra xgb-ray --extra dev --extra xgb-ray-dev \
+		-c $(LOCKS)/kernel.txt
 
 .PHONY: clean
 clean: ## remove what was built (not a fleet's data)

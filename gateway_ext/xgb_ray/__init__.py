@@ -1,0 +1,62 @@
+"""Distributed XGBoost on Ray, as a plain Python API and as the `%xgb_ray` magic.
+
+This folder runs in the kernel's environment (extra `xgb-ray`) and imports nothing else of this
+project. Nothing heavy (ray, xgboost, pyarrow) may be imported when the package itself is: each
+name below is looked up on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_HOME = {
+    "train": "training",
+    "start_training": "training",
+    "Run": "training",
+    "TrainResult": "result",
+    "predict": "prediction",
+    "evaluate": "prediction",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
+    "tune": "tuning",
+    "XGBRayError": "errors",
+    "DataError": "errors",
+    "ParameterError": "errors",
+    "ClusterError": "errors",
+    "TrainingError": "errors",
+}
+
+__all__ = [
+    "Calibration",
+    "ClusterError",
+    "DataError",
+    "ParameterError",
+    "Run",
+    "TrainResult",
+    "TrainingError",
+    "XGBRayError",
+    "calibrate",
+    "evaluate",
+    "load_ipython_extension",
+    "predict",
+    "start_training",
+    "train",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """`%load_ext gateway_ext.xgb_ray`: registers `%xgb_ray` and `%%xgb_ray`."""
+    from gateway_ext.xgb_ray.magic import register
+
+    register(shell)

@@ -1,0 +1,142 @@
+"""Which Ray cluster is used, and room in it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway_ext.xgb_ray.errors import ClusterError
+
+if TYPE_CHECKING:
+    from ray.util.placement_group import PlacementGroup
+
+
+def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
+    """Make sure that this process is connected to a Ray cluster.
+
+    Args:
+        cluster: "local" (or None) for one inside this machine, "auto" for the one that runs
+            here, or an address such as `ray://head:10001`. A connection that exists is used.
+        local_cpus: CPUs of a local cluster; all of the machine's unless told.
+
+    Raises:
+        ClusterError: there is none at that address.
+    """
+    import ray
+
+    if ray.is_initialized():
+        return
+    options: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+        "include_dashboard": False,
+    }
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if cluster in (None, "local"):
+        with _package_on_path():
+            ray.init(num_cpus=local_cpus or os.cpu_count(), **options)
+        return
+    del options["include_dashboard"]
+    # Workers elsewhere need this package, whose only other part there is an empty parent.
+    package = Path(__file__).parents[1]
+    options["runtime_env"] = {"py_modules": [str(package)]}
+    try:
+        ray.init(address=cluster, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {cluster!r} ({str(error).splitlines()[0]}): "
+            "check the address, or use --cluster local"
+        ) from error
+
+
+@contextlib.contextmanager
+def _package_on_path() -> Iterator[None]:
+    """Let processes that start here find this package also where it is not installed."""
+    root = str(Path(__file__).parents[2])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = root if not before else f"{root}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def reserve(
+    workers: int,
+    cpus: float,
+    *,
+    memory_bytes: int | None,
+    timeout: float,
+    stopping: Callable[[], bool],
+) -> PlacementGroup:
+    """Room for all workers or nothing, so that two jobs never each hold half of what they need.
+
+    Raises:
+        ClusterError: the cluster is too small, or stays too busy for `timeout` seconds.
+    """
+    import ray
+    from ray.util.placement_group import placement_group, remove_placement_group
+
+    bundle: dict[str, float] = {"CPU": cpus}
+    if memory_bytes:
+        bundle["memory"] = memory_bytes
+    wanted = f"{workers} workers with {cpus:g} CPU{'s' if cpus != 1 else ''} each"
+    if not _grows() and workers * cpus > ray.cluster_resources().get("CPU", 0):
+        total = ray.cluster_resources().get("CPU", 0)
+        raise ClusterError(
+            f"{wanted} need {workers * cpus:g} CPUs, but the cluster has {total:g}: "
+            "use fewer workers or cpus_per_worker"
+        )
+    group = placement_group([dict(bundle)] * workers, strategy="PACK")
+    deadline = time.monotonic() + timeout
+    while not group.wait(timeout_seconds=0.2):
+        if stopping() or time.monotonic() > deadline:
+            with contextlib.suppress(Exception):
+                remove_placement_group(group)
+            if stopping():
+                raise InterruptedError
+            free = ray.available_resources().get("CPU", 0)
+            total = ray.cluster_resources().get("CPU", 0)
+            raise ClusterError(
+                f"no room for {wanted} within {timeout:g} s: {free:g} of {total:g} CPUs are free. "
+                "Wait for other jobs, use fewer workers, or raise start_timeout"
+            )
+    return group
+
+
+def _grows() -> bool:
+    """Whether an autoscaler may add nodes: then a cluster that is too small today may do."""
+    try:
+        from ray._private.worker import global_worker
+
+        head = global_worker.node
+    except ImportError:
+        return True
+    # Only a cluster that this process started itself is known to have no autoscaler.
+    return head is None or not head.is_head()
+
+
+def end_process(node_id: str, pid: int) -> None:
+    """SIGKILL a worker's process, also if it is stopped: `ray.kill` asks the process itself."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    @ray.remote(num_cpus=0, max_retries=0)
+    def end(pid: int) -> None:
+        import contextlib
+        import os
+        import signal
+
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+    end.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(pid)

@@ -1,0 +1,207 @@
+"""Kubernetes manifests for training through KubeRay. Pure: plain dictionaries, no client.
+
+A training wants all its workers at once, so replicas = minimum = maximum and the autoscaler is off:
+a gang scheduler covers the minimum number of workers only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway_ext.xgb_ray.errors import ParameterError
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?")
+# `job.py` finds the task here, inside the pods.
+TASK_MOUNT = "/etc/xgb-ray"
+
+
+@dataclass(frozen=True)
+class RayJobOptions:
+    """Where and how a training runs on Kubernetes.
+
+    Attributes:
+        name: of the RayJob and what belongs to it: lower case letters, digits and `-`, at most 47.
+        namespace: where it is made.
+        image: a container image with this package's `xgb-ray` environment.
+        ray_version: the version of Ray in that image.
+        workers, cpus, memory: worker pods, and the CPUs and memory of each (such as "8Gi").
+        head_cpus, head_memory: of the head, which trains nothing.
+        queue: of Volcano or Kueue, by `scheduler`: "", "volcano" or "kueue".
+        priority_class: of the pods.
+        service_account: of the pods, with access to the data and to where results go.
+        env: environment variables of the pods; `env_from_secrets` names secrets for more.
+        labels, annotations: added to everything; node_selector, tolerations: of the pods.
+        keep_seconds: how long the cluster stays after the end.
+        deadline_seconds: ends a job that takes longer; 0 for none.
+    """
+
+    name: str
+    image: str
+    ray_version: str
+    namespace: str = "default"
+    workers: int = 2
+    cpus: int = 2
+    memory: str = "8Gi"
+    head_cpus: int = 1
+    head_memory: str = "4Gi"
+    scheduler: str = ""
+    queue: str = ""
+    priority_class: str = ""
+    service_account: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    env_from_secrets: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    image_pull_secrets: Sequence[str] = ()
+    keep_seconds: int = 60
+    deadline_seconds: int = 0
+
+    def check(self) -> None:
+        """Raises `ParameterError` for what Kubernetes or KubeRay would refuse."""
+        if not _NAME.fullmatch(self.name):
+            raise ParameterError(
+                f"the name {self.name!r} must be lower case letters, digits and '-', begin with "
+                "a letter, and have at most 47 characters"
+            )
+        if self.scheduler not in ("", "volcano", "kueue"):
+            raise ParameterError(f"scheduler must be volcano or kueue, not {self.scheduler!r}")
+        if self.queue and not self.scheduler:
+            raise ParameterError("a queue needs scheduler='volcano' or scheduler='kueue'")
+        if self.scheduler == "kueue" and not self.queue:
+            raise ParameterError("Kueue needs the name of a queue")
+        if self.workers < 1 or self.cpus < 1:
+            raise ParameterError("workers and cpus must be at least 1")
+
+
+def make_ray_job(options: RayJobOptions) -> dict[str, Any]:
+    """The RayJob that runs the task in the ConfigMap of the same name.
+
+    Raises:
+        ParameterError: an option would be refused.
+    """
+    options.check()
+    labels = dict(options.labels)
+    if options.scheduler == "volcano":
+        if options.queue:
+            labels["volcano.sh/queue-name"] = options.queue
+        if options.priority_class:
+            labels["ray.io/priority-class-name"] = options.priority_class
+    if options.scheduler == "kueue":
+        labels["kueue.x-k8s.io/queue-name"] = options.queue
+    spec: dict[str, Any] = {
+        "entrypoint": f"python -m gateway_ext.xgb_ray.job {TASK_MOUNT}/task.json",
+        "submissionMode": "K8sJobMode",
+        "shutdownAfterJobFinishes": True,
+        "ttlSecondsAfterFinished": options.keep_seconds,
+        "backoffLimit": 0,
+        "rayClusterSpec": make_ray_cluster_spec(options),
+        "submitterPodTemplate": {
+            "spec": {
+                "restartPolicy": "Never",
+                **_scheduling(options),
+                "containers": [_container(options, "submitter", 1, "1Gi", "200m")],
+            }
+        },
+    }
+    if options.deadline_seconds:
+        spec["activeDeadlineSeconds"] = options.deadline_seconds
+    if options.scheduler == "kueue":
+        # Kueue lifts this when there is quota for all pods.
+        spec["suspend"] = True
+    metadata: dict[str, Any] = {"name": options.name, "namespace": options.namespace}
+    if labels:
+        metadata["labels"] = labels
+    if options.annotations:
+        metadata["annotations"] = dict(options.annotations)
+    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec}
+
+
+def make_ray_cluster_spec(options: RayJobOptions) -> dict[str, Any]:
+    """A head without CPUs for work, and one group of exactly as many workers as asked for."""
+    return {
+        "rayVersion": options.ray_version,
+        "enableInTreeAutoscaling": False,
+        "headGroupSpec": {
+            # No training worker may land on the head, whose loss ends the job.
+            "rayStartParams": {"num-cpus": "0", "dashboard-host": "0.0.0.0"},  # noqa: S104, the pod
+            "template": _pod(options, "ray-head", options.head_cpus, options.head_memory),
+        },
+        "workerGroupSpecs": [
+            {
+                "groupName": "workers",
+                "replicas": options.workers,
+                "minReplicas": options.workers,
+                "maxReplicas": options.workers,
+                "rayStartParams": {"num-cpus": str(options.cpus)},
+                "template": _pod(options, "ray-worker", options.cpus, options.memory),
+            }
+        ],
+    }
+
+
+def make_task_config_map(options: RayJobOptions, task_json: str) -> dict[str, Any]:
+    """The ConfigMap with the task; it goes with the RayJob when `owner` is set by the client."""
+    metadata: dict[str, Any] = {"name": options.name, "namespace": options.namespace}
+    if options.labels:
+        metadata["labels"] = dict(options.labels)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {"task.json": task_json},
+    }
+
+
+def _pod(options: RayJobOptions, container: str, cpus: int, memory: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    if options.labels:
+        metadata["labels"] = dict(options.labels)
+    if options.annotations:
+        metadata["annotations"] = dict(options.annotations)
+    spec = {
+        **_scheduling(options),
+        "containers": [_container(options, container, cpus, memory, str(cpus))],
+        "volumes": [{"name": "task", "configMap": {"name": options.name}}],
+    }
+    return {"metadata": metadata, "spec": spec} if metadata else {"spec": spec}
+
+
+def _scheduling(options: RayJobOptions) -> dict[str, Any]:
+    spec: dict[str, Any] = {}
+    if options.priority_class:
+        spec["priorityClassName"] = options.priority_class
+    if options.service_account:
+        spec["serviceAccountName"] = options.service_account
+    if options.node_selector:
+        spec["nodeSelector"] = dict(options.node_selector)
+    if options.tolerations:
+        spec["tolerations"] = [dict(t) for t in options.tolerations]
+    if options.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": n} for n in options.image_pull_secrets]
+    return spec
+
+
+def _container(
+    options: RayJobOptions, name: str, cpus: int, memory: str, cpu_request: str
+) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": name,
+        "image": options.image,
+        "resources": {
+            # Equal requests and limits: Ray counts what the limit says.
+            "requests": {"cpu": cpu_request, "memory": memory},
+            "limits": {"cpu": str(cpus), "memory": memory},
+        },
+    }
+    if options.env:
+        container["env"] = [{"name": k, "value": v} for k, v in options.env.items()]
+    if options.env_from_secrets:
+        container["envFrom"] = [{"secretRef": {"name": n}} for n in options.env_from_secrets]
+    if name != "submitter":
+        container["volumeMounts"] = [{"name": "task", "mountPath": TASK_MOUNT, "readOnly": True}]
+    return container

@@ -1,0 +1,437 @@
+"""`train`: boosting over Ray workers with the meaning of `xgboost.train`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gateway_ext.xgb_ray.boosting import Recipe, TrainState, pickled
+from gateway_ext.xgb_ray.checkpoint import load_checkpoint, saver
+from gateway_ext.xgb_ray.cluster import connect
+from gateway_ext.xgb_ray.columns import parse_columns
+from gateway_ext.xgb_ray.controller import Controller, Plan
+from gateway_ext.xgb_ray.errors import ParameterError, TrainingError, XGBRayError
+from gateway_ext.xgb_ray.params import check_params, max_bin_of
+from gateway_ext.xgb_ray.policies import (
+    ElasticScaling,
+    FailurePolicy,
+    Phase,
+    Scaling,
+    WaitingScaling,
+)
+from gateway_ext.xgb_ray.result import TrainResult
+from gateway_ext.xgb_ray.sources import check_workers, open_source, same_data
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+    import xgboost as xgb
+
+# The booster attribute that carries what prediction has to know of the data.
+DATA_ATTRIBUTE = "xgb_ray"
+
+
+@dataclass(frozen=True)
+class Status:
+    """A training at one moment; `eta` in seconds, or None while it cannot be told."""
+
+    phase: Phase
+    rounds: int
+    total: int
+    metrics: dict[str, dict[str, list[float]]]
+    alive: int
+    workers: int
+    seconds: float
+    eta: float | None
+    failures: int
+
+
+class Run:
+    """A training in the background. `wait` for its result; `stop` keeps the model so far."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self._result: TrainResult | None = None
+        self._error: BaseException | None = None
+        # An event, and not the thread itself: in Python 3.11 an interrupt in `Thread.join` marks
+        # the thread as ended while it runs.
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="xgb_ray", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            try:
+                self._controller.run()
+            except BaseException as error:
+                self._error = error
+            self._result = make_result(self._controller, self._error)
+            if isinstance(self._error, TrainingError):
+                self._error.result = self._result
+        except BaseException as error:
+            self._error = self._error or error
+        finally:
+            self._ended.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._ended.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for this time, or until it has ended. Lets an interrupt through."""
+        self._ended.wait(seconds)
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it failed, or None."""
+        return self._error
+
+    @property
+    def result(self) -> TrainResult | None:
+        """What there is after the end, also after a failure; None before."""
+        return self._result
+
+    def stop(self) -> None:
+        """Stop after the round that is being computed; the model so far is kept."""
+        self._controller.stop()
+
+    def stop_now(self) -> None:
+        """Stop at once, with the newest model that the driver holds."""
+        self._controller.stop_now()
+
+    def wait(self, timeout: float | None = None) -> TrainResult:
+        """The result, when it has ended.
+
+        Raises:
+            XGBRayError: the training failed; for a `TrainingError`, `result` has what there was.
+            TimeoutError: it is still running after `timeout` seconds.
+        """
+        if not self._ended.wait(timeout):
+            raise TimeoutError(f"the training is still running after {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise RuntimeError("the training ended without a result")
+        return self._result
+
+    @property
+    def events(self) -> list[Any]:
+        """What happened so far."""
+        return list(self._controller.events)
+
+    def status(self) -> Status:
+        """Where the training is."""
+        c = self._controller
+        total = c.plan.recipe.rounds
+        left = max(0, total - c.rounds)
+        return Status(
+            phase=c.phase,
+            rounds=c.rounds,
+            total=total,
+            metrics=history(c),
+            alive=c.alive,
+            workers=c.plan.workers,
+            seconds=c.timings.get("total", time.monotonic() - c.started),
+            eta=left * c.round_seconds if c.round_seconds and not c.phase.final else None,
+            failures=sum(e.kind in ("lost", "frozen") for e in list(c.events)),
+        )
+
+
+def history(controller: Controller) -> dict[str, dict[str, list[float]]]:
+    """Metrics as far as the driver knows them."""
+    if controller.phase.final or not controller.log:
+        return controller.state.history
+    out: dict[str, dict[str, list[float]]] = {}
+    for _, values in list(controller.log):
+        for data, metrics in values.items():
+            for metric, value in metrics.items():
+                out.setdefault(data, {}).setdefault(metric, []).append(value)
+    return out
+
+
+def train(
+    params: Mapping[str, Any],
+    data: Any,
+    label: str | Sequence[str],
+    *,
+    progress: Callable[[Status], None] | None = None,
+    **options: Any,
+) -> TrainResult:
+    """Train a model; as `start_training`, but waits for the result.
+
+    An interrupt (^C) stops after the current round and returns what there is; a second one stops
+    at once. No worker stays behind in any case.
+
+    Args:
+        progress: is called about twice a second with a `Status`.
+
+    Raises:
+        XGBRayError: see `start_training`; `TrainingError.result` has what was reached.
+    """
+    run = start_training(params, data, label, **options)
+    asked = 0
+    while not run.done:
+        try:
+            run.pause(0.05 if progress is None else 0.4)
+            if progress is not None:
+                progress(run.status())
+        except KeyboardInterrupt:
+            asked += 1
+            run.stop() if asked == 1 else run.stop_now()
+    return run.wait()
+
+
+def start_training(
+    params: Mapping[str, Any],
+    data: Any,
+    label: str | Sequence[str],
+    *,
+    num_boost_round: int = 10,
+    evals: Mapping[str, Any] | Sequence[tuple[Any, str]] | None = None,
+    weight: str | None = None,
+    qid: str | None = None,
+    group: str | None = None,
+    base_margin: str | Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    categorical: Sequence[str] | None = None,
+    missing: float | None = None,
+    densify: bool = False,
+    workers: int = 2,
+    cpus_per_worker: float = 1,
+    memory_per_worker: int | None = None,
+    elastic: bool = True,
+    min_workers: int = 1,
+    max_failures: int = 3,
+    cuts: str = "sample",
+    sample_rows: int | None = None,
+    obj: Callable[..., Any] | None = None,
+    custom_metric: Callable[..., Any] | None = None,
+    callbacks: Sequence[xgb.callback.TrainingCallback] | None = None,
+    early_stopping_rounds: int | None = None,
+    maximize: bool | None = None,
+    xgb_model: Any = None,
+    checkpoint_path: str | None = None,
+    checkpoint_every: int = 10,
+    resume: bool = False,
+    heartbeat_timeout: float = 15.0,
+    start_timeout: float = 600.0,
+    cluster: str | None = None,
+    filesystem: pafs.FileSystem | None = None,
+) -> Run:
+    """Start a training in the background.
+
+    Args:
+        params: XGBoost's parameters (`tree_method` is hist).
+        data: Parquet paths, URIs or globs, a pyarrow Dataset or Table, a pandas DataFrame, or a
+            Ray Dataset.
+        label: the label column, or several for several targets.
+        num_boost_round: rounds to compute.
+        evals: data to measure on after each round, by name: `{"test": "test.parquet"}` or pairs
+            as in `xgboost.train`. The training data itself may be among them.
+        weight, base_margin: columns, see `Columns`. `qid` (or `group`): the column of the groups
+            of a ranking.
+        features: feature columns; all without another part unless given. A single column of
+            Spark ML vectors holds all features.
+        categorical: those of the features that are categories.
+        missing, densify: what a gap in a sparse vector means, see `Columns`.
+        workers: Ray actors to train with.
+        cpus_per_worker: CPUs of each, all used in reading and in training.
+        memory_per_worker: bytes to reserve for each on its node.
+        elastic: when a worker dies go on with the others at once and take a replacement in when
+            that pays; otherwise hold until the replacement is there.
+        min_workers: with `elastic`, hold when fewer than these are left.
+        max_failures: lost workers to survive; -1 for any number.
+        cuts: "sample" (bins from a sample of rows: no communication, the same bins whatever
+            happens to workers) or "full" (bins from all rows, sketched together).
+        sample_rows: rows to sample, instead of 512 a bin.
+        obj, custom_metric: Python functions as in `xgboost.train`; a metric is computed on each
+            worker's rows and averaged by rows.
+        callbacks: called on every worker after every round, as in `xgboost.train`.
+        early_stopping_rounds, maximize: as in `xgboost.train`.
+        xgb_model: a Booster, or a path to one, to continue from.
+        checkpoint_path: a file or URI to keep the model in every `checkpoint_every` rounds;
+            `resume` begins from it if it is there.
+        heartbeat_timeout: seconds without an answer after which a worker is taken for frozen.
+        start_timeout: seconds to wait for room in the cluster.
+        cluster: see `cluster.connect`.
+
+    Raises:
+        DataError, ParameterError, ClusterError: what was asked for cannot be; nothing is left
+            running. Errors of the training itself come from `Run.wait`.
+    """
+    plan = make_plan(**{k: v for k, v in locals().items() if k != "cluster"}, cluster=cluster)
+    return Run(Controller(plan))
+
+
+def option_defaults() -> dict[str, Any]:
+    """The options of `start_training` with their defaults."""
+    parameters = inspect.signature(start_training).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def make_plan(
+    params: Mapping[str, Any], data: Any, label: str | Sequence[str], **options: Any
+) -> Plan:
+    """Check the arguments of `start_training`, connect, and look at the data's schemas."""
+    o = options
+    workers, rounds = o["workers"], o["num_boost_round"]
+    if not isinstance(workers, int) or workers < 1:
+        raise ParameterError(f"workers must be a whole number above 0, not {workers!r}")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ParameterError(f"num_boost_round must be a whole number above 0, not {rounds!r}")
+    if o["cpus_per_worker"] <= 0:
+        raise ParameterError("cpus_per_worker must be above 0")
+    if o["cuts"] not in ("sample", "full"):
+        raise ParameterError(f"cuts must be 'sample' or 'full', not {o['cuts']!r}")
+    if not label:
+        raise ParameterError("label must name the column to learn")
+    if o["qid"] and o["group"]:
+        raise ParameterError("qid and group are the same thing: give one")
+    checked = check_params(params, custom_objective=o["obj"] is not None)
+    columns = parse_columns(
+        label,
+        weight=o["weight"],
+        qid=o["qid"] or o["group"],
+        base_margin=o["base_margin"],
+        features=o["features"],
+        categorical=o["categorical"],
+        missing=o["missing"],
+        densify=o["densify"],
+    )
+    start = _start_state(o)
+    named = _named_evals(o["evals"])
+    if o["early_stopping_rounds"] and not named:
+        raise ParameterError("early_stopping_rounds needs evals to watch")
+
+    connect(o["cluster"])
+    slices = workers * 4
+    sources = {"train": open_source(data, "the training data", o["filesystem"], slices)}
+    check_workers(sources["train"], workers)
+    resolved = {"train": sources["train"].resolve(columns)}
+    evals: list[tuple[str, str]] = []
+    seen = [("train", data)]
+    for name, other in named:
+        key = next((k for k, d in seen if same_data(d, other)), None)
+        if key is None:
+            key = f"eval{len(seen)}"
+            seen.append((key, other))
+            what = f"the eval set {name!r}"
+            sources[key] = open_source(other, what, o["filesystem"], slices)
+            known = resolved["train"]
+            wanted = replace(columns, features=(known.vector,) if known.vector else known.features)
+            resolved[key] = sources[key].resolve(wanted)
+        evals.append((key, name))
+
+    scaling: Scaling = WaitingScaling()
+    if o["elastic"]:
+        scaling = ElasticScaling(min(o["min_workers"], workers))
+    return Plan(
+        recipe=Recipe(checked, rounds, pickled((o["obj"], o["custom_metric"]))),
+        sources=sources,
+        columns=resolved,
+        evals=tuple(evals),
+        start=start,
+        workers=workers,
+        cpus=o["cpus_per_worker"],
+        scaling=scaling,
+        failures=FailurePolicy(o["max_failures"]),
+        cuts=o["cuts"],
+        sample_rows=o["sample_rows"],
+        max_bin=max_bin_of(checked),
+        memory_bytes=o["memory_per_worker"],
+        heartbeat_seconds=o["heartbeat_timeout"],
+        start_seconds=o["start_timeout"],
+        checkpoint_every=o["checkpoint_every"],
+        save_checkpoint=saver(o["checkpoint_path"]) if o["checkpoint_path"] else None,
+    )
+
+
+def _start_state(o: Mapping[str, Any]) -> TrainState:
+    import xgboost as xgb
+
+    callbacks = list(o["callbacks"] or [])
+    for callback in callbacks:
+        if not isinstance(callback, xgb.callback.TrainingCallback):
+            kind = type(callback).__name__
+            raise ParameterError(f"callbacks must be xgboost TrainingCallbacks, not {kind}")
+    if o["early_stopping_rounds"]:
+        rounds, maximize = o["early_stopping_rounds"], o["maximize"]
+        callbacks.append(xgb.callback.EarlyStopping(rounds=rounds, maximize=maximize))
+    model = o["xgb_model"]
+    if isinstance(model, str | os.PathLike):
+        try:
+            model = xgb.Booster(model_file=os.fspath(model))
+        except xgb.core.XGBoostError as error:
+            raise ParameterError(f"the model {model} cannot be read") from error
+    start = TrainState(
+        model=None if model is None else bytes(model.save_raw("ubj")),
+        callbacks=pickled(callbacks),
+    )
+    if o["resume"]:
+        if not o["checkpoint_path"]:
+            raise ParameterError("resume=True needs checkpoint_path")
+        return load_checkpoint(o["checkpoint_path"], start)
+    return start
+
+
+def _named_evals(evals: Any) -> list[tuple[str, Any]]:
+    if not evals:
+        return []
+    pairs = list(evals.items()) if isinstance(evals, Mapping) else [(n, d) for d, n in evals]
+    names = [n for n, _ in pairs]
+    for name in names:
+        if not isinstance(name, str) or "-" in name:
+            raise ParameterError(f"the name of an eval set must be a string without '-': {name!r}")
+    if len(set(names)) < len(names):
+        raise ParameterError("two eval sets have the same name")
+    return pairs
+
+
+def make_result(controller: Controller, error: BaseException | None) -> TrainResult:
+    """The result from what a controller holds after its end."""
+    import xgboost as xgb
+
+    state = controller.state
+    booster: xgb.Booster | None = None
+    if state.model is not None:
+        booster = xgb.Booster(model_file=bytearray(state.model))
+        booster.set_attr(**{DATA_ATTRIBUTE: json.dumps(_data_facts(controller))})
+    phase = controller.phase.value if controller.phase.final else Phase.FAILED.value
+    message = ""
+    if error is not None:
+        message = str(error) if isinstance(error, XGBRayError) else repr(error)
+    return TrainResult(
+        booster=booster,
+        evals_result=state.history,
+        events=list(controller.events),
+        timings=dict(controller.timings),
+        state=phase,
+        rounds=state.rounds,
+        params=dict(controller.plan.recipe.params),
+        facts={
+            "workers": controller.plan.workers,
+            **controller.loaded,
+            "peak_memory_bytes": controller.peak_memory,
+            "cpu_seconds": round(controller.cpu_seconds, 2),
+        },
+        error=message,
+    )
+
+
+def _data_facts(controller: Controller) -> dict[str, Any]:
+    columns = controller.plan.columns["train"]
+    layout = controller.layout
+    return {
+        "features": list(columns.features) if columns.features else None,
+        "vector": columns.vector,
+        "categories": {k: list(v) for k, v in layout.categories.items()} if layout else {},
+        "missing": None if columns.missing != columns.missing else columns.missing,
+        "densify": columns.densify,
+        "label": list(columns.label),
+    }

@@ -1,0 +1,354 @@
+"""`python -m tests.bench.xgb.contestant NAME JSON`: does one thing and prints its figures.
+
+Every contestant prints `{"ms": …, "warm_ms": …, …}` as its last line: `ms` from the start of this
+process to the model, `warm_ms` from Parquet to the model when everything is up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+STARTED = time.perf_counter()
+PARAMS = {"objective": "binary:logistic", "max_depth": 6, "tree_method": "hist"}
+
+
+def make_dense(folder: str, rows: int, columns: int = 50, files: int = 16) -> dict[str, float]:
+    """`rows` x `columns` float32 in Parquet files, once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for i in range(files):
+        n = rows * (i + 1) // files - rows * i // files
+        data = {f"f{j}": rng.standard_normal(n).astype("f4") for j in range(columns)}
+        score = data["f0"] + data["f1"] * data["f2"] + rng.standard_normal(n)
+        data["label"] = (score > 0).astype("f4")
+        pq.write_table(pa.table(data), f"{folder}/part-{i:02d}.parquet")
+    return {"ms": 0}
+
+
+def make_vectors(folder: str, rows: int, kind: str, size: int = 139) -> dict[str, float]:
+    """Spark ML vectors: "sparse" (10 %), "mixed" (about a third zeros) or "dense"."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    types = [
+        ("type", pa.int8()),
+        ("size", pa.int32()),
+        ("indices", pa.list_(pa.int32())),
+        ("values", pa.list_(pa.float64())),
+    ]
+    density = {"sparse": 0.1, "mixed": 0.66, "dense": 1.0}[kind]
+    for i in range(8):
+        n = rows * (i + 1) // 8 - rows * i // 8
+        mask = rng.random((n, size)) < density
+        cells = rng.standard_normal((n, size)) * mask
+        # Spark's own rule: sparse where 1.5 (non-zeros + 1) < size.
+        dense = 1.5 * (mask.sum(1) + 1) >= size if kind != "dense" else np.ones(n, bool)
+        keep = mask | dense[:, None]
+        lengths = keep.sum(1)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype("i4")
+        at = np.where(dense, 0, lengths)
+        index_offsets = np.concatenate([[0], np.cumsum(at)]).astype("i4")
+        indices = np.broadcast_to(np.arange(size, dtype="i4"), (n, size))[keep & ~dense[:, None]]
+        empty = pa.array(dense)
+        struct = pa.StructArray.from_arrays(
+            [
+                pa.array(dense.astype("i1")),
+                pa.array(np.full(n, size, "i4"), mask=dense),
+                pa.ListArray.from_arrays(pa.array(index_offsets), pa.array(indices), mask=empty),
+                pa.ListArray.from_arrays(pa.array(offsets), pa.array(cells[keep])),
+            ],
+            fields=[pa.field(a, b) for a, b in types],
+        )
+        label = (cells[:, 0] > 0).astype("f4")
+        table = pa.table({"features": struct, "label": label})
+        pq.write_table(table, f"{folder}/part-{i}.parquet", row_group_size=1 << 15)
+    return {"ms": 0}
+
+
+def _ms(start: float) -> float:
+    return (time.perf_counter() - start) * 1000
+
+
+def plain(folder: str, rounds: int) -> dict[str, float]:
+    """xgboost alone: QuantileDMatrix from Arrow, two threads."""
+    import pyarrow.parquet as pq
+    import xgboost as xgb
+
+    start = time.perf_counter()
+    table = pq.read_table(folder)
+    label = table["label"].to_numpy()
+    matrix = xgb.QuantileDMatrix(table.drop_columns(["label"]), label, nthread=2)
+    xgb.train({**PARAMS, "nthread": 2}, matrix, rounds)
+    return {"ms": _ms(STARTED), "warm_ms": _ms(start)}
+
+
+def ours(folder: str, rounds: int) -> dict[str, float]:
+    """Two workers of one CPU."""
+    from gateway_ext.xgb_ray import train
+    from gateway_ext.xgb_ray.cluster import connect
+
+    connect("local", local_cpus=2)
+    start = time.perf_counter()
+    result = train(PARAMS, folder, "label", num_boost_round=rounds, workers=2)
+    assert result.rounds == rounds
+    return {"ms": _ms(STARTED), "warm_ms": _ms(start)}
+
+
+def ray_train(folder: str, rounds: int, every: int) -> dict[str, float]:
+    """Ray Train on its documented path, reporting every so many rounds."""
+    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "2" if every == 1 else "0.1"
+    import ray
+    import ray.train
+    from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
+
+    # A trainer needs a place for its controller beside its workers.
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
+    start = time.perf_counter()
+
+    def work() -> None:
+        import xgboost as xgb
+
+        frame = ray.train.get_dataset_shard("train").materialize().to_pandas()
+        matrix = xgb.DMatrix(frame.drop(columns="label"), frame["label"])
+        callback = RayTrainReportCallback(frequency=every)
+        xgb.train(
+            {**PARAMS, "nthread": 1},
+            matrix,
+            rounds,
+            callbacks=[callback],
+            evals=[(matrix, "train")],
+            verbose_eval=False,
+        )
+
+    trainer = XGBoostTrainer(
+        work,
+        datasets={"train": ray.data.read_parquet(folder)},
+        scaling_config=ray.train.ScalingConfig(num_workers=2),
+    )
+    trainer.fit()
+    return {"ms": _ms(STARTED), "warm_ms": _ms(start)}
+
+
+def spark(folder: str, rounds: int) -> dict[str, float]:
+    """xgboost.spark with local[2]."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    from pyspark.sql import SparkSession
+    from xgboost.spark import SparkXGBClassifier
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.driver.memory", "4g")
+        .config("spark.ui.enabled", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    start = time.perf_counter()
+    data = session.read.parquet(folder)
+    features = [c for c in data.columns if c != "label"]
+    model = SparkXGBClassifier(
+        features_col=features,
+        label_col="label",
+        num_workers=2,
+        n_estimators=rounds,
+        max_depth=6,
+        tree_method="hist",
+    )
+    model.fit(data)
+    out = {"ms": _ms(STARTED), "warm_ms": _ms(start)}
+    session.stop()
+    return out
+
+
+def fault(folder: str, rounds: int, kill_at: int, elastic: bool) -> dict[str, float]:
+    """Four workers; one is killed after `kill_at` rounds (0: none)."""
+    from gateway_ext.xgb_ray import start_training
+    from gateway_ext.xgb_ray.cluster import connect
+
+    connect("local", local_cpus=4)
+    start = time.perf_counter()
+    params = {**PARAMS, "eval_metric": ["auc", "logloss"]}
+    run = start_training(
+        params,
+        folder,
+        "label",
+        num_boost_round=rounds,
+        workers=4,
+        elastic=elastic,
+        evals={"train": folder},
+    )
+    controller = run._controller
+    while kill_at and controller.rounds < kill_at:
+        time.sleep(0.005)
+    if kill_at:
+        os.kill(controller._slots[3].pid, signal.SIGKILL)
+    result = run.wait()
+    back = [e.detail for e in result.events if e.kind == "recovered"]
+    return {
+        "ms": _ms(start),
+        "logloss_1e6": round(result.evals_result["train"]["logloss"][-1] * 1e6),
+        "rounds_lost": back[0]["rounds_lost"] if back else 0,
+        "back_ms": back[0]["survivors_back_ms"] if back else 0,
+    }
+
+
+def _usage() -> tuple[float, float]:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def vectors_ours(folder: str, missing: float | None) -> dict[str, float]:
+    """Vectors to a QuantileDMatrix, with the bins of a sample, as a worker does it."""
+    import pyarrow.parquet as pq  # noqa: F401
+    import scipy.sparse  # noqa: F401
+    import xgboost  # noqa: F401
+
+    from gateway_ext.xgb_ray.columns import parse_columns
+    from gateway_ext.xgb_ray.cuts import make_cuts, sample_fraction, sample_shard
+    from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
+    from gateway_ext.xgb_ray.shards import make_shard
+    from gateway_ext.xgb_ray.sources import _open_paths, plan_pieces, read_piece
+
+    cpu, memory = _usage()
+    start = time.perf_counter()
+    source = _open_paths([folder], None)
+    columns = source.resolve(parse_columns("label", missing=missing))
+    shards, conversion = [], 0.0
+    for piece in plan_pieces(source.units, 1, 16):
+        table = read_piece(piece, columns, source.filesystem, 1)
+        before = time.process_time()
+        shards.append(make_shard(table, columns, piece.where)[0])
+        conversion += time.process_time() - before
+        del table
+    layout = Layout(shards[0].blocks[0].matrix.shape[1], missing=columns.missing)
+    fraction = sample_fraction(source.rows, layout.features, 256)
+    samples = [sample_shard(s, fraction, i, 256) for i, s in enumerate(shards)]
+    cuts = make_cuts(samples, 0, layout.features, max_bin=256, missing=layout.missing, nthread=1)
+    del samples
+    fetch: list[Callable[[], Any]] = [lambda s=s: s for s in shards]  # type: ignore[misc]
+    build_matrix(fetch, layout, nthread=1, reference=make_reference(cuts, layout, 1))
+    return _vector_figures(start, cpu, memory, conversion)
+
+
+def vectors_pandas(folder: str, missing: float | None) -> dict[str, float]:
+    """Vectors by way of pandas rows and SciPy to a DMatrix."""
+    import pyarrow.parquet as pq
+    import scipy.sparse as sp
+    import xgboost as xgb
+
+    cpu, memory = _usage()
+    start = time.perf_counter()
+    table = pq.read_table(folder, use_threads=False)
+    before = time.process_time()
+    flat = table.flatten().to_pandas()
+    sparse = flat["features.type"].to_numpy() == 0
+    values = flat["features.values"].to_numpy()
+    size = 139
+    every = np.arange(size, dtype="i4")
+    indices = [
+        i if s else every for i, s in zip(flat["features.indices"].to_numpy(), sparse, strict=True)
+    ]
+    indptr = np.concatenate([[0], np.cumsum([len(v) for v in values])])
+    matrix = sp.csr_matrix(
+        (np.concatenate(values), np.concatenate(indices), indptr), shape=(len(flat), size)
+    )
+    conversion = time.process_time() - before
+    xgb.DMatrix(
+        matrix, flat["label"], nthread=1, missing=float("nan") if missing is None else missing
+    )
+    return _vector_figures(start, cpu, memory, conversion)
+
+
+def _vector_figures(start: float, cpu: float, memory: float, conversion: float) -> dict[str, float]:
+    after, peak = _usage()
+    return {
+        "ms": _ms(start),
+        "cpu_ms": (after - cpu) * 1000,
+        "convert_cpu_ms": conversion * 1000,
+        "peak_mb": peak - memory,
+    }
+
+
+def isotonic(rows: int, who: str) -> dict[str, float]:
+    """Isotonic calibration of as many predictions."""
+    rng = np.random.default_rng(0)
+    p = rng.random(rows, dtype="f4") ** 2
+    y = (rng.random(rows, dtype="f4") < p).astype("f4")
+    if who == "ray":
+        import pandas as pd
+        import ray
+
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        data = ray.data.from_pandas(pd.DataFrame({"p": p, "y": y}))
+        start = time.perf_counter()
+        data.groupby("p").mean("y").materialize()
+        return {"ms": _ms(start)}
+    if who == "ours":
+        from gateway_ext.xgb_ray.calibration import calibrate
+
+        calibrate(p[:10], y[:10])
+        start, cpu = time.perf_counter(), time.process_time()
+        calibrate(p, y)
+    else:
+        from sklearn.isotonic import IsotonicRegression
+
+        start, cpu = time.perf_counter(), time.process_time()
+        IsotonicRegression(out_of_bounds="clip").fit(p, y)
+    return {"ms": _ms(start), "cpu_ms": (time.process_time() - cpu) * 1000}
+
+
+def predict_plain(folder: str, model: str) -> dict[str, float]:
+    """Read, DMatrix, predict, write: one process, two threads."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import xgboost as xgb
+
+    booster = xgb.Booster(model_file=model)
+    start = time.perf_counter()
+    table = pq.read_table(folder).drop_columns(["label"])
+    values = booster.predict(xgb.DMatrix(table, nthread=2))
+    pq.write_table(pa.table({"prediction": values}), f"{folder}-plain.parquet")
+    return {"ms": _ms(start)}
+
+
+def predict_ours(folder: str, model: str) -> dict[str, float]:
+    """The same with two workers, their processes warm."""
+    from gateway_ext.xgb_ray import predict
+    from gateway_ext.xgb_ray.cluster import connect
+
+    connect("local", local_cpus=2)
+    first = f"{folder}/part-00.parquet"
+    predict(model, first)
+    start = time.perf_counter()
+    predict(model, folder, f"{folder}-ours")
+    return {"ms": _ms(start)}
+
+
+def make_model(folder: str, model: str) -> dict[str, float]:
+    """A model of 50 rounds for the rows that predict."""
+    import pyarrow.parquet as pq
+    import xgboost as xgb
+
+    table = pq.read_table(f"{folder}/part-00.parquet")
+    matrix = xgb.QuantileDMatrix(table.drop_columns(["label"]), table["label"].to_numpy())
+    xgb.train(PARAMS, matrix, 50).save_model(model)
+    return {"ms": 0}
+
+
+if __name__ == "__main__":
+    figures = globals()[sys.argv[1]](**json.loads(sys.argv[2]))
+    print(json.dumps(figures), flush=True)
