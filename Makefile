@@ -150,10 +150,11 @@ test: install test-install ## install what tests need and run every check
 		[ -z "$$found" ] || run "$$*" $$python -m pytest -q -m "not long and not chaos" $$found; }; \
 	run lint $(MAKE) lint; \
 	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
-	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext; \
+	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/xgb_ray tests/integration/xgb_ray; \
 	run "the labextension's own tests" $(MAKE) test-labextension; \
+	suite $(FLEET_LAB_PYTHON) tests/chaos; \
 	suite $(FLEET_LAB_PYTHON) tests/e2e; \
 	echo; \
 	if [ $${#failed[@]} -gt 0 ]; then printf 'FAILED: %s\n' "$${failed[@]}"; exit 1; fi; \
@@ -185,8 +186,8 @@ bench: test-install ## measure against peers, side by side
 	@XGB_RAY_PYTHON=$(FLEET_KERNEL_PYTHON) $(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 .PHONY: chaos
-chaos: test-install ## longer soaks under faults
-	@$(FLEET_LAB_PYTHON) -m pytest -q -m chaos tests/chaos
+chaos: test-install ## 300 random faults (CHAOS="--seed S" to make them again, or to go on)
+	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
 
 # --- locks

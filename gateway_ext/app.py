@@ -118,6 +118,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     drain_seconds = Float(
         10.0, help="How long a gateway that is told to end waits for its kernels to be taken over."
     ).tag(config=True)
+    claims_per_second = Float(
+        50.0,
+        help="How many kernels this gateway takes over a second, when another one has gone. Agents "
+        "wait up to 5 s for their turn, or ask another gateway.",
+    ).tag(config=True)
     heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
         config=True
     )
@@ -216,7 +221,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     def init_webapp(self) -> None:
         """As in Enterprise Gateway, and what our handlers need."""
         super().init_webapp()
-        self.web_app.settings.update(fleet_token_verifier=self.token_verifier, fleet_relay=Relay())
+        self.web_app.settings.update(
+            fleet_token_verifier=self.token_verifier,
+            fleet_relay=Relay(),
+            fleet_drain_seconds=self.drain_seconds,
+        )
 
     def init_http_server(self) -> None:
         """Listens on the configured port and on no other: labs and agents know this one."""
@@ -257,6 +266,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
         ]
+        if manager.cull_idle_timeout > 0:
+            interval = max(1.0, float(manager.cull_interval))
+            self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
         if self._leaving:
@@ -269,7 +281,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     async def _leave(self) -> None:
         try:
-            await self.kernel_manager.drain(self.drain_seconds)
+            await self.kernel_manager.leave(self.drain_seconds)
             for task in self._tasks:
                 task.cancel()
             await self.records.leave()

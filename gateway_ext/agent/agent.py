@@ -30,6 +30,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Between two rounds of dialling all gateways; doubled each time, with jitter."""
 _SERVED_SECONDS = 1.0
 """A gateway that kept the connection for less did not serve us."""
+_HERD_SECONDS = 0.2
+"""The agents of a gateway that was killed come to the next one spread over this time."""
 
 
 class Agent:
@@ -158,6 +160,8 @@ class Agent:
                 self._gateways.prefer(self._handover or [])
                 self._gateways.new_round()
                 self._gateways.tried(url)
+                if self._handover is None:
+                    await asyncio.sleep(random.uniform(0, _HERD_SECONDS))  # noqa: S311
 
     async def _dial(self, url: str) -> Connection | None:
         """The connection on which the gateway has claimed the kernel, or None; raises Deleted."""
@@ -203,6 +207,7 @@ class Agent:
             self._journal,
             on_shutdown=lambda: self.end("the kernel was shut down"),
             on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
+            on_gateways=lambda gateways: self._gateways.welcomed(connection.url, gateways),
         )
         _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
         self._told = {}

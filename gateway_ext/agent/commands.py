@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .connection import Connection
+from .connection import Connection, gateway_urls
 from .frames import FrameError, unpack_frame
 from .journal import Journal
 from .kernel import Kernel
@@ -36,8 +36,10 @@ class Commands:
         journal: Journal,
         on_shutdown: Callable[[], None],
         on_handover: Callable[[list[str]], None],
+        on_gateways: Callable[[list[str]], None],
     ) -> None:
-        """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways."""
+        """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways to
+        go to, `on_gateways` with those that there are."""
         self._connection = connection
         self._sender = sender
         self._kernel = kernel
@@ -45,11 +47,15 @@ class Commands:
         self._journal = journal
         self._on_shutdown = on_shutdown
         self._on_handover = on_handover
+        self._on_gateways = on_gateways
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def text(self, frame: object) -> None:
-        """A text frame of the gateway, parsed. Anything but a command is of a later protocol."""
+        """A text frame of the gateway, parsed. What is not known here is of a later protocol."""
+        if isinstance(frame, dict) and frame.get("type") == "gateways":
+            self._on_gateways(gateway_urls(frame))
+            return
         if not isinstance(frame, dict) or frame.get("type") != "command":
             return
         number, name = frame.get("id"), frame.get("command")
@@ -58,6 +64,8 @@ class Commands:
                 raise CommandError(
                     f"epoch {frame.get('epoch')} is not this connection's {self._connection.epoch}"
                 )
+            if name not in ("open", "close"):
+                _log.info("epoch %s: %s", frame["epoch"], name)
             work = self._begin(number, name, frame)
         except (CommandError, LaunchError) as error:
             self._sender.post(_refusal(number, error))

@@ -294,19 +294,20 @@ async def _introduce(
                     f"{connection.url}: its epoch {claimed} is not above {epoch}, obeyed before"
                 )
             connection.epoch = claimed
-            connection.gateways = _urls(answer)
+            connection.gateways = gateway_urls(answer)
         case "deleted":
             if not proves(answer.get("proof"), deleted_proof(key, kernel_id, nonce)):
                 raise Unreachable(f"{connection.url}: its `deleted` has a wrong proof")
             raise Deleted(connection.url)
         case "refused":
             message = f"{connection.url}: {answer.get('reason')}: {answer.get('message')}"
-            raise Refused(message, _urls(answer))
+            raise Refused(message, gateway_urls(answer))
         case other:
             raise Unreachable(f"{connection.url}: answered the hello with {other!r}")
 
 
-def _urls(frame: dict[str, Any]) -> list[str]:
+def gateway_urls(frame: dict[str, Any]) -> list[str]:
+    """The gateways that a frame names; what is no URL is left out."""
     urls = frame.get("gateways")
     if not isinstance(urls, list):
         return []

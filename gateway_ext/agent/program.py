@@ -28,6 +28,7 @@ def main() -> None:
     with contextlib.suppress(PermissionError):
         os.setsid()
     _log_into(document)
+    logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
     asyncio.run(_run(document))
 
 

@@ -117,7 +117,7 @@ class AgentHandler(websocket.WebSocketHandler):
 
     def _refuse(self, reason: str, message: str) -> None:
         self.log.info("kernel %s: agent refused: %s", self._kernel_id, message)
-        others = self.manager.membership.urls_for_agents()
+        others = self.manager.membership.urls_for_agents(self._kernel_id)
         self._send_json(
             {"type": "refused", "reason": reason, "message": message, "gateways": others}
         )
@@ -136,8 +136,8 @@ class AgentHandler(websocket.WebSocketHandler):
         if protocol != PROTOCOL:
             self._refuse("protocol", f"this gateway speaks version {PROTOCOL}, not {protocol}")
             return
-        if self.manager.membership.draining:
-            self._refuse("draining", "this gateway is about to end")
+        if not self.manager.takes_kernels:
+            self._refuse("draining", "this gateway sends its kernels away")
             return
         try:
             await self._claim(epoch, nonce, proof, state)
@@ -155,6 +155,11 @@ class AgentHandler(websocket.WebSocketHandler):
         if not agent_proof_is_right(stored.agent_key, self._kernel_id, self._nonce, epoch, proof):
             self._refuse("key", "the proof is wrong: this is not the kernel's agent")
             return
+        wait = self.manager.claim_pace.wait(time.monotonic())
+        if wait is None:
+            self._refuse("busy", "this gateway takes many kernels over just now")
+            return
+        await asyncio.sleep(wait)
         record = await records.claim(self._kernel_id, epoch)
         if record is None:
             present = await records.get(self._kernel_id)
@@ -166,10 +171,10 @@ class AgentHandler(websocket.WebSocketHandler):
             else:
                 self._refuse("key", "no such kernel")
             return
-        if self.ws_connection is None or self.manager.membership.draining:
+        if self.ws_connection is None or not self.manager.takes_kernels:
             # Gone, or we are going, while the database answered. Whoever claims next raises the
             # epoch above ours.
-            self._refuse("draining", "this gateway is about to end")
+            self._refuse("draining", "this gateway sends its kernels away")
             return
         self.ws_connection.params.max_message_size = (  # type: ignore[attr-defined]
             self.manager.max_message_bytes
@@ -178,7 +183,7 @@ class AgentHandler(websocket.WebSocketHandler):
             {
                 "type": "welcome",
                 "epoch": record.epoch,
-                "gateways": self.manager.membership.urls_for_agents(),
+                "gateways": self.manager.membership.urls_for_agents(self._kernel_id),
                 "proof": welcome_proof(stored.agent_key, self._kernel_id, nonce, record.epoch),
             }
         )

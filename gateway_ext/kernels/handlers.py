@@ -21,7 +21,7 @@ from gateway_ext.kernels.authentication import (
     require_role,
 )
 from gateway_ext.kernels.manager import FleetMappingKernelManager, Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown
+from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.kernels.relay import (
     DIRECT,
     DIRECT_HEADER,
@@ -303,7 +303,7 @@ class InterruptHandler(_OneKernelHandler):
             return
         if place.link is None:
             raise Refusal(409, f"kernel {kernel_id} is dead: restart it")
-        await self.manager.interrupt(place.link)
+        await self.manager.interrupt(place.link, self.identity.user)
         self.set_status(204)
         self.finish()
 
@@ -333,6 +333,80 @@ class OwnerHandler(_OneKernelHandler):
         else:
             raise owner_unknown(kernel_id)
         self.answer({"url": url, "epoch": place.epoch})
+
+
+class EventsHandler(FleetHandler):
+    """`/api/fleet/kernels/{id}/events`: of deleted kernels too, as long as they are remembered."""
+
+    async def get(self, kernel_id: str) -> None:
+        records = self.manager.records
+        record = await records.get(check_kernel_id(kernel_id))
+        if record is None:
+            raise unknown_kernel(kernel_id)
+        require_role(self.identity, record.project, Role.VIEWER)
+        self.answer(
+            {
+                "kernel": self.manager.model(record),
+                "events": [
+                    {
+                        "at": event.at.isoformat().replace("+00:00", "Z"),
+                        "event": event.event,
+                        "username": event.username,
+                        "gateway": event.gateway,
+                        "detail": event.detail,
+                    }
+                    for event in await records.events(kernel_id)
+                ],
+            }
+        )
+
+
+class DrainHandler(FleetHandler):
+    """`/api/fleet/gateways/{name}/drain`: at any gateway, for services."""
+
+    async def _there(self, name: str) -> bool:
+        """Whether another gateway was meant, and has answered."""
+        if self.identity.service is None:
+            raise Refusal(403, "only a service's token may drain gateways: `jupyter fleet drain`")
+        membership = self.manager.membership
+        member = next((one for one in membership.members if one.name == name), None)
+        if member is None:
+            names = ", ".join(one.name for one in membership.members)
+            raise Refusal(404, f"no living gateway is called {name!r}: there are {names}")
+        if name == membership.name:
+            return False
+        relay: Relay = self.settings["fleet_relay"]
+        try:
+            answer = await relay.call(
+                member.url,
+                self.request.method or "POST",
+                self.request.uri or "",
+                self.identity.token,
+            )
+        except OwnerAway as error:
+            raise Refusal(503, f"gateway {name} does not answer: {error}") from error
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        self.finish(answer.body)
+        return True
+
+    async def post(self, name: str) -> None:
+        if await self._there(name):
+            return
+        manager = self.manager
+        # Another one may have been drained a moment ago.
+        await manager.membership.beat()
+        if all(m.draining or m.name == name for m in manager.membership.members):
+            raise Refusal(409, f"no other gateway could take the kernels of {name}: start one")
+        left = await manager.drain(self.settings["fleet_drain_seconds"])
+        self.answer({"name": name, "draining": True, "kernels": left})
+
+    async def delete(self, name: str) -> None:
+        if await self._there(name):
+            return
+        await self.manager.undrain()
+        left = len(list(self.manager.links))
+        self.answer({"name": name, "draining": False, "kernels": left})
 
 
 class GatewaysHandler(FleetHandler):
@@ -370,6 +444,8 @@ kernel_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"/api/kernels/{_ID}/interrupt", InterruptHandler),
     (rf"/api/kernels/{_ID}/restart", RestartHandler),
     (rf"/api/fleet/kernels/{_ID}/owner", OwnerHandler),
+    (rf"/api/fleet/kernels/{_ID}/events", EventsHandler),
     (r"/api/fleet/gateways", GatewaysHandler),
+    (r"/api/fleet/gateways/(?P<name>[^/]+)/drain", DrainHandler),
     (r"/api/sessions(?:/.*)?", NotServedHandler),
 ]

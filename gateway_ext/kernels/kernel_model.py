@@ -29,6 +29,7 @@ def kernel_model(record: KernelRecord, link: AgentLink | None) -> dict[str, Any]
         "path": record.path,
         "username": record.username,
         "state": state.value,
+        "owner": record.owner,
         "epoch": epoch,
         "reason": reason,
     }

@@ -226,6 +226,11 @@ class AgentLink:
                 stream.last = sequence
             stream.client.deliver(onward)
 
+    def announce(self, gateways: list[str]) -> None:
+        """Tells the agent which gateways there are now."""
+        if not self.lost:
+            self._send(json.dumps({"type": "gateways", "gateways": gateways}))
+
     def close(self) -> None:
         """Ends the connection to the agent."""
         self._close()

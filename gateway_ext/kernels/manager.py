@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,15 +22,18 @@ from tornado import web
 from traitlets import default
 from traitlets.utils.importstring import import_item
 
+from gateway_ext.kernels.claim_pace import ClaimPace
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import NewKernel, Records
+from gateway_ext.ownership.records import LimitReached, Limits, NewKernel, Records
 from gateway_ext.ownership.resolution import (
+    CullRules,
     KernelRecord,
     Member,
     living_owner,
+    should_cull,
     targets_for_handover,
 )
 from gateway_ext.ownership.states import KernelState
@@ -51,6 +54,7 @@ INTERRUPT_SECONDS = 10.0
 RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
+LONGEST_CLAIM_WAIT = 5.0
 
 
 class OpenWebsocket(Protocol):
@@ -137,16 +141,31 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             ping_seconds=app.ping_seconds,
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,
+            inherited=list(app.inherited_envs),
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
         self.max_message_bytes: int = app.max_message_bytes
         self.lost_seconds: float = app.lost_seconds
         self.launch_seconds: float = app.launch_seconds
+        self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.links = AgentLinks(self.records, self.log)
+        self.membership.on_change = self._announce_gateways
+        self._ending = False
         self.websockets: set[OpenWebsocket] = set()
         self._launches: dict[str, asyncio.Task[None]] = {}
         self._checks: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> Limits:
+        """How many kernels there may be; Enterprise Gateway reads them anew when they change."""
+        per_user = self.parent.max_kernels_per_user
+        return Limits(self.parent.max_kernels, per_user if per_user >= 0 else None)
+
+    @property
+    def takes_kernels(self) -> bool:
+        """Whether this gateway may start kernels and take them over."""
+        return not self._ending and self.membership.takes_kernels
 
     # Finding
 
@@ -185,11 +204,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
         Raises Refusal, and DatabaseUnavailable.
         """
-        if self.membership.draining:
-            raise Refusal(503, "this gateway is about to end: ask another one")
+        if not self.takes_kernels:
+            raise Refusal(503, "this gateway takes no new kernels: ask another one")
         spec = await self._kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
-        record = await self.records.insert_launching(new, agent_key)
+        try:
+            record = await self.records.insert_launching(new, agent_key, self.limits)
+        except LimitReached as error:
+            raise Refusal(403, str(error)) from error
         if record is None:
             record = await self.records.get(new.kernel_id)
             if record is None or record.state is KernelState.DELETED:
@@ -206,9 +228,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         spec = await self._kernelspec(record.kernel_name)
         stored = await self.records.secrets(record.kernel_id)
         agent_key = secrets.token_bytes(32)
-        if stored is None or not await self.records.launch_again(record, agent_key, username):
-            # Somebody else was first; whoever called looks again.
-            return
+        try:
+            if stored is None or not await self.records.launch_again(
+                record, agent_key, username, self.limits
+            ):
+                # Somebody else was first; whoever called looks again.
+                return
+        except LimitReached as error:
+            raise Refusal(403, str(error)) from error
         self._launch(record, spec, agent_key, dict(stored.environment))
 
     async def _kernelspec(self, name: str) -> KernelSpec:
@@ -254,7 +281,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 project=record.project,
                 uid=await self.records.assign_uid(record.project),
                 agent_key=agent_key,
-                gateways=self.membership.urls_for_agents(),
+                gateways=self.membership.urls_for_agents(kernel_id),
                 kernel_name=record.kernel_name,
                 kernelspec=spec.to_dict(),
                 resource_dir=spec.resource_dir,
@@ -264,7 +291,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             )
             await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
             process = {**proxy.get_process_info(), "proxy": class_name}
-            await self.records.set_process(kernel_id, process)
+            if not await self.records.set_process(kernel_id, agent_key, process):
+                self.log.warning("kernel %s: its agent is not wanted any more", kernel_id)
+                await proxy.end()
+                return
             seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
             await self._kernel_runs(kernel_id, proxy, seconds)
             # The answer says that it runs, so the other gateways should say so too.
@@ -361,14 +391,23 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     # Acting on a kernel whose agent is connected here
 
-    async def interrupt(self, link: AgentLink) -> None:
+    async def interrupt(self, link: AgentLink, username: str) -> None:
         """Interrupts the running cell. Raises Refusal."""
         await self._command(link, "interrupt", INTERRUPT_SECONDS)
+        await self._note(link.kernel_id, "interrupt", username)
+
+    async def _note(self, kernel_id: str, event: str, username: str) -> None:
+        try:
+            await self.records.note(kernel_id, event, username)
+        except DatabaseUnavailable as error:
+            # What was done is done.
+            self.log.warning("kernel %s: %s is not noted: %s", kernel_id, event, error)
 
     async def restart(self, place: Place, username: str) -> None:
         """Restarts the kernel; starts a new agent if the old one is known to be gone."""
         if place.link is not None:
             await self._command(place.link, "restart", RESTART_SECONDS)
+            await self._note(place.kernel_id, "restart", username)
             return
         record = place.record or await self.record(place.kernel_id)
         if record.state is not KernelState.DEAD or record.owner is not None:
@@ -389,15 +428,18 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         then, the agent is told to end by whichever it finds."""
         record = place.record or await self.record(place.kernel_id)
         await self.records.delete(place.kernel_id, username)
+        await self._end_deleted(record, place.link)
+
+    async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
         proxy = self._proxy_of(record)
         ended = False
-        if place.link is not None:
-            place.link.deleted()
+        if link is not None:
+            link.deleted()
             try:
-                await place.link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
+                await link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
                 ended = True
             except (LinkLost, CommandFailed) as error:
-                self.log.warning("kernel %s: %s", place.kernel_id, error)
+                self.log.warning("kernel %s: %s", record.kernel_id, error)
         if proxy is not None:
             if not ended and await proxy.look() is AgentLife.ALIVE:
                 await proxy.end()
@@ -418,12 +460,29 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             manager.forget()
         return proxy
 
+    async def cull(self) -> None:
+        """Ends the kernels of this gateway that have been idle for too long."""
+        rules = CullRules(self.cull_idle_timeout, self.cull_connected, self.cull_busy)
+        now = datetime.now(UTC)
+        for link in self.links:
+            idle = (now - link.last_activity).total_seconds()
+            if not should_cull(idle, link.connections, link.execution_state, rules):
+                continue
+            record = await self.records.get(link.kernel_id)
+            reason = f"culled: idle for {idle:.0f} s"
+            # Only with the epoch of this very link: a gateway that slept culls nothing.
+            if record is not None and await self.records.delete(
+                link.kernel_id, "", epoch=link.epoch, reason=reason
+            ):
+                self.log.info("kernel %s: %s", link.kernel_id, reason)
+                await self._end_deleted(record, link)
+
     # Losing agents
 
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""
         self.links.remove(link, "the kernel is changing hands")
-        if self.membership.draining:
+        if self._ending:
             return
         task = asyncio.ensure_future(self._check_lost(link.kernel_id))
         self._checks.add(task)
@@ -468,16 +527,22 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     # Leaving
 
-    async def drain(self, seconds: float) -> None:
-        """Hands every kernel to another living gateway, evenly, and closes the clients'
-        websockets with 1012. Takes at most `seconds`; ends no kernel."""
+    def _announce_gateways(self) -> None:
+        for link in self.links:
+            link.announce(self.membership.urls_for_agents(link.kernel_id))
+
+    async def drain(self, seconds: float) -> int:
+        """Takes no kernels from now on and hands each to another living gateway, evenly.
+
+        Takes at most `seconds`; ends no kernel. Returns how many kernels are still here.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         self.membership.draining = True
         try:
             await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
         except (DatabaseUnavailable, TimeoutError) as error:
-            self.log.warning("leaving without saying so: %s", error)
+            self.log.warning("the others are not told that this gateway drains: %s", error)
         links = list(self.links)
         targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
         await asyncio.gather(
@@ -485,6 +550,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         if any(targets):
             await self.links.wait_until_empty(deadline - loop.time())
+        return len(list(self.links))
+
+    async def undrain(self) -> None:
+        """Takes kernels again; raises DatabaseUnavailable."""
+        self.membership.draining = False
+        await self.membership.beat()
+
+    async def leave(self, seconds: float) -> None:
+        """Drains, then closes what is left: agents find another gateway, clients get 1012."""
+        self._ending = True
+        await self.drain(seconds)
         for link in self.links:
             self.links.remove(link, "this gateway ends")
             link.close()

@@ -1,7 +1,8 @@
 """All SQL of the gateway, behind verbs of the domain.
 
-Whoever may act on a kernel holds its (owner, epoch). Every change of a record by an owner is
-conditional on the epoch, so that a gateway that was frozen changes nothing when it wakes.
+Whoever may act on a kernel holds its (owner, epoch). Every change of a kernel's state, owner or
+epoch is one UPDATE in `_change`, conditional on the kernel, its epoch and its state, so that a
+gateway that was frozen changes nothing when it wakes; each leaves an event behind.
 """
 
 import json
@@ -10,17 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.resolution import KernelRecord, Member
-from gateway_ext.ownership.states import KernelState, sources_of
-from gateway_ext.ownership.tables import gateway, kernel, kernel_event, project_uid
+from gateway_ext.ownership.states import KernelState, check_transition
+from gateway_ext.ownership.tables import gateway, kernel, kernel_event, lock, project_uid
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 
 FIRST_UID = 200_000
 """User ids of projects start here, above those of people, unless a gateway is told otherwise."""
+
+STARTS = "starts"
+"""The row of `fleet_lock` that starts hold where limits are set."""
+
+_WITH_AGENT = (KernelState.LAUNCHING, KernelState.RUNNING, KernelState.RESTARTING)
 
 _PUBLIC = [
     kernel.c[name]
@@ -57,6 +63,32 @@ class NewKernel:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How many kernels there may be at once at all gateways together; None for any number."""
+
+    kernels: int | None = None
+    kernels_per_user: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+class LimitReached(Exception):
+    """A kernel more than a limit allows was asked for; the text says which."""
+
+
+@dataclass(frozen=True)
+class KernelEvent:
+    """What happened to a kernel. `username` is empty if the fleet did it by itself."""
+
+    at: datetime
+    event: str
+    username: str
+    gateway: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Secrets:
     """The encrypted part of a record."""
 
@@ -88,6 +120,67 @@ def _read(connection: Connection, kernel_id: str) -> KernelRecord | None:
     return None if row is None else _record(row)
 
 
+def _hold(
+    connection: Connection, *conditions: ColumnElement[bool]
+) -> list[tuple[str, int, KernelState]]:
+    """(kernel_id, epoch, state) of kernels, locked against others until the transaction ends."""
+    rows = connection.execute(
+        select(kernel.c.kernel_id, kernel.c.epoch, kernel.c.state)
+        .where(*conditions)
+        .order_by(kernel.c.kernel_id)
+        .with_for_update()
+    )
+    return [(row.kernel_id, row.epoch, KernelState(row.state)) for row in rows]
+
+
+def _change(
+    connection: Connection,
+    held: tuple[str, int, KernelState],
+    target: KernelState,
+    values: Mapping[str, Any],
+) -> bool:
+    """Takes a kernel that is as in `held` to the state `target`, with other values; False if it is
+    not any more. Raises IllegalTransition."""
+    kernel_id, epoch, state = held
+    check_transition(state, target)
+    changed = connection.execute(
+        update(kernel)
+        .where(
+            kernel.c.kernel_id == kernel_id,
+            kernel.c.epoch == epoch,
+            kernel.c.state == state.value,
+        )
+        .values(state=target.value, **values)
+    ).rowcount
+    return bool(changed)
+
+
+def _check_limits(connection: Connection, limits: Limits, username: str) -> None:
+    """Raises LimitReached if no kernel more may be started for the user."""
+    if limits.kernels is None and limits.kernels_per_user is None:
+        return
+    # One start after the other, at all gateways: two may not both take the last place.
+    connection.execute(select(lock.c.name).where(lock.c.name == STARTS).with_for_update())
+    # A dead kernel without an agent is but a line in the list.
+    counted = kernel.c.state != KernelState.DELETED.value
+    counted &= (kernel.c.state != KernelState.DEAD.value) | kernel.c.owner.is_not(None)
+    count = select(func.count()).select_from(kernel).where(counted)
+    if limits.kernels is not None:
+        kernels = connection.execute(count).scalar_one()
+        if kernels >= limits.kernels:
+            raise LimitReached(
+                f"there are {kernels} kernels, and no more than {limits.kernels} may run at once: "
+                "end one, or ask for a higher max_kernels"
+            )
+    if limits.kernels_per_user is not None:
+        kernels = connection.execute(count.where(kernel.c.username == username)).scalar_one()
+        if kernels >= limits.kernels_per_user:
+            raise LimitReached(
+                f"{username} has {kernels} kernels, and nobody may have more than "
+                f"{limits.kernels_per_user} at once: end one of them first"
+            )
+
+
 def _note(
     connection: Connection,
     now: datetime,
@@ -109,6 +202,20 @@ def _note(
     )
 
 
+def _gone(epoch: int, now: datetime) -> dict[str, Any]:
+    """The other values of a kernel that gets deleted."""
+    return {
+        "execution_state": "dead",
+        "owner": None,
+        "epoch": epoch,
+        "connections": 0,
+        # What a launch needs holds people's secrets: it goes at once. The agent's key stays, to
+        # prove to the agent that its kernel is deleted.
+        "launch": "",
+        "changed": now,
+    }
+
+
 class Records:
     """Kernel records, membership and user ids, for the gateway called `name`.
 
@@ -125,13 +232,18 @@ class Records:
 
     # Kernels
 
-    async def insert_launching(self, new: NewKernel, agent_key: bytes) -> KernelRecord | None:
+    async def insert_launching(
+        self, new: NewKernel, agent_key: bytes, limits: Limits = NO_LIMITS
+    ) -> KernelRecord | None:
         """Writes the record of a kernel that this gateway is about to launch, owned by it with
-        epoch 1. None if a record of that id exists already."""
+        epoch 1. None if a record of that id exists already; raises LimitReached."""
         encrypted_key = self._box.encrypt(agent_key)
         launch = self._encrypt_launch(new.environment)
 
         def transaction(connection: Connection) -> KernelRecord | None:
+            if _read(connection, new.kernel_id) is not None:
+                return None
+            _check_limits(connection, limits, new.username)
             now = now_utc(connection)
             connection.execute(
                 insert(kernel).values(
@@ -154,7 +266,7 @@ class Records:
                     reason="",
                 )
             )
-            _note(connection, now, new.kernel_id, "launch", new.username, self._name)
+            _note(connection, now, new.kernel_id, "launch", new.username, self._name, "epoch 1")
             return _read(connection, new.kernel_id)
 
         try:
@@ -162,73 +274,83 @@ class Records:
         except IntegrityError:
             return None
 
-    async def launch_again(self, dead: KernelRecord, agent_key: bytes, username: str) -> bool:
+    async def launch_again(
+        self, dead: KernelRecord, agent_key: bytes, username: str, limits: Limits = NO_LIMITS
+    ) -> bool:
         """Makes a dead kernel that has no agent one that this gateway is about to launch, with a
-        new agent key and a higher epoch. False if it has changed since `dead` was read."""
+        new agent key and a higher epoch. False if it has changed since `dead` was read; raises
+        LimitReached."""
         encrypted_key = self._box.encrypt(agent_key)
 
         def transaction(connection: Connection) -> bool:
+            _check_limits(connection, limits, dead.username)
             now = now_utc(connection)
-            changed = connection.execute(
-                update(kernel)
-                .where(
-                    kernel.c.kernel_id == dead.kernel_id,
-                    kernel.c.epoch == dead.epoch,
-                    kernel.c.state == KernelState.DEAD.value,
-                )
-                .values(
-                    state=KernelState.LAUNCHING.value,
-                    owner=self._name,
-                    epoch=kernel.c.epoch + 1,
-                    agent_key=encrypted_key,
-                    process=None,
-                    execution_state="starting",
-                    reason="",
-                    changed=now,
-                )
-            ).rowcount
+            changed = _change(
+                connection,
+                (dead.kernel_id, dead.epoch, KernelState.DEAD),
+                KernelState.LAUNCHING,
+                {
+                    "owner": self._name,
+                    "epoch": dead.epoch + 1,
+                    "agent_key": encrypted_key,
+                    "process": None,
+                    "execution_state": "starting",
+                    "reason": "",
+                    "changed": now,
+                },
+            )
             if changed:
-                _note(connection, now, dead.kernel_id, "launch", username, self._name, "again")
-            return bool(changed)
+                detail = f"again, epoch {dead.epoch + 1}"
+                _note(connection, now, dead.kernel_id, "launch", username, self._name, detail)
+            return changed
 
         return await self._database.run(transaction)
 
-    async def set_process(self, kernel_id: str, process: Mapping[str, Any]) -> None:
-        """Stores how to look at the agent's process. Not conditional on the epoch: the agent may
-        have gone to another gateway already, and it is the same process there."""
+    async def set_process(
+        self, kernel_id: str, agent_key: bytes, process: Mapping[str, Any]
+    ) -> bool:
+        """Stores how to look at the agent's process.
 
-        def transaction(connection: Connection) -> None:
+        Not conditional on the epoch: the agent may have gone to another gateway already, and it is
+        the same process there. False if the agent with that key is not wanted any more, because the
+        kernel was deleted or launched again meanwhile.
+        """
+
+        def transaction(connection: Connection) -> bool:
+            stored = connection.execute(
+                select(kernel.c.agent_key)
+                .where(kernel.c.kernel_id == kernel_id, kernel.c.state != KernelState.DELETED.value)
+                .with_for_update()
+            ).scalar()
+            if stored is None or self._box.decrypt(stored) != agent_key:
+                return False
             connection.execute(
                 update(kernel).where(kernel.c.kernel_id == kernel_id).values(process=dict(process))
             )
+            return True
 
-        await self._database.run(transaction)
+        return await self._database.run(transaction)
 
     async def claim(self, kernel_id: str, agent_epoch: int) -> KernelRecord | None:
         """Makes this gateway the owner, with an epoch above the record's and the agent's.
 
-        One conditional UPDATE: of any number of claimers each gets an epoch of its own. None if
-        the kernel is deleted or unknown.
+        Of any number of claimers each gets an epoch of its own. None if the kernel is deleted or
+        unknown.
         """
 
         def transaction(connection: Connection) -> KernelRecord | None:
             now = now_utc(connection)
-            highest = case((kernel.c.epoch > agent_epoch, kernel.c.epoch), else_=agent_epoch)
-            changed = connection.execute(
-                update(kernel)
-                .where(
-                    kernel.c.kernel_id == kernel_id,
-                    kernel.c.state != KernelState.DELETED.value,
-                )
-                .values(owner=self._name, epoch=highest + 1, changed=now)
-            ).rowcount
-            if not changed:
-                return None
-            record = _read(connection, kernel_id)
-            if record is not None:
-                detail = f"epoch {record.epoch}"
-                _note(connection, now, kernel_id, "claim", "", self._name, detail)
-            return record
+            for held in _hold(connection, kernel.c.kernel_id == kernel_id):
+                _, epoch, state = held
+                if state is KernelState.DELETED:
+                    continue
+                raised = max(epoch, agent_epoch) + 1
+                values = {"owner": self._name, "epoch": raised, "changed": now}
+                if _change(connection, held, state, values):
+                    detail = f"epoch {raised}"
+                    _note(connection, now, kernel_id, "claim", "", self._name, detail)
+                    return _read(connection, kernel_id)
+            return None
 
         return await self._database.run(transaction)
 
@@ -237,83 +359,100 @@ class Records:
 
         def transaction(connection: Connection) -> None:
             now = now_utc(connection)
-            for seen in observations:
-                values: dict[str, Any] = {
+            by_id = {seen.kernel_id: seen for seen in observations}
+            for held in _hold(connection, kernel.c.kernel_id.in_(by_id)):
+                kernel_id, epoch, state = held
+                seen = by_id[kernel_id]
+                if epoch != seen.epoch or state is KernelState.DELETED:
+                    continue
+                target = seen.state or state
+                values = {
                     "execution_state": seen.execution_state,
                     "connections": seen.connections,
                     "last_activity": seen.last_activity,
                     "changed": now,
                 }
-                condition = [kernel.c.kernel_id == seen.kernel_id, kernel.c.epoch == seen.epoch]
                 if seen.state is not None:
-                    values["state"] = seen.state.value
                     values["reason"] = seen.reason
-                    condition.append(
-                        kernel.c.state.in_([state.value for state in sources_of(seen.state)])
-                    )
-                else:
-                    condition.append(kernel.c.state != KernelState.DELETED.value)
-                connection.execute(update(kernel).where(*condition).values(**values))
+                if _change(connection, held, target, values) and target is not state:
+                    detail = seen.reason if target is not KernelState.RUNNING else ""
+                    _note(connection, now, kernel_id, target.value, "", self._name, detail)
 
         if observations:
             await self._database.run(transaction)
 
     async def set_dead(self, kernel_id: str, epoch: int, reason: str) -> bool:
-        """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands."""
+        """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands.
+
+        The epoch rises: what its owner has seen before, and not written yet, is of the past.
+        """
 
         def transaction(connection: Connection) -> bool:
             now = now_utc(connection)
-            changed = connection.execute(
-                update(kernel)
-                .where(
-                    kernel.c.kernel_id == kernel_id,
-                    kernel.c.epoch == epoch,
-                    kernel.c.state.in_([state.value for state in sources_of(KernelState.DEAD)]),
-                )
-                .values(
-                    state=KernelState.DEAD.value,
-                    execution_state="dead",
-                    owner=None,
-                    connections=0,
-                    reason=reason,
-                    changed=now,
-                )
-            ).rowcount
-            if changed:
-                _note(connection, now, kernel_id, "dead", "", self._name, reason)
-            return bool(changed)
+            for held in _hold(connection, kernel.c.kernel_id == kernel_id):
+                if held[1] != epoch or held[2] is KernelState.DELETED:
+                    continue
+                values = {
+                    "execution_state": "dead",
+                    "owner": None,
+                    "epoch": epoch + 1,
+                    "connections": 0,
+                    "reason": reason,
+                    "changed": now,
+                }
+                if _change(connection, held, KernelState.DEAD, values):
+                    _note(connection, now, kernel_id, "dead", "", self._name, reason)
+                    return True
+            return False
 
         return await self._database.run(transaction)
 
-    async def delete(self, kernel_id: str, username: str) -> bool:
-        """Marks a kernel as deleted, whoever owns it: a user said so. The epoch rises, so that no
-        owner writes to the record any more. False if there was none to delete."""
+    async def delete(
+        self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
+    ) -> bool:
+        """Marks a kernel as deleted, whoever owns it: a user said so. With `epoch` only if that
+        still stands: an owner said so. The epoch rises, so that no owner writes to the record any
+        more. False if there was none to delete."""
 
         def transaction(connection: Connection) -> bool:
             now = now_utc(connection)
-            changed = connection.execute(
-                update(kernel)
-                .where(
-                    kernel.c.kernel_id == kernel_id,
-                    kernel.c.state != KernelState.DELETED.value,
-                )
-                .values(
-                    state=KernelState.DELETED.value,
-                    execution_state="dead",
-                    owner=None,
-                    epoch=kernel.c.epoch + 1,
-                    connections=0,
-                    # What a launch needs holds people's secrets: it goes at once. The agent's key
-                    # stays, to prove to the agent that its kernel is deleted.
-                    launch="",
-                    changed=now,
-                )
-            ).rowcount
-            if changed:
-                _note(connection, now, kernel_id, "delete", username, self._name)
-            return bool(changed)
+            for held in _hold(connection, kernel.c.kernel_id == kernel_id):
+                if held[2] is KernelState.DELETED or epoch not in (None, held[1]):
+                    continue
+                if _change(connection, held, KernelState.DELETED, _gone(held[1] + 1, now)):
+                    _note(connection, now, kernel_id, "delete", username, self._name, reason)
+                    return True
+            return False
 
         return await self._database.run(transaction)
+
+    async def note(self, kernel_id: str, event: str, username: str, detail: str = "") -> None:
+        """Writes down what somebody did to a kernel that changes nothing in its record."""
+
+        def transaction(connection: Connection) -> None:
+            now = now_utc(connection)
+            _note(connection, now, kernel_id, event, username, self._name, detail)
+
+        await self._database.run(transaction)
+
+    async def events(self, kernel_id: str) -> list[KernelEvent]:
+        """What happened to a kernel, oldest first, as far back as events are kept."""
+
+        def transaction(connection: Connection) -> list[KernelEvent]:
+            rows = connection.execute(
+                select(
+                    kernel_event.c.at,
+                    kernel_event.c.event,
+                    kernel_event.c.username,
+                    kernel_event.c.gateway,
+                    kernel_event.c.detail,
+                )
+                .where(kernel_event.c.kernel_id == kernel_id)
+                .order_by(kernel_event.c.id)
+            )
+            return [KernelEvent(*row) for row in rows]
+
+        return await self._database.run(transaction, read_only=True)
 
     async def get(self, kernel_id: str) -> KernelRecord | None:
         """The record, deleted ones too; None if there never was one or it was forgotten."""
@@ -363,20 +502,15 @@ class Records:
                 )
             ).rowcount
             # Not removed but marked: their agents, should one come back, must be told.
-            connection.execute(
-                update(kernel)
-                .where(
-                    kernel.c.state == KernelState.DEAD.value,
-                    kernel.c.owner.is_(None),
-                    kernel.c.changed < now - dead,
-                )
-                .values(
-                    state=KernelState.DELETED.value,
-                    epoch=kernel.c.epoch + 1,
-                    launch="",
-                    changed=now,
-                )
+            old = _hold(
+                connection,
+                kernel.c.state == KernelState.DEAD.value,
+                kernel.c.owner.is_(None),
+                kernel.c.changed < now - dead,
             )
+            for held in old:
+                if _change(connection, held, KernelState.DELETED, _gone(held[1] + 1, now)):
+                    _note(connection, now, held[0], "delete", "", self._name, "dead for long")
             return gone
 
         return await self._database.run(transaction)
@@ -439,7 +573,7 @@ class Records:
             living = select(gateway.c.name).where(gateway.c.heartbeat > now - dead_for)
             rows = connection.execute(
                 select(*_PUBLIC).where(
-                    kernel.c.state.in_([KernelState.LAUNCHING.value, KernelState.RUNNING.value])
+                    kernel.c.state.in_([state.value for state in _WITH_AGENT])
                     | ((kernel.c.state == KernelState.DEAD.value) & kernel.c.owner.is_not(None)),
                     kernel.c.changed < now - dead_for,
                     kernel.c.owner.is_(None)

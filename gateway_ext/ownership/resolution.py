@@ -1,6 +1,7 @@
 """Deciding which gateway a caller should be sent to, from a record and the living gateways."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,16 @@ class Member:
     url: str
     draining: bool
     kernels: int
+
+
+@dataclass(frozen=True)
+class CullRules:
+    """When idle kernels are ended, in the words of Jupyter: after `idle_seconds` (0 for never),
+    even `connected` ones, even `busy` ones."""
+
+    idle_seconds: float
+    connected: bool
+    busy: bool
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,23 @@ class KernelRecord:
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:
     """The living gateway that owns the kernel, None while there is none."""
     return next((member for member in members if member.name == record.owner), None)
+
+
+def in_order_of(kernel_id: str, urls: Iterable[str]) -> list[str]:
+    """The gateways in an order that is always the same for this kernel and another for others:
+    each comes first for its share of the kernels, and one more or less moves only that share."""
+    return sorted(urls, key=lambda url: hashlib.sha256(f"{kernel_id} {url}".encode()).digest())
+
+
+def should_cull(
+    idle_seconds: float, connections: int, execution_state: str, rules: "CullRules"
+) -> bool:
+    """Whether a kernel that did nothing for so long is to be ended."""
+    return (
+        0 < rules.idle_seconds < idle_seconds
+        and (rules.connected or connections == 0)
+        and (rules.busy or execution_state != "busy")
+    )
 
 
 def is_lost(record: KernelRecord, now: datetime, lost: timedelta) -> bool:

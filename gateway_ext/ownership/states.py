@@ -1,45 +1,67 @@
-"""The life of a kernel record."""
+"""The life of a kernel record: every state, and every way from one to another."""
 
 from enum import StrEnum
 
 
 class KernelState(StrEnum):
-    """What is known about a kernel. "Nobody owns it at the moment" is not a state: the record's
-    owner and the list of living gateways tell that."""
+    """What is known about a kernel.
+
+    "Between owners" is not a state of its own, since a gateway that was killed could not write it
+    down: it is any of these while the record's owner is not among the living gateways. Nor is
+    "stopping": what a user wants deleted is deleted in the record first, then it is ended.
+    """
 
     LAUNCHING = "launching"
     """The record is written, the agent is being started or has not reported a running kernel."""
     RUNNING = "running"
     """Its agent has reported a running kernel. Holds as long as nobody knows better."""
+    RESTARTING = "restarting"
+    """Its agent is starting the kernel's process again, because a user asked or it had ended."""
     DEAD = "dead"
     """The kernel is known to have ended; `reason` says why. Its agent may still be there."""
     DELETED = "deleted"
-    """A user ended it. The row stays for some days, so that an agent that comes back can be told
-    with proof; for every client it does not exist."""
+    """A user ended it, or it was culled. The row stays for some days, so that an agent that comes
+    back can be told with proof; for every client it does not exist."""
 
 
 LEGAL_TRANSITIONS: dict[KernelState, frozenset[KernelState]] = {
-    KernelState.LAUNCHING: frozenset({KernelState.RUNNING, KernelState.DEAD, KernelState.DELETED}),
-    KernelState.RUNNING: frozenset({KernelState.DEAD, KernelState.DELETED}),
-    # Running again: its agent restarted it. Launching again: a new agent is started.
-    KernelState.DEAD: frozenset({KernelState.RUNNING, KernelState.LAUNCHING, KernelState.DELETED}),
+    KernelState.LAUNCHING: frozenset(
+        {KernelState.RUNNING, KernelState.RESTARTING, KernelState.DEAD, KernelState.DELETED}
+    ),
+    KernelState.RUNNING: frozenset({KernelState.RESTARTING, KernelState.DEAD, KernelState.DELETED}),
+    KernelState.RESTARTING: frozenset({KernelState.RUNNING, KernelState.DEAD, KernelState.DELETED}),
+    # Running or restarting again: its agent does it. Launching again: a new agent is started.
+    KernelState.DEAD: frozenset(
+        {
+            KernelState.RUNNING,
+            KernelState.RESTARTING,
+            KernelState.LAUNCHING,
+            KernelState.DELETED,
+        }
+    ),
     KernelState.DELETED: frozenset(),
 }
 
 
-def sources_of(target: KernelState) -> frozenset[KernelState]:
-    """The states from which `target` may be entered, itself included except for DELETED and
-    LAUNCHING, which happen once."""
-    sources = {state for state, targets in LEGAL_TRANSITIONS.items() if target in targets}
-    if target in (KernelState.RUNNING, KernelState.DEAD):
-        sources.add(target)
-    return frozenset(sources)
+class IllegalTransition(Exception):
+    """A fault of the gateway's: no kernel goes from the one state to the other."""
+
+
+def check_transition(source: KernelState, target: KernelState) -> None:
+    """Raises IllegalTransition. To stay in a state is legal, except in DELETED."""
+    if target not in LEGAL_TRANSITIONS[source] and (
+        target is not source or source is KernelState.DELETED
+    ):
+        raise IllegalTransition(f"a kernel never goes from {source.value} to {target.value}")
+
+
+_REPORTED = {
+    "running": KernelState.RUNNING,
+    "restarting": KernelState.RESTARTING,
+    "dead": KernelState.DEAD,
+}
 
 
 def state_from_process(process: str) -> KernelState | None:
     """The record's state for what an agent reports of its process; None if it says nothing new."""
-    if process == "running":
-        return KernelState.RUNNING
-    if process == "dead":
-        return KernelState.DEAD
-    return None
+    return _REPORTED.get(process)

@@ -85,3 +85,10 @@ project_uid = Table(
     Column("uid", Integer, nullable=False),
     UniqueConstraint("uid"),
 )
+
+lock = Table(
+    "fleet_lock",
+    gateway_metadata,
+    # Rows that a transaction locks to be the only one of its kind, at all gateways.
+    Column("name", String(32), primary_key=True),
+)

@@ -27,7 +27,8 @@ class LaunchFailed(Exception):
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What every agent that this gateway starts is told, and where it lives."""
+    """What every agent that this gateway starts is told, and where it lives. `inherited` names
+    variables of the gateway's environment that kernels get too."""
 
     kernels_dir: Path
     agent_command: list[str]
@@ -35,6 +36,7 @@ class AgentSettings:
     ping_seconds: float
     ping_timeout: float
     orphan_seconds: float
+    inherited: list[str]
 
 
 @dataclass(frozen=True)

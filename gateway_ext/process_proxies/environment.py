@@ -1,7 +1,7 @@
 """The environment of an agent and of its kernel."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
 _INHERITED = ("LANG", "LANGUAGE", "TZ")
@@ -14,17 +14,18 @@ def agent_environment(
     kernelspec: Mapping[str, str],
     asked: Mapping[str, str],
     *,
+    inherited: Collection[str] = (),
     program: str,
     home: str,
     user: str,
 ) -> dict[str, str]:
     """What an agent, and with it its kernel, gets to see.
 
-    Of the gateway's own environment only language, time zone and PATH go in, because everything
-    else may be a secret; `program`'s folder comes first in PATH, so that `python` and `pip` in a
-    cell are the kernel's own. Over that go the kernelspec's `env`, in which `${NAME}` is filled in,
-    and then what was `asked` for with the kernel, as in Enterprise Gateway. Neither changes HOME
-    and user.
+    Of the gateway's own environment only language, time zone, PATH and what the operator names
+    (`inherited`) go in, because everything else may be a secret; `program`'s folder comes first in
+    PATH, so that `python` and `pip` in a cell are the kernel's own. Over that go the kernelspec's
+    `env`, in which `${NAME}` is filled in, and then what was `asked` for with the kernel, as in
+    Enterprise Gateway. Neither changes HOME and user.
     """
     environment = {
         name: value
@@ -37,6 +38,8 @@ def agent_environment(
     base = dict(environment)
     for name, value in kernelspec.items():
         environment[name] = string.Template(str(value)).safe_substitute(base)
+    # What the operator names goes over the kernelspec, as in Enterprise Gateway.
+    environment.update({name: gateway[name] for name in inherited if name in gateway})
     environment.update(asked)
     environment.update(HOME=home, USER=user, LOGNAME=user)
     # A kernel that finds it ends with the process of that id.
@@ -50,6 +53,8 @@ def asked_environment(
     """What the client asks for, and what the gateway knows better: who the kernel is for."""
     return {
         **client,
+        # As Enterprise Gateway says it.
+        "KERNEL_GATEWAY": "1",
         "KERNEL_ID": kernel_id,
         "KERNEL_PROJECT": project,
         "KERNEL_USERNAME": username,

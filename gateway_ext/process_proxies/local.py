@@ -122,6 +122,7 @@ class LocalAgentProxy(AgentProcessProxy):
                         os.environ,
                         start.kernelspec.get("env") or {},
                         asked,
+                        inherited=settings.inherited,
                         program=command[0],
                         home=str(home),
                         user=start.project,

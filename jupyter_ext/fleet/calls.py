@@ -31,10 +31,19 @@ def call(method: str, url: str, token: str | None = None, timeout: float = ANSWE
             body = answer.read()
     except HTTPError as error:
         with error:
-            raise CallFailed(f"{method} {url}: {error.code} {error.reason}", error.code) from error
+            message = _message_of(error) or error.reason
+            raise CallFailed(f"{method} {url}: {error.code} {message}", error.code) from error
     except (OSError, HTTPException) as error:
         raise CallFailed(f"{method} {url}: {error}", None) from error
     try:
         return json.loads(body) if body else None
     except ValueError as error:
         raise CallFailed(f"{method} {url}: the answer is not JSON", None) from error
+
+
+def _message_of(error: HTTPError) -> str | None:
+    """What labs and gateways say in the JSON of an answer that is not a success."""
+    try:
+        return str(json.loads(error.read())["message"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return None

@@ -15,6 +15,7 @@ from pathlib import Path
 from jupyter_ext.fleet.answering import wait_for
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.kernels import drain, kernel, kernel_text, kernels, kernels_table
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings
 from jupyter_ext.fleet.start import start
@@ -96,6 +97,21 @@ def parser() -> argparse.ArgumentParser:
 
     down = add("down", down_command, "Stop the fleet; kernels go on unless told otherwise.")
     down.add_argument("--kernels", action="store_true", help="end the kernels too")
+
+    every = add("kernels", kernels_command, "List the kernels: state, owner, epoch.")
+    every.add_argument("--json", action="store_true", help="for programs")
+
+    one = add("kernel", kernel_command, "Show one kernel and what happened to it.")
+    one.add_argument("kernel_id", metavar="ID")
+    one.add_argument("--json", action="store_true", help="for programs")
+
+    leave = add(
+        "drain",
+        drain_command,
+        "Have a gateway hand its kernels to the others, and take none until it is started again.",
+    )
+    leave.add_argument("gateway", metavar="GATEWAY", help="for example gateway-1")
+    leave.add_argument("--stop", action="store_true", help="let it take kernels again")
 
     logs = add("logs", logs_command, "Show the logs, of one program or of all.")
     logs.add_argument("name", nargs="?", metavar="NAME", help="for example lab-1")
@@ -208,6 +224,31 @@ def down_command(options: argparse.Namespace, data_dir: DataDir) -> int:
             print(f"{count} kernels ended")
         print("stopped" if stop(data_dir) else "nothing was running")
     return 0
+
+
+def kernels_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``kernels``: see `parser`."""
+    found = kernels(data_dir, known_settings(data_dir))
+    print(json.dumps(found, indent=2) if options.json else kernels_table(found))
+    return 0
+
+
+def kernel_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``kernel``: see `parser`."""
+    found = kernel(data_dir, known_settings(data_dir), options.kernel_id)
+    print(json.dumps(found, indent=2) if options.json else kernel_text(found))
+    return 0
+
+
+def drain_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``drain``: 0 if no kernel is left at the gateway, else 1."""
+    answer = drain(data_dir, known_settings(data_dir), options.gateway, stop=options.stop)
+    if options.stop:
+        print(f"{options.gateway} takes kernels again")
+        return 0
+    left = answer["kernels"]
+    print(f"{options.gateway} takes no more kernels; {left} have not left it yet")
+    return 1 if left else 0
 
 
 def logs_command(options: argparse.Namespace, data_dir: DataDir) -> int:

@@ -253,6 +253,7 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
     ports = settings.ports
     command = (
         str(weed),
+        f"-config_dir={secrets.store_security}",
         "-logtostderr=true",
         "server",
         f"-dir={data_dir.store}",
@@ -271,6 +272,8 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.telemetry=false",
+        # The master's own calls delete everything, and ask nobody who they are.
+        "-disableHttp",
         # Alone, it wins every election; by default it takes 20 s for that after a restart.
         "-master.electionTimeout=1s",
         "-master.heartbeatInterval=100ms",

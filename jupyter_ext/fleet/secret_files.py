@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_ext.fleet.store_security import create_store_security
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
@@ -59,6 +60,11 @@ class SecretFiles:
         return self.folder / "s3.json"
 
     @property
+    def store_security(self) -> Path:
+        """The folder of what closes the embedded store's other ports."""
+        return self.folder / "store"
+
+    @property
     def store_credentials(self) -> Path:
         """The labs' account at the embedded store, as a shared credentials file of boto3."""
         return self.folder / "store-credentials"
@@ -85,6 +91,7 @@ class SecretFiles:
             access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(32)
             write_private(self.store_identities, store_identities(access_key, secret_key))
             write_private(self.store_credentials, aws_credentials(access_key, secret_key))
+        create_store_security(self.store_security)
         signer = self.signer()
         for service in ("lab", "gateway"):
             token = signer.sign(service, {}, SERVICE_TOKEN_SECONDS, service=service)

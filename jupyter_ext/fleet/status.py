@@ -8,6 +8,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
+from jupyter_ext.fleet.table import table
 
 DEMO_USER = "demo"
 DEMO_PROJECT = "demo"
@@ -61,9 +62,4 @@ def as_table(document: dict[str, Any]) -> str:
     rows = [("NAME", "STATE", "PID", "URL")]
     for one in document["processes"]:
         rows.append((one["name"], one["state"], str(one["pid"] or "-"), one["url"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines)
+    return table(rows)

@@ -349,8 +349,8 @@ class KernelStream:
     def _begin(self, start: int, acknowledged: int) -> None:
         self._answered = True
         self._answered_at = asyncio.get_running_loop().time()
-        if self._received is None or start > self._received:
-            self._received = start
+        # Below what we have only if that was of another journal: the kernel got a new agent.
+        self._received = start
         self._forget(acknowledged)
         for sequence, message in self._pending:
             self._write(sequence, message)

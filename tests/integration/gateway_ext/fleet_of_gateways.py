@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,15 @@ def kernel_python() -> str:
 def lab_python() -> str:
     """The Python of the lab's environment."""
     return find_python("FLEET_LAB_PYTHON", Path(sys.prefix).parent / "lab" / "bin" / "python")
+
+
+def copy_agent(directory: Path) -> Path:
+    """Copies the agent: the checkout may be closed to the users under which kernels run. Returns
+    what PYTHONPATH must be."""
+    code = directory / "code" / "gateway_ext"
+    shutil.copytree(REPOSITORY / "gateway_ext" / "agent", code / "agent")
+    shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
+    return code.parent
 
 
 def wait_until(condition: Any, seconds: float = 20.0, every: float = 0.05) -> Any:
@@ -184,17 +193,21 @@ class Channels:
 class Gateways:
     """Several gateways of one fleet."""
 
-    def __init__(self, directory: Path, count: int, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        count: int,
+        database_url: str | None = None,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.directory = directory
+        self._changes = changes or {}
         directory.chmod(0o711)
         create_keys(directory / "private.pem", directory / "jwks.json")
         create_keys(directory / "stranger.pem", directory / "stranger.json")
         create_keys_file(directory / "encryption.json")
         self.signer = TokenSigner(directory / "private.pem")
-        # The checkout may be closed to the users under which kernels run.
-        code = directory / "code" / "gateway_ext"
-        shutil.copytree(REPOSITORY / "gateway_ext" / "agent", code / "agent")
-        shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
+        copy_agent(directory)
         self.database_url = database_url or f"sqlite:///{directory}/gateway.sqlite"
         self._write_kernelspec("python", {})
         self._write_kernelspec("missing", {}, argv=["/nowhere/python", "{connection_file}"])
@@ -205,17 +218,27 @@ class Gateways:
                 "LocalProcessProxy"
             },
         )
+        self._ports: list[int] = []
+        self.urls: list[str] = []
+        self.processes: list[ServerProcess] = []
+        self.add(count)
+
+    def add(self, count: int = 1) -> None:
+        """Starts gateways more; returns when each has seen every other."""
+        # Before that no agent is told that it may dial them.
         ports = free_ports(count)
-        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
-        self._ports = ports
-        self.processes = [self._start(number) for number in range(count)]
-        for number in range(count):
+        self._ports += ports
+        self.urls += [f"http://127.0.0.1:{port}" for port in ports]
+        first = len(self.processes)
+        self.processes += [self._start(number) for number in range(first, first + count)]
+        for number in range(first, first + count):
             self.wait_for(number)
-        # Each has to have seen the others before an agent is told whom it may dial.
         owner = self.client()
         for url in self.urls:
             wait_until(
-                lambda url=url: len(owner.call("GET", f"{url}/api/fleet/gateways").json()) == count
+                lambda url=url: (
+                    len(owner.call("GET", f"{url}/api/fleet/gateways").json()) == len(self.urls)
+                )
             )
 
     def _write_kernelspec(
@@ -234,7 +257,7 @@ class Gateways:
         (folder / "kernel.json").write_text(json.dumps(spec))
 
     def settings(self, number: int) -> dict[str, Any]:
-        return {
+        settings: dict[str, Any] = {
             "EnterpriseGatewayApp": {
                 "ip": "127.0.0.1",
                 "port": self._ports[number],
@@ -259,6 +282,9 @@ class Gateways:
                 "ensure_native_kernel": False,
             },
         }
+        for section, values in self._changes.items():
+            settings[section] = {**settings.get(section, {}), **values}
+        return settings
 
     def _start(self, number: int) -> ServerProcess:
         folder = self.directory / f"config-{number}"
@@ -299,6 +325,16 @@ class Gateways:
     def client(self, user: str = "ada", **projects: str) -> Client:
         return Client(self.signer.sign(user, projects or {"demo": "owner"}, 3600))
 
+    def service(self) -> Client:
+        """The background work of a gateway or of an operator's command line."""
+        return Client(self.signer.sign("gateway", {}, 3600, service="gateway"))
+
+    def events(self, kernel_id: str, number: int) -> list[dict[str, Any]]:
+        """What happened to a kernel."""
+        url = f"{self.urls[number]}/api/fleet/kernels/{kernel_id}/events"
+        events: list[dict[str, Any]] = self.client().call("GET", url).json()["events"]
+        return events
+
     def start_kernel(self, number: int, **body: Any) -> str:
         """Starts a kernel at one gateway; its id."""
         answer = self.client().call("POST", f"{self.urls[number]}/api/kernels", json=body)
@@ -333,11 +369,16 @@ class Gateways:
 
 
 @contextmanager
-def running_gateways(database_url: str | None = None) -> Iterator[Gateways]:
-    """Two gateways on a database of their own, or on the one that is named."""
+def running_gateways(
+    database_url: str | None = None,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    count: int = 2,
+) -> Iterator[Gateways]:
+    """Gateways on a database of their own, or on the one that is named; `changes` are to their
+    configuration."""
     directory = Path(tempfile.mkdtemp(prefix="fleet-gw-", dir="/tmp"))
     try:
-        gateways = Gateways(directory, 2, database_url)
+        gateways = Gateways(directory, count, database_url, changes)
         try:
             yield gateways
         finally:

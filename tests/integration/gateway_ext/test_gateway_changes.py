@@ -137,15 +137,23 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     gateways = own_gateways
     kernel_id = gateways.start_kernel(0)
     url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+    page = gateways.client().channels(gateways.urls[1], kernel_id)
+    # Numbers that the next agent has not reached when the page speaks to it.
+    page.run("for number in range(50): print(number, flush=True)")
     (agent,) = agents_of(kernel_id)
     os.kill(agent, signal.SIGKILL)
-    wait_until(lambda: gateways.client().call("GET", url).json()["state"] == "dead")
+    # Long before the sweep would find it.
+    wait_until(lambda: gateways.client().call("GET", url).json()["state"] == "dead", 10)
+    time.sleep(1)
+    assert gateways.client().call("GET", url).json()["state"] == "dead"
     assert "agent" in gateways.client().call("GET", url).json()["reason"]
     # A restart starts a new one, wherever it is asked for.
     answer = gateways.client().call("POST", f"{url}/restart")
     assert answer.status_code == 200, answer.text
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
         assert channels.run("print(1)") == "1\n"
+    assert page.run("print(2)") == "2\n"
+    page.close()
     assert gateways.client().call("DELETE", url).status_code == 204
     wait_until(lambda: not agents_of(kernel_id))
 

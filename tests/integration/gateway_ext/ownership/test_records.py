@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.records import (
     FIRST_UID,
+    LimitReached,
+    Limits,
     NewKernel,
     Observation,
     Records,
@@ -94,7 +96,8 @@ def test_record_and_secrets(records: Records, database: Database) -> None:
         stored = await records.secrets(new.kernel_id)
         assert stored is not None
         assert (stored.agent_key, stored.environment) == (KEY, {"KERNEL_SECRET": "hush"})
-        await records.set_process(new.kernel_id, {"pid": 7})
+        assert not await records.set_process(new.kernel_id, b"x" * 32, {"pid": 8})
+        assert await records.set_process(new.kernel_id, KEY, {"pid": 7})
         again = await records.get(new.kernel_id)
         assert again is not None
         assert again.process == {"pid": 7}
@@ -189,13 +192,16 @@ def test_a_dead_kernel_is_launched_again_once(database: Database, box: SecretBox
         dead = await launchers[1].get(kernel_id)
         assert dead is not None
         assert (dead.state, dead.reason, dead.owner) == (KernelState.DEAD, "no such program", None)
+        # What the launcher saw before, and writes only now, does not bring it back to life.
+        await launchers[0].observe([observation(kernel_id, 1, KernelState.RUNNING)])
+        assert await launchers[1].get(kernel_id) == dead
         won = await asyncio.gather(
             *(each.launch_again(dead, b"n" * 32, "ada") for each in launchers)
         )
         assert sum(won) == 1
         record = await launchers[0].get(kernel_id)
         assert record is not None
-        assert (record.state, record.epoch) == (KernelState.LAUNCHING, 2)
+        assert (record.state, record.epoch) == (KernelState.LAUNCHING, 3)
         assert record.owner == f"gateway-{won.index(True)}"
         stored = await launchers[0].secrets(kernel_id)
         assert stored is not None
@@ -262,5 +268,95 @@ def test_names_are_compared_byte_by_byte(records: Records) -> None:
         lower = str(uuid.UUID(int=0xABCDEF))
         assert await records.insert_launching(new_kernel(kernel_id=lower), KEY)
         assert await records.get(lower.upper()) is None
+
+    asyncio.run(run())
+
+
+def test_every_change_of_a_kernel_is_conditional_and_leaves_an_event(
+    database: Database, records: Records
+) -> None:
+    statements: list[str] = []
+
+    def look(connection, cursor, statement, *others):  # type: ignore[no-untyped-def]
+        if statement.startswith("UPDATE fleet_kernel SET"):
+            statements.append(statement)
+
+    async def run() -> list[str]:
+        kernel_id = await launched(records)
+        claim = await records.claim(kernel_id, 0)
+        assert claim is not None
+        for state in (
+            KernelState.RUNNING,
+            KernelState.RUNNING,
+            KernelState.RESTARTING,
+            KernelState.RUNNING,
+            KernelState.DEAD,
+        ):
+            await records.observe([observation(kernel_id, claim.epoch, state)])
+        assert await records.set_dead(kernel_id, claim.epoch, "its agent has ended")
+        dead = await records.get(kernel_id)
+        assert dead is not None
+        assert await records.launch_again(dead, KEY, "bob")
+        assert await records.delete(kernel_id, "eve")
+        other = await launched(records)
+        assert await records.set_dead(other, 1, "no such program")
+        await records.forget(deleted=timedelta(days=1), dead=timedelta(days=-1))
+        forgotten = await records.get(other)
+        assert forgotten is not None
+        assert forgotten.state is KernelState.DELETED
+        return [f"{e.event} {e.username}".strip() for e in await records.events(kernel_id)]
+
+    event.listen(database.engine, "before_cursor_execute", look)
+    events = asyncio.run(run())
+    # Running was reported twice and happened once.
+    assert events == [
+        "launch ada",
+        "claim",
+        "running",
+        "restarting",
+        "running",
+        "dead",
+        "dead",
+        "launch bob",
+        "delete eve",
+    ]
+    assert len(statements) == 11
+    for statement in statements:
+        assignments, condition = statement.split(" WHERE ")
+        assert "state=" in assignments
+        for column in ("kernel_id", "epoch", "state"):
+            assert f"fleet_kernel.{column} =" in condition, statement
+
+
+def test_limits_hold_while_all_gateways_start_kernels(database: Database, box: SecretBox) -> None:
+    async def run() -> None:
+        gateways = [Records(database, box, f"gateway-{number}") for number in range(8)]
+        limits = Limits(kernels=5, kernels_per_user=3)
+        starts = [
+            each.insert_launching(new_kernel(username=user), KEY, limits)
+            for user in ("ada", "bob")
+            for each in gateways
+        ]
+        results = await asyncio.gather(*starts, return_exceptions=True)
+        refused = [result for result in results if isinstance(result, LimitReached)]
+        assert len(refused) == len(results) - 5
+        kernels = await gateways[0].list_kernels()
+        by_user = {user: [k for k in kernels if k.username == user] for user in ("ada", "bob")}
+        assert sorted(len(found) for found in by_user.values()) == [2, 3]
+        # The same id again is no kernel more; one that ended makes room for one, and only one.
+        again = new_kernel(kernel_id=kernels[0].kernel_id, username=kernels[0].username)
+        assert await gateways[3].insert_launching(again, KEY, limits) is None
+        assert await gateways[2].set_dead(kernels[0].kernel_id, kernels[0].epoch, "over")
+        dead = await gateways[2].get(kernels[0].kernel_id)
+        assert dead is not None
+        assert await gateways[2].launch_again(dead, KEY, "ada", limits)
+        assert await gateways[2].delete(kernels[1].kernel_id, "ada")
+        assert await gateways[2].insert_launching(new_kernel(username="eve"), KEY, limits)
+        with pytest.raises(LimitReached, match="no more than 5"):
+            await gateways[2].insert_launching(new_kernel(username="eve"), KEY, limits)
+        with pytest.raises(LimitReached, match="bob has"):
+            await gateways[2].insert_launching(
+                new_kernel(username="bob"), KEY, Limits(kernels_per_user=0)
+            )
 
     asyncio.run(run())

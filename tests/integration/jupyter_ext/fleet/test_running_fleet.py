@@ -1,9 +1,11 @@
 """A fleet that runs: its addresses, what it survives, what it keeps."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import uuid
 
 import pytest
 import requests
@@ -85,6 +87,36 @@ def test_up_on_a_running_fleet_prints_its_url_and_what_differs(running_fleet):
     assert running_fleet.processes() == before
 
 
+def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
+    gateway = running_fleet.processes()["gateway-1"]["url"]
+    token = running_fleet.run("token", "ada").strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.post(f"{gateway}/api/kernels", json={}, headers=headers, timeout=60)
+    kernel_id = answer.json()["id"]
+    (shown,) = json.loads(running_fleet.run("kernels", "--json"))
+    assert (shown["id"], shown["owner"], shown["state"]) == (kernel_id, "gateway-1", "running")
+    assert kernel_id in running_fleet.run("kernels")
+
+    told = running_fleet.run("drain", "gateway-1")
+    assert "gateway-1 takes no more kernels; 0 have not left it yet" in told
+    (shown,) = json.loads(running_fleet.run("kernels", "--json"))
+    assert shown["owner"] == "gateway-2"
+    assert "no other gateway" in running_fleet.run("drain", "gateway-2", code=1)
+    assert "takes kernels again" in running_fleet.run("drain", "gateway-1", "--stop")
+    assert "gateway-1, gateway-2" in running_fleet.run("drain", "gateway-9", code=1)
+
+    answer = requests.delete(f"{gateway}/api/kernels/{kernel_id}", headers=headers, timeout=60)
+    assert answer.status_code == 204
+    assert kernel_id not in running_fleet.run("kernels")
+    # What happened to it is told for some time.
+    history = running_fleet.run("kernel", kernel_id)
+    words = [line.split()[1:3] for line in history.splitlines() if line.startswith("20")]
+    assert words[0] == ["launch", "ada"]
+    assert words[-1] == ["delete", "ada"]
+    assert [word for word, _ in words].count("claim") == 2
+    assert "not exist" in running_fleet.run("kernel", str(uuid.uuid4()), code=1)
+
+
 def test_logs_are_shown(running_fleet):
     assert "is running at" in running_fleet.run("logs", "lab-1")
     assert "gateway-2" in running_fleet.run("logs")
@@ -93,7 +125,7 @@ def test_logs_are_shown(running_fleet):
 def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
     root = running_fleet.data_dir.root
     assert root.stat().st_mode & 0o777 == 0o700
-    secrets = list((root / "secrets").iterdir())
+    secrets = [file for file in (root / "secrets").rglob("*") if file.is_file()]
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets)
     values = {file.read_bytes().strip() for file in secrets}
     for one in running_fleet.status()["processes"]:

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from gateway_ext.ownership.resolution import (
+    CullRules,
     KernelRecord,
     Member,
+    in_order_of,
     is_lost,
     living_owner,
+    should_cull,
     targets_for_handover,
 )
 from gateway_ext.ownership.states import KernelState
@@ -64,3 +67,27 @@ def test_a_kernel_is_lost_after_a_while() -> None:
     lost = timedelta(seconds=30)
     assert not is_lost(record(None), NOW + timedelta(seconds=30), lost)
     assert is_lost(record(None), NOW + timedelta(seconds=31), lost)
+
+
+def test_each_kernel_has_its_own_next_gateway() -> None:
+    urls = [f"http://{name}" for name in "abc"]
+    kernels = [str(number) for number in range(300)]
+    first = [in_order_of(kernel_id, urls)[0] for kernel_id in kernels]
+    assert all(70 < first.count(url) < 130 for url in urls)
+    assert first == [in_order_of(kernel_id, reversed(urls))[0] for kernel_id in kernels]
+    # One gateway less: only its own kernels go elsewhere, and to both of the others.
+    left = [in_order_of(kernel_id, urls[:2])[0] for kernel_id in kernels]
+    moved = [(old, new) for old, new in zip(first, left, strict=True) if old != new]
+    assert {old for old, _ in moved} == {"http://c"}
+    assert {new for _, new in moved} == {"http://a", "http://b"}
+
+
+def test_who_is_culled() -> None:
+    rules = CullRules(60, connected=False, busy=False)
+    assert should_cull(61, 0, "idle", rules)
+    assert not should_cull(60, 0, "idle", rules)
+    assert not should_cull(61, 1, "idle", rules)
+    assert not should_cull(61, 0, "busy", rules)
+    assert should_cull(61, 1, "idle", CullRules(60, connected=True, busy=False))
+    assert should_cull(61, 0, "busy", CullRules(60, connected=False, busy=True))
+    assert not should_cull(1e9, 0, "idle", CullRules(0, connected=True, busy=True))

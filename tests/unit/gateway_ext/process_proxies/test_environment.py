@@ -68,6 +68,7 @@ def test_who_it_is_for_is_not_the_clients_word() -> None:
     assert asked == {
         "KERNEL_USERNAME": "ada",
         "KERNEL_ID": "id",
+        "KERNEL_GATEWAY": "1",
         "KERNEL_PROJECT": "demo",
         "KERNEL_NOTE": "y",
     }

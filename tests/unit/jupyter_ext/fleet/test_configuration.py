@@ -85,13 +85,15 @@ def test_labs_and_gateways_do_not_share_an_embedded_database(data_dir, secrets):
 
 def test_no_secret_is_in_a_command_or_an_environment(data_dir, secrets, fleet):
     words = " ".join(word for one in fleet for word in (*one.command, *one.environment.values()))
-    hidden = [file.read_text().strip() for file in secrets.folder.iterdir()]
+    hidden = [file.read_text().strip() for file in secrets.folder.rglob("*") if file.is_file()]
     account = json.loads(secrets.store_identities.read_text())["identities"][0]["credentials"][0]
     assert not any(secret in words for secret in [*hidden, *account.values()])
 
 
 def test_secret_files_are_private_and_kept(secrets):
-    assert all(file.stat().st_mode & 0o777 == 0o600 for file in secrets.folder.iterdir())
+    assert all(
+        file.stat().st_mode & 0o777 == 0o600 for file in secrets.folder.rglob("*") if file.is_file()
+    )
     kept = [secrets.platform_key, secrets.cookie_secret, secrets.notary_secret]
     kept += [secrets.encryption_keys, secrets.store_identities, secrets.store_credentials]
     before = [file.read_bytes() for file in kept]

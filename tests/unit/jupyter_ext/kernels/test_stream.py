@@ -207,6 +207,25 @@ def test_a_new_owner_gets_what_the_old_one_did_not_take_over() -> None:
     run(test)
 
 
+def test_a_new_journal_is_heard_from_its_start() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway)) as (_, page):
+            first = await gateway.next_socket()
+            first.write_message(encode_frame(40, 0), binary=True)
+            first.write_message(encode_frame(41, 0, b"of the old agent"), binary=True)
+            await acknowledged(first, 41)
+            first.close(OWNER_CHANGES, "its agent is dead")
+            # The kernel was started again by another agent, whose journal begins anew.
+            second = await gateway.next_socket()
+            assert second.get_argument("received") == "41"
+            second.write_message(encode_frame(0, 0), binary=True)
+            second.write_message(encode_frame(1, 0, b"of the new agent"), binary=True)
+            await until(lambda: len(page.messages) == 2)
+            assert page.messages == [b"of the old agent", b"of the new agent"]
+
+    run(test)
+
+
 def test_what_was_not_handed_over_is_asked_for_again() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (_, page):
