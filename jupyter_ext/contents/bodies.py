@@ -77,19 +77,38 @@ def unreadable(content: Any) -> str | None:
         return f"nbformat {major} is not known here"
     if not isinstance(content.get("metadata", {}), dict):
         return "metadata must be an object"
-    if major < 4:
-        return None
-    cells = content.get("cells")
+    minor = content.get("nbformat_minor", 0)
+    if not isinstance(minor, int) or isinstance(minor, bool):
+        return "nbformat_minor must be a number"
+    if major in (2, 3):
+        sheets = content.get("worksheets")
+        if not isinstance(sheets, list):
+            return "worksheets must be a list"
+        if not all(isinstance(sheet, dict) for sheet in sheets):
+            return "every worksheet must be an object"
+        return next((why for sheet in sheets if (why := _bad_cells(sheet.get("cells"), 3))), None)
+    return _bad_cells(content.get("cells"), major)
+
+
+def _bad_cells(cells: Any, major: int) -> str | None:
     if not isinstance(cells, list):
         return "cells must be a list"
     for number, cell in enumerate(cells):
         if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
             return f"cell {number} must be an object with a cell_type"
-        source = cell.get("source")
-        if not isinstance(source, str | list):
-            return f"cell {number} must have a source"
-        if cell["cell_type"] == "code" and not isinstance(cell.get("outputs", []), list):
+        # Code of nbformat 3 and before is called input.
+        source = cell.get("source") if major >= 4 else cell.get("source", cell.get("input", ""))
+        lines = source if isinstance(source, list) else [source]
+        if not all(isinstance(line, str) for line in lines):
+            return f"cell {number} must have a source: a text or a list of texts"
+        if not isinstance(cell.get("metadata", {}), dict):
+            return f"the metadata of cell {number} must be an object"
+        outputs = cell.get("outputs", []) if cell["cell_type"] == "code" else []
+        if not isinstance(outputs, list):
             return f"the outputs of cell {number} must be a list"
+        for output in outputs:
+            if not isinstance(output, dict) or not isinstance(output.get("output_type"), str):
+                return f"every output of cell {number} must be an object with an output_type"
     return None
 
 

@@ -20,6 +20,8 @@ from jupyter_ext.contents.manager import FleetContentsManager
 BIG_BODY = 64 * 1024
 """Bytes from which JSON is parsed on a thread."""
 BIG_LIST = 100
+_TEXTS = ("path", "copy_from", "ext", "type")
+_TYPES = (None, "", "directory", "file", "notebook")
 
 
 async def _stock(answering: Any) -> None:
@@ -77,6 +79,19 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
                 # The stock method refuses it in its own words.
                 self._parsed = None
 
+    def _check_body(self) -> None:
+        """Raises HTTPError 400 for what the stock methods stumble over or take for a file."""
+        body = self.get_json_body()
+        if body is None:
+            return
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "the body must be a JSON object")
+        for name in _TEXTS:
+            if not isinstance(body.get(name) or "", str):
+                raise web.HTTPError(400, f"{name} must be a text")
+        if body.get("type") not in _TYPES:
+            raise web.HTTPError(400, "type must be 'directory', 'file' or 'notebook'")
+
     async def _send(self) -> None:
         model = self._answer
         if model is None:
@@ -110,21 +125,23 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
     @authorized
     async def put(self, path: str = "") -> None:
         await self._parse()
-        body = self.get_json_body()
-        if body is not None and not isinstance(body, dict):
-            raise web.HTTPError(400, "the body must be a JSON object")
+        self._check_body()
         await _stock(super().put(path))
         await self._send()
 
     @web.authenticated
     @authorized
     async def post(self, path: str = "") -> None:
+        self._check_body()
         await _stock(super().post(path))
         await self._send()
 
     @web.authenticated
     @authorized
     async def patch(self, path: str = "") -> None:
+        self._check_body()
+        if not (self.get_json_body() or {}).get("path"):
+            raise web.HTTPError(400, 'say the new path: {"path": "<project>/…"}')
         await _stock(super().patch(path))
         await self._send()
 

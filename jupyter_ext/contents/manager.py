@@ -319,8 +319,13 @@ class FleetContentsManager(AsyncContentsManager):
         content = model["content"]
         if model["type"] == "notebook":
             notebook, message = await self.work(lambda: read_notebook(content))
-            await self._sign(lambda: self.check_and_sign(notebook, str(where)))
+            # Before it is signed: what cannot be written makes the notary take its store for broken
+            # and begin another one.
             body = await self.work(lambda: encode_notebook(notebook))
+            try:
+                await self._sign(lambda: self.check_and_sign(notebook, str(where)))
+            except (AttributeError, KeyError, TypeError, UnicodeError) as error:
+                raise HTTPError(400, f"this is not a notebook: {error!r}") from error
         else:
             message = None
             body = await self.work(lambda: encode_file(content, model.get("format")))

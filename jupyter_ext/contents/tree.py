@@ -9,12 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from tornado.web import HTTPError
 
 from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.paths import ContentPath
+from jupyter_ext.contents.paths import MAX_DEPTH, MAX_PATH_BYTES, ContentPath
 from jupyter_ext.contents.tables import ROOT_ID, TRASH_ID, deletion, node, version
 from jupyter_ext.database.engine import now_utc
 
@@ -315,7 +326,8 @@ def make_directory(connection: Connection, path: ContentPath, *, new: bool = Fal
 def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
     """Gives a node another name or folder: one row, however much is below it.
 
-    Raises HTTPError 404, 409 (the new name is taken) or 400 (a folder into itself).
+    Raises HTTPError 404, 409 (the new name is taken) or 400 (a folder into itself, or so far down
+    that nobody could reach what is in it).
     """
     found = find(connection, old)
     if found is None:
@@ -329,6 +341,8 @@ def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
         raise HTTPError(400, f"the folder {old} cannot be moved into itself")
     if find(connection, new) is not None:
         raise HTTPError(409, f"{new} already exists")
+    if found.is_directory:
+        _check_reach(connection, found, old, new)
     try:
         changed = connection.execute(
             update(node)
@@ -343,6 +357,32 @@ def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
         raise NameTaken(new.name) from error
     if changed.rowcount == 0:
         raise HTTPError(404, f"{old} does not exist")
+
+
+def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: ContentPath) -> None:
+    """Raises HTTPError 400 if something below the folder would have a path beyond the limits."""
+    new_bytes = len(str(new).encode())
+    if len(new.names) <= len(old.names) and new_bytes <= len(str(old).encode()):
+        return
+    below = select(node.c.id, literal(0).label("names"), literal(0).label("bytes")).where(
+        node.c.id == folder.id
+    )
+    walked = below.cte("below", recursive=True)
+    # SQLite counts the characters of a text, but the bytes of a BLOB.
+    size = func.length(cast(node.c.name, LargeBinary))
+    walked = walked.union_all(
+        select(node.c.id, walked.c.names + 1, walked.c.bytes + 1 + size).where(
+            node.c.parent_id == walked.c.id
+        )
+    )
+    names, extra = connection.execute(
+        select(func.max(walked.c.names), func.max(walked.c.bytes))
+    ).one()
+    what = f"what is in {old} would be too far down in {new}"
+    if 1 + len(new.names) + int(names) > MAX_DEPTH:
+        raise HTTPError(400, f"{what}: a path may have {MAX_DEPTH} names at most")
+    if new_bytes + int(extra) > MAX_PATH_BYTES:
+        raise HTTPError(400, f"{what}: a path may have {MAX_PATH_BYTES} bytes at most")
 
 
 def remove(connection: Connection, path: ContentPath, author: str) -> None:

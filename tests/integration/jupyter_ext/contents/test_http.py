@@ -274,3 +274,37 @@ async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
     assert status == 200
     assert len(answer.body) > len(big)
     assert longest < 1.0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "a.txt", {"path": 3}),
+        ("PATCH", "a.txt", {}),
+        ("PATCH", "a.txt", [1]),
+        ("POST", "", [1]),
+        ("POST", "", {"copy_from": 3}),
+        ("POST", "", {"ext": 3}),
+        ("POST", "", {"type": "folder"}),
+        ("POST", "", {"type": []}),
+        ("PUT", "new.txt", text("x") | {"type": "folder"}),
+        ("PUT", "new.txt", text("x") | {"type": 3}),
+        ("PUT", "new.txt", text("x") | {"path": 3}),
+    ],
+)
+async def test_wrong_types_are_refused(fetch: Fetch, method: str, path: str, body: Any) -> None:
+    assert (await fetch("PUT", "api/contents/demo/a.txt", text("a")))[0] == 201
+    status, answer = await fetch(method, f"api/contents/demo/{path}".rstrip("/"), body)
+    assert status == 400
+    assert answer["message"]
+    _, listed = await fetch("GET", "api/contents/demo")
+    assert [entry["name"] for entry in listed["content"]] == ["a.txt"]
+
+
+async def test_a_notebook_that_cannot_be_written_is_refused(fetch: Fetch) -> None:
+    body = {"type": "notebook", "format": "json", "content": new_notebook()}
+    body["content"]["metadata"]["x"] = "\ud800"
+    status, answer = await fetch("PUT", "api/contents/demo/a.ipynb", body)
+    assert status == 400
+    assert "cannot be written" in answer["message"]
+    assert (await fetch("GET", "api/contents/demo/a.ipynb"))[0] == 404

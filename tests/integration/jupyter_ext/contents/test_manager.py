@@ -450,7 +450,9 @@ async def test_renaming_a_folder_changes_one_row(manager: FleetContentsManager) 
         manager.database.engine,
         "before_cursor_execute",
         lambda _c, _cursor, statement, *_: (
-            writes.append(statement) if not statement.startswith(("SELECT", "BEGIN")) else None
+            writes.append(statement)
+            if not statement.startswith(("SELECT", "WITH", "BEGIN"))
+            else None
         ),
     )
     await manager.rename("demo/d", "demo/other/new")
@@ -761,3 +763,33 @@ async def test_nothing_is_left_of_a_refused_folder(manager: FleetContentsManager
     with pytest.raises(HTTPError):
         await manager.save({"type": "directory"}, "demo/none/d")
     assert manager.database.run_blocking(count) == before
+
+
+@pytest.mark.parametrize(
+    ("below", "target", "limit"),
+    [
+        # The path of what is below would have 41 names, or 1025 bytes.
+        (["d"] * 19, "demo" + "/t" * 19, "40 names"),
+        (["é" * 120] * 3, "demo" + "/" + "t" * 147 + "/" + "u" * 140, "1024 bytes"),
+    ],
+    ids=["names", "bytes"],
+)
+async def test_a_folder_is_not_moved_out_of_reach(
+    manager: FleetContentsManager, below: list[str], target: str, limit: str
+) -> None:
+    for folder in ("/".join(["demo", "a", *below]), target):
+        names = folder.split("/")
+        for end in range(2, len(names) + 1):
+            await manager.save({"type": "directory"}, "/".join(names[:end]))
+    deepest = "/".join(["demo", "a", *below, "x" if limit == "40 names" else "x" * 3])
+    await manager.save(text("x"), deepest)
+    # One level, or one byte, less can still be reached.
+    fits = target.rsplit("/", 1)[0] + "/a" if limit == "40 names" else target + "/" + "a" * 3
+    over = target + "/a" if limit == "40 names" else target + "/" + "a" * 4
+    with pytest.raises(HTTPError) as refused:
+        await manager.rename("demo/a", over)
+    assert refused.value.status_code == 400
+    assert limit in str(refused.value.log_message)
+    assert (await manager.get(deepest))["content"] == "x"
+    await manager.rename("demo/a", fits)
+    assert (await manager.get(deepest.replace("demo/a", fits, 1)))["content"] == "x"

@@ -243,6 +243,9 @@ def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
     assert len(eve.call("GET", f"{url}/api/sessions").json()) == 1
     for client in (bob, eve):
         assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 403
+        for action in ("interrupt", "restart"):
+            refusal = client.call("POST", f"{url}/api/kernels/{kernel_id}/{action}")
+            assert refusal.status_code == 403
         assert client.call("DELETE", f"{url}/api/sessions/{session['id']}").status_code in (
             403,
             404,

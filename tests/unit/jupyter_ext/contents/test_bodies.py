@@ -51,6 +51,33 @@ def test_bad_files_are_refused(content: object, format: str | None) -> None:
     assert refused.value.status_code == 400
 
 
+def _of_code_cell(**changes: object) -> dict[str, object]:
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": []} | changes
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (_of_code_cell() | {"nbformat_minor": "x"}, "nbformat_minor"),
+        (_of_code_cell() | {"nbformat_minor": None}, "nbformat_minor"),
+        ({"nbformat": 3, "metadata": {}}, "worksheets"),
+        ({"nbformat": 3, "metadata": {}, "worksheets": 5}, "worksheets"),
+        ({"nbformat": 3, "metadata": {}, "worksheets": [5]}, "worksheet"),
+        ({"nbformat": 3, "metadata": {}, "worksheets": [{"cells": 5}]}, "cells"),
+        (_of_code_cell(outputs=[1]), "output"),
+        (_of_code_cell(outputs=[{}]), "output_type"),
+        (_of_code_cell(metadata=3), "metadata"),
+        (_of_code_cell(source=[1, 2]), "source"),
+    ],
+)
+def test_malformed_notebooks_are_refused(content: object, trouble: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        read_notebook(content)
+    assert refused.value.status_code == 400
+    assert trouble in str(refused.value.log_message)
+
+
 def test_notebook_is_written_as_jupyter_writes_it() -> None:
     notebook = new_notebook(
         cells=[
