@@ -24,7 +24,7 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions import store
 from jupyter_ext.sessions.models import alive, session_model
 from jupyter_ext.sessions.paths import MAX_PATH_BYTES, real_path, start_key
-from jupyter_ext.sessions.store import Claim, Session, Start
+from jupyter_ext.sessions.store import Claim, Ending, Session, Start
 from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
 
 # A missing kernel is looked up by its id before its sessions go, at most so many in one listing.
@@ -76,7 +76,11 @@ class FleetSessionManager(LoggingConfigurable):
         if found is None or not identity.may(found.project, Role.VIEWER):
             return None
         kernel = await self._kernel_or_none(found.kernel_id)
-        return session_model(found, kernel) if kernel is not None and alive(kernel) else None
+        if kernel is None or not alive(kernel):
+            return None
+        # Again: with the last session the kernel goes, which was there a moment ago.
+        found = await self._run(partial(store.get_session, session_id=found.id))
+        return session_model(found, kernel) if found and found.kernel_id == kernel["id"] else None
 
     async def create_session(
         self,
@@ -108,15 +112,32 @@ class FleetSessionManager(LoggingConfigurable):
             username=identity.user,
         )
         document = start_key(document_path, type)
-        kernel = await self._kernel_or_none(kernel_id) if kernel_id else None
-        if kernel is None:
-            kernel = await self._kernel_of_document(document, document_path, kernel_name, kernel_id)
+        deadline = time.monotonic() + self.start_patience
+        while time.monotonic() < deadline:
+            chosen = await self._kernel_or_none(kernel_id) if kernel_id else None
+            kernel = chosen or await self._kernel_of_document(
+                document, document_path, kernel_name, kernel_id
+            )
 
-        def insert(connection: Any) -> Session:
-            store.use_kernel(connection, document, kernel["id"])
-            return add(connection, kernel_id=kernel["id"])
+            def insert(
+                connection: Any, kernel: Any = kernel, is_chosen: bool = chosen is not None
+            ) -> Session | None:
+                if is_chosen and store.may_use(connection, kernel["id"]):
+                    store.use_kernel(connection, document, kernel["id"])
+                elif is_chosen or not store.is_kernel_of(connection, document, kernel["id"]):
+                    return None
+                return add(connection, kernel_id=kernel["id"])
 
-        return session_model(await self._run(insert), kernel)
+            inserted = await self._run(insert)
+            if inserted is not None:
+                if chosen is None or await self._kernel_or_none(kernel["id"]) is not None:
+                    return session_model(inserted, kernel)
+                # It had ended before the insert, and nothing told of it any more. Only the session
+                # goes: somebody else may be starting a kernel of the same id by now.
+                await self._run(partial(store.forget_session, session_id=inserted.id))
+            # Its last session went in the meantime and the kernel goes with it: another one.
+            kernel_id = None
+        raise web.HTTPError(503, "this notebook's kernel is ended again and again: try again")
 
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""
@@ -186,29 +207,35 @@ class FleetSessionManager(LoggingConfigurable):
                 path=new.path, kernel_name=kernel_name, env=kernel_environment(new.path)
             )
             new = replace(new, kernel_id=started)
-        if new != old:
-            await self._run(partial(store.change_session, old=old, new=new))
+
+        def change(connection: Any) -> bool:
+            if new.kernel_id != old.kernel_id and not store.may_use(connection, new.kernel_id):
+                return False
+            store.change_session(connection, old=old, new=new)
+            return True
+
+        if new != old and not await self._run(change):
+            raise web.HTTPError(400, f"No such kernel: {new.kernel_id}")
         if new.kernel_id != old.kernel_id:
-            await self._end_unless_used(old.kernel_id)
+            await self._end(await self._run(partial(store.release_kernel, kernel_id=old.kernel_id)))
         return await self.get_session(session_id)
 
     async def delete_session(self, session_id: str) -> None:
         """End a session, and its kernel if no other session uses it."""
-        found = await self._session(session_id, Role.EDITOR)
-        if not await self._is_used_by_others(found):
-            # First the kernel: if that fails, the session is still there to try again.
-            await self._end_kernel(found.kernel_id)
-            await self._run(partial(store.remove_kernel, kernel_id=found.kernel_id))
-        await self._run(partial(store.remove_session, session_id=session_id))
+        await self._session(session_id, Role.EDITOR)
+        await self._end(await self._run(partial(store.remove_session, session_id=session_id)))
 
-    async def _is_used_by_others(self, session: Session) -> bool:
-        users = await self._run(partial(store.count_sessions, kernel_id=session.kernel_id))
-        return users > 1
-
-    async def _end_unless_used(self, kernel_id: str) -> None:
-        if not await self._run(partial(store.count_sessions, kernel_id=kernel_id)):
-            await self._end_kernel(kernel_id)
-            await self._run(partial(store.remove_kernel, kernel_id=kernel_id))
+    async def _end(self, ending: Ending | None) -> None:
+        """End a kernel that nobody uses any more. If that fails it has its session again, so that
+        it can be ended once more."""
+        if ending is None:
+            return
+        try:
+            await self._end_kernel(ending.kernel_id)
+        except BaseException:
+            await asyncio.shield(self._run(partial(store.restore, ending=ending)))
+            raise
+        await self._run(partial(store.remove_kernel, kernel_id=ending.kernel_id))
 
     async def _end_kernel(self, kernel_id: str) -> None:
         try:

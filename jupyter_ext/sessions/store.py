@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import secrets
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -55,6 +58,20 @@ class Start:
     claim: Claim
     kernel_id: str
     attempt: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A kernel that nobody uses any more, and what was taken from it."""
+
+    kernel_id: str
+    documents: tuple[str, ...]
+    last: Session | None
+
+
+_ENDING = "ending"
+_ENDING_LEASE = timedelta(minutes=2)
+"""Longer than gateways have for ending a kernel. A lab that dies meanwhile leaves its mark."""
 
 
 def _session(row: Row[Any]) -> Session:
@@ -158,15 +175,100 @@ def change_session(connection: Connection, old: Session, new: Session) -> None:
         )
 
 
-def remove_session(connection: Connection, session_id: str) -> bool:
-    """Delete one session; whether it was there."""
-    return connection.execute(delete(session).where(session.c.id == session_id)).rowcount > 0
+def remove_session(connection: Connection, session_id: str) -> Ending | None:
+    """Delete one session; what its kernel leaves if it was the kernel's last, else None."""
+    row = connection.execute(select(session).where(session.c.id == session_id)).one_or_none()
+    if row is None:
+        return None
+    # Before anything is deleted: whoever is just adding a session is waited for here.
+    documents = _lock_kernel(connection, row.kernel_id)
+    if not connection.execute(delete(session).where(session.c.id == session_id)).rowcount:
+        return None
+    return _end_if_unused(connection, row.kernel_id, documents, _session(row))
+
+
+def forget_session(connection: Connection, session_id: str) -> None:
+    """Delete one session and leave its kernel alone."""
+    connection.execute(delete(session).where(session.c.id == session_id))
+
+
+def release_kernel(connection: Connection, kernel_id: str) -> Ending | None:
+    """What a kernel leaves that no session uses any more; None if one does."""
+    documents = _lock_kernel(connection, kernel_id)
+    return _end_if_unused(connection, kernel_id, documents, None)
+
+
+def _lock_kernel(connection: Connection, kernel_id: str) -> list[str]:
+    """The documents of a kernel. From now on nobody else gives it a session or takes one."""
+    starts = connection.execute(
+        select(kernel_start.c.document)
+        .where(kernel_start.c.kernel_id == kernel_id, kernel_start.c.state != _ENDING)
+        .with_for_update()
+    )
+    documents = list(starts.scalars())
+    connection.execute(
+        select(session.c.id).where(session.c.kernel_id == kernel_id).with_for_update()
+    ).all()
+    return documents
+
+
+def _end_if_unused(
+    connection: Connection, kernel_id: str, documents: list[str], last: Session | None
+) -> Ending | None:
+    if count_sessions(connection, kernel_id):
+        return None
+    connection.execute(delete(kernel_start).where(kernel_start.c.kernel_id == kernel_id))
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(kernel_start).values(
+                    document=_ending_key(kernel_id),
+                    kernel_id=kernel_id,
+                    state=_ENDING,
+                    lease_until=now_utc(connection) + _ENDING_LEASE,
+                    attempt=1,
+                )
+            )
+    except IntegrityError:
+        # Somebody else is ending it.
+        return None
+    return Ending(kernel_id, tuple(documents), last)
+
+
+def restore(connection: Connection, ending: Ending) -> None:
+    """The kernel could not be ended: it is its documents' again, unless they have another one."""
+    connection.execute(
+        delete(kernel_start).where(kernel_start.c.document == _ending_key(ending.kernel_id))
+    )
+    for document in ending.documents:
+        use_kernel(connection, document, ending.kernel_id)
+    if ending.last is not None:
+        last = ending.last
+        connection.execute(insert(session).values(document=last.document, **vars(last)))
+
+
+def is_ending(connection: Connection, kernel_id: str) -> bool:
+    """Whether somebody has decided to end the kernel and is at it."""
+    row = connection.execute(
+        select(kernel_start.c.lease_until).where(kernel_start.c.document == _ending_key(kernel_id))
+    ).one_or_none()
+    return row is not None and row.lease_until > now_utc(connection)
+
+
+def _ending_key(kernel_id: str) -> str:
+    # No document's key, which is all hexadecimal.
+    return "ending-" + hashlib.sha256(kernel_id.encode()).hexdigest()[:57]
 
 
 def remove_kernel(connection: Connection, kernel_id: str) -> None:
     """Forget a kernel that is known to be gone: its sessions and its start."""
     connection.execute(delete(session).where(session.c.kernel_id == kernel_id))
     connection.execute(delete(kernel_start).where(kernel_start.c.kernel_id == kernel_id))
+
+
+def _first_attempt() -> int:
+    # Drawn, so that whoever drops a start does not drop a later one of the same kernel id.
+    return secrets.randbelow(2**48)
 
 
 def claim_start(
@@ -180,10 +282,14 @@ def claim_start(
     same kernel, so nothing is started twice.
     """
     now = now_utc(connection)
+    if kernel_id and is_ending(connection, kernel_id):
+        # A kernel of this id would be ended with the old one.
+        kernel_id = None
     query = select(kernel_start).where(kernel_start.c.document == document).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
         kernel_id = kernel_id or str(uuid.uuid4())
+        attempt = _first_attempt()
         try:
             with connection.begin_nested():
                 connection.execute(
@@ -192,7 +298,7 @@ def claim_start(
                         kernel_id=kernel_id,
                         state="starting",
                         lease_until=now + lease,
-                        attempt=1,
+                        attempt=attempt,
                     )
                 )
         except IntegrityError:
@@ -200,7 +306,7 @@ def claim_start(
             if row is None:
                 return Start(Claim.WAIT, "", 0)
         else:
-            return Start(Claim.START, kernel_id, 1)
+            return Start(Claim.START, kernel_id, attempt)
     if row.state == "running":
         return Start(Claim.ATTACH, row.kernel_id, row.attempt)
     if row.lease_until > now:
@@ -253,18 +359,35 @@ def release_start(connection: Connection, document: str, start: Start) -> None:
     )
 
 
+def may_use(connection: Connection, kernel_id: str) -> bool:
+    """Whether a session may be given to the kernel: not if it is being ended.
+
+    Until the transaction is over nobody decides to end it.
+    """
+    _lock_kernel(connection, kernel_id)
+    return not is_ending(connection, kernel_id)
+
+
+def is_kernel_of(connection: Connection, document: str, kernel_id: str) -> bool:
+    """Whether the document's kernel is still this one; it then stays so in this transaction."""
+    query = select(kernel_start.c.kernel_id).where(kernel_start.c.document == document)
+    return connection.execute(query.with_for_update()).scalar_one_or_none() == kernel_id
+
+
 def use_kernel(connection: Connection, document: str, kernel_id: str) -> None:
     """Make a kernel that runs already the one of a document that has none."""
     if connection.execute(
         select(kernel_start.c.document).where(kernel_start.c.document == document)
     ).one_or_none():
         return
-    connection.execute(
-        insert(kernel_start).values(
-            document=document,
-            kernel_id=kernel_id,
-            state="running",
-            lease_until=now_utc(connection),
-            attempt=1,
+    # Who inserted one just now was first.
+    with contextlib.suppress(IntegrityError), connection.begin_nested():
+        connection.execute(
+            insert(kernel_start).values(
+                document=document,
+                kernel_id=kernel_id,
+                state="running",
+                lease_until=now_utc(connection),
+                attempt=_first_attempt(),
+            )
         )
-    )
