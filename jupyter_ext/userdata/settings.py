@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import json5
-from jsonschema import Draft7Validator, ValidationError  # type: ignore[import-untyped]
+from jsonschema import Draft7Validator, ValidationError
 from jupyterlab_server.settings_utils import get_settings
 from jupyterlab_server.translation_utils import (
     DEFAULT_LOCALE,
