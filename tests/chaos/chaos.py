@@ -233,7 +233,7 @@ class Chaos:
         found: dict[str, list[int]] = {}
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if b"gateway_ext.agent" not in (process / "cmdline").read_bytes():
+                if b"\0gateway_ext.agent\0" not in (process / "cmdline").read_bytes():
                     continue
                 text = (process / "environ").read_bytes().decode(errors="replace")
             except OSError:

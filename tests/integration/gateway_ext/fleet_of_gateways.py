@@ -76,7 +76,7 @@ def agents_of(kernel_id: str) -> list[int]:
         int(process.name)
         for process in Path("/proc").glob("[0-9]*")
         if _reads(process / "environ", f"KERNEL_ID={kernel_id}")
-        and _reads(process / "cmdline", "gateway_ext.agent")
+        and _reads(process / "cmdline", "\0gateway_ext.agent\0")
     ]
 
 
