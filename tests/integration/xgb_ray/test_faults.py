@@ -139,6 +139,7 @@ def test_stop_keeps_the_model_and_stop_now_is_at_once(parquet: Path) -> None:
     assert result.booster.num_boosted_rounds() >= 1
 
 
+@pytest.mark.long
 def test_an_interrupt_stops_after_the_round(parquet: Path) -> None:
     interrupted = []
 
