@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,15 @@ def test_stop_keeps_the_model_and_stop_now_is_at_once(parquet: Path) -> None:
     assert result.booster.num_boosted_rounds() >= 1
 
 
-@pytest.mark.long
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background inherits that interrupts are ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_after_the_round(parquet: Path) -> None:
     interrupted = []
 
