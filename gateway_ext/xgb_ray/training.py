@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gateway_ext.xgb_ray.background import Background
 from gateway_ext.xgb_ray.boosting import Recipe, TrainState, pickled
 from gateway_ext.xgb_ray.checkpoint import load_checkpoint, saver
 from gateway_ext.xgb_ray.cluster import connect
@@ -51,51 +51,25 @@ class Status:
     failures: int
 
 
-class Run:
+class Run(Background[TrainResult]):
     """A training in the background. `wait` for its result; `stop` keeps the model so far."""
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._result: TrainResult | None = None
-        self._error: BaseException | None = None
-        # An event, and not the thread itself: in Python 3.11 an interrupt in `Thread.join` marks
-        # the thread as ended while it runs.
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="xgb_ray", daemon=True)
-        self._thread.start()
+        self._begin()
 
-    def _run(self) -> None:
+    def carry_out(self) -> None:
+        """Train; there is a result after a failure too."""
+        error: BaseException | None = None
         try:
-            try:
-                self._controller.run()
-            except BaseException as error:
-                self._error = error
-            self._result = make_result(self._controller, self._error)
-            if isinstance(self._error, TrainingError):
-                self._error.result = self._result
-        except BaseException as error:
-            self._error = self._error or error
+            self._controller.run()
+        except BaseException as caught:
+            error = caught
+            raise
         finally:
-            self._ended.set()
-
-    @property
-    def done(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self._ended.is_set()
-
-    def pause(self, seconds: float) -> None:
-        """Do nothing for this time, or until it has ended. Lets an interrupt through."""
-        self._ended.wait(seconds)
-
-    @property
-    def error(self) -> BaseException | None:
-        """Why it failed, or None."""
-        return self._error
-
-    @property
-    def result(self) -> TrainResult | None:
-        """What there is after the end, also after a failure; None before."""
-        return self._result
+            self._result = make_result(self._controller, error)
+            if isinstance(error, TrainingError):
+                error.result = self._result
 
     def stop(self) -> None:
         """Stop after the round that is being computed; the model so far is kept."""
@@ -104,21 +78,6 @@ class Run:
     def stop_now(self) -> None:
         """Stop at once, with the newest model that the driver holds."""
         self._controller.stop_now()
-
-    def wait(self, timeout: float | None = None) -> TrainResult:
-        """The result, when it has ended.
-
-        Raises:
-            XGBRayError: the training failed; for a `TrainingError`, `result` has what there was.
-            TimeoutError: it is still running after `timeout` seconds.
-        """
-        if not self._ended.wait(timeout):
-            raise TimeoutError(f"the training is still running after {timeout:g} s")
-        if self._error is not None:
-            raise self._error
-        if self._result is None:
-            raise RuntimeError("the training ended without a result")
-        return self._result
 
     @property
     def events(self) -> list[Any]:
@@ -175,15 +134,15 @@ def train(
         XGBRayError: see `start_training`; `TrainingError.result` has what was reached.
     """
     run = start_training(params, data, label, **options)
-    asked = 0
-    while not run.done:
-        try:
-            run.pause(0.05 if progress is None else 0.4)
-            if progress is not None:
-                progress(run.status())
-        except KeyboardInterrupt:
-            asked += 1
-            run.stop() if asked == 1 else run.stop_now()
+    shown = 0.0
+
+    def look() -> None:
+        nonlocal shown
+        if progress is not None and time.monotonic() - shown >= 0.5:
+            shown = time.monotonic()
+            progress(run.status())
+
+    run.wait_interruptibly(look)
     return run.wait()
 
 

@@ -1,0 +1,114 @@
+"""Work in a thread of its own, that can be watched, waited for and stopped."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Background(ABC, Generic[Result]):
+    """Something that runs beside the caller: a training, a search, a job of a cluster.
+
+    A subclass does its work in `carry_out` and leaves what there is in `_result`, also before it
+    raises. It calls `_begin` when it is made.
+    """
+
+    _result: Result | None = None
+    _error: BaseException | None = None
+    # What it is called in messages.
+    what = "training"
+
+    def _begin(self) -> None:
+        # An event, and not the thread itself: in Python 3.11 an interrupt in `Thread.join` marks
+        # the thread as ended while it runs.
+        self._ended = threading.Event()
+        self._after: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="xgb_ray", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.carry_out()
+        except BaseException as error:
+            self._error = error
+        finally:
+            with self._lock:
+                self._ended.set()
+                after = list(self._after)
+            for function in after:
+                function()
+
+    @abstractmethod
+    def carry_out(self) -> None:
+        """The work itself; sets `_result`, raises why it failed."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End soon, and keep what there is."""
+
+    @abstractmethod
+    def stop_now(self) -> None:
+        """End at once."""
+
+    def when_done(self, function: Callable[[], None]) -> None:
+        """Have a function called at the end, in the thread of the work; at once if it was."""
+        with self._lock:
+            if not self._ended.is_set():
+                self._after.append(function)
+                return
+        function()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._ended.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for this time, or until it has ended. Lets an interrupt through."""
+        self._ended.wait(seconds)
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it failed, or None."""
+        return self._error
+
+    @property
+    def result(self) -> Result | None:
+        """What there is after the end, also after a failure; None before."""
+        return self._result if self.done else None
+
+    def wait(self, timeout: float | None = None) -> Result:
+        """The result, when it has ended.
+
+        Raises:
+            XGBRayError: it failed; for a `TrainingError`, `result` has what there was.
+            TimeoutError: it is still running after `timeout` seconds.
+        """
+        if not self._ended.wait(timeout):
+            raise TimeoutError(f"the {self.what} is still running after {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        if self._result is None:
+            raise RuntimeError(f"the {self.what} ended without a result")
+        return self._result
+
+    def wait_interruptibly(self, look: Callable[[], None] | None = None) -> int:
+        """Until the end: the first interrupt (^C) stops it, the second one at once.
+
+        `look` is called twenty times a second. Returns how often it was interrupted.
+        """
+        asked = 0
+        while not self.done:
+            try:
+                self.pause(0.05)
+                if look is not None:
+                    look()
+            except KeyboardInterrupt:
+                asked += 1
+                self.stop() if asked == 1 else self.stop_now()
+        return asked
