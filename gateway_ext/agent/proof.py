@@ -10,7 +10,7 @@ import hashlib
 import hmac
 
 PROTOCOL = 1
-"""The protocol's version that this agent speaks."""
+"""The protocol's version that agents and gateways of this release speak."""
 
 
 def _proof(key: bytes, *fields: object) -> str:
@@ -36,4 +36,7 @@ def deleted_proof(key: bytes, kernel_id: str, agent_nonce: str) -> str:
 
 def proves(claimed: object, expected: str) -> bool:
     """Whether what the other end sent is the expected proof, in constant time."""
-    return isinstance(claimed, str) and hmac.compare_digest(claimed.encode(), expected.encode())
+    # As bytes: a str beyond ASCII cannot be compared, and JSON may hold half a character.
+    return isinstance(claimed, str) and hmac.compare_digest(
+        claimed.encode(errors="replace"), expected.encode()
+    )

@@ -8,13 +8,14 @@ from typing import Any
 
 from tornado import web, websocket
 
-from gateway_ext.kernels.links import AgentLink
-from gateway_ext.kernels.proofs import (
+from gateway_ext.agent.proof import (
     PROTOCOL,
-    agent_proof_is_right,
+    agent_proof,
     deleted_proof,
+    proves,
     welcome_proof,
 )
+from gateway_ext.kernels.links import AgentLink
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.socket_progress import bytes_received
@@ -152,7 +153,7 @@ class AgentHandler(websocket.WebSocketHandler):
         if stored is None:
             self._refuse("key", "no such kernel")
             return
-        if not agent_proof_is_right(stored.agent_key, self._kernel_id, self._nonce, epoch, proof):
+        if not proves(proof, agent_proof(stored.agent_key, self._kernel_id, self._nonce, epoch)):
             self._refuse("key", "the proof is wrong: this is not the kernel's agent")
             return
         wait = self.manager.claim_pace.wait(time.monotonic())

@@ -3,20 +3,16 @@
 import asyncio
 import json
 import logging
-import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from gateway_ext.agent.frames import EVERY_STREAM, for_client, to_stream
 from gateway_ext.ownership.records import Observation, Records
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
-
-_STREAM = struct.Struct(">I")
-_FRAME = struct.Struct(">IQQ")
-_EVERYONE = 0
 
 
 class LinkLost(Exception):
@@ -181,7 +177,7 @@ class AgentLink:
     def from_client(self, number: int, frame: bytes) -> None:
         """Passes a frame of fleet.v1 on to the agent."""
         if not self.lost and number in self._streams:
-            self._send(_STREAM.pack(number) + frame)
+            self._send(to_stream(number, frame))
 
     # What the agent sends
 
@@ -205,14 +201,8 @@ class AgentLink:
             self._log.debug("kernel %s: unknown event %r", self.kernel_id, kind)
 
     def _receive_message(self, frame: bytes) -> None:
-        try:
-            number, sequence, _ = _FRAME.unpack_from(frame)
-        except struct.error:
-            raise ValueError(f"a frame of {len(frame)} bytes is too short") from None
-        # The rest of the frame is a frame of fleet.v1, byte for byte.
-        onward = frame[_STREAM.size :]
-        is_message = len(frame) > _FRAME.size
-        if number == _EVERYONE:
+        number, sequence, is_message, onward = for_client(frame)
+        if number == EVERY_STREAM:
             streams = list(self._streams.values())
         else:
             stream = self._streams.get(number)

@@ -18,8 +18,8 @@ import websocket
 from tests.chaos.agent_logs import violations as log_violations
 from tests.chaos.counting_kernel import CountingKernel
 from tests.chaos.cut import Network
-from tests.integration.gateway_ext.fleet_of_gateways import Client
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import GatewaysBesideLabs, Labs
+from tests.integration.gateway_ext.fleet_of_gateways import Client, Gateways
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 from tests.servers.mariadb import MariaDB, start_mariadb
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
@@ -32,7 +32,7 @@ THROUGH_LABS = 3
 """So many kernels are asked through labs too, after each fault."""
 
 
-class ChaosGateways(GatewaysBesideLabs):
+class ChaosGateways(Gateways):
     """Gateways that the others, the labs and the agents reach over a network that can be cut, and
     that reach the database over another."""
 
@@ -128,12 +128,9 @@ class Chaos:
         await asyncio.to_thread(self.labs.start_again, number)
 
     async def stop_database(self, draw: random.Random) -> None:
-        command = self.database.process._process.args
-        assert isinstance(command, list)
-        self.database.process.signal(signal.SIGKILL)
-        await asyncio.to_thread(self.database.process._process.wait)
+        await asyncio.to_thread(self.database.kill)
         await asyncio.sleep(draw.uniform(0, 3 * PING_TIMEOUT))
-        self.database.process = ServerProcess(command, self.database.directory / "again.log")
+        self.database.start_again()
 
     async def freeze_database(self, draw: random.Random) -> None:
         await self._freeze(self.database.process, draw)

@@ -4,9 +4,9 @@ import getpass
 import os
 import shutil
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerDied, ServerProcess
+from tests.servers.short_folder import short_folder
 
 USER, PASSWORD = "fleet", "fleet-test"
 
@@ -58,6 +59,14 @@ class MariaDB:
         name = "t" + uuid.uuid4().hex[:12]
         self.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
         return self.url_of(name)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        self.process.kill()
+
+    def start_again(self) -> None:
+        """Starts a server that has ended, without waiting until it answers."""
+        self.process = self.process.start_again()
 
     def stop(self) -> None:
         self.process.stop()
@@ -127,18 +136,29 @@ def _answers(server: MariaDB) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDB]:
-    """A running MariaDB of this test run."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-sql-"))
-    try:
+@contextmanager
+def running_mariadb() -> Iterator[MariaDB]:
+    """A server in a folder of its own."""
+    with short_folder("fleet-sql-") as directory:
         server = start_mariadb(directory)
         try:
             yield server
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A running MariaDB of this test run."""
+    with running_mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def own_mariadb() -> Iterator[MariaDB]:
+    """A server that the test may kill."""
+    with running_mariadb() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

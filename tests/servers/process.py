@@ -31,6 +31,9 @@ class ServerProcess:
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
     ) -> None:
+        self._command = command
+        self._environment = environment
+        self._directory = directory
         self.log = log
         self.name = Path(command[0]).name
         with log.open("ab") as output:
@@ -66,6 +69,17 @@ class ServerProcess:
         """Sends a signal, if the process still runs."""
         if self._process.poll() is None:
             self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when the process has ended."""
+        self.signal(signal.SIGKILL)
+        self._process.wait()
+
+    def start_again(self) -> "ServerProcess":
+        """The same command once more, for a process that has ended."""
+        return ServerProcess(
+            self._command, self.log, environment=self._environment, directory=self._directory
+        )
 
     def stop(self, seconds: float = 20.0) -> None:
         """SIGTERM, and SIGKILL to what has not ended after `seconds`."""

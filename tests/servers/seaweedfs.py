@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerDied, ServerProcess
+from tests.servers.short_folder import short_folder
 
 ACCESS_KEY, SECRET_KEY = "fleet-test", "fleet-test-secret"
 
@@ -123,15 +123,12 @@ def _answers(endpoint: str) -> bool:
 @pytest.fixture(scope="session")
 def seaweedfs() -> Iterator[SeaweedFS]:
     """A running SeaweedFS of this test run."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-s3-"))
-    try:
+    with short_folder("fleet-s3-") as directory:
         server = start_seaweedfs(directory)
         try:
             yield server
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture

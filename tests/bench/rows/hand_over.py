@@ -5,15 +5,12 @@ same moment. Stock Enterprise Gateway has nothing to compare with: its kernels e
 need a new connection and lose what they said meanwhile.
 """
 
-import shutil
 import signal
-import tempfile
-from pathlib import Path
 
 from tests.bench.bench import Bench, Measure, milliseconds_of
 from tests.bench.table import Table
-from tests.integration.gateway_ext.fleet_of_gateways import wait_until
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import GatewaysBesideLabs
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways, wait_until
+from tests.servers.short_folder import short_folder
 
 OURS = "ours"
 PING_TIMEOUT = 5.0
@@ -29,11 +26,9 @@ def run(bench: Bench) -> Table:
     table = Table(
         "Hand-over", [OURS], OURS, "median ms (lowest) from the signal to the cell's answer"
     )
-    # Unix sockets of kernels lie below it: a short path.
-    directory = Path(tempfile.mkdtemp(prefix="fleet-hand-", dir="/tmp"))
-    bench.stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    directory = bench.stack.enter_context(short_folder("fleet-hand-"))
     changes = {"FleetGatewayApp": {"ping_timeout": PING_TIMEOUT}}
-    gateways = GatewaysBesideLabs(directory, 3, None, changes)
+    gateways = Gateways(directory, 3, None, changes)
     bench.stack.callback(gateways.stop)
     kernel_id = gateways.start_kernel(0)
     with gateways.client().channels(gateways.urls[1], kernel_id) as channels:

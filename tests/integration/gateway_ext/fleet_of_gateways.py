@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,8 @@ from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.servers.ports import free_ports
-from tests.servers.process import ServerDied, ServerProcess
+from tests.servers.process import ServerProcess
+from tests.servers.short_folder import short_folder
 
 REPOSITORY = Path(__file__).parents[3]
 GATEWAY_SECRET = "a-secret-of-the-gateway"
@@ -48,6 +48,13 @@ def kernel_python() -> str:
 def lab_python() -> str:
     """The Python of the lab's environment."""
     return find_python("FLEET_LAB_PYTHON", Path(sys.prefix).parent / "lab" / "bin" / "python")
+
+
+def gateway_python() -> str:
+    """The Python of the gateway's environment."""
+    return find_python(
+        "FLEET_GATEWAY_PYTHON", Path(sys.prefix).parent / "gateway" / "bin" / "python"
+    )
 
 
 def copy_agent(directory: Path) -> Path:
@@ -292,7 +299,7 @@ class Gateways:
         file = folder / "jupyter_enterprise_gateway_config.json"
         file.write_text(json.dumps(self.settings(number)))
         return ServerProcess(
-            [sys.executable, "-m", "gateway_ext.app"],
+            [gateway_python(), "-m", "gateway_ext.app"],
             self.directory / f"gateway-{number}.log",
             environment={
                 **os.environ,
@@ -376,16 +383,9 @@ def running_gateways(
 ) -> Iterator[Gateways]:
     """Gateways on a database of their own, or on the one that is named; `changes` are to their
     configuration."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-gw-", dir="/tmp"))
-    try:
+    with short_folder("fleet-gw-") as directory:
         gateways = Gateways(directory, count, database_url, changes)
         try:
             yield gateways
         finally:
             gateways.stop()
-    except (ServerDied, AssertionError):
-        for log in sorted(directory.glob("*.log")):
-            print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
-        raise
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

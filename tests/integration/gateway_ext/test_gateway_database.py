@@ -1,30 +1,9 @@
 """Gateways on MariaDB, and without it: a database that is away stops changes, not work."""
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import running_gateways, wait_until
-from tests.servers.mariadb import MariaDB, start_mariadb
-from tests.servers.process import ServerProcess
-
-
-@pytest.fixture
-def own_mariadb() -> Iterator[MariaDB]:
-    """A server that the test may kill."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-sql-"))
-    try:
-        server = start_mariadb(directory)
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+from tests.servers.mariadb import MariaDB
 
 
 def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
@@ -34,8 +13,7 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
         url = f"{gateways.urls[0]}/api/kernels"
         with client.channels(gateways.urls[1], kernel_id) as channels:
             assert channels.run("x = 41; print(x)") == "41\n"
-            command = own_mariadb.process._process.args
-            own_mariadb.process.signal(signal.SIGKILL)
+            own_mariadb.kill()
             wait_until(lambda: client.call("GET", url).status_code == 503)
             # What was open goes on, and at the owner new pages are let in.
             assert channels.run("x += 1; print(x)") == "42\n"
@@ -53,8 +31,7 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["Retry-After"]
 
-            assert isinstance(command, list)
-            own_mariadb.process = ServerProcess(command, own_mariadb.directory / "again.log")
+            own_mariadb.start_again()
             wait_until(lambda: client.call("GET", url).status_code == 200, 60)
             assert [kernel["id"] for kernel in client.call("GET", url).json()] == [kernel_id]
             gateways.processes[0].signal(signal.SIGKILL)

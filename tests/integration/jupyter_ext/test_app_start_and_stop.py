@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,13 +22,13 @@ from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.short_folder import short_folder
 
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="fleet-app-", dir="/tmp"))
-    yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    with short_folder("fleet-app-") as directory:
+        yield directory
 
 
 def command(directory: Path, settings: dict[str, Any]) -> tuple[list[str], dict[str, str]]:

@@ -1,8 +1,6 @@
 """Transactions against real databases."""
 
 import asyncio
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check, now_utc
 from jupyter_ext.database.types import ByteString, UtcDateTime
-from tests.servers.mariadb import MariaDB, start_mariadb
+from tests.servers.mariadb import MariaDB
 
 metadata = MetaData()
 counter = Table(
@@ -157,16 +155,6 @@ def test_sqlite_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
     database.run_blocking(write_while_another_reads)
     database.close()
     assert read == [0], "the reader answered while the writer was open, and saw nothing of it"
-
-
-@pytest.fixture
-def own_mariadb() -> Iterator[MariaDB]:
-    """A server that the test may stop."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-sql-"))
-    server = start_mariadb(directory)
-    yield server
-    server.stop()
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_server_that_goes_away_is_unavailable(own_mariadb: MariaDB) -> None:

@@ -1,27 +1,20 @@
 """Two labs in front of two gateways."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.jupyter_ext.kernels.fleet_of_labs import (
-    Fleet,
-    GatewaysBesideLabs,
-    Labs,
-)
-from tests.servers.process import ServerDied
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
 from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.short_folder import short_folder
 
 
 @pytest.fixture(scope="module")
 def fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     """Two labs and two gateways for a file of tests, which must leave all four running."""
-    directory = Path(tempfile.mkdtemp(prefix="fleet-lab-", dir="/tmp"))
-    try:
-        gateways = GatewaysBesideLabs(directory, 2)
+    with short_folder("fleet-lab-") as directory:
+        gateways = Gateways(directory, 2)
         try:
             labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 2)
             try:
@@ -30,9 +23,3 @@ def fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
                 labs.stop()
         finally:
             gateways.stop()
-    except (ServerDied, AssertionError):
-        for log in sorted(directory.glob("*.log")):
-            print(log, *log.read_text(errors="replace").splitlines()[-40:], sep="\n")
-        raise
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -13,45 +13,13 @@ import requests
 
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import (
-    GATEWAY_SECRET,
     REPOSITORY,
     Client,
     Gateways,
-    find_python,
 )
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 from tests.servers.seaweedfs import SeaweedFS
-
-
-def gateway_python() -> str:
-    """The Python of the gateway's environment."""
-    return find_python(
-        "FLEET_GATEWAY_PYTHON", Path(sys.prefix).parent / "gateway" / "bin" / "python"
-    )
-
-
-class GatewaysBesideLabs(Gateways):
-    """The gateways of a test that itself runs in the lab's environment."""
-
-    def _start(self, number: int) -> ServerProcess:
-        folder = self.directory / f"config-{number}"
-        folder.mkdir(exist_ok=True)
-        file = folder / "jupyter_enterprise_gateway_config.json"
-        file.write_text(json.dumps(self.settings(number)))
-        return ServerProcess(
-            [gateway_python(), "-m", "gateway_ext.app"],
-            self.directory / f"gateway-{number}.log",
-            environment={
-                **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
-                "JUPYTER_CONFIG_DIR": str(folder),
-                "JUPYTER_DATA_DIR": str(folder),
-                "JUPYTER_RUNTIME_DIR": str(folder),
-                "GATEWAY_SECRET": GATEWAY_SECRET,
-            },
-            directory=folder,
-        )
 
 
 @dataclass
