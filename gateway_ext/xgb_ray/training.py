@@ -15,17 +15,15 @@ from gateway_ext.xgb_ray.boosting import Recipe, TrainState, pickled
 from gateway_ext.xgb_ray.checkpoint import load_checkpoint, saver
 from gateway_ext.xgb_ray.cluster import connect
 from gateway_ext.xgb_ray.columns import parse_columns
-from gateway_ext.xgb_ray.controller import Controller, Plan
+from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import ParameterError, TrainingError, XGBRayError
+from gateway_ext.xgb_ray.failures import FailurePolicy
 from gateway_ext.xgb_ray.params import check_params, max_bin_of
-from gateway_ext.xgb_ray.policies import (
-    ElasticScaling,
-    FailurePolicy,
-    Phase,
-    Scaling,
-    WaitingScaling,
-)
+from gateway_ext.xgb_ray.phases import Phase
+from gateway_ext.xgb_ray.plan import Plan
+from gateway_ext.xgb_ray.record import Record
 from gateway_ext.xgb_ray.result import TrainResult
+from gateway_ext.xgb_ray.scaling import ElasticScaling, Scaling, WaitingScaling
 from gateway_ext.xgb_ray.sources import check_workers, open_source, same_data
 
 if TYPE_CHECKING:
@@ -82,32 +80,33 @@ class Run(Background[TrainResult]):
     @property
     def events(self) -> list[Any]:
         """What happened so far."""
-        return list(self._controller.events)
+        return list(self._controller.record.events)
 
     def status(self) -> Status:
         """Where the training is."""
-        c = self._controller
-        total = c.plan.recipe.rounds
-        left = max(0, total - c.rounds)
+        plan, record = self._controller.plan, self._controller.record
+        total = plan.recipe.rounds
+        left = max(0, total - record.rounds)
+        known = record.round_seconds and not record.phase.final
         return Status(
-            phase=c.phase,
-            rounds=c.rounds,
+            phase=record.phase,
+            rounds=record.rounds,
             total=total,
-            metrics=history(c),
-            alive=c.alive,
-            workers=c.plan.workers,
-            seconds=c.timings.get("total", time.monotonic() - c.started),
-            eta=left * c.round_seconds if c.round_seconds and not c.phase.final else None,
-            failures=sum(e.kind in ("lost", "frozen") for e in list(c.events)),
+            metrics=history(record),
+            alive=self._controller.crew.alive,
+            workers=plan.workers,
+            seconds=record.timings.get("total", time.monotonic() - record.started),
+            eta=left * record.round_seconds if known else None,
+            failures=sum(e.kind in ("lost", "frozen") for e in list(record.events)),
         )
 
 
-def history(controller: Controller) -> dict[str, dict[str, list[float]]]:
+def history(record: Record) -> dict[str, dict[str, list[float]]]:
     """Metrics as far as the driver knows them."""
-    if controller.phase.final or not controller.log:
-        return controller.state.history
+    if record.phase.final or not record.log:
+        return record.state.history
     out: dict[str, dict[str, list[float]]] = {}
-    for _, values in list(controller.log):
+    for _, values in list(record.log):
         for data, metrics in values.items():
             for metric, value in metrics.items():
                 out.setdefault(data, {}).setdefault(metric, []).append(value)
@@ -356,28 +355,29 @@ def make_result(controller: Controller, error: BaseException | None) -> TrainRes
     """The result from what a controller holds after its end."""
     import xgboost as xgb
 
-    state = controller.state
+    record = controller.record
+    state = record.state
     booster: xgb.Booster | None = None
     if state.model is not None:
         booster = xgb.Booster(model_file=bytearray(state.model))
         booster.set_attr(**{DATA_ATTRIBUTE: json.dumps(_data_facts(controller))})
-    phase = controller.phase.value if controller.phase.final else Phase.FAILED.value
+    phase = record.phase.value if record.phase.final else Phase.FAILED.value
     message = ""
     if error is not None:
         message = str(error) if isinstance(error, XGBRayError) else repr(error)
     return TrainResult(
         booster=booster,
         evals_result=state.history,
-        events=list(controller.events),
-        timings=dict(controller.timings),
+        events=list(record.events),
+        timings=dict(record.timings),
         state=phase,
         rounds=state.rounds,
         params=dict(controller.plan.recipe.params),
         facts={
             "workers": controller.plan.workers,
             **controller.loaded,
-            "peak_memory_bytes": controller.peak_memory,
-            "cpu_seconds": round(controller.cpu_seconds, 2),
+            "peak_memory_bytes": controller.crew.peak_memory,
+            "cpu_seconds": round(controller.crew.cpu_seconds, 2),
         },
         error=message,
     )

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway_ext.xgb_ray.boosting import TrainState
-from gateway_ext.xgb_ray.controller import Controller, Plan
+from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import ClusterError, ParameterError, TrainingError
 from gateway_ext.xgb_ray.params import check_params
-from gateway_ext.xgb_ray.policies import WaitingScaling
+from gateway_ext.xgb_ray.plan import Plan
+from gateway_ext.xgb_ray.scaling import WaitingScaling
 from gateway_ext.xgb_ray.training import make_plan, option_defaults
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def _trial(config: dict[str, Any], plan: Plan, report_every: int, exploit: bool)
     # Tune leaves the empty bundle of the trial itself out of the group.
     first = group.bundle_count - plan.workers
     controller = Controller(replace(plan, recipe=recipe, start=start, placement=(group, first)))
+    record = controller.record
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -232,17 +234,17 @@ def _trial(config: dict[str, Any], plan: Plan, report_every: int, exploit: bool)
     try:
         while thread.is_alive():
             thread.join(0.1)
-            for rounds, values in list(controller.log):
+            for rounds, values in list(record.log):
                 if rounds > reported and rounds % report_every == 0 and rounds < recipe.rounds:
-                    _report(values, rounds, controller.state if exploit else None)
+                    _report(values, rounds, record.state if exploit else None)
                     reported = rounds
     finally:
         controller.stop_now()
         thread.join(10)
     if failed:
         raise failed[0]
-    last = {d: {m: v[-1] for m, v in ms.items()} for d, ms in controller.state.history.items()}
-    _report(last, controller.state.rounds, controller.state)
+    last = {d: {m: v[-1] for m, v in ms.items()} for d, ms in record.state.history.items()}
+    _report(last, record.state.rounds, record.state)
 
 
 def _report(

@@ -192,10 +192,10 @@ def fault(folder: str, rounds: int, kill_at: int, elastic: bool) -> dict[str, fl
         evals={"train": folder},
     )
     controller = run._controller
-    while kill_at and controller.rounds < kill_at:
+    while kill_at and controller.record.rounds < kill_at:
         time.sleep(0.005)
     if kill_at:
-        os.kill(controller._slots[3].pid, signal.SIGKILL)
+        os.kill(controller.crew.slots[3].pid, signal.SIGKILL)
     result = run.wait()
     back = [e.detail for e in result.events if e.kind == "recovered"]
     return {

@@ -51,13 +51,13 @@ def test_fifty_trainings_with_random_faults(parquet: Path) -> None:
             when = chance.randint(-1, ROUNDS - 5)
             deadline = time.monotonic() + 120
             while not run.done and time.monotonic() < deadline:
-                living = [s.pid for s in run._controller._slots if s.state == "ready"]
-                if living and run._controller.rounds >= when:
+                living = [s.pid for s in run._controller.crew.slots if s.state == "ready"]
+                if living and run._controller.record.rounds >= when:
                     victim = chance.choice(living)
                     how = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP])
                     try:
                         os.kill(victim, how)
-                        told.append(f"{how.name} at {run._controller.rounds}")
+                        told.append(f"{how.name} at {run._controller.record.rounds}")
                     except ProcessLookupError:
                         pass
                     break

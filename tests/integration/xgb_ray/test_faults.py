@@ -31,12 +31,12 @@ def begin(parquet: Path, **options: Any) -> Run:
 
 
 def pids(run: Run) -> list[int]:
-    return [slot.pid for slot in run._controller._slots if slot.state == "ready"]
+    return [slot.pid for slot in run._controller.crew.slots if slot.state == "ready"]
 
 
 def at_round(run: Run, wanted: int) -> None:
     deadline = time.monotonic() + 90
-    while run._controller.rounds < wanted:
+    while run._controller.record.rounds < wanted:
         assert not run.done, run.error
         assert time.monotonic() < deadline
         time.sleep(0.002)
