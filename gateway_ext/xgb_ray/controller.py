@@ -45,8 +45,14 @@ class Controller:
         self.crew = Crew(plan, self.record, self._switch)
         self.layout: Layout | None = None
         self.loaded: dict[str, Any] = {}
+        self._loading_cpu = 0.0
 
     # For others.
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the workers and of the tasks that loaded the data."""
+        return self.crew.cpu_seconds + self._loading_cpu
 
     def stop(self) -> None:
         """End after the round that is being computed, and keep the model."""
@@ -86,9 +92,10 @@ class Controller:
         return self.record.phase
 
     def place_data(self) -> Placed:
-        """Only load the data and make the cuts; the workers end, the data stays."""
+        """Only load the data and make the cuts, in the room of the workers but without them."""
         try:
-            return self._place_data()
+            self.crew.place()
+            return self._load()
         finally:
             self.crew.end()
 
@@ -105,12 +112,19 @@ class Controller:
         if self.plan.placed is not None:
             placed = rehome(self.plan.placed, self.plan.workers)
         else:
-            self.record.enter(Phase.LOADING)
-            placed = Loading(self.plan, self.crew, self.record, self._switch).run()
+            placed = self._load()
         rows = sum(s.facts.rows for s in placed.shards["train"])
         self.layout = placed.layout
         self.loaded = {"rows": rows, "features": placed.layout.features}
         return placed
+
+    def _load(self) -> Placed:
+        self.record.enter(Phase.LOADING)
+        loading = Loading(self.plan, self.crew, self.record, self._switch)
+        try:
+            return loading.run()
+        finally:
+            self._loading_cpu = loading.cpu_seconds
 
     def _train(self, placed: Placed) -> None:
         worlds = Worlds(self.plan, placed, self.crew, self.record, self._switch)

@@ -108,6 +108,17 @@ class Crew:
             stopping=lambda: self._stop.asked,
         )
 
+    def nodes(self) -> list[str]:
+        """The id of the node on which each slot has its room, once that is reserved."""
+        from ray.util.placement_group import placement_group_table
+
+        where = placement_group_table(self._group)["bundles_to_node_id"]
+        return [where[self._first_bundle + slot.index] for slot in self.slots]
+
+    @property
+    def _first_bundle(self) -> int:
+        return self.plan.placement[1] if self.plan.placement is not None else 0
+
     def start(self) -> None:
         """Start all workers; `tend` greets them."""
         for slot in self.slots:
@@ -125,7 +136,6 @@ class Crew:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        first = self.plan.placement[1] if self.plan.placement is not None else 0
         remote: Any = ray.remote
         cls = remote(
             num_cpus=self.plan.cpus,
@@ -136,7 +146,7 @@ class Crew:
         slot.clear()
         slot.actor = cls.options(
             scheduling_strategy=PlacementGroupSchedulingStrategy(
-                self._group, placement_group_bundle_index=first + slot.index
+                self._group, placement_group_bundle_index=self._first_bundle + slot.index
             ),
             runtime_env=None,
         ).remote(self.plan.threads)

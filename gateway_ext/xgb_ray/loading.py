@@ -1,40 +1,30 @@
 """The data of a training: decoded into the object store, with one layout and one set of cuts.
 
-All objects are results of calls made by the driver and so belong to it: they outlive the worker
-that made them.
+Tasks of the driver do it, on the nodes of the workers and while these start. So the objects belong
+to the driver: no dead worker takes them along, and what a lost node held Ray makes again.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from gateway_ext.xgb_ray.assignment import spread
 from gateway_ext.xgb_ray.columns import Columns
-from gateway_ext.xgb_ray.crew import Crew, Slot
-from gateway_ext.xgb_ray.cuts import Cuts, join_cuts, sample_fraction
+from gateway_ext.xgb_ray.crew import Crew
+from gateway_ext.xgb_ray.cuts import Cuts, join_cuts
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
+from gateway_ext.xgb_ray.loader import Sampling, cut, load, regroup
 from gateway_ext.xgb_ray.matrix import Layout
+from gateway_ext.xgb_ray.pieces import Call, run_calls
 from gateway_ext.xgb_ray.plan import Placed, Plan, StoredShard
 from gateway_ext.xgb_ray.record import Record
-from gateway_ext.xgb_ray.remote_errors import error_of, is_death
 from gateway_ext.xgb_ray.shards import ShardFacts
 from gateway_ext.xgb_ray.sources import Source, plan_pieces
 from gateway_ext.xgb_ray.stopping import StopSwitch
-
-
-@dataclass
-class Call:
-    """A call that may run on any worker, and again on another if that one dies."""
-
-    method: str
-    arguments: tuple[Any, ...]
-    home: int
-    returns: int = 1
-    result: list[Any] = field(default_factory=list)
 
 
 def rehome(placed: Placed, workers: int) -> Placed:
@@ -48,12 +38,22 @@ def rehome(placed: Placed, workers: int) -> Placed:
 
 
 class Loading:
-    """Loads the data of one training, with the workers' help."""
+    """Loads the data of one training.
+
+    Attributes:
+        cpu_seconds: what all tasks together took.
+    """
 
     def __init__(self, plan: Plan, crew: Crew, record: Record, stop: StopSwitch) -> None:
         self.plan = plan
+        self.cpu_seconds = 0.0
         self._crew, self._record, self._stop = crew, record, stop
+        self._nodes = crew.nodes()
+        self._room = Counter(self._nodes)
+        for node in self._room:
+            self._room[node] *= plan.threads
         self._shards: dict[str, list[StoredShard]] = {}
+        self._samples: list[Any] = []
 
     def run(self) -> Placed:
         """The data in the object store.
@@ -62,7 +62,10 @@ class Loading:
             XGBRayError: the data is not as it must be, or too many workers were lost.
         """
         for key, source in self.plan.sources.items():
-            self._shards[key] = self._load(source, self.plan.columns[key])
+            sampling = None
+            if key == "train" and self.plan.cuts == "sample":
+                sampling = Sampling(source.rows, self.plan.max_bin, self.plan.sample_rows)
+            self._shards[key] = self._load(source, self.plan.columns[key], sampling)
         layout = self._make_layout()
         train = self._shards["train"]
         self._record.note(
@@ -73,35 +76,37 @@ class Loading:
         )
         cuts = None
         if self.plan.cuts == "sample":
-            cuts = self._sample_cuts(train, layout)
+            cuts = self._make_cuts(layout)
             self._record.note("cuts", bins=len(cuts.values))
         return Placed(self._shards, layout, cuts)
 
-    def _load(self, source: Source, columns: Columns) -> list[StoredShard]:
-        import ray
-
-        pieces = plan_pieces(source.units, self.plan.workers)
+    def _load(
+        self, source: Source, columns: Columns, sampling: Sampling | None
+    ) -> list[StoredShard]:
+        pieces = plan_pieces(source.units, self.plan.workers, max(4, self.plan.threads))
         rows = [b - a for p in pieces for a, b in p.bounds()]
         homes = spread(rows, self.plan.workers)
         calls, at = [], 0
         for piece in pieces:
-            arguments = (piece, columns, source.filesystem)
-            calls.append(Call("load", arguments, homes[at], piece.parts + 1))
+            arguments = (piece, columns, source.filesystem, sampling, at)
+            stored = piece.parts if sampling is None else 2 * piece.parts
+            calls.append(Call(load, arguments, self._nodes[homes[at]], stored))
             at += piece.parts
-        self._run_calls(calls)
-        refs = [r for c in calls for r in c.result[:-1]]
-        facts = [f for c in calls for f in ray.get(c.result[-1])]
-        shards = [StoredShard(r, f, h) for r, f, h in zip(refs, facts, homes, strict=True)]
+        self._run(calls)
+        shards: list[StoredShard] = []
+        for call in calls:
+            parts = len(call.value)
+            self._samples += call.refs[parts:]
+            for ref, facts in zip(call.refs[:parts], call.value, strict=True):
+                shards.append(StoredShard(ref, facts, homes[len(shards)]))
+        _check_vectors([s.facts for s in shards], columns)
         if columns.qid is not None:
             shards = self._keep_groups_whole(shards, columns)
-        _check_vectors(facts, columns)
         return shards
 
     def _keep_groups_whole(self, shards: list[StoredShard], columns: Columns) -> list[StoredShard]:
         """Shards between which no ranking group is divided: the part of a group that lies in
         the next shards is moved to where the group begins."""
-        import ray
-
         calls = []
         for i, shard in enumerate(shards):
             first, last = shard.facts.first_qid, shard.facts.last_qid
@@ -114,11 +119,11 @@ class Loading:
                     refs.append(following.ref)
                     if following.facts.last_qid != last:
                         break
-            calls.append(Call("regroup", (skip, refs), shard.home, 2))
-        self._run_calls(calls)
+            calls.append(Call(regroup, (skip, refs), self._nodes[shard.home], 1))
+        self._run(calls)
         joined = []
         for call, shard in zip(calls, shards, strict=True):
-            (own,) = ray.get(call.result[-1])
+            own: ShardFacts = call.value
             if own.rows:
                 facts = replace(
                     shard.facts,
@@ -127,7 +132,7 @@ class Loading:
                     first_qid=own.first_qid,
                     last_qid=own.last_qid,
                 )
-                joined.append(replace(shard, ref=call.result[0], facts=facts))
+                joined.append(replace(shard, ref=call.refs[0], facts=facts))
         ends: dict[int, int] = {}
         for position, shard in enumerate(joined):
             for qid in {shard.facts.first_qid, shard.facts.last_qid}:
@@ -172,73 +177,29 @@ class Loading:
             max_bin=self.plan.max_bin,
         )
 
-    def _sample_cuts(self, train: Sequence[StoredShard], layout: Layout) -> Cuts:
-        import ray
-
-        rows = sum(s.facts.rows for s in train)
-        fraction = sample_fraction(rows, layout.features, layout.max_bin, self.plan.sample_rows)
-        samples = [
-            Call("sample", ([s.ref], fraction, i, layout.max_bin), s.home, 2)
-            for i, s in enumerate(train)
-        ]
-        self._run_calls(samples)
-        refs = [c.result[0] for c in samples]
-        n = min(self.plan.workers, layout.features)
+    def _make_cuts(self, layout: Layout) -> Cuts:
+        """The cuts from the samples, each task having a range of the columns."""
+        n = min(sum(self._room.values()), layout.features)
         edges = [layout.features * i // n for i in range(n + 1)]
-        cuts = [
-            Call("cut", (refs, a, b, layout), i)
+        calls = [
+            Call(cut, (self._samples, a, b, layout), self._nodes[i % len(self._nodes)])
             for i, (a, b) in enumerate(itertools.pairwise(edges))
         ]
-        self._run_calls(cuts)
-        return join_cuts([ray.get(c.result[0]) for c in cuts])
+        self._run(calls)
+        return join_cuts([call.value for call in calls])
 
-    def _run_calls(self, calls: Sequence[Call]) -> None:
-        """Run calls on the workers, each at its home unless another has nothing to do.
+    def _run(self, calls: Sequence[Call]) -> None:
+        self.cpu_seconds += run_calls(
+            calls,
+            self._room,
+            self._wait,
+            patience=self.plan.heartbeat_seconds,
+            repeated=lambda call: self._record.note("repeated", call=call.function.__name__),
+        )
 
-        Raises:
-            XGBRayError: what a call raised.
-            TrainingError: too many workers were lost meanwhile.
-        """
-        queues = {s.index: deque[Call]() for s in self._crew.slots}
-        for call in calls:
-            queues[call.home % len(self._crew.slots)].append(call)
-        running: dict[Any, tuple[Call, Slot, Any]] = {}
-        left = len(calls)
-        while left:
-            self._stop.check()
-            for slot in self._crew.slots:
-                if not slot.ready:
-                    continue
-                busy = sum(1 for _, s, _ in running.values() if s is slot)
-                while busy < 2 and any(queues.values()):
-                    queue = queues[slot.index] or max(queues.values(), key=len)
-                    if queue is not queues[slot.index] and busy:
-                        break
-                    call = queue.popleft()
-                    method = getattr(slot.actor, call.method).options(num_returns=call.returns)
-                    refs = method.remote(*call.arguments)
-                    call.result = refs if isinstance(refs, list) else [refs]
-                    running[call.result[-1]] = (call, slot, slot.actor)
-                    busy += 1
-            for ref in self._crew.tend(list(running)):
-                call, slot, actor = running.pop(ref)
-                try:
-                    error = error_of(ref)
-                except Exception as raised:
-                    error = raised
-                if error is None:
-                    left -= 1
-                elif is_death(error):
-                    queues[slot.index].appendleft(call)
-                    if slot.actor is actor:
-                        self._crew.lost(slot, "lost")
-                else:
-                    raise error
-            for ref, (call, slot, actor) in list(running.items()):
-                if slot.actor is not actor or slot.state == "empty":
-                    running.pop(ref)
-                    queues[slot.index].appendleft(call)
-            self._crew.replace_lost()
+    def _wait(self, refs: list[Any]) -> list[Any]:
+        self._stop.check()
+        return self._crew.tend(refs)
 
 
 def _check_vectors(facts: Sequence[ShardFacts], columns: Columns) -> None:

@@ -13,7 +13,7 @@ class Phase(enum.Enum):
     STARTING = "starting"
     """Worker processes come up."""
     LOADING = "loading"
-    """Workers decode the data into the object store."""
+    """Tasks decode the data into the object store."""
     PREPARING = "preparing"
     """Workers build their matrices."""
     TRAINING = "training"

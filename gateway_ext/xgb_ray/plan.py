@@ -61,7 +61,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class StoredShard:
-    """A shard in the object store and the slot of the worker that decoded it."""
+    """A shard in the object store and the slot of the worker that has it while all are there."""
 
     ref: Any
     facts: ShardFacts

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway_ext.xgb_ray.errors import TrainingError, XGBRayError
 
 
@@ -18,17 +16,6 @@ def is_death(error: BaseException) -> bool:
         | ray.exceptions.NodeDiedError
         | ray.exceptions.ActorUnavailableError,
     )
-
-
-def error_of(ref: Any) -> Exception | None:
-    """The error of a finished call. `ref` is the last of its results, which is always small."""
-    import ray
-
-    try:
-        ray.get(ref)
-    except Exception as error:
-        return error if is_death(error) else cause_of(error)
-    return None
 
 
 def cause_of(error: BaseException) -> Exception:

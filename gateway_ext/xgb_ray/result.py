@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 class Event:
     """Something that happened: `at` seconds after the start, after `round` completed rounds.
 
-    Kinds: "started", "loaded", "cuts", "prepared", "lost" (a worker died), "frozen" (it stopped
-    answering), "recovered", "replaced", "resized", "resumed", "checkpoint", "stopped", "failed",
-    "finished".
+    Kinds: "started", "repeated" (a task that loads hung and was started again), "loaded", "cuts",
+    "prepared", "lost" (a worker died), "frozen" (it stopped answering), "recovered", "replaced",
+    "resized", "resumed", "checkpoint", "stopped", "failed", "finished".
     """
 
     at: float
@@ -40,7 +40,7 @@ class TrainResult:
         state: "finished", "stopped" or "failed".
         error: why it failed, in the user's words.
         rounds: completed rounds (those of a given model not counted).
-        facts: rows, features, workers, peak memory of a worker and CPU seconds of all.
+        facts: rows, features, workers, peak memory of a worker, CPU seconds of all.
     """
 
     booster: xgb.Booster | None

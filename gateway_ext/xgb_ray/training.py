@@ -377,7 +377,7 @@ def make_result(controller: Controller, error: BaseException | None) -> TrainRes
             "workers": controller.plan.workers,
             **controller.loaded,
             "peak_memory_bytes": controller.crew.peak_memory,
-            "cpu_seconds": round(controller.crew.cpu_seconds, 2),
+            "cpu_seconds": round(controller.cpu_seconds, 2),
         },
         error=message,
     )

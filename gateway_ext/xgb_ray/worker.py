@@ -1,4 +1,4 @@
-"""The worker: one Ray actor that decodes data, holds matrices and takes part in boosting rounds.
+"""The worker: one Ray actor that holds matrices of its shards and takes part in boosting rounds.
 
 Work runs on the actor's main thread (XGBoost's communicator belongs to one thread); the methods
 marked `control` run beside it and answer while a round is being computed.
@@ -19,22 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState
 from gateway_ext.xgb_ray.collective import Membership, Tracker
-from gateway_ext.xgb_ray.columns import Columns
-from gateway_ext.xgb_ray.cuts import Cuts, cuts_of, make_cuts, sample_shard
+from gateway_ext.xgb_ray.cuts import Cuts, cuts_of
 from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
-from gateway_ext.xgb_ray.shards import (
-    Shard,
-    ShardFacts,
-    describe,
-    join_shards,
-    leading,
-    make_shard,
-    slice_shard,
-)
-from gateway_ext.xgb_ray.sources import Piece, read_piece
+from gateway_ext.xgb_ray.shards import Shard
 
 if TYPE_CHECKING:
-    import pyarrow.fs as pafs
     import xgboost as xgb
 
 
@@ -150,60 +139,6 @@ class Worker:
         return self._tracker.start(world, host)
 
     # Work: one call at a time on the main thread.
-
-    def load(
-        self,
-        piece: Piece,
-        columns: Columns,
-        filesystem: pafs.FileSystem | None,
-    ) -> list[Any]:
-        """Decode a piece; returns its shards, then a list of their facts."""
-        table = read_piece(piece, columns, filesystem, self._threads)
-        shards: list[Shard] = []
-        facts: list[ShardFacts] = []
-        for start, stop in piece.bounds():
-            shard, fact = make_shard(table.slice(start, stop - start), columns, piece.where)
-            shards.append(shard)
-            facts.append(fact)
-        return [*shards, facts]
-
-    def regroup(self, skip: int | None, refs: list[Any]) -> list[Any]:
-        """The first shard with whole ranking groups: without a head that belongs to the shard
-        before it (`skip`), and with the rest of its last group from the shards after it.
-
-        Returns the shard, then a list of its facts.
-        """
-        import ray
-
-        own: Shard = ray.get(refs[0])
-        start = 0 if skip is None else leading(own, skip)
-        parts = [slice_shard(own, start, own.rows)]
-        last = describe(own).last_qid
-        for ref in refs[1:]:
-            following: Shard = ray.get(ref)
-            parts.append(slice_shard(following, 0, leading(following, last)))
-        whole = join_shards(parts)
-        return [whole, [describe(whole)]]
-
-    def sample(self, ref: list[Any], fraction: float, seed: int, max_bin: int) -> list[Any]:
-        """A sample of one shard, then None (so that success is known without fetching it)."""
-        import ray
-
-        return [sample_shard(ray.get(ref[0]), fraction, seed, max_bin), None]
-
-    def cut(self, samples: list[Any], start: int, stop: int, layout: Layout) -> Cuts:
-        """The cuts of columns [start, stop)."""
-        import ray
-
-        return make_cuts(
-            ray.get(samples),
-            start,
-            stop,
-            max_bin=layout.max_bin,
-            missing=layout.missing,
-            nthread=self._threads,
-            categories=layout.cardinalities if layout.categories else (),
-        )
 
     def prepare(
         self, sets: dict[str, list[Any]], layout: Layout, cuts: Cuts | None, world: World

@@ -1,0 +1,98 @@
+"""What the tasks do that bring data into the object store. See `pieces.run_calls`.
+
+References to objects come nested in lists, so that Ray hands over the reference and not the object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway_ext.xgb_ray.columns import Columns
+from gateway_ext.xgb_ray.cuts import Cuts, make_cuts, sample_fraction, sample_shard
+from gateway_ext.xgb_ray.matrix import Layout
+from gateway_ext.xgb_ray.shards import (
+    Shard,
+    ShardFacts,
+    describe,
+    join_shards,
+    leading,
+    make_shard,
+    slice_shard,
+)
+from gateway_ext.xgb_ray.sources import Piece, read_piece
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample shards: the rows of the whole data set, and `cuts.sample_fraction`'s others."""
+
+    rows: int
+    max_bin: int
+    wanted: int | None
+
+
+def load(
+    piece: Piece,
+    columns: Columns,
+    filesystem: pafs.FileSystem | None,
+    sampling: Sampling | None,
+    seed: int,
+) -> list[Any]:
+    """Decode a piece, in one thread; sample it while it is at hand.
+
+    Returns:
+        Its shards, then (with `sampling`) a sample of each, then a list of their facts.
+    """
+    table = read_piece(piece, columns, filesystem, 1)
+    shards: list[Shard] = []
+    samples: list[Any] = []
+    facts: list[ShardFacts] = []
+    for start, stop in piece.bounds():
+        shard, fact = make_shard(table.slice(start, stop - start), columns, piece.where)
+        shards.append(shard)
+        facts.append(fact)
+        if sampling is not None:
+            bins = sampling.max_bin
+            fraction = sample_fraction(sampling.rows, fact.features, bins, sampling.wanted)
+            samples.append(sample_shard(shard, fraction, seed + len(samples), bins))
+    return [*shards, *samples, facts]
+
+
+def regroup(skip: int | None, refs: list[Any]) -> list[Any]:
+    """The first shard with whole ranking groups: without a head that belongs to the shard
+    before it (`skip`), and with the rest of its last group from the shards after it.
+
+    Returns the shard, then its facts.
+    """
+    import ray
+
+    own: Shard = ray.get(refs[0])
+    start = 0 if skip is None else leading(own, skip)
+    parts = [slice_shard(own, start, own.rows)]
+    last = describe(own).last_qid
+    for ref in refs[1:]:
+        following: Shard = ray.get(ref)
+        parts.append(slice_shard(following, 0, leading(following, last)))
+    whole = join_shards(parts)
+    return [whole, describe(whole)]
+
+
+def cut(samples: list[Any], start: int, stop: int, layout: Layout) -> list[Cuts]:
+    """The cuts of columns [start, stop), in a list."""
+    import ray
+
+    return [
+        make_cuts(
+            ray.get(samples),
+            start,
+            stop,
+            max_bin=layout.max_bin,
+            missing=layout.missing,
+            nthread=1,
+            categories=layout.cardinalities if layout.categories else (),
+        )
+    ]

@@ -1,0 +1,111 @@
+"""The tasks that load data are repeated when their processes die or hang; objects outlive both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.xgb_ray.controller import Controller
+from gateway_ext.xgb_ray.errors import DataError
+from gateway_ext.xgb_ray.pieces import Call, is_overdue, run_calls
+from gateway_ext.xgb_ray.training import make_plan, option_defaults
+
+
+def here() -> str:
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
+def wait(refs: list[Any]) -> list[Any]:
+    import ray
+
+    return list(ray.wait(refs, timeout=0.1, fetch_local=False)[0])
+
+
+def killed_at_first(mark: str, how: int, value: int) -> list[Any]:
+    """Ends or stops its own process the first time."""
+    if not Path(mark).exists():
+        Path(mark).write_text(str(os.getpid()))
+        os.kill(os.getpid(), how)
+    return [os.getpid(), value]
+
+
+def broken() -> list[Any]:
+    raise DataError("there is a hole in it")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_task_whose_process_dies_or_hangs_is_run_again(tmp_path: Path, how: int) -> None:
+    import ray
+
+    mark = tmp_path / "mark"
+    calls = [Call(killed_at_first, (str(mark), how, i), here(), 1) for i in range(3)]
+    told: list[Call] = []
+    try:
+        run_calls(calls, {here(): 1}, wait, patience=0.5, repeated=told.append)
+        assert [c.value for c in calls] == [0, 1, 2]
+        first = int(mark.read_text())
+        assert first not in ray.get([r for c in calls for r in c.refs])
+        assert calls[0] in told or how == signal.SIGKILL
+    finally:
+        if how == signal.SIGSTOP:
+            os.kill(int(mark.read_text()), signal.SIGKILL)
+
+
+def test_no_more_tasks_run_than_there_is_room_for(tmp_path: Path) -> None:
+    def work(i: int) -> list[Any]:
+        mine = tmp_path / f"{i}"
+        mine.touch()
+        seen = len(list(tmp_path.iterdir()))
+        time.sleep(0.2)
+        mine.unlink()
+        return [seen]
+
+    calls = [Call(work, (i,), here()) for i in range(5)]
+    run_calls(calls, {here(): 2}, wait)
+    assert max(c.value for c in calls) == 2
+
+
+def test_what_a_task_finds_wrong_is_raised_and_ends_the_others(tmp_path: Path) -> None:
+    def slow() -> list[Any]:
+        time.sleep(5)
+        (tmp_path / "late").touch()
+        return [0]
+
+    started = time.monotonic()
+    with pytest.raises(DataError, match="hole"):
+        run_calls([Call(slow, (), here()), Call(broken, (), here())], {here(): 2}, wait)
+    time.sleep(max(0.0, 7 - (time.monotonic() - started)))
+    assert not (tmp_path / "late").exists()
+
+
+def test_a_task_is_hung_when_it_takes_far_longer_than_others() -> None:
+    assert not is_overdue(59, 0, 15)
+    assert is_overdue(61, 0, 15)
+    assert is_overdue(22, 2, 15)
+    assert not is_overdue(300, 100, 15)
+
+
+def test_data_is_placed_without_workers_and_stays(parquet: Path) -> None:
+    import ray
+
+    plan = make_plan(
+        {"objective": "binary:logistic"},
+        str(parquet),
+        "label",
+        **{**option_defaults(), "features": [f"x{i}" for i in range(6)], "workers": 3},
+    )
+    controller = Controller(plan)
+    placed = controller.place_data()
+    assert [s.pid for s in controller.crew.slots] == [0, 0, 0]
+    shards = ray.get([s.ref for s in placed.shards["train"]])
+    assert sum(s.rows for s in shards) == 12_000
+    assert {s.home for s in placed.shards["train"]} == {0, 1, 2}
+    assert controller.cpu_seconds > 0
