@@ -90,6 +90,16 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="The command that starts an agent. If empty: the program of the kernelspec's argv "
         "with '-m gateway_ext.agent', which fits kernelspecs for Python.",
     ).tag(config=True)
+    fork_servers = Integer(
+        4,
+        min=0,
+        help="Agents of local kernels are forked from a process whose imports are done, one for "
+        "each project and environment: a kernel then starts in a fraction of the time. This is how "
+        "many such processes are kept (about 80 MB each), those used last; 0 for none.",
+    ).tag(config=True)
+    fork_server_seconds = Float(
+        600.0, help="A fork server that started no kernel for so long ends."
+    ).tag(config=True)
     first_uid = Integer(
         FIRST_UID,
         min=1,

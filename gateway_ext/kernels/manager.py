@@ -45,6 +45,7 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
 )
 from gateway_ext.process_proxies.environment import asked_environment
+from gateway_ext.process_proxies.fork_servers import ForkServers
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
@@ -142,6 +143,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,
             inherited=list(app.inherited_envs),
+            fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout

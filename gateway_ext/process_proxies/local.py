@@ -22,16 +22,19 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment
+from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
 from gateway_ext.process_proxies.process_identity import (
     boot_id,
     kill_session,
     started_at,
     this_host,
+    wait_for_end,
 )
 
 T = TypeVar("T")
 
 LAST_WORDS_BYTES = 4000
+END_SECONDS = 5.0
 
 # Popen and the making of folders wait for the disk and for exec: not on the event loop.
 _threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
@@ -39,6 +42,9 @@ _threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
 
 class LocalAgentProxy(AgentProcessProxy):
     """An agent in a session of its own, which outlives the gateway that started it.
+
+    It is forked from a process whose imports are done (`fork_servers`), unless its command is
+    another one or that fails: then it is a program of its own.
 
     Where the gateway is root the agent gets the project's user id, a folder of that user as its
     home, and no group beside it; otherwise it runs as the gateway's user. The kernelspec may name
@@ -107,36 +113,54 @@ class LocalAgentProxy(AgentProcessProxy):
                 "Give FleetGatewayApp.kernels_dir a folder that this gateway can write to"
             ) from error
         document = start_document(start, settings, str(directory), str(home))
-        options: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            options = {"user": start.uid, "group": start.uid, "extra_groups": []}
-        try:
-            with open(log_file, "ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    cwd=home,
-                    env=agent_environment(
-                        os.environ,
-                        start.kernelspec.get("env") or {},
-                        asked,
-                        inherited=settings.inherited,
-                        program=command[0],
-                        home=str(home),
-                        user=start.project,
-                    ),
-                    start_new_session=True,
-                    umask=0o077,
-                    close_fds=True,
-                    **options,
-                )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise LaunchFailed(f"{command[0]} cannot be started: {error}") from error
-        self.pid = self.pgid = self._process.pid
+        environment = agent_environment(
+            os.environ,
+            start.kernelspec.get("env") or {},
+            asked,
+            inherited=settings.inherited,
+            program=command[0],
+            home=str(home),
+            user=start.project,
+        )
+        uid = start.uid if os.geteuid() == 0 else None
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)
+        with open(log_file, "ab") as output:
+            try:
+                self.pid = _fork(settings, command, document, environment, uid, output.fileno())
+            except ForkFailed:
+                self._run(command, document, environment, uid, output.fileno())
+        self.pgid = self.pid
+        self._started = started_at(self.pid)
+
+    def _run(
+        self,
+        command: list[str],
+        document: Mapping[str, Any],
+        environment: Mapping[str, str],
+        uid: int | None,
+        output: int,
+    ) -> None:
+        """Starts the agent as a program of its own."""
+        options: dict[str, Any] = {}
+        if uid is not None:
+            options = {"user": uid, "group": uid, "extra_groups": []}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=document["cwd"],
+                env=environment,
+                start_new_session=True,
+                umask=0o077,
+                close_fds=True,
+                **options,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise LaunchFailed(f"{command[0]} cannot be started: {error}") from error
+        self.pid = self._process.pid
         self._started = started_at(self.pid)
         try:
             # Waits for the agent only if the document is longer than a pipe holds.
@@ -167,6 +191,7 @@ class LocalAgentProxy(AgentProcessProxy):
             kill_session(self.pid)
         if self._process is not None:
             self._process.wait()
+        wait_for_end(self.pid, self._started, END_SECONDS)
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:
@@ -178,6 +203,28 @@ class LocalAgentProxy(AgentProcessProxy):
                 return log.read().decode(errors="replace").strip()
         except OSError:
             return ""
+
+
+def _fork(
+    settings: AgentSettings,
+    command: list[str],
+    document: Mapping[str, Any],
+    environment: Mapping[str, str],
+    uid: int | None,
+    output: int,
+) -> int:
+    """The process id of an agent that was forked; raises ForkFailed."""
+    python, *arguments = command
+    if arguments != ["-m", "gateway_ext.agent"]:
+        raise ForkFailed(f"{command} is not the agent alone")
+    return settings.fork_servers.fork(
+        Environment.of(python, uid, document["cwd"], environment),
+        environment,
+        # As gateway_ext.agent.fork_server reads it.
+        [command, environment, json.dumps(document)],
+        output,
+        settings.kernels_dir / "logs" / f"fork-server-{Path(document['cwd']).name}.log",
+    )
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
