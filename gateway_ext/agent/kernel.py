@@ -30,7 +30,10 @@ _CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
 _SHUTDOWN_SECONDS = 5.0
 """As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
 _NUDGE_SECONDS = 0.3
-_NUDGES = 10
+_NUDGES = 100
+"""A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
+starts many kernels it may well take seconds until iopub is connected; what is printed before that
+is lost."""
 
 
 class _Run:
@@ -158,6 +161,8 @@ class Kernel:
                 break
             except TimeoutError:
                 run.channels.request("shell", "kernel_info_request", {})
+        else:
+            _log.warning("the kernel answers, but nothing is heard on iopub")
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()

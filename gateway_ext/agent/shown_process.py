@@ -13,13 +13,8 @@ where arguments and environment begin and end in memory."""
 
 
 def room_filled(parts: Sequence[bytes], room: int) -> bytes:
-    """`parts`, each with a NUL behind it, as many as fit `room` bytes, and NULs up to its end."""
-    filled = b""
-    for part in parts:
-        if len(filled) + len(part) + 1 > room:
-            break
-        filled += part + b"\0"
-    return filled.ljust(room, b"\0")
+    """`parts`, each with a NUL behind it, cut or filled with NULs to `room` bytes."""
+    return b"".join(part + b"\0" for part in parts)[: room - 1].ljust(room, b"\0")
 
 
 def show_as(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
