@@ -275,6 +275,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(self.membership.run()),
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
+            run_forever(
+                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the look at epochs"
+            ),
         ]
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))

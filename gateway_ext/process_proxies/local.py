@@ -1,8 +1,11 @@
 """Agents as processes of this machine."""
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +61,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = this_host()
         self._boot = boot_id()
         self._log_file = ""
+        self._directory = ""
 
     async def start_agent(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -77,6 +81,7 @@ class LocalAgentProxy(AgentProcessProxy):
         """See the base class."""
         if self._host == this_host() and self._log_file:
             await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
+            await _in_thread(self._remove_directory)
 
     async def last_words(self) -> str:
         """See the base class."""
@@ -90,6 +95,7 @@ class LocalAgentProxy(AgentProcessProxy):
             "host": self._host,
             "boot": self._boot,
             "log": self._log_file,
+            "directory": self._directory,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -99,6 +105,8 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = process_info["host"]
         self._boot = process_info["boot"]
         self._log_file = process_info["log"]
+        # Gateways of before did not write it down.
+        self._directory = process_info.get("directory", "")
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
         command = self.proxy_config.get("agent_command") or settings.agent_command
@@ -125,6 +133,7 @@ class LocalAgentProxy(AgentProcessProxy):
         uid = start.uid if os.geteuid() == 0 else None
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)
+        self._directory = str(directory)
         with open(log_file, "ab") as output:
             try:
                 self.pid = _fork(settings, command, document, environment, uid, output.fileno())
@@ -192,6 +201,17 @@ class LocalAgentProxy(AgentProcessProxy):
         if self._process is not None:
             self._process.wait()
         wait_for_end(self.pid, self._started, END_SECONDS)
+        self._remove_directory()
+
+    def _remove_directory(self) -> None:
+        # An agent empties it, unless it was killed; as another user than ours it can do no more.
+        if not self._directory:
+            return
+        directory = Path(self._directory)
+        shutil.rmtree(directory, ignore_errors=True)
+        for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
+            with contextlib.suppress(OSError):
+                older.rmdir()
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:
@@ -232,16 +252,19 @@ async def _in_thread(function: Callable[[], T]) -> T:
 
 
 def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
-    """The project's home, the kernel's own folder and the file for the agent's log.
+    """The project's home, the agent's own folder and the file for the agent's log.
 
     The folders above and the log belong to the gateway: a kernel can put no link in our way. The
-    kernel's folder has a short path because Unix sockets in it allow 107 bytes.
+    agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its alone: an
+    agent that was given up, and lives after all, removes nothing of the next one's.
     """
     kernels_dir.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         kernels_dir.chmod(0o711)
     home = kernels_dir / "projects" / start.project
-    directory = kernels_dir / "k" / start.kernel_id.replace("-", "")
+    name = start.kernel_id.replace("-", "")
+    mark = hashlib.sha256(start.agent_key).hexdigest()[:8]
+    directory = kernels_dir / "k" / f"{name}-{mark}"
     logs = kernels_dir / "logs"
     for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (logs, 0o700)):
         folder.mkdir(exist_ok=True)
@@ -250,4 +273,4 @@ def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Pat
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
             os.chown(folder, start.uid, start.uid)
-    return home, directory, logs / f"{directory.name}.log"
+    return home, directory, logs / f"{name}.log"

@@ -79,8 +79,9 @@ class ChaosGateways(Gateways):
         return found
 
     def agent_log(self, kernel_id: str) -> list[str]:
-        """What the agents of a kernel wrote, in order."""
-        folder = self.directory / "k" / "k" / kernel_id.replace("-", "")
+        """What the kernel's agent wrote, in order. A folder is left by no other: raises ValueError
+        otherwise."""
+        (folder,) = (self.directory / "k" / "k").glob(kernel_id.replace("-", "") + "-*")
         files = [folder / "agent.log.1", folder / "agent.log"]
         return [
             line
