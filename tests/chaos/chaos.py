@@ -38,7 +38,8 @@ Fault = Callable[["Chaos", random.Random], Awaitable[None]]
 class Chaos:
     """Kernels on gateways and labs, in the empty folder `directory`, whose path must be short.
 
-    `say` gets a line for each fault. Without a `network` the faults that cut it are left out.
+    `say` gets a line for each fault. Without a `network` the faults that cut it are left out. Only
+    if this process and what it starts are `alone` can it be said that one is left over.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Chaos:
         store: SeaweedFS,
         say: Callable[[str], None],
         network: Network | None,
+        alone: bool,
         directory: Path,
     ) -> None:
         self._say = say
         self.directory = directory
         self._store = store
         self.network = network
+        self._alone = alone
         self.database = start_mariadb(
             self._folder("sql"), network.database_address if network else "127.0.0.1"
         )
@@ -290,8 +293,7 @@ class Chaos:
         }
 
     def _left_over(self) -> list[int]:
-        if self.network is None:
-            # Whose the other processes of this machine are nobody knows.
+        if not self._alone:
             return []
         servers = [
             process.pid
