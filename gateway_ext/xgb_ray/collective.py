@@ -19,7 +19,8 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -27,12 +28,39 @@ T = TypeVar("T")
 # Only the last resort: frozen members are found by heartbeats long before.
 COLLECTIVE_TIMEOUT_SECONDS = 1800
 
-# How long a thread may take to notice that its sockets are gone (usual: 5 ms) before it is left.
-_GRACE_SECONDS = 0.04
+# How long a thread whose sockets are gone may sleep before it is left (usual: 5 ms). One that is
+# still computing is waited for: it looks at its sockets when it is through.
+_LOOKS, _LOOK_SECONDS = 4, 0.01
+# How long a member may take until it listens for its neighbours (usual: 2 ms).
+_LISTENING_SECONDS = 5.0
+
+
+def run_together(memberships: Sequence[Membership], works: Sequence[Callable[[], T]]) -> list[T]:
+    """What each of `works` returns, done at the same time by members that live in this process.
+
+    When one fails the others are called back, as nobody else may notice.
+
+    Raises:
+        ConnectionAbortedError: the world broke, or one was aborted.
+        BaseException: what one of `works` raised.
+    """
+    for membership, work in zip(memberships, works, strict=True):
+        membership.start(work, [m for m in memberships if m is not membership])
+    errors: list[BaseException] = []
+    results: list[T] = []
+    for membership in memberships:
+        try:
+            results.append(membership.wait())
+        except BaseException as error:
+            errors.append(error)
+    if errors:
+        # Those who were called back say less than the one who failed.
+        raise min(errors, key=lambda e: isinstance(e, ConnectionAbortedError))
+    return results
 
 
 class Membership:
-    """Being one of the members of one world, once."""
+    """Being one of the members of one world, once. Several may live in one process."""
 
     def __init__(self, world: int, tracker: dict[str, Any]) -> None:
         """`world` is the number of members, `tracker` what `Tracker.start` returned, with
@@ -44,34 +72,55 @@ class Membership:
         self._done = threading.Event()
         self._aborted = False
         self._before: frozenset[int] | None = None  # inodes
+        self._listener: int | None = None  # inode
         self._sockets: frozenset[int] = frozenset()
         self._tracker = ("", 0)
+        self._siblings: Sequence[Membership] = ()
         self._outcome: Any = None
         self._error: BaseException | None = None
 
-    def run(self, work: Callable[[], T]) -> T:
-        """`work()` as a member of the world.
+    def start(self, work: Callable[[], Any], siblings: Sequence[Membership] = ()) -> None:
+        """Begin `work()` as a member of the world; in a world of one, do it.
+
+        Args:
+            siblings: other members in this process, to be called back if this one fails.
+        """
+        self._siblings = siblings
+        if self._world == 1:
+            try:
+                self._outcome = work()
+            except BaseException as error:
+                self._error = error
+            self._done.set()
+            self._changed.set()
+            return
+        threading.Thread(target=self._live, args=(work,), name="world", daemon=True).start()
+        if siblings:
+            self._wait_until_listening()
+
+    def wait(self) -> Any:
+        """What the work returned.
 
         Raises:
             ConnectionAbortedError: `abort` was called.
-            BaseException: what `work` raised.
+            BaseException: what the work raised.
         """
-        if self._world == 1:
-            return work()
-        threading.Thread(target=self._live, args=(work,), name="world", daemon=True).start()
         self._changed.wait()
-        if not self._done.is_set() and not self._done.wait(_GRACE_SECONDS):
-            raise ConnectionAbortedError("the collective call did not come back")
+        looks = 0
+        while not self._done.wait(_LOOK_SECONDS):
+            looks = 0 if _is_computing() else looks + 1
+            if looks == _LOOKS:
+                raise ConnectionAbortedError("the collective call did not come back")
         if self._error is not None:
             raise self._error
-        outcome: T = self._outcome
-        return outcome
+        return self._outcome
 
     def abort(self) -> None:
-        """Make `run` end at once. May be called from any thread and at any time."""
+        """Make `wait` end at once. May be called from any thread and at any time."""
         with self._lock:
             self._aborted = True
-            self._break_connections()
+            if not self._done.is_set():
+                self._break_connections()
         self._changed.set()
 
     def _live(self, work: Callable[[], Any]) -> None:
@@ -100,6 +149,8 @@ class Membership:
         self._done.set()
         self._changed.set()
         if broken:
+            for sibling in self._siblings:
+                sibling.abort()
             self._leave_broken()
 
     def _leave_broken(self) -> None:
@@ -138,10 +189,29 @@ class Membership:
         if not self._sockets:
             # Still joining, perhaps waiting for a neighbour on its first listening socket. The
             # second one must not be touched: XGBoost ends the process when that one wakes up.
-            listening = [fd for fd, p in pairs.items() if p is not None and p[1] is None]
-            victims.update(sorted(listening)[:1])
+            first = self._listener or next(iter(self._listening(new)), None)
+            victims.update(fd for inode, fd in new.items() if inode == first)
         for fd in victims:
             _shut_down(fd)
+
+    def _wait_until_listening(self) -> None:
+        """Until the sockets at which this member waits for its neighbours can be told from those
+        that the next member in this process is about to open."""
+        deadline = time.monotonic() + _LISTENING_SECONDS
+        while not self._done.wait(0.001) and time.monotonic() < deadline:
+            if self._before is None:
+                continue
+            listening = self._listening(self._new_sockets())
+            if len(listening) > 1 or self._sockets:
+                self._listener = next(iter(listening), None)
+                return
+
+    @staticmethod
+    def _listening(sockets: dict[int, int]) -> list[int]:
+        """The inodes of those sockets that only listen, in the order in which they were opened."""
+        ends = {inode: (fd, _ends(fd)) for inode, fd in sockets.items()}
+        found = [(fd, i) for i, (fd, pair) in ends.items() if pair is not None and pair[1] is None]
+        return [inode for _, inode in sorted(found)]
 
     def _find_own(self) -> frozenset[int]:
         """The sockets that this world uses, told from those that Ray opened meanwhile.
@@ -194,6 +264,19 @@ class Tracker:
 
         threading.Thread(target=wait, name="xgboost-tracker", daemon=True).start()
         return dict(tracker.worker_args())
+
+
+def _is_computing() -> bool:
+    """Whether a thread of this process other than the calling one is running or could run."""
+    mine = threading.get_native_id()
+    for name in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            if int(name) == mine:
+                continue
+            with open(f"/proc/self/task/{name}/stat") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] in "RD":
+                    return True
+    return False
 
 
 def _open_sockets() -> dict[int, int]:

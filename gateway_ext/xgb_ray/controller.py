@@ -18,7 +18,6 @@ from gateway_ext.xgb_ray.phases import Phase
 from gateway_ext.xgb_ray.plan import Placed, Plan
 from gateway_ext.xgb_ray.record import Record
 from gateway_ext.xgb_ray.remote_errors import message_of
-from gateway_ext.xgb_ray.scaling import Workforce
 from gateway_ext.xgb_ray.stopping import Stopped, StopSwitch
 from gateway_ext.xgb_ray.worlds import Worlds
 
@@ -146,15 +145,9 @@ class Controller:
             self._switch.check()
             self.crew.replace_lost()
             ready = self.crew.ready
-            force = Workforce(
-                wanted=self.plan.workers,
-                ready=len(ready),
-                holding=sum(s.holds for s in ready),
-                starting=sum(s.state == "starting" for s in self.crew.slots),
-            )
             waited = time.monotonic() - waiting_since
             overdue = waited > self.plan.start_seconds
-            if self.plan.scaling.may_begin(force, overdue):
+            if self.plan.scaling.may_begin(self.crew.force, overdue):
                 return ready
             if overdue:
                 raise ClusterError(

@@ -13,13 +13,18 @@ from gateway_ext.xgb_ray.errors import TrainingError
 from gateway_ext.xgb_ray.plan import Plan
 from gateway_ext.xgb_ray.record import Record
 from gateway_ext.xgb_ray.remote_errors import cause_of, is_death
-from gateway_ext.xgb_ray.stopping import StopSwitch
+from gateway_ext.xgb_ray.scaling import Pace, Workforce
+from gateway_ext.xgb_ray.stopping import Stopped, StopSwitch
 from gateway_ext.xgb_ray.worker import Worker
 
 # Heartbeats: of everyone, and of rank 0, which also brings the newest state. What was computed
 # after its last answer is lost if all workers die in the same moment, so it is asked more often.
 PING_SECONDS = 0.5
 HEAD_PING_SECONDS = 0.1
+
+
+class WorkerLost(Exception):
+    """The worker that was to answer is gone; this has been taken note of."""
 
 
 @dataclass(eq=False)
@@ -36,6 +41,7 @@ class Slot:
     ping: Any = None
     pinged_at: float = 0.0
     started_at: float = 0.0
+    start_seconds: float = 0.0
     replaces: bool = False
     holds: bool = False
     spare: Any = None  # a replacement's own preparation, beside the training
@@ -125,10 +131,30 @@ class Crew:
             self._start(slot)
         self._record.note("started", workers=self.plan.workers)
 
-    def replace_lost(self) -> None:
-        """Start a worker in every empty slot."""
-        for slot in self.slots:
-            if slot.state == "empty":
+    @property
+    def start_seconds(self) -> float:
+        """How long a worker takes to come up: the longest of those that are there."""
+        return max((s.start_seconds for s in self.slots), default=0.0)
+
+    @property
+    def force(self) -> Workforce:
+        """Who is there, for the scaling policy."""
+        return Workforce(
+            wanted=self.plan.workers,
+            ready=len(self.ready),
+            holding=sum(s.holds for s in self.ready),
+            starting=sum(s.state == "starting" for s in self.slots),
+        )
+
+    def replace_lost(self, pace: Pace | None = None) -> None:
+        """Start a worker in every empty slot, if the scaling policy says so.
+
+        Args:
+            pace: of the survivors; None while they do not compute.
+        """
+        empty = [s for s in self.slots if s.state == "empty"]
+        if empty and self.plan.scaling.may_replace(self.force, pace):
+            for slot in empty:
                 self._start(slot)
                 slot.replaces = True
 
@@ -144,6 +170,7 @@ class Crew:
             concurrency_groups={"control": 3},
         )(Worker)
         slot.clear()
+        slot.pid, slot.node, slot.replaces = 0, "", False
         slot.actor = cls.options(
             scheduling_strategy=PlacementGroupSchedulingStrategy(
                 self._group, placement_group_bundle_index=self._first_bundle + slot.index
@@ -194,6 +221,30 @@ class Crew:
         self.alive = len(self.ready)
         return [r for r in done if r in mine]
 
+    def answer(self, slot: Slot, method: str, *arguments: Any) -> Any:
+        """What a control call brings, tending everyone meanwhile.
+
+        Raises:
+            WorkerLost: the worker is gone or frozen.
+            Stopped: the user asked to end at once.
+        """
+        import ray
+
+        actor, ref = slot.actor, slot.control(method, *arguments)
+        while slot.actor is actor:
+            if self._stop.now:
+                raise Stopped
+            if ref not in self.tend([ref]):
+                continue
+            try:
+                return ray.get(ref)
+            except Exception as error:
+                if not is_death(error):
+                    raise cause_of(error) from error
+                if slot.actor is actor:
+                    self.lost(slot, "lost")
+        raise WorkerLost
+
     def _greet(self, slot: Slot) -> None:
         import ray
 
@@ -206,6 +257,7 @@ class Crew:
             return
         slot.state, slot.hello = "ready", None
         slot.pinged_at = time.monotonic()
+        slot.start_seconds = slot.pinged_at - slot.started_at
         if slot.replaces:
             self._record.note("replaced", worker=slot.index)
 

@@ -21,12 +21,25 @@ class Workforce:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it goes: measured seconds a round with `members` workers, and to rebuild."""
+    """How fast it goes, and what newcomers would change.
+
+    `round_seconds` is measured; `join_seconds` is how long a worker that is asked for now takes to
+    start and to build its matrices; `gain` is the part by which a round would get shorter.
+    """
 
     rounds_left: int
     round_seconds: float
-    rebuild_seconds: float
-    members: int
+    join_seconds: float
+    gain: float
+
+    @property
+    def saving(self) -> float:
+        """Seconds by which the rounds that are left would get shorter."""
+        return self.rounds_left * self.round_seconds * self.gain
+
+
+# What taking in a newcomer costs everyone: a round's end, and a new world.
+_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,13 +58,20 @@ class ElasticScaling:
             return False
         return force.holding > 0 or force.starting == 0 or overdue
 
-    def may_grow(self, pace: Pace, newcomers: int) -> bool:
-        """Whether to pause for replacements that are ready: if the rounds that are left get
-        shorter by more than everyone's rebuilding of matrices takes."""
-        if newcomers < 1 or pace.members < 1:
+    def may_replace(self, force: Workforce, pace: Pace | None) -> bool:
+        """Whether to have the lost replaced: if all of them shorten the rounds that are left by
+        more time than one takes to come up. Always while nobody holds
+        data; not yet while survivors come together again (`pace` is None)."""
+        if force.holding == 0 or force.ready < self.min_workers:
+            return True
+        if pace is None or pace.round_seconds == 0:
             return False
-        share = newcomers / (pace.members + newcomers)
-        return pace.rounds_left * pace.round_seconds * share > pace.rebuild_seconds
+        return pace.saving > pace.join_seconds
+
+    def may_grow(self, pace: Pace) -> bool:
+        """Whether to pause for replacements that are ready. Nobody else has to build anything
+        for them, so nearly always."""
+        return pace.saving > _PAUSE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -61,7 +81,10 @@ class WaitingScaling:
     def may_begin(self, force: Workforce, overdue: bool) -> bool:
         return force.ready == force.wanted
 
-    def may_grow(self, pace: Pace, newcomers: int) -> bool:
+    def may_replace(self, force: Workforce, pace: Pace | None) -> bool:
+        return True
+
+    def may_grow(self, pace: Pace) -> bool:
         return False
 
 

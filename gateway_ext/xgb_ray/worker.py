@@ -6,6 +6,7 @@ marked `control` run beside it and answer while a round is being computed.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import resource
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState
-from gateway_ext.xgb_ray.collective import Membership, Tracker
+from gateway_ext.xgb_ray.collective import Membership, Tracker, run_together
 from gateway_ext.xgb_ray.cuts import Cuts, cuts_of
 from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
 from gateway_ext.xgb_ray.shards import Shard
@@ -32,7 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """One set of workers that compute together: this one's rank, and how to meet the others."""
+    """One set of members that compute together: this one's rank, and how to meet the others.
+
+    The rank is the number of the portion of the rows. A worker that looks after the portion of an
+    absent one is two members.
+    """
 
     attempt: int
     rank: int
@@ -83,12 +88,13 @@ class Worker:
     def __init__(self, threads: int) -> None:
         _import_libraries()
         self._threads = threads
-        self._membership: Membership | None = None
+        self._memberships: list[Membership] = []
         self._aborted = -1
         self._tracker = Tracker()
-        self._built: dict[str, tuple[tuple[Any, ...], xgb.QuantileDMatrix]] = {}
+        # By portion and data key: what it was built of, and the matrix.
+        self._built: dict[tuple[int, str], tuple[tuple[Any, ...], xgb.QuantileDMatrix]] = {}
         self._reference: xgb.QuantileDMatrix | None = None
-        self._boosting: Boosting | None = None
+        self._boostings: dict[int, Boosting] = {}
         self._flag, self._flag_attempt = 0, -1
         self._rounds = 0
         self._log: list[tuple[int, dict[str, dict[str, float]]]] = []
@@ -130,8 +136,7 @@ class Worker:
     def abort(self, attempt: int) -> None:
         """Break out of the collective call of this attempt, at once."""
         self._aborted = attempt
-        membership = self._membership
-        if membership is not None:
+        for membership in list(self._memberships):
             membership.abort()
 
     def start_tracker(self, world: int, host: str) -> dict[str, Any]:
@@ -141,11 +146,19 @@ class Worker:
     # Work: one call at a time on the main thread.
 
     def prepare(
-        self, sets: dict[str, list[Any]], layout: Layout, cuts: Cuts | None, world: World
+        self,
+        portions: dict[int, dict[str, list[Any]]],
+        layout: Layout,
+        cuts: Cuts | None,
+        worlds: Sequence[World],
     ) -> Prepared:
-        """Build the matrices of this worker's shards; keeps those whose shards are the same.
+        """Build the matrices of this worker's portions; keeps those whose shards are the same.
 
-        Without cuts they are sketched together with the others, and returned (by rank 0).
+        Args:
+            portions: for each its shards by data key.
+            cuts: without them they are sketched together with the others, and returned (by
+                rank 0).
+            worlds: then, for each portion its place.
         """
         started = time.monotonic()
         if cuts is None:
@@ -153,90 +166,112 @@ class Worker:
             self._built = {}
         elif self._reference is None:
             self._reference = make_reference(cuts, layout, self._threads)
-        size = world.size if cuts is None else 1
+        self._forget(portions)
 
-        def build() -> Cuts | None:
+        def build(portion: int) -> Cuts | None:
             sketched = None
-            for name, refs in sets.items():
-                key = tuple(r.hex() for r in refs)
-                if name in self._built and self._built[name][0] == key:
+            for name, refs in portions[portion].items():
+                if (portion, name) in self._built:
                     continue
-                self._built.pop(name, None)
                 reference = self._reference
                 if cuts is None and name != "train":
-                    reference = self._built["train"][1]
+                    reference = self._built[portion, "train"][1]
                 matrix = build_matrix(
                     [_fetcher(r) for r in refs],
                     layout,
                     nthread=self._threads,
                     reference=reference,
                 )
-                self._built[name] = (key, matrix)
+                self._built[portion, name] = (_identity(refs), matrix)
                 if cuts is None and name == "train":
                     sketched = cuts_of(matrix, layout.max_bin)
             return sketched
 
+        works = [functools.partial(build, portion) for portion in portions]
         try:
-            sketched = self._as_member(world, size, build)
+            if cuts is None:
+                sketched = self._as_members(worlds, works)
+            else:
+                sketched = [work() for work in works]
         except Exception as error:
             if is_broken_world(error):
                 return Prepared("aborted", message=first_lines(str(error)))
             return Prepared("error", message=user_message(error))
         seconds = time.monotonic() - started
-        return Prepared("ready", sketched if world.rank == 0 else None, seconds)
+        of_first = next((c for p, c in zip(portions, sketched, strict=True) if p == 0), None)
+        return Prepared("ready", of_first, seconds)
+
+    def _forget(self, portions: dict[int, dict[str, list[Any]]]) -> None:
+        """Drop the matrices that the next world has no use for, before new ones take room."""
+        wanted = {
+            (portion, name): _identity(refs)
+            for portion, sets in portions.items()
+            for name, refs in sets.items()
+        }
+        self._boostings = {}
+        self._built = {k: v for k, v in self._built.items() if wanted.get(k) == v[0]}
 
     def boost(
         self,
-        world: World,
+        worlds: Sequence[World],
         recipe: Recipe,
         evals: Sequence[tuple[str, str]],
         state: TrainState,
     ) -> Outcome:
-        """Compute rounds until the end, a request of the driver, or a failure of the world."""
+        """Compute rounds until the end, a request of the driver, or a failure of the world.
+
+        Args:
+            worlds: for each portion of this worker its place.
+        """
         with self._lock:
             self._rounds, self._snapshot, self._log = state.rounds, None, []
-        self._boosting = None
+        self._boostings = {}
 
-        def compute() -> str:
-            boosting = self._boosting = Boosting(
+        def compute(world: World) -> str:
+            portion = world.rank
+            boosting = self._boostings[portion] = Boosting(
                 recipe,
                 state,
-                self._built["train"][1],
-                [(self._built[key][1], name) for key, name in evals],
+                self._built[portion, "train"][1],
+                [(self._built[portion, key][1], name) for key, name in evals],
                 threads=self._threads,
                 rank=world.rank,
                 world=world.size,
             )
             return boosting.run(
                 lambda: self._flag if self._flag_attempt == world.attempt else 0,
-                self._publish,
+                self._publish if world is worlds[0] else _ignore,
                 self._keep,
             )
 
         try:
-            status = self._as_member(world, world.size, compute)
+            works = [functools.partial(compute, world) for world in worlds]
+            status, *_ = self._as_members(worlds, works)
         except Exception as error:
-            rounds = self._boosting.rounds if self._boosting is not None else state.rounds
+            rounds = max((b.rounds for b in self._boostings.values()), default=state.rounds)
             if is_broken_world(error):
                 return Outcome("aborted", rounds, message=first_lines(str(error)))
             return Outcome("error", rounds, message=user_message(error))
-        state = self._boosting.state() if self._boosting is not None else state
-        return Outcome(status, state.rounds, state if world.rank == 0 else None)
+        first = self._boostings.get(0)
+        rounds = self._boostings[worlds[0].rank].rounds
+        return Outcome(status, rounds, first.state() if first is not None else None)
 
-    def _as_member(self, world: World, size: int, work: Callable[[], T]) -> T:
-        membership = Membership(size, world.tracker)
-        self._membership = membership
+    def _as_members(self, worlds: Sequence[World], works: Sequence[Callable[[], T]]) -> list[T]:
+        memberships = [Membership(world.size, world.tracker) for world in worlds]
+        self._memberships = memberships
         # An abort of this world may have come before it began here.
-        if 0 < world.attempt <= self._aborted:
-            membership.abort()
+        if worlds[0].attempt <= self._aborted:
+            for membership in memberships:
+                membership.abort()
         try:
-            return membership.run(work)
+            return run_together(memberships, works)
         finally:
-            self._membership = None
+            self._memberships = []
 
     def take_state(self) -> TrainState | None:
         """The state after the last completed round, from a worker whose world broke."""
-        return self._boosting.state() if self._boosting is not None else None
+        newest = max(self._boostings.values(), key=lambda b: b.rounds, default=None)
+        return newest.state() if newest is not None else None
 
     def _publish(self, rounds: int, last: dict[str, dict[str, float]]) -> None:
         with self._lock:
@@ -263,6 +298,14 @@ def _import_libraries() -> None:
         if there is None and sys.modules.get("sklearn", there) is None:
             sys.modules.pop("sklearn", None)
     import pyarrow.parquet  # noqa: F401
+
+
+def _identity(refs: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(r.hex() for r in refs)
+
+
+def _ignore(rounds: int, last: dict[str, dict[str, float]]) -> None:
+    """Progress of a second portion, which is that of the first."""
 
 
 def _fetcher(ref: Any) -> Callable[[], Shard]:

@@ -8,12 +8,12 @@ newest state is taken from them.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway_ext.xgb_ray import boosting
-from gateway_ext.xgb_ray.assignment import assign
-from gateway_ext.xgb_ray.crew import Crew, Slot
+from gateway_ext.xgb_ray.assignment import gain, host
+from gateway_ext.xgb_ray.crew import Crew, Slot, WorkerLost
 from gateway_ext.xgb_ray.cuts import Cuts
 from gateway_ext.xgb_ray.errors import DataError, TrainingError
 from gateway_ext.xgb_ray.phases import Phase
@@ -24,8 +24,9 @@ from gateway_ext.xgb_ray.scaling import Pace
 from gateway_ext.xgb_ray.stopping import Stopped, StopSwitch
 from gateway_ext.xgb_ray.worker import Outcome, Prepared, World
 
-# How long a survivor may take to come back after its sockets were shut down (usual: 20 ms).
-SURVIVOR_SECONDS = 5.0
+# How long a survivor may take to come back after its sockets were shut down (usual: 20 ms), and
+# how many rounds: it may be in the middle of a long computation.
+SURVIVOR_SECONDS, SURVIVOR_ROUNDS = 5.0, 3
 
 
 class Worlds:
@@ -36,10 +37,15 @@ class Worlds:
     ) -> None:
         self.plan = plan
         self.cuts: Cuts | None = placed.cuts
-        self._shards, self._layout = placed.shards, placed.layout
+        self._layout = placed.layout
+        self._shards = placed.shards
+        self._rows = [
+            sum(s.facts.rows for s in placed.shards["train"] if s.home == p)
+            for p in range(plan.workers)
+        ]
         self._crew, self._record, self._stop = crew, record, stop
         self._attempt = 0
-        self._rebuild_seconds = 0.0
+        self._build_seconds = 0.0
         self._asked_pause = False
 
     def prepare(self, members: Sequence[Slot]) -> bool:
@@ -49,22 +55,14 @@ class Worlds:
             DataError: no matrix can be made of the data.
             Stopped: the user asked to.
         """
-        sets = self._sets([s.index for s in members])
         collective = self.cuts is None
+        hosts = host(self._rows, [m.index for m in members])
         try:
-            if collective:
-                worlds = self._meet(members)
-            else:
-                worlds = [(s, World(0, i, 1)) for i, s in enumerate(members)]
-        except Exception as error:
-            if self._is_head_death(error, members):
-                return False
-            raise
+            worlds = self._meet(members) if collective else {}
+        except WorkerLost:
+            return False
         started = time.monotonic()
-        calls = {
-            s.actor.prepare.remote(sets[s.index], self._layout, self.cuts, world): s
-            for s, world in worlds
-        }
+        calls = {self._build(s, hosts[s.index], worlds.get(s, [])): s for s in members}
         results = self._collect(calls, collective)
         if results is None:
             return False
@@ -77,8 +75,7 @@ class Worlds:
             slot.holds = slot.prepared = True
             seconds = max(seconds, prepared.seconds)
             self.cuts = self.cuts or prepared.cuts
-        if seconds > 0.01:
-            self._rebuild_seconds = seconds
+        self._build_seconds = max(self._build_seconds, seconds)
         self._record.note(
             "prepared",
             workers=len(members),
@@ -93,21 +90,19 @@ class Worlds:
             TrainingError: the work itself failed, or too many workers were lost.
             Stopped: the user asked to end at once.
         """
-        try:
-            worlds = self._meet(members)
-        except Exception as error:
-            if self._is_head_death(error, members):
-                return False
-            raise
         import ray
 
+        try:
+            worlds = self._meet(members)
+        except WorkerLost:
+            return False
         record = self._record
         self._asked_pause = False
-        self._crew.head = worlds[0][0]
+        self._crew.head = next(s for s, own in worlds.items() if any(w.rank == 0 for w in own))
         state = ray.put(record.state)
         calls = {
-            s.actor.boost.remote(world, self.plan.recipe, self.plan.evals, state): s
-            for s, world in worlds
+            s.actor.boost.remote(own, self.plan.recipe, self.plan.evals, state): s
+            for s, own in worlds.items()
         }
         results = self._collect(calls, True, members)
         if results is None:
@@ -130,47 +125,45 @@ class Worlds:
         record.note(record.phase.value)
         return True
 
-    def _sets(self, members: Iterable[int]) -> Mapping[int, dict[str, list[Any]]]:
-        """The shards of each member by data key."""
-        members = list(members)
-        out: dict[int, dict[str, list[Any]]] = {m: {} for m in members}
-        for key, shards in self._shards.items():
-            shares = assign([s.facts.rows for s in shards], [s.home for s in shards], members)
-            for member, mine in shares.items():
-                out[member][key] = [shards[i].ref for i in mine]
-        return out
+    def _pace(self, members: Sequence[Slot], newcomers: Sequence[Slot]) -> Pace:
+        """How fast it goes, and what the newcomers would change."""
+        record = self._record
+        before = [s.index for s in members]
+        return Pace(
+            rounds_left=self.plan.recipe.rounds - record.rounds,
+            round_seconds=record.round_seconds,
+            join_seconds=self._crew.start_seconds + self._build_seconds,
+            gain=gain(self._rows, before, {*before, *(s.index for s in newcomers)}),
+        )
 
-    def _meet(self, members: Sequence[Slot]) -> list[tuple[Slot, World]]:
-        """Ranks for members and a meeting point for them."""
-        import ray
+    def _build(self, slot: Slot, portions: Sequence[int], worlds: Sequence[World]) -> Any:
+        """Have a worker build the matrices of these portions."""
+        sets = {
+            p: {key: [s.ref for s in shards if s.home == p] for key, shards in self._shards.items()}
+            for p in portions
+        }
+        return slot.actor.prepare.remote(sets, self._layout, self.cuts, worlds)
 
+    def _meet(self, members: Sequence[Slot]) -> dict[Slot, list[World]]:
+        """For each worker the place of each of its portions, and a meeting point for all.
+
+        Raises:
+            WorkerLost: the first one is gone.
+        """
         self._attempt += 1
-        ordered = sorted(members, key=lambda s: s.index)
-        arguments: dict[str, Any] = {}
-        if len(ordered) > 1:
-            head = ordered[0]
-            ref = head.control("start_tracker", len(ordered), head.address)
-            arguments = ray.get(ref, timeout=30)
-        return [
-            (
-                s,
-                World(
-                    self._attempt, rank, len(ordered), {**arguments, "dmlc_task_id": f"{rank:06}"}
-                ),
-            )
-            for rank, s in enumerate(ordered)
-        ]
-
-    def _is_head_death(self, error: Exception, members: Sequence[Slot]) -> bool:
-        """Whether a call to the first member failed because it died (and take note of it)."""
-        import ray
-
-        head = min(members, key=lambda s: s.index)
-        if not (is_death(error) or isinstance(error, ray.exceptions.GetTimeoutError)):
-            return False
-        if head.ready:
-            self._crew.lost(head, "lost")
-        return True
+        size = self.plan.workers
+        head = members[0]
+        tracker: dict[str, Any] = {}
+        if size > 1:
+            tracker = self._crew.answer(head, "start_tracker", size, head.address)
+        hosts = host(self._rows, [s.index for s in members])
+        return {
+            slot: [
+                World(self._attempt, rank, size, {**tracker, "dmlc_task_id": f"{rank:06}"})
+                for rank in hosts[slot.index]
+            ]
+            for slot in members
+        }
 
     def _collect(
         self,
@@ -222,7 +215,8 @@ class Worlds:
                     for slot in pending.values():
                         slot.control("abort", self._attempt)
             if broken_at is not None and collective:
-                if time.monotonic() - broken_at > SURVIVOR_SECONDS:
+                patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
+                if time.monotonic() - broken_at > patience:
                     for slot in list(pending.values()):
                         self._crew.lost(slot, "frozen", counts=False)
             elif boosting_members:
@@ -246,8 +240,6 @@ class Worlds:
 
     def _take_state(self, outcomes: Sequence[tuple[Slot, Outcome]]) -> None:
         """The newest state from the survivors; without any, what the driver last saw."""
-        import ray
-
         record = self._record
         for slot, outcome in sorted(outcomes, key=lambda x: -x[1].rounds):
             if outcome.rounds < record.state.rounds:
@@ -256,11 +248,8 @@ class Worlds:
                 record.adopt(outcome.state)
                 return
             try:
-                state = ray.get(slot.control("take_state"), timeout=30)
-            except Exception as error:
-                if not is_death(error):
-                    raise
-                self._crew.lost(slot, "lost")
+                state = self._crew.answer(slot, "take_state")
+            except WorkerLost:
                 continue
             if state is not None:
                 record.adopt(state)
@@ -273,17 +262,18 @@ class Worlds:
                 slot.control("ask", flag, self._attempt)
 
     def _welcome_newcomers(self, members: Sequence[Slot]) -> None:
-        """Let replacements build their matrices beside the training; pause when it pays."""
+        """Have replacements started and build their matrices beside the training; pause when it
+        pays to take them in."""
         import ray
 
-        new = [s for s in self._crew.ready if s not in members]
-        if not new or self._asked_pause:
+        if self._asked_pause:
             return
-        sets = self._sets([s.index for s in (*members, *new)])
+        absent = [s for s in self._crew.slots if s not in members]
+        self._crew.replace_lost(self._pace(members, absent))
+        new = [s for s in absent if s.ready]
         for slot in new:
             if slot.spare is None and not slot.prepared:
-                arguments = (sets[slot.index], self._layout, self.cuts, World(0, 0, 1))
-                slot.spare = slot.actor.prepare.remote(*arguments)
+                slot.spare = self._build(slot, [slot.index], [])
             elif slot.spare is not None and ray.wait([slot.spare], timeout=0)[0]:
                 try:
                     slot.prepared = ray.get(slot.spare).status == "ready"
@@ -293,13 +283,7 @@ class Worlds:
                     self._crew.lost(slot, "lost")
                 slot.spare = None
         prepared = [s for s in new if s.prepared and s.ready]
-        pace = Pace(
-            self.plan.recipe.rounds - self._record.rounds,
-            self._record.round_seconds,
-            self._rebuild_seconds,
-            len(members),
-        )
-        if prepared and self.plan.scaling.may_grow(pace, len(prepared)):
+        if prepared and self.plan.scaling.may_grow(self._pace(members, prepared)):
             self._asked_pause = True
             self._ask(members, boosting.PAUSE)
             self._record.note("resized", workers=len(members) + len(prepared))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_ext.xgb_ray.assignment import assign, spread
+from gateway_ext.xgb_ray.assignment import gain, host, spread
 
 rows = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
 
@@ -19,14 +19,24 @@ def test_spread_is_even_and_gives_everyone_something(rows: list[int], workers: i
         assert set(homes) == set(range(workers))
 
 
-@given(rows, st.integers(1, 8), st.data())
-def test_every_shard_has_one_member_and_stays_at_home(
-    rows: list[int], workers: int, data: st.DataObject
-) -> None:
-    homes = spread(rows, workers)
-    members = data.draw(st.sets(st.integers(0, workers - 1), min_size=1).map(sorted))
-    shares = assign(rows, homes, members)
-    assert sorted(i for mine in shares.values() for i in mine) == list(range(len(rows)))
-    for shard, home in enumerate(homes):
-        if home in members:
-            assert shard in shares[home]
+@given(rows.filter(lambda r: len(r) <= 8), st.data())
+def test_every_portion_has_one_host_and_stays_at_home(rows: list[int], data: st.DataObject) -> None:
+    everyone = range(len(rows))
+    members = data.draw(st.sets(st.sampled_from(everyone), min_size=1))
+    hosts = host(rows, members)
+    assert set(hosts) == members
+    assert sorted(p for mine in hosts.values() for p in mine) == list(everyone)
+    for member, mine in hosts.items():
+        assert mine[0] == member
+    assert host(rows, set(everyone)) == {p: [p] for p in everyone}
+
+
+def test_the_absent_are_spread_over_those_with_least() -> None:
+    assert host([4, 4, 4, 4], [0, 2]) == {0: [0, 1], 2: [2, 3]}
+    assert host([9, 1, 5, 5], [0, 1]) == {0: [0], 1: [1, 2, 3]}
+
+
+def test_a_round_takes_as_long_as_the_one_with_most_rows() -> None:
+    assert gain([5, 5, 5, 5], [0, 1, 2], [0, 1, 2, 3]) == 0.5
+    assert gain([5, 5, 5, 5], [0, 1], [0, 1, 2]) == 0  # somebody has two either way
+    assert gain([5, 5], [0], [0, 1]) == 0.5

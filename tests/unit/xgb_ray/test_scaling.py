@@ -19,11 +19,25 @@ def test_waiting_begins_with_everyone() -> None:
     policy = WaitingScaling()
     assert not policy.may_begin(Workforce(4, 3, 3, 1), overdue=True)
     assert policy.may_begin(Workforce(4, 4, 3, 0), overdue=False)
-    assert not policy.may_grow(Pace(100, 1.0, 0.1, 3), 1)
+    assert not policy.may_grow(Pace(100, 1.0, 0.1, gain=0.5))
 
 
 def test_growing_must_pay() -> None:
     policy = ElasticScaling()
-    assert policy.may_grow(Pace(100, 0.1, 1.0, members=3), newcomers=1)  # saves 2.5 s of 10
-    assert not policy.may_grow(Pace(10, 0.1, 1.0, members=3), newcomers=1)
-    assert not policy.may_grow(Pace(100, 0.1, 1.0, members=3), newcomers=0)
+    assert policy.may_grow(Pace(10, 0.1, 9.0, gain=0.5))  # saves 0.5 s
+    assert not policy.may_grow(Pace(3, 0.1, 0.0, gain=0.5))
+    assert not policy.may_grow(Pace(100, 0.1, 0.0, gain=0))
+
+
+def test_a_replacement_must_save_more_than_it_takes_to_come_up() -> None:
+    policy = ElasticScaling(min_workers=2)
+    three = Workforce(4, ready=3, holding=3, starting=0)
+    assert policy.may_replace(three, Pace(100, 0.1, 4.9, gain=0.5))  # saves 5 s
+    assert not policy.may_replace(three, Pace(100, 0.1, 5.1, gain=0.5))
+    # Not while survivors come together, nor before it is known how fast they are.
+    assert not policy.may_replace(three, None)
+    assert not policy.may_replace(three, Pace(100, 0.0, 1.0, gain=0.5))
+    # Nobody is left who could go on, or too few.
+    assert policy.may_replace(Workforce(4, ready=0, holding=0, starting=0), None)
+    assert policy.may_replace(Workforce(4, ready=1, holding=1, starting=0), None)
+    assert WaitingScaling().may_replace(three, None)
