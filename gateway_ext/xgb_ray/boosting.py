@@ -68,7 +68,12 @@ def pickled(value: Any) -> bytes:
 
 
 class Boosting:
-    """One run of rounds in one world."""
+    """One run of rounds in one world.
+
+    Attributes:
+        rounds: how many are complete.
+        in_callback: whether a callback of the user is running.
+    """
 
     def __init__(
         self,
@@ -101,6 +106,7 @@ class Boosting:
             model_file=model,
         )
         self._vote = GO_ON
+        self.in_callback = False
 
     def state(self) -> TrainState:
         """The state after the last completed round; also after an exception in the next one."""
@@ -177,8 +183,12 @@ class Boosting:
     def _ask_callbacks(self, method: str, epoch: int) -> bool:
         """Whether any callback wants to stop; each is asked, whatever the others said."""
         enough = False
-        for callback in self._callbacks:
-            enough |= bool(getattr(callback, method)(self.booster, epoch, self._history))
+        self.in_callback = True
+        try:
+            for callback in self._callbacks:
+                enough |= bool(getattr(callback, method)(self.booster, epoch, self._history))
+        finally:
+            self.in_callback = False
         return enough
 
     def _record(self, data: str, metric: str, value: float) -> None:

@@ -35,10 +35,18 @@ _LOOKS, _LOOK_SECONDS = 4, 0.01
 _LISTENING_SECONDS = 5.0
 
 
-def run_together(memberships: Sequence[Membership], works: Sequence[Callable[[], T]]) -> list[T]:
+def run_together(
+    memberships: Sequence[Membership],
+    works: Sequence[Callable[[], T]],
+    elsewhere: Callable[[], bool] = lambda: False,
+) -> list[T]:
     """What each of `works` returns, done at the same time by members that live in this process.
 
     When one fails the others are called back, as nobody else may notice.
+
+    Args:
+        elsewhere: whether any of them is busy with something that is no collective call, such as
+            a function of the user that waits for a file: then nobody is left behind.
 
     Raises:
         ConnectionAbortedError: the world broke, or one was aborted.
@@ -50,7 +58,7 @@ def run_together(memberships: Sequence[Membership], works: Sequence[Callable[[],
     results: list[T] = []
     for membership in memberships:
         try:
-            results.append(membership.wait())
+            results.append(membership.wait(elsewhere))
         except BaseException as error:
             errors.append(error)
     if errors:
@@ -98,8 +106,8 @@ class Membership:
         if siblings:
             self._wait_until_listening()
 
-    def wait(self) -> Any:
-        """What the work returned.
+    def wait(self, elsewhere: Callable[[], bool] = lambda: False) -> Any:
+        """What the work returned. For `elsewhere` see `run_together`.
 
         Raises:
             ConnectionAbortedError: `abort` was called.
@@ -108,7 +116,7 @@ class Membership:
         self._changed.wait()
         looks = 0
         while not self._done.wait(_LOOK_SECONDS):
-            looks = 0 if _is_computing() else looks + 1
+            looks = 0 if elsewhere() or _is_computing() else looks + 1
             if looks == _LOOKS:
                 raise ConnectionAbortedError("the collective call did not come back")
         if self._error is not None:

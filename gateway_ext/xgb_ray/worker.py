@@ -264,7 +264,11 @@ class Worker:
             for membership in memberships:
                 membership.abort()
         try:
-            return run_together(memberships, works)
+            return run_together(
+                memberships,
+                works,
+                lambda: any(b.in_callback for b in list(self._boostings.values())),
+            )
         finally:
             self._memberships = []
 

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
+from gateway_ext.xgb_ray.result import Event
 from gateway_ext.xgb_ray.training import Status
 
-PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth": 4}
+PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}
 ROUNDS = 30
+
+
+def unhurried() -> xgb.callback.TrainingCallback:
+    """Rounds that take long enough for a fault to come in the middle of them."""
+
+    class Unhurried(xgb.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            time.sleep(0.03)
+            return False
+
+    return Unhurried()
 
 
 def begin(parquet: Path, **options: Any) -> Run:
     given: dict[str, Any] = {
         "num_boost_round": ROUNDS,
+        "callbacks": [unhurried()],
         "evals": {"train": str(parquet)},
         "features": [f"x{i}" for i in range(6)],
         "heartbeat_timeout": 20.0,
@@ -35,45 +50,84 @@ def pids(run: Run) -> list[int]:
 
 
 def at_round(run: Run, wanted: int) -> None:
-    deadline = time.monotonic() + 90
-    while run._controller.record.rounds < wanted:
-        assert not run.done, run.error
-        assert time.monotonic() < deadline
+    def there() -> bool:
+        assert not run.done, run.error or "it is over already"
+        return run.status().rounds >= wanted
+
+    wait_until(there, 90, run)
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 60, run: Run | None = None) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, run and [str(e) for e in run.events]
         time.sleep(0.002)
 
 
+def recovered(run: Run) -> list[Event]:
+    return [e for e in run.events if e.kind == "recovered"]
+
+
+Undisturbed = Callable[[int], TrainResult]
+
+
 @pytest.fixture(scope="module")
-def undisturbed(ray_cluster: None, parquet: Path) -> TrainResult:
-    return begin(parquet, workers=3).wait(120)
+def undisturbed(ray_cluster: None, parquet: Path) -> Callable[[int], TrainResult]:
+    """What comes of it without a fault, by the number of workers: AUC depends on that."""
+
+    @functools.cache
+    def result(workers: int) -> TrainResult:
+        return begin(parquet, workers=workers, callbacks=None).wait(120)
+
+    return result
 
 
 def same_as(result: TrainResult, undisturbed: TrainResult) -> None:
-    ours = result.evals_result["train"]["logloss"]
-    theirs = undisturbed.evals_result["train"]["logloss"]
     assert result.state == "finished"
-    assert len(ours) == len(theirs) == result.booster.num_boosted_rounds() == ROUNDS
-    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+    assert result.booster.num_boosted_rounds() == ROUNDS
+    for metric, theirs in undisturbed.evals_result["train"].items():
+        ours = result.evals_result["train"][metric]
+        assert len(ours) == len(theirs) == ROUNDS
+        # The sums are the same sums whoever computes them; six digits are promised.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, err_msg=metric)
 
 
 @pytest.mark.parametrize("elastic", [True, False])
-def test_one_of_four_is_killed(parquet: Path, undisturbed: TrainResult, elastic: bool) -> None:
+def test_one_of_four_is_killed(parquet: Path, undisturbed: Undisturbed, elastic: bool) -> None:
     run = begin(parquet, workers=4, elastic=elastic)
     at_round(run, 8)
-    before = pids(run)
-    os.kill(before[-1], signal.SIGKILL)
+    os.kill(pids(run)[-1], signal.SIGKILL)
     result = run.wait(120)
-    same_as(result, undisturbed)
+    same_as(result, undisturbed(4))
     recovered = next(e for e in result.events if e.kind == "recovered")
     # Survivors come back with their processes: three, at once, and no round is done twice.
     assert recovered.detail["survivors"] == 3
-    assert recovered.detail["survivors_back_ms"] < 2000
     assert recovered.detail["rounds_lost"] == 0
-    if not elastic:
-        assert any(e.kind == "replaced" for e in result.events)
+    # Twenty short rounds are not worth a new process, but the other way there is no choice.
+    assert any(e.kind == "replaced" for e in result.events) == (not elastic)
 
 
 @pytest.mark.long
-def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: TrainResult) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("workers", range(2, 9))
+def test_survivors_of_any_number_come_back(
+    parquet: Path, undisturbed: Undisturbed, workers: int
+) -> None:
+    # One after the other until one is left, first of all the one where the others meet.
+    run = begin(parquet, workers=workers, max_failures=-1)
+    for lost in range(workers - 1):
+        # In the rounds, not while survivors come together again.
+        at_round(run, run.status().rounds + 2)
+        os.kill(pids(run)[0], signal.SIGKILL)
+        wait_until(lambda: len(recovered(run)) > lost, run=run)  # noqa: B023
+    result = run.wait(120)
+    same_as(result, undisturbed(workers))
+    assert [e.detail["survivors"] for e in recovered(run)] == [*range(workers - 1, 0, -1)]
+    assert all(e.detail["rounds_lost"] == 0 for e in recovered(run))
+
+
+@pytest.mark.long
+def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: Undisturbed) -> None:
     run = begin(parquet, workers=3, heartbeat_timeout=4.0)
     at_round(run, 8)
     victim = pids(run)[0]  # rank 0, where the others meet
@@ -83,7 +137,7 @@ def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: T
         assert time.monotonic() - stopped < 30
         time.sleep(0.01)
     assert time.monotonic() - stopped < 4.0 + 3.0
-    same_as(run.wait(120), undisturbed)
+    same_as(run.wait(120), undisturbed(3))
     deadline = time.monotonic() + 20
     while Path(f"/proc/{victim}").exists():
         assert time.monotonic() < deadline, "the frozen process is still there"
@@ -91,13 +145,13 @@ def test_a_frozen_worker_is_found_by_its_heartbeat(parquet: Path, undisturbed: T
 
 
 @pytest.mark.long
-def test_all_workers_are_killed(parquet: Path, undisturbed: TrainResult) -> None:
+def test_all_workers_are_killed(parquet: Path, undisturbed: Undisturbed) -> None:
     run = begin(parquet, workers=3, max_failures=3)
     at_round(run, 10)
     for pid in pids(run):
         os.kill(pid, signal.SIGKILL)
     result = run.wait(120)
-    same_as(result, undisturbed)
+    same_as(result, undisturbed(3))
 
 
 def test_too_many_failures_keep_the_model(parquet: Path) -> None:
@@ -113,14 +167,14 @@ def test_too_many_failures_keep_the_model(parquet: Path) -> None:
 
 
 @pytest.mark.long
-def test_killed_while_loading(parquet: Path, undisturbed: TrainResult) -> None:
+def test_killed_while_loading(parquet: Path, undisturbed: Undisturbed) -> None:
     run = begin(parquet, workers=3)
     deadline = time.monotonic() + 60
     while not pids(run):
         assert time.monotonic() < deadline
         time.sleep(0.002)
     os.kill(pids(run)[0], signal.SIGKILL)
-    same_as(run.wait(120), undisturbed)
+    same_as(run.wait(120), undisturbed(3))
 
 
 @pytest.mark.long
