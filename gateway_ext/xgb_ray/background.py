@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
 
@@ -54,6 +54,22 @@ class Background(ABC, Generic[Result]):
     @abstractmethod
     def stop_now(self) -> None:
         """End at once."""
+
+    @property
+    @abstractmethod
+    def events(self) -> Sequence[Any]:
+        """What happened so far; each as a string is one line."""
+
+    @abstractmethod
+    def status(self) -> Any:
+        """Where it is: as a string one line, in a notebook a picture."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status()})"
+
+    def _repr_html_(self) -> str | None:
+        html = getattr(self.status(), "_repr_html_", None)
+        return None if html is None else str(html())
 
     def when_done(self, function: Callable[[], None]) -> None:
         """Have a function called at the end, in the thread of the work; at once if it was."""

@@ -4,7 +4,6 @@ carries its metrics, so that training can go on from it after everything else wa
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway_ext.xgb_ray.boosting import TrainState, pickled
 from gateway_ext.xgb_ray.errors import DataError
+from gateway_ext.xgb_ray.storage import locate
 
 if TYPE_CHECKING:
-    import pyarrow.fs as pafs
+    pass
 
 _ATTRIBUTE = "xgb_ray_progress"
 
@@ -32,7 +32,7 @@ def saver(path: str) -> Callable[[TrainState], None]:
         booster = xgb.Booster(model_file=bytearray(state.model))
         progress = {"rounds": state.rounds, "evaluated": state.evaluated, "history": state.history}
         booster.set_attr(**{_ATTRIBUTE: json.dumps(progress)})
-        filesystem, inner = _locate(path)
+        filesystem, inner = locate(path)
         local = isinstance(filesystem, pafs.LocalFileSystem)
         # A store shows an object whole or not at all; a local file is written beside and moved.
         target = inner + ".part" if local else inner
@@ -55,7 +55,7 @@ def load_checkpoint(path: str, start: TrainState) -> TrainState:
     import pyarrow.fs as pafs
     import xgboost as xgb
 
-    filesystem, inner = _locate(path)
+    filesystem, inner = locate(path)
     if filesystem.get_file_info(inner).type != pafs.FileType.File:
         return start
     with filesystem.open_input_stream(inner) as stream:
@@ -92,12 +92,3 @@ def _replayed(start: TrainState, history: dict[str, dict[str, list[float]]], rou
             )
             callback.after_iteration(empty, epoch, past)
     return pickled(callbacks)
-
-
-def _locate(path: str) -> tuple[pafs.FileSystem, str]:
-    import pyarrow.fs as pafs
-
-    if "://" in path:
-        filesystem, inner = pafs.FileSystem.from_uri(path)
-        return filesystem, inner
-    return pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(path))

@@ -15,21 +15,37 @@ from gateway_ext.xgb_ray.errors import ClusterError
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
 
+# How long a cluster may take to run its first task, which brings this package there.
+_ANSWER_SECONDS = 120
+
+
+# The address that `connect` was last given, and the cluster that this led to.
+_connected: tuple[str, str] | None = None
+
 
 def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     """Make sure that this process is connected to a Ray cluster.
 
     Args:
-        cluster: "local" (or None) for one inside this machine, "auto" for the one that runs
-            here, or an address such as `ray://head:10001`. A connection that exists is used.
+        cluster: "local" for one inside this machine, "auto" for the one that runs here, or an
+            address such as `ray://head:10001`. None is the one that this process is connected
+            to, or else a local one.
         local_cpus: CPUs of a local cluster; all of the machine's unless told.
 
     Raises:
-        ClusterError: there is none at that address.
+        ClusterError: there is none at that address, its versions differ from this kernel's, or
+            this process is connected to another one.
     """
+    global _connected
     import ray
 
+    if cluster == "rayjob":
+        raise ClusterError(
+            "a rayjob is not a cluster to connect to: use %xgb_ray with --cluster rayjob, or "
+            "gateway_ext.xgb_ray.rayjob.start"
+        )
     if ray.is_initialized():
+        _check_same(cluster)
         return
     options: dict[str, Any] = {
         "log_to_driver": False,
@@ -40,7 +56,9 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if cluster in (None, "local"):
         with _package_on_path():
-            ray.init(num_cpus=local_cpus or os.cpu_count(), **options)
+            # "local" also where RAY_ADDRESS names a cluster.
+            ray.init(address="local", num_cpus=local_cpus or os.cpu_count(), **options)
+        _connected = "local", _identity()
         return
     del options["include_dashboard"]
     # Workers elsewhere need this package, whose only other part there is an empty parent.
@@ -48,11 +66,84 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     options["runtime_env"] = {"py_modules": [str(package)]}
     try:
         ray.init(address=cluster, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise ClusterError(_why_not(cluster, str(error))) from error
+    try:
+        _check_versions(str(cluster))
+    except BaseException:
+        ray.shutdown()
+        raise
+    _connected = str(cluster), _identity()
+
+
+def of_a_client() -> bool:
+    """Whether this process is connected through `ray://`, as a client from outside."""
+    from ray.util.client import ray as client
+
+    return bool(client.is_connected())
+
+
+def _identity() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address) if not of_a_client() else "client"
+
+
+def _check_same(cluster: str | None) -> None:
+    """Refuse another cluster than the one that this module connected to."""
+    if cluster is None or _connected is None or _connected[1] != _identity():
+        return
+    if cluster != _connected[0]:
         raise ClusterError(
-            f"no Ray cluster answers at {cluster!r} ({str(error).splitlines()[0]}): "
-            "check the address, or use --cluster local"
+            f"this kernel is connected to the Ray cluster {_connected[0]!r}: to use {cluster!r} "
+            "run `import ray; ray.shutdown()` first"
+        )
+
+
+def _why_not(cluster: str | None, text: str) -> str:
+    if "ersion mismatch" in text:
+        words = " ".join(text.split())
+        return (
+            f"the Ray cluster at {cluster!r} does not fit this kernel: {words}. Install the "
+            "versions of the cluster here, or use --cluster local"
+        )
+    first = next((line for line in text.splitlines() if line.strip()), "no answer")
+    return (
+        f"no Ray cluster answers at {cluster!r} ({first}): "
+        "check the address, or use --cluster local"
+    )
+
+
+def _check_versions(cluster: str) -> None:
+    """Compare what the workers of a cluster compute with to what is here.
+
+    Raises:
+        ClusterError: XGBoost is missing there, or of another version.
+    """
+    import ray
+    import xgboost
+
+    @ray.remote(num_cpus=0, max_retries=0)
+    def version() -> str:
+        try:
+            import xgboost
+        except ImportError:
+            return ""
+        return str(xgboost.__version__)
+
+    try:
+        there = ray.get(version.remote(), timeout=_ANSWER_SECONDS)
+    except Exception as error:
+        raise ClusterError(
+            f"the Ray cluster at {cluster!r} runs no task ({str(error).splitlines()[0]})"
         ) from error
+    here = xgboost.__version__
+    if there.split(".")[:2] != here.split(".")[:2]:
+        has = f"XGBoost {there}" if there else "no XGBoost"
+        raise ClusterError(
+            f"the workers of the Ray cluster at {cluster!r} have {has}, this kernel has {here}: "
+            "install the same version in both"
+        )
 
 
 @contextlib.contextmanager

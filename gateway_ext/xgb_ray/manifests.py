@@ -16,6 +16,8 @@ from gateway_ext.xgb_ray.errors import ParameterError
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?")
 # `job.py` finds the task here, inside the pods.
 TASK_MOUNT = "/etc/xgb-ray"
+# Annotations of a RayJob that tell a later kernel what it is and where its results are.
+FOLDER, COMMAND = "jupyter-fleet/xgb-ray-folder", "jupyter-fleet/xgb-ray-command"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class RayJobOptions:
         priority_class: of the pods.
         service_account: of the pods, with access to the data and to where results go.
         env: environment variables of the pods; `env_from_secrets` names secrets for more.
+        claims: persistent volume claims by name, with the path where each is mounted in the pods.
         labels, annotations: added to everything; node_selector, tolerations: of the pods.
         keep_seconds: how long the cluster stays after the end.
         deadline_seconds: ends a job that takes longer; 0 for none.
@@ -53,6 +56,7 @@ class RayJobOptions:
     service_account: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     env_from_secrets: Sequence[str] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -74,12 +78,21 @@ class RayJobOptions:
             raise ParameterError("a queue needs scheduler='volcano' or scheduler='kueue'")
         if self.scheduler == "kueue" and not self.queue:
             raise ParameterError("Kueue needs the name of a queue")
-        if self.workers < 1 or self.cpus < 1:
-            raise ParameterError("workers and cpus must be at least 1")
+        for name in ("workers", "cpus", "head_cpus"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ParameterError(
+                    f"{name} of a rayjob must be a whole number above 0, not {value!r}"
+                )
+        for name, path in self.claims.items():
+            if not str(path).startswith("/"):
+                raise ParameterError(f"the claim {name!r} needs a path to mount at, not {path!r}")
 
 
-def make_ray_job(options: RayJobOptions) -> dict[str, Any]:
+def make_ray_job(options: RayJobOptions, told: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The RayJob that runs the task in the ConfigMap of the same name.
+
+    `told` are annotations of the RayJob alone.
 
     Raises:
         ParameterError: an option would be refused.
@@ -116,8 +129,9 @@ def make_ray_job(options: RayJobOptions) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": options.name, "namespace": options.namespace}
     if labels:
         metadata["labels"] = labels
-    if options.annotations:
-        metadata["annotations"] = dict(options.annotations)
+    annotations = {**options.annotations, **(told or {})}
+    if annotations:
+        metadata["annotations"] = annotations
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": metadata, "spec": spec}
 
 
@@ -166,7 +180,13 @@ def _pod(options: RayJobOptions, container: str, cpus: int, memory: str) -> dict
     spec = {
         **_scheduling(options),
         "containers": [_container(options, container, cpus, memory, str(cpus))],
-        "volumes": [{"name": "task", "configMap": {"name": options.name}}],
+        "volumes": [
+            {"name": "task", "configMap": {"name": options.name}},
+            *(
+                {"name": f"claim-{i}", "persistentVolumeClaim": {"claimName": claim}}
+                for i, claim in enumerate(options.claims)
+            ),
+        ],
     }
     return {"metadata": metadata, "spec": spec} if metadata else {"spec": spec}
 
@@ -203,5 +223,11 @@ def _container(
     if options.env_from_secrets:
         container["envFrom"] = [{"secretRef": {"name": n}} for n in options.env_from_secrets]
     if name != "submitter":
-        container["volumeMounts"] = [{"name": "task", "mountPath": TASK_MOUNT, "readOnly": True}]
+        container["volumeMounts"] = [
+            {"name": "task", "mountPath": TASK_MOUNT, "readOnly": True},
+            *(
+                {"name": f"claim-{i}", "mountPath": path}
+                for i, path in enumerate(options.claims.values())
+            ),
+        ]
     return container

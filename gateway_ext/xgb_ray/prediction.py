@@ -19,6 +19,7 @@ from gateway_ext.xgb_ray.pieces import get_all
 from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.shards import Shard, make_shard
 from gateway_ext.xgb_ray.sources import Piece, Source, open_source, plan_pieces, read_piece
+from gateway_ext.xgb_ray.storage import locate, read_booster
 from gateway_ext.xgb_ray.training import DATA_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -162,10 +163,7 @@ def load_model(model: Any) -> xgb.Booster:
         if model is None:
             raise ParameterError("the training did not complete a round: there is no model")
     if isinstance(model, str | os.PathLike):
-        try:
-            return xgb.Booster(model_file=os.fspath(model))
-        except xgb.core.XGBoostError as error:
-            raise ParameterError(f"the model {model} cannot be read") from error
+        return read_booster(os.fspath(model))
     if not isinstance(model, xgb.Booster):
         raise ParameterError(f"a {type(model).__name__} is no model")
     return model
@@ -220,12 +218,7 @@ def _cut(source: Source, workers: int) -> list[Piece]:
 
 
 def _target(out: str) -> tuple[Any, str]:
-    import pyarrow.fs as pafs
-
-    if "://" in out:
-        filesystem, inner = pafs.FileSystem.from_uri(out)
-    else:
-        filesystem, inner = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(out))
+    filesystem, inner = locate(out)
     filesystem.create_dir(inner, recursive=True)
     return filesystem, inner
 

@@ -25,6 +25,7 @@ from gateway_ext.xgb_ray.record import Record
 from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.scaling import ElasticScaling, Scaling, WaitingScaling
 from gateway_ext.xgb_ray.sources import check_workers, open_source, same_data
+from gateway_ext.xgb_ray.storage import read_booster
 
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
@@ -47,6 +48,16 @@ class Status:
     seconds: float
     eta: float | None
     failures: int
+
+    def __str__(self) -> str:
+        from gateway_ext.xgb_ray.summary import status_text
+
+        return status_text(self)
+
+    def _repr_html_(self) -> str:
+        from gateway_ext.xgb_ray.summary import status_html
+
+        return status_html(self)
 
 
 class Run(Background[TrainResult]):
@@ -323,10 +334,7 @@ def _start_state(o: Mapping[str, Any]) -> TrainState:
         callbacks.append(xgb.callback.EarlyStopping(rounds=rounds, maximize=maximize))
     model = o["xgb_model"]
     if isinstance(model, str | os.PathLike):
-        try:
-            model = xgb.Booster(model_file=os.fspath(model))
-        except xgb.core.XGBoostError as error:
-            raise ParameterError(f"the model {model} cannot be read") from error
+        model = read_booster(os.fspath(model))
     start = TrainState(
         model=None if model is None else bytes(model.save_raw("ubj")),
         callbacks=pickled(callbacks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import xgboost as xgb
 from gateway_ext.xgb_ray import (
     DataError,
     ParameterError,
+    TrainingError,
     TrainResult,
     calibrate,
     evaluate,
@@ -21,6 +23,8 @@ from gateway_ext.xgb_ray import (
     train,
     tune,
 )
+from gateway_ext.xgb_ray.space import read_space
+from gateway_ext.xgb_ray.tuning import start_tuning
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth": 4}
 FEATURES = [f"x{i}" for i in range(6)]
@@ -83,18 +87,20 @@ def test_wrong_use(result: TrainResult, frame: pd.DataFrame) -> None:
         calibrate(np.array([0.5, 1.5]), np.array([0, 1]))
 
 
+SPACE = {**PARAMS, "eta": "uniform(0.001, 0.6)"}
+
+
 @pytest.mark.long
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("search", "scheduler"), [("optuna", "asha"), ("cfo", "none"), ("random", "pbt")]
+    ("search", "scheduler"),
+    [("optuna", "asha"), ("cfo", "none"), ("blendsearch", "asha"), ("random", "pbt")],
 )
 def test_a_search_finds_the_better_rate_and_cleans_up(
-    parquet: Path, search: str, scheduler: str
+    parquet: Path, search: str, scheduler: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from ray import tune as ray_tune
-
-    space: dict[str, Any] = {**PARAMS, "eta": ray_tune.uniform(0.001, 0.6)}
     found = tune(
-        space,
+        read_space(SPACE),
         str(parquet),
         "label",
         evals={"test": str(parquet / "part-1.parquet")},
@@ -108,7 +114,68 @@ def test_a_search_finds_the_better_rate_and_cleans_up(
         report_every=3,
     )
     assert found.metric == "test-logloss"
+    assert len(found.trials) == 3
+    assert {t["state"] for t in found.trials} <= {"finished", "ended early"}
     assert found.best_value == min(t["value"] for t in found.trials)
     assert found.best_value < 0.69
     assert found.booster is not None
     assert found.booster.num_boosted_rounds() == 12
+    measured = evaluate(
+        found.booster, str(parquet / "part-1.parquet"), "label", metrics=["logloss"]
+    )
+    assert measured["logloss"] == pytest.approx(found.best_value, abs=1e-4)
+    # Ray Tune's own tables stay out of the notebook.
+    assert "Configuration for experiment" not in capfd.readouterr().out
+
+
+def test_a_search_that_is_stopped_keeps_its_best_model(parquet: Path) -> None:
+    run = start_tuning(
+        read_space(SPACE),
+        str(parquet),
+        "label",
+        evals={"test": str(parquet / "part-1.parquet")},
+        features=FEATURES,
+        num_boost_round=100_000,
+        workers=1,
+        trials=50,
+        concurrent=2,
+        scheduler="none",
+    )
+    deadline = time.monotonic() + 120
+    while not any(t["value"] for t in run.status().trials):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    run.stop()
+    found = run.wait(60)
+    assert found.state == "stopped"
+    assert found.booster is not None
+    assert 0 < found.booster.num_boosted_rounds() < 100_000
+    assert "running" not in {t["state"] for t in found.trials}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"space": {**PARAMS, "eta": 0.3}}, "nothing to search"),
+        ({"space": {**SPACE, "max_bin": "randint(8, 64)"}}, "max_bin cannot be searched"),
+        ({"space": {**SPACE, "grow_policy": ["depthwise"]}, "scheduler": "pbt"}, "cannot change"),
+        ({"evals": {}}, "tune needs evals"),
+        ({"search": "grid"}, "search must be one of optuna, cfo"),
+        ({"metric": "test"}, "metric must be NAME-METRIC of an eval set"),
+        ({"trials": 0}, "trials must be a whole number above 0"),
+        ({"depth": 3}, "tune has no option 'depth'"),
+    ],
+)
+def test_a_search_that_cannot_be(frame: pd.DataFrame, change: dict[str, Any], words: str) -> None:
+    given = {"space": SPACE, "evals": {"test": frame}, **change}
+    space = read_space(given.pop("space"))
+    with pytest.raises(ParameterError, match=words):
+        tune(space, frame, "label", **given)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_trials_that_all_fail_say_why(frame: pd.DataFrame) -> None:
+    bad = frame.assign(label=frame["label"] * 7)
+    with pytest.raises(TrainingError, match=r"every trial failed: .*label must be in"):
+        tune(read_space(SPACE), bad, "label", evals={"test": bad}, trials=2, workers=1)

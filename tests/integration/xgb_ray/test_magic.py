@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jupyter_client import BlockingKernelClient, KernelManager
+
+from tests.integration.xgb_ray.notebook_kernel import NotebookKernel, notebook_kernel, text_of
 
 
 @pytest.fixture(autouse=True)
@@ -17,56 +17,21 @@ def _nothing_stays() -> None:
 
 
 @pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[KernelManager, Any]]:
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(Path(__file__).parents[3]))
-    client = manager.client()
-    client.start_channels()
-    client.wait_for_ready(120)
-    try:
-        yield manager, client
-    finally:
-        run(client, "import ray; ray.shutdown()")
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+def kernel() -> Iterator[NotebookKernel]:
+    with notebook_kernel() as kernel:
+        yield kernel
 
 
-def run(
-    client: BlockingKernelClient, code: str, interrupt: tuple[KernelManager, str] | None = None
-) -> list[dict[str, Any]]:
-    """All output of a cell; with `interrupt`, ^C as soon as a display has that text."""
-    message = client.execute(code)
-    out: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 150
-    while True:
-        got = client.get_iopub_msg(timeout=max(1, deadline - time.monotonic()))
-        if got["parent_header"].get("msg_id") != message:
-            continue
-        kind, content = got["msg_type"], got["content"]
-        out.append({"type": kind, **content})
-        if interrupt and interrupt[1] in content.get("data", {}).get("text/plain", ""):
-            interrupt[0].interrupt_kernel()
-            interrupt = None
-        if kind == "status" and content["execution_state"] == "idle":
-            return out
-
-
-def text_of(output: list[dict[str, Any]]) -> str:
-    parts = [o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in output]
-    return "\n".join([*parts, *("\n".join(o["traceback"]) for o in output if o["type"] == "error")])
-
-
-def test_train_in_a_cell(kernel: tuple[KernelManager, Any], parquet: Path) -> None:
-    _, client = kernel
-    assert "error" not in [o["type"] for o in run(client, "%load_ext gateway_ext.xgb_ray")]
+def test_train_in_a_cell(kernel: NotebookKernel, parquet: Path) -> None:
+    assert "error" not in [o["type"] for o in kernel.run("%load_ext gateway_ext.xgb_ray")]
     cell = f"""%%xgb_ray train -d {parquet} -l label -e train={parquet} -n 30 --out model
 objective: binary:logistic
 eval_metric: [auc, logloss]
 max_depth: $depth
 """
     started = time.monotonic()
-    run(client, "depth = 3")
-    output = run(client, cell)
+    kernel.run("depth = 3")
+    output = kernel.run(cell)
     seconds = time.monotonic() - started
     assert "error" not in [o["type"] for o in output], text_of(output)
     updates = [o for o in output if o["type"] == "update_display_data"]
@@ -76,51 +41,43 @@ max_depth: $depth
     result = [o for o in output if o["type"] == "display_data"][-1]
     assert "importance" in result["data"]["text/html"]
     assert "finished after 30 rounds" in result["data"]["text/plain"]
-    shown = text_of(run(client, "print(model.booster.num_boosted_rounds(), model.params)"))
+    shown = text_of(kernel.run("print(model.booster.num_boosted_rounds(), model.params)"))
     assert shown.count("30 {") == 1
     assert "'max_depth': 3" in shown
 
 
-def test_an_interrupt_keeps_the_model(kernel: tuple[KernelManager, Any], parquet: Path) -> None:
-    manager, client = kernel
-    output = run(
-        client,
+def test_an_interrupt_keeps_the_model(kernel: NotebookKernel, parquet: Path) -> None:
+    output = kernel.run(
         f"%xgb_ray train -d {parquet} -l label -n 100000 -p max_depth=2 --out cut",
-        interrupt=(manager, "training: round"),
+        interrupt="training: round",
     )
     assert "stopped after round" in text_of(output), text_of(output)
     # Cells in the queue behind it must not run.
     assert output[-2]["type"] == "error" or any(o["type"] == "error" for o in output)
-    assert "True" in text_of(run(client, "print(cut.booster.num_boosted_rounds() == cut.rounds)"))
+    assert "True" in text_of(kernel.run("print(cut.booster.num_boosted_rounds() == cut.rounds)"))
     check = """
 from ray._private.state import actors
 print("alive", [a["ActorClassName"] for a in actors().values() if a["State"] == "ALIVE"])
 """
-    assert "alive []" in text_of(run(client, check))
+    assert "alive []" in text_of(kernel.run(check))
 
 
-def test_background_status_logs_and_stop(kernel: tuple[KernelManager, Any], parquet: Path) -> None:
-    _, client = kernel
-    run(client, f"%xgb_ray train -d {parquet} -l label -n 100000 --out slow --background")
+def test_background_status_logs_and_stop(kernel: NotebookKernel, parquet: Path) -> None:
+    kernel.run(f"%xgb_ray train -d {parquet} -l label -n 100000 --out slow --background")
     deadline = time.monotonic() + 60
-    while "training: round" not in text_of(run(client, "%xgb_ray status slow")):
+    while "training: round" not in text_of(kernel.run("%xgb_ray status slow")):
         assert time.monotonic() < deadline
         time.sleep(0.3)
-    assert "loaded" in text_of(run(client, "%xgb_ray logs"))
-    assert "stopped after round" in text_of(run(client, "%xgb_ray stop"))
-    assert "True" in text_of(run(client, "print(slow.booster is not None)"))
+    assert "loaded" in text_of(kernel.run("%xgb_ray logs"))
+    assert "stopped after round" in text_of(kernel.run("%xgb_ray stop"))
+    assert "True" in text_of(kernel.run("print(slow.booster is not None)"))
 
 
-def test_predict_and_calibrate(
-    kernel: tuple[KernelManager, Any], parquet: Path, tmp_path: Path
-) -> None:
-    _, client = kernel
-    run(
-        client, f"%xgb_ray train -d {parquet} -l label -p objective=binary:logistic --out m --quiet"
-    )
-    output = run(client, f"%xgb_ray predict -m $m -d {parquet} --to {tmp_path}/p --keep label")
+def test_predict_and_calibrate(kernel: NotebookKernel, parquet: Path, tmp_path: Path) -> None:
+    kernel.run(f"%xgb_ray train -d {parquet} -l label -p objective=binary:logistic --out m --quiet")
+    output = kernel.run(f"%xgb_ray predict -m $m -d {parquet} --to {tmp_path}/p --keep label")
     assert "files in" in text_of(output), text_of(output)
-    output = run(client, f"%xgb_ray calibrate -d {tmp_path}/p -l label --out c")
+    output = kernel.run(f"%xgb_ray calibrate -d {tmp_path}/p -l label --out c")
     assert "Calibration(" in text_of(output), text_of(output)
     assert "<svg" in str([o.get("data", {}).get("text/html") for o in output])
 
@@ -136,12 +93,11 @@ def test_predict_and_calibrate(
     ],
 )
 def test_errors_are_one_clear_line(
-    kernel: tuple[KernelManager, Any], parquet: Path, line: str, words: str
+    kernel: NotebookKernel, parquet: Path, line: str, words: str
 ) -> None:
-    _, client = kernel
-    run(client, "%load_ext gateway_ext.xgb_ray")
+    kernel.run("%load_ext gateway_ext.xgb_ray")
     error = next(
-        o for o in run(client, "%xgb_ray " + line.format(p=parquet)) if o["type"] == "error"
+        o for o in kernel.run("%xgb_ray " + line.format(p=parquet)) if o["type"] == "error"
     )
     shown = "\n".join(error["traceback"])
     assert words in shown
@@ -149,15 +105,15 @@ def test_errors_are_one_clear_line(
     assert 'File "' not in shown
 
 
-def test_help_and_completion(kernel: tuple[KernelManager, Any], parquet: Path) -> None:
-    _, client = kernel
-    run(client, "%load_ext gateway_ext.xgb_ray")
-    assert "--elastic" in text_of(run(client, "%xgb_ray train --help"))
-    inspected = client.inspect("%xgb_ray", 8, reply=True, timeout=30)["content"]
+def test_help_and_completion(kernel: NotebookKernel, parquet: Path) -> None:
+    kernel.run("%load_ext gateway_ext.xgb_ray")
+    assert "--elastic" in text_of(kernel.run("%xgb_ray train --help"))
+    inspected = kernel.client.inspect("%xgb_ray", 8, reply=True, timeout=30)["content"]
     assert "Distributed XGBoost" in inspected["data"]["text/plain"]
 
     def completed(code: str) -> list[str]:
-        matches: list[str] = client.complete(code, reply=True, timeout=60)["content"]["matches"]
+        reply = kernel.client.complete(code, reply=True, timeout=60)
+        matches: list[str] = reply["content"]["matches"]
         return matches
 
     assert "calibrate" in completed("%xgb_ray cal")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.xgb_ray.arguments import expand, read_params
 from gateway_ext.xgb_ray.errors import ParameterError
-from gateway_ext.xgb_ray.magic import expand, read_params
-from gateway_ext.xgb_ray.tuning import read_space
+from gateway_ext.xgb_ray.space import read_space
 
 VARIABLES: dict[str, Any] = {"eta": 0.3, "where": "s3://b", "metrics": ["auc"]}
 

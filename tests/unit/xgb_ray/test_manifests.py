@@ -198,7 +198,9 @@ def test_the_task_is_a_config_map() -> None:
         ({"scheduler": "slurm"}, "volcano or kueue"),
         ({"queue": "q"}, "needs scheduler"),
         ({"scheduler": "kueue"}, "name of a queue"),
-        ({"workers": 0}, "at least 1"),
+        ({"workers": 0}, "workers of a rayjob must be a whole number above 0"),
+        ({"cpus": 1.5}, "whole number above 0"),
+        ({"claims": {"data": "data"}}, "needs a path"),
     ],
 )
 def test_what_would_be_refused_is_refused_before(change: dict[str, Any], words: str) -> None:

@@ -1,0 +1,294 @@
+"""The arguments of `%xgb_ray`: the line, and the parameters in the cell."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import yaml
+
+from gateway_ext.xgb_ray.errors import ParameterError
+
+# A number to everyone but YAML, which wants a dot in it.
+_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+_VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ParameterError(f"{message}\n{self.format_usage()}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise Help(message or "")
+
+
+class Help(Exception):
+    """`--help` was asked for; argparse has printed it."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The arguments of `%xgb_ray`."""
+    parser = _Parser(
+        prog="%xgb_ray",
+        description="Distributed XGBoost on Ray. %%xgb_ray takes the parameters in the cell.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    train = commands.add_parser("train", help="train a model")
+    _data_arguments(train)
+    train.add_argument("-n", "--rounds", type=int, default=10, help="boosting rounds")
+    _cluster_arguments(train)
+    train.add_argument("--early-stop", type=int, metavar="ROUNDS", help="early stopping rounds")
+    train.add_argument(
+        "--elastic",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on with fewer workers when one is lost",
+    )
+    train.add_argument("--max-failures", type=int, default=3, help="lost workers to survive")
+    train.add_argument("--model", help="a model (file, URI or $variable) to continue from")
+    train.add_argument("--checkpoint", metavar="FILE", help="keep the model here meanwhile")
+    train.add_argument("--resume", action="store_true", help="begin from the checkpoint")
+    _result_arguments(train, "xgb_result")
+
+    tune = commands.add_parser("tune", help="search for good parameters")
+    _data_arguments(tune)
+    tune.add_argument("-n", "--rounds", type=int, default=100, help="rounds of each trial")
+    _cluster_arguments(tune)
+    tune.add_argument("--trials", type=int, default=10, help="how many sets of parameters to try")
+    tune.add_argument("--concurrent", type=int, default=1, help="trials at a time")
+    tune.add_argument(
+        "--search", choices=("optuna", "cfo", "blendsearch", "random"), default="optuna"
+    )
+    tune.add_argument(
+        "--scheduler",
+        choices=("asha", "pbt", "none"),
+        default="asha",
+        help="asha ends bad trials early, pbt lets them go on from good ones",
+    )
+    tune.add_argument("--metric", help="such as test-auc; the last of the last eval set otherwise")
+    tune.add_argument("--mode", choices=("min", "max"), help="known for XGBoost's own metrics")
+    tune.add_argument("--early-stop", type=int, metavar="ROUNDS", help="early stopping rounds")
+    tune.add_argument("--report-every", type=int, default=5, help="rounds between two looks")
+    tune.add_argument("--seed", type=int, default=0, help="of the search")
+    tune.add_argument("--time-budget", type=float, metavar="SECONDS", help="then trials end")
+    tune.add_argument("--storage", help="folder or URI for trials on several machines")
+    _result_arguments(tune, "xgb_tuned")
+
+    predict = commands.add_parser("predict", help="predict, to Parquet or to a variable")
+    predict.add_argument("-m", "--model", required=True, help="$variable, file or URI")
+    _plain_data(predict)
+    predict.add_argument("--to", help="folder or URI for Parquet files")
+    predict.add_argument(
+        "--keep", action="append", default=[], metavar="COLUMN", help="a column to write too"
+    )
+    predict.add_argument("--column", default="prediction", help="name of the predictions in them")
+    predict.add_argument("--margin", action="store_true", help="before the objective's transform")
+    predict.add_argument("--contributions", action="store_true", help="SHAP values by feature")
+    predict.add_argument("--calibration", help="$variable with a calibration to apply")
+    _cluster_arguments(predict)
+    _result_arguments(predict, "xgb_predicted")
+
+    evaluate = commands.add_parser("evaluate", help="XGBoost's metrics of a model on data")
+    evaluate.add_argument("-m", "--model", required=True, help="$variable, file or URI")
+    _plain_data(evaluate)
+    evaluate.add_argument("-l", "--label", help="that of the training unless given")
+    evaluate.add_argument("--metric", action="append", help="such as auc; may be given again")
+    evaluate.add_argument("--weight", metavar="COLUMN")
+    evaluate.add_argument("--qid", metavar="COLUMN")
+    evaluate.add_argument("--workers", type=int, default=2)
+    evaluate.add_argument("--cpus", type=float, default=1, help="CPUs of each worker")
+    evaluate.add_argument("--cluster", help="local, auto, or an address such as ray://host:10001")
+    evaluate.add_argument("--out", default="xgb_metrics", help="variable for the result")
+
+    calibrate = commands.add_parser("calibrate", help="fit an isotonic calibration")
+    _plain_data(calibrate)
+    calibrate.add_argument("-l", "--label", required=True)
+    calibrate.add_argument("--prediction", default="prediction", metavar="COLUMN")
+    calibrate.add_argument("--weight", metavar="COLUMN")
+    calibrate.add_argument("--bins", type=int, help="instead of exact distinct predictions")
+    _cluster_arguments(calibrate)
+    _result_arguments(calibrate, "xgb_calibration")
+
+    for name, what in (
+        ("status", "how far a training, search or job is"),
+        ("logs", "what happened in it"),
+        ("stop", "stop it and keep its model"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument(
+            "name", nargs="?", help="its --out, or the name of a rayjob; the last one otherwise"
+        )
+        _job_argument(command)
+        if name == "stop":
+            command.add_argument("--now", action="store_true", help="in the middle of a round")
+        if name == "logs":
+            command.add_argument("--follow", action="store_true", help="of a rayjob, to its end")
+
+    attach = commands.add_parser("attach", help="follow a rayjob again, after a restart too")
+    attach.add_argument("name", help="the name of the rayjob")
+    _job_argument(attach)
+    _result_arguments(attach, "xgb_result")
+    return parser
+
+
+def _plain_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-d",
+        "--data",
+        required=True,
+        action="append",
+        help="Parquet path, URI, glob or $variable; may be given again",
+    )
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
+    _plain_data(parser)
+    parser.add_argument("-l", "--label", required=True, action="append", metavar="COLUMN")
+    parser.add_argument(
+        "-e", "--eval", action="append", default=[], metavar="NAME=DATA", help="to measure on"
+    )
+    parser.add_argument(
+        "-p",
+        "--params",
+        action="append",
+        default=[],
+        help="NAME=VALUE, a $variable, or YAML; wins over what the cell says",
+    )
+    parser.add_argument("--weight", metavar="COLUMN")
+    parser.add_argument("--qid", metavar="COLUMN", help="groups of a ranking")
+    parser.add_argument("--base-margin", action="append", metavar="COLUMN")
+    parser.add_argument("--features", help="names with commas between; all others otherwise")
+    parser.add_argument("--categorical", help="names with commas between")
+    parser.add_argument("--missing", type=float, help="a value that means missing, such as 0")
+    parser.add_argument("--densify", action="store_true", help="gaps of sparse vectors are 0")
+    parser.add_argument(
+        "--cuts",
+        choices=("sample", "full"),
+        default="sample",
+        help="bins from a sample of rows, or from all",
+    )
+
+
+def _cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--cpus", type=float, default=1, help="CPUs of each worker")
+    parser.add_argument("--cluster", help="local, auto, an address (ray://host:10001), or rayjob")
+    _job_argument(parser)
+
+
+def _job_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--job",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of a rayjob: image, storage, namespace, memory, queue, …, or a $variable",
+    )
+
+
+def _result_arguments(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument("--out", default=out, help=f"variable for the result ({out})")
+    parser.add_argument("--background", action="store_true", help="return at once")
+    parser.add_argument("--quiet", action="store_true", help="no live display")
+
+
+def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters from YAML, JSON or a Python dict, with `$variables` put in as they are.
+
+    Raises:
+        ParameterError: the text is none of these, or a variable is not defined.
+    """
+    if not text.strip():
+        return {}
+    found: dict[str, Any] = {}
+
+    def hold(match: re.Match[str]) -> str:
+        name = match.group(1) or match.group(2)
+        key = f"xgb_ray_variable_{len(found)}_"
+        found[key] = _look_up(name, variables)
+        return key
+
+    held = _VARIABLE.sub(hold, text)
+    value: Any = None
+    try:
+        value = yaml.safe_load(held)
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, dict) or None in value.values():
+        # A Python dict reads as YAML too, but True, None and tuples would be strings.
+        quoted = re.sub(r"(?<!['\"\w])(xgb_ray_variable_\d+_)(?!['\"\w])", r"'\1'", held)
+        try:
+            value = ast.literal_eval(quoted.strip())
+        except (ValueError, SyntaxError):
+            if not isinstance(value, dict):
+                raise ParameterError(
+                    "the parameters must be YAML (name: value), JSON or a Python dict"
+                ) from None
+    if not isinstance(value, dict):
+        raise ParameterError("the parameters must be names with values")
+    return {str(k): _put_back(v, found) for k, v in value.items()}
+
+
+def _put_back(value: Any, found: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        if value in found:
+            return found[value]
+        for key, variable in found.items():
+            value = value.replace(key, str(variable))
+        if _EXPONENT.fullmatch(value):
+            return float(value)
+        return {"True": True, "False": False, "None": None}.get(value, value)
+    if isinstance(value, list | tuple):
+        return [_put_back(v, found) for v in value]
+    if isinstance(value, dict):
+        return {k: _put_back(v, found) for k, v in value.items()}
+    return value
+
+
+def read_settings(texts: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from arguments: each NAME=VALUE, a `$variable` with a dict, or YAML.
+
+    Raises:
+        ParameterError: one is none of these.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        if _VARIABLE.fullmatch(text):
+            value = expand(text, variables)
+            if not isinstance(value, Mapping):
+                raise ParameterError(f"{text} must be a dict")
+            found.update(value)
+        elif "=" in text and ":" not in text.split("=", 1)[0]:
+            name, value = text.split("=", 1)
+            found.update(read_params(f"{name}: {value}", variables))
+        else:
+            found.update(read_params(text, variables))
+    return found
+
+
+def names(text: str | None) -> Sequence[str] | None:
+    """Names with commas between."""
+    return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
+
+
+def one_or_all(values: Sequence[Any] | None) -> Any:
+    """A single value as itself."""
+    return values[0] if values is not None and len(values) == 1 else values
+
+
+def _look_up(name: str, variables: Mapping[str, Any]) -> Any:
+    if name not in variables:
+        raise ParameterError(f"there is no variable {name!r}")
+    return variables[name]
+
+
+def expand(value: str, variables: Mapping[str, Any]) -> Any:
+    """An argument with its variables: `$name` alone is the object, within text its string."""
+    whole = _VARIABLE.fullmatch(value)
+    if whole:
+        return _look_up(whole.group(1) or whole.group(2), variables)
+    return _VARIABLE.sub(lambda m: str(_look_up(m.group(1) or m.group(2), variables)), value)
