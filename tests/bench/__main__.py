@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import rows
+from tests.bench.bars import show_bars
 from tests.bench.bench import Bench, machine
-from tests.bench.table import show
+from tests.bench.table import add_kept, keep, show
 
 
 def main() -> int:
@@ -19,6 +20,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(known)}")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count (7)")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="where to write rounds down: a later run with the same folder adds to them",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.rows) - set(known)
     if unknown:
@@ -26,13 +33,20 @@ def main() -> int:
     for name in arguments.rows or known:
         directory = Path(tempfile.mkdtemp(prefix="fleet-bench-"))
         before = machine()
+        kept = arguments.keep / f"{name}.json" if arguments.keep else None
+        row = importlib.import_module(f"tests.bench.rows.{name}")
         try:
-            bench = Bench(arguments.rounds, directory)
+            bench = Bench(arguments.rounds, directory, kept)
             with bench.stack:
-                table = importlib.import_module(f"tests.bench.rows.{name}").run(bench)
+                table = row.run(bench)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-        print(f"\n{show(table)}\nbefore: {before}\nafter:  {machine()}", flush=True)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            add_kept(table, kept)
+            keep(table, kept)
+        bars = show_bars(table, row.bars(table)) if hasattr(row, "bars") else ""
+        print(f"\n{show(table)}\n{bars}\nbefore: {before}\nafter:  {machine()}", flush=True)
     return 0
 
 

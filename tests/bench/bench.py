@@ -17,19 +17,24 @@ Measure = Callable[[], tuple[float, Mapping[str, float]]]
 
 @dataclass
 class Bench:
-    """One run: how many `rounds`, where to put files, and what to stop at the end."""
+    """One run: how many `rounds`, where to put files, a file that has the rounds of earlier runs
+    or None, and what to stop at the end."""
 
     rounds: int
     directory: Path
+    kept: Path | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
-    def interleave(self, table: Table, lines: Mapping[str, Mapping[str, Measure]]) -> None:
+    def interleave(
+        self, table: Table, lines: Mapping[str, Mapping[str, Measure]], *, warm_up: bool = True
+    ) -> None:
         """Measures every line for every contestant, round by round.
 
         Contestants take turns within a round and another one begins each time, so that what else
-        the machine does meets all of them alike. The first round warms up and is not counted.
+        the machine does meets all of them alike. The first round warms up and is not counted,
+        unless contestants are processes of their own, which begin cold each time.
         """
-        for turn in range(self.rounds + 1):
+        for turn in range(0 if warm_up else 1, self.rounds + 1):
             for line, measures in lines.items():
                 names = list(measures)
                 start = turn % len(names)

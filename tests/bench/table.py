@@ -1,7 +1,9 @@
 """What was measured, and the table that shows it."""
 
+import json
 import statistics
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 
 @dataclass
@@ -36,6 +38,24 @@ class Table:
     def cell(self, line: str, contestant: str) -> Cell:
         """The cell, made if it is new."""
         return self.lines.setdefault(line, {}).setdefault(contestant, Cell())
+
+
+def keep(table: Table, file: Path) -> None:
+    """Write down what was measured, for `add_kept`."""
+    cells = {line: {n: asdict(c) for n, c in row.items()} for line, row in table.lines.items()}
+    file.write_text(json.dumps(cells))
+
+
+def add_kept(table: Table, file: Path) -> None:
+    """Put the rounds that an earlier run wrote down before those of the table."""
+    if not file.exists():
+        return
+    for line, row in json.loads(file.read_text()).items():
+        for contestant, before in row.items():
+            cell = table.cell(line, contestant)
+            cell.milliseconds[:0] = before["milliseconds"]
+            for name, values in before["figures"].items():
+                cell.figures[name] = values + cell.figures.get(name, [])
 
 
 def show(table: Table) -> str:
