@@ -186,7 +186,7 @@ bench: test-install ## measure against peers, side by side
 	@XGB_RAY_PYTHON=$(FLEET_KERNEL_PYTHON) $(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 .PHONY: chaos
-chaos: test-install ## 300 random faults (CHAOS="--seed S" to make them again, or to go on)
+chaos: test-install ## 300 random faults and more (CHAOS="--seed S" to make them again, or to go on)
 	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
 

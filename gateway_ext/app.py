@@ -90,6 +90,16 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="The command that starts an agent. If empty: the program of the kernelspec's argv "
         "with '-m gateway_ext.agent', which fits kernelspecs for Python.",
     ).tag(config=True)
+    fork_servers = Integer(
+        4,
+        min=0,
+        help="Agents of local kernels are forked from a process whose imports are done, one for "
+        "each project and environment: a kernel then starts in a fraction of the time. This is how "
+        "many such processes are kept (about 80 MB each), those used last; 0 for none.",
+    ).tag(config=True)
+    fork_server_seconds = Float(
+        600.0, help="A fork server that started no kernel for so long ends."
+    ).tag(config=True)
     first_uid = Integer(
         FIRST_UID,
         min=1,
@@ -265,6 +275,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(self.membership.run()),
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
+            run_forever(
+                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the look at epochs"
+            ),
         ]
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))

@@ -11,6 +11,7 @@ import time
 
 from .commands import Commands
 from .connection import Connection, Deleted, Refused, Unreachable, dial
+from .forked_kernel import ForkedKernel
 from .gateway_list import GatewayList
 from .journal import Journal
 from .kernel import Kernel
@@ -37,11 +38,12 @@ _HERD_SECONDS = 0.2
 class Agent:
     """Runs one kernel until it is told to end it, or has been without a gateway for too long."""
 
-    def __init__(self, document: StartDocument) -> None:
+    def __init__(self, document: StartDocument, forked: ForkedKernel | None = None) -> None:
+        """`forked` is a process that can become the kernel's first one."""
         self._document = document
         self._journal = Journal(document.journal_bytes)
         self._sessions = Sessions()
-        self._kernel = Kernel(document, self._sessions, self._append, self._state_changed)
+        self._kernel = Kernel(document, self._sessions, self._append, self._state_changed, forked)
         self._gateways = GatewayList(document.gateways)
         self._epoch = 0
         self._sender: Sender | None = None

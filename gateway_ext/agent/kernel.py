@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_client.session import Session as JupyterSession
 
 from .channels import KernelChannels
+from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
 from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, in_words
 from .kernel_state import Busyness, KernelState, Process, utc_now
@@ -29,7 +30,10 @@ _CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
 _SHUTDOWN_SECONDS = 5.0
 """As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
 _NUDGE_SECONDS = 0.3
-_NUDGES = 10
+_NUDGES = 100
+"""A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
+starts many kernels it may well take seconds until iopub is connected; what is printed before that
+is lost."""
 
 
 class _Run:
@@ -57,13 +61,16 @@ class Kernel:
         sessions: Sessions,
         on_message: Callable[[str | None, bytes], None],
         on_state: Callable[[], None],
+        forked: ForkedKernel | None = None,
     ) -> None:
-        """`on_message` gets the session id (None for all) and the message in the v1 layout."""
+        """`on_message` gets the session id (None for all) and the message in the v1 layout;
+        `forked` can become the first process."""
         self.state = KernelState()
         self._document = document
         self._sessions = sessions
         self._on_message = on_message
         self._on_state = on_state
+        self._forked = forked
         self._key = secrets.token_hex(32).encode()
         self._voice = JupyterSession(key=self._key)
         self._files = ConnectionFiles(document, self._key)
@@ -126,7 +133,8 @@ class Kernel:
     async def _launch(self) -> None:
         try:
             connection = await asyncio.to_thread(self._files.write)
-            process = await KernelProcess.start(self._document, self._files.file, self._log)
+            forked, self._forked = self._forked, None
+            process = KernelProcess.start(self._document, self._files.file, self._log, forked)
         except (LaunchError, OSError) as error:
             self._dead(str(error), exit_code=None)
             return
@@ -153,6 +161,8 @@ class Kernel:
                 break
             except TimeoutError:
                 run.channels.request("shell", "kernel_info_request", {})
+        else:
+            _log.warning("the kernel answers, but nothing is heard on iopub")
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import contextlib
 import json
 import os
 import re
@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import string
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,10 +20,10 @@ from typing import Any
 
 from jupyter_client.connect import write_connection_file
 
+from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
 from .start_document import StartDocument
 
-_PR_SET_PDEATHSIG = 1
 _SUN_PATH_BYTES = 107
 _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
@@ -136,28 +137,38 @@ class ConnectionFiles:
 
 
 def _before_exec() -> Callable[[], None]:
-    libc = ctypes.CDLL(None, use_errno=True)
     agent = os.getpid()
-
-    def die_with_the_agent() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != agent:  # it went before the line above
-            os._exit(1)
-
-    return die_with_the_agent
+    return lambda: die_with_parent(agent)
 
 
 class KernelProcess:
     """One process of the kernel, leader of a session and process group of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        """The process id; stays known after the end."""
+        loop = asyncio.get_running_loop()
+        self._exit_code: asyncio.Future[int] = loop.create_future()
+        descriptor = os.pidfd_open(pid)
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            _, status = os.waitpid(pid, 0)
+            self._exit_code.set_result(os.waitstatus_to_exitcode(status))
+
+        loop.add_reader(descriptor, ended)
 
     @classmethod
-    async def start(
-        cls, document: StartDocument, connection_file: Path, log: KernelLog
+    def start(
+        cls,
+        document: StartDocument,
+        connection_file: Path,
+        log: KernelLog,
+        forked: ForkedKernel | None = None,
     ) -> KernelProcess:
-        """Start the kernelspec's command; raises LaunchError with the reason in words.
+        """Start the kernelspec's command, in `forked` if it is given and still there; raises
+        LaunchError with the reason in words.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -165,13 +176,18 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
+        environment = kernel_environment(document, os.environ, os.getpid())
         output = log.open()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                env=kernel_environment(document, os.environ, os.getpid()),
+            if forked is not None:
+                with contextlib.suppress(OSError):
+                    forked.become(argv, environment, document.cwd, output)
+                    return cls(forked.pid)
+            process = subprocess.Popen(
+                argv,
+                env=environment,
                 cwd=document.cwd,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -187,30 +203,27 @@ class KernelProcess:
             ) from error
         finally:
             os.close(output)
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        """The process id; stays known after the end."""
-        return self._process.pid
+        # It is waited for here, and not by the Popen.
+        process.returncode = 0
+        return cls(process.pid)
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""
-        return await self._process.wait()
+        return await asyncio.shield(self._exit_code)
 
     async def ends_within(self, seconds: float) -> bool:
         """Whether the process ends within this time."""
         try:
-            await asyncio.wait_for(self._process.wait(), seconds)
+            await asyncio.wait_for(self.wait(), seconds)
         except TimeoutError:
             return False
         return True
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel and its children; nothing if the kernel has ended."""
-        if self._process.returncode is not None:
+        if self._exit_code.done():
             return
         try:
-            os.killpg(self._process.pid, number)
+            os.killpg(self.pid, number)
         except ProcessLookupError:
             return

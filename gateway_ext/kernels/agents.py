@@ -4,7 +4,8 @@ import asyncio
 import json
 import secrets
 import time
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from tornado import web, websocket
 
@@ -20,6 +21,8 @@ from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.socket_progress import bytes_received
 from jupyter_ext.platform.encryption import DecryptionError
+
+T = TypeVar("T")
 
 HELLO_SECONDS = 10.0
 HELLO_BYTES = 1024 * 1024
@@ -43,6 +46,8 @@ class AgentHandler(websocket.WebSocketHandler):
         self._link: AgentLink | None = None
         self._heard = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
+        self._greeting: asyncio.Task[None] | None = None
+        self._wanted = True
 
     @property
     def max_message_size(self) -> int:
@@ -61,8 +66,12 @@ class AgentHandler(websocket.WebSocketHandler):
     async def on_message(self, message: str | bytes) -> None:
         self._heard = time.monotonic()
         if self._link is None:
-            # tornado reads the next frame when this returns: nothing overtakes the hello.
-            await self._hello(message)
+            if self._greeting is None:
+                # In a task of its own: while it waits for the database, or for its turn, pings are
+                # answered, and it is noticed when the agent leaves.
+                self._greeting = asyncio.ensure_future(self._greet(message))
+            else:
+                self._refuse("protocol", "nothing may follow the hello before its answer")
             return
         try:
             self._link.receive(message)
@@ -77,6 +86,7 @@ class AgentHandler(websocket.WebSocketHandler):
         self._heard = time.monotonic()
 
     def on_close(self) -> None:
+        self._wanted = False
         if self._watch is not None:
             self._watch.cancel()
         if self._link is not None:
@@ -124,6 +134,13 @@ class AgentHandler(websocket.WebSocketHandler):
         )
         self.close(1000, reason)
 
+    async def _greet(self, message: str | bytes) -> None:
+        try:
+            await self._hello(message)
+        except Exception:
+            self.log.exception("kernel %s: its agent's hello failed", self._kernel_id)
+            self.close(1011, "the hello failed")
+
     async def _hello(self, message: str | bytes) -> None:
         try:
             hello = json.loads(message)
@@ -143,38 +160,42 @@ class AgentHandler(websocket.WebSocketHandler):
         try:
             await self._claim(epoch, nonce, proof, state)
         except DatabaseUnavailable as error:
+            self._wanted = False
             self._refuse("database", str(error))
         except DecryptionError as error:
             self._refuse("key", str(error))
 
     async def _claim(self, epoch: int, nonce: str, proof: str, state: dict[str, Any]) -> None:
         records = self.manager.records
-        stored = await records.secrets(self._kernel_id)
+        stored = await self._in_time(records.secrets(self._kernel_id))
         if stored is None:
             self._refuse("key", "no such kernel")
             return
-        if not proves(proof, agent_proof(stored.agent_key, self._kernel_id, self._nonce, epoch)):
-            self._refuse("key", "the proof is wrong: this is not the kernel's agent")
+        if not self._proves(proof, stored.agent_key, epoch):
+            await self._send_away(epoch, nonce, proof)
             return
         wait = self.manager.claim_pace.wait(time.monotonic())
         if wait is None:
             self._refuse("busy", "this gateway takes many kernels over just now")
             return
         await asyncio.sleep(wait)
-        record = await records.claim(self._kernel_id, epoch)
+        if not self._wanted:
+            return
+        record = await self._in_time(
+            records.claim(self._kernel_id, stored.agent_key, epoch, lambda: self._wanted)
+        )
+        if record is None and not self._wanted:
+            return
         if record is None:
-            present = await records.get(self._kernel_id)
+            present = await self._in_time(records.get(self._kernel_id))
             if present is not None and present.state is KernelState.DELETED:
-                proof = deleted_proof(stored.agent_key, self._kernel_id, nonce)
-                self.log.info("kernel %s: its agent is told to end", self._kernel_id)
-                self._send_json({"type": "deleted", "proof": proof})
-                self.close(1000, "deleted")
+                self._tell_to_end(stored.agent_key, nonce)
             else:
-                self._refuse("key", "no such kernel")
+                await self._send_away(epoch, nonce, proof)
             return
         if self.ws_connection is None or not self.manager.takes_kernels:
             # Gone, or we are going, while the database answered. Whoever claims next raises the
-            # epoch above ours.
+            # epoch above ours; whoever has claimed already sees it (`leave_overtaken`).
             self._refuse("draining", "this gateway sends its kernels away")
             return
         self.ws_connection.params.max_message_size = (  # type: ignore[attr-defined]
@@ -193,6 +214,31 @@ class AgentHandler(websocket.WebSocketHandler):
             record, state, self._send, self.close, self.manager.links.changed, self.log
         )
         self.manager.links.add(self._link)
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """What the database answers; raises DatabaseUnavailable if that takes too long. Another
+        gateway may reach it, and the agent is still here to be told."""
+        try:
+            return await asyncio.wait_for(work, self.manager.ping_timeout)
+        except TimeoutError:
+            raise DatabaseUnavailable("the database does not answer in time") from None
+
+    def _proves(self, proof: str, key: bytes, epoch: int) -> bool:
+        return proves(proof, agent_proof(key, self._kernel_id, self._nonce, epoch))
+
+    async def _send_away(self, epoch: int, nonce: str, proof: str) -> None:
+        """Answers somebody who is not the kernel's agent, or is it no longer."""
+        for key in await self._in_time(self.manager.records.former_keys(self._kernel_id)):
+            if self._proves(proof, key, epoch):
+                self._tell_to_end(key, nonce)
+                return
+        self._refuse("key", "the proof is wrong: this is not the kernel's agent")
+
+    def _tell_to_end(self, key: bytes, nonce: str) -> None:
+        self.log.info("kernel %s: an agent is told to end", self._kernel_id)
+        proof = deleted_proof(key, self._kernel_id, nonce)
+        self._send_json({"type": "deleted", "proof": proof})
+        self.close(1000, "deleted")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.set_header("Content-Type", "application/json")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -241,6 +241,11 @@ class AgentLink:
     def deleted(self) -> None:
         """The kernel's record is deleted: its clients need not look for another owner."""
         self._deleted = True
+
+    def overtaken(self, owned: Mapping[str, int]) -> bool:
+        """Whether the record has another owner or epoch, by what this gateway owns, though nobody
+        asked for its end here."""
+        return not self._deleted and owned.get(self.kernel_id) != self.epoch
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:

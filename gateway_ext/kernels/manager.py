@@ -45,6 +45,7 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
 )
 from gateway_ext.process_proxies.environment import asked_environment
+from gateway_ext.process_proxies.fork_servers import ForkServers
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
@@ -142,6 +143,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,
             inherited=list(app.inherited_envs),
+            fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
@@ -479,6 +481,20 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     # Losing agents
 
+    async def leave_overtaken(self) -> None:
+        """Lets agents go whose records have another owner by now; they dial again, and all agree.
+
+        So it is after this gateway was frozen, and after another one claimed a kernel so slowly,
+        because the database answered late, that the agent had come here meanwhile.
+        """
+        links = list(self.links)
+        owned = await self.records.owned()
+        for link in links:
+            if self.links.get(link.kernel_id) is link and link.overtaken(owned):
+                self.log.warning("kernel %s: its record has another owner", link.kernel_id)
+                self.links.remove(link, "the kernel is changing hands")
+                link.close()
+
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""
         self.links.remove(link, "the kernel is changing hands")
@@ -515,9 +531,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if await proxy.look() is AgentLife.DEAD:
                 words = await proxy.last_words()
                 self.log.warning("kernel %s: its agent is dead", record.kernel_id)
-                await self.records.set_dead(
+                if await self.records.set_dead(
                     record.kernel_id, record.epoch, f"the kernel's agent has ended. {words}".strip()
-                )
+                ):
+                    # What an agent that was killed could not remove itself.
+                    await proxy.end()
 
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""

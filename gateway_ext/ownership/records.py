@@ -6,7 +6,7 @@ gateway that was frozen changes nothing when it wakes; each leaves an event behi
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,14 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.resolution import KernelRecord, Member
 from gateway_ext.ownership.states import KernelState, check_transition
-from gateway_ext.ownership.tables import gateway, kernel, kernel_event, lock, project_uid
+from gateway_ext.ownership.tables import (
+    former_agent,
+    gateway,
+    kernel,
+    kernel_event,
+    lock,
+    project_uid,
+)
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 
@@ -279,12 +286,18 @@ class Records:
     ) -> bool:
         """Makes a dead kernel that has no agent one that this gateway is about to launch, with a
         new agent key and a higher epoch. False if it has changed since `dead` was read; raises
-        LimitReached."""
+        LimitReached.
+
+        The key of before is kept: should its agent live after all, it is told to end.
+        """
         encrypted_key = self._box.encrypt(agent_key)
 
         def transaction(connection: Connection) -> bool:
             _check_limits(connection, limits, dead.username)
             now = now_utc(connection)
+            former = connection.execute(
+                select(kernel.c.agent_key).where(kernel.c.kernel_id == dead.kernel_id)
+            ).scalar()
             changed = _change(
                 connection,
                 (dead.kernel_id, dead.epoch, KernelState.DEAD),
@@ -300,6 +313,9 @@ class Records:
                 },
             )
             if changed:
+                connection.execute(
+                    insert(former_agent).values(kernel_id=dead.kernel_id, agent_key=former, at=now)
+                )
                 detail = f"again, epoch {dead.epoch + 1}"
                 _note(connection, now, dead.kernel_id, "launch", username, self._name, detail)
             return changed
@@ -317,12 +333,12 @@ class Records:
         """
 
         def transaction(connection: Connection) -> bool:
-            stored = connection.execute(
-                select(kernel.c.agent_key)
-                .where(kernel.c.kernel_id == kernel_id, kernel.c.state != KernelState.DELETED.value)
-                .with_for_update()
-            ).scalar()
-            if stored is None or self._box.decrypt(stored) != agent_key:
+            held = _hold(
+                connection,
+                kernel.c.kernel_id == kernel_id,
+                kernel.c.state != KernelState.DELETED.value,
+            )
+            if not held or not self._is_key(connection, kernel_id, agent_key):
                 return False
             connection.execute(
                 update(kernel).where(kernel.c.kernel_id == kernel_id).values(process=dict(process))
@@ -331,18 +347,29 @@ class Records:
 
         return await self._database.run(transaction)
 
-    async def claim(self, kernel_id: str, agent_epoch: int) -> KernelRecord | None:
+    async def claim(
+        self,
+        kernel_id: str,
+        agent_key: bytes,
+        agent_epoch: int,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> KernelRecord | None:
         """Makes this gateway the owner, with an epoch above the record's and the agent's.
 
         Of any number of claimers each gets an epoch of its own. None if the kernel is deleted or
-        unknown.
+        unknown, if another agent is its agent by now, or if it is not `wanted` any more: that is
+        asked, on another thread, when the database has answered and nothing is changed yet.
         """
 
         def transaction(connection: Connection) -> KernelRecord | None:
             now = now_utc(connection)
             for held in _hold(connection, kernel.c.kernel_id == kernel_id):
                 _, epoch, state = held
-                if state is KernelState.DELETED:
+                if state is KernelState.DELETED or not self._is_key(
+                    connection, kernel_id, agent_key
+                ):
+                    continue
+                if not wanted():
                     continue
                 raised = max(epoch, agent_epoch) + 1
                 values = {"owner": self._name, "epoch": raised, "changed": now}
@@ -460,6 +487,19 @@ class Records:
             lambda connection: _read(connection, kernel_id), read_only=True
         )
 
+    async def owned(self) -> dict[str, int]:
+        """The kernels that this gateway owns, with the epoch of each."""
+
+        def transaction(connection: Connection) -> dict[str, int]:
+            rows = connection.execute(
+                select(kernel.c.kernel_id, kernel.c.epoch).where(
+                    kernel.c.owner == self._name, kernel.c.state != KernelState.DELETED.value
+                )
+            )
+            return {row.kernel_id: row.epoch for row in rows}
+
+        return await self._database.run(transaction, read_only=True)
+
     async def list_kernels(self) -> list[KernelRecord]:
         """Every kernel that is not deleted, oldest first."""
 
@@ -489,13 +529,28 @@ class Records:
         environment = json.loads(self._box.decrypt(launch))["environment"] if launch else {}
         return Secrets(self._box.decrypt(agent_key), environment)
 
+    async def former_keys(self, kernel_id: str) -> list[bytes]:
+        """The keys of agents that the kernel had before it was launched again; raises
+        DecryptionError."""
+
+        def transaction(connection: Connection) -> list[str]:
+            rows = connection.execute(
+                select(former_agent.c.agent_key).where(former_agent.c.kernel_id == kernel_id)
+            )
+            return list(rows.scalars())
+
+        stored = await self._database.run(transaction, read_only=True)
+        return [self._box.decrypt(key) for key in stored]
+
     async def forget(self, *, deleted: timedelta, dead: timedelta) -> int:
         """Removes the rows of kernels that were deleted, or are dead without an agent, for longer
-        than this, and events of the same age as deleted kernels; the number of kernels."""
+        than this, and events and former agents of the same age as deleted kernels; the number of
+        kernels."""
 
         def transaction(connection: Connection) -> int:
             now = now_utc(connection)
-            connection.execute(delete(kernel_event).where(kernel_event.c.at < now - deleted))
+            for table in (kernel_event, former_agent):
+                connection.execute(delete(table).where(table.c.at < now - deleted))
             gone = connection.execute(
                 delete(kernel).where(
                     kernel.c.state == KernelState.DELETED.value, kernel.c.changed < now - deleted
@@ -608,6 +663,12 @@ class Records:
             except IntegrityError:
                 # Another gateway took this number or named this project meanwhile: look again.
                 continue
+
+    def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
+        stored = connection.execute(
+            select(kernel.c.agent_key).where(kernel.c.kernel_id == kernel_id)
+        ).scalar_one()
+        return self._box.decrypt(stored) == agent_key
 
     def _encrypt_launch(self, environment: Mapping[str, str]) -> str:
         return self._box.encrypt(json.dumps({"environment": dict(environment)}).encode())

@@ -78,6 +78,18 @@ kernel_event = Table(
     Index(None, "at"),
 )
 
+former_agent = Table(
+    "fleet_former_agent",
+    gateway_metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("kernel_id", ByteString(36), nullable=False),
+    # Encrypted. The kernel was launched again with another agent: this one must end if it lives.
+    Column("agent_key", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "kernel_id"),
+    Index(None, "at"),
+)
+
 project_uid = Table(
     "fleet_project_uid",
     gateway_metadata,

@@ -11,6 +11,8 @@ from enterprise_gateway.services.processproxies.processproxy import (  # type: i
     BaseProcessProxyABC,
 )
 
+from gateway_ext.process_proxies.fork_servers import ForkServers
+
 
 class AgentLife(StrEnum):
     """What can be said of an agent's process."""
@@ -37,6 +39,7 @@ class AgentSettings:
     ping_timeout: float
     orphan_seconds: float
     inherited: list[str]
+    fork_servers: ForkServers
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """Agents as processes of this machine."""
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +25,19 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment
+from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
 from gateway_ext.process_proxies.process_identity import (
     boot_id,
     kill_session,
     started_at,
     this_host,
+    wait_for_end,
 )
 
 T = TypeVar("T")
 
 LAST_WORDS_BYTES = 4000
+END_SECONDS = 5.0
 
 # Popen and the making of folders wait for the disk and for exec: not on the event loop.
 _threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
@@ -39,6 +45,9 @@ _threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
 
 class LocalAgentProxy(AgentProcessProxy):
     """An agent in a session of its own, which outlives the gateway that started it.
+
+    It is forked from a process whose imports are done (`fork_servers`), unless its command is
+    another one or that fails: then it is a program of its own.
 
     Where the gateway is root the agent gets the project's user id, a folder of that user as its
     home, and no group beside it; otherwise it runs as the gateway's user. The kernelspec may name
@@ -52,6 +61,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = this_host()
         self._boot = boot_id()
         self._log_file = ""
+        self._directory = ""
 
     async def start_agent(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -71,6 +81,7 @@ class LocalAgentProxy(AgentProcessProxy):
         """See the base class."""
         if self._host == this_host() and self._log_file:
             await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
+            await _in_thread(self._remove_directory)
 
     async def last_words(self) -> str:
         """See the base class."""
@@ -84,6 +95,7 @@ class LocalAgentProxy(AgentProcessProxy):
             "host": self._host,
             "boot": self._boot,
             "log": self._log_file,
+            "directory": self._directory,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -93,6 +105,8 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = process_info["host"]
         self._boot = process_info["boot"]
         self._log_file = process_info["log"]
+        # Gateways of before did not write it down.
+        self._directory = process_info.get("directory", "")
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
         command = self.proxy_config.get("agent_command") or settings.agent_command
@@ -107,36 +121,55 @@ class LocalAgentProxy(AgentProcessProxy):
                 "Give FleetGatewayApp.kernels_dir a folder that this gateway can write to"
             ) from error
         document = start_document(start, settings, str(directory), str(home))
-        options: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            options = {"user": start.uid, "group": start.uid, "extra_groups": []}
-        try:
-            with open(log_file, "ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=output,
-                    cwd=home,
-                    env=agent_environment(
-                        os.environ,
-                        start.kernelspec.get("env") or {},
-                        asked,
-                        inherited=settings.inherited,
-                        program=command[0],
-                        home=str(home),
-                        user=start.project,
-                    ),
-                    start_new_session=True,
-                    umask=0o077,
-                    close_fds=True,
-                    **options,
-                )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise LaunchFailed(f"{command[0]} cannot be started: {error}") from error
-        self.pid = self.pgid = self._process.pid
+        environment = agent_environment(
+            os.environ,
+            start.kernelspec.get("env") or {},
+            asked,
+            inherited=settings.inherited,
+            program=command[0],
+            home=str(home),
+            user=start.project,
+        )
+        uid = start.uid if os.geteuid() == 0 else None
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)
+        self._directory = str(directory)
+        with open(log_file, "ab") as output:
+            try:
+                self.pid = _fork(settings, command, document, environment, uid, output.fileno())
+            except ForkFailed:
+                self._run(command, document, environment, uid, output.fileno())
+        self.pgid = self.pid
+        self._started = started_at(self.pid)
+
+    def _run(
+        self,
+        command: list[str],
+        document: Mapping[str, Any],
+        environment: Mapping[str, str],
+        uid: int | None,
+        output: int,
+    ) -> None:
+        """Starts the agent as a program of its own."""
+        options: dict[str, Any] = {}
+        if uid is not None:
+            options = {"user": uid, "group": uid, "extra_groups": []}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=document["cwd"],
+                env=environment,
+                start_new_session=True,
+                umask=0o077,
+                close_fds=True,
+                **options,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise LaunchFailed(f"{command[0]} cannot be started: {error}") from error
+        self.pid = self._process.pid
         self._started = started_at(self.pid)
         try:
             # Waits for the agent only if the document is longer than a pipe holds.
@@ -167,6 +200,18 @@ class LocalAgentProxy(AgentProcessProxy):
             kill_session(self.pid)
         if self._process is not None:
             self._process.wait()
+        wait_for_end(self.pid, self._started, END_SECONDS)
+        self._remove_directory()
+
+    def _remove_directory(self) -> None:
+        # An agent empties it, unless it was killed; as another user than ours it can do no more.
+        if not self._directory:
+            return
+        directory = Path(self._directory)
+        shutil.rmtree(directory, ignore_errors=True)
+        for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
+            with contextlib.suppress(OSError):
+                older.rmdir()
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:
@@ -180,21 +225,46 @@ class LocalAgentProxy(AgentProcessProxy):
             return ""
 
 
+def _fork(
+    settings: AgentSettings,
+    command: list[str],
+    document: Mapping[str, Any],
+    environment: Mapping[str, str],
+    uid: int | None,
+    output: int,
+) -> int:
+    """The process id of an agent that was forked; raises ForkFailed."""
+    python, *arguments = command
+    if arguments != ["-m", "gateway_ext.agent"]:
+        raise ForkFailed(f"{command} is not the agent alone")
+    return settings.fork_servers.fork(
+        Environment.of(python, uid, document["cwd"], environment),
+        environment,
+        # As gateway_ext.agent.fork_server reads it.
+        [command, environment, json.dumps(document)],
+        output,
+        settings.kernels_dir / "logs" / f"fork-server-{Path(document['cwd']).name}.log",
+    )
+
+
 async def _in_thread(function: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, function)
 
 
 def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
-    """The project's home, the kernel's own folder and the file for the agent's log.
+    """The project's home, the agent's own folder and the file for the agent's log.
 
     The folders above and the log belong to the gateway: a kernel can put no link in our way. The
-    kernel's folder has a short path because Unix sockets in it allow 107 bytes.
+    agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its alone: an
+    agent that was given up, and lives after all, removes nothing of the next one's.
     """
     kernels_dir.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         kernels_dir.chmod(0o711)
     home = kernels_dir / "projects" / start.project
-    directory = kernels_dir / "k" / start.kernel_id.replace("-", "")
+    name = start.kernel_id.replace("-", "")
+    mark = hashlib.sha256(start.agent_key).hexdigest()[:8]
+    directory = kernels_dir / "k" / f"{name}-{mark}"
     logs = kernels_dir / "logs"
     for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (logs, 0o700)):
         folder.mkdir(exist_ok=True)
@@ -203,4 +273,4 @@ def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Pat
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
             os.chown(folder, start.uid, start.uid)
-    return home, directory, logs / f"{directory.name}.log"
+    return home, directory, logs / f"{name}.log"

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 _STATE, _START = 0, 19
@@ -30,6 +31,13 @@ def started_at(pid: int) -> int | None:
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[_STATE] in ("Z", "X") else int(fields[_START])
+
+
+def wait_for_end(pid: int, started: int, seconds: float) -> None:
+    """Returns when the process that began then has ended, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while started_at(pid) == started and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def session_members(session: int) -> list[int]:

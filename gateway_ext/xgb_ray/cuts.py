@@ -10,6 +10,7 @@ it has few distinct values, every one that the sample missed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,17 @@ SAMPLE_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class Sample:
-    """Sampled rows of a shard: matrices as in its blocks, with the weight of each row."""
+    """Sampled rows of a shard: matrices as in its blocks.
 
-    parts: tuple[tuple[Any, np.ndarray], ...]
+    `picked` are matrices with the user's weight of each row (None: all alike), `rare` those with
+    what the picked rows miss, where NaN or a gap stands for nothing. `scale` is how many rows of
+    the shard a picked row stands for, `whole` whether all were picked.
+    """
+
+    picked: tuple[tuple[Any, np.ndarray | None], ...]
+    rare: tuple[Any, ...] = ()
+    scale: float = 1.0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,35 +85,24 @@ def sample_fraction(rows: int, features: int, max_bin: int, wanted: int | None =
 
 
 def sample_shard(shard: Shard, fraction: float, seed: int, max_bin: int) -> Sample:
-    """A sample of a shard's rows, with what a sample would miss.
-
-    Every sampled row weighs 1/fraction (times its own weight), every added value 1.
-    """
+    """A sample of a shard's rows, with what a sample would miss."""
+    if fraction >= 1.0:
+        return Sample(tuple((b.matrix, b.take(shard.weight)) for b in shard.blocks), whole=True)
     rng = np.random.default_rng(seed)
-    parts: list[tuple[Any, np.ndarray]] = []
-    mean_weight = 1.0
-    if shard.weight is not None and len(shard.weight):
-        mean_weight = float(shard.weight.mean()) or 1.0
+    picked: list[tuple[Any, np.ndarray | None]] = []
+    rare = []
     for block in shard.blocks:
-        rows = block.matrix.num_rows if hasattr(block.matrix, "num_rows") else block.matrix.shape[0]
+        table = hasattr(block.matrix, "num_rows")
+        rows = block.matrix.num_rows if table else block.matrix.shape[0]
         weights = block.take(shard.weight)
-        if fraction >= 1.0:
-            whole = np.ones(rows, np.float32) if weights is None else weights
-            parts.append((block.matrix, whole))
-            continue
         count = min(rows, max(1, round(rows * fraction)))
         chosen = np.sort(rng.choice(rows, count, replace=False))
-        picked = (
-            block.matrix.take(chosen)
-            if hasattr(block.matrix, "take") and hasattr(block.matrix, "num_rows")
-            else block.matrix[chosen]
-        )
-        weight = np.full(count, rows / count, dtype=np.float32)
-        parts.append((picked, weight if weights is None else weight * weights[chosen]))
-        extra = _rare_values(block, picked, max_bin)
+        some = block.matrix.take(chosen) if table else block.matrix[chosen]
+        picked.append((some, None if weights is None else weights[chosen]))
+        extra = _rare_values(block, some, max_bin)
         if extra is not None:
-            parts.append((extra, np.full(extra.shape[0], mean_weight, dtype=np.float32)))
-    return Sample(tuple(parts))
+            rare.append(extra)
+    return Sample(tuple(picked), tuple(rare), 1 / fraction)
 
 
 def _rare_values(block: Block, picked: Any, max_bin: int) -> Any:
@@ -178,7 +176,9 @@ def _rare_in_sparse(matrix: Any, max_bin: int) -> Any:
     bits = matrix.data.view(np.uint32)
     ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     keys = (matrix.indices.astype(np.uint64) << np.uint64(32)) | ordered
-    keys = np.unique(keys)
+    # Not `np.unique`, which hashes: twenty times as slow here.
+    keys.sort()
+    keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
     column = (keys >> np.uint64(32)).astype(np.int64)
     back = keys.astype(np.uint32)
     bits = np.where(back >> 31, back & np.uint32(0x7FFFFFFF), ~back)
@@ -209,11 +209,29 @@ def make_cuts(
         categories: for each of all columns the number of its categories, 0 for a number; may be
             empty if there are none.
     """
+    weighted = any(w is not None for s in samples for _, w in s.picked)
+    if weighted or all(s.whole for s in samples):
+        cuts = _sketched(samples, start, stop, max_bin=max_bin, missing=missing, nthread=nthread)
+    else:
+        cuts = _quantiles(samples, start, stop, max_bin=max_bin, missing=missing)
+    cards = list(categories[start:stop])
+    return _with_categories(cuts, cards) if any(cards) else cuts
+
+
+def _sketched(
+    samples: Sequence[Sample], start: int, stop: int, *, max_bin: int, missing: float, nthread: int
+) -> Cuts:
+    """The cuts of XGBoost's own sketch: with all rows, exactly those of one process."""
     import xgboost as xgb
 
-    parts = [p for s in samples for p in s.parts]
-    plain = all(bool((w == 1.0).all()) for _, w in parts)
-    cards = list(categories[start:stop]) or [0] * (stop - start)
+    parts: list[tuple[Any, np.ndarray | None]] = []
+    for sample in samples:
+        weights = [w for _, w in sample.picked if w is not None]
+        for matrix, weight in sample.picked:
+            parts.append((matrix, None if weight is None else weight * np.float32(sample.scale)))
+        for matrix in sample.rare:
+            mean = float(np.concatenate(weights).mean()) if weights else 1.0
+            parts.append((matrix, np.full(matrix.shape[0], mean or 1.0, dtype=np.float32)))
 
     class Parts(xgb.DataIter):
         def __init__(self) -> None:
@@ -229,17 +247,73 @@ def make_cuts(
             matrix, weight = parts[self.at]
             self.at += 1
             data = _column_range(matrix, start, stop)
-            if plain:
+            if weight is None:
                 input_data(data=data)
             else:
                 input_data(data=data, weight=weight)
             return True
 
     matrix = xgb.QuantileDMatrix(Parts(), max_bin=max_bin, missing=missing, nthread=nthread)
-    cuts = cuts_of(matrix, max_bin)
-    if not any(cards):
-        return cuts
-    return _with_categories(cuts, cards)
+    return cuts_of(matrix, max_bin)
+
+
+def _quantiles(
+    samples: Sequence[Sample], start: int, stop: int, *, max_bin: int, missing: float
+) -> Cuts:
+    """Exact quantiles of rows without weights, by sorting: a twentieth of the sketch's time."""
+    picked = [_by_column(m, start, stop) for s in samples for m, _ in s.picked]
+    rare = [_by_column(m, start, stop) for s in samples for m in s.rare]
+    columns = []
+    for i in range(stop - start):
+        values, more = (
+            np.concatenate([part[i] for part in parts]) if parts else np.empty(0, np.float32)
+            for parts in (picked, rare)
+        )
+        columns.append(
+            column_cuts(
+                values[~np.isnan(values) & (values != missing)],
+                more[~np.isnan(more) & (more != missing)],
+                max_bin,
+            )
+        )
+    indptr = np.concatenate([[0], np.cumsum([len(c) for c in columns])])
+    return Cuts(indptr, np.concatenate(columns), max_bin)
+
+
+def column_cuts(values: np.ndarray, rare: np.ndarray, max_bin: int) -> np.ndarray:
+    """The lower bound and the cuts of one column.
+
+    Args:
+        values: its sampled values, without gaps.
+        rare: others that are in the data; those that the sample missed, extremes among them.
+
+    Returns:
+        Every value, if there are at most `max_bin`; otherwise as many quantiles. The last is
+        beyond all. Empty if there is no value.
+    """
+    everything = np.concatenate([values, rare])
+    if len(everything) == 0:
+        return everything
+    values = np.sort(values)
+    first = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    if first.sum() <= max_bin:
+        # All of the sampled: then the rare ones are all that it missed.
+        values = np.union1d(values[first], rare)
+    if len(values) > max_bin:
+        inner = values[np.arange(1, max_bin) * len(values) // max_bin]
+        values = np.unique(np.append(inner, everything.min()))
+    end = everything.max()
+    return np.append(values, end + np.abs(end) + 1e-5).astype(np.float32)
+
+
+def _by_column(matrix: Any, start: int, stop: int) -> list[np.ndarray]:
+    """The values of each of the columns [start, stop); of a sparse matrix those that it holds."""
+    if hasattr(matrix, "indptr"):
+        by_column = matrix[:, start:stop].tocsc()
+        edges = itertools.pairwise(by_column.indptr)
+        return [by_column.data[a:b] for a, b in edges]
+    return _dense_columns(matrix)[start:stop]
 
 
 def _with_categories(cuts: Cuts, cards: Sequence[int]) -> Cuts:

@@ -3,77 +3,44 @@
 import asyncio
 import os
 import random
-import shutil
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import requests
 import websocket
 
 from tests.chaos.agent_logs import violations as log_violations
+from tests.chaos.chaos_gateways import PING_TIMEOUT, ChaosGateways
 from tests.chaos.counting_kernel import CountingKernel
-from tests.chaos.cut import Network
+from tests.chaos.left_over import left_over, processes
+from tests.chaos.network import PEOPLE, SQL, Network
 from tests.integration.gateway_ext.fleet_of_gateways import Client, Gateways
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
-from tests.servers.mariadb import MariaDB, start_mariadb
-from tests.servers.ports import free_ports
+from tests.servers.mariadb import start_mariadb
 from tests.servers.process import ServerProcess
 from tests.servers.seaweedfs import SeaweedFS
 
-PING_TIMEOUT = 1.0
 HEALTHY_SECONDS = 60.0
 """How long a loaded machine may take until all is well again."""
 THROUGH_LABS = 3
 """So many kernels are asked through labs too, after each fault."""
 
 
-class ChaosGateways(Gateways):
-    """Gateways that the others, the labs and the agents reach over a network that can be cut, and
-    that reach the database over another."""
+TWO_AT_ONCE = 0.25
+"""How often a second fault is made together with the first."""
 
-    def __init__(self, directory: Path, count: int, database: MariaDB, network: Network) -> None:
-        self._database = database
-        self._network = network
-        self.ways_in: list[Any] = []
-        self.ways_to_database: list[Any] = []
-        super().__init__(directory, count, database.url)
-
-    def settings(self, number: int) -> dict[str, Any]:
-        while len(self.ways_in) <= number:
-            there, database = free_ports(2)
-            self.ways_in.append(self._network.relay(there, self._ports[len(self.ways_in)]))
-            self.ways_to_database.append(self._network.relay(database, self._database.port))
-        settings = super().settings(number)
-        url = self._database.url.replace(
-            f":{self._database.port}/", f":{self.ways_to_database[number].port}/"
-        )
-        settings["FleetGatewayApp"] |= {
-            "database_url": url,
-            "gateway_url": f"http://127.0.0.1:{self.ways_in[number].port}",
-            "ping_seconds": PING_TIMEOUT / 4,
-            "ping_timeout": PING_TIMEOUT,
-            "heartbeat_seconds": 0.5,
-            "living_seconds": 3.0,
-            "lost_seconds": 6.0,
-            "drain_seconds": 4.0,
-            "launch_seconds": 90.0,
-            "orphan_seconds": 300.0,
-        }
-        return settings
-
-    @property
-    def ways(self) -> list[str]:
-        """The addresses that everybody is told."""
-        return [f"http://127.0.0.1:{way.port}" for way in self.ways_in]
+Fault = Callable[["Chaos", random.Random], Awaitable[None]]
 
 
 class Chaos:
-    """Kernels on gateways and labs; `say` gets a line for each fault."""
+    """Kernels on gateways and labs, in the empty folder `directory`, whose path must be short.
+
+    `say` gets a line for each fault. Without a `network` the faults that cut it are left out. Only
+    if this process and what it starts are `alone` can it be said that one is left over.
+    """
 
     def __init__(
         self,
@@ -83,14 +50,21 @@ class Chaos:
         kernels: int,
         store: SeaweedFS,
         say: Callable[[str], None],
+        network: Network | None,
+        alone: bool,
+        directory: Path,
     ) -> None:
         self._say = say
-        self.directory = Path(tempfile.mkdtemp(prefix="fleet-chaos-", dir="/tmp"))
-        self.network = Network()
-        self.database = start_mariadb(self._folder("sql"))
-        self.gateways = ChaosGateways(self._folder("g"), gateways, self.database, self.network)
+        self.directory = directory
+        self._store = store
+        self.network = network
+        self._alone = alone
+        self.database = start_mariadb(
+            self._folder("sql"), network.database_address if network else "127.0.0.1"
+        )
+        self.gateways = ChaosGateways(self._folder("g"), gateways, self.database.url, network)
         self.labs = Labs(
-            self.gateways.directory, self.gateways.signer, self.gateways.ways, store, labs
+            self.gateways.directory, self.gateways.signer, self.gateways.urls, store, labs
         )
         self.client = Client(self.gateways.signer.sign("ada", {"demo": "owner"}, 24 * 3600))
         self.kernels: list[CountingKernel] = []
@@ -114,34 +88,49 @@ class Chaos:
         await asyncio.to_thread(self.gateways.start_again, number)
 
     async def restart_gateway(self, draw: random.Random) -> None:
-        number = draw.randrange(len(self.gateways.processes))
-        await asyncio.to_thread(self.gateways.processes[number].stop, 30)
-        await asyncio.to_thread(self.gateways.start_again, number)
+        await self._restart_one(self.gateways, draw.randrange(len(self.gateways.processes)))
+
+    async def restart_all_gateways(self, draw: random.Random) -> None:
+        """One after the other, as an upgrade does it."""
+        for number in range(len(self.gateways.processes)):
+            await self._restart_one(self.gateways, number)
 
     async def freeze_gateway(self, draw: random.Random) -> None:
-        number = draw.randrange(len(self.gateways.processes))
-        await self._freeze(self.gateways.processes[number], draw)
+        await self._freeze(draw.choice(self.gateways.processes), draw)
 
     async def kill_lab(self, draw: random.Random) -> None:
         number = draw.randrange(len(self.labs.processes))
         self.labs.processes[number].signal(signal.SIGKILL)
+        await asyncio.sleep(draw.uniform(0, 2))
         await asyncio.to_thread(self.labs.start_again, number)
 
+    async def restart_all_labs(self, draw: random.Random) -> None:
+        """One after the other, as an upgrade does it."""
+        for number in range(len(self.labs.processes)):
+            await self._restart_one(self.labs, number)
+
+    async def freeze_lab(self, draw: random.Random) -> None:
+        await self._freeze(draw.choice(self.labs.processes), draw)
+
     async def stop_database(self, draw: random.Random) -> None:
-        await asyncio.to_thread(self.database.kill)
+        end = draw.choice([self.database.kill, self.database.stop])
+        await asyncio.to_thread(end)
         await asyncio.sleep(draw.uniform(0, 3 * PING_TIMEOUT))
         self.database.start_again()
 
     async def freeze_database(self, draw: random.Random) -> None:
         await self._freeze(self.database.process, draw)
 
-    async def cut_gateway_off(self, draw: random.Random) -> None:
-        """From agents, labs and the other gateways."""
-        await self._cut(draw.choice(self.gateways.ways_in), draw)
+    async def cut_gateway_off_from_agents(self, draw: random.Random) -> None:
+        """And from labs and the other gateways."""
+        await self._cut(PEOPLE, draw)
 
-    async def cut_database_off(self, draw: random.Random) -> None:
-        """From one gateway."""
-        await self._cut(draw.choice(self.gateways.ways_to_database), draw)
+    async def cut_gateway_off_from_database(self, draw: random.Random) -> None:
+        await self._cut(SQL, draw)
+
+    async def cut_gateway_off(self, draw: random.Random) -> None:
+        """From everything."""
+        await self._cut(PEOPLE, draw, SQL)
 
     async def crash_kernel(self, draw: random.Random) -> None:
         kernel = draw.choice(self.kernels)
@@ -151,7 +140,7 @@ class Chaos:
         deadline = time.monotonic() + HEALTHY_SECONDS
         while True:
             try:
-                await kernel.begin(5.0)
+                await kernel.begin(1.5)
                 if kernel.pid != before:
                     return
             except TimeoutError:
@@ -162,41 +151,56 @@ class Chaos:
     async def kill_agent(self, draw: random.Random) -> None:
         kernel = draw.choice(self.kernels)
         kernel.expect_a_crash()
-        for pid in self.agents().get(kernel.kernel_id, []):
+        for pid in self.gateways.agents().get(kernel.kernel_id, []):
             os.kill(pid, signal.SIGKILL)
         await self._until(lambda: self._state(kernel.kernel_id) == "dead", "known to be dead")
         await self._until(lambda: self._restart(kernel.kernel_id), "started again")
         deadline = time.monotonic() + HEALTHY_SECONDS
         while True:
             try:
-                await kernel.begin(5.0)
+                await kernel.begin(1.5)
                 return
             except TimeoutError:
                 if time.monotonic() > deadline:
                     raise
 
-    FAULTS = (
-        kill_gateway,
-        restart_gateway,
-        freeze_gateway,
-        kill_lab,
-        stop_database,
-        freeze_database,
-        cut_gateway_off,
-        cut_database_off,
-        crash_kernel,
-        kill_agent,
-    )
+    GATEWAYS = (kill_gateway, restart_gateway, restart_all_gateways, freeze_gateway)
+    LABS = (kill_lab, restart_all_labs, freeze_lab)
+    DATABASE = (stop_database, freeze_database)
+    KERNELS = (crash_kernel, kill_agent)
+    CUTS = (cut_gateway_off_from_agents, cut_gateway_off_from_database, cut_gateway_off)
+
+    def draw_faults(self, draw: random.Random) -> list[Fault]:
+        """One fault, or two of different kinds at once."""
+        kinds = [self.GATEWAYS, self.LABS, self.DATABASE, self.KERNELS]
+        if self.network is not None:
+            kinds.append(self.CUTS)
+        # Each fault is as likely as every other.
+        first = draw.choice([fault for kind in kinds for fault in kind])
+        others = [fault for kind in kinds if first not in kind for fault in kind]
+        return [first, draw.choice(others)] if draw.random() < TWO_AT_ONCE else [first]
+
+    async def _restart_one(self, servers: Gateways | Labs, number: int) -> None:
+        process = servers.processes[number]
+        await asyncio.to_thread(process.stop, 30)
+        if process.exit_code != 0:
+            self.violations.append(f"{process.log.stem} ended with {process.exit_code}, not 0")
+        await asyncio.to_thread(servers.start_again, number)
 
     async def _freeze(self, process: ServerProcess, draw: random.Random) -> None:
         process.signal(signal.SIGSTOP)
         await asyncio.sleep(draw.uniform(1, 3) * PING_TIMEOUT)
         process.signal(signal.SIGCONT)
 
-    async def _cut(self, way: Any, draw: random.Random) -> None:
-        self.network.cut(way)
+    async def _cut(self, cable: str, draw: random.Random, *more: str) -> None:
+        network = self.network
+        assert network is not None
+        host = draw.randrange(len(self.gateways.processes))
+        for each in (cable, *more):
+            network.pull(host, each)
         await asyncio.sleep(draw.uniform(1, 3) * PING_TIMEOUT)
-        self.network.mend(way)
+        for each in (cable, *more):
+            network.plug(host, each)
 
     def _call(self, method: str, path: str, url: str) -> requests.Response | None:
         try:
@@ -223,22 +227,6 @@ class Chaos:
             await asyncio.sleep(0.2)
 
     # Looking over
-
-    def agents(self) -> dict[str, list[int]]:
-        """The processes of this fleet's agents, by kernel."""
-        mark = str(self.gateways.directory / "code")
-        found: dict[str, list[int]] = {}
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if b"\0gateway_ext.agent\0" not in (process / "cmdline").read_bytes():
-                    continue
-                text = (process / "environ").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            variables = dict(item.partition("=")[::2] for item in text.split("\0"))
-            if variables.get("PYTHONPATH", "").startswith(mark):
-                found.setdefault(variables.get("KERNEL_ID", ""), []).append(int(process.name))
-        return found
 
     def _through_a_lab(self, kernel: CountingKernel) -> None:
         """Raises TimeoutError unless a page at some lab reaches the kernel."""
@@ -291,25 +279,42 @@ class Chaos:
             for violation in kernel.violations:
                 self.violations.append(f"after {what}: kernel {kernel.kernel_id}: {violation}")
             kernel.violations.clear()
-        await self._until(self._one_agent_each, "one agent for each kernel")
+        try:
+            await self._until(self._one_agent_each, "one agent for each kernel")
+            await self._until(lambda: not self._left_over(), "free of other processes")
+        except TimeoutError as error:
+            self.violations.append(f"after {what}: {error}")
         self._read_logs(what)
         self.healthy.append(time.monotonic() - began)
 
     def _one_agent_each(self) -> bool:
-        return {kernel: len(pids) for kernel, pids in self.agents().items()} == {
+        return {kernel: len(pids) for kernel, pids in self.gateways.agents().items()} == {
             kernel.kernel_id: 1 for kernel in self.kernels
         }
 
+    def _left_over(self) -> list[int]:
+        if not self._alone:
+            return []
+        servers = [
+            process.pid
+            for process in (
+                *self.gateways.processes,
+                *self.labs.processes,
+                self.database.process,
+                self._store.process,
+            )
+        ]
+        kernels = {kernel.kernel_id: kernel.pid for kernel in self.kernels}
+        agents = {
+            pid: kernels.get(kernel_id, 0)
+            for kernel_id, pids in self.gateways.agents().items()
+            for pid in pids
+        }
+        return left_over(processes(), {*servers, os.getpid()}, agents)
+
     def _read_logs(self, what: str) -> None:
         for kernel in self.kernels:
-            folder = self.gateways.directory / "k" / "k" / kernel.kernel_id.replace("-", "")
-            files = [folder / "agent.log.1", folder / "agent.log"]
-            lines = [
-                line
-                for file in files
-                if file.exists()
-                for line in file.read_text(errors="replace").splitlines()
-            ]
+            lines = self.gateways.agent_log(kernel.kernel_id)
             assert lines, f"no log of {kernel.kernel_id}"
             for violation in log_violations(lines):
                 self.violations.append(f"after {what}: agent of {kernel.kernel_id}: {violation}")
@@ -324,31 +329,36 @@ class Chaos:
 
         ids = await asyncio.gather(*(asyncio.to_thread(start, n) for n in range(self._count)))
         self.kernels = [
-            CountingKernel(kernel_id, lambda: self.gateways.ways, self.client.headers)
-            for kernel_id in ids
+            CountingKernel(kernel_id, self.gateways.urls, self.client.headers) for kernel_id in ids
         ]
         await asyncio.gather(*(kernel.begin(HEALTHY_SECONDS) for kernel in self.kernels))
 
-    async def run(self, seed: str, faults: int, until: float = float("inf")) -> None:
-        """Makes so many faults, or stops at `until` (of time.monotonic)."""
+    async def run(self, seed: str, count: int, until: float = float("inf")) -> None:
+        """Makes faults so many times, or stops at `until` (of time.monotonic)."""
         draw = random.Random(seed)
         await self.start_kernels()
         await self.look_over("the start", draw)
-        for number in range(faults):
+        for number in range(count):
             if time.monotonic() > until or self.violations:
                 break
-            fault = draw.choice(self.FAULTS)
-            name = fault.__name__.replace("_", " ")
+            faults = self.draw_faults(draw)
+            name = " + ".join(fault.__name__.replace("_", " ") for fault in faults)
+            # Each draws for itself, so that the same seed makes the same faults.
+            seeds = [draw.random() for _ in faults]
             began = time.monotonic()
-            try:
-                await fault(self, draw)
-            except TimeoutError as error:
-                self.violations.append(f"{name}: {error}")
-            made = time.monotonic() - began
+            made = await asyncio.gather(
+                *(
+                    fault(self, random.Random(seed))
+                    for fault, seed in zip(faults, seeds, strict=True)
+                ),
+                return_exceptions=True,
+            )
+            self.violations += [f"{name}: {error!r}" for error in made if error is not None]
+            took = time.monotonic() - began
             await self.look_over(f"fault {number} ({name})", draw)
-            self.done[name] += 1
+            self.done.update(fault.__name__.replace("_", " ") for fault in faults)
             self._say(
-                f"{number:4} {name:18} {made:5.1f} s, well again after {self.healthy[-1]:.1f} s"
+                f"{number:4} {took:5.1f} s, well again after {self.healthy[-1]:.1f} s: {name}"
             )
 
     async def end_kernels(self) -> None:
@@ -363,13 +373,14 @@ class Chaos:
 
             await self._until(deleted, "deleted")
         self.kernels = []
-        await self._until(lambda: not self.agents(), "free of processes")
+        await self._until(lambda: not self.gateways.agents(), "free of processes")
         await self._until(self._records_are_right, "free of records")
+        await self._until(lambda: not self._left_over(), "free of other processes")
 
     def stop(self) -> None:
         """Ends everything."""
         try:
-            for pids in self.agents().values():
+            for pids in self.gateways.agents().values():
                 for pid in pids:
                     os.killpg(pid, signal.SIGKILL)
         finally:
@@ -377,6 +388,3 @@ class Chaos:
             for process in self.gateways.processes:
                 process.signal(signal.SIGKILL)
             self.database.stop()
-            self.network.stop()
-            if not self.violations:
-                shutil.rmtree(self.directory, ignore_errors=True)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import uuid
-from collections.abc import Callable
 
 import requests
 
@@ -30,9 +29,7 @@ LOOK_SECONDS = 1.5
 class CountingKernel:
     """Listens to one kernel as a lab does, and notes each number that is missing or doubled."""
 
-    def __init__(
-        self, kernel_id: str, urls: Callable[[], list[str]], headers: dict[str, str]
-    ) -> None:
+    def __init__(self, kernel_id: str, urls: list[str], headers: dict[str, str]) -> None:
         self.kernel_id = kernel_id
         self.pid = 0
         self.count = 0
@@ -68,8 +65,7 @@ class CountingKernel:
 
     def owner(self) -> str:
         """The owner's URL, from whichever gateway answers; raises LookupError."""
-        urls = self._urls()
-        for url in random.sample(urls, len(urls)):
+        for url in random.sample(self._urls, len(self._urls)):
             try:
                 answer = requests.get(
                     f"{url}/api/fleet/kernels/{self.kernel_id}/owner",

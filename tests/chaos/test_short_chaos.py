@@ -1,38 +1,72 @@
-"""Three minutes of faults. `make chaos` makes more of them."""
+"""One minute of faults. `make chaos` makes more of them."""
 
-import asyncio
+import json
 import os
+import signal
+import subprocess
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.agent_logs import violations
-from tests.chaos.chaos import Chaos
-from tests.servers.seaweedfs import SeaweedFS
+from tests.chaos.left_over import left_over
+from tests.chaos.network import can_be_cut
 
-SECONDS = 110
-FAULTS = 40
+SECONDS = 60
 KERNELS = 6
 
 
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tests.chaos", "--batches", "1", *map(str, arguments)]
+
+
 @pytest.mark.timeout(420)
-def test_no_fault_loses_or_doubles_a_kernel(seaweedfs: SeaweedFS) -> None:
+def test_no_fault_loses_or_doubles_a_kernel(tmp_path: Path) -> None:
     seed = os.environ.get("FLEET_CHAOS_SEED") or uuid.uuid4().hex[:8]
     print(f"FLEET_CHAOS_SEED={seed}")
-    chaos = Chaos(gateways=3, labs=2, kernels=KERNELS, store=seaweedfs, say=print)
+    state = tmp_path / "state.json"
+    arguments = ("--seed", seed, "--state", state, "--seconds", SECONDS, "--kernels", KERNELS)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (batch,) = json.loads(state.read_text()).values()
+    assert batch["violations"] == []
+    assert sum(batch["faults"].values()) >= 3, done.stdout
+    assert ("NOT DONE" in done.stdout) is not can_be_cut()
 
-    async def run() -> None:
-        await chaos.run(seed, FAULTS, until=time.monotonic() + SECONDS)
-        if not chaos.violations:
-            await chaos.end_kernels()
 
-    try:
-        asyncio.run(run())
-    finally:
-        chaos.stop()
-    assert not chaos.violations, "\n".join([*chaos.violations, f"see {chaos.directory}"])
-    assert sum(chaos.done.values()) >= 3
+@pytest.mark.skipif(not can_be_cut(), reason="only root can make namespaces")
+def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
+    arguments = ("--state", tmp_path / "state.json", "--kernels", 1, "--gateways", 1, "--labs", 1)
+    mark = uuid.uuid4().hex
+    run = subprocess.Popen(
+        command(*arguments, "--seed", mark),
+        stdout=subprocess.PIPE,
+        env={**os.environ, "CHAOS_MARK": mark},
+    )
+
+    def marked() -> int:
+        count = 0
+        for process in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                count += mark.encode() in process.read_bytes()
+            except OSError:
+                continue
+        return count
+
+    def wait_until_marked(enough: int, most: int) -> None:
+        deadline = time.monotonic() + 60
+        while not enough <= marked() <= most:
+            assert time.monotonic() < deadline, marked()
+            time.sleep(0.2)
+
+    # The run, unshare, its shell, the run inside, store, database, gateway.
+    wait_until_marked(7, 100)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    wait_until_marked(0, 0)
 
 
 def test_the_logs_tell_of_two_owners() -> None:
@@ -49,3 +83,13 @@ def test_the_logs_tell_of_two_owners() -> None:
     assert violations(ended) == []
     assert violations([*ended, "t INFO gateway http://a, epoch 3"])
     assert violations([*ended, "t INFO epoch 3: restart"])
+
+
+def test_processes_that_are_nobodys() -> None:
+    # The first one; a run with a gateway, which started an agent; an agent whose gateway has gone.
+    parents = {1: 0, 2: 1, 10: 2, 11: 10, 12: 11, 13: 12, 20: 1, 21: 20}
+    servers, agents = {2, 10}, {11: 12, 20: 21}
+    assert left_over(parents, servers, agents) == []
+    # A kernel whose agent has gone, with a child; a second kernel of an agent; of a gateway.
+    more = {30: 1, 31: 30, 32: 20, 33: 32, 34: 2}
+    assert left_over(parents | more, servers, agents) == [30, 31, 32, 33]

@@ -32,6 +32,7 @@ def _program(name: str) -> str:
 class MariaDB:
     """A running server. `url` names the server and the database `fleet`."""
 
+    address: str
     port: int
     directory: Path
     process: ServerProcess
@@ -42,7 +43,7 @@ class MariaDB:
 
     def url_of(self, database: str) -> str:
         """The URL of one database of this server."""
-        return f"mysql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+        return f"mysql://{USER}:{PASSWORD}@{self.address}:{self.port}/{database}"
 
     def execute(self, *statements: str) -> None:
         """Runs SQL as root, outside of any database."""
@@ -72,8 +73,9 @@ class MariaDB:
         self.process.stop()
 
 
-def start_mariadb(directory: Path) -> MariaDB:
-    """Installs and starts a server below `directory` (an existing folder with a short path)."""
+def start_mariadb(directory: Path, address: str = "127.0.0.1") -> MariaDB:
+    """Installs and starts a server below `directory` (an existing folder with a short path), which
+    listens on one address of this machine."""
     data = directory / "data"
     socket = directory / "s.sock"
     user = getpass.getuser()
@@ -103,7 +105,7 @@ def start_mariadb(directory: Path) -> MariaDB:
                 f"--socket={socket}",
                 f"--port={port}",
                 f"--pid-file={directory / 'pid'}",
-                "--bind-address=127.0.0.1",
+                f"--bind-address={address}",
                 "--skip-name-resolve",
                 "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=64M",
@@ -113,7 +115,7 @@ def start_mariadb(directory: Path) -> MariaDB:
             ],
             directory / "mariadb.log",
         )
-        server = MariaDB(port, directory, process)
+        server = MariaDB(address, port, directory, process)
         try:
             process.wait_until(partial(_answers, server))
             break
@@ -121,8 +123,8 @@ def start_mariadb(directory: Path) -> MariaDB:
             if not attempts_left:
                 raise
     server.execute(
-        f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
-        f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1'",
+        f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT ALL ON *.* TO '{USER}'@'%'",
         "CREATE DATABASE fleet CHARACTER SET utf8mb4",
     )
     return server

@@ -70,6 +70,11 @@ class ServerProcess:
         if self._process.poll() is None:
             self._process.send_signal(number)
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, None while it runs; below 0 by a signal."""
+        return self._process.poll()
+
     def kill(self) -> None:
         """SIGKILL; returns when the process has ended."""
         self.signal(signal.SIGKILL)

@@ -310,6 +310,64 @@ def test_a_message_sent_while_the_kernel_starts_waits_for_it(fleet: Fleet) -> No
     asyncio.run(scenario())
 
 
+LATE_IOPUB = """
+import threading
+from ipykernel.kernelapp import IPKernelApp
+
+class LateApp(IPKernelApp):
+    def init_iopub(self, context):
+        bind, self._bind_socket = self._bind_socket, lambda socket, port: port
+        super().init_iopub(context)
+        self._bind_socket = bind
+        late = lambda: bind(self.iopub_socket, self.iopub_port)
+        threading.Timer(4, self.iopub_thread.io_loop.add_callback, [late]).start()
+
+LateApp.launch_instance()
+"""
+
+
+def test_nothing_is_lost_if_the_kernel_answers_long_before_its_output_is_heard(
+    fleet: Fleet,
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        argv = ("python", "-c", LATE_IOPUB, "-f", "{connection_file}")
+        link = await fleet.running(kernelspec=kernel(*argv))
+        page = Stream("page")
+        await page.open(link)
+        assert await page.run("print(6 * 7)") == "42\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_kernel_is_what_its_command_line_and_environment_say(fleet: Fleet) -> None:
+    # ipykernel runs in a fork of the agent: nothing of the agent's may show.
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(kernelspec=kernel(*IPYKERNEL, env={"FROM_SPEC": "yes"}))
+        page = Stream("page")
+        await page.open(link)
+        code = (
+            "import os, sys, __main__, threading\n"
+            "print(os.path.basename(sys.argv[0]), sys.argv[1:], os.getcwd(), os.getsid(0) == "
+            "os.getpid(), os.environ['FROM_SPEC'], __main__.__name__, 'gateway' in str(__main__),"
+            "os.environ['JPY_PARENT_PID'] == str(os.getppid()), sys.stdin.read())"
+        )
+        connection = str(fleet.directory / "connection.json")
+        assert (await page.run(code)).strip() == (
+            f"ipykernel_launcher.py {['-f', connection]} {fleet.cwd} True yes __main__ False True"
+        )
+        process = psutil.Process(link.state["pid"])
+        # As much of it as the agent's own command line had room for.
+        assert process.cmdline()[1:3] == ["-m", "ipykernel_launche"]
+        # The agent's own connections and logs are not open in the kernel.
+        files = f"/proc/{process.pid}/fd"
+        targets = [os.readlink(f"{files}/{number}") for number in os.listdir(files)]
+        assert not [name for name in targets if name.endswith(("agent.log", "agent-stderr"))]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -235,8 +235,10 @@ class Gateways:
         # Before that no agent is told that it may dial them.
         ports = free_ports(count)
         self._ports += ports
-        self.urls += [f"http://127.0.0.1:{port}" for port in ports]
         first = len(self.processes)
+        self.urls += [
+            f"http://{self.address(number)}:{port}" for number, port in enumerate(ports, first)
+        ]
         self.processes += [self._start(number) for number in range(first, first + count)]
         for number in range(first, first + count):
             self.wait_for(number)
@@ -247,6 +249,14 @@ class Gateways:
                     len(owner.call("GET", f"{url}/api/fleet/gateways").json()) == len(self.urls)
                 )
             )
+
+    def address(self, number: int) -> str:
+        """The address of a gateway's host."""
+        return "127.0.0.1"
+
+    def command(self, number: int) -> list[str]:
+        """How a gateway is started."""
+        return [gateway_python(), "-m", "gateway_ext.app"]
 
     def _write_kernelspec(
         self, name: str, proxy: dict[str, Any], argv: list[str] | None = None
@@ -266,13 +276,14 @@ class Gateways:
     def settings(self, number: int) -> dict[str, Any]:
         settings: dict[str, Any] = {
             "EnterpriseGatewayApp": {
-                "ip": "127.0.0.1",
+                "ip": self.address(number),
                 "port": self._ports[number],
                 "default_kernel_name": "python",
             },
             "FleetGatewayApp": {
                 "database_url": self.database_url,
                 "gateway_name": f"gateway-{number}",
+                "gateway_url": self.urls[number],
                 "token_keys_file": str(self.directory / "jwks.json"),
                 "encryption_keys_file": str(self.directory / "encryption.json"),
                 "kernels_dir": str(self.directory / "k"),
@@ -299,7 +310,7 @@ class Gateways:
         file = folder / "jupyter_enterprise_gateway_config.json"
         file.write_text(json.dumps(self.settings(number)))
         return ServerProcess(
-            [gateway_python(), "-m", "gateway_ext.app"],
+            self.command(number),
             self.directory / f"gateway-{number}.log",
             environment={
                 **os.environ,

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from gateway_ext.ownership.records import Records
+from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import KernelStream
+from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Gateways,
     agents_of,
@@ -156,6 +159,76 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     page.close()
     assert gateways.client().call("DELETE", url).status_code == 204
     wait_until(lambda: not agents_of(kernel_id))
+
+
+def records_as(gateways: Gateways, name: str) -> Records:
+    """The records, as the gateway of that name writes them."""
+    box = SecretBox(gateways.directory / "encryption.json")
+    return Records(Database(gateways.database_url), box, name)
+
+
+def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+        pid = channels.run("import os; x = 41; print(os.getpid())")
+        # What the other gateway wrote when the database answered at last: the agent had given it
+        # up, and had come here.
+        records = records_as(gateways, "gateway-1")
+        stored = asyncio.run(records.secrets(kernel_id))
+        assert stored is not None
+        late = asyncio.run(records.claim(kernel_id, stored.agent_key, 0))
+        assert late is not None
+
+        def settled() -> bool:
+            model = gateways.client().call("GET", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
+            return model.json()["epoch"] > late.epoch
+
+        wait_until(settled, 10)
+        assert channels.run("print(x + 1)") == "42\n"
+    for url in gateways.urls:
+        assert gateways.client().call("POST", f"{url}/api/kernels/{kernel_id}/interrupt").ok
+        with gateways.client().channels(url, kernel_id) as page:
+            assert page.run("import os; print(os.getpid())") == pid
+    assert "its record has another owner" in gateways.log(0)
+
+
+def test_an_agent_that_was_given_up_ends_and_harms_nothing(own_gateways: Gateways) -> None:
+    gateways = own_gateways
+    client = gateways.client()
+    kernel_id = gateways.start_kernel(0)
+    url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+    with client.channels(gateways.urls[0], kernel_id) as channels:
+        old_kernel = int(channels.run("import os; print(os.getpid())"))
+    (old_agent,) = agents_of(kernel_id)
+    os.kill(old_agent, signal.SIGSTOP)
+    try:
+        wait_until(lambda: gateways.owner(kernel_id) is None)
+        # No gateway takes a process that it sees for dead. One that has been given its host's name
+        # and number after a restart of the machine would see none: it is done in its place.
+        records = records_as(gateways, "x")
+        epoch = client.call("GET", url).json()["epoch"]
+        assert asyncio.run(records.set_dead(kernel_id, epoch, "so it was believed"))
+        assert client.call("POST", f"{url}/restart").status_code == 200
+        page = client.channels(gateways.urls[0], kernel_id)
+        assert int(page.run("x = 41; import os; print(os.getpid())")) != old_kernel
+        (agent,) = set(agents_of(kernel_id)) - {old_agent}
+    finally:
+        os.kill(old_agent, signal.SIGCONT)
+    # Long before an agent without gateways gives up.
+    wait_until(lambda: agents_of(kernel_id) == [agent])
+    wait_until(lambda: not Path(f"/proc/{old_kernel}").exists())
+    assert f"kernel {kernel_id}: an agent is told to end" in gateways.log(0) + gateways.log(1)
+    # Nor has it taken the other one's folder with it when it went.
+    assert page.run("print(x + 1)") == "42\n"
+    page.close()
+    folders = gateways.directory / "k" / "k"
+    assert len([folder for folder in folders.iterdir() if list(folder.iterdir())]) == 1
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: client.call("GET", url).json()["state"] == "dead")
+    # What a killed agent leaves is removed for it.
+    wait_until(lambda: not list(folders.iterdir()))
+    assert client.call("DELETE", url).status_code == 204
 
 
 def test_a_kernel_is_deleted_while_its_agent_is_away(own_gateways: Gateways) -> None:

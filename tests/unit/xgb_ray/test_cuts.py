@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 import xgboost as xgb
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway_ext.xgb_ray.cuts import (
     Cuts,
+    column_cuts,
     join_cuts,
     make_cuts,
     sample_fraction,
@@ -88,6 +91,32 @@ def test_rare_values_have_bins_of_their_own() -> None:
     assert column[1].max() > 50
     assert np.any(np.isclose(column[2], 3.0)) or column[2].max() > 3.0
     assert len(column[1]) > BINS // 2
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(-40, 40), max_size=60),
+    st.lists(st.integers(-40, 40), max_size=9, unique=True),
+    st.integers(2, 30),
+)
+def test_cuts_of_a_column(sampled: list[int], missed: list[int], bins: int) -> None:
+    values, rare = np.array(sampled, dtype="f4"), np.array(missed, dtype="f4")
+    cuts = column_cuts(values, rare, bins)
+    everything = np.unique(np.concatenate([values, rare]))
+    if len(everything) == 0:
+        assert len(cuts) == 0
+        return
+    assert (np.diff(cuts) > 0).all()
+    assert cuts[0] == everything[0]
+    assert cuts[-1] > everything[-1]
+    assert len(cuts) - 1 <= bins
+    if len(everything) <= bins:
+        np.testing.assert_array_equal(cuts[:-1], everything)
+    elif len(np.unique(values)) > bins:
+        # No bin has more than its share and one value.
+        held = np.histogram(values, np.append(cuts[:-1], np.inf))[0]
+        most = np.unique(values, return_counts=True)[1].max()
+        assert held.max() <= -(-len(values) // bins) + most
 
 
 def test_weights_shift_the_bins() -> None:

@@ -185,14 +185,14 @@ class OwnershipProtocol(RuleBasedStateMachine):
 
     def _hello(self, fault: str | None, agent: int, number: int, dial: int, epoch: int) -> None:
         gateway = self.gateways[number]
-        stored = self.run(gateway.records.secrets(self.kernel_id))
-        assert stored is not None
-        if stored.agent_key != self.agents[agent].key:
-            return
+        key = self.agents[agent].key
         before = self.record()
-        claim = self.attempt(gateway.records.claim(self.kernel_id, epoch), fault)
+        claim = self.attempt(gateway.records.claim(self.kernel_id, key, epoch), fault)
         if claim is None:
             return
+        stored = self.run(gateway.records.secrets(self.kernel_id))
+        assert stored is not None
+        assert stored.agent_key == key
         assert before.state is not KernelState.DELETED
         assert claim.epoch > max(before.epoch, epoch)
         assert claim.epoch not in self.claimed
@@ -342,6 +342,8 @@ class OwnershipProtocol(RuleBasedStateMachine):
             assert stored is not None
             launched = self.agents[record.process["agent"]]
             assert launched.key == stored.agent_key, "the process is not that of the last launch"
+        former = self.run(self.gateways[0].records.former_keys(self.kernel_id))
+        assert {agent.key for agent in self.agents[:-1]} <= set(former), "nobody ends an old agent"
 
     def _moved_as_it_may(self, before: KernelRecord, record: KernelRecord) -> None:
         assert record.epoch >= before.epoch

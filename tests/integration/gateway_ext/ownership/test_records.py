@@ -117,7 +117,7 @@ def test_twenty_claimers_get_twenty_epochs(database: Database, box: SecretBox) -
     async def run() -> None:
         claimers = [Records(database, box, f"gateway-{number}") for number in range(20)]
         kernel_id = await launched(claimers[0])
-        claims = await asyncio.gather(*(claimer.claim(kernel_id, 3) for claimer in claimers))
+        claims = await asyncio.gather(*(claimer.claim(kernel_id, KEY, 3) for claimer in claimers))
         epochs = [claim.epoch for claim in claims if claim is not None]
         # Above the record's (1) and above the agent's (3), each once.
         assert sorted(epochs) == list(range(4, 24))
@@ -128,7 +128,7 @@ def test_twenty_claimers_get_twenty_epochs(database: Database, box: SecretBox) -
         assert last.owner == winner.owner
         # One after the other they rise by one, whatever the agent has seen before.
         for number, epoch in enumerate(range(24, 28)):
-            claim = await claimers[number].claim(kernel_id, 5)
+            claim = await claimers[number].claim(kernel_id, KEY, 5)
             assert claim is not None
             assert (claim.owner, claim.epoch) == (f"gateway-{number}", epoch)
 
@@ -139,7 +139,7 @@ def test_who_lost_the_epoch_writes_nothing(database: Database, box: SecretBox) -
     async def run() -> None:
         old, new = Records(database, box, "old"), Records(database, box, "new")
         kernel_id = await launched(old)
-        first = await old.claim(kernel_id, 0)
+        first = await old.claim(kernel_id, KEY, 0)
         assert first is not None
         await old.observe([observation(kernel_id, first.epoch, KernelState.RUNNING)])
         seen = await old.get(kernel_id)
@@ -151,11 +151,49 @@ def test_who_lost_the_epoch_writes_nothing(database: Database, box: SecretBox) -
         )
         assert seen.last_activity == datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 
-        await new.claim(kernel_id, first.epoch)
+        await new.claim(kernel_id, KEY, first.epoch)
         before = await new.get(kernel_id)
         await old.observe([observation(kernel_id, first.epoch, KernelState.DEAD)])
         assert not await old.set_dead(kernel_id, first.epoch, "so I believe")
         assert await new.get(kernel_id) == before
+
+    asyncio.run(run())
+
+
+def test_a_claim_that_nobody_waits_for_changes_nothing(records: Records) -> None:
+    async def run() -> None:
+        kernel_id = await launched(records)
+        before = await records.get(kernel_id)
+        assert await records.claim(kernel_id, KEY, 0, lambda: False) is None
+        assert await records.claim(kernel_id, b"x" * 32, 0) is None
+        assert await records.get(kernel_id) == before
+        assert await records.owned() == {kernel_id: 1}
+        other = await launched(records)
+        claim = await records.claim(other, KEY, 6)
+        assert claim is not None
+        assert await records.owned() == {kernel_id: 1, other: 7}
+        await records.delete(kernel_id, "eve")
+        assert await records.owned() == {other: 7}
+
+    asyncio.run(run())
+
+
+def test_former_agents_are_known_until_they_are_forgotten(records: Records) -> None:
+    async def run() -> None:
+        kernel_id = await launched(records)
+        assert await records.former_keys(kernel_id) == []
+        assert await records.set_dead(kernel_id, 1, "x")
+        dead = await records.get(kernel_id)
+        assert dead is not None
+        assert await records.launch_again(dead, b"2" * 32, "ada")
+        # Somebody else was first: nothing is written twice.
+        assert not await records.launch_again(dead, b"3" * 32, "ada")
+        assert await records.former_keys(kernel_id) == [KEY]
+        assert await records.former_keys(str(uuid.uuid4())) == []
+        await records.forget(deleted=timedelta(days=1), dead=timedelta(days=1))
+        assert await records.former_keys(kernel_id) == [KEY]
+        await records.forget(deleted=timedelta(0), dead=timedelta(days=1))
+        assert await records.former_keys(kernel_id) == []
 
     asyncio.run(run())
 
@@ -169,7 +207,7 @@ def test_deleted_is_for_good(records: Records) -> None:
         assert record is not None
         assert (record.state, record.owner) == (KernelState.DELETED, None)
         assert await records.list_kernels() == []
-        assert await records.claim(kernel_id, 9) is None
+        assert await records.claim(kernel_id, KEY, 9) is None
         await records.observe([observation(kernel_id, record.epoch, KernelState.RUNNING)])
         assert not await records.set_dead(kernel_id, record.epoch, "x")
         assert await records.get(kernel_id) == record
@@ -283,7 +321,7 @@ def test_every_change_of_a_kernel_is_conditional_and_leaves_an_event(
 
     async def run() -> list[str]:
         kernel_id = await launched(records)
-        claim = await records.claim(kernel_id, 0)
+        claim = await records.claim(kernel_id, KEY, 0)
         assert claim is not None
         for state in (
             KernelState.RUNNING,

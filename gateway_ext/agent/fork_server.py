@@ -1,0 +1,124 @@
+"""`python -m gateway_ext.agent.fork_server`: starts agents by forking, its imports done.
+
+Most of an agent's and of a Python kernel's start is imports. Here they are done once, for the
+kernels of one project in one environment (docs/protocols.md, "How an agent is started"). It runs
+under the project's user id, from the first start on; agents that it has forked do not need it any
+more.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
+    # As in __main__: people's files must not shadow what is imported here.
+    del sys.path[0]
+
+from .forked_kernel import import_what_kernels_import, take_environment, take_output
+from .program import run
+
+
+@dataclass(frozen=True)
+class Order:
+    """One agent to be started. `output` is the file that it writes to; `go` a pipe on which it
+    learns that the gateway knows its process."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    document: str
+    output: int
+    go: int
+
+    def close(self) -> None:
+        """Close what the fork has of its own."""
+        os.close(self.output)
+        os.close(self.go)
+
+
+def receive(control: socket.socket, idle_seconds: float) -> Order | None:
+    """The next order; None when the gateway has gone, or has had none for too long."""
+    control.settimeout(idle_seconds)
+    try:
+        size, files, _, _ = socket.recv_fds(control, 8, 2)
+    except TimeoutError:
+        return None
+    if len(files) < 2:
+        return None
+    control.settimeout(None)
+    with control.makefile("rb") as stream:
+        message = stream.read(int.from_bytes(size, "big"))
+    return Order(*json.loads(message), *files)
+
+
+def installed() -> tuple[int, ...]:
+    """Changes when packages are installed or removed where this interpreter looks for them."""
+    folders = [*map(Path, sys.path), Path(__file__).parent]
+    return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
+
+
+def serve(control: socket.socket, idle_seconds: float) -> Order | None:
+    """Fork an agent for each order, until there is nothing more to do.
+
+    Returns None in the server and the order in each fork: whoever called goes on as the agent.
+    """
+    before = installed()
+    _tell(control, ready=os.getpid())
+    while order := receive(control, idle_seconds):
+        if installed() != before:
+            # Half of what is imported would be old. The gateway starts another server.
+            return None
+        pid = os.fork()
+        if pid == 0:
+            return order
+        order.close()
+        _tell(control, pid=pid)
+    return None
+
+
+def _tell(control: socket.socket, **answer: int) -> None:
+    control.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def become_agent(order: Order) -> None:
+    """In the fork: what a program's start would have given to the agent, and then the agent."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    take_output(order.output)
+    if not os.read(order.go, 1):
+        return
+    os.close(order.go)
+    take_environment(order.argv, order.environment)
+    sys.argv, sys.orig_argv = order.argv[2:], order.argv
+    run(order.document)
+
+
+def main() -> None:
+    """Serve the gateway at the other end of standard input; argument: seconds to wait for orders.
+
+    A second argument only makes room for the command lines that the forks are shown with.
+    """
+    control = socket.socket(fileno=os.dup(0))
+    # Nobody waits for agents here: they outlive whoever started them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    import_what_kernels_import()
+    if threading.active_count() > 1:
+        sys.exit("an imported module has started a thread: forking is not safe here")
+    # Pages that no collection writes to stay shared with the forks.
+    gc.collect()
+    gc.freeze()
+    with control:
+        order = serve(control, float(sys.argv[1]))
+    if order is not None:
+        become_agent(order)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""A Python kernel's process that was forked before the kernel is started, its imports done.
+
+The agent forks it before its own event loop and threads begin, when that is still safe. It waits,
+and becomes a kernel when the agent says how; what `exec` would give it (arguments, environment,
+folder, output) it takes from there. If the agent ends first, so does it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .shown_process import show_as
+from .start_document import StartDocument
+
+_PR_SET_PDEATHSIG = 1
+_MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
+_IMPORTED_BY_KERNELS = (
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+    "ipykernel.debugger",
+    "psutil",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+)
+"""What ipykernel imports until it has answered its first cell, some of it from functions."""
+
+
+def is_forkable(argv: Sequence[str], own_python: str) -> bool:
+    """Whether a kernel's command is a module of Python's that a fork of `own_python` can run."""
+    own = {own_python, "python", f"python{sys.version_info[0]}"}
+    own.add("python{}.{}".format(*sys.version_info[:2]))
+    return len(argv) > 2 and argv[0] in own and argv[1] == "-m" and argv[2] in _MODULES
+
+
+def import_what_kernels_import() -> None:
+    """Import it once for all forks; what the environment lacks is left to the kernel to miss."""
+    # The debugger would otherwise warn here, of what concerns nobody who does not debug.
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    for name in _IMPORTED_BY_KERNELS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
+
+
+class ForkedKernel:
+    """The waiting process, seen from the agent."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self._control = control
+
+    def become(
+        self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int
+    ) -> None:
+        """Let it be the kernel with this command; raises OSError if it has ended."""
+        message = json.dumps([list(argv), dict(environment), str(cwd)]).encode()
+        socket.send_fds(self._control, [len(message).to_bytes(8, "big")], [output])
+        self._control.sendall(message)
+        self._control.close()
+
+
+def fork_kernel(document: StartDocument) -> ForkedKernel | None:
+    """Fork a kernel-to-be if the kernelspec's command allows it.
+
+    Must be called before there are threads or an event loop.
+    """
+    if not is_forkable(document.argv, sys.executable):
+        return None
+    import_what_kernels_import()
+    agent = os.getpid()
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return ForkedKernel(pid, ours)
+    ours.close()
+    _wait_and_run(theirs, agent)
+    # Up through the frames of the agent's main, and of its server's, to the interpreter's end.
+    sys.exit(0)
+
+
+def _wait_and_run(control: socket.socket, agent: int) -> None:
+    die_with_parent(agent)
+    os.setsid()
+    size, descriptors, _, _ = socket.recv_fds(control, 8, 1)
+    if not descriptors:
+        os._exit(1)
+    with control, control.makefile("rb") as stream:
+        argv, environment, cwd = json.loads(stream.read(int.from_bytes(size, "big")))
+    take_output(descriptors[0])
+    os.chdir(cwd)
+    take_environment(argv, environment)
+    # What `python -m` does. The module's own path replaces the first argument.
+    sys.argv, sys.orig_argv = argv[2:], argv
+    runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent ends; end at once if it has."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def take_output(output: int) -> None:
+    """Make a file the standard output and error; there is nothing to read on standard input."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(nothing)
+    os.close(output)
+
+
+def take_environment(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Have this environment and no other, and be shown with it and with `argv`."""
+    os.environ.clear()
+    os.environ.update(environment)
+    show_as(argv, environment)
