@@ -25,6 +25,8 @@ SQLITE_BUSY_SECONDS = 10.0
 MYSQL_CONNECT_SECONDS = 5
 MYSQL_ANSWER_SECONDS = 20
 """A database that does not answer for so long (frozen, partitioned) counts as away."""
+RUN_SECONDS = 30.0
+"""Nobody waits longer, however many wait for a thread while the database does not answer."""
 
 # Of the MySQL protocol: deadlock, lock wait timeout.
 _MYSQL_TRY_AGAIN = {1213, 1205}
@@ -173,12 +175,19 @@ class Database:
         The whole transaction runs again when it lost against another one (deadlock, lock timeout,
         busy SQLite), so `function` must touch nothing but the database. Whatever it raises rolls
         the transaction back. `read_only` promises that it writes nothing: on SQLite it then does
-        not wait for writers. Raises DatabaseUnavailable.
+        not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most; what has not
+        begun by then never does.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+        work = loop.run_in_executor(
             self._threads, lambda: self.run_blocking(function, read_only=read_only)
         )
+        try:
+            return await asyncio.wait_for(work, RUN_SECONDS)
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"the database {self.shown_url} does not answer within {RUN_SECONDS:g} s"
+            ) from None
 
     def run_blocking(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
         """The same as `run` on the calling thread."""

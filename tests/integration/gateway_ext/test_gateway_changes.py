@@ -11,17 +11,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from gateway_ext.ownership.records import Records
-from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import KernelStream
-from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Gateways,
     agents_of,
     lab_python,
     wait_until,
 )
+from tests.integration.gateway_ext.records_of import records_as
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 
@@ -159,12 +157,6 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     page.close()
     assert gateways.client().call("DELETE", url).status_code == 204
     wait_until(lambda: not agents_of(kernel_id))
-
-
-def records_as(gateways: Gateways, name: str) -> Records:
-    """The records, as the gateway of that name writes them."""
-    box = SecretBox(gateways.directory / "encryption.json")
-    return Records(Database(gateways.database_url), box, name)
 
 
 def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> None:

@@ -1,9 +1,55 @@
 """Gateways on MariaDB, and without it: a database that is away stops changes, not work."""
 
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.integration.gateway_ext.fleet_of_gateways import running_gateways, wait_until
 from tests.servers.mariadb import MariaDB
+
+CALLS = 30
+"""More than a gateway has threads for the database."""
+
+
+def test_a_database_that_hangs_holds_nobody_for_ever(own_mariadb: MariaDB) -> None:
+    """Frozen, as behind a network that loses everything: connections are open, nothing answers."""
+    with running_gateways(own_mariadb.url) as gateways:
+        client = gateways.client()
+        kernel_id = gateways.start_kernel(0)
+        url = f"{gateways.urls[0]}/api/kernels"
+
+        def call(number: int) -> tuple[int, str | None]:
+            match number % 3:
+                case 0:
+                    answer = client.call("POST", url, json={})
+                case 1:
+                    answer = client.call("DELETE", f"{url}/{kernel_id}")
+                case _:
+                    answer = client.call("GET", url)
+            return answer.status_code, answer.headers.get("Retry-After")
+
+        with client.channels(gateways.urls[0], kernel_id) as channels:
+            channels.run("x = 41")
+            own_mariadb.process.signal(signal.SIGSTOP)
+            try:
+                with ThreadPoolExecutor(CALLS) as pool:
+                    # The client itself gives up after 90 s.
+                    calls = [pool.submit(call, number) for number in range(CALLS)]
+                    answered = 0
+                    while not all(one.done() for one in calls):
+                        # Neither cells nor what needs no database wait for it.
+                        assert channels.run("x += 1; print('on')") == "on\n"
+                        assert client.call("GET", f"{gateways.urls[0]}/api").status_code == 200
+                        answered += 1
+                        time.sleep(0.2)
+                assert answered > 10
+                assert [one.result() for one in calls] == [(503, "1")] * CALLS
+            finally:
+                own_mariadb.process.signal(signal.SIGCONT)
+            wait_until(lambda: client.call("GET", url).status_code == 200, 60)
+            # What was refused is not done later.
+            assert [kernel["id"] for kernel in client.call("GET", url).json()] == [kernel_id]
+            assert channels.run("print(x > 50)") == "True\n"
 
 
 def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:

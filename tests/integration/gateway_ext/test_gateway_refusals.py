@@ -1,0 +1,180 @@
+"""Agents that a gateway does not let in, and launches that fail."""
+
+import asyncio
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websocket
+
+from gateway_ext.agent.proof import PROTOCOL, agent_proof
+from gateway_ext.ownership.records import NewKernel
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Gateways,
+    agents_of,
+    kernel_python,
+    running_gateways,
+    wait_until,
+)
+from tests.integration.gateway_ext.records_of import records_as
+from tests.servers.short_folder import short_folder
+
+STATE = {"process": "running", "execution_state": "idle"}
+KEY = b"k" * 32
+LAUNCH_SECONDS = 8
+
+
+@pytest.fixture
+def kernel_id(gateways: Gateways) -> str:
+    """A kernel whose agent has `KEY`; it is not there."""
+    new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
+    records = records_as(gateways, "gateway-0")
+    assert asyncio.run(records.insert_launching(new, KEY)) is not None
+    return new.kernel_id
+
+
+def introduce(gateways: Gateways, dialled: str, key: bytes, **changes: Any) -> dict[str, Any]:
+    """What the gateway answers to a hello, which is right but for the changes."""
+    url = f"{gateways.urls[0].replace('http', 'ws', 1)}/api/fleet/agents/{dialled}"
+    connection = websocket.create_connection(url, timeout=20)
+    try:
+        nonce = json.loads(connection.recv())["nonce"]
+        hello = {
+            "type": "hello",
+            "protocol": PROTOCOL,
+            "kernel_id": dialled,
+            "nonce": secrets.token_hex(16),
+            "epoch": 0,
+            "state": STATE,
+            "sequence": 0,
+            "proof": agent_proof(key, dialled, nonce, 0),
+            **changes,
+        }
+        connection.send(json.dumps(hello))
+        answer: dict[str, Any] = json.loads(connection.recv())
+        # Then it is over.
+        if answer["type"] == "refused":
+            assert connection.recv() == ""
+        return answer
+    finally:
+        connection.close()
+
+
+def test_the_right_hello_is_let_in(gateways: Gateways, kernel_id: str) -> None:
+    assert introduce(gateways, kernel_id, KEY)["type"] == "welcome"
+    record = asyncio.run(records_as(gateways, "x").get(kernel_id))
+    assert record is not None
+    assert (record.owner, record.epoch) == ("gateway-0", 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "reason", "words"),
+    [
+        (b"x" * 32, {}, "key", "the proof is wrong"),
+        (KEY, {"proof": ""}, "key", "the proof is wrong"),
+        (KEY, {"proof": "\ud800"}, "key", "the proof is wrong"),
+        # The proof is over another epoch.
+        (KEY, {"epoch": 7}, "key", "the proof is wrong"),
+        (KEY, {"protocol": PROTOCOL - 1}, "protocol", f"speaks version {PROTOCOL}, not"),
+        (KEY, {"protocol": PROTOCOL + 1}, "protocol", f"speaks version {PROTOCOL}, not"),
+        (KEY, {"protocol": None}, "protocol", "cannot be read"),
+        (KEY, {"kernel_id": str(uuid.uuid4())}, "protocol", "not a hello of this kernel"),
+        (KEY, {"type": "welcome"}, "protocol", "not a hello of this kernel"),
+        (KEY, {"state": "running"}, "protocol", "cannot be read"),
+    ],
+)
+def test_who_is_not_the_kernels_agent_is_refused_and_logged(
+    gateways: Gateways,
+    kernel_id: str,
+    key: bytes,
+    changes: dict[str, Any],
+    reason: str,
+    words: str,
+) -> None:
+    answer = introduce(gateways, kernel_id, key, **changes)
+    assert (answer["type"], answer["reason"]) == ("refused", reason)
+    assert words in answer["message"]
+    assert f"kernel {kernel_id}: agent refused: {answer['message']}" in gateways.log(0)
+    record = asyncio.run(records_as(gateways, "x").get(kernel_id))
+    assert record is not None
+    assert record.epoch == 1
+
+
+def test_an_agent_gets_no_other_kernel(gateways: Gateways, kernel_id: str) -> None:
+    """Its own key opens nothing else, be it of a kernel that exists or not."""
+    for other in (gateways.start_kernel(0), str(uuid.uuid4())):
+        answer = introduce(gateways, other, KEY)
+        assert (answer["type"], answer["reason"]) == ("refused", "key")
+        assert f"kernel {other}: agent refused" in gateways.log(0)
+
+
+@pytest.fixture(scope="module")
+def launching() -> Iterator[Gateways]:
+    """Gateways that wait only for a short while until a kernel runs."""
+    with running_gateways(changes={"FleetGatewayApp": {"launch_seconds": LAUNCH_SECONDS}}) as some:
+        yield some
+
+
+@pytest.fixture
+def flag() -> Iterator[Path]:
+    """A file that kernels can read, which is not there yet."""
+    with short_folder("fleet-flag-") as folder:
+        folder.chmod(0o755)
+        yield folder / "flag"
+
+
+KERNEL = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+
+
+@pytest.mark.parametrize(
+    ("name", "until_then", "words"),
+    [
+        ("ends", "sys.exit('no licence for this machine')", "no licence for this machine"),
+        ("hangs", "time.sleep(1000)", f"did not start within {LAUNCH_SECONDS} s"),
+    ],
+)
+def test_a_launch_that_fails_says_why_and_blocks_nothing(
+    launching: Gateways, flag: Path, name: str, until_then: str, words: str
+) -> None:
+    code = f"import os, sys, time\nif not os.path.exists({str(flag)!r}): {until_then}\n{KERNEL}"
+    argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
+    launching._write_kernelspec(name, {}, argv=argv)
+    client, kernel_id = launching.client(), str(uuid.uuid4())
+    url = f"{launching.urls[0]}/api/kernels"
+    answer = client.call("POST", url, json={"name": name, "kernel_id": kernel_id})
+    assert answer.status_code == 500, answer.text
+    assert words in answer.json()["message"]
+    assert answer.json()["state"] == "dead"
+    model = client.call("GET", f"{launching.urls[1]}/api/kernels/{kernel_id}").json()
+    assert (model["state"], model["owner"]) == ("dead", None)
+    assert words in model["reason"]
+    wait_until(lambda: not agents_of(kernel_id))
+    folders = launching.directory / "k" / "k"
+    assert not [folder for folder in folders.iterdir() if kernel_id[:8] in folder.name]
+    # What was wrong is mended: the same start works, at whichever gateway.
+    flag.touch()
+    answer = client.call(
+        "POST",
+        f"{launching.urls[1]}/api/kernels",
+        json={"name": name, "kernel_id": kernel_id},
+    )
+    assert answer.status_code == 201, answer.text
+    with client.channels(launching.urls[0], kernel_id) as channels:
+        assert channels.run("print(1)") == "1\n"
+    assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "nan", "1e9"])
+def test_a_launch_time_out_that_is_none(launching: Gateways, seconds: str) -> None:
+    client, url = launching.client(), f"{launching.urls[0]}/api/kernels"
+    began = time.monotonic()
+    answer = client.call("POST", url, json={"env": {"KERNEL_LAUNCH_TIMEOUT": seconds}})
+    assert answer.status_code == 400, answer.text
+    assert "KERNEL_LAUNCH_TIMEOUT" in answer.json()["message"]
+    assert time.monotonic() - began < LAUNCH_SECONDS
+    assert client.call("GET", url).json() == []
