@@ -60,6 +60,10 @@ class DatabaseUnavailable(Exception):
     """
 
 
+class _GivenUp(Exception):
+    """Nobody waits for the transaction any more."""
+
+
 def _parse(url: str) -> URL:
     """The SQLAlchemy URL for `url`; raises DatabaseUnavailable when it is not one of ours."""
     mend = "say sqlite:////absolute/path or mysql://user:password@host:port/database"
@@ -175,12 +179,22 @@ class Database:
         The whole transaction runs again when it lost against another one (deadlock, lock timeout,
         busy SQLite), so `function` must touch nothing but the database. Whatever it raises rolls
         the transaction back. `read_only` promises that it writes nothing: on SQLite it then does
-        not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most; what has not
-        begun by then never does.
+        not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most. What nobody
+        waits for any more, because of that or because the caller was cancelled, is rolled back,
+        unless it is just being committed.
         """
         loop = asyncio.get_running_loop()
+        given_up = threading.Event()
+
+        def wanted(connection: Connection) -> T:
+            result = function(connection)
+            # Raised within the transaction: it is not committed.
+            if given_up.is_set():
+                raise _GivenUp
+            return result
+
         work = loop.run_in_executor(
-            self._threads, lambda: self.run_blocking(function, read_only=read_only)
+            self._threads, lambda: self.run_blocking(wanted, read_only=read_only)
         )
         try:
             return await asyncio.wait_for(work, RUN_SECONDS)
@@ -188,6 +202,8 @@ class Database:
             raise DatabaseUnavailable(
                 f"the database {self.shown_url} does not answer within {RUN_SECONDS:g} s"
             ) from None
+        finally:
+            given_up.set()
 
     def run_blocking(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
         """The same as `run` on the calling thread."""

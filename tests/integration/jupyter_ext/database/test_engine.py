@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
+from jupyter_ext.database import engine
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check, now_utc
 from jupyter_ext.database.types import ByteString, UtcDateTime
 from tests.servers.mariadb import MariaDB
@@ -98,6 +99,36 @@ def test_what_the_function_raises_rolls_back(database: Database) -> None:
     with pytest.raises(LookupError):
         database.run_blocking(fail)
     assert database.run_blocking(lambda c: c.execute(select(counter)).all()) == []
+
+
+@pytest.mark.parametrize("given_up", ["cancelled", "too slow"])
+async def test_what_nobody_waits_for_is_not_committed(
+    database: Database, given_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        connection.execute(insert(counter).values(id=7, value=7))
+        began.set()
+        may_end.wait(30)
+
+    if given_up == "too slow":
+        monkeypatch.setattr(engine, "RUN_SECONDS", 1.0)
+    work = asyncio.ensure_future(database.run(slow))
+    assert await asyncio.to_thread(began.wait, 30)
+    if given_up == "cancelled":
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+    else:
+        with pytest.raises(DatabaseUnavailable, match="does not answer within 1 s"):
+            await work
+    may_end.set()
+    # Returns when the thread is done.
+    await asyncio.to_thread(database.close)
+    again = Database(database.url)
+    assert again.run_blocking(lambda c: c.execute(select(counter)).all()) == []
+    again.close()
 
 
 def test_names_are_compared_byte_by_byte(database: Database) -> None:
