@@ -55,7 +55,7 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     }
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if cluster in (None, "local"):
-        with _package_on_path():
+        with _environment_of_cluster():
             # "local" also where RAY_ADDRESS names a cluster.
             ray.init(address="local", num_cpus=local_cpus or os.cpu_count(), **options)
         _connected = "local", _identity()
@@ -147,18 +147,29 @@ def _check_versions(cluster: str) -> None:
 
 
 @contextlib.contextmanager
-def _package_on_path() -> Iterator[None]:
-    """Let processes that start here find this package also where it is not installed."""
+def _environment_of_cluster() -> Iterator[None]:
+    """What a cluster that starts here finds in the environment.
+
+    Its processes find this package also where it is not installed. They have the priority of this
+    process: Ray would have workers give way to everything else on the machine (niceness 15), and
+    members of a collective call then wait for whoever is starved most.
+    """
     root = str(Path(__file__).parents[2])
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = root if not before else f"{root}{os.pathsep}{before}"
+    path = os.environ.get("PYTHONPATH")
+    wanted = {
+        "PYTHONPATH": root if not path else f"{root}{os.pathsep}{path}",
+        "RAY_worker_niceness": os.environ.get("RAY_worker_niceness", "0"),  # noqa: SIM112
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def reserve(

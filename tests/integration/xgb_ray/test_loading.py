@@ -59,6 +59,13 @@ def test_a_task_whose_process_dies_or_hangs_is_run_again(tmp_path: Path, how: in
             os.kill(int(mark.read_text()), signal.SIGKILL)
 
 
+def test_workers_of_a_local_cluster_have_the_priority_of_this_process() -> None:
+    # Ray's own default is the lowest: under load each round would wait for a starved worker.
+    call = Call(lambda: [os.nice(0)], (), here())
+    run_calls([call], {here(): 1}, wait)
+    assert call.value == os.nice(0)
+
+
 def test_no_more_tasks_run_than_there_is_room_for(tmp_path: Path) -> None:
     def work(i: int) -> list[Any]:
         mine = tmp_path / f"{i}"
