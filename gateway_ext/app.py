@@ -38,6 +38,8 @@ from gateway_ext.ownership import migrations
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import FIRST_UID, Records
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
+from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
+from gateway_ext.process_proxies.yarn_cluster import YarnCluster
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
@@ -58,6 +60,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         *EnterpriseGatewayApp.classes,
         FleetMappingKernelManager,
         FleetKernelSpecManager,
+        KubernetesCluster,
+        YarnCluster,
     ]
 
     database_url = Unicode(

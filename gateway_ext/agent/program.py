@@ -1,7 +1,8 @@
-"""The agent as a program: reads its start document from stdin and runs until it is ended."""
+"""The agent as a program: reads its start document and runs until it is ended."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import logging
@@ -9,6 +10,8 @@ import logging.handlers
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from .agent import Agent
 from .forked_kernel import ForkedKernel, fork_kernel
@@ -16,9 +19,22 @@ from .kernel_process import prepare_directory
 from .start_document import StartDocument, StartDocumentError, parse_start_document
 
 
-def main() -> None:
-    """Run one agent that was started as a program."""
-    run(sys.stdin.read())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one agent that was started as a program; exits with 2 if it has no start document."""
+    parser = argparse.ArgumentParser(prog="jupyter-fleet-agent", description=__doc__)
+    parser.add_argument(
+        "--document",
+        type=Path,
+        metavar="FILE",
+        help="where the start document is; without it: on standard input",
+    )
+    file = parser.parse_args(arguments).document
+    try:
+        text = sys.stdin.read() if file is None else file.read_text(encoding="utf-8")
+    except OSError as error:
+        print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
+        sys.exit(2)
+    run(text)
 
 
 def run(text: str) -> None:
@@ -30,6 +46,8 @@ def run(text: str) -> None:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
     os.umask(0o077)
+    # What the kernel gets where the gateway could not give it to the agent's process.
+    os.environ.update(document.environment)
     # Refused where whoever started the agent has given it a session of its own already.
     with contextlib.suppress(PermissionError):
         os.setsid()

@@ -1,4 +1,4 @@
-"""The document on standard input that tells an agent what to start and whom to dial."""
+"""The document that tells an agent what to start and whom to dial."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class StartDocument:
     ping_seconds: float
     ping_timeout: float
     orphan_seconds: float
+    environment: dict[str, str]
 
     def __repr__(self) -> str:
-        """Without the key and without the kernelspec's environment."""
+        """Without the key and without any environment."""
         return f"StartDocument(kernel_id={self.kernel_id!r}, kernel_name={self.kernel_name!r})"
 
     @property
@@ -80,12 +81,13 @@ def parse_start_document(text: str) -> StartDocument:
         kernelspec=spec,
         kernel_name=_field(raw, "kernel_name", str),
         resource_dir=str(raw.get("resource_dir") or ""),
-        directory=_absolute(raw, "directory"),
-        cwd=_absolute(raw, "cwd"),
+        directory=Path.cwd() / _field(raw, "directory", str),
+        cwd=_absolute(raw, "cwd") if raw.get("cwd") else Path.cwd(),
         journal_bytes=int(_positive(raw, "journal_bytes")),
         ping_seconds=_positive(raw, "ping_seconds"),
         ping_timeout=_positive(raw, "ping_timeout"),
         orphan_seconds=_positive(raw, "orphan_seconds"),
+        environment=_environment(raw.get("environment") or {}),
     )
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(
@@ -105,6 +107,14 @@ def _field(raw: dict[str, Any], name: str, kind: type[Any]) -> Any:
             f"{name} is missing in the start document, or not a {kind.__name__}"
         )
     return value
+
+
+def _environment(raw: Any) -> dict[str, str]:
+    if not isinstance(raw, dict) or not all(
+        isinstance(name, str) and isinstance(value, str) for name, value in raw.items()
+    ):
+        raise StartDocumentError("environment must be an object with strings")
+    return dict(raw)
 
 
 def _absolute(raw: dict[str, Any], name: str) -> Path:

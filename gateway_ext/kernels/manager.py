@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
@@ -20,6 +20,7 @@ from jupyter_client.kernelspec import (  # type: ignore[import-untyped]
 )
 from tornado import web
 from traitlets import default
+from traitlets.config import LoggingConfigurable
 from traitlets.utils.importstring import import_item
 
 from gateway_ext.kernels.claim_pace import ClaimPace
@@ -32,6 +33,7 @@ from gateway_ext.ownership.resolution import (
     CullRules,
     KernelRecord,
     Member,
+    is_lost,
     living_owner,
     should_cull,
     targets_for_handover,
@@ -42,14 +44,16 @@ from gateway_ext.process_proxies.agent_process import (
     AgentProcessProxy,
     AgentSettings,
     AgentStart,
+    KernelspecUnusable,
     LaunchFailed,
 )
 from gateway_ext.process_proxies.environment import asked_environment
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.stock_names import DEFAULT_PROXY, our_proxy
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
-DEFAULT_PROXY = "gateway_ext.process_proxies.local.LocalAgentProxy"
+ClusterT = TypeVar("ClusterT", bound=LoggingConfigurable)
 
 INTERRUPT_SECONDS = 10.0
 RESTART_SECONDS = 120.0
@@ -79,9 +83,12 @@ class Place:
 
 
 def agent_proxy_class(class_name: str) -> type[AgentProcessProxy]:
-    """The class of that name; raises Refusal (400) if it starts no agents."""
+    """The class of that name, or the one that takes its place; raises Refusal (400) if it starts
+    no agents."""
     try:
-        proxy_class = import_item(class_name)
+        proxy_class = import_item(our_proxy(class_name))
+    except KernelspecUnusable as error:
+        raise Refusal(400, str(error)) from error
     except ImportError as error:
         raise Refusal(400, f"the process proxy {class_name} cannot be loaded: {error}") from error
     if not (isinstance(proxy_class, type) and issubclass(proxy_class, AgentProcessProxy)):
@@ -156,7 +163,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self._ending = False
         self.websockets: set[OpenWebsocket] = set()
         self._launches: dict[str, asyncio.Task[None]] = {}
+        self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._checks: set[asyncio.Task[None]] = set()
+
+    def cluster(self, kind: type[ClusterT]) -> ClusterT:
+        """The cluster of that kind, as this gateway's configuration describes it."""
+        if kind not in self._clusters:
+            self._clusters[kind] = kind(parent=self.parent)
+        cluster = self._clusters[kind]
+        assert isinstance(cluster, kind)  # noqa: S101 - for the type checker
+        return cluster
 
     @property
     def limits(self) -> Limits:
@@ -251,7 +267,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
             ) from None
         # Before a record says that it is being launched.
-        agent_proxy_class(proxy_stanza(spec)[0])
+        class_name, config = proxy_stanza(spec)
+        proxy_class = agent_proxy_class(class_name)
+        document = {**spec.to_dict(), "resource_dir": spec.resource_dir}
+        try:
+            await loop.run_in_executor(None, proxy_class.check, document, config)
+        except KernelspecUnusable as error:
+            raise Refusal(400, str(error)) from error
         return spec
 
     def _launch(
@@ -291,10 +313,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
+            proxy.plan(start, self.agent_settings, env)
+            if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
+                return
             await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
-            process = {**proxy.get_process_info(), "proxy": class_name}
-            if not await self.records.set_process(kernel_id, agent_key, process):
-                self.log.warning("kernel %s: its agent is not wanted any more", kernel_id)
+            if not await self._write_process(start, proxy, class_name):
                 await proxy.end()
                 return
             seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
@@ -311,6 +334,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise
         finally:
             manager.forget()
+
+    async def _write_process(
+        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
+    ) -> bool:
+        """Writes down how the agent is found. False if nobody wants it any more."""
+        process = {**proxy.get_process_info(), "proxy": class_name}
+        wanted = await self.records.set_process(start.kernel_id, start.agent_key, process)
+        if not wanted:
+            self.log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
+        return wanted
 
     def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
         return FleetKernelManager(
@@ -342,6 +375,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 if link is None and await proxy.look() is AgentLife.DEAD:
                     words = await proxy.last_words()
                     raise LaunchFailed(words or "the kernel's agent ended without a word")
+                if link is None and proxy.obstacle:
+                    raise LaunchFailed(f"the kernel cannot start: {proxy.obstacle}")
                 record = await self.records.get(kernel_id)
                 if record is None or record.state is KernelState.DELETED:
                     raise LaunchFailed("the kernel was deleted while it started")
@@ -352,7 +387,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def _launch_failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
-        """Clears up. False if another gateway owns the kernel by now: it is that one's then."""
+        """Clears up. False if another gateway owns the kernel by now: it is that one's then.
+
+        What could not be ended stays a launch in the records, until the sweep has ended it.
+        """
         message = error.message if isinstance(error, Refusal) else str(error)
         self.log.error("kernel %s: not started: %s", kernel_id, message)
         record = await self.records.get(kernel_id)
@@ -362,13 +400,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             and record.owner != self.membership.name
         ):
             return False
-        if proxy is not None:
-            await proxy.end()
+        ended = proxy is None or await proxy.end()
         link = self.links.get(kernel_id)
         if link is not None:
             self.links.remove(link, "the kernel did not start")
             link.close()
-        if record is not None:
+        if record is not None and ended:
             await self.records.set_dead(kernel_id, record.epoch, message)
         return True
 
@@ -445,7 +482,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if proxy is not None:
             if not ended and await proxy.look() is AgentLife.ALIVE:
                 await proxy.end()
-            await proxy.clean_up()
+            if not await proxy.clean_up():
+                # The sweep tries again.
+                return
+        if record.state is KernelState.LAUNCHING:
+            # Whoever launches it may be making something just now, and be killed before it hears
+            # that nobody wants it: the sweep looks again.
+            return
+        await self.records.ended(record.kernel_id)
 
     def _proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
         """The process proxy for a process that some gateway started; None if there is none."""
@@ -505,20 +549,27 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         task.add_done_callback(self._checks.discard)
 
     async def _check_lost(self, kernel_id: str) -> None:
-        await asyncio.sleep(self.ping_seconds)
-        try:
-            record = await self.records.get(kernel_id)
-            if (
-                record is not None
-                and record.owner == self.membership.name
-                and record.state is not KernelState.DELETED
-            ):
+        # A cluster may take its time to notice: then the sweep goes on.
+        pause = self.ping_seconds
+        while pause < self.lost_seconds:
+            await asyncio.sleep(pause)
+            pause *= 2
+            try:
+                record = await self.records.get(kernel_id)
+                if (
+                    record is None
+                    or record.owner != self.membership.name
+                    or record.state is KernelState.DELETED
+                    or self.links.get(kernel_id) is not None
+                ):
+                    return
                 await self._bury([record])
-        except DatabaseUnavailable as error:
-            self.log.warning("kernel %s: %s", kernel_id, error)
+            except DatabaseUnavailable as error:
+                self.log.warning("kernel %s: %s", kernel_id, error)
 
     async def _bury(self, records: Iterable[KernelRecord]) -> None:
-        """Marks those as dead whose agents are known to have ended."""
+        """Marks those as dead whose agents are known to have ended, and ends launches in a cluster
+        that their gateway has left behind and that come to nothing."""
         for record in records:
             if self.links.get(record.kernel_id) or record.kernel_id in self._launches:
                 continue
@@ -531,16 +582,46 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if await proxy.look() is AgentLife.DEAD:
                 words = await proxy.last_words()
                 self.log.warning("kernel %s: its agent is dead", record.kernel_id)
-                if await self.records.set_dead(
-                    record.kernel_id, record.epoch, f"the kernel's agent has ended. {words}".strip()
-                ):
+                if proxy.FOUND_BY_NAME and not await proxy.end():
+                    # Nobody would look for what is left of it in the cluster.
+                    continue
+                reason = f"the kernel's agent has ended. {words}".strip()
+                buried = await self.records.set_dead(record.kernel_id, record.epoch, reason)
+                if buried and not proxy.FOUND_BY_NAME:
                     # What an agent that was killed could not remove itself.
                     await proxy.end()
+            elif proxy.FOUND_BY_NAME and record.state is KernelState.LAUNCHING:
+                await self._end_launch(record, proxy)
+
+    async def _end_launch(self, record: KernelRecord, proxy: AgentProcessProxy) -> None:
+        """Ends a launch in a cluster that nobody looks after, if it will never start or has taken
+        too long; no agent has dialled in yet."""
+        kernel_id = record.kernel_id
+        stored = await self.records.secrets(kernel_id)
+        if stored is None:
+            return
+        seconds = float(stored.environment.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
+        if not proxy.obstacle and not is_lost(
+            record, datetime.now(UTC), timedelta(seconds=seconds)
+        ):
+            return
+        words = await proxy.last_words()
+        # The cluster is only touched with the epoch, and only if all is as it was looked at: an
+        # agent that dials in meanwhile raises the one, a pod that starts changes the other.
+        claimed = await self.records.claim(kernel_id, stored.agent_key, record.epoch)
+        if claimed is not None and await proxy.end(as_seen=True):
+            self.log.warning("kernel %s: its launch was given up", kernel_id)
+            reason = f"the kernel did not start, and its gateway had ended. {words}".strip()
+            await self.records.set_dead(kernel_id, claimed.epoch, reason)
 
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self.lost_seconds)
         await self._bury(await self.records.orphans(lost))
+        for record in await self.records.unended(lost):
+            proxy = self._proxy_of(record)
+            if proxy is None or await proxy.clean_up():
+                await self.records.ended(record.kernel_id)
         await self.records.forget(deleted=deleted, dead=dead)
 
     # Leaving

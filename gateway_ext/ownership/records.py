@@ -209,11 +209,12 @@ def _note(
     )
 
 
-def _gone(epoch: int, now: datetime) -> dict[str, Any]:
-    """The other values of a kernel that gets deleted."""
+def _gone(epoch: int, now: datetime, owner: str | None) -> dict[str, Any]:
+    """The other values of a kernel that gets deleted; `owner` is the gateway that ends what ran,
+    None if nothing is left to be ended."""
     return {
         "execution_state": "dead",
-        "owner": None,
+        "owner": owner,
         "epoch": epoch,
         "connections": 0,
         # What a launch needs holds people's secrets: it goes at once. The agent's key stays, to
@@ -446,12 +447,28 @@ class Records:
             for held in _hold(connection, kernel.c.kernel_id == kernel_id):
                 if held[2] is KernelState.DELETED or epoch not in (None, held[1]):
                     continue
-                if _change(connection, held, KernelState.DELETED, _gone(held[1] + 1, now)):
+                values = _gone(held[1] + 1, now, self._name)
+                if _change(connection, held, KernelState.DELETED, values):
                     _note(connection, now, kernel_id, "delete", username, self._name, reason)
                     return True
             return False
 
         return await self._database.run(transaction)
+
+    async def ended(self, kernel_id: str) -> None:
+        """Says that of a deleted kernel nothing runs and nothing is left any more."""
+
+        def transaction(connection: Connection) -> None:
+            connection.execute(
+                update(kernel)
+                .where(
+                    kernel.c.kernel_id == kernel_id,
+                    kernel.c.state == KernelState.DELETED.value,
+                )
+                .values(owner=None)
+            )
+
+        await self._database.run(transaction)
 
     async def note(self, kernel_id: str, event: str, username: str, detail: str = "") -> None:
         """Writes down what somebody did to a kernel that changes nothing in its record."""
@@ -564,7 +581,8 @@ class Records:
                 kernel.c.changed < now - dead,
             )
             for held in old:
-                if _change(connection, held, KernelState.DELETED, _gone(held[1] + 1, now)):
+                values = _gone(held[1] + 1, now, None)
+                if _change(connection, held, KernelState.DELETED, values):
                     _note(connection, now, held[0], "delete", "", self._name, "dead for long")
             return gone
 
@@ -622,14 +640,25 @@ class Records:
     async def orphans(self, dead_for: timedelta) -> list[KernelRecord]:
         """Kernels that should have an agent, of which nothing has been heard for so long, and
         whose owner has been dead for so long or is this gateway."""
+        with_agent = kernel.c.state.in_([state.value for state in _WITH_AGENT])
+        dead_with_agent = (kernel.c.state == KernelState.DEAD.value) & kernel.c.owner.is_not(None)
+        return await self._unattended(with_agent | dead_with_agent, dead_for)
 
+    async def unended(self, dead_for: timedelta) -> list[KernelRecord]:
+        """Deleted kernels of which something may be left: whoever deleted them has been dead for so
+        long, or is this gateway and could not end it all."""
+        unended = (kernel.c.state == KernelState.DELETED.value) & kernel.c.owner.is_not(None)
+        return await self._unattended(unended, dead_for)
+
+    async def _unattended(
+        self, which: ColumnElement[bool], dead_for: timedelta
+    ) -> list[KernelRecord]:
         def transaction(connection: Connection) -> list[KernelRecord]:
             now = now_utc(connection)
             living = select(gateway.c.name).where(gateway.c.heartbeat > now - dead_for)
             rows = connection.execute(
                 select(*_PUBLIC).where(
-                    kernel.c.state.in_([state.value for state in _WITH_AGENT])
-                    | ((kernel.c.state == KernelState.DEAD.value) & kernel.c.owner.is_not(None)),
+                    which,
                     kernel.c.changed < now - dead_for,
                     kernel.c.owner.is_(None)
                     | (kernel.c.owner == self._name)

@@ -21,7 +21,8 @@ class KernelState(StrEnum):
     """The kernel is known to have ended; `reason` says why. Its agent may still be there."""
     DELETED = "deleted"
     """A user ended it, or it was culled. The row stays for some days, so that an agent that comes
-    back can be told with proof; for every client it does not exist."""
+    back can be told with proof; for every client it does not exist. Its owner is the gateway that
+    ends what ran; it has none once nothing is left."""
 
 
 LEGAL_TRANSITIONS: dict[KernelState, frozenset[KernelState]] = {

@@ -1,11 +1,12 @@
 """The base of process proxies that start an agent, which starts the kernel."""
 
 import abc
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from enterprise_gateway.services.processproxies.processproxy import (  # type: ignore[import-untyped]
     BaseProcessProxyABC,
@@ -25,6 +26,10 @@ class AgentLife(StrEnum):
 
 class LaunchFailed(Exception):
     """The agent could not be started, or ended at once; the text is the launcher's own."""
+
+
+class KernelspecUnusable(Exception):
+    """No agent can ever be started by this kernelspec; the text names the mend."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +60,36 @@ class AgentStart:
     kernelspec: Mapping[str, Any]
     resource_dir: str
 
+    @property
+    def launch(self) -> str:
+        """Tells one launch of a kernel from every other one, in 16 hexadecimal digits: the agent's
+        key is a new one each time, and cannot be found from this."""
+        return hashlib.sha256(self.agent_key).hexdigest()[:16]
+
 
 def start_document(
-    start: AgentStart, settings: AgentSettings, directory: str, cwd: str
+    start: AgentStart,
+    settings: AgentSettings,
+    directory: str,
+    *,
+    kernelspec: Mapping[str, Any],
+    **more: Any,
 ) -> dict[str, Any]:
-    """The document that an agent reads from its standard input (docs/protocols.md).
-
-    The kernelspec goes without its `env`: that is in the agent's environment already, below what
-    the client asked for.
-    """
-    kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}
+    """The document that an agent is started with (docs/protocols.md). `kernelspec` is what of the
+    kernelspec it needs."""
     return {
         "kernel_id": start.kernel_id,
         "agent_key": start.agent_key.hex(),
         "gateways": start.gateways,
-        "kernelspec": kernelspec,
+        "kernelspec": dict(kernelspec),
         "kernel_name": start.kernel_name,
         "resource_dir": start.resource_dir,
         "directory": directory,
-        "cwd": cwd,
         "journal_bytes": settings.journal_bytes,
         "ping_seconds": settings.ping_seconds,
         "ping_timeout": settings.ping_timeout,
         "orphan_seconds": settings.orphan_seconds,
+        **more,
     }
 
 
@@ -87,6 +99,25 @@ class AgentProcessProxy(BaseProcessProxyABC):
     `launch_process` is called with Enterprise Gateway's arguments (the kernel's command, which the
     agent makes itself from the kernelspec, and `env`) and with `start` and `settings`.
     """
+
+    FOUND_BY_NAME: ClassVar[bool] = False
+    """Whether what `plan` decides is enough to find the agent again. It is written down before the
+    launch then, so that another gateway can finish or end what this one had begun."""
+
+    @classmethod
+    def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """Raises KernelspecUnusable; `config` is of the kernelspec's process proxy."""
+        return
+
+    def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
+        """Decides the names of what will be launched, before anything is; may add to `env`. Raises
+        LaunchFailed, or HTTPError (403) if the client may not ask for what `env` says."""
+        return
+
+    @property
+    def obstacle(self) -> str:
+        """Why the last `look` says that the agent will never start; empty if it may."""
+        return ""
 
     async def launch_process(
         self,
@@ -114,12 +145,15 @@ class AgentProcessProxy(BaseProcessProxyABC):
         """Whether the agent's process lives."""
 
     @abc.abstractmethod
-    async def end(self) -> None:
-        """Ends the agent and all that it started, if they can be reached from here."""
+    async def end(self, *, as_seen: bool = False) -> bool:
+        """Ends the agent and all that it started, if they can be reached from here; with `as_seen`
+        only if nothing has changed since the last `look`, as far as the place can tell. Whether
+        it is known that nothing of it goes on."""
 
     @abc.abstractmethod
-    async def clean_up(self) -> None:
-        """Removes what is left of the launch of a kernel that was deleted."""
+    async def clean_up(self) -> bool:
+        """Removes what is left of the launch of a kernel that was deleted. False if that has to be
+        tried again later."""
 
     @abc.abstractmethod
     async def last_words(self) -> str:

@@ -47,6 +47,23 @@ def agent_environment(
     return environment
 
 
+def container_environment(
+    gateway: Mapping[str, str],
+    asked: Mapping[str, str],
+    *,
+    inherited: Collection[str] = (),
+) -> dict[str, str]:
+    """What goes over the environment that a kernel's container has by itself: what the operator
+    names of the gateway's (`inherited`), and what was `asked` for with the kernel.
+
+    The kernelspec's `env` is filled in by the agent, in the container: `$PATH` means the one there.
+    """
+    environment = {name: gateway[name] for name in inherited if name in gateway}
+    environment.update(asked)
+    environment.pop("JPY_PARENT_PID", None)
+    return environment
+
+
 def asked_environment(
     client: Mapping[str, str], *, kernel_id: str, project: str, username: str
 ) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -73,15 +72,17 @@ class LocalAgentProxy(AgentProcessProxy):
         """See the base class."""
         return await _in_thread(self._look)
 
-    async def end(self) -> None:
+    async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class."""
         await _in_thread(self._end)
+        return self._host == this_host()
 
-    async def clean_up(self) -> None:
-        """See the base class."""
+    async def clean_up(self) -> bool:
+        """See the base class. On another machine there is but a log to be left."""
         if self._host == this_host() and self._log_file:
             await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
             await _in_thread(self._remove_directory)
+        return True
 
     async def last_words(self) -> str:
         """See the base class."""
@@ -120,7 +121,11 @@ class LocalAgentProxy(AgentProcessProxy):
                 f"the kernel's folders cannot be made: {error}. "
                 "Give FleetGatewayApp.kernels_dir a folder that this gateway can write to"
             ) from error
-        document = start_document(start, settings, str(directory), str(home))
+        # Without its `env`: that is in the agent's environment, below what the client asked for.
+        kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}
+        document = start_document(
+            start, settings, str(directory), kernelspec=kernelspec, cwd=str(home)
+        )
         environment = agent_environment(
             os.environ,
             start.kernelspec.get("env") or {},
@@ -263,8 +268,7 @@ def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Pat
         kernels_dir.chmod(0o711)
     home = kernels_dir / "projects" / start.project
     name = start.kernel_id.replace("-", "")
-    mark = hashlib.sha256(start.agent_key).hexdigest()[:8]
-    directory = kernels_dir / "k" / f"{name}-{mark}"
+    directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
     logs = kernels_dir / "logs"
     for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (logs, 0o700)):
         folder.mkdir(exist_ok=True)

@@ -170,7 +170,7 @@ def test_malformed_id_is_a_bad_request(gateways: Gateways, bad: str) -> None:
         ({"env": []}, 400, "must be an object"),
         ({"env": {"KERNEL_X": 3}}, 400, "must be a string"),
         ({"env": {"KERNEL_X": "a\0b"}}, 400, "not allowed"),
-        ({"name": "stock"}, 400, "process proxy of gateway_ext"),
+        ({"name": "stock"}, 400, "gateway_ext.process_proxies.local"),
         ({"project": "other"}, 403, "not editor of project 'other'"),
     ],
 )

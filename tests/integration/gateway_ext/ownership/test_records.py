@@ -1,6 +1,7 @@
 """Kernel records on SQLite and MariaDB."""
 
 import asyncio
+import dataclasses
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -205,12 +206,19 @@ def test_deleted_is_for_good(records: Records) -> None:
         assert not await records.delete(kernel_id, "eve")
         record = await records.get(kernel_id)
         assert record is not None
-        assert (record.state, record.owner) == (KernelState.DELETED, None)
+        # Until whoever deleted it has ended it.
+        assert record.state is KernelState.DELETED
+        assert record.owner is not None
         assert await records.list_kernels() == []
         assert await records.claim(kernel_id, KEY, 9) is None
         await records.observe([observation(kernel_id, record.epoch, KernelState.RUNNING)])
         assert not await records.set_dead(kernel_id, record.epoch, "x")
         assert await records.get(kernel_id) == record
+        assert [one.kernel_id for one in await records.unended(timedelta(0))] == [kernel_id]
+        await records.ended(kernel_id)
+        ended = await records.get(kernel_id)
+        assert ended == dataclasses.replace(record, owner=None)
+        assert await records.unended(timedelta(0)) == []
         # The key proves to the agent that it must end; the environment is nobody's business now.
         stored = await records.secrets(kernel_id)
         assert stored is not None

@@ -1,0 +1,147 @@
+"""The base of process proxies for clusters."""
+
+import abc
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteKernelManager,
+)
+
+from gateway_ext.process_proxies.agent_process import (
+    AgentLife,
+    AgentProcessProxy,
+    AgentSettings,
+    AgentStart,
+    LaunchFailed,
+    start_document,
+)
+from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
+
+_DIRECTORY = "jupyter-fleet-{launch}"
+"""Where an agent in a container keeps what it needs while it runs."""
+
+
+class ClusterAgentProxy(AgentProcessProxy):
+    """An agent that a cluster runs somewhere, found again by a name that was chosen before.
+
+    What the cluster answers becomes a Sighting by pure functions, which are tested with tables;
+    what does not answer is never taken for dead. Tested against scripted answers of Kubernetes and
+    YARN; against real clusters it will be.
+    """
+
+    FOUND_BY_NAME = True
+
+    def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
+        super().__init__(kernel_manager, proxy_config)
+        # Enterprise Gateway's records have one; agents are not dialled but dial.
+        self.ip = ""
+        self._seen = unknown("")
+        self._patience = Patience(self.patience_seconds)
+        self._obstacle = ""
+
+    @property
+    def patience_seconds(self) -> float:
+        """For how long an agent that cannot start is given the chance to."""
+        return 0.0
+
+    @abc.abstractmethod
+    async def submit(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> None:
+        """Asks the cluster to run the agent. Raises LaunchFailed, ClusterRefused, ClusterSilent;
+        what is left then is removed by `end`."""
+
+    @abc.abstractmethod
+    async def see(self) -> Sighting:
+        """One look at the cluster; raises ClusterRefused and ClusterSilent."""
+
+    @abc.abstractmethod
+    async def remove(self, *, as_seen: bool) -> bool:
+        """`end`; raises ClusterRefused and ClusterSilent."""
+
+    @abc.abstractmethod
+    async def output(self) -> str:
+        """The end of what the agent wrote; empty if it cannot be read."""
+
+    async def start_agent(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> None:
+        """See the base class. What a failed launch leaves behind is for `end`."""
+        try:
+            await self.submit(start, settings, environment)
+        except ClusterRefused as refusal:
+            raise LaunchFailed(f"the cluster does not start the kernel: {refusal}") from refusal
+        except ClusterSilent as error:
+            raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
+
+    async def look(self) -> AgentLife:
+        """See the base class."""
+        try:
+            self._seen = await self.see()
+        except (ClusterRefused, ClusterSilent) as error:
+            self.log.warning("kernel %s: its state is not known: %s", self.kernel_id, error)
+            self._seen = unknown(str(error))
+        now = time.monotonic()
+        self._patience = self._patience.after(self._seen, now)
+        over = self._patience.is_over(self._seen, now)
+        self._obstacle = self._seen.words if over else ""
+        return self._seen.life
+
+    @property
+    def obstacle(self) -> str:
+        """See the base class."""
+        return self._obstacle
+
+    async def end(self, *, as_seen: bool = False) -> bool:
+        """See the base class."""
+        try:
+            return await self.remove(as_seen=as_seen)
+        except (ClusterRefused, ClusterSilent) as error:
+            self.log.warning("kernel %s: not removed yet: %s", self.kernel_id, error)
+            return False
+
+    async def clean_up(self) -> bool:
+        """See the base class."""
+        return await self.end()
+
+    async def last_words(self) -> str:
+        """See the base class: what the cluster says, then what the agent wrote."""
+        return "\n".join(text for text in (self._seen.words, await self.output()) if text)
+
+
+def container_document(
+    start: AgentStart,
+    settings: AgentSettings,
+    argv: list[str],
+    environment: Mapping[str, str],
+    *,
+    parent: str,
+) -> dict[str, Any]:
+    """The document of an agent in a container: it makes its environment and its folder itself,
+    below `parent` (empty for where it is started).
+
+    Of the kernelspec's `env` what was asked for otherwise is left out, so that this wins.
+    """
+    kernelspec = {name: start.kernelspec[name] for name in _NEEDED if name in start.kernelspec}
+    kernelspec["argv"] = argv
+    kernelspec["env"] = {
+        name: value
+        for name, value in (start.kernelspec.get("env") or {}).items()
+        if name not in environment
+    }
+    document = start_document(
+        start,
+        settings,
+        parent + _DIRECTORY.format(launch=start.launch),
+        kernelspec=kernelspec,
+        environment=dict(environment),
+    )
+    if environment.get("KERNEL_WORKING_DIR"):
+        document["cwd"] = environment["KERNEL_WORKING_DIR"]
+    return document
+
+
+_NEEDED = ("display_name", "language", "interrupt_mode", "metadata")

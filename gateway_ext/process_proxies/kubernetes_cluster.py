@@ -1,0 +1,296 @@
+"""A Kubernetes cluster: how it is reached, and what kernels get there unless they say otherwise."""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import urllib3.exceptions
+from traitlets import Bool, Float, Integer, List, Unicode, default
+from traitlets.config import LoggingConfigurable
+
+from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_LOG_LINES, _LOG_BYTES = 40, 4000
+
+# Where kernels are started it says each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's.
+logging.getLogger("kubernetes").setLevel(os.environ.get("EG_KUBERNETES_LOG_LEVEL", "WARNING"))
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of object: the path of its API and its plural name there."""
+
+    api: str
+    plural: str
+    namespaced: bool = True
+
+
+PODS = Resource("/api/v1", "pods")
+SECRETS = Resource("/api/v1", "secrets")
+CONFIG_MAPS = Resource("/api/v1", "configmaps")
+SERVICES = Resource("/api/v1", "services")
+VOLUME_CLAIMS = Resource("/api/v1", "persistentvolumeclaims")
+NAMESPACES = Resource("/api/v1", "namespaces", namespaced=False)
+ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+SPARK_APPLICATIONS = Resource("/apis/sparkoperator.k8s.io/v1beta2", "sparkapplications")
+
+
+class KubernetesCluster(LoggingConfigurable):
+    """Calls to one cluster's API server, each answered within `request_seconds` or given up.
+
+    Objects are the JSON documents of the API, as dicts. Every method raises ClusterSilent when
+    nothing is known of the answer and ClusterRefused when the cluster says no.
+    """
+
+    kubeconfig = Unicode(
+        help="The kubeconfig file that says how the cluster is reached. Without one the gateway "
+        "must itself run in the cluster, with a service account."
+    ).tag(config=True)
+    context = Unicode(help="The kubeconfig's context, if it is not the current one.").tag(
+        config=True
+    )
+    namespace = Unicode(
+        help="Where kernels run, unless their kernelspec says otherwise. The default is "
+        "EG_NAMESPACE, or the gateway's own namespace."
+    ).tag(config=True)
+    namespace_per_kernel = Bool(
+        False,
+        help="Make a namespace for each kernel and remove it with the kernel, as Enterprise "
+        "Gateway does where EG_SHARED_NAMESPACE is not set.",
+    ).tag(config=True)
+    kernel_cluster_role = Unicode(
+        help="The ClusterRole that kernels' service accounts get in a namespace of their own "
+        "(Spark drivers start pods). The default is EG_KERNEL_CLUSTER_ROLE, or none."
+    ).tag(config=True)
+    service_account = Unicode(
+        help="The service account of kernels. The default is "
+        "EG_DEFAULT_KERNEL_SERVICE_ACCOUNT_NAME, or `default`."
+    ).tag(config=True)
+    image = Unicode(
+        help="The image of kernelspecs that name none. The default is EG_KERNEL_IMAGE."
+    ).tag(config=True)
+    executor_image = Unicode(
+        help="The same for Spark's executors. The default is EG_KERNEL_EXECUTOR_IMAGE."
+    ).tag(config=True)
+    client_settings = List(
+        Unicode(),
+        help="Which of KERNEL_NAMESPACE, KERNEL_SERVICE_ACCOUNT_NAME, KERNEL_VOLUMES, "
+        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP whoever "
+        "starts a kernel may choose. None by default: each can lead to what belongs to others. "
+        "Kernelspecs may always set them, in `env`.",
+    ).tag(config=True)
+    mirror_working_dirs = Bool(
+        os.environ.get("EG_MIRROR_WORKING_DIRS", "").lower() == "true",
+        help="Start kernels in KERNEL_WORKING_DIR, which must exist in the container. Otherwise "
+        "they start where the image says. The default is EG_MIRROR_WORKING_DIRS.",
+    ).tag(config=True)
+    pull_patience_seconds = Float(
+        20.0,
+        help="For how long a container that cannot be made, because of its image for example, is "
+        "given the chance to overcome that by itself.",
+    ).tag(config=True)
+    request_seconds = Float(10.0, help="How long the API server may take to answer.").tag(
+        config=True
+    )
+    threads = Integer(16, min=1, help="How many requests may be under way at once.").tag(
+        config=True
+    )
+
+    @default("namespace")
+    def _namespace_default(self) -> str:
+        named = os.environ.get("EG_NAMESPACE")
+        if named:
+            return named
+        try:
+            return _OWN_NAMESPACE.read_text().strip() or "default"
+        except OSError:
+            return "default"
+
+    @default("kernel_cluster_role")
+    def _kernel_cluster_role_default(self) -> str:
+        return os.environ.get("EG_KERNEL_CLUSTER_ROLE", "")
+
+    @default("service_account")
+    def _service_account_default(self) -> str:
+        return os.environ.get("EG_DEFAULT_KERNEL_SERVICE_ACCOUNT_NAME", "default")
+
+    @default("image")
+    def _image_default(self) -> str:
+        return os.environ.get("EG_KERNEL_IMAGE", "")
+
+    @default("executor_image")
+    def _executor_image_default(self) -> str:
+        return os.environ.get("EG_KERNEL_EXECUTOR_IMAGE", "")
+
+    @cached_property
+    def _calls(self) -> ClusterCalls:
+        # A little above the socket's own time-out, which says more.
+        return ClusterCalls(self.threads, self.request_seconds + 2.0, "fleet-kubernetes")
+
+    @cached_property
+    def _client(self) -> Any:
+        """The library's client. Raises ClusterRefused if nobody has said where the cluster is."""
+        # A large library, which gateways that have no such cluster can do without.
+        import kubernetes.client
+        import kubernetes.config
+
+        configuration = type.__call__(kubernetes.client.Configuration)
+        # What is tried again, and when, is decided by those who know what a request does.
+        configuration.retries = False
+        configuration.connection_pool_maxsize = self.threads
+        try:
+            if self.kubeconfig:
+                kubernetes.config.load_kube_config(
+                    self.kubeconfig,
+                    self.context or None,
+                    configuration,
+                    persist_config=False,
+                )
+            else:
+                kubernetes.config.load_incluster_config(configuration)
+        except kubernetes.config.ConfigException as error:
+            raise ClusterRefused(
+                0,
+                "NoCluster",
+                f"it is not known where the cluster is: {error} Run the gateway in the cluster, "
+                "or set KubernetesCluster.kubeconfig",
+            ) from error
+        return kubernetes.client.ApiClient(configuration)
+
+    async def create(
+        self, resource: Resource, namespace: str, manifest: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Creates an object and returns it as the cluster has it."""
+        return await self._json("POST", _path(resource, namespace), body=dict(manifest))
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object; None only if the cluster says that there is none of that name."""
+        try:
+            return await self._json("GET", _path(resource, namespace, name))
+        except ClusterRefused as refusal:
+            if refusal.status == 404 and refusal.reason == "NotFound":
+                return None
+            raise
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        resource_version: str | None = None,
+        grace_seconds: int | None = None,
+    ) -> bool:
+        """Deletes this very object, and only if it still has the version, if one is given. False if
+        there is another version, or another object; True if it is gone or going."""
+        preconditions = {"uid": uid}
+        if resource_version is not None:
+            preconditions["resourceVersion"] = resource_version
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": preconditions,
+        }
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        try:
+            await self._json("DELETE", _path(resource, namespace, name), body=options)
+        except ClusterRefused as refusal:
+            if refusal.status == 404 and refusal.reason == "NotFound":
+                return True
+            if refusal.status == 409:
+                return False
+            raise
+        return True
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        """The end of what a container wrote; empty if it cannot be read."""
+        query = {
+            "container": container,
+            "tailLines": str(_LOG_LINES),
+            "limitBytes": str(_LOG_BYTES),
+        }
+        try:
+            text = await self._calls.run(
+                lambda: self._request("GET", f"{_path(PODS, namespace, pod)}/log", query, None)
+            )
+        except (ClusterRefused, ClusterSilent):
+            return ""
+        return text.decode(errors="replace").strip()
+
+    async def _json(
+        self, method: str, path: str, *, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        def call() -> dict[str, Any]:
+            text = self._request(method, path, {}, body)
+            try:
+                document = json.loads(text)
+            except ValueError as error:
+                raise ClusterSilent(f"the API server's answer is not JSON: {error}") from error
+            if not isinstance(document, dict):
+                raise ClusterSilent("the API server's answer is not an object")
+            return document
+
+        return await self._calls.run(call)
+
+    def _request(
+        self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | None
+    ) -> bytes:
+        client = self._client
+        request = client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = client.call_api(*request, _request_timeout=self.request_seconds)
+            text: bytes = answer.read() or b""
+        except (OSError, urllib3.exceptions.HTTPError, _library_error()) as error:
+            raise ClusterSilent(f"the API server does not answer: {error}") from error
+        if 200 <= answer.status < 300:
+            return text
+        raise refusal_from(answer.status, text)
+
+
+def refusal_from(status: int, body: bytes) -> ClusterRefused | ClusterSilent:
+    """The error for an answer that is no success: ClusterSilent where it is not the API server's
+    word on the object (overloaded, broken, in the way, or not authenticated)."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or told.get("kind") != "Status":
+        told = {}
+    message = str(told.get("message") or body.decode(errors="replace")[:500].strip())
+    if status >= 500 or status in (401, 408, 429):
+        return ClusterSilent(f"the API server answers {status}: {message}")
+    return ClusterRefused(status, str(told.get("reason") or ""), message or f"HTTP status {status}")
+
+
+def _library_error() -> type[Exception]:
+    from kubernetes.client import ApiException
+
+    error: type[Exception] = ApiException
+    return error
+
+
+def _path(resource: Resource, namespace: str, name: str | None = None) -> str:
+    parts = [resource.api]
+    if resource.namespaced:
+        parts += ["namespaces", quote(namespace, safe="")]
+    parts.append(resource.plural)
+    if name is not None:
+        parts.append(quote(name, safe=""))
+    return "/".join(parts)

@@ -1,0 +1,372 @@
+"""Agents in pods of Kubernetes."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteKernelManager,
+)
+from tornado import web
+
+from gateway_ext.process_proxies.agent_bundle import AGENT_SCRIPT, agent_bundle
+from gateway_ext.process_proxies.agent_process import (
+    AgentSettings,
+    AgentStart,
+    KernelspecUnusable,
+    LaunchFailed,
+)
+from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
+from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_names import LONGEST_NAME, kernel_object_name
+from gateway_ext.process_proxies.environment import container_environment
+from gateway_ext.process_proxies.kernel_command import kernel_command
+from gateway_ext.process_proxies.kernel_template import (
+    find_template,
+    render,
+    template_variables,
+)
+from gateway_ext.process_proxies.kubernetes_cluster import (
+    CONFIG_MAPS,
+    NAMESPACES,
+    PODS,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICES,
+    VOLUME_CLAIMS,
+    KubernetesCluster,
+    Resource,
+)
+from gateway_ext.process_proxies.manifests import (
+    BUNDLE_FILE,
+    DOCUMENT_FILE,
+    SCRIPT_FILE,
+    KernelObjects,
+    make_extra,
+    make_files,
+    make_namespace,
+    make_pod,
+    make_role_binding,
+)
+from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
+from gateway_ext.process_proxies.sighting import Sighting
+
+GUARDED = (
+    "KERNEL_NAMESPACE",
+    "KERNEL_SERVICE_ACCOUNT_NAME",
+    "KERNEL_VOLUMES",
+    "KERNEL_VOLUME_MOUNTS",
+    "KERNEL_UID",
+    "KERNEL_GID",
+    "KERNEL_SPARKAPP_CONFIG_MAP",
+)
+"""What leads to the property of others: see KubernetesCluster.client_settings."""
+
+_EXTRAS = {
+    "Secret": SECRETS,
+    "ConfigMap": CONFIG_MAPS,
+    "Service": SERVICES,
+    "PersistentVolumeClaim": VOLUME_CLAIMS,
+}
+_CREATE_SECONDS = 30.0
+"""For how long a creation is tried again that was not answered, or for which room must be made."""
+_PAUSE_SECONDS = 0.5
+_GRACE_SECONDS = 5
+
+
+class KubernetesAgentProxy(ClusterAgentProxy):
+    """An agent in a pod that is named and labelled after the kernel.
+
+    The pod comes first; what the agent must know is in a Secret that belongs to the pod, which
+    waits for it, so that whatever is deleted with the pod leaves nothing. Each deletion names the
+    uid of the pod that is meant.
+    """
+
+    RESOURCE: ClassVar[Resource] = PODS
+    KIND: ClassVar[str] = "Pod"
+    TEMPLATE: ClassVar[str] = "kernel-pod.yaml.j2"
+    LONGEST_NAME: ClassVar[int] = LONGEST_NAME
+
+    def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
+        self.cluster: KubernetesCluster = kernel_manager.parent.cluster(KubernetesCluster)
+        super().__init__(kernel_manager, proxy_config)
+        self._name = ""
+        self._namespace = ""
+        self._launch = ""
+        self._uid = ""
+        self._own_namespace = False
+        self._namespace_uid = ""
+        self._version: str | None = None
+        self._template = Path()
+        self._container = ""
+
+    @classmethod
+    def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """See the base class."""
+        kernel_command(kernelspec, config)
+        launcher = str((kernelspec.get("argv") or [""])[0])
+        if launcher.endswith("run.sh") and "kernel_argv" not in config:
+            raise KernelspecUnusable(
+                "this kernelspec has spark-submit start its pod, which leaves no room for an "
+                "agent: use the Spark operator's process proxy, or name the kernel's command in "
+                "metadata.process_proxy.config.kernel_argv to run it in a pod of its own"
+            )
+        find_template(kernelspec, config, cls.TEMPLATE)
+
+    @property
+    def patience_seconds(self) -> float:
+        """See the base class."""
+        return self.cluster.pull_patience_seconds
+
+    def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
+        """See the base class."""
+        refuse_guarded(env, self.cluster.client_settings)
+        spec = {
+            name: str(value)
+            for name, value in (start.kernelspec.get("env") or {}).items()
+            if name.startswith("KERNEL_")
+        }
+        cluster, config = self.cluster, self.proxy_config
+        for name, value in {
+            "KERNEL_IMAGE": config.get("image_name") or cluster.image,
+            "KERNEL_SERVICE_ACCOUNT_NAME": cluster.service_account,
+            **spec,
+        }.items():
+            env.setdefault(name, value)
+        env.setdefault(
+            "KERNEL_EXECUTOR_IMAGE",
+            config.get("executor_image_name") or cluster.executor_image or env["KERNEL_IMAGE"],
+        )
+        if not env["KERNEL_IMAGE"]:
+            raise LaunchFailed(
+                "no image is named for this kernel: set metadata.process_proxy.config.image_name "
+                "in its kernel.json, or KubernetesCluster.image"
+            )
+        if not cluster.mirror_working_dirs:
+            env.pop("KERNEL_WORKING_DIR", None)
+        refuse_prohibited_ids(env)
+        self._template = find_template(
+            {**start.kernelspec, "resource_dir": start.resource_dir}, config, self.TEMPLATE
+        )
+        self._launch = start.launch
+        self._name = kernel_object_name(
+            start.kernel_id,
+            env["KERNEL_USERNAME"],
+            env.get("KERNEL_POD_NAME", ""),
+            template_variables(env),
+            self.LONGEST_NAME,
+        )
+        named = env.get("KERNEL_NAMESPACE") or config.get("namespace")
+        self._own_namespace = named is None and cluster.namespace_per_kernel
+        self._namespace = named or (self._name if self._own_namespace else cluster.namespace)
+        env.update(KERNEL_POD_NAME=self._name, KERNEL_NAMESPACE=self._namespace)
+
+    async def submit(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> None:
+        """See the base class."""
+        kernel = KernelObjects(
+            self._name, self._namespace, start.kernel_id, start.project, self._launch
+        )
+        rendered = render(self._template, self.template_variables(start, environment))
+        mains = [document for document in rendered if document["kind"] == self.KIND]
+        if len(mains) != 1:
+            raise LaunchFailed(f"the template {self._template} must make one {self.KIND}")
+        main = self.manifest(mains[0], kernel)
+        files = self._files(start, settings, environment)
+        if self._own_namespace:
+            await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
+        owner = await self._create_once(self.RESOURCE, main, kernel)
+        self._uid = owner["metadata"]["uid"]
+        owner = {"apiVersion": main["apiVersion"], "kind": self.KIND, **owner}
+        await self._create_once(SECRETS, make_files(kernel, owner, files), kernel)
+        for document in rendered:
+            if document["kind"] != self.KIND:
+                extra = make_extra(document, kernel, owner)
+                await self._create_extra(_EXTRAS[extra["kind"]], extra)
+
+    def template_variables(
+        self, start: AgentStart, environment: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What the template can fill in."""
+        return {**template_variables(environment), "kernel_name": start.kernel_name}
+
+    def manifest(self, template: Mapping[str, Any], kernel: KernelObjects) -> dict[str, Any]:
+        """The object that runs the agent."""
+        return make_pod(template, kernel, str(self.proxy_config.get("python") or "python"))
+
+    def command(self, kernelspec: Mapping[str, Any]) -> list[str]:
+        """The kernel's command."""
+        return kernel_command(kernelspec, self.proxy_config)
+
+    def _files(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> dict[str, bytes]:
+        document = container_document(
+            start,
+            settings,
+            self.command(start.kernelspec),
+            container_environment(os.environ, environment, inherited=settings.inherited),
+            parent="/tmp/",  # noqa: S108 - in a container of the kernel's own
+        )
+        return {
+            DOCUMENT_FILE: json.dumps(document).encode(),
+            BUNDLE_FILE: agent_bundle(),
+            SCRIPT_FILE: AGENT_SCRIPT,
+        }
+
+    async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
+        made = await self._create_once(NAMESPACES, make_namespace(kernel), kernel)
+        self._namespace_uid = made["metadata"]["uid"]
+        role = self.cluster.kernel_cluster_role
+        if role:
+            binding = make_role_binding(kernel, role, service_account)
+            await self._create_once(ROLE_BINDINGS, binding, kernel)
+
+    async def _create_extra(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
+        try:
+            await self.cluster.create(resource, self._namespace, manifest)
+        except ClusterRefused as refusal:
+            if refusal.reason != "AlreadyExists":
+                raise
+
+    async def _create_once(
+        self, resource: Resource, manifest: Mapping[str, Any], kernel: KernelObjects
+    ) -> dict[str, Any]:
+        """The object of this launch, made now or by an attempt that was not answered.
+
+        One of an earlier launch of the kernel is removed before. Raises LaunchFailed if the name
+        is somebody else's.
+        """
+        name = manifest["metadata"]["name"]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _CREATE_SECONDS
+        while True:
+            try:
+                return await self.cluster.create(resource, self._namespace, manifest)
+            except ClusterSilent:
+                if loop.time() > deadline:
+                    raise
+            except ClusterRefused as refusal:
+                if refusal.reason != "AlreadyExists" or loop.time() > deadline:
+                    raise
+                there = await self.cluster.get(resource, self._namespace, name)
+                labels = ((there or {}).get("metadata") or {}).get("labels") or {}
+                if there is not None and labels.get(LAUNCH_LABEL) == kernel.launch:
+                    return there
+                if there is not None and labels.get("kernel_id") != kernel.kernel_id:
+                    raise LaunchFailed(
+                        f"{resource.plural}/{name} exists in namespace {self._namespace} already, "
+                        "and is not of this kernel"
+                    ) from refusal
+                if there is not None:
+                    uid = there["metadata"]["uid"]
+                    await self.cluster.delete(
+                        resource, self._namespace, name, uid=uid, grace_seconds=_GRACE_SECONDS
+                    )
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def see(self) -> Sighting:
+        """See the base class."""
+        pod = await self.cluster.get(PODS, self._namespace, self._name)
+        self.remember(pod)
+        self.remember_pod(pod)
+        return pod_sighting(pod, uid=self._uid, launch=self._launch)
+
+    def remember(self, found: Mapping[str, Any] | None) -> None:
+        """Notes which version of our object was seen."""
+        self._version = None if found is None else found["metadata"].get("resourceVersion")
+
+    def remember_pod(self, pod: Mapping[str, Any] | None) -> None:
+        """Notes where the agent's output is."""
+        if pod is not None:
+            self._container = pod["spec"]["containers"][0]["name"]
+
+    async def remove(self, *, as_seen: bool) -> bool:
+        """See the base class."""
+        version = self._version if as_seen else None
+        if not await self._remove(self.RESOURCE, self._name, self._uid, version):
+            return False
+        if self._own_namespace:
+            return await self._remove(NAMESPACES, self._namespace, self._namespace_uid, None)
+        return True
+
+    async def _remove(self, resource: Resource, name: str, uid: str, version: str | None) -> bool:
+        if not uid:
+            # Written down before it was made: its label says whether it was.
+            found = await self.cluster.get(resource, self._namespace, name)
+            labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+            if found is None or labels.get(LAUNCH_LABEL) != self._launch:
+                return True
+            uid = found["metadata"]["uid"]
+        grace = None if resource is NAMESPACES else _GRACE_SECONDS
+        deleted = await self.cluster.delete(
+            resource,
+            self._namespace,
+            name,
+            uid=uid,
+            resource_version=version,
+            grace_seconds=grace,
+        )
+        # Without a version only another object of that name, with another uid, is in the way.
+        return deleted or version is None
+
+    async def output(self) -> str:
+        """See the base class."""
+        if not self._container:
+            return ""
+        return await self.cluster.log(self._namespace, self.pod_name, self._container)
+
+    @property
+    def pod_name(self) -> str:
+        """The pod in which the agent is; empty while it is not known."""
+        return self._name
+
+    def get_process_info(self) -> dict[str, Any]:
+        """What another gateway needs to find, look at and end it."""
+        return {
+            **super().get_process_info(),
+            "namespace": self._namespace,
+            "name": self._name,
+            "uid": self._uid,
+            "launch": self._launch,
+            "own_namespace": self._own_namespace,
+            "namespace_uid": self._namespace_uid,
+        }
+
+    def load_process_info(self, process_info: dict[str, Any]) -> None:
+        """The opposite of `get_process_info`."""
+        super().load_process_info(process_info)
+        self._namespace = process_info["namespace"]
+        self._name = process_info["name"]
+        self._uid = process_info["uid"]
+        self._launch = process_info["launch"]
+        self._own_namespace = process_info["own_namespace"]
+        self._namespace_uid = process_info["namespace_uid"]
+
+
+def refuse_guarded(asked: Mapping[str, str], allowed: list[str]) -> None:
+    """Raises HTTPError (403) if a client asks for what it may not choose."""
+    for name in GUARDED:
+        if name in asked and name not in allowed:
+            raise web.HTTPError(
+                403,
+                reason=f"{name} may not be chosen here: KubernetesCluster.client_settings of the "
+                "gateways does not name it",
+            )
+
+
+def refuse_prohibited_ids(env: Mapping[str, str]) -> None:
+    """Raises HTTPError (403) for a user or group id that Enterprise Gateway's EG_PROHIBITED_UIDS
+    and EG_PROHIBITED_GIDS name (0 if they are not set), or that is no number."""
+    for name, variable in (
+        ("KERNEL_UID", "EG_PROHIBITED_UIDS"),
+        ("KERNEL_GID", "EG_PROHIBITED_GIDS"),
+    ):
+        prohibited = os.environ.get(variable, "0").replace(" ", "").split(",")
+        value = env.get(name)
+        if value is not None and (not value.isdecimal() or str(int(value)) in prohibited):
+            raise web.HTTPError(403, reason=f"{name} {value!r} is not allowed: see {variable}")

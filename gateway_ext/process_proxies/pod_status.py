@@ -1,0 +1,109 @@
+"""What a pod's status says of the agent in it.
+
+The words are those that kubelets, schedulers and controllers write into a PodStatus
+(Kubernetes API reference, core/v1).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway_ext.process_proxies.sighting import Obstacle, Sighting, alive, dead, unknown
+
+LAUNCH_LABEL = "fleet-launch"
+"""Holds `AgentStart.launch`: of one kernel each launch has objects of its own."""
+
+_FINAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_LASTING = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "CrashLoopBackOff",
+        "PreCreateHookError",
+        "PreStartHookError",
+        "PostStartHookError",
+    }
+)
+
+
+def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sighting:
+    """What `pod`, found under the name of our pod, says; None if there is none of that name.
+
+    `uid` is our pod's, empty if its creation was never answered: then the label tells it.
+    """
+    if pod is None:
+        return dead("the pod does not exist any more" if uid else "there is no such pod")
+    metadata = pod["metadata"]
+    if uid and metadata.get("uid") != uid:
+        return dead("the pod does not exist any more: another one has its name")
+    if (metadata.get("labels") or {}).get(LAUNCH_LABEL) != launch:
+        return dead("there is no such pod: another one has its name")
+    status = pod.get("status") or {}
+    phase = status.get("phase") or "Pending"
+    if phase in ("Succeeded", "Failed"):
+        return dead(_why_ended(status, phase))
+    container = _agent_container(pod, status)
+    ended = (container.get("state") or {}).get("terminated")
+    if ended is not None:
+        # A container beside it (a service mesh's, say) keeps the pod running.
+        return dead(_container_end(ended))
+    if phase == "Unknown" or status.get("reason") == "NodeLost":
+        words = status.get("message") or "its node cannot be reached"
+        return unknown(f"the state of the pod is not known: {words}")
+    if phase == "Pending":
+        return _pending(status)
+    return alive("the pod is being ended" if metadata.get("deletionTimestamp") else "")
+
+
+def _agent_container(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The status of the first container, in which the agent is; empty while there is none."""
+    name = pod["spec"]["containers"][0]["name"]
+    statuses = status.get("containerStatuses") or []
+    return next((one for one in statuses if one.get("name") == name), {})
+
+
+def _pending(status: Mapping[str, Any]) -> Sighting:
+    containers = [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]
+    for container in containers:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason") or ""
+        if reason in _FINAL or reason in _LASTING:
+            obstacle = Obstacle.FINAL if reason in _FINAL else Obstacle.LASTING
+            return alive(_with(reason, waiting.get("message")), obstacle)
+    for condition in status.get("conditions") or []:
+        # Room may be made (an autoscaler, a kernel that ends): only the time-out ends the wait.
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return alive(_with(condition.get("reason") or "", condition.get("message")))
+    return alive("the pod is pending")
+
+
+def _why_ended(status: Mapping[str, Any], phase: str) -> str:
+    """Evictions and preemptions are told by the pod, ends of its program by the container."""
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return _with(condition.get("reason") or "Disrupted", condition.get("message"))
+    if status.get("reason"):
+        return _with(status["reason"], status.get("message"))
+    for container in status.get("containerStatuses") or []:
+        ended = (container.get("state") or {}).get("terminated")
+        if ended is not None and (ended.get("exitCode") or phase == "Succeeded"):
+            return _container_end(ended)
+    return f"the pod has ended: {phase}"
+
+
+def _container_end(ended: Mapping[str, Any]) -> str:
+    reason = ended.get("reason") or "Ended"
+    code = ended.get("exitCode")
+    return _with(f"{reason}, exit code {code}", ended.get("message"))
+
+
+def _with(reason: str, message: str | None) -> str:
+    return ": ".join(part for part in (reason, (message or "").strip()) if part)

@@ -1,0 +1,66 @@
+"""What one look at a cluster tells of an agent."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway_ext.process_proxies.agent_process import AgentLife
+
+
+class Obstacle(StrEnum):
+    """What stands in the way of an agent that has not started yet."""
+
+    NONE = "none"
+    """Nothing that the cluster would not overcome by itself: it waits for room, or for a node."""
+    LASTING = "lasting"
+    """The cluster goes on trying, and may succeed: an image that cannot be pulled just now."""
+    FINAL = "final"
+    """It will never start: an image name that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Whether the agent lives. `words` are the cluster's own: why it died, why that is not known,
+    or what it waits for; empty if there is nothing to say."""
+
+    life: AgentLife
+    words: str = ""
+    obstacle: Obstacle = Obstacle.NONE
+
+
+def alive(words: str = "", obstacle: Obstacle = Obstacle.NONE) -> Sighting:
+    """The agent lives, or is being started."""
+    return Sighting(AgentLife.ALIVE, words, obstacle)
+
+
+def dead(words: str) -> Sighting:
+    """The agent is known to have ended."""
+    return Sighting(AgentLife.DEAD, words)
+
+
+def unknown(words: str) -> Sighting:
+    """Nobody can say."""
+    return Sighting(AgentLife.UNKNOWN, words)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how long obstacles have lasted: `since` is when the present one was first seen."""
+
+    seconds: float
+    since: float | None = None
+
+    def after(self, sighting: Sighting, now: float) -> "Patience":
+        """The patience that is left after this look."""
+        if sighting.obstacle is Obstacle.NONE:
+            return Patience(self.seconds)
+        return Patience(self.seconds, now if self.since is None else self.since)
+
+    def is_over(self, sighting: Sighting, now: float) -> bool:
+        """Whether there is nothing to be waited for any more."""
+        if sighting.obstacle is Obstacle.FINAL:
+            return True
+        return (
+            sighting.obstacle is Obstacle.LASTING
+            and self.since is not None
+            and now - self.since >= self.seconds
+        )

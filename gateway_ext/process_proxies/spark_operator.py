@@ -1,0 +1,81 @@
+"""Agents in the drivers of SparkApplications, which the Spark operator starts."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from gateway_ext.process_proxies.agent_process import AgentLife, AgentStart
+from gateway_ext.process_proxies.kernel_command import kernel_command
+from gateway_ext.process_proxies.kernel_template import find_template
+from gateway_ext.process_proxies.kubernetes_cluster import PODS, SPARK_APPLICATIONS, Resource
+from gateway_ext.process_proxies.kubernetes_pod import KubernetesAgentProxy
+from gateway_ext.process_proxies.manifests import KernelObjects, make_spark_application
+from gateway_ext.process_proxies.pod_status import pod_sighting
+from gateway_ext.process_proxies.sighting import Sighting, unknown
+from gateway_ext.process_proxies.spark_application_status import (
+    application_sighting,
+    with_driver,
+)
+
+
+class SparkOperatorAgentProxy(KubernetesAgentProxy):
+    """An agent as the Python program of a SparkApplication (sparkoperator.k8s.io/v1beta2).
+
+    The kernel is the agent's child and finds Spark's gateway in the environment: a session that it
+    makes is the driver's.
+    """
+
+    RESOURCE: ClassVar[Resource] = SPARK_APPLICATIONS
+    KIND: ClassVar[str] = "SparkApplication"
+    TEMPLATE: ClassVar[str] = "sparkoperator.k8s.io-v1beta2.yaml.j2"
+    # The operator hangs "-driver" and the like on it.
+    LONGEST_NAME: ClassVar[int] = 50
+
+    _driver = ""
+
+    @classmethod
+    def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """See the base class."""
+        kernel_command(kernelspec, config, in_spark=True)
+        find_template(kernelspec, config, cls.TEMPLATE)
+
+    def template_variables(
+        self, start: AgentStart, environment: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """See the base class. What Enterprise Gateway's launchers are told has no meaning here."""
+        return {
+            "spark_context_initialization_mode": "none",
+            "eg_response_address": "",
+            "eg_port_range": "",
+            "eg_public_key": "",
+            **super().template_variables(start, environment),
+            "kernel_resource_name": self._name,
+        }
+
+    def manifest(self, template: Mapping[str, Any], kernel: KernelObjects) -> dict[str, Any]:
+        """See the base class."""
+        return make_spark_application(template, kernel)
+
+    def command(self, kernelspec: Mapping[str, Any]) -> list[str]:
+        """See the base class."""
+        return kernel_command(kernelspec, self.proxy_config, in_spark=True)
+
+    async def see(self) -> Sighting:
+        """See the base class."""
+        application = await self.cluster.get(SPARK_APPLICATIONS, self._namespace, self._name)
+        self.remember(application)
+        sighting = application_sighting(application, uid=self._uid, launch=self._launch)
+        status = (application or {}).get("status") or {}
+        self._driver = (status.get("driverInfo") or {}).get("podName") or ""
+        if sighting.life is not AgentLife.ALIVE or not self._driver:
+            return sighting
+        pod = await self.cluster.get(PODS, self._namespace, self._driver)
+        if pod is None:
+            return with_driver(sighting, unknown("its driver's pod is not there"))
+        self.remember_pod(pod)
+        driver = pod_sighting(pod, uid=pod["metadata"]["uid"], launch=self._launch)
+        return with_driver(sighting, driver)
+
+    @property
+    def pod_name(self) -> str:
+        """See the base class."""
+        return self._driver

@@ -1,0 +1,56 @@
+"""What the ResourceManager's REST interface says of the application that an agent runs in.
+
+States and fields are those of Hadoop's "ResourceManager REST API's", cluster application.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
+
+_WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
+FINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
+
+
+def application_sighting(application: Mapping[str, Any]) -> Sighting:
+    """What an application that the ResourceManager knows says of itself."""
+    state = str(application.get("state") or "")
+    diagnostics = str(application.get("diagnostics") or "").strip()
+    words = f"{state}: {diagnostics}" if diagnostics else state
+    if state in FINAL_STATES:
+        final = application.get("finalStatus")
+        if final not in (None, "UNDEFINED", "SUCCEEDED", state):
+            words = f"{words} (final status {final})"
+        return dead(f"YARN application {application.get('id')}: {words}")
+    if state in _WAITING:
+        return alive(f"YARN application {application.get('id')}: {words}")
+    if state == "RUNNING":
+        return alive()
+    return unknown(f"YARN application {application.get('id')} is in state {state or 'unnamed'}")
+
+
+def unknown_application(application_id: str, cluster: Mapping[str, Any] | None) -> Sighting:
+    """What it means that the ResourceManager does not know the application; `cluster` is its
+    `clusterInfo`, None if it did not tell.
+
+    Only a ResourceManager that is started and active has read all applications from its store.
+    Those that it has forgotten since had ended.
+    """
+    if (
+        cluster is not None
+        and cluster.get("state") == "STARTED"
+        and cluster.get("haState") in ("ACTIVE", None)
+    ):
+        return dead(f"YARN does not know application {application_id} any more")
+    return unknown(f"YARN does not know application {application_id}, but is not active itself")
+
+
+def newest(applications: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The application that was submitted last; None if there is none."""
+    return max(applications, key=lambda one: _number(str(one.get("id"))), default=None)
+
+
+def _number(application_id: str) -> tuple[int, ...]:
+    # application_CLUSTER-START_NUMBER: the number has at least four digits, and may have more.
+    parts = application_id.split("_")[1:]
+    return tuple(int(part) for part in parts if part.isdigit())
