@@ -1,0 +1,151 @@
+"""Two gateways that start kernels in scripted clusters, and what a person does with them."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    REPOSITORY,
+    Gateways,
+    kernel_python,
+    running_gateways,
+)
+from tests.servers.kubernetes_api import ScriptedKubernetes
+from tests.servers.yarn_resource_manager import ScriptedResourceManager
+
+OURS = REPOSITORY / "kernelspecs" / "clusters"
+IMAGE = "team/kernel:7"
+LOST_SECONDS = 2.0
+STOCK = "enterprise_gateway.services.processproxies."
+
+
+def images() -> dict[str, str]:
+    """The images that the cluster can pull."""
+    return {IMAGE: kernel_python()}
+
+
+class ClusterFleet:
+    """The gateways and their clusters."""
+
+    def __init__(
+        self, gateways: Gateways, kubernetes: ScriptedKubernetes, yarn: ScriptedResourceManager
+    ) -> None:
+        self.gateways = gateways
+        self.kubernetes = kubernetes
+        self.yarn = yarn
+
+    def url(self, number: int, kernel_id: str = "") -> str:
+        """Where kernels are, or one of them."""
+        return f"{self.gateways.urls[number]}/api/kernels{'/' * bool(kernel_id)}{kernel_id}"
+
+    def add_kernelspec(
+        self, name: str, source: Path, *, env: dict[str, str] | None = None, **config: Any
+    ) -> None:
+        """Copies a kernelspec, with values of its own in the process proxy's `config`."""
+        folder = self.gateways.directory / "kernels" / name
+        shutil.copytree(source, folder)
+        document = json.loads((folder / "kernel.json").read_text())
+        document["metadata"]["process_proxy"].setdefault("config", {}).update(config)
+        document["env"] = {**document.get("env", {}), **(env or {})}
+        (folder / "kernel.json").write_text(json.dumps(document))
+
+    def add_stock_kernelspec(
+        self,
+        name: str,
+        class_name: str,
+        argv: list[str],
+        *,
+        language: str = "python",
+        template: tuple[str, str] | None = None,
+        env: dict[str, str] | None = None,
+        **config: Any,
+    ) -> None:
+        """A kernelspec as Enterprise Gateway has them."""
+        folder = self.gateways.directory / "kernels" / name
+        (folder / "scripts").mkdir(parents=True)
+        if template is not None:
+            (folder / "scripts" / template[0]).write_text(template[1])
+        document = {
+            "language": language,
+            "display_name": name,
+            "metadata": {"process_proxy": {"class_name": STOCK + class_name, "config": config}},
+            "env": env or {},
+            "argv": [*argv, "--RemoteProcessProxy.kernel-id", "{kernel_id}"],
+        }
+        (folder / "kernel.json").write_text(json.dumps(document))
+
+    def start(self, name: str, number: int = 0, kernel_id: str = "", **env: str) -> Any:
+        """The answer to a POST."""
+        body = {"name": name, "kernel_id": kernel_id or str(uuid.uuid4()), "env": env}
+        return self.gateways.client().call("POST", self.url(number), json=body)
+
+    def started(self, name: str, number: int = 0, **env: str) -> str:
+        """The id of a kernel that runs."""
+        answer = self.start(name, number, **env)
+        assert answer.status_code == 201, answer.text
+        kernel_id: str = answer.json()["id"]
+        return kernel_id
+
+    def model(self, kernel_id: str, number: int = 0) -> Any:
+        """What a gateway says of a kernel."""
+        return self.gateways.client().call("GET", self.url(number, kernel_id)).json()
+
+    def run(self, number: int, kernel_id: str, code: str) -> str:
+        """What a cell prints."""
+        with self.gateways.client().channels(self.gateways.urls[number], kernel_id) as channels:
+            return channels.run(code).strip()
+
+    def restart(self, kernel_id: str, number: int = 0) -> None:
+        """Restarts a kernel."""
+        url = f"{self.url(number, kernel_id)}/restart"
+        assert self.gateways.client().call("POST", url).status_code == 200
+
+    def end(self, kernel_id: str, number: int = 0) -> None:
+        """Deletes a kernel."""
+        answer = self.gateways.client().call("DELETE", self.url(number, kernel_id))
+        assert answer.status_code == 204
+
+    def nothing_left(self, kernel_id: str) -> bool:
+        """Whether Kubernetes has nothing of a kernel any more."""
+        kinds = ("pods", "secrets", "configmaps", "namespaces", "rolebindings", "sparkapplications")
+        return not any(self.kubernetes.of_kernel(kind, kernel_id) for kind in kinds)
+
+    def pod(self, kernel_id: str) -> Any:
+        """The kernel's pod."""
+        [pod] = self.kubernetes.of_kernel("pods", kernel_id)
+        return pod
+
+
+@contextmanager
+def cluster_fleet(
+    kubernetes: ScriptedKubernetes,
+    yarn: ScriptedResourceManager,
+    folder: Path,
+    **settings: Any,
+) -> Iterator[ClusterFleet]:
+    """A fleet on clusters; `settings` are those of KubernetesCluster."""
+    kubernetes.write_kubeconfig(folder / "kubeconfig")
+    changes = {
+        "KubernetesCluster": {
+            "kubeconfig": str(folder / "kubeconfig"),
+            "namespace": "fleet",
+            "pull_patience_seconds": 0.5,
+            "request_seconds": 2.0,
+            **settings,
+        },
+        "YarnCluster": {"request_seconds": 2.0},
+        "EnterpriseGatewayApp": {"yarn_endpoint": yarn.url},
+        "FleetGatewayApp": {"lost_seconds": LOST_SECONDS, "launch_seconds": 20.0},
+    }
+    with running_gateways(changes=changes) as gateways:
+        fleet = ClusterFleet(gateways, kubernetes, yarn)
+        pod, operator = OURS / "python_kubernetes", OURS / "spark_python_operator"
+        fleet.add_kernelspec("pod", pod, image_name=IMAGE, env={"FROM_SPEC": "${FROM_IMAGE}"})
+        fleet.add_kernelspec("no_image", pod, image_name="team/nothing:7")
+        fleet.add_kernelspec("operator", operator, image_name=IMAGE)
+        fleet.add_kernelspec("no_driver", operator, image_name="team/nothing:7")
+        yield fleet

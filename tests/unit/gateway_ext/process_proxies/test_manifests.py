@@ -1,0 +1,275 @@
+"""The objects of a kernel, compared with those that one would write by hand."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.process_proxies.agent_process import KernelspecUnusable, LaunchFailed
+from gateway_ext.process_proxies.cluster_names import kernel_object_name
+from gateway_ext.process_proxies.kernel_template import (
+    find_template,
+    render,
+    template_variables,
+)
+from gateway_ext.process_proxies.manifests import (
+    KernelObjects,
+    make_extra,
+    make_files,
+    make_namespace,
+    make_pod,
+    make_role_binding,
+    make_spark_application,
+)
+
+ID = "4be4b4fc-0a2e-4a4e-a07d-5b8b1b8d0b6e"
+KERNEL = KernelObjects(f"ada-{ID}", "fleet", ID, "demo", "0123456789abcdef")
+LABELS = {
+    "component": "kernel",
+    "kernel_id": ID,
+    "fleet-launch": "0123456789abcdef",
+}
+SPECS = Path(__file__).parents[4] / "kernelspecs" / "clusters"
+ENVIRONMENT = {
+    "KERNEL_ID": ID,
+    "KERNEL_USERNAME": "ada",
+    "KERNEL_IMAGE": "team/kernel:7",
+    "KERNEL_EXECUTOR_IMAGE": "team/executor:7",
+    "KERNEL_SERVICE_ACCOUNT_NAME": "kernels",
+}
+
+
+def test_our_pod() -> None:
+    variables = template_variables({**ENVIRONMENT, "KERNEL_CPUS": "2", "KERNEL_GPUS_LIMIT": "1"})
+    [template] = render(SPECS / "python_kubernetes" / "kernel-pod.yaml.j2", variables)
+    assert make_pod(template, KERNEL, "python") == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"ada-{ID}",
+            "namespace": "fleet",
+            "labels": LABELS,
+            "annotations": {
+                "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                "fleet-project": "demo",
+            },
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "serviceAccountName": "kernels",
+            "automountServiceAccountToken": False,
+            "containers": [
+                {
+                    "name": "kernel",
+                    "image": "team/kernel:7",
+                    "securityContext": {"allowPrivilegeEscalation": False},
+                    "resources": {
+                        "requests": {"cpu": "2", "memory": "1Gi"},
+                        "limits": {"nvidia.com/gpu": "1"},
+                    },
+                    "command": ["python", "-m", "gateway_ext.agent"],
+                    "args": ["--document", "/var/run/jupyter-fleet/start.json"],
+                    "env": [
+                        {"name": "PYTHONPATH", "value": "/var/run/jupyter-fleet/agent.zip"},
+                        {"name": "KERNEL_ID", "value": ID},
+                    ],
+                    "volumeMounts": [
+                        {
+                            "name": "jupyter-fleet",
+                            "mountPath": "/var/run/jupyter-fleet",
+                            "readOnly": True,
+                        }
+                    ],
+                }
+            ],
+            "volumes": [
+                {
+                    "name": "jupyter-fleet",
+                    "secret": {"secretName": f"ada-{ID}", "defaultMode": 0o444},
+                }
+            ],
+        },
+    }
+
+
+STOCK = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ kernel_pod_name | yaml_safe }}
+  labels:
+    app: enterprise-gateway
+    kernel_id: somebody-else
+spec:
+  restartPolicy: Always
+  automountServiceAccountToken: true
+  containers:
+  - image: {{ kernel_image | yaml_safe }}
+    name: main
+    env:
+    - name: PYTHONPATH
+      value: /opt/lib
+    - name: MINE
+      value: kept
+    volumeMounts:
+    {% if kernel_volume_mounts %}
+      {% for mount in kernel_volume_mounts %}
+    - {{ mount | yaml_safe }}
+      {% endfor %}
+    {% endif %}
+  volumes:
+"""
+
+
+def test_a_template_as_in_enterprise_gateway(tmp_path: Path) -> None:
+    (tmp_path / "t.j2").write_text(STOCK)
+    mounts = "[{name: data, mountPath: /data}]"
+    environment = {**ENVIRONMENT, "KERNEL_VOLUME_MOUNTS": mounts, "KERNEL_POD_NAME": "theirs"}
+    [template] = render(tmp_path / "t.j2", template_variables(environment))
+    pod = make_pod(template, KERNEL, "/opt/conda/bin/python")
+    spec, [container] = pod["spec"], pod["spec"]["containers"]
+    assert pod["metadata"]["name"] == f"ada-{ID}"
+    assert pod["metadata"]["labels"] == {"app": "enterprise-gateway", **LABELS}
+    assert spec["restartPolicy"] == "Never"
+    assert spec["automountServiceAccountToken"] is True
+    assert [volume["name"] for volume in spec["volumes"]] == ["jupyter-fleet"]
+    assert container["command"][0] == "/opt/conda/bin/python"
+    assert [one["mountPath"] for one in container["volumeMounts"]] == [
+        "/data",
+        "/var/run/jupyter-fleet",
+    ]
+    assert {one["name"]: one["value"] for one in container["env"]} == {
+        "MINE": "kept",
+        "PYTHONPATH": "/var/run/jupyter-fleet/agent.zip:/opt/lib",
+        "KERNEL_ID": ID,
+    }
+
+
+def test_our_spark_application() -> None:
+    [template] = render(
+        SPECS / "spark_python_operator" / "sparkoperator.k8s.io-v1beta2.yaml.j2",
+        template_variables(ENVIRONMENT),
+    )
+    application = make_spark_application(template, KERNEL)
+    spec = application["spec"]
+    assert application["metadata"]["labels"] == LABELS
+    assert spec["restartPolicy"] == {"type": "Never"}
+    assert spec["mainApplicationFile"] == "local:///var/run/jupyter-fleet/agent.py"
+    assert spec["arguments"] == ["--document", "/var/run/jupyter-fleet/start.json"]
+    assert spec["sparkConf"] == {
+        "spark.kubernetes.driverEnv.PYTHONPATH": "/var/run/jupyter-fleet/agent.zip"
+    }
+    assert spec["driver"]["secrets"] == [
+        {"name": f"ada-{ID}", "path": "/var/run/jupyter-fleet", "secretType": "Generic"}
+    ]
+    assert spec["driver"]["labels"] == LABELS
+    assert spec["executor"]["labels"] == {**LABELS, "component": "worker"}
+    assert (spec["image"], spec["executor"]["image"]) == ("team/kernel:7", "team/executor:7")
+
+
+OWNER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"ada-{ID}", "uid": "u1"}}
+REFERENCE = {"apiVersion": "v1", "kind": "Pod", "name": f"ada-{ID}", "uid": "u1"}
+
+
+def test_the_secret_goes_with_its_pod() -> None:
+    secret = make_files(KERNEL, OWNER, {"start.json": b"{}"})
+    assert secret["metadata"]["ownerReferences"] == [REFERENCE]
+    assert base64.b64decode(secret["data"]["start.json"]) == b"{}"
+
+
+def test_what_else_a_template_makes() -> None:
+    config = make_extra({"kind": "ConfigMap", "metadata": {"name": "c"}}, KERNEL, OWNER)
+    assert config["metadata"]["ownerReferences"] == [REFERENCE]
+    claim = make_extra({"kind": "PersistentVolumeClaim", "metadata": {"name": "c"}}, KERNEL, OWNER)
+    # It holds people's data.
+    assert "ownerReferences" not in claim["metadata"]
+    with pytest.raises(LaunchFailed, match="makes a PersistentVolume: "):
+        make_extra({"kind": "PersistentVolume"}, KERNEL, OWNER)
+
+
+def test_a_namespace_of_its_own() -> None:
+    assert make_namespace(KERNEL)["metadata"] == {"name": "fleet", "labels": LABELS}
+    binding = make_role_binding(KERNEL, "kernel-controller", "kernels")
+    assert binding["roleRef"]["name"] == "kernel-controller"
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": "kernels", "namespace": "fleet"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        'x"\nhostNetwork: true',
+        "x\n---\nkind: Secret",
+        "{{ 7 * 7 }}",
+        "a: b",
+        "- x",
+        "&a *a",
+        "\U0001f600\u2028\x85\x7f",
+    ],
+)
+def test_what_a_client_says_stays_one_value(evil: str) -> None:
+    variables = template_variables({**ENVIRONMENT, "KERNEL_IMAGE": evil})
+    documents = render(SPECS / "python_kubernetes" / "kernel-pod.yaml.j2", variables)
+    assert len(documents) == 1
+    assert documents[0]["spec"]["containers"][0]["image"] == evil
+    assert "hostNetwork" not in documents[0]["spec"]
+
+
+def test_templates_that_make_no_manifest(tmp_path: Path) -> None:
+    template = tmp_path / "t.j2"
+    for text in ("{% if %}", "a: [", "just: this", "{{ kernel_uid | int + [] }}"):
+        template.write_text(text)
+        with pytest.raises(LaunchFailed, match=r"t\.j2 makes"):
+            render(template, {})
+    with pytest.raises(LaunchFailed, match="KERNEL_VOLUMES must be a list of mappings"):
+        template_variables({"KERNEL_VOLUMES": "no"})
+    for pod in ({}, {"spec": {}}, {"spec": {"containers": []}}):
+        with pytest.raises(LaunchFailed, match="template's Pod has no"):
+            make_pod(pod, KERNEL, "python")
+    with pytest.raises(LaunchFailed, match="has no driver"):
+        make_spark_application({"spec": {}}, KERNEL)
+
+
+def test_a_template_is_found_where_enterprise_gateway_has_it(tmp_path: Path) -> None:
+    spec = {"resource_dir": str(tmp_path)}
+    with pytest.raises(KernelspecUnusable, match="has no template"):
+        find_template(spec, {}, "kernel-pod.yaml.j2")
+    (tmp_path / "scripts").mkdir()
+    stock = tmp_path / "scripts" / "kernel-pod.yaml.j2"
+    stock.touch()
+    assert find_template(spec, {}, "kernel-pod.yaml.j2") == stock
+    ours = tmp_path / "kernel-pod.yaml.j2"
+    ours.touch()
+    assert find_template(spec, {}, "kernel-pod.yaml.j2") == ours
+    (tmp_path / "big.j2").touch()
+    assert find_template(spec, {"template": "big.j2"}, "kernel-pod.yaml.j2").name == "big.j2"
+
+
+@pytest.mark.parametrize(
+    ("username", "template", "variables", "longest", "name"),
+    [
+        ("ada", "", {}, 63, f"ada-{ID}"),
+        ("Ada.L@x.org", "", {}, 63, f"ada-l-x-org-{ID}"),
+        ("a" * 99, "", {}, 63, f"{'a' * 26}-{ID}"),
+        ("ada", "", {}, 50, f"ada-{ID}"),
+        ("a-very-long-name", "", {}, 50, f"a-very-long-n-{ID}"),
+        ("42", "", {}, 63, f"k42-{ID}"),
+        (
+            "ada",
+            "{{ kernel_name }}-{{kernel_id}}",
+            {"kernel_name": "Py", "kernel_id": ID},
+            63,
+            f"py-{ID}",
+        ),
+        # What it does not know it does not guess, and expressions are none.
+        ("ada", "{{ kernel_nothing }}", {}, 63, f"ada-{ID}"),
+        ("ada", "{{ kernel_id.__class__ }}", {"kernel_id": ID}, 63, f"ada-{ID}"),
+    ],
+)
+def test_names(
+    username: str, template: str, variables: dict[str, Any], longest: int, name: str
+) -> None:
+    assert kernel_object_name(ID, username, template, variables, longest) == name
+    assert len(name) <= longest

@@ -1,0 +1,136 @@
+"""What a pod says of its agent: a table of what clusters really say."""
+
+from typing import Any
+
+import pytest
+
+from gateway_ext.process_proxies.agent_process import AgentLife
+from gateway_ext.process_proxies.pod_status import pod_sighting
+from gateway_ext.process_proxies.sighting import Obstacle, Patience, alive
+
+ALIVE, DEAD, UNKNOWN = AgentLife.ALIVE, AgentLife.DEAD, AgentLife.UNKNOWN
+NONE, LASTING, FINAL = Obstacle.NONE, Obstacle.LASTING, Obstacle.FINAL
+
+
+def pod(status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"uid": "u1", "labels": {"fleet-launch": "l1"}, **metadata},
+        "spec": {"containers": [{"name": "kernel"}, {"name": "istio-proxy"}]},
+        "status": status or {},
+    }
+
+
+def waiting(reason: str, message: str = "", kind: str = "containerStatuses") -> dict[str, Any]:
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"phase": "Pending", kind: [{"name": "kernel", "state": state}]}
+
+
+def ended(phase: str, **terminated: Any) -> dict[str, Any]:
+    state = {"terminated": terminated}
+    return {"phase": phase, "containerStatuses": [{"name": "kernel", "state": state}]}
+
+
+UNSCHEDULABLE = {
+    "phase": "Pending",
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient memory.",
+        }
+    ],
+}
+PREEMPTED = {
+    "phase": "Failed",
+    "conditions": [
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": "default-scheduler: preempting to accommodate a higher priority pod",
+        }
+    ],
+    "containerStatuses": [{"name": "kernel", "state": {"terminated": {"exitCode": 143}}}],
+}
+EVICTED = {
+    "phase": "Failed",
+    "reason": "Evicted",
+    "message": "The node was low on resource: memory.",
+}
+
+TABLE = [
+    ("no pod of that name", None, DEAD, NONE, "does not exist any more"),
+    ("another pod of that name", pod(uid="u2"), DEAD, NONE, "another one has its name"),
+    ("another launch", pod(labels={"fleet-launch": "l2"}), DEAD, NONE, "another one"),
+    ("just made", pod(), ALIVE, NONE, "pending"),
+    ("waits for a node", pod(UNSCHEDULABLE), ALIVE, NONE, "Unschedulable: 0/3 nodes are"),
+    ("is made", pod(waiting("ContainerCreating")), ALIVE, NONE, "pending"),
+    ("image missing", pod(waiting("ErrImagePull", "not found")), ALIVE, LASTING, "not found"),
+    ("backs off", pod(waiting("ImagePullBackOff", "Back-off")), ALIVE, LASTING, "ImagePullBackOff"),
+    (
+        "init image missing",
+        pod(waiting("ImagePullBackOff", "Back-off", "initContainerStatuses")),
+        ALIVE,
+        LASTING,
+        "Back-off",
+    ),
+    ("bad image name", pod(waiting("InvalidImageName", "x::y")), ALIVE, FINAL, "x::y"),
+    ("no such configmap", pod(waiting("CreateContainerConfigError")), ALIVE, LASTING, "Config"),
+    ("runs", pod({"phase": "Running"}), ALIVE, NONE, ""),
+    (
+        "is ended",
+        pod({"phase": "Running"}, deletionTimestamp="2026-11-22T00:00:00Z"),
+        ALIVE,
+        NONE,
+        "being ended",
+    ),
+    ("node lost", pod({"phase": "Running", "reason": "NodeLost"}), UNKNOWN, NONE, "node"),
+    ("phase unknown", pod({"phase": "Unknown"}), UNKNOWN, NONE, "not known"),
+    (
+        "agent ended, sidecar runs",
+        pod(ended("Running", exitCode=1, reason="Error")),
+        DEAD,
+        NONE,
+        "Error, exit code 1",
+    ),
+    (
+        "out of memory",
+        pod(ended("Failed", exitCode=137, reason="OOMKilled")),
+        DEAD,
+        NONE,
+        "OOMKilled, exit code 137",
+    ),
+    ("evicted", pod(EVICTED), DEAD, NONE, "Evicted: The node was low on resource"),
+    ("preempted", pod(PREEMPTED), DEAD, NONE, "PreemptionByScheduler"),
+    ("done", pod(ended("Succeeded", exitCode=0, reason="Completed")), DEAD, NONE, "exit code 0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "life", "obstacle", "words"),
+    [row[1:] for row in TABLE],
+    ids=[row[0] for row in TABLE],
+)
+def test_what_a_pod_says(
+    found: dict[str, Any] | None, life: AgentLife, obstacle: Obstacle, words: str
+) -> None:
+    sighting = pod_sighting(found, uid="u1", launch="l1")
+    assert (sighting.life, sighting.obstacle) == (life, obstacle)
+    assert words in sighting.words
+
+
+def test_a_pod_whose_creation_was_not_answered_is_known_by_its_label() -> None:
+    assert pod_sighting(pod(uid="u7"), uid="", launch="l1").life is ALIVE
+    assert pod_sighting(pod(uid="u7"), uid="", launch="l2").life is DEAD
+    assert "no such pod" in pod_sighting(None, uid="", launch="l1").words
+
+
+def test_patience_is_for_what_may_pass_and_begins_anew() -> None:
+    lasting, final = alive("pull", LASTING), alive("name", FINAL)
+    patience = Patience(10.0).after(lasting, 100.0)
+    assert not patience.is_over(lasting, 109.9)
+    assert patience.after(lasting, 105.0).is_over(lasting, 110.0)
+    assert not patience.after(alive(), 105.0).after(lasting, 106.0).is_over(lasting, 112.0)
+    assert Patience(10.0).is_over(final, 0.0)
+    assert not Patience(0.0).after(alive("no room"), 0.0).is_over(alive("no room"), 1e6)
