@@ -27,6 +27,10 @@ class WorkerLost(Exception):
     """The worker that was to answer is gone; this has been taken note of."""
 
 
+# Those of a worker's methods that are answered also in the middle of a round.
+CONTROL_METHODS = ("hello", "ping", "ask", "abort", "start_tracker", "take_state")
+
+
 @dataclass(eq=False)
 class Slot:
     """A place for one worker: its actor changes when it is replaced."""
@@ -54,8 +58,7 @@ class Slot:
 
     def control(self, method: str, *arguments: Any) -> Any:
         """Call a method that is answered also in the middle of a round."""
-        call = getattr(self.actor, method).options(concurrency_group="control")
-        return call.remote(*arguments)
+        return getattr(self.actor, method).remote(*arguments)
 
     def clear(self) -> None:
         """Forget the worker that was here."""
@@ -162,6 +165,9 @@ class Crew:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+        # Said of the methods and not of each call, which a client through ray:// cannot.
+        for name in CONTROL_METHODS:
+            ray.method(concurrency_group="control")(getattr(Worker, name))
         remote: Any = ray.remote
         cls = remote(
             num_cpus=self.plan.cpus,

@@ -49,6 +49,7 @@ def ray_head(log: Path, cpus: int = 4) -> Iterator[RayHead]:
         environment={
             **{k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")},
             **TOKEN,
+            "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
         },
         directory=Path(folder.name),
     )

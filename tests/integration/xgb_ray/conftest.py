@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.servers.ray_head import RayHead, ray_head
+
 
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
@@ -48,6 +50,13 @@ def living_workers() -> list[str]:
         for key, actor in actors().items()
         if actor["ActorClassName"].endswith("Worker") and actor["State"] != "DEAD"
     ]
+
+
+@pytest.fixture(scope="session")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
+    """A cluster outside of this process, for tests of what connects to one."""
+    with ray_head(tmp_path_factory.mktemp("ray-head") / "ray.log", cpus=6) as head:
+        yield head
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.integration.xgb_ray.notebook_kernel import (
     notebook_kernel,
     text_of,
 )
-from tests.servers.ray_head import ray_head
+from tests.servers.ray_head import RayHead
 
 OPTIONS = {"image": "registry.example/kernel:1", "ray_version": "2.60.0", "namespace": "ml"}
 
@@ -33,16 +34,13 @@ def _nothing_stays() -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeRay]:
-    folder = tmp_path_factory.mktemp("kuberay")
-    with ray_head(folder / "ray.log", cpus=6) as head, kuberay(folder, head.address) as kube:
+def cluster(head: RayHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeRay]:
+    with kuberay(tmp_path_factory.mktemp("kuberay"), head.address) as kube:
         yield kube
 
 
 @pytest.fixture(scope="module")
 def kernel(cluster: KubeRay) -> Iterator[NotebookKernel]:
-    import os
-
     environment = {**os.environ, "KUBECONFIG": str(cluster.folder / "kubeconfig")}
     with notebook_kernel(environment) as kernel:
         load(kernel, cluster)

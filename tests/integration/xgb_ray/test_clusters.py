@@ -1,0 +1,96 @@
+"""`--cluster auto` and addresses: a real cluster that somebody else started."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.servers.ray_head import TOKEN, RayHead
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> None:
+    """Instead of the one for a cluster in this process: here it is outside."""
+
+
+def run(code: str, **environment: str) -> str:
+    """What a process of its own prints; its working folder has nothing of the project."""
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}"],
+        cwd="/",
+        env={**os.environ, **TOKEN, **environment},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return found.stdout
+
+
+TRAIN = """
+import json
+from gateway_ext.xgb_ray import predict, train
+result = train({{"objective": "binary:logistic"}}, {data!r}, "label", num_boost_round=5,
+               features=["x0", "x1"], cluster={cluster!r})
+predicted = predict(result, {data!r}, cluster={cluster!r})
+import ray
+alive = [n["Alive"] for n in ray.nodes()]
+print(json.dumps([result.state, result.rounds, len(predicted), alive]))
+"""
+ERROR = """
+from gateway_ext.xgb_ray.cluster import connect
+from gateway_ext.xgb_ray.errors import ClusterError
+{before}
+try:
+    connect({cluster!r})
+except ClusterError as error:
+    print(error)
+"""
+
+
+def test_the_cluster_that_runs_here_and_a_client_from_outside(head: RayHead, parquet: Path) -> None:
+    where: dict[str, dict[str, Any]] = {"auto": {"RAY_ADDRESS": head.address}, head.client: {}}
+    for cluster, environment in where.items():
+        out = run(TRAIN.format(data=str(parquet), cluster=cluster), **environment)
+        assert json.loads(out.splitlines()[-1]) == ["finished", 5, 12_000, [True]]
+    # It was used twice and is there still.
+    assert psutil.pid_exists(head.process.pid)
+
+
+@pytest.mark.parametrize("module", ["ray", "xgboost"])
+def test_other_versions(head: RayHead, module: str) -> None:
+    before = f"import {module}; {module}.__version__ = '1.2.3'"
+    code = ERROR.format(before=before, cluster=head.client if module == "ray" else "auto")
+    said = run(code, RAY_ADDRESS="" if module == "ray" else head.address)
+    assert "1.2.3" in said
+    assert "nstall the" in said
+
+
+@pytest.mark.long
+def test_nobody_there() -> None:
+    said = run(ERROR.format(before="", cluster="ray://127.0.0.1:9"))
+    assert "no Ray cluster answers at 'ray://127.0.0.1:9'" in said
+
+
+@pytest.mark.long
+def test_no_token(head: RayHead) -> None:
+    code = ERROR.format(before="", cluster=head.address)
+    said = run(code, RAY_AUTH_MODE="disabled", RAY_AUTH_TOKEN="")
+    assert "RAY_AUTH_TOKEN" in said
+
+
+def test_another_one_than_the_kernel_has() -> None:
+    before = "connect('local', local_cpus=1)"
+    said = run(ERROR.format(before=before, cluster="ray://elsewhere:1"))
+    assert "is connected to the Ray cluster 'local'" in said
+    assert "ray.shutdown()" in said
+    assert "use %xgb_ray with --cluster rayjob" in run(ERROR.format(before="", cluster="rayjob"))
