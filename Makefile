@@ -167,6 +167,22 @@ test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gatewa
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray
 
+# XGBoost 3.3 and later need Python 3.12, Debian 12 has 3.11: this takes what is newest, unlocked.
+NEWER_PYTHON ?= $(firstword $(wildcard $(foreach v,3.13 3.12,/usr/bin/python$(v) \
+	$(HOME)/.pyenv/versions/$(v).*/bin/python)))
+
+.PHONY: test-newest
+test-newest: $(STAMPS)/tools ## distributed XGBoost with the newest release, where Python 3.12 or 3.13 is installed
+	@if [ -z "$(NEWER_PYTHON)" ]; then \
+		echo "skipped: neither Python 3.12 nor 3.13 is installed (NEWER_PYTHON=… names one)"; exit 0; fi; \
+	newest=$$(mktemp -d); trap 'rm -rf "$$newest"' EXIT; \
+	$(UV) venv --quiet --python $(NEWER_PYTHON) $$newest/env; \
+	$(UV_INSTALL) $$newest/env/bin/python '.[kernel,xgb-ray,xgb-ray-dev,dev]'; \
+	$$newest/env/bin/python -c 'import sys, ray, xgboost; \
+		print("Python", sys.version.split()[0], "Ray", ray.__version__, "XGBoost", xgboost.__version__)'; \
+	$$newest/env/bin/python -m pytest -q -p no:cacheprovider -m "not long and not chaos" \
+		tests/unit/xgb_ray tests/integration/xgb_ray
+
 .PHONY: test-labextension
 test-labextension: $(STAMPS)/labextension
 	@cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test

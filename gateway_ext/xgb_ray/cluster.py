@@ -55,9 +55,17 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     }
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if cluster in (None, "local"):
-        with _environment_of_cluster():
-            # "local" also where RAY_ADDRESS names a cluster.
-            ray.init(address="local", num_cpus=local_cpus or os.cpu_count(), **options)
+        try:
+            with _environment_of_cluster(), _few_words():
+                # "local" also where RAY_ADDRESS names a cluster.
+                ray.init(address="local", num_cpus=local_cpus or os.cpu_count(), **options)
+        except Exception as error:
+            # Ray raises a bare Exception when its processes do not come up in time.
+            words = " ".join(str(error).split())
+            raise ClusterError(
+                f"Ray did not start on this machine ({words}): try again, when it is less busy or "
+                "has more memory free"
+            ) from error
         _connected = "local", _identity()
         return
     del options["include_dashboard"]
@@ -65,7 +73,8 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     package = Path(__file__).parents[1]
     options["runtime_env"] = {"py_modules": [str(package)]}
     try:
-        ray.init(address=cluster, **options)
+        with _few_words():
+            ray.init(address=cluster, **options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(_why_not(cluster, str(error))) from error
     try:
@@ -145,6 +154,18 @@ def _check_versions(cluster: str) -> None:
             f"the workers of the Ray cluster at {cluster!r} have {has}, this kernel has {here}: "
             "install the same version in both"
         )
+
+
+@contextlib.contextmanager
+def _few_words() -> Iterator[None]:
+    """Keep Ray's advice on widgets and tokens out of the notebook."""
+    logger = logging.getLogger("ray")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager

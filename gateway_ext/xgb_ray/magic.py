@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -389,6 +391,9 @@ def _picture(run: Background[Any]) -> dict[str, Any]:
 
 def register(shell: InteractiveShell) -> None:
     """Make the magic and its completion known to a shell."""
+    # Ray's progress bars want widgets, which these pictures do without.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    logging.getLogger("ray.widgets").setLevel(logging.WARNING)
     shell.register_magics(XGBRayMagics(shell))
     for name in ("%xgb_ray", "%%xgb_ray"):
         shell.set_hook("complete_command", complete, str_key=name)

@@ -34,6 +34,8 @@ max_depth: $depth
     output = kernel.run(cell)
     seconds = time.monotonic() - started
     assert "error" not in [o["type"] for o in output], text_of(output)
+    # Nothing of Ray's own between the picture and the result.
+    assert [o["text"] for o in output if o["type"] == "stream"] == []
     updates = [o for o in output if o["type"] == "update_display_data"]
     assert 1 <= len(updates) <= 2 * seconds + 2
     assert "round 30/30" in updates[-1]["data"]["text/plain"]
