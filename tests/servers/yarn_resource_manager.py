@@ -182,7 +182,7 @@ class ScriptedResourceManager(ScriptedServer):
             for application_id, application in self.applications.items():
                 container = self._containers.get(application_id)
                 if application["state"] == "ACCEPTED" and self.runs:
-                    self._containers[application_id] = self._run(self._wanted[application_id])
+                    self._containers[application_id] = self.run(self._wanted[application_id])
                     application["state"] = "RUNNING"
                 elif container is not None and application["state"] == "RUNNING":
                     code = container.exit_code
@@ -194,7 +194,8 @@ class ScriptedResourceManager(ScriptedServer):
                             diagnostics="" if good else f"User application exited with {code}",
                         )
 
-    def _run(self, wanted: dict[str, Any]) -> Container:
+    def run(self, wanted: dict[str, Any]) -> Container:
+        """The driver of an application: `files`, `bundles` and `script` are what was submitted."""
         place = "/cwd-of-the-container"
         files = {**wanted["files"], **wanted["bundles"], "agent.py": wanted["script"]}
         arguments = [
