@@ -26,7 +26,13 @@ class UsersGateways(Gateways):
     """Gateways of a user, who owns all that they need."""
 
     def command(self, number: int) -> list[str]:
-        return [*AS_USER, "env", f"HOME={self.directory}", *super().command(number)]
+        return [
+            *AS_USER,
+            "env",
+            f"HOME={self.directory}",
+            "USER=somebody",
+            *super().command(number),
+        ]
 
     def _start(self, number: int) -> ServerProcess:
         (self.directory / f"config-{number}").mkdir(exist_ok=True)
