@@ -122,9 +122,11 @@ def status_text(status: Status) -> str:
 
 def status_html(status: Status) -> str:
     """The live display of a training."""
+    # At the end the result, which has the plot, stands below.
+    plot = "" if status.phase.final else metric_plot(status.metrics)
     return (
         f"<div><code>{escape(status_text(status))}</code>"
-        f"{_bar(status.rounds, status.total)}{metric_plot(status.metrics)}</div>"
+        f"{_bar(status.rounds, status.total)}{plot}</div>"
     )
 
 

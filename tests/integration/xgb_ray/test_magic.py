@@ -24,7 +24,7 @@ def kernel() -> Iterator[NotebookKernel]:
 
 def test_train_in_a_cell(kernel: NotebookKernel, parquet: Path) -> None:
     assert "error" not in [o["type"] for o in kernel.run("%load_ext gateway_ext.xgb_ray")]
-    cell = f"""%%xgb_ray train -d {parquet} -l label -e train={parquet} -n 30 --out model
+    cell = f"""%%xgb_ray train -d {parquet} -l label -e train={parquet} -n 400 --out model
 objective: binary:logistic
 eval_metric: [auc, logloss]
 max_depth: $depth
@@ -38,13 +38,16 @@ max_depth: $depth
     assert [o["text"] for o in output if o["type"] == "stream"] == []
     updates = [o for o in output if o["type"] == "update_display_data"]
     assert 1 <= len(updates) <= 2 * seconds + 2
-    assert "round 30/30" in updates[-1]["data"]["text/plain"]
-    assert "<svg" in updates[-1]["data"]["text/html"]
+    assert "round 400/400" in updates[-1]["data"]["text/plain"]
+    # The plot is there while it trains; then it is the result's, and there once.
+    assert any("<svg" in u["data"]["text/html"] for u in updates[:-1])
+    assert "<svg" not in updates[-1]["data"]["text/html"]
     result = [o for o in output if o["type"] == "display_data"][-1]
     assert "importance" in result["data"]["text/html"]
-    assert "finished after 30 rounds" in result["data"]["text/plain"]
+    assert result["data"]["text/html"].count("<svg") == 2
+    assert "finished after 400 rounds" in result["data"]["text/plain"]
     shown = text_of(kernel.run("print(model.booster.num_boosted_rounds(), model.params)"))
-    assert shown.count("30 {") == 1
+    assert shown.count("400 {") == 1
     assert "'max_depth': 3" in shown
 
 
