@@ -1,0 +1,92 @@
+"""A page that stops reading while its kernel prints: what it costs others, and what it gets."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from tests.integration.gateway_ext.fleet_of_gateways import Channels, Client
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
+
+pytestmark = pytest.mark.timeout(120)
+
+LINES, LINE_BYTES = 2000, 100_000
+PRINT = f"for i in range({LINES}): print(f'<{{i}}>' + 'x' * {LINE_BYTES}, flush=True)"
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""As FleetGatewayApp.journal_bytes has it."""
+MOST_BYTES = 200 * 1024 * 1024
+"""What lab and gateway may grow by: less than what the kernel prints."""
+
+
+@contextmanager
+def memory(pid: int) -> Iterator[list[int]]:
+    """Gathers how much memory a process has, in bytes."""
+    process, seen, ended = psutil.Process(pid), [], threading.Event()
+    seen.append(process.memory_info().rss)
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            seen.append(process.memory_info().rss)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+def numbers_until_the_end(page: Channels, request: str) -> list[int]:
+    """The lines that a page gets of the cell, which must end with its reply."""
+    texts: list[str] = []
+    replied = idle = False
+    while not (replied and idle):
+        message = page.receive()
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "stream":
+            texts.append(content["text"])
+        replied = replied or kind == "execute_reply"
+        idle = idle or content.get("execution_state") == "idle"
+    return [int(number) for number in re.findall(r"<(\d+)>", "".join(texts))]
+
+
+def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(fleet: Fleet) -> None:
+    ada: Client = fleet.gateways.client()
+    kernels = [fleet.gateways.start_kernel(0) for _ in range(2)]
+    lab, gateway = fleet.labs.processes[0], fleet.gateways.processes[0]
+    url = fleet.urls[0]
+    with (
+        ada.channels(url, kernels[0], v1=True) as slow,
+        ada.channels(url, kernels[0], v1=True) as quick,
+        ada.channels(url, kernels[1], v1=True) as other,
+        memory(lab.pid) as lab_bytes,
+        memory(gateway.pid) as gateway_bytes,
+    ):
+        for page in (slow, quick, other):
+            page.run("import time")
+        # From here on the slow page does not read.
+        request = slow.execute(PRINT)
+        following = quick.execute("print('after it')")
+        for _ in range(20):
+            assert other.run("print(1)") == "1\n"
+        assert quick.finish(following)[0] == "after it\n"
+        for page in (quick, other):
+            assert page.run("print(2)") == "2\n"
+        print("lab", [f"{n / 2**20:.0f}" for n in (lab_bytes[0], max(lab_bytes))])
+        print("gateway", [f"{n / 2**20:.0f}" for n in (gateway_bytes[0], max(gateway_bytes))])
+        assert max(lab_bytes) - lab_bytes[0] < MOST_BYTES
+        assert max(gateway_bytes) - gateway_bytes[0] < MOST_BYTES
+        numbers = numbers_until_the_end(slow, request)
+        print(len(numbers), numbers[:3], numbers[-3:])
+    # Once and in order; of what the journal holds nothing is missing.
+    assert numbers == sorted(set(numbers))
+    kept = JOURNAL_BYTES // LINE_BYTES * 9 // 10
+    assert numbers[-kept:] == list(range(LINES - kept, LINES))
+    for kernel_id in kernels:
+        ada.call("DELETE", f"{url}/api/kernels/{kernel_id}")
