@@ -19,6 +19,9 @@ from .journal import Entry, Journal
 from .sessions import Session
 
 _ACKNOWLEDGE_SECONDS = 0.02
+_LIVE_TURN_BYTES, _TURN_BYTES = 2**16, 2**18
+"""What live streams get, and then one that has missed something: more, or it would never catch up
+with a kernel that goes on printing."""
 
 
 class TooSlow(Exception):
@@ -42,10 +45,20 @@ class Stream:
         return self.session.received_from(self.nonce)
 
 
+@dataclass
+class _Missing:
+    """A stream that lags behind: up to where it was `sent` everything, and `told` of a gap."""
+
+    stream: Stream
+    sent: int
+    told: int
+
+
 class Sender:
     """Sends results, events, missed and live messages and acknowledgements on one connection.
 
-    A stream is live from the moment its missed messages have been sent. All live streams are at the
+    A stream is live from the moment its missed messages have been sent; until then it takes turns
+    with those that are live. All live streams are at the
     same place of the journal, so that one frame can serve them all.
     """
 
@@ -54,6 +67,7 @@ class Sender:
         self._journal = journal
         self._first: deque[dict[str, Any] | tuple[int, Stream]] = deque()
         self._live: dict[int, Stream] = {}
+        self._missing: deque[_Missing] = deque()
         self._sent = journal.last
         self._awake = asyncio.Event()
         self._answered = asyncio.Event()
@@ -114,8 +128,11 @@ class Sender:
             self._answered.set()
             if self._unacknowledged and self._acknowledging is None:
                 await self._send_acknowledgements()
-            elif self._live and self._sent < self._journal.last:
-                await self._send_next()
+            elif self._missing or (self._live and self._sent < self._journal.last):
+                # In turns: a page that comes back to much output holds up no other page.
+                await self._send_live()
+                if self._missing:
+                    await self._send_missed()
             else:
                 self._caught_up.set()
                 self._awake.clear()
@@ -143,19 +160,34 @@ class Sender:
             "gap": gap,
         }
         await self._connection.send(json.dumps(result))
-        # What comes to the journal meanwhile is sent live afterwards.
-        for sequence in range(start + 1, self._sent + 1):
-            if stream.closed:
-                return
-            entry = self._journal.get(sequence)
-            if entry is None and sequence > told and self._journal.gap(session_id, sequence - 1):
+        self._missing.append(_Missing(stream, start, told))
+
+    async def _send_missed(self) -> None:
+        """Send some of what the first of the streams that lag behind has missed."""
+        behind = self._missing[0]
+        stream, session_id = behind.stream, behind.stream.session.session_id
+        size = 0
+        while not stream.closed and behind.sent < self._sent and size < _TURN_BYTES:
+            entry = self._journal.get(behind.sent + 1)
+            lost = entry is None and behind.sent + 1 > behind.told
+            if lost and self._journal.gap(session_id, behind.sent):
                 raise TooSlow
+            behind.sent += 1
             if entry is not None and entry.concerns(session_id):
                 await self._send_to(stream, entry)
-        if not stream.closed:
-            self._live[stream.number] = stream
+                size += len(entry.message)
+        if stream.closed or behind.sent >= self._sent:
+            self._missing.popleft()
+            if not stream.closed:
+                self._live[stream.number] = stream
 
-    async def _send_next(self) -> None:
+    async def _send_live(self) -> None:
+        size = 0
+        while self._live and self._sent < self._journal.last and size < _LIVE_TURN_BYTES:
+            size += await self._send_next()
+
+    async def _send_next(self) -> int:
+        """Send the next message to the live streams; returns how long it is."""
         entry = self._journal.get(self._sent + 1)
         if entry is None and any(
             self._journal.gap(stream.session.session_id, self._sent)
@@ -164,13 +196,15 @@ class Sender:
             raise TooSlow
         self._sent += 1
         if entry is None:
-            return
-        if entry.session is None:
+            return 0
+        # To a stream that lags behind, EVERY_STREAM would mean that it has all that was before.
+        if entry.session is None and not self._missing:
             await self._connection.send(pack_frame(EVERY_STREAM, entry.sequence, 0, entry.message))
-            return
+            return len(entry.message)
         for stream in list(self._live.values()):
-            if stream.session.session_id == entry.session:
+            if entry.concerns(stream.session.session_id):
                 await self._send_to(stream, entry)
+        return len(entry.message)
 
     async def _send_to(self, stream: Stream, entry: Entry) -> None:
         self._unacknowledged.pop(stream.number, None)

@@ -28,6 +28,11 @@ HELLO_SECONDS = 10.0
 HELLO_BYTES = 1024 * 1024
 """Until it has proved who it is, a peer may not make us hold more than this."""
 
+_TURN_BYTES = 2**19
+"""After so many bytes of one agent the rest of the gateway gets a turn: a few milliseconds."""
+_FRAME_COST = 4096
+"""A short frame takes as long as so many bytes of a long one."""
+
 
 def _look_at(written: "asyncio.Future[None]") -> None:
     # A frame that was on its way when the connection ended; on_close tells everybody.
@@ -48,6 +53,7 @@ class AgentHandler(websocket.WebSocketHandler):
         self._watch: asyncio.Task[None] | None = None
         self._greeting: asyncio.Task[None] | None = None
         self._wanted = True
+        self._turn = 0
 
     @property
     def max_message_size(self) -> int:
@@ -73,6 +79,11 @@ class AgentHandler(websocket.WebSocketHandler):
             else:
                 self._refuse("protocol", "nothing may follow the hello before its answer")
             return
+        self._turn += len(message) + _FRAME_COST
+        if self._turn > _TURN_BYTES:
+            # Tornado reads on, without a turn for anybody else, for as long as an agent sends.
+            self._turn = 0
+            await asyncio.sleep(0)
         try:
             self._link.receive(message)
         except (ValueError, KeyError, TypeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 import time
@@ -209,5 +210,33 @@ def test_what_a_kernel_prints_while_its_agent_stands_still_is_not_lost(fleet: Fl
         fleet.agent.send_signal(signal.SIGCONT)
         await page.reply(cell)
         assert page.text(cell) == "".join(f"{i}\n" for i in range(5000))
+
+    asyncio.run(scenario())
+
+
+def test_a_page_that_has_missed_much_holds_up_no_other_page(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(journal_bytes=200 * 2**20)
+        late, other = Stream("late"), Stream("other")
+        await late.open(link)
+        await late.close()
+        await other.open(link)
+        await other.run(
+            "for i in range(1500): print(f'<{i}>' + 'x' * 100_000, flush=True)", seconds=60
+        )
+        await late.open(link)
+        cell = await other.execute("print('now')")
+        await until(lambda: other.of(cell, "execute_reply"), 30, "the other page's reply")
+        assert other.text(cell) == "now\n"
+        assert late.raw_bytes < 100e6, "the other page had to wait"
+        # Live messages went between those that were missed, and each page has its own in order.
+
+        def text() -> str:
+            return "".join(message["content"]["text"] for message in late.of(None, "stream"))
+
+        await until(lambda: late.of(cell, "status") and late.idle(cell), 60, "what was missed")
+        assert re.findall(r"<(\d+)>", text()) == [str(number) for number in range(1500)]
+        assert text().endswith("now\n")
 
     asyncio.run(scenario())
