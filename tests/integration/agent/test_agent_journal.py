@@ -222,8 +222,12 @@ def test_a_page_that_has_missed_much_holds_up_no_other_page(fleet: Fleet) -> Non
         await late.open(link)
         await late.close()
         await other.open(link)
+        # A message for each line: ipykernel joins what is printed to as long a one as it likes.
         await other.run(
-            "for i in range(1500): print(f'<{i}>' + 'x' * 100_000, flush=True)", seconds=60
+            "kernel = get_ipython().kernel\n"
+            "for i in range(1500): kernel.send_response(kernel.iopub_socket, 'stream', "
+            "{'name': 'stdout', 'text': f'<{i}>' + 'x' * 100_000})",
+            seconds=60,
         )
         await late.open(link)
         cell = await other.execute("print('now')")
