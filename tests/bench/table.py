@@ -32,6 +32,7 @@ class Table:
     contestants: list[str]
     ours: str
     legend: str = "median ms (lowest)"
+    shows_highest: bool = False
     lines: dict[str, dict[str, Cell]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
@@ -66,7 +67,11 @@ def show(table: Table) -> str:
         ours = cells.get(table.ours)
         row = [line]
         for contestant in table.contestants:
-            row.append(_show_cell(cells.get(contestant), ours, contestant == table.ours))
+            row.append(
+                _show_cell(
+                    cells.get(contestant), ours, contestant == table.ours, table.shows_highest
+                )
+            )
         rows.append(row)
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     text = [table.title, f"{table.legend}; xN: a peer's median, ours being 1", ""]
@@ -78,10 +83,11 @@ def show(table: Table) -> str:
     return "\n".join(line.rstrip() for line in text)
 
 
-def _show_cell(cell: Cell | None, ours: Cell | None, is_ours: bool) -> str:
+def _show_cell(cell: Cell | None, ours: Cell | None, is_ours: bool, shows_highest: bool) -> str:
     if cell is None or not cell.milliseconds:
         return "-"
-    shown = f"{cell.median:.1f} ({min(cell.milliseconds):.1f})"
+    highest = f"..{max(cell.milliseconds):.1f}" if shows_highest else ""
+    shown = f"{cell.median:.1f} ({min(cell.milliseconds):.1f}{highest})"
     for values in cell.figures.values():
         shown += f" {statistics.median(values):.0f}"
     if ours is not None and ours.milliseconds and not is_ours:

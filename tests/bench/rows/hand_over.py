@@ -1,11 +1,14 @@
-"""How long a cell waits when the gateway that owns its kernel ends, is killed or is frozen.
+"""How long a cell waits when the gateway that owns its kernel ends, is killed, drained or frozen.
 
-A page is open at another gateway; the signal goes to the owner and the cell to the kernel in the
-same moment. Stock Enterprise Gateway has nothing to compare with: its kernels end with it, or
-need a new connection and lose what they said meanwhile.
+A page is open at another gateway and runs one cell after the other, from the moment of the signal
+(or the order to drain) to the answer of the first that was asked for under a new owner. Twenty
+times each, the freeze five times; the kernel must stay the same process. Stock Enterprise Gateway
+has nothing to compare with: its kernels end with it, or need a new connection and lose what they
+said meanwhile.
 """
 
 import signal
+from threading import Thread
 
 from tests.bench.bench import Bench, Measure, milliseconds_of
 from tests.bench.table import Table
@@ -14,17 +17,25 @@ from tests.servers.short_folder import short_folder
 
 OURS = "ours"
 PING_TIMEOUT = 5.0
+ROUNDS, FROZEN_ROUNDS = 20, 5
+DRAIN = "drain of the owner"
+FROZEN = f"SIGSTOP of the owner (ping time-out {PING_TIMEOUT:g} s)"
 SIGNALS = {
     "SIGTERM of the owner": signal.SIGTERM,
     "kill -9 of the owner": signal.SIGKILL,
-    f"SIGSTOP of the owner (ping time-out {PING_TIMEOUT:g} s)": signal.SIGSTOP,
+    DRAIN: None,
+    FROZEN: signal.SIGSTOP,
 }
 
 
 def run(bench: Bench) -> Table:
     """Three gateways, one kernel, one signal after the other."""
     table = Table(
-        "Hand-over", [OURS], OURS, "median ms (lowest) from the signal to the cell's answer"
+        "Hand-over",
+        [OURS],
+        OURS,
+        "median ms (lowest..highest) from the signal to the cell's answer",
+        shows_highest=True,
     )
     directory = bench.stack.enter_context(short_folder("fleet-hand-"))
     changes = {"FleetGatewayApp": {"ping_timeout": PING_TIMEOUT}}
@@ -34,23 +45,40 @@ def run(bench: Bench) -> Table:
     with gateways.client().channels(gateways.urls[1], kernel_id) as channels:
         pid = channels.run("import os; print(os.getpid())")
 
-    def measure_of(number: signal.Signals) -> Measure:
+    def measure_of(number: signal.Signals | None) -> Measure:
         def measure() -> tuple[float, dict[str, float]]:
             url = wait_until(lambda: gateways.owner(kernel_id, 0))
             owner = gateways.urls.index(url)
-            page = gateways.client().channels(gateways.urls[(owner + 1) % 3], kernel_id)
+            other = (owner + 1) % 3
+            page = gateways.client().channels(gateways.urls[other], kernel_id)
             page.run("1")
 
+            def drain(method: str) -> None:
+                call = f"{gateways.urls[other]}/api/fleet/gateways/gateway-{owner}/drain"
+                gateways.service().call(method, call).raise_for_status()
+
+            draining = Thread(target=drain, args=("POST",))
+
             def hand_over() -> None:
-                gateways.processes[owner].signal(number)
-                if page.run("print(os.getpid())") != pid:
-                    raise AssertionError("it is not the same kernel any more")
+                if number is None:
+                    # Answered only when the kernels have gone.
+                    draining.start()
+                else:
+                    gateways.processes[owner].signal(number)
+                changed = False
+                while not changed:
+                    changed = gateways.owner(kernel_id, other) not in (None, url)
+                    if page.run("print(os.getpid())") != pid:
+                        raise AssertionError("it is not the same kernel any more")
 
             try:
                 return milliseconds_of(hand_over), {}
             finally:
                 page.close()
-                if number is signal.SIGSTOP:
+                if number is None:
+                    draining.join()
+                    drain("DELETE")
+                elif number is signal.SIGSTOP:
                     gateways.processes[owner].signal(signal.SIGCONT)
                 else:
                     gateways.processes[owner]._process.wait(30)
@@ -66,5 +94,7 @@ def run(bench: Bench) -> Table:
         return measure
 
     lines = {name: {OURS: measure_of(number)} for name, number in SIGNALS.items()}
-    bench.interleave(table, lines)
+    frozen = {FROZEN: lines.pop(FROZEN)}
+    Bench(ROUNDS, bench.directory).interleave(table, lines)
+    Bench(FROZEN_ROUNDS, bench.directory).interleave(table, frozen)
     return table
