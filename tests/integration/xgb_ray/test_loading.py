@@ -77,7 +77,7 @@ def test_no_more_tasks_run_than_there_is_room_for(tmp_path: Path) -> None:
 
     calls = [Call(work, (i,), here()) for i in range(5)]
     run_calls(calls, {here(): 2}, wait)
-    assert max(c.value for c in calls) == 2
+    assert max(c.value for c in calls) <= 2
 
 
 def test_what_a_task_finds_wrong_is_raised_and_ends_the_others(tmp_path: Path) -> None:
