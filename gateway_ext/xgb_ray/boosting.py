@@ -101,7 +101,8 @@ class Boosting:
         )
         model = bytearray(state.model) if state.model is not None else None
         self.booster = xgb.Booster(
-            {**recipe.params, "nthread": threads},
+            # Draws that follow from the round: a new world does not draw the first ones again.
+            {"seed_per_iteration": True, **recipe.params, "nthread": threads},
             [train, *(d for d, _ in self._evals)],
             model_file=model,
         )

@@ -12,31 +12,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xgboost as xgb
 
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
 from gateway_ext.xgb_ray.result import Event
 from gateway_ext.xgb_ray.training import Status
+from tests.integration.xgb_ray.rounds import unhurried
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}
 ROUNDS = 30
 
 
-def unhurried() -> xgb.callback.TrainingCallback:
-    """Rounds that take long enough for a fault to come in the middle of them."""
-
-    class Unhurried(xgb.callback.TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            time.sleep(0.03)
-            return False
-
-    return Unhurried()
-
-
 def begin(parquet: Path, **options: Any) -> Run:
     given: dict[str, Any] = {
         "num_boost_round": ROUNDS,
-        "callbacks": [unhurried()],
+        "callbacks": [unhurried(0.03)],
         "evals": {"train": str(parquet)},
         "features": [f"x{i}" for i in range(6)],
         "heartbeat_timeout": 20.0,
