@@ -189,35 +189,141 @@ def spark(folder: str, rounds: int) -> dict[str, float]:
     return _twice(fit)
 
 
-def fault(folder: str, rounds: int, kill_at: int, elastic: bool) -> dict[str, float]:
-    """Four workers; one is killed after `kill_at` rounds (0: none)."""
+def _faulty(folder: str, rounds: int, workers: int, **options: Any) -> Any:
+    """A training of ours that is about to meet a fault."""
     from gateway_ext.xgb_ray import start_training
     from gateway_ext.xgb_ray.cluster import connect
 
-    connect("local", local_cpus=4)
-    start = time.perf_counter()
-    params = {**PARAMS, "eval_metric": ["auc", "logloss"]}
-    run = start_training(
-        params,
+    connect("local", local_cpus=workers)
+    return start_training(
+        {**PARAMS, "eval_metric": ["auc", "logloss"]},
         folder,
         "label",
         num_boost_round=rounds,
-        workers=4,
-        elastic=elastic,
+        workers=workers,
         evals={"train": folder},
+        max_failures=-1,
+        **options,
     )
-    controller = run._controller
-    while kill_at and controller.record.rounds < kill_at:
-        time.sleep(0.005)
+
+
+def _reached(run: Any, rounds: int) -> None:
+    while run._controller.record.rounds < rounds:
+        if run.done:
+            run.wait()
+            raise RuntimeError(f"it was over before round {rounds}")
+        time.sleep(0.002)
+
+
+def fault(folder: str, rounds: int, kill_at: int, elastic: bool) -> dict[str, float]:
+    """Four workers; one is killed after `kill_at` rounds (0: none)."""
+    start = time.perf_counter()
+    run = _faulty(folder, rounds, 4, elastic=elastic)
     if kill_at:
-        os.kill(controller.crew.slots[3].pid, signal.SIGKILL)
+        _reached(run, kill_at)
+        os.kill(run._controller.crew.slots[3].pid, signal.SIGKILL)
     result = run.wait()
     back = [e.detail for e in result.events if e.kind == "recovered"]
+    last = {name: values[-1] for name, values in result.evals_result["train"].items()}
     return {
         "ms": _ms(start),
-        "logloss_1e6": round(result.evals_result["train"]["logloss"][-1] * 1e6),
+        "logloss_1e6": round(last["logloss"] * 1e6),
+        "auc_1e6": round(last["auc"] * 1e6),
         "rounds_lost": back[0]["rounds_lost"] if back else 0,
-        "back_ms": back[0]["survivors_back_ms"] if back else 0,
+    }
+
+
+def fault_ray_train(folder: str, rounds: int, kill_at: int) -> dict[str, float]:
+    """The same with Ray Train: a checkpoint every ten rounds, its health looked at ten times a
+    second, one lost worker forgiven."""
+    os.environ["RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"] = "0.1"
+    import threading
+
+    import ray
+    import ray.train
+    from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
+
+    progress, storage = Path(f"{folder}-progress"), f"{folder}-storage"
+    progress.unlink(missing_ok=True)
+    # Its controller needs a place beside the four workers.
+    ray.init(num_cpus=5, include_dashboard=False, log_to_driver=False)
+    start = time.perf_counter()
+
+    def work() -> None:
+        import xgboost as xgb
+
+        class Tell(xgb.callback.TrainingCallback):
+            def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+                if ray.train.get_context().get_world_rank() == 3:
+                    with progress.open("a") as file:
+                        file.write(f"{os.getpid()} {model.num_boosted_rounds()}\n")
+                return False
+
+        frame = ray.train.get_dataset_shard("train").materialize().to_pandas()
+        matrix = xgb.DMatrix(frame.drop(columns="label"), frame["label"])
+        checkpoint, model, done = ray.train.get_checkpoint(), None, 0
+        if checkpoint:
+            model = RayTrainReportCallback.get_model(checkpoint)
+            done = model.num_boosted_rounds()
+        xgb.train(
+            {**PARAMS, "eval_metric": ["auc", "logloss"], "nthread": 1},
+            matrix,
+            rounds - done,
+            callbacks=[RayTrainReportCallback(frequency=10), Tell()],
+            evals=[(matrix, "train")],
+            verbose_eval=False,
+            xgb_model=model,
+        )
+
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not killed:
+            lines = progress.read_text().splitlines() if progress.exists() else []
+            if lines and int(lines[-1].split()[1]) >= kill_at:
+                killed.append(int(lines[-1].split()[0]))
+                os.kill(killed[0], signal.SIGKILL)
+            time.sleep(0.005)
+
+    if kill_at:
+        threading.Thread(target=kill, daemon=True).start()
+    result = XGBoostTrainer(
+        work,
+        datasets={"train": ray.data.read_parquet(folder)},
+        scaling_config=ray.train.ScalingConfig(num_workers=4),
+        run_config=ray.train.RunConfig(
+            storage_path=storage, failure_config=ray.train.FailureConfig(max_failures=1)
+        ),
+    ).fit()
+    seen = [int(line.split()[1]) for line in progress.read_text().splitlines()]
+    return {
+        "ms": _ms(start),
+        "logloss_1e6": round(result.metrics["train-logloss"] * 1e6),
+        "auc_1e6": round(result.metrics["train-auc"] * 1e6),
+        "rounds_lost": len(seen) - len(set(seen)),
+    }
+
+
+def survivors(folder: str, workers: int, how: str, heartbeat: float) -> dict[str, float]:
+    """One of so many workers gets a signal; milliseconds until the others were back, and until the
+    first of them was through the next round."""
+    run = _faulty(folder, 100_000, workers, heartbeat_timeout=heartbeat)
+    record = run._controller.record
+    _reached(run, 10)
+    at = time.monotonic() - record.started
+    os.kill(run._controller.crew.slots[workers - 1].pid, signal.Signals[how])
+    while not any(e.kind == "recovered" for e in list(record.events)):
+        time.sleep(0.001)
+    back = next(e for e in list(record.events) if e.kind == "recovered")
+    _reached(run, back.round + 1)
+    going_on = time.monotonic() - record.started
+    run.stop()
+    run.wait(60)
+    return {
+        "ms": (back.at - at) * 1000,
+        "next_round_ms": (going_on - at) * 1000,
+        "survivors": back.detail["survivors"],
+        "rounds_lost": back.detail["rounds_lost"],
     }
 
 

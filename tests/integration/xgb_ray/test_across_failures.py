@@ -98,8 +98,11 @@ def test_all_that_the_user_brings_along(parquet: Path, noisy: Path, frame: pd.Da
             workers=3,
             obj=by_value(objective),
             custom_metric=by_value(median_distance),
-            callbacks=[counting(), *([unhurried(0.05)] if slow else [])],
-            early_stopping_rounds=8,
+            callbacks=[
+                counting(),
+                xgb.callback.EarlyStopping(8, metric_name="auc", data_name="test", maximize=True),
+                *([unhurried(0.05)] if slow else []),
+            ],
             xgb_model=before,
         )
 
