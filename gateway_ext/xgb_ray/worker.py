@@ -6,10 +6,12 @@ marked `control` run beside it and answer while a round is being computed.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import re
 import resource
+import signal
 import sys
 import threading
 import time
@@ -86,6 +88,7 @@ class Worker:
     so that Ray hands over the reference and not the shard."""
 
     def __init__(self, threads: int) -> None:
+        _end_with_the_node()
         _import_libraries()
         self._threads = threads
         self._memberships: list[Membership] = []
@@ -285,6 +288,16 @@ class Worker:
     def _keep(self, state: TrainState) -> None:
         with self._lock:
             self._snapshot = state
+
+
+def _end_with_the_node() -> None:
+    """Have the system end this process when Ray's process on this node, its parent, is gone.
+
+    A worker notices that by itself, but not one that is frozen.
+    """
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def _import_libraries() -> None:
