@@ -160,6 +160,7 @@ def test_a_killed_driver_takes_its_workers_along_and_another_goes_on(
     assert result["events"][0][1] >= 10, "it began anew"
 
 
+@pytest.mark.long
 def test_a_killed_kernel_leaves_no_worker_of_its_own_cluster(parquet: Path) -> None:
     driver = Driver(parquet, "local", workers=2, num_boost_round=10_000)
     driver.until("rounds", 3)
