@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,8 +84,9 @@ class WebsocketKernel:
         bench.stack.callback(self.socket.close)
         self.v1 = v1
 
-    def cell(self) -> None:
-        """Runs one cell and waits for its reply and for the kernel to be idle."""
+    def cell(self, code: str = "1 + 1") -> int:
+        """Runs one cell and waits for its reply and for the kernel to be idle; returns how many
+        characters it printed."""
         number = uuid.uuid4().hex
         header = {
             "msg_id": number,
@@ -95,7 +96,7 @@ class WebsocketKernel:
             "version": "5.3",
             "date": "2026-01-01T00:00:00Z",
         }
-        content = {"code": "1 + 1", "silent": False, "store_history": True, "allow_stdin": False}
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
         if self.v1:
             parts = (json.dumps(part).encode() for part in (header, {}, {}, content))
             self.socket.send_binary(join_v1("shell", *parts))
@@ -103,13 +104,16 @@ class WebsocketKernel:
             message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}}
             self.socket.send(json.dumps({**message, "content": content, "buffers": []}))
         replied = idle = False
+        printed = 0
         while not (replied and idle):
-            kind, parent, state = self._next()
+            kind, parent, content = self._next()
             if parent == number:
                 replied = replied or kind == "execute_reply"
-                idle = idle or state == "idle"
+                idle = idle or content.get("execution_state") == "idle"
+                printed += len(content["text"]) if kind == "stream" else 0
+        return printed
 
-    def _next(self) -> tuple[str, str | None, str | None]:
+    def _next(self) -> tuple[str, str | None, dict[str, Any]]:
         frame = self.socket.recv()
         if isinstance(frame, bytes):
             parts = split_v1(frame)
@@ -121,7 +125,7 @@ class WebsocketKernel:
             header, parent, content = (
                 document[key] for key in ("header", "parent_header", "content")
             )
-        return header["msg_type"], parent.get("msg_id"), content.get("execution_state")
+        return header["msg_type"], parent.get("msg_id"), content
 
 
 def kernelspecs(directory: Path) -> Path:
@@ -172,7 +176,8 @@ def _server(bench: Bench, name: str, command: list[str], port: int, ready: str) 
     return url
 
 
-def _stock_lab(bench: Bench, name: str, *options: str) -> str:
+def stock_lab(bench: Bench, name: str, *options: str) -> str:
+    """The URL of a stock jupyter_server."""
     (port,) = free_ports(1)
     command = [
         *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
@@ -182,16 +187,17 @@ def _stock_lab(bench: Bench, name: str, *options: str) -> str:
     return _server(bench, name, command, port, "/api/kernelspecs")
 
 
-def _stock_gateway(bench: Bench) -> str:
+def stock_gateway(bench: Bench, program: Sequence[str] = ("-m", "enterprise_gateway")) -> str:
+    """The URL of a stock Enterprise Gateway."""
     (port,) = free_ports(1)
     command = [
-        *(os.environ["FLEET_GATEWAY_PYTHON"], "-m", "enterprise_gateway", "--ip=127.0.0.1"),
+        *(os.environ["FLEET_GATEWAY_PYTHON"], *program, "--ip=127.0.0.1"),
         *(f"--port={port}", "--EnterpriseGatewayApp.port_retries=0"),
     ]
     return _server(bench, "stock-gateway", command, port, "/api/kernelspecs")
 
 
-def _fleet(bench: Bench) -> tuple[str, str, str]:
+def fleet_of_one(bench: Bench) -> tuple[str, str, str]:
     """A fleet's front, the gateway of a kernel-to-be, and a token."""
     data_dir = bench.directory / "fleet"
     (port,) = free_ports(1)
@@ -221,18 +227,18 @@ def run(bench: Bench) -> Table:
         LAB,
         f"median ms (lowest) of one cell, from {CELLS} cells in a row",
     )
-    front, gateway, token = _fleet(bench)
+    front, gateway, token = fleet_of_one(bench)
     ours = {"name": "python", "project": "demo", "path": "demo/bench.ipynb"}
     kernels: dict[str, DirectKernel | WebsocketKernel] = {
         LAB: WebsocketKernel(bench, front, token, ours),
         GATEWAY: WebsocketKernel(bench, gateway, token, ours),
         DIRECT: DirectKernel(bench),
         STOCK_LOCAL: WebsocketKernel(
-            bench, _stock_lab(bench, "stock-lab"), "bench", {"name": "bench"}
+            bench, stock_lab(bench, "stock-lab"), "bench", {"name": "bench"}
         ),
         STOCK_GATEWAY: WebsocketKernel(
             bench,
-            _stock_lab(bench, "gateway-lab", f"--gateway-url={_stock_gateway(bench)}"),
+            stock_lab(bench, "gateway-lab", f"--gateway-url={stock_gateway(bench)}"),
             "bench",
             {"name": "bench"},
             # In front of a gateway jupyter_server speaks the older JSON only.
