@@ -280,13 +280,19 @@ def test_bad_sessions_are_refused(fleet: Fleet, ada: Client, body: Any, words: s
 
 def test_a_starter_that_dies_is_followed_by_another_lab(fleet: Fleet, ada: Client) -> None:
     body = notebook_session("demo/starter.ipynb")
-    with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(ada.call, "POST", f"{fleet.urls[0]}/api/sessions", json=body)
-        # In the middle of the start.
-        time.sleep(0.3)
-        fleet.labs.processes[0].signal(signal.SIGKILL)
-        with pytest.raises(requests.ConnectionError):
-            first.result()
+    # A start takes as long as the gateways are frozen: it is in its middle when the lab dies.
+    for gateway in fleet.gateways.processes:
+        gateway.signal(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(ada.call, "POST", f"{fleet.urls[0]}/api/sessions", json=body)
+            time.sleep(0.3)
+            fleet.labs.processes[0].signal(signal.SIGKILL)
+            with pytest.raises(requests.ConnectionError):
+                first.result()
+    finally:
+        for gateway in fleet.gateways.processes:
+            gateway.signal(signal.SIGCONT)
     session = open_session(ada, fleet.urls[1], "demo/starter.ipynb")
     kernels = ada.call("GET", f"{fleet.urls[1]}/api/kernels").json()
     assert [kernel["id"] for kernel in kernels] == [session["kernel"]["id"]]
