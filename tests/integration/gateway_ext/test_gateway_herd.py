@@ -40,6 +40,7 @@ def start_document(kernel_id: str, key: bytes, urls: list[str], directory: Path)
         ping_seconds=PING_TIMEOUT / 4,
         ping_timeout=PING_TIMEOUT,
         orphan_seconds=300.0,
+        environment={},
     )
 
 
