@@ -112,11 +112,12 @@ class Search:
 
 
 class _Board:
-    """What Ray Tune's loop and `Tuning` tell each other: how far each trial is, by its id, and
-    whether to stop."""
+    """What Ray Tune's loop and `Tuning` tell each other: how far each trial is, by its id, which
+    have a metric whose model is not saved yet, and whether to stop."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
+        self.unsaved: set[str] = set()
         self.stop = threading.Event()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -358,6 +359,12 @@ def _run(
             if value is not None:
                 row.update(value=value, rounds=result["rounds"])
                 row["line"] = [*row["line"], value]
+                board.unsaved.add(trial.trial_id)
+
+        def on_checkpoint(
+            self, iteration: int, trials: Any, trial: Any, checkpoint: Any, **_: Any
+        ) -> None:
+            board.unsaved.discard(trial.trial_id)
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             # A trial of its own accord reports its end; one that Tune ends does not.
@@ -367,13 +374,15 @@ def _run(
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             board.rows[trial.trial_id]["state"] = "failed"
+            board.unsaved.discard(trial.trial_id)
 
     class Stop(ray_tune.Stopper):
         def __call__(self, trial_id: str, result: Any) -> bool:
             return board.stop.is_set()
 
         def stop_all(self) -> bool:
-            return board.stop.is_set()
+            # Ray Tune would not wait for the models of metrics that it has told us already.
+            return board.stop.is_set() and not board.unsaved
 
     trainable = ray_tune.with_resources(
         ray_tune.with_parameters(run_trial, plan=plan, report_every=search.report_every),
