@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ DIRECT, GATEWAY, LAB, STOCK_LOCAL, STOCK_GATEWAY = (
     "jupyter_server, stock gateway",
 )
 CELLS = 40
+SILENCE, LONGEST_SILENCE = 3.0, 30.0
 V1 = "v1.kernel.websocket.jupyter.org"
 FLEET_COMMAND = Path(sys.executable).parent / "jupyter-fleet"
 
@@ -82,11 +84,16 @@ class WebsocketKernel:
             skip_utf8_validation=True,
         )
         bench.stack.callback(self.socket.close)
+        self.socket.settimeout(1)
         self.v1 = v1
 
-    def cell(self, code: str = "1 + 1") -> int:
-        """Runs one cell and waits for its reply and for the kernel to be idle; returns how many
-        characters it printed."""
+    def cell(self, code: str = "1 + 1") -> tuple[int, float]:
+        """Runs one cell and waits for its reply and for the kernel to be idle.
+
+        Returns how many characters it printed, and when (as time.perf_counter) the last message
+        came. Stock kernels drop messages when many wait, the last one too: so after the reply it
+        is waited for no longer than SILENCE seconds.
+        """
         number = uuid.uuid4().hex
         header = {
             "msg_id": number,
@@ -105,13 +112,22 @@ class WebsocketKernel:
             self.socket.send(json.dumps({**message, "content": content, "buffers": []}))
         replied = idle = False
         printed = 0
+        last = time.perf_counter()
         while not (replied and idle):
-            kind, parent, content = self._next()
+            if time.perf_counter() - last > (SILENCE if replied else LONGEST_SILENCE):
+                if replied:
+                    break
+                raise TimeoutError(f"no reply to {code!r}, {printed} characters so far")
+            try:
+                kind, parent, content = self._next()
+            except websocket.WebSocketTimeoutException:
+                continue
             if parent == number:
                 replied = replied or kind == "execute_reply"
                 idle = idle or content.get("execution_state") == "idle"
                 printed += len(content["text"]) if kind == "stream" else 0
-        return printed
+                last = time.perf_counter()
+        return printed, last
 
     def _next(self) -> tuple[str, str | None, dict[str, Any]]:
         frame = self.socket.recv()
