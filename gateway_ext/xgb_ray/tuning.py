@@ -473,7 +473,8 @@ def _scheduler(search: Search, rounds: int) -> Any:
 
 def _mode_of(metric: str) -> str:
     name = metric.split("-", 1)[-1]
-    return "max" if name.startswith(("auc", "aucpr", "map", "ndcg", "pre")) else "min"
+    better_if_high = name.startswith(("auc", "aucpr", "map", "ndcg", "pre")) and name != "mape"
+    return "max" if better_if_high else "min"
 
 
 def _check_room(plan: Plan, storage: str | None) -> None:
