@@ -257,10 +257,10 @@ def join_shards(shards: Sequence[Shard]) -> Shard:
     matrices = [s.blocks[0].matrix for s in shards]
     if isinstance(matrices[0], pa.Table):
         whole: Any = pa.concat_tables(matrices, promote_options="permissive").combine_chunks()
-    elif isinstance(matrices[0], np.ndarray):
+    elif all(isinstance(m, np.ndarray) for m in matrices):
         whole = np.concatenate(matrices)
     else:
-        whole = sp.vstack(matrices, format="csr")
+        whole = sp.vstack([_with_every_cell(m) for m in matrices], format="csr")
 
     def joined(name: str) -> np.ndarray | None:
         parts = [getattr(s, name) for s in shards]
@@ -274,6 +274,18 @@ def join_shards(shards: Sequence[Shard]) -> Shard:
         joined("qid"),
         joined("margin"),
     )
+
+
+def _with_every_cell(matrix: Any) -> Any:
+    """A dense matrix as CSR that holds its zeros too; anything else as it is."""
+    import scipy.sparse as sp
+
+    if not isinstance(matrix, np.ndarray):
+        return matrix
+    rows, columns = matrix.shape
+    indices = np.tile(np.arange(columns, dtype=np.int32), rows)
+    indptr = np.arange(0, rows * columns + 1, columns or 1)[: rows + 1]
+    return sp.csr_matrix((matrix.ravel(), indices, indptr), shape=matrix.shape)
 
 
 def slice_shard(shard: Shard, start: int, stop: int) -> Shard:
