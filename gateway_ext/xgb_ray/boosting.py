@@ -48,7 +48,7 @@ class TrainState:
 
     `rounds` are complete in `model` (None before the first), `evaluated` of them have their
     metrics in `history` and have been seen by the callbacks (the last may be missing one if the
-    world broke in between).
+    world broke in between). `enough`: a callback ended the training after the last of them.
     """
 
     rounds: int = 0
@@ -57,6 +57,7 @@ class TrainState:
     model: bytes | None = None
     history: History = field(default_factory=dict)
     callbacks: bytes = b""
+    enough: bool = False
 
 
 def pickled(value: Any) -> bytes:
@@ -106,7 +107,7 @@ class Boosting:
             [train, *(d for d, _ in self._evals)],
             model_file=model,
         )
-        self._vote = GO_ON
+        self._vote = ENOUGH if state.enough else GO_ON
         self.in_callback = False
 
     def state(self) -> TrainState:
@@ -118,6 +119,7 @@ class Boosting:
             bytes(self.booster.save_raw("ubj")),
             {d: {m: list(v) for m, v in ms.items()} for d, ms in self._history.items()},
             pickled(self._callbacks),
+            self._vote == ENOUGH,
         )
 
     def run(
@@ -138,6 +140,9 @@ class Boosting:
                 self.booster = callback.before_training(self.booster)
             self._begun = True
         kept_at, cost = time.monotonic(), 0.0
+        if self._vote == ENOUGH:
+            # The world broke before all had agreed.
+            return self._end("finished")
         if self.evaluated < self.rounds and self._finish_round():
             return self._end("finished")
         while self.rounds < self.recipe.rounds:
