@@ -8,21 +8,17 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway_ext.xgb_ray.boosting import TrainState, pickled
 from gateway_ext.xgb_ray.errors import DataError
-from gateway_ext.xgb_ray.storage import locate
-
-if TYPE_CHECKING:
-    pass
+from gateway_ext.xgb_ray.storage import locate, write_file
 
 _ATTRIBUTE = "xgb_ray_progress"
 
 
 def saver(path: str) -> Callable[[TrainState], None]:
     """A function that writes a state to `path` (a file name or a URI), replacing what is there."""
-    import pyarrow.fs as pafs
 
     def save(state: TrainState) -> None:
         import xgboost as xgb
@@ -33,13 +29,7 @@ def saver(path: str) -> Callable[[TrainState], None]:
         progress = {"rounds": state.rounds, "evaluated": state.evaluated, "history": state.history}
         booster.set_attr(**{_ATTRIBUTE: json.dumps(progress)})
         filesystem, inner = locate(path)
-        local = isinstance(filesystem, pafs.LocalFileSystem)
-        # A store shows an object whole or not at all; a local file is written beside and moved.
-        target = inner + ".part" if local else inner
-        with filesystem.open_output_stream(target) as stream:
-            stream.write(bytes(booster.save_raw("ubj")))
-        if local:
-            filesystem.move(target, inner)
+        write_file(filesystem, inner, bytes(booster.save_raw("ubj")))
 
     return save
 
@@ -61,6 +51,9 @@ def load_checkpoint(path: str, start: TrainState) -> TrainState:
     with filesystem.open_input_stream(inner) as stream:
         raw = stream.read()
     try:
+        if not raw:
+            # XGBoost ends the process over an empty buffer.
+            raise ValueError("it is empty")
         booster = xgb.Booster(model_file=bytearray(raw))
         progress = json.loads(booster.attr(_ATTRIBUTE) or "")
     except (xgb.core.XGBoostError, ValueError) as error:
@@ -82,7 +75,8 @@ def _replayed(start: TrainState, history: dict[str, dict[str, list[float]]], rou
 
     callbacks = pickle.loads(start.callbacks)  # noqa: S301
     stopping = [c for c in callbacks if isinstance(c, xgb.callback.EarlyStopping)]
-    empty = xgb.Booster()
+    # Whoever continued a model counts rounds from its end.
+    empty = xgb.Booster(model_file=bytearray(start.model) if start.model else None)
     for callback in stopping:
         callback.before_training(empty)
         for epoch in range(rounds):

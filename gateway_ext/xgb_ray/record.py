@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway_ext.xgb_ray.boosting import TrainState
+from gateway_ext.xgb_ray.errors import ClusterError
 from gateway_ext.xgb_ray.phases import Phase
 from gateway_ext.xgb_ray.result import Event
 
@@ -77,9 +78,19 @@ class Record:
         self.state = state
         self.rounds = max(self.rounds, state.rounds)
         if self._save_checkpoint and state.rounds - self._saved_at >= self._checkpoint_every:
-            self._save_checkpoint(state)
             self._saved_at = state.rounds
-            self.note("checkpoint")
+            self._save(self._save_checkpoint, state)
+
+    def _save(self, save: Callable[[TrainState], None], state: TrainState) -> None:
+        try:
+            save(state)
+        except OSError as error:
+            if not any(e.kind == "checkpoint" for e in self.events):
+                raise ClusterError(f"the checkpoint cannot be written: {error}") from error
+            # It could before: a store that is away for a while is no reason to end.
+            self.note("checkpoint", failed=str(error))
+            return
+        self.note("checkpoint")
 
     def fall_back(self) -> None:
         """Rounds that were heard of and are not in the state are lost."""

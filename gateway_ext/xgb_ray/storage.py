@@ -30,6 +30,25 @@ def locate(path: str) -> tuple[pafs.FileSystem, str]:
     return filesystem, inner.rstrip("/")
 
 
+def write_file(filesystem: pafs.FileSystem, target: str, content: bytes) -> None:
+    """Write a file that is seen whole or not at all, in place of one of the same name.
+
+    Raises:
+        OSError: the disk or store does not take it.
+    """
+    import pyarrow.fs as pafs
+
+    # A store shows an object whole or not at all; a local file is written beside and moved.
+    local = isinstance(filesystem, pafs.LocalFileSystem)
+    if local:
+        filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
+    part = f"{target}.part" if local else target
+    with filesystem.open_output_stream(part) as stream:
+        stream.write(content)
+    if local:
+        filesystem.move(part, target)
+
+
 class Folder:
     """A folder of small files, each of which is seen whole or not at all.
 
@@ -55,18 +74,7 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, in place of one of the same name."""
-        import pyarrow.fs as pafs
-
-        target = f"{self._inner}/{name}"
-        # A store shows an object whole or not at all; a local file is written beside and moved.
-        local = isinstance(self._filesystem, pafs.LocalFileSystem)
-        if local:
-            self._filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
-        part = f"{target}.part" if local else target
-        with self._filesystem.open_output_stream(part) as stream:
-            stream.write(content)
-        if local:
-            self._filesystem.move(part, target)
+        write_file(self._filesystem, f"{self._inner}/{name}", content)
 
 
 def read_booster(path: str) -> xgb.Booster:
