@@ -142,7 +142,22 @@ def _no_column(name: str, names: Sequence[str], where: str) -> str:
 def _check_feature(field: pa.Field, categorical: bool, where: str) -> None:
     import pyarrow as pa
 
-    if categorical or is_vector_type(field.type):
+    if set(field.name) & set("[]<"):
+        raise DataError(
+            f"column {field.name!r} of {where} has [, ] or < in its name, which XGBoost does not "
+            "take: rename it, or leave it out of the features"
+        )
+    if categorical:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if not (number or pa.types.is_boolean(kind) or _is_text(kind)):
+            # The model carries its categories as JSON.
+            raise DataError(
+                f"column {field.name!r} of {where} has the type {field.type}, which cannot be "
+                "categorical: convert it to text or to whole numbers"
+            )
+        return
+    if is_vector_type(field.type):
         return
     if pa.types.is_dictionary(field.type) or _is_text(field.type):
         raise DataError(

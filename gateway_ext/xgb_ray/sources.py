@@ -10,6 +10,7 @@ import fnmatch
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway_ext.xgb_ray.columns import Columns
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
+from gateway_ext.xgb_ray.storage import locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 MAX_SHARD_ROWS = 1 << 20
+_OPTIONS = re.compile(r"\?(?=\w+=)")
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,9 @@ def open_source(
     if isinstance(data, pads.FileSystemDataset):
         if data.format.default_extname != "parquet":
             raise DataError(f"{name} is a Dataset of {data.format.default_extname}, not of Parquet")
-        return _open_files(data.files, data.filesystem)
+        source = _open_files(data.files, data.filesystem)
+        if _is_all_of(data, source):
+            return source
     if isinstance(data, pads.Dataset):
         return _open_table(data.to_table(), name, slices)
     module = type(data).__module__.split(".")[0]
@@ -131,6 +136,13 @@ def open_source(
         f"{name} is a {type(data).__name__}: give Parquet paths, a pyarrow Table or Dataset, "
         "a pandas DataFrame or a Ray Dataset"
     )
+
+
+def _is_all_of(dataset: Any, source: Source) -> bool:
+    """Whether a Dataset is neither more nor less than its files: it may have a filter, leave
+    columns out, or take some from the names of folders."""
+    filtered = getattr(dataset, "_scan_options", None)
+    return not filtered and dataset.schema.names == source.schema.names
 
 
 def _from_pandas(frame: Any, name: str) -> pa.Table:
@@ -181,22 +193,30 @@ def _open_paths(paths: Sequence[str], filesystem: pafs.FileSystem | None) -> Sou
     import pyarrow.fs as pafs
 
     files: list[str] = []
+    store: pafs.FileSystem | None = filesystem
     for path in paths:
-        if filesystem is not None:
-            here, inner = filesystem, path
-        elif "://" in path:
-            try:
-                here, inner = pafs.FileSystem.from_uri(path.split("*")[0].split("?")[0])
-            except Exception as error:
-                raise DataError(f"{path}: {error}") from error
-            inner = path.split("://", 1)[1]
-            if path.startswith("file://"):
-                inner = "/" + inner.lstrip("/")
-            filesystem = here
-        else:
-            here, inner = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(path))
+        here, inner = (filesystem, path) if filesystem is not None else _locate_pattern(path)
+        store = store or here
+        if here.type_name != store.type_name:
+            raise DataError(
+                f"{paths[0]} and {path} are in different stores: the files of one data set must "
+                "be in the same"
+            )
         files += _list_files(here, inner, path)
-    return _open_files(files, filesystem or pafs.LocalFileSystem())
+    return _open_files(files, store or pafs.LocalFileSystem())
+
+
+def _locate_pattern(path: str) -> tuple[pafs.FileSystem, str]:
+    """The file system of a path, URI or glob, and the path or glob in it."""
+    if "://" not in path:
+        return locate(path)
+    # A URI may have options at its end (`?endpoint_override=…`), and `?` in it be a wildcard.
+    pattern, *options = _OPTIONS.split(path, maxsplit=1)
+    fixed = pattern
+    if any(c in pattern for c in "*?["):
+        fixed = pattern[: min(pattern.index(c) for c in "*?[" if c in pattern)].rsplit("/", 1)[0]
+    store, inner = locate("?".join([fixed, *options]))
+    return store, inner + pattern[len(fixed) :].rstrip("/")
 
 
 def _list_files(filesystem: pafs.FileSystem, path: str, shown: str) -> list[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from gateway_ext.xgb_ray.columns import parse_columns
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
 from gateway_ext.xgb_ray.params import check_params
-from gateway_ext.xgb_ray.sources import MAX_SHARD_ROWS, Unit, plan_pieces, same_data
+from gateway_ext.xgb_ray.sources import MAX_SHARD_ROWS, Unit, open_source, plan_pieces, same_data
 
 units = st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 3)), min_size=1, max_size=40).map(
     lambda rows: [Unit(n, f"file-{f}", i) for i, (n, f) in enumerate(rows)]
@@ -48,6 +50,18 @@ def test_the_same_data_is_read_once() -> None:
     assert not same_data(table, pa.table({"a": [1]}))
 
 
+def test_several_uris_and_patterns(tmp_path: Path) -> None:
+    for i in range(3):
+        pq.write_table(pa.table({"a": [i]}), tmp_path / f"p-{i}.parquet")
+    uris = [f"file://{tmp_path}/p-{i}.parquet" for i in range(3)]
+    for data in (uris, f"file://{tmp_path}/p-?.parquet", f"file://{tmp_path}/*", str(tmp_path)):
+        assert [u.path for u in open_source(data, "d").units] == [
+            str(tmp_path / f"p-{i}.parquet") for i in range(3)
+        ]
+    with pytest.raises(DataError, match="no Parquet file is found at"):
+        open_source(f"file://{tmp_path}/q*.parquet", "d")
+
+
 SCHEMA = pa.schema(
     [
         ("a", pa.float64()),
@@ -55,6 +69,7 @@ SCHEMA = pa.schema(
         ("s", pa.string()),
         ("t", pa.timestamp("s")),
         ("y", pa.int8()),
+        ("a<1", pa.int8()),
     ]
 )
 
@@ -73,6 +88,8 @@ def test_parts_of_columns() -> None:
         (parse_columns("y"), "'s'.*categorical"),
         (parse_columns("y", features=["t"]), "'t'.*no number"),
         (parse_columns("y", features=["y"]), "both"),
+        (parse_columns("y", features=["t"], categorical=["t"]), "'t'.*cannot be categorical"),
+        (parse_columns("y", features=["a<1"]), "'a<1'.*rename it"),
         (parse_columns("y", features=["a"], densify=True), "Spark vector"),
     ],
 )
