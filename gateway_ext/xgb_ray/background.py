@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -36,6 +37,7 @@ class Background(ABC, Generic[Result]):
             self.carry_out()
         except BaseException as error:
             self._error = error
+            _forget_locals(error)
         finally:
             with self._lock:
                 self._ended.set()
@@ -128,3 +130,11 @@ class Background(ABC, Generic[Result]):
                 asked += 1
                 self.stop() if asked == 1 else self.stop_now()
         return asked
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Empty the frames of an error that is kept: what they hold would be kept in the object
+    store."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

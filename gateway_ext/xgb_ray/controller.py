@@ -87,6 +87,8 @@ class Controller:
             if placed is not None:
                 # An error that somebody keeps would keep the data in the object store.
                 placed.shards.clear()
+            # So would whoever keeps this, as the magic does, the tables that were in memory.
+            self.plan.sources.clear()
             self.record.end()
         return self.record.phase
 

@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from gateway_ext.xgb_ray import Run, TrainResult, start_training
+from tests.integration.xgb_ray.object_store import objects_in_store
 from tests.integration.xgb_ray.rounds import unhurried
 
 SEED = int(os.environ.get("XGB_SOAK_SEED", "1"))
@@ -104,19 +105,6 @@ def _title(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""
-
-
-def objects_in_store() -> int:
-    """Bytes of the object store in use."""
-    import gc
-
-    import ray
-    from ray._private.internal_api import get_memory_info_reply, get_state_from_address
-
-    gc.collect()
-    reply = get_memory_info_reply(get_state_from_address(ray.get_runtime_context().gcs_address))
-    used: int = reply.store_stats.object_store_bytes_used
-    return used
 
 
 @pytest.mark.chaos

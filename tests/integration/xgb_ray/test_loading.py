@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from gateway_ext.xgb_ray import start_training
 from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import DataError
 from gateway_ext.xgb_ray.pieces import Call, is_overdue, run_calls
 from gateway_ext.xgb_ray.training import make_plan, option_defaults
+from tests.integration.xgb_ray.object_store import objects_in_store
 
 
 def here() -> str:
@@ -116,3 +119,21 @@ def test_data_is_placed_without_workers_and_stays(parquet: Path) -> None:
     assert sum(s.rows for s in shards) == 12_000
     assert {s.home for s in placed.shards["train"]} == {0, 1, 2}
     assert controller.cpu_seconds > 0
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_whoever_keeps_a_run_keeps_no_data(frame: pd.DataFrame, good: bool) -> None:
+    # As the magic does, for `status` and `logs`.
+    data = frame if good else frame.assign(label=[*[1.0] * (len(frame) - 1), None])
+    before = objects_in_store()
+    run = start_training({}, data, "label", num_boost_round=2, workers=3)
+    if good:
+        run.wait(60)
+    else:
+        with pytest.raises(DataError, match="has 1 nulls"):
+            run.wait(60)
+    deadline = time.monotonic() + 20
+    while objects_in_store() > before:
+        assert time.monotonic() < deadline, "the data is still there"
+        time.sleep(0.2)
+    assert run.done
