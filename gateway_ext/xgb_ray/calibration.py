@@ -239,12 +239,13 @@ def _calibrate_pieces(
 
     import ray
 
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.cluster import check_task, connect
     from gateway_ext.xgb_ray.columns import parse_columns
     from gateway_ext.xgb_ray.pieces import get_all
     from gateway_ext.xgb_ray.sources import open_source, plan_pieces, read_piece
 
     connect(cluster)
+    check_task(cpus)
     source = open_source(data, "the data", filesystem, slices=os.cpu_count() or 1)
     wanted = parse_columns(label, weight=weight, features=[prediction])
     columns = source.resolve(wanted)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway_ext.xgb_ray.errors import ClusterError
+from gateway_ext.xgb_ray.errors import ClusterError, ParameterError
 
 if TYPE_CHECKING:
     from ray.util.placement_group import PlacementGroup
@@ -237,6 +237,25 @@ def reserve(
                 "Wait for other jobs, use fewer workers, or raise start_timeout"
             )
     return group
+
+
+def check_task(cpus: float) -> None:
+    """Refuse tasks of so many CPUs that they would wait for ever.
+
+    Raises:
+        ParameterError: it is no number of CPUs.
+        ClusterError: no machine of the cluster has so many, nor may one be added.
+    """
+    import ray
+
+    if cpus <= 0:
+        raise ParameterError("the CPUs of a worker must be above 0")
+    most = max((n["Resources"].get("CPU", 0) for n in ray.nodes() if n["Alive"]), default=0)
+    if cpus > most and not _grows():
+        raise ClusterError(
+            f"a worker with {cpus:g} CPUs has no room on any machine: the largest has {most:g}. "
+            "Use a smaller cpus_per_worker"
+        )
 
 
 def _grows() -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from gateway_ext.xgb_ray.calibration import Calibration
-from gateway_ext.xgb_ray.cluster import connect
+from gateway_ext.xgb_ray.cluster import check_task, connect
 from gateway_ext.xgb_ray.columns import Columns, parse_columns
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
 from gateway_ext.xgb_ray.matrix import Layout, encode_categories
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # A prediction task holds its rows as Arrow, as a matrix and as results.
 _ROWS_A_TASK = 1 << 18
+_PART = re.compile(r"part-\d{5}\.parquet")
 
 
 def predict(
@@ -55,6 +57,7 @@ def predict(
         data: as for `train`; the feature columns are those that the model was trained on.
         out: a folder (path or URI) to write Parquet files to, one a piece, with the columns
             `keep` and the predictions (`column`, or `column_0` … if there are several a row).
+            Files of an earlier call in the same folder (`part-00000.parquet` …) are replaced.
         iteration_range: rounds to use; those up to the best round if training stopped early,
             otherwise all.
         calibration: is applied to each prediction.
@@ -81,10 +84,11 @@ def predict(
     for name in keep:
         if name not in source.schema.names:
             raise DataError(f"{source.name} has no column {name!r} to keep")
+    target = None if out is None else _target(out, source)
     pieces = _cut(source, workers)
+    check_task(cpus_per_worker)
     shared = ray.put(bytes(booster.save_raw("ubj")))
     threads = max(1, int(cpus_per_worker))
-    target = None if out is None else _target(out)
     tasks = ray.remote(num_cpus=cpus_per_worker)(_predict_piece)
     refs = []
     for i, piece in enumerate(pieces):
@@ -94,7 +98,10 @@ def predict(
             tasks.remote(shared, piece, columns, layout, source.filesystem, threads, options, extra)
         )
     results = get_all(refs)
-    return results if out is not None else np.concatenate(results)
+    if target is not None:
+        _remove_older(*target, {path.rsplit("/", 1)[-1] for path in results})
+        return results
+    return np.concatenate(results)
 
 
 def evaluate(
@@ -129,6 +136,7 @@ def evaluate(
     if not label:
         raise ParameterError("label must name the column to compare with")
     connect(cluster)
+    check_task(cpus_per_worker)
     parts = {"label": label, "weight": weight, "qid": qid}
     source, columns, layout = _open(booster, data, base_margin, parts, filesystem, workers)
     shared = ray.put(bytes(booster.save_raw("ubj")))
@@ -217,10 +225,21 @@ def _cut(source: Source, workers: int) -> list[Piece]:
     return plan_pieces(source.units, workers, a_worker)
 
 
-def _target(out: str) -> tuple[Any, str]:
+def _target(out: str, source: Source) -> tuple[Any, str]:
     filesystem, inner = locate(out)
+    if any(u.path and u.path.rsplit("/", 1)[0] == inner for u in source.units):
+        raise ParameterError(f"{out} holds the data itself: give another folder to write to")
     filesystem.create_dir(inner, recursive=True)
     return filesystem, inner
+
+
+def _remove_older(filesystem: pafs.FileSystem, folder: str, ours: set[str]) -> None:
+    """Remove what an earlier call wrote and this one, having fewer files, did not replace."""
+    import pyarrow.fs as pafs
+
+    for info in filesystem.get_file_info(pafs.FileSelector(folder)):
+        if info.is_file and _PART.fullmatch(info.base_name) and info.base_name not in ours:
+            filesystem.delete_file(info.path)
 
 
 def _predict_rows(

@@ -23,6 +23,7 @@ from gateway_ext.xgb_ray import (
     train,
     tune,
 )
+from gateway_ext.xgb_ray.errors import ClusterError
 from gateway_ext.xgb_ray.space import read_space
 from gateway_ext.xgb_ray.tuning import start_tuning
 
@@ -85,6 +86,33 @@ def test_wrong_use(result: TrainResult, frame: pd.DataFrame) -> None:
         predict(7, frame)
     with pytest.raises(DataError, match="between 0 and 1"):
         calibrate(np.array([0.5, 1.5]), np.array([0, 1]))
+
+
+def test_what_was_predicted_before_does_not_stay(
+    result: TrainResult, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    out = tmp_path / "p"
+    many = predict(result, frame, str(out), workers=3)
+    (out / "part-of-mine.parquet").write_text("")
+    few = predict(result, frame.head(2), str(out), workers=1)
+    assert len(few) < len(many)
+    left = sorted(str(p) for p in out.iterdir())
+    assert left == sorted([*few, str(out / "part-of-mine.parquet")])
+
+
+def test_the_data_is_not_written_over(result: TrainResult, parquet: Path) -> None:
+    with pytest.raises(ParameterError, match="holds the data itself"):
+        predict(result, str(parquet), str(parquet))
+    assert len(list(parquet.iterdir())) == 3
+
+
+def test_tasks_that_fit_nowhere(result: TrainResult, parquet: Path) -> None:
+    with pytest.raises(ClusterError, match="the largest has 8"):
+        predict(result, str(parquet), cpus_per_worker=9)
+    with pytest.raises(ClusterError, match="the largest has 8"):
+        evaluate(result, str(parquet), cpus_per_worker=9)
+    with pytest.raises(ClusterError, match="the largest has 8"):
+        calibrate(str(parquet), "label", prediction="x0", cpus_per_task=9)
 
 
 SPACE = {**PARAMS, "eta": "uniform(0.001, 0.6)"}
@@ -176,6 +204,7 @@ def test_a_search_that_cannot_be(frame: pd.DataFrame, change: dict[str, Any], wo
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_trials_that_all_fail_say_why(frame: pd.DataFrame) -> None:
-    bad = frame.assign(label=frame["label"] * 7)
+    # Their mean is one that XGBoost can begin from: what it refuses is the labels.
+    bad = frame.assign(label=frame["label"] * 1.5 - 0.25)
     with pytest.raises(TrainingError, match=r"every trial failed: .*label must be in"):
         tune(read_space(SPACE), bad, "label", evals={"test": bad}, trials=2, workers=1)
