@@ -10,6 +10,7 @@ import sys
 import time
 
 from gateway_ext.xgb_ray import start_training
+from gateway_ext.xgb_ray.cluster import connect
 from tests.integration.xgb_ray.rounds import unhurried
 
 
@@ -18,6 +19,9 @@ def main() -> None:
     options = given["options"]
     if given.get("slow"):
         options["callbacks"] = [unhurried(given["slow"])]
+    if options["cluster"] == "local":
+        # As many as its workers need, whatever this machine has.
+        connect("local", local_cpus=options["workers"])
     run = start_training(given["params"], given["data"], "label", **options)
     before = None
     while not run.done:

@@ -89,9 +89,10 @@ def cluster() -> Iterator[Cluster]:
     del os.environ["PYTHONPATH"]
 
 
-def kill_node(cluster: Cluster, at: int) -> None:
-    """SIGKILL to a raylet and to all of its workers."""
-    raylet = psutil.Process(cluster.worker_nodes[at].all_processes["raylet"][0].process.pid)
+def kill_node(cluster: Cluster) -> None:
+    """SIGKILL to the raylet of one of the nodes and to all of its workers."""
+    node = next(iter(cluster.worker_nodes))
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     victims = [*raylet.children(recursive=True), raylet]
     for process in victims:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -118,7 +119,7 @@ def test_a_node_is_lost(
 ) -> None:
     driver = Driver(parquet, cluster.address, workers=4, max_failures=-1, elastic=elastic)
     driver.until("rounds", 10)
-    kill_node(cluster, 1)
+    kill_node(cluster)
     if not elastic:
         # Nothing goes on before another node comes, as an autoscaler would bring it.
         driver.until("waiting")
