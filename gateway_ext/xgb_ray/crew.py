@@ -87,6 +87,7 @@ class Crew:
         self.peak_memory = 0
         self._record, self._stop = record, stop
         self._group: Any = None
+        self._listened_at = time.monotonic()
         self._cpu_of_the_gone = 0.0
 
     @property
@@ -207,21 +208,29 @@ class Crew:
         refs = [*work, *hellos, *pings]
         if not refs:
             self._stop.wait(timeout)
+            self._listened_at = time.monotonic()
             return []
         done, _ = ray.wait(refs, num_returns=1, timeout=timeout, fetch_local=False)
         # A wait that must not take time may overlook what the first one found: add, not replace.
         rest = [r for r in refs if done and r not in done]
         if rest:
             done += ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
+        heard_at = time.monotonic()
+        away = heard_at - self._listened_at - timeout
+        self._listened_at = heard_at
+        if away > PING_SECONDS:
+            # This process stood still, or did something else, such as saving a large model: that
+            # says nothing of the workers.
+            for slot in self.slots:
+                slot.pinged_at = min(heard_at, slot.pinged_at + away)
         mine = set(work)
         for ref in done:
             if ref in hellos:
                 self._greet(hellos[ref])
             elif ref in pings and ref not in mine:
                 self._hear(pings[ref])
-        now = time.monotonic()
         for slot in self.slots:
-            quiet = now - slot.pinged_at
+            quiet = heard_at - slot.pinged_at
             if slot.ping is not None and quiet > self.plan.heartbeat_seconds:
                 self.lost(slot, "frozen")
         self.alive = len(self.ready)

@@ -152,7 +152,12 @@ def train(
             shown = time.monotonic()
             progress(run.status())
 
-    run.wait_interruptibly(look)
+    try:
+        run.wait_interruptibly(look)
+    except BaseException:
+        # Out of `progress`: nobody would be left to end it.
+        run.stop_now()
+        raise
     return run.wait()
 
 
@@ -352,8 +357,11 @@ def _named_evals(evals: Any) -> list[tuple[str, Any]]:
     pairs = list(evals.items()) if isinstance(evals, Mapping) else [(n, d) for d, n in evals]
     names = [n for n, _ in pairs]
     for name in names:
-        if not isinstance(name, str) or "-" in name:
-            raise ParameterError(f"the name of an eval set must be a string without '-': {name!r}")
+        # XGBoost gives metrics as text: `NAME-METRIC:VALUE`, with blanks between.
+        if not isinstance(name, str) or not name or any(c in "-:" or c.isspace() for c in name):
+            raise ParameterError(
+                f"the name of an eval set must be a word without '-' and ':', not {name!r}"
+            )
     if len(set(names)) < len(names):
         raise ParameterError("two eval sets have the same name")
     return pairs

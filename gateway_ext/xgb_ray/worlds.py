@@ -67,10 +67,14 @@ class Worlds:
         if results is None:
             return False
         seconds = 0.0
+        wrong = next((p for p in results.values() if p.status == "error"), None)
+        if wrong is not None:
+            raise DataError(f"the matrix cannot be built: {wrong.message}")
         for slot, prepared in results.items():
-            if prepared.status == "error":
-                raise DataError(f"the matrix cannot be built: {prepared.message}")
             if prepared.status == "aborted":
+                # Nobody died, yet the world broke. Counted, or it would be tried for ever.
+                self._record.note("lost", reason=prepared.message)
+                self._crew.count_failure()
                 return False
             slot.holds = slot.prepared = True
             seconds = max(seconds, prepared.seconds)

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
 from gateway_ext.xgb_ray.result import Event
 from gateway_ext.xgb_ray.training import Status
+from gateway_ext.xgb_ray.worlds import Worlds
 from tests.integration.xgb_ray.rounds import unhurried
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}
@@ -211,3 +213,93 @@ def test_an_interrupt_stops_after_the_round(parquet: Path) -> None:
     )
     assert result.state == "stopped"
     assert interrupted[0] <= result.rounds == result.booster.num_boosted_rounds() < 100_000
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_second_interrupt_does_not_wait_for_the_round(parquet: Path) -> None:
+    class Stuck(xgb.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            import time
+
+            time.sleep(0.05 if epoch < 20 else 300)
+            return False
+
+    interrupted = []
+
+    def interrupt(status: Status) -> None:
+        if status.rounds >= 20:
+            interrupted.append(time.monotonic())
+            signal.raise_signal(signal.SIGINT)
+
+    result = train(
+        PARAMS,
+        str(parquet),
+        "label",
+        features=[f"x{i}" for i in range(6)],
+        num_boost_round=1000,
+        callbacks=[Stuck()],
+        progress=interrupt,
+    )
+    assert len(interrupted) == 2
+    assert time.monotonic() - interrupted[1] < 30
+    assert result.state == "stopped"
+    assert 1 <= result.booster.num_boosted_rounds() <= 21
+
+
+def test_no_worker_stays_when_the_display_of_the_progress_fails(parquet: Path) -> None:
+    # That nothing stays is looked for after each test.
+    def broken(status: Status) -> None:
+        if status.rounds:
+            raise RuntimeError("no display")
+
+    with pytest.raises(RuntimeError, match="no display"):
+        train(
+            PARAMS,
+            str(parquet),
+            "label",
+            features=[f"x{i}" for i in range(6)],
+            num_boost_round=100_000,
+            progress=broken,
+        )
+
+
+def test_a_slow_store_for_checkpoints_is_not_taken_for_frozen_workers(
+    parquet: Path, tmp_path: Path
+) -> None:
+    run = begin(
+        parquet,
+        workers=3,
+        heartbeat_timeout=1.0,
+        checkpoint_path=str(tmp_path / "model"),
+        checkpoint_every=8,
+    )
+    record = run._controller.record
+    save = record._save_checkpoint
+    assert save is not None
+
+    def slowly(state: Any) -> None:
+        time.sleep(3)
+        save(state)
+
+    record._save_checkpoint = slowly
+    result = run.wait(120)
+    assert any(e.kind == "checkpoint" for e in result.events)
+    assert result.failures == []
+
+
+def test_members_that_never_meet_are_not_tried_for_ever(
+    parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where a firewall stands between the workers.
+    meet = Worlds._meet
+
+    def nowhere(self: Worlds, members: Any) -> Any:
+        met = meet(self, members)
+        for world in (w for own in met.values() for w in own):
+            world.tracker["dmlc_tracker_port"] = 1
+        return met
+
+    monkeypatch.setattr(Worlds, "_meet", nowhere)
+    run = begin(parquet, workers=2, cuts="full", max_failures=1)
+    with pytest.raises(TrainingError, match="max_failures=1"):
+        run.wait(120)
