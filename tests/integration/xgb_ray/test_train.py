@@ -12,7 +12,7 @@ import pyarrow.dataset as pads
 import pytest
 import xgboost as xgb
 
-from gateway_ext.xgb_ray import DataError, ParameterError, TrainingError, train
+from gateway_ext.xgb_ray import DataError, ParameterError, TrainingError, TrainResult, train
 from gateway_ext.xgb_ray.errors import ClusterError
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["logloss", "auc"], "max_depth": 4}
@@ -83,6 +83,22 @@ def test_every_kind_of_data_gives_the_same_model(parquet: Path, frame: pd.DataFr
         margins.append(booster.predict(matrix))
     for other in margins[1:]:
         np.testing.assert_allclose(other, margins[0], atol=1e-6)
+
+
+def test_a_dataset_is_what_it_says(parquet: Path, frame: pd.DataFrame, tmp_path: Path) -> None:
+    def trained(data: Any) -> TrainResult:
+        return train(PARAMS, data, "label", num_boost_round=2)
+
+    whole = pads.dataset(parquet, format="parquet")
+    some = trained(whole.filter(pads.field("x0") > 0))
+    assert some.facts["rows"] == (frame.x0 > 0).sum()
+    few = pa.schema([whole.schema.field(n) for n in ("x0", "x1", "label")])
+    assert trained(pads.dataset(parquet, schema=few)).booster.feature_names == ["x0", "x1"]
+    table = pa.Table.from_pandas(frame[["x0", "label"]].assign(day=frame.index % 2))
+    partitioning = pads.partitioning(pa.schema([("day", pa.int64())]), flavor="hive")
+    pads.write_dataset(table, tmp_path / "d", format="parquet", partitioning=partitioning)
+    by_day = pads.dataset(tmp_path / "d", partitioning=partitioning)
+    assert trained(by_day).booster.feature_names == ["x0", "day"]
 
 
 def test_callbacks_metric_and_early_stopping(parquet: Path) -> None:
@@ -208,6 +224,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"params": {"max_depth": "deep"}}, ParameterError, "max_depth"),
     ({"workers": 40}, ClusterError, "the cluster has 8"),
     ({"data": "/no/such/place"}, DataError, "no Parquet file"),
+    ({"evals": {"a b": "x.parquet"}}, ParameterError, "must be a word"),
+    ({"evals": {"a:b": "x.parquet"}}, ParameterError, "must be a word"),
     ({"evals": None, "early_stopping_rounds": 2}, ParameterError, "needs evals"),
     ({"missing": 0.0, "densify": True}, ParameterError, "give one"),
 ]
