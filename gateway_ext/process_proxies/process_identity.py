@@ -41,14 +41,15 @@ def wait_for_end(pid: int, started: int, seconds: float) -> None:
 
 
 def session_members(session: int) -> list[int]:
-    """The living processes of a session."""
+    """The living processes of a session, and the one that is just about to lead it: a process that
+    was forked may not have come that far."""
     members = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         pid = int(entry.name)
         try:
-            if os.getsid(pid) == session and started_at(pid) is not None:
+            if session in (pid, os.getsid(pid)) and started_at(pid) is not None:
                 members.append(pid)
         except (ProcessLookupError, PermissionError):
             continue

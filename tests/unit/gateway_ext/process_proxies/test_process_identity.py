@@ -1,6 +1,7 @@
 """Telling a process from another one of the same number."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,3 +42,10 @@ def test_killing_a_session_ends_its_leader_and_the_children() -> None:
     while session_members(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_process_that_was_forked_to_lead_a_session_is_ended_before_it_does() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert os.getsid(process.pid) != process.pid
+    kill_session(process.pid)
+    assert process.wait(10) == -signal.SIGKILL
