@@ -58,8 +58,8 @@ class Sender:
     """Sends results, events, missed and live messages and acknowledgements on one connection.
 
     A stream is live from the moment its missed messages have been sent; until then it takes turns
-    with those that are live. All live streams are at the
-    same place of the journal, so that one frame can serve them all.
+    with those that are live, and with others that lag behind. All live streams are at the same
+    place of the journal, so that one frame can serve them all.
     """
 
     def __init__(self, connection: Connection, journal: Journal) -> None:
@@ -163,8 +163,8 @@ class Sender:
         self._missing.append(_Missing(stream, start, told))
 
     async def _send_missed(self) -> None:
-        """Send some of what the first of the streams that lag behind has missed."""
-        behind = self._missing[0]
+        """Send some of what one of the streams that lag behind has missed: each in its turn."""
+        behind = self._missing.popleft()
         stream, session_id = behind.stream, behind.stream.session.session_id
         size = 0
         while not stream.closed and behind.sent < self._sent and size < _TURN_BYTES:
@@ -176,10 +176,12 @@ class Sender:
             if entry is not None and entry.concerns(session_id):
                 await self._send_to(stream, entry)
                 size += len(entry.message)
-        if stream.closed or behind.sent >= self._sent:
-            self._missing.popleft()
-            if not stream.closed:
-                self._live[stream.number] = stream
+        if stream.closed:
+            return
+        if behind.sent < self._sent:
+            self._missing.append(behind)
+        else:
+            self._live[stream.number] = stream
 
     async def _send_live(self) -> None:
         size = 0

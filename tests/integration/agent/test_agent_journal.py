@@ -229,7 +229,14 @@ def test_a_page_that_has_missed_much_holds_up_no_other_page(fleet: Fleet) -> Non
             "{'name': 'stdout', 'text': f'<{i}>' + 'x' * 100_000})",
             seconds=60,
         )
+        brief = Stream("brief")
+        await brief.open(link)
+        await brief.close()
+        await other.run("print('little')")
         await late.open(link)
+        await brief.open(link)
+        await until(lambda: brief.of(None, "stream"), 30, "what the other page has missed")
+        assert late.raw_bytes < 100e6, "the page that has missed little had to wait"
         cell = await other.execute("print('now')")
         await until(lambda: other.of(cell, "execute_reply"), 30, "the other page's reply")
         assert other.text(cell) == "now\n"
@@ -241,6 +248,6 @@ def test_a_page_that_has_missed_much_holds_up_no_other_page(fleet: Fleet) -> Non
 
         await until(lambda: late.of(cell, "status") and late.idle(cell), 60, "what was missed")
         assert re.findall(r"<(\d+)>", text()) == [str(number) for number in range(1500)]
-        assert text().endswith("now\n")
+        assert text().endswith("little\nnow\n")
 
     asyncio.run(scenario())
