@@ -17,7 +17,9 @@ ANSWER_SECONDS = 10.0
 FAILED_SECONDS = 60.0
 """For so long a fork server that could not be started is not tried again."""
 
-_PER_KERNEL = "KERNEL_"
+_PER_KERNEL = ("KERNEL_", "JPY_")
+"""How variables begin that differ from kernel to kernel."""
+_ANSWER_BYTES = 100
 _ROOM = 256
 """Bytes for what a fork's command line is longer than its server's."""
 
@@ -91,13 +93,15 @@ class ForkServer:
             ours.close()
             raise ForkFailed(str(error)) from error
         self._control = ours
-        self._answers = ours.makefile("rb")
         self._ready = False
 
     def fork(self, order: Sequence[Any], output: int) -> int:
         """The process id of a new agent, which writes to the file `output`; raises ForkFailed, and
         then there is no agent."""
-        go, gone = os.pipe()
+        try:
+            go, gone = os.pipe()
+        except OSError as error:
+            raise ForkFailed(str(error)) from error
         try:
             with self._lock:
                 self.used = time.monotonic()
@@ -105,7 +109,7 @@ class ForkServer:
             self._check(pid)
             # An agent of which nobody knows would do its work beside the one that is started next.
             os.write(gone, b"1")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise ForkFailed(f"no agent was forked: {error!r}") from error
         finally:
             os.close(go)
@@ -121,8 +125,9 @@ class ForkServer:
         return self._answer("pid", ANSWER_SECONDS)
 
     def _answer(self, name: str, seconds: float) -> int:
+        # In one piece, as it was sent: whoever sends it in many would hold this thread for long.
         self._control.settimeout(seconds)
-        return int(json.loads(self._answers.readline(1000))[name])
+        return int(json.loads(self._control.recv(_ANSWER_BYTES))[name])
 
     def _check(self, pid: int) -> None:
         """What runs under a project's user id may say what it likes: it never makes another's
@@ -135,7 +140,6 @@ class ForkServer:
         """Ends it and collects it."""
         # Not while an agent is being forked.
         with self._lock:
-            self._answers.close()
             self._control.close()
             self._process.kill()
             self._process.wait()

@@ -175,3 +175,33 @@ def test_only_as_many_servers_are_kept_as_were_asked_for(
     assert len(mine) == 1
     assert mine[0].environ()["WHICH"] == "b"
     mine[0].kill()
+
+
+def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
+    order: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may say what it likes, and as slowly as it likes."""
+    monkeypatch.setattr("gateway_ext.process_proxies.fork_servers.READY_SECONDS", 1.0)
+    program = tmp_path / "python"
+    for number, says in enumerate(
+        (
+            "while sleep 0.3; do printf ' ' >&0; done",
+            """echo '{"ready": 1}' >&0; sleep 0.3; echo '{"pid": 1e999}' >&0; sleep 9""",
+        )
+    ):
+        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.chmod(0o755)
+        shared = Environment.of(str(program), None, str(tmp_path), {"TRY": str(number)})
+        servers = ForkServers(1, 60.0)
+        begun = time.monotonic()
+        with pytest.raises(ForkFailed):
+            servers.fork(**{**order, "shared": shared, "output": sys.stderr.fileno()})  # type: ignore[arg-type]
+        assert time.monotonic() - begun < 3
+
+
+def test_variables_of_one_notebook_make_no_server_of_their_own() -> None:
+    one, two = (
+        Environment.of("python", None, "/", {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name})
+        for name in ("x", "y")
+    )
+    assert one == two

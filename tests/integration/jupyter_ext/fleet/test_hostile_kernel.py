@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import Client, agents_of, wait_until
@@ -165,6 +166,7 @@ def test_a_kernel_reaches_nothing_of_others(running_fleet: Any) -> None:
         "processes": {
             "the victim's kernel": victim_pid,
             "the victim's agent": agent,
+            "what the victim's agents are forked from": psutil.Process(agent).ppid(),
             **{name: one["pid"] for name, one in processes.items() if one["pid"]},
         },
         "urls": urls,
