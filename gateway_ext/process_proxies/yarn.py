@@ -98,7 +98,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             self._application_id = application_id_in(output)
             self._submit_output = output[-_OUTPUT_BYTES:].strip()
             if code is None:
-                kill_session(submitter.pid)
+                await loop.run_in_executor(None, self._end_submitter)
                 raise LaunchFailed(
                     f"spark-submit took more than {self.cluster.submit_seconds:g} s. "
                     f"{self._submit_output}".strip()
@@ -184,6 +184,11 @@ class YarnAgentProxy(ClusterAgentProxy):
         self.pid = self._submitter.pid
         return self._submitter
 
+    def _end_submitter(self) -> None:
+        if self._submitter is not None and self._submitter.poll() is None:
+            kill_session(self._submitter.pid)
+            self._submitter.wait()
+
     def _remove_folder(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -205,11 +210,10 @@ class YarnAgentProxy(ClusterAgentProxy):
 
     async def remove(self, *, as_seen: bool) -> bool:
         """See the base class. An application has no version to be compared."""
-        if self._submitter is not None and self._submitter.poll() is None:
-            kill_session(self._submitter.pid)
-            self._submitter.wait()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._end_submitter)
         if self._host == this_host() and self._folder:
-            await asyncio.get_running_loop().run_in_executor(None, self._remove_folder)
+            await loop.run_in_executor(None, self._remove_folder)
         ids = [self._application_id] if self._application_id else []
         if not ids:
             ids = [str(one["id"]) for one in await self.cluster.tagged(self._tag)]
