@@ -60,6 +60,7 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+_PAUSE_SECONDS = 0.5
 
 
 class OpenWebsocket(Protocol):
@@ -317,14 +318,18 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
                 return
             await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
-            if not await self._write_process(start, proxy, class_name):
+            if not await self._write_process_at_last(start, proxy, class_name):
                 await proxy.end()
                 return
             seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
             await self._kernel_runs(kernel_id, proxy, seconds)
             # The answer says that it runs, so the other gateways should say so too.
             await self.links.write()
-        except (LaunchFailed, Refusal, web.HTTPError) as error:
+        except DatabaseUnavailable:
+            # What was launched dials in, and what was not is found by the sweep.
+            raise
+        except Exception as error:
+            # Whatever went wrong: a record that stayed a launch would block its notebook.
             if not await self._launch_failed(kernel_id, proxy, error):
                 return
             if isinstance(error, web.HTTPError):
@@ -344,6 +349,21 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if not wanted:
             self.log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
         return wanted
+
+    async def _write_process_at_last(
+        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
+    ) -> bool:
+        """The same when the agent runs already: without it nobody would ever see that it has died.
+        While the database is away it is tried again, for as long as a launch may take."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.launch_seconds
+        while True:
+            try:
+                return await self._write_process(start, proxy, class_name)
+            except DatabaseUnavailable:
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
         return FleetKernelManager(
@@ -608,7 +628,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         words = await proxy.last_words()
         # The cluster is only touched with the epoch, and only if all is as it was looked at: an
         # agent that dials in meanwhile raises the one, a pod that starts changes the other.
-        claimed = await self.records.claim(kernel_id, stored.agent_key, record.epoch)
+        claimed = await self.records.claim(
+            kernel_id, stored.agent_key, record.epoch, epoch=record.epoch
+        )
         if claimed is not None and await proxy.end(as_seen=True):
             self.log.warning("kernel %s: its launch was given up", kernel_id)
             reason = f"the kernel did not start, and its gateway had ended. {words}".strip()

@@ -354,8 +354,11 @@ class Records:
         agent_key: bytes,
         agent_epoch: int,
         wanted: Callable[[], bool] = lambda: True,
+        *,
+        epoch: int | None = None,
     ) -> KernelRecord | None:
-        """Makes this gateway the owner, with an epoch above the record's and the agent's.
+        """Makes this gateway the owner, with an epoch above the record's and the agent's; with
+        `epoch` only if that is still the record's.
 
         Of any number of claimers each gets an epoch of its own. None if the kernel is deleted or
         unknown, if another agent is its agent by now, or if it is not `wanted` any more: that is
@@ -365,14 +368,14 @@ class Records:
         def transaction(connection: Connection) -> KernelRecord | None:
             now = now_utc(connection)
             for held in _hold(connection, kernel.c.kernel_id == kernel_id):
-                _, epoch, state = held
+                _, present, state = held
                 if state is KernelState.DELETED or not self._is_key(
                     connection, kernel_id, agent_key
                 ):
                     continue
-                if not wanted():
+                if epoch not in (None, present) or not wanted():
                     continue
-                raised = max(epoch, agent_epoch) + 1
+                raised = max(present, agent_epoch) + 1
                 values = {"owner": self._name, "epoch": raised, "changed": now}
                 if _change(connection, held, state, values):
                     detail = f"epoch {raised}"

@@ -1,10 +1,17 @@
 """Gateways on MariaDB, and without it: a database that is away stops changes, not work."""
 
+import os
 import signal
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.integration.gateway_ext.fleet_of_gateways import running_gateways, wait_until
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    agents_of,
+    running_gateways,
+    wait_until,
+)
+from tests.integration.gateway_ext.test_fork_servers import servers_of
 from tests.servers.mariadb import MariaDB
 
 CALLS = 30
@@ -83,3 +90,23 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
             gateways.processes[0].signal(signal.SIGKILL)
             assert channels.run("x += 1; print(x)") == "44\n"
         gateways.start_again(0)
+
+
+def test_a_kernel_that_was_launched_while_the_database_went_can_be_found(
+    own_mariadb: MariaDB,
+) -> None:
+    """Between the record and the agent's process, of which nobody would know otherwise."""
+    with running_gateways(own_mariadb.url) as gateways, ThreadPoolExecutor() as pool:
+        kernel_id = str(uuid.uuid4())
+        url = f"{gateways.urls[0]}/api/kernels"
+        client = gateways.client()
+        answer = pool.submit(client.call, "POST", url, json={"kernel_id": kernel_id})
+        # The first one takes a while to import what kernels need.
+        wait_until(lambda: servers_of(gateways), every=0.01)
+        own_mariadb.kill()
+        time.sleep(2)
+        own_mariadb.start_again()
+        assert answer.result().status_code == 201, answer.result().text
+        (agent,) = agents_of(kernel_id)
+        os.kill(agent, signal.SIGKILL)
+        wait_until(lambda: client.call("GET", f"{url}/{kernel_id}").json()["state"] == "dead", 30)

@@ -178,3 +178,19 @@ def test_a_launch_time_out_that_is_none(launching: Gateways, seconds: str) -> No
     assert "KERNEL_LAUNCH_TIMEOUT" in answer.json()["message"]
     assert time.monotonic() - began < LAUNCH_SECONDS
     assert client.call("GET", url).json() == []
+
+
+def test_a_launch_that_fails_in_a_way_that_nobody_expects_blocks_no_notebook(
+    gateways: Gateways,
+) -> None:
+    body = {"kernel_id": str(uuid.uuid4())}
+    in_the_way = gateways.directory / "k" / "logs" / f"{body['kernel_id'].replace('-', '')}.log"
+    in_the_way.mkdir(parents=True)
+    url = f"{gateways.urls[0]}/api/kernels"
+    assert gateways.client().call("POST", url, json=body).status_code == 500
+    model = gateways.client().call("GET", f"{url}/{body['kernel_id']}").json()
+    assert model["state"] == "dead"
+    assert "Is a directory" in model["reason"]
+    in_the_way.rmdir()
+    assert gateways.client().call("POST", url, json=body).status_code == 201
+    assert gateways.client().call("DELETE", f"{url}/{body['kernel_id']}").status_code == 204

@@ -167,6 +167,8 @@ def test_a_claim_that_nobody_waits_for_changes_nothing(records: Records) -> None
         before = await records.get(kernel_id)
         assert await records.claim(kernel_id, KEY, 0, lambda: False) is None
         assert await records.claim(kernel_id, b"x" * 32, 0) is None
+        # Who read the record before somebody else claimed the kernel.
+        assert await records.claim(kernel_id, KEY, 0, epoch=0) is None
         assert await records.get(kernel_id) == before
         assert await records.owned() == {kernel_id: 1}
         other = await launched(records)
