@@ -86,6 +86,9 @@ def sample_fraction(rows: int, features: int, max_bin: int, wanted: int | None =
 
 def sample_shard(shard: Shard, fraction: float, seed: int, max_bin: int) -> Sample:
     """A sample of a shard's rows, with what a sample would miss."""
+    if shard.blocks and not shard.blocks[0].matrix.shape[1]:
+        # Nothing but null vectors.
+        return Sample((), whole=True)
     if fraction >= 1.0:
         return Sample(tuple((b.matrix, b.take(shard.weight)) for b in shard.blocks), whole=True)
     rng = np.random.default_rng(seed)

@@ -164,13 +164,17 @@ class Loading:
                 f"column {columns.vector!r} has vectors of different sizes in the data ({found}): "
                 "every row must have the same number of features"
             )
+        if not any(f.features for f in train):
+            raise DataError(
+                f"column {columns.vector!r} has no vector in the training data: every row is null"
+            )
         categories: dict[str, set[Any]] = {}
         for facts in train:
             for name, values in facts.categories.items():
                 categories.setdefault(name, set()).update(values)
         names = next((f.names for f in train if f.names), None)
         return Layout(
-            features=max(n for n, _ in sizes) if sizes else 0,
+            features=max(n for n, _ in sizes),
             names=names,
             categories={n: tuple(sorted(v, key=_category_key)) for n, v in categories.items()},
             missing=columns.missing,

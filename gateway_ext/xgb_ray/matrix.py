@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gateway_ext.xgb_ray.cuts import Cuts
-from gateway_ext.xgb_ray.shards import Shard
+from gateway_ext.xgb_ray.shards import Shard, widened
 
 if TYPE_CHECKING:
     import xgboost as xgb
@@ -118,7 +118,7 @@ def shard_iterator(shards: Sequence[Callable[[], Shard]], layout: Layout) -> xgb
             out = []
             for block in shard.blocks:
                 batch: dict[str, Any] = {
-                    "data": encode_categories(block.matrix, layout),
+                    "data": laid_out(block.matrix, layout),
                     "feature_names": list(layout.names) if layout.names else None,
                     "feature_types": layout.types,
                 }
@@ -155,12 +155,14 @@ def _no_rows(layout: Layout) -> dict[str, Any]:
     }
 
 
-def encode_categories(matrix: Any, layout: Layout) -> Any:
-    """A table with its categorical columns as codes; anything else as it is.
+def laid_out(matrix: Any, layout: Layout) -> Any:
+    """A block's matrix as XGBoost is to see it: categories as codes, null vectors of full width.
 
-    A value that training did not know becomes missing.
+    A category that training did not know becomes missing.
     """
-    if not layout.categories or isinstance(matrix, np.ndarray) or hasattr(matrix, "indptr"):
+    if isinstance(matrix, np.ndarray) or hasattr(matrix, "indptr"):
+        return widened(matrix, layout.features)
+    if not layout.categories:
         return matrix
     import pyarrow as pa
 

@@ -15,10 +15,10 @@ from gateway_ext.xgb_ray.calibration import Calibration
 from gateway_ext.xgb_ray.cluster import check_task, connect
 from gateway_ext.xgb_ray.columns import Columns, parse_columns
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
-from gateway_ext.xgb_ray.matrix import Layout, encode_categories
+from gateway_ext.xgb_ray.matrix import Layout, laid_out
 from gateway_ext.xgb_ray.pieces import get_all
 from gateway_ext.xgb_ray.result import TrainResult
-from gateway_ext.xgb_ray.shards import Shard, make_shard
+from gateway_ext.xgb_ray.shards import Shard, check_groups, make_shard
 from gateway_ext.xgb_ray.sources import Piece, Source, open_source, plan_pieces, read_piece
 from gateway_ext.xgb_ray.storage import locate, read_booster
 from gateway_ext.xgb_ray.training import DATA_ATTRIBUTE
@@ -155,6 +155,8 @@ def evaluate(
             None if part[0] is None else np.concatenate(part) for part in zip(*found, strict=True)
         ),
     )
+    if groups is not None:
+        check_groups(groups, qid, source.name)
     return _metrics(booster, margin, labels, weights, groups, metrics)
 
 
@@ -251,7 +253,7 @@ def _predict_rows(
     out: np.ndarray | None = None
     for block in shard.blocks:
         matrix = xgb.DMatrix(
-            encode_categories(block.matrix, layout),
+            laid_out(block.matrix, layout),
             missing=layout.missing,
             nthread=threads,
             base_margin=block.take(shard.margin),
@@ -266,6 +268,16 @@ def _predict_rows(
             out = np.empty((shard.rows, *values.shape[1:]), dtype=values.dtype)
         out[block.rows] = values
     return np.empty(0, dtype=np.float32) if out is None else out
+
+
+def _make_shard(table: Any, piece: Piece, columns: Columns, layout: Layout) -> Shard:
+    shard, facts = make_shard(table, columns, piece.where)
+    # Where all vectors are null there is nothing to tell how many features they have.
+    if facts.features not in (0, layout.features):
+        raise DataError(
+            f"{piece.where} has {facts.features} features, the model has {layout.features}"
+        )
+    return shard
 
 
 def _booster(raw: bytes, threads: int) -> xgb.Booster:
@@ -290,11 +302,7 @@ def _predict_piece(
     keep, name, where, calibration = extra
     booster = _booster(raw, threads)
     table = read_piece(piece, columns, filesystem, threads, keep)
-    shard, facts = make_shard(table, columns, piece.where)
-    if facts.features != layout.features:
-        raise DataError(
-            f"{piece.where} has {facts.features} features, the model has {layout.features}"
-        )
+    shard = _make_shard(table, piece, columns, layout)
     values = _predict_rows(booster, shard, layout, threads, options)
     if calibration is not None:
         values = calibration.apply(values)
@@ -323,7 +331,7 @@ def _margins_of_piece(
     options: dict[str, Any],
 ) -> tuple[Any, Any, Any, Any]:
     table = read_piece(piece, columns, filesystem, threads)
-    shard, _ = make_shard(table, columns, piece.where)
+    shard = _make_shard(table, piece, columns, layout)
     margin = _predict_rows(_booster(raw, threads), shard, layout, threads, options)
     return margin, shard.label, shard.weight, shard.qid
 

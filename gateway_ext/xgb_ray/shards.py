@@ -151,10 +151,11 @@ def _vector_blocks(vectors: Vectors, columns: Columns) -> tuple[Block, ...]:
     """Blocks under the meaning of a gap that the user chose.
 
     Rows are reordered by kind, which costs no scatter of values, unless a ranking needs its
-    groups kept together.
+    groups kept together. Where every vector is null they are a CSR matrix without columns, as
+    nothing here tells how many there are: see `widened`.
     """
     only_null = len(vectors.sparse_rows) == len(vectors.null_rows)
-    if columns.densify or (only_null and len(vectors.dense_rows)):
+    if vectors.size and (columns.densify or (only_null and len(vectors.dense_rows))):
         return (Block(to_dense(vectors)),)
     if columns.missing == 0.0 and columns.qid is not None:
         return (Block(drop_zeros(vectors)),)
@@ -197,12 +198,17 @@ def _group_ids(table: pa.Table, name: str | None, where: str) -> np.ndarray | No
     if column.null_count or not pa.types.is_integer(column.type):
         raise DataError(f"qid column {name!r} must hold integers without nulls ({where})")
     ids = column.cast(pa.int64()).to_numpy()
+    check_groups(ids, name, where)
+    return ids
+
+
+def check_groups(ids: np.ndarray, column: str | None, where: str) -> None:
+    """Raises `DataError` unless the rows of each ranking group, (rows,), follow each other."""
     if len(ids) and 1 + int((ids[1:] != ids[:-1]).sum()) != len(np.unique(ids)):
         raise DataError(
-            f"rows of a group of column {name!r} do not follow each other in {where}: "
-            f"sort the data by {name!r}"
+            f"rows of a group of column {column!r} do not follow each other in {where}: "
+            f"sort the data by {column!r}"
         )
-    return ids
 
 
 def _compact(
@@ -260,7 +266,8 @@ def join_shards(shards: Sequence[Shard]) -> Shard:
     elif all(isinstance(m, np.ndarray) for m in matrices):
         whole = np.concatenate(matrices)
     else:
-        whole = sp.vstack([_with_every_cell(m) for m in matrices], format="csr")
+        features = max(m.shape[1] for m in matrices)
+        whole = sp.vstack([_with_every_cell(widened(m, features)) for m in matrices], format="csr")
 
     def joined(name: str) -> np.ndarray | None:
         parts = [getattr(s, name) for s in shards]
@@ -274,6 +281,15 @@ def join_shards(shards: Sequence[Shard]) -> Shard:
         joined("qid"),
         joined("margin"),
     )
+
+
+def widened(matrix: Any, features: int) -> Any:
+    """A matrix of null vectors only, which has no columns, with all of them; others as they are."""
+    import scipy.sparse as sp
+
+    if not hasattr(matrix, "indptr") or matrix.shape[1]:
+        return matrix
+    return sp.csr_matrix((matrix.shape[0], features), dtype=np.float32)
 
 
 def _with_every_cell(matrix: Any) -> Any:
