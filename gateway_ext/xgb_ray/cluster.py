@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -215,13 +215,9 @@ def reserve(
     bundle: dict[str, float] = {"CPU": cpus}
     if memory_bytes:
         bundle["memory"] = memory_bytes
-    wanted = f"{workers} workers with {cpus:g} CPU{'s' if cpus != 1 else ''} each"
-    if not _grows() and workers * cpus > ray.cluster_resources().get("CPU", 0):
-        total = ray.cluster_resources().get("CPU", 0)
-        raise ClusterError(
-            f"{wanted} need {workers * cpus:g} CPUs, but the cluster has {total:g}: "
-            "use fewer workers or cpus_per_worker"
-        )
+    lacking = "" if _grows() else why_no_room(workers, bundle, _machines())
+    if lacking:
+        raise ClusterError(lacking)
     group = placement_group([dict(bundle)] * workers, strategy="PACK")
     deadline = time.monotonic() + timeout
     while not group.wait(timeout_seconds=0.2):
@@ -230,13 +226,80 @@ def reserve(
                 remove_placement_group(group)
             if stopping():
                 raise InterruptedError
-            free = ray.available_resources().get("CPU", 0)
-            total = ray.cluster_resources().get("CPU", 0)
+            lacking = why_no_room(workers, bundle, _machines())
+            if lacking:
+                raise ClusterError(f"no machine was added within {timeout:g} s, and {lacking}")
+            free, total = ray.available_resources(), ray.cluster_resources()
+            shown = " and ".join(
+                f"{_figure(free.get(name, 0), name)} of {_amount(total.get(name, 0), name)}"
+                for name in bundle
+            )
             raise ClusterError(
-                f"no room for {wanted} within {timeout:g} s: {free:g} of {total:g} CPUs are free. "
+                f"no room for {_several(workers, bundle)} within {timeout:g} s: {shown} are free. "
                 "Wait for other jobs, use fewer workers, or raise start_timeout"
             )
     return group
+
+
+def why_no_room(
+    workers: int, bundle: Mapping[str, float], machines: Sequence[Mapping[str, float]]
+) -> str:
+    """Why workers have no room even when nothing else runs on the machines; "" if they have.
+
+    Args:
+        bundle: what each worker needs: "CPU", and perhaps "memory" in bytes.
+        machines: what each has, by the same names.
+    """
+    room = sum(int(min(m.get(name, 0) / need for name, need in bundle.items())) for m in machines)
+    if room >= workers:
+        return ""
+    for name, need in bundle.items():
+        most = max((m.get(name, 0) for m in machines), default=0)
+        if need > most:
+            return (
+                f"no machine has room for a worker with {_share(bundle)}: the largest has "
+                f"{_amount(most, name)}. Use a smaller {_OPTIONS[name]}"
+            )
+    for name, need in bundle.items():
+        total = sum(m.get(name, 0) for m in machines)
+        if workers * need > total:
+            return (
+                f"{_several(workers, bundle)} need {_amount(workers * need, name)}, but the "
+                f"cluster has {_amount(total, name)}: use fewer workers or less {_OPTIONS[name]}"
+            )
+    return (
+        f"of {_several(workers, bundle)} only {room} have room on the machines there are: use "
+        f"fewer workers, or a smaller {' or '.join(_OPTIONS[name] for name in bundle)}"
+    )
+
+
+# What the user sets of a worker's share of a machine, by Ray's name of it.
+_OPTIONS = {"CPU": "cpus_per_worker", "memory": "memory_per_worker"}
+
+
+def _several(workers: int, bundle: Mapping[str, float]) -> str:
+    return f"{workers} workers with {_share(bundle)} each"
+
+
+def _share(bundle: Mapping[str, float]) -> str:
+    return " and ".join(_amount(need, name) for name, need in bundle.items())
+
+
+def _amount(value: float, name: str) -> str:
+    if name == "memory":
+        return f"{_figure(value, name)} GiB of memory"
+    return f"{_figure(value, name)} CPU{'s' if value != 1 else ''}"
+
+
+def _figure(value: float, name: str) -> str:
+    return f"{value / 2**30:.4g}" if name == "memory" else f"{value:g}"
+
+
+def _machines() -> list[dict[str, float]]:
+    """What each machine of the cluster has."""
+    import ray
+
+    return [n["Resources"] for n in ray.nodes() if n["Alive"]]
 
 
 def check_task(cpus: float) -> None:
@@ -246,16 +309,11 @@ def check_task(cpus: float) -> None:
         ParameterError: it is no number of CPUs.
         ClusterError: no machine of the cluster has so many, nor may one be added.
     """
-    import ray
-
     if cpus <= 0:
         raise ParameterError("the CPUs of a worker must be above 0")
-    most = max((n["Resources"].get("CPU", 0) for n in ray.nodes() if n["Alive"]), default=0)
-    if cpus > most and not _grows():
-        raise ClusterError(
-            f"a worker with {cpus:g} CPUs has no room on any machine: the largest has {most:g}. "
-            "Use a smaller cpus_per_worker"
-        )
+    lacking = "" if _grows() else why_no_room(1, {"CPU": cpus}, _machines())
+    if lacking:
+        raise ClusterError(lacking)
 
 
 def _grows() -> bool:

@@ -223,6 +223,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"params": {"max_dept": 3}}, ParameterError, "max_dept"),
     ({"params": {"max_depth": "deep"}}, ParameterError, "max_depth"),
     ({"workers": 40}, ClusterError, "the cluster has 8"),
+    ({"memory_per_worker": 1 << 50}, ClusterError, r"has \d.* of memory\. Use .*memory_per_worker"),
     ({"data": "/no/such/place"}, DataError, "no Parquet file"),
     ({"evals": {"a b": "x.parquet"}}, ParameterError, "must be a word"),
     ({"evals": {"a:b": "x.parquet"}}, ParameterError, "must be a word"),
