@@ -39,12 +39,16 @@ class Call:
 
 
 @dataclass(eq=False)
-class _Attempt:
+class Attempt:
+    """A call that runs on a node: since when (`started`, seconds of a monotonic clock, which begin
+    anew with a backup), and how many backups were started beside it."""
+
     call: Call
     node: str
     refs: list[Any]
     started: float
     backups: int = 0
+    is_backup: bool = False
 
 
 def run_calls(
@@ -74,26 +78,27 @@ def run_calls(
     for i, call in enumerate(calls):
         node = call.node if call.node in queues else nodes[i % len(nodes)]
         queues[node].append(call)
-    running: dict[Any, _Attempt] = {}
+    running: dict[Any, Attempt] = {}
     longest = cpu = 0.0
     left = len(calls)
     try:
         while left:
             now = time.monotonic()
-            hung = [a for a in running.values() if is_overdue(now - a.started, longest, patience)]
-            busy = Counter(a.node for a in running.values() if a not in hung)
+            # One that has a backup is taken for hung, and for one that uses no CPU.
+            busy = Counter(a.node for a in running.values() if a.is_backup or not a.backups)
             for node in nodes:
                 while busy[node] < room[node] and any(queues.values()):
                     queue = queues[node] or max(queues.values(), key=len)
                     _begin(queue.popleft(), node, running)
                     busy[node] += 1
-            for attempt in hung:
-                if attempt.backups < _BACKUPS:
-                    # Its own patience begins anew, so that a slow store is not asked ever more.
-                    attempt.started, attempt.backups = now, attempt.backups + 1
-                    others = sorted((n == attempt.node, busy[n], n) for n in nodes)
-                    _begin(attempt.call, others[0][-1], running, _BACKUPS)
-                    repeated(attempt.call)
+            for attempt in to_repeat(list(running.values()), now, longest, patience):
+                # Its own patience begins anew, so that a slow store is not asked ever more.
+                attempt.started, attempt.backups = now, attempt.backups + 1
+                others = sorted((n == attempt.node, busy[n], n) for n in nodes)
+                node = others[0][-1]
+                _begin(attempt.call, node, running, is_backup=True)
+                busy[node] += 1
+                repeated(attempt.call)
             for ref in wait(list(running)):
                 attempt = running.pop(ref)
                 call = attempt.call
@@ -119,6 +124,23 @@ def run_calls(
             _cancel(ref)
 
 
+def to_repeat(
+    running: Sequence[Attempt], now: float, longest: float, patience: float
+) -> list[Attempt]:
+    """Those beside which to start a backup.
+
+    While no task has ended, all may be slow and none hung. One backup at a time finds that out,
+    and does not make a slow store slower. For `longest` and `patience` see `is_overdue`.
+    """
+    overdue = [a for a in running if is_overdue(now - a.started, longest, patience)]
+    wanted = [a for a in overdue if not a.is_backup and a.backups < _BACKUPS]
+    if longest:
+        return wanted
+    if any(a.is_backup and a not in overdue for a in running):
+        return []
+    return wanted[:1]
+
+
 def is_overdue(seconds: float, longest: float, patience: float) -> bool:
     """Whether a task that runs for so long is taken for hung.
 
@@ -127,7 +149,7 @@ def is_overdue(seconds: float, longest: float, patience: float) -> bool:
     return seconds > (3 * longest + patience if longest else 4 * patience)
 
 
-def _begin(call: Call, node: str, running: dict[Any, _Attempt], backups: int = 0) -> None:
+def _begin(call: Call, node: str, running: dict[Any, Attempt], *, is_backup: bool = False) -> None:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -137,7 +159,7 @@ def _begin(call: Call, node: str, running: dict[Any, _Attempt], backups: int = 0
     )
     refs: Any = task.remote(call.function, call.arguments)
     refs = refs if isinstance(refs, list) else [refs]
-    running[refs[-1]] = _Attempt(call, node, refs, time.monotonic(), backups)
+    running[refs[-1]] = Attempt(call, node, refs, time.monotonic(), is_backup=is_backup)
 
 
 def _run(function: Callable[..., list[Any]], arguments: tuple[Any, ...]) -> Any:
