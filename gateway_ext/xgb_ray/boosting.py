@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gateway_ext.xgb_ray.user_code import UserCode
+
 if TYPE_CHECKING:
     import xgboost as xgb
 
@@ -73,7 +75,7 @@ class Boosting:
 
     Attributes:
         rounds: how many are complete.
-        in_callback: whether a callback of the user is running.
+        user_code: callbacks, objective and metric of the user.
     """
 
     def __init__(
@@ -94,7 +96,10 @@ class Boosting:
         self._begun = state.begun
         self._train, self._evals = train, list(evals)
         self._rank, self._world = rank, world
-        self._objective, self._metric = pickle.loads(recipe.functions)  # noqa: S301
+        self.user_code = UserCode()
+        objective, metric = pickle.loads(recipe.functions)  # noqa: S301
+        self._objective = self.user_code.watched(objective)
+        self._metric = self.user_code.watched(metric)
         self._callbacks = pickle.loads(state.callbacks) if state.callbacks else []  # noqa: S301
         self._history: Any = OrderedDict(
             (d, OrderedDict((m, list(v)) for m, v in metrics.items()))
@@ -108,7 +113,6 @@ class Boosting:
             model_file=model,
         )
         self._vote = ENOUGH if state.enough else GO_ON
-        self.in_callback = False
 
     def state(self) -> TrainState:
         """The state after the last completed round; also after an exception in the next one."""
@@ -137,7 +141,7 @@ class Boosting:
         """
         if not self._begun:
             for callback in self._callbacks:
-                self.booster = callback.before_training(self.booster)
+                self.booster = self.user_code.call(callback.before_training, self.booster)
             self._begun = True
         kept_at, cost = time.monotonic(), 0.0
         if self._vote == ENOUGH:
@@ -166,7 +170,7 @@ class Boosting:
     def _end(self, status: str) -> str:
         if status != "paused":
             for callback in self._callbacks:
-                self.booster = callback.after_training(self.booster)
+                self.booster = self.user_code.call(callback.after_training, self.booster)
         return status
 
     def _finish_round(self) -> bool:
@@ -189,12 +193,9 @@ class Boosting:
     def _ask_callbacks(self, method: str, epoch: int) -> bool:
         """Whether any callback wants to stop; each is asked, whatever the others said."""
         enough = False
-        self.in_callback = True
-        try:
-            for callback in self._callbacks:
-                enough |= bool(getattr(callback, method)(self.booster, epoch, self._history))
-        finally:
-            self.in_callback = False
+        for callback in self._callbacks:
+            ask = getattr(callback, method)
+            enough |= bool(self.user_code.call(ask, self.booster, epoch, self._history))
         return enough
 
     def _record(self, data: str, metric: str, value: float) -> None:

@@ -23,6 +23,13 @@ PING_SECONDS = 0.5
 HEAD_PING_SECONDS = 0.1
 
 
+# Heartbeats are answered by a thread of their own, which only Python's lock can hold up.
+_HELD = (
+    "Where a function of yours holds Python's lock for that long, as some extensions do, raise "
+    "heartbeat_timeout"
+)
+
+
 class WorkerLost(Exception):
     """The worker that was to answer is gone; this has been taken note of."""
 
@@ -51,6 +58,7 @@ class Slot:
     spare: Any = None  # a replacement's own preparation, beside the training
     prepared: bool = False
     cpu_seconds: float = 0.0
+    user_code_at: float = 0.0  # when it last said that it runs a function of the user
 
     @property
     def ready(self) -> bool:
@@ -64,7 +72,7 @@ class Slot:
         """Forget the worker that was here."""
         self.actor, self.state, self.ping, self.hello = None, "empty", None, None
         self.holds, self.spare, self.prepared = False, None, False
-        self.cpu_seconds = 0.0
+        self.cpu_seconds = self.user_code_at = 0.0
 
 
 class Crew:
@@ -232,7 +240,8 @@ class Crew:
         for slot in self.slots:
             quiet = heard_at - slot.pinged_at
             if slot.ping is not None and quiet > self.plan.heartbeat_seconds:
-                self.lost(slot, "frozen")
+                seconds = f"{self.plan.heartbeat_seconds:g} s"
+                self.lost(slot, "frozen", f"it gave no answer for {seconds}. {_HELD}")
         self.alive = len(self.ready)
         return [r for r in done if r in mine]
 
@@ -288,13 +297,18 @@ class Crew:
             self.lost(slot, "lost")
             return
         slot.cpu_seconds = progress.cpu_seconds
+        if progress.in_user_code:
+            slot.user_code_at = time.monotonic()
         self.peak_memory = max(self.peak_memory, progress.memory_bytes)
         if progress.state is not None and progress.state.rounds > self._record.state.rounds:
             self._record.adopt(progress.state)
         self._record.hear(progress.log)
 
-    def lost(self, slot: Slot, how: str, counts: bool = True) -> None:
-        """A worker is gone or frozen: make sure that it is dead, and forget it.
+    def lost(self, slot: Slot, how: str, reason: str = "", counts: bool = True) -> None:
+        """A worker is gone, frozen or of no use: make sure that it is dead, and forget it.
+
+        Args:
+            how: "lost" or "frozen".
 
         Raises:
             TrainingError: it was one too many.
@@ -309,11 +323,14 @@ class Crew:
         if how == "frozen" and slot.node:
             with contextlib.suppress(Exception):
                 end_process(slot.node, slot.pid)
-        self._record.note(how, worker=slot.index, **({"while": "starting"} if starting else {}))
+        about = {"while": "starting"} if starting else {}
+        if reason:
+            about["reason"] = reason
+        self._record.note(how, worker=slot.index, **about)
         if counts:
-            self.count_failure()
+            self.count_failure(reason)
 
-    def count_failure(self) -> None:
+    def count_failure(self, reason: str = "") -> None:
         """Something broke.
 
         Raises:
@@ -324,6 +341,7 @@ class Crew:
             raise TrainingError(
                 f"{self.failures} workers were lost, more than max_failures="
                 f"{self.plan.failures.max_failures} allows"
+                + (f". The last one: {reason}" if reason else "")
             )
 
     def end(self) -> None:

@@ -231,7 +231,8 @@ def start_training(
         xgb_model: a Booster, or a path to one, to continue from.
         checkpoint_path: a file or URI to keep the model in every `checkpoint_every` rounds;
             `resume` begins from it if it is there.
-        heartbeat_timeout: seconds without an answer after which a worker is taken for frozen.
+        heartbeat_timeout: seconds without an answer after which a worker is taken for frozen. A
+            thread of its own answers, which a function that holds Python's lock keeps from it.
         start_timeout: seconds to wait for room in the cluster.
         cluster: see `cluster.connect`.
 

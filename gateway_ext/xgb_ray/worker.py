@@ -74,13 +74,17 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a heartbeat brings: rounds done, and the state if it is newer than what was asked."""
+    """What a heartbeat brings: rounds done, and the state if it is newer than what was asked.
+
+    `in_user_code`: a callback, objective or metric of the user is running.
+    """
 
     rounds: int
     log: list[tuple[int, dict[str, dict[str, float]]]]
     state: TrainState | None
     memory_bytes: int
     cpu_seconds: float
+    in_user_code: bool
 
 
 class Worker:
@@ -130,6 +134,7 @@ class Worker:
                 state,
                 usage.ru_maxrss * 1024,
                 usage.ru_utime + usage.ru_stime,
+                self._in_user_code(),
             )
 
     def ask(self, flag: int, attempt: int) -> None:
@@ -267,13 +272,12 @@ class Worker:
             for membership in memberships:
                 membership.abort()
         try:
-            return run_together(
-                memberships,
-                works,
-                lambda: any(b.in_callback for b in list(self._boostings.values())),
-            )
+            return run_together(memberships, works, self._in_user_code)
         finally:
             self._memberships = []
+
+    def _in_user_code(self) -> bool:
+        return any(b.user_code.running for b in list(self._boostings.values()))
 
     def take_state(self) -> TrainState | None:
         """The state after the last completed round, from a worker whose world broke."""

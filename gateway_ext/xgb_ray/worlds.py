@@ -74,7 +74,7 @@ class Worlds:
             if prepared.status == "aborted":
                 # Nobody died, yet the world broke. Counted, or it would be tried for ever.
                 self._record.note("lost", reason=prepared.message)
-                self._crew.count_failure()
+                self._crew.count_failure(prepared.message)
                 return False
             slot.holds = slot.prepared = True
             seconds = max(seconds, prepared.seconds)
@@ -118,8 +118,9 @@ class Worlds:
         first = next((o for o in outcomes.values() if o.state is not None), None)
         if first is None or first.state is None:
             # Nobody died, yet the world broke (a connection was lost): make a new one.
-            record.note("lost", reason=next(iter(outcomes.values())).message)
-            self._crew.count_failure()
+            reason = next(iter(outcomes.values())).message
+            record.note("lost", reason=reason)
+            self._crew.count_failure(reason)
             self._take_state(list(outcomes.items()))
             return False
         record.adopt(first.state)
@@ -220,9 +221,11 @@ class Worlds:
                         slot.control("abort", self._attempt)
             if broken_at is not None and collective:
                 patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
-                if time.monotonic() - broken_at > patience:
-                    for slot in list(pending.values()):
-                        self._crew.lost(slot, "frozen", counts=False)
+                for slot in list(pending.values()):
+                    # A function of the user may take its time; heartbeats tell whether it lives.
+                    if time.monotonic() - max(broken_at, slot.user_code_at) > patience:
+                        reason = f"it did not come back within {patience:.0f} s"
+                        self._crew.lost(slot, "frozen", reason, counts=False)
             elif boosting_members:
                 self._welcome_newcomers(boosting_members)
         if not lost or broken_at is None:
@@ -279,13 +282,18 @@ class Worlds:
             if slot.spare is None and not slot.prepared:
                 slot.spare = self._build(slot, [slot.index], [])
             elif slot.spare is not None and ray.wait([slot.spare], timeout=0)[0]:
+                ref, slot.spare = slot.spare, None
                 try:
-                    slot.prepared = ray.get(slot.spare).status == "ready"
+                    found: Prepared = ray.get(ref)
                 except Exception as error:
                     if not is_death(error):
-                        raise
+                        raise cause_of(error) from error
                     self._crew.lost(slot, "lost")
-                slot.spare = None
+                    continue
+                slot.prepared = found.status == "ready"
+                if not slot.prepared:
+                    # Another one may have the memory, or the way to the data, that it lacks.
+                    self._crew.lost(slot, "lost", f"its matrix cannot be built: {found.message}")
         prepared = [s for s in new if s.prepared and s.ready]
         if prepared and self.plan.scaling.may_grow(self._pace(members, prepared)):
             self._asked_pause = True

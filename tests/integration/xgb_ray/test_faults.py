@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +304,55 @@ def test_members_that_never_meet_are_not_tried_for_ever(
     run = begin(parquet, workers=2, cuts="full", max_failures=1)
     with pytest.raises(TrainingError, match="max_failures=1"):
         run.wait(120)
+
+
+def test_a_survivor_may_be_in_a_function_of_the_user_for_long(
+    parquet: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway_ext.xgb_ray.worlds.SURVIVOR_SECONDS", 1.0)
+
+    class Long(xgb.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            import time
+
+            time.sleep(5 if epoch == 10 else 0)
+            return False
+
+    run = begin(parquet, workers=2, callbacks=[Long()])
+    at_round(run, 10)
+    # Both are in their eleventh round, or soon.
+    time.sleep(1)
+    victim, survivor = pids(run)
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: bool(recovered(run)), run=run)
+    assert survivor in pids(run)
+    result = run.wait(120)
+    same_as(result, undisturbed(2))
+    assert [e.kind for e in result.failures] == ["lost"]
+
+
+def test_a_replacement_of_no_use_is_not_tried_for_ever(
+    parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    kept: list[Worlds] = []
+    prepare = Worlds.prepare
+
+    def keeping(self: Worlds, members: Any) -> bool:
+        kept[:] = [self]
+        return prepare(self, members)
+
+    monkeypatch.setattr(Worlds, "prepare", keeping)
+    run = begin(parquet, workers=2, max_failures=2, num_boost_round=100_000)
+    at_round(run, 5)
+    os.kill(pids(run)[1], signal.SIGKILL)
+    # The survivor has what it needs; there is no more data for all who come after.
+    wait_until(lambda: sum(e.kind == "prepared" for e in run.events) == 2, run=run)
+    nothing = ray.put(None)
+    shards = kept[0]._shards
+    kept[0]._shards = {k: [replace(s, ref=nothing) for s in x] for k, x in shards.items()}
+    with pytest.raises(TrainingError, match=r"max_failures=2.*its matrix cannot be built"):
+        run.wait(120)
+    assert run.result is not None
+    assert run.result.rounds > 5
