@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from traitlets.utils.importstring import import_item
 
 from gateway_ext.kernels.claim_pace import ClaimPace
 from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.launch_turns import LaunchTurns
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.membership import Membership
@@ -60,6 +62,7 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+LONGEST_TURN_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
 
 
@@ -158,6 +161,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.max_message_bytes: int = app.max_message_bytes
         self.lost_seconds: float = app.lost_seconds
         self.launch_seconds: float = app.launch_seconds
+        self._launch_turns = LaunchTurns(app.concurrent_launches, LONGEST_TURN_SECONDS)
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
@@ -317,12 +321,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             proxy.plan(start, self.agent_settings, env)
             if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
                 return
-            await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
-            if not await self._write_process_at_last(start, proxy, class_name):
-                await proxy.end()
-                return
-            seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
-            await self._kernel_runs(kernel_id, proxy, seconds)
+            async with self._launch_turns.turn() if proxy.ON_THIS_MACHINE else nullcontext():
+                await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
+                if not await self._write_process_at_last(start, proxy, class_name):
+                    await proxy.end()
+                    return
+                seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
+                await self._kernel_runs(kernel_id, proxy, seconds)
             # The answer says that it runs, so the other gateways should say so too.
             await self.links.write()
         except DatabaseUnavailable:

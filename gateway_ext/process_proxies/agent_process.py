@@ -104,6 +104,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
     """Whether what `plan` decides is enough to find the agent again. It is written down before the
     launch then, so that another gateway can finish or end what this one had begun."""
 
+    ON_THIS_MACHINE: ClassVar[bool] = False
+    """Whether kernels take the processors of the gateway's own machine."""
+
     @classmethod
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """Raises KernelspecUnusable; `config` is of the kernelspec's process proxy."""

@@ -53,6 +53,8 @@ class LocalAgentProxy(AgentProcessProxy):
     another command for the agent: `metadata.process_proxy.config.agent_command` (a list).
     """
 
+    ON_THIS_MACHINE = True
+
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         super().__init__(kernel_manager, proxy_config)
         self._process: subprocess.Popen[bytes] | None = None
