@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import logging
 import os
 import signal
 import socket
@@ -131,7 +132,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         "would send it again and again.",
     ).tag(config=True)
     drain_seconds = Float(
-        10.0, help="How long a gateway that is told to end waits for its kernels to be taken over."
+        10.0,
+        help="How long a gateway that is told to end waits for its kernels to be taken over, and "
+        "before that, for half of this time at most, for those that it is just starting.",
     ).tag(config=True)
     claims_per_second = Float(
         50.0,
@@ -313,11 +316,15 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         self.io_loop.add_callback_from_signal(self._leave)
 
     async def _leave(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.drain_seconds
         try:
             await self.kernel_manager.leave(self.drain_seconds)
             for task in self._tasks:
                 task.cancel()
-            await self.records.leave()
+            await asyncio.wait_for(self.records.leave(), max(1.0, deadline - loop.time()))
+        except TimeoutError:
+            self.log.warning("left without saying so: the database does not answer")
         except DatabaseUnavailable as error:
             self.log.warning("left without saying so: %s", error)
         except Exception:
@@ -336,6 +343,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 def main() -> None:
     """The console script jupyter-fleet-gateway."""
     FleetGatewayApp.launch_instance()
+    # Without a wait for threads that a database which hangs does not let go for another 20 s.
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from tornado.websocket import (
     websocket_connect,
 )
 
+from .process_identity import own_process
 from .proof import PROTOCOL, agent_proof, deleted_proof, proves, welcome_proof
 from .silence import Silence
 from .start_document import StartDocument
@@ -278,6 +279,7 @@ async def _introduce(
         "epoch": epoch,
         "state": state,
         "sequence": sequence,
+        "process": own_process(),
         "proof": agent_proof(key, kernel_id, challenge["nonce"], epoch),
     }
     await connection.send(json.dumps(hello))

@@ -159,24 +159,33 @@ class AgentHandler(websocket.WebSocketHandler):
                 raise ValueError("not a hello of this kernel")
             protocol, epoch = int(hello["protocol"]), int(hello["epoch"])
             nonce, proof, state = str(hello["nonce"]), str(hello["proof"]), dict(hello["state"])
+            # Agents of before do not say it.
+            process = dict(hello.get("process") or {})
         except (ValueError, KeyError, TypeError) as error:
             self._refuse("protocol", f"the hello cannot be read: {error}")
             return
         if protocol != PROTOCOL:
             self._refuse("protocol", f"this gateway speaks version {PROTOCOL}, not {protocol}")
             return
-        if not self.manager.takes_kernels:
+        if not self.manager.takes(self._kernel_id):
             self._refuse("draining", "this gateway sends its kernels away")
             return
         try:
-            await self._claim(epoch, nonce, proof, state)
+            await self._claim(epoch, nonce, proof, state, process)
         except DatabaseUnavailable as error:
             self._wanted = False
             self._refuse("database", str(error))
         except DecryptionError as error:
             self._refuse("key", str(error))
 
-    async def _claim(self, epoch: int, nonce: str, proof: str, state: dict[str, Any]) -> None:
+    async def _claim(
+        self,
+        epoch: int,
+        nonce: str,
+        proof: str,
+        state: dict[str, Any],
+        process: dict[str, Any],
+    ) -> None:
         records = self.manager.records
         stored = await self._in_time(records.secrets(self._kernel_id))
         if stored is None:
@@ -204,7 +213,7 @@ class AgentHandler(websocket.WebSocketHandler):
             else:
                 await self._send_away(epoch, nonce, proof)
             return
-        if self.ws_connection is None or not self.manager.takes_kernels:
+        if self.ws_connection is None or not self.manager.takes(self._kernel_id):
             # Gone, or we are going, while the database answered. Whoever claims next raises the
             # epoch above ours; whoever has claimed already sees it (`leave_overtaken`).
             self._refuse("draining", "this gateway sends its kernels away")
@@ -225,6 +234,8 @@ class AgentHandler(websocket.WebSocketHandler):
             record, state, self._send, self.close, self.manager.links.changed, self.log
         )
         self.manager.links.add(self._link)
+        if not record.process and process:
+            self.manager.learn_process(record, stored.agent_key, process)
 
     async def _in_time(self, work: Awaitable[T]) -> T:
         """What the database answers; raises DatabaseUnavailable if that takes too long. Another

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -166,10 +166,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
         self._ending = False
+        self._finishing = False
         self.websockets: set[OpenWebsocket] = set()
         self._launches: dict[str, asyncio.Task[None]] = {}
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
-        self._checks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -189,6 +190,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def takes_kernels(self) -> bool:
         """Whether this gateway may start kernels and take them over."""
         return not self._ending and self.membership.takes_kernels
+
+    def takes(self, kernel_id: str) -> bool:
+        """Whether the kernel's agent is let in: if this gateway waits for it before it leaves, even
+        while all others are sent away."""
+        return self.takes_kernels or (self._finishing and kernel_id in self._launches)
 
     # Finding
 
@@ -305,16 +311,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         try:
             class_name, config = proxy_stanza(spec)
             proxy = manager.proxy(class_name, config)
-            start = AgentStart(
-                kernel_id=kernel_id,
-                project=record.project,
-                uid=await self.records.assign_uid(record.project),
-                agent_key=agent_key,
-                gateways=self.membership.urls_for_agents(kernel_id),
-                kernel_name=record.kernel_name,
-                kernelspec=spec.to_dict(),
-                resource_dir=spec.resource_dir,
-            )
+            start = await self._agent_start(record, spec, agent_key)
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
@@ -345,12 +342,61 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         finally:
             manager.forget()
 
+    async def _agent_start(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes
+    ) -> AgentStart:
+        return AgentStart(
+            kernel_id=record.kernel_id,
+            project=record.project,
+            uid=await self.records.assign_uid(record.project),
+            agent_key=agent_key,
+            gateways=self.membership.urls_for_agents(record.kernel_id),
+            kernel_name=record.kernel_name,
+            kernelspec=spec.to_dict(),
+            resource_dir=spec.resource_dir,
+        )
+
+    def learn_process(
+        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
+    ) -> None:
+        """Writes down what an agent says of its own process: whoever started it ended before it had
+        done so, and without it nobody would ever see that the agent has died."""
+        if record.kernel_id not in self._launches:
+            self._beside(self._learn_process(record, agent_key, said))
+
+    async def _learn_process(
+        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
+    ) -> None:
+        kernel_id = record.kernel_id
+        manager = self._kernel_manager(kernel_id, record.kernel_name)
+        try:
+            spec = await self._kernelspec(record.kernel_name)
+            class_name, config = proxy_stanza(spec)
+            proxy = manager.proxy(class_name, config)
+            start = await self._agent_start(record, spec, agent_key)
+            await proxy.take(start, self.agent_settings, said)
+            await self._write_process(start, proxy, class_name, if_unknown=True)
+        except (Refusal, KeyError, TypeError, ValueError, OSError) as error:
+            self.log.warning("kernel %s: its process stays unknown: %r", kernel_id, error)
+        except DatabaseUnavailable as error:
+            # The agent says it again to the next gateway.
+            self.log.warning("kernel %s: its process is not written down: %s", kernel_id, error)
+        finally:
+            manager.forget()
+
     async def _write_process(
-        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
+        self,
+        start: AgentStart,
+        proxy: AgentProcessProxy,
+        class_name: str,
+        *,
+        if_unknown: bool = False,
     ) -> bool:
         """Writes down how the agent is found. False if nobody wants it any more."""
         process = {**proxy.get_process_info(), "proxy": class_name}
-        wanted = await self.records.set_process(start.kernel_id, start.agent_key, process)
+        wanted = await self.records.set_process(
+            start.kernel_id, start.agent_key, process, if_unknown=if_unknown
+        )
         if not wanted:
             self.log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
         return wanted
@@ -569,9 +615,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.links.remove(link, "the kernel is changing hands")
         if self._ending:
             return
-        task = asyncio.ensure_future(self._check_lost(link.kernel_id))
-        self._checks.add(task)
-        task.add_done_callback(self._checks.discard)
+        self._beside(self._check_lost(link.kernel_id))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does it in a task that nobody waits for."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _check_lost(self, kernel_id: str) -> None:
         # A cluster may take its time to notice: then the sweep goes on.
@@ -658,7 +708,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             link.announce(self.membership.urls_for_agents(link.kernel_id))
 
     async def drain(self, seconds: float) -> int:
-        """Takes no kernels from now on and hands each to another living gateway, evenly.
+        """Takes no kernels from now on and hands each to another living gateway, evenly; those that
+        are just starting here when they run, if that does not take more than half of the time.
 
         Takes at most `seconds`; ends no kernel. Returns how many kernels are still here.
         """
@@ -669,6 +720,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
         except (DatabaseUnavailable, TimeoutError) as error:
             self.log.warning("the others are not told that this gateway drains: %s", error)
+        await self._finish_launches((deadline - loop.time()) / 2)
         links = list(self.links)
         targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
         await asyncio.gather(
@@ -677,6 +729,15 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if any(targets):
             await self.links.wait_until_empty(deadline - loop.time())
         return len(list(self.links))
+
+    async def _finish_launches(self, seconds: float) -> None:
+        """Whoever waits for a kernel gets an answer; its record says how the agent is found."""
+        self._finishing = True
+        try:
+            if self._launches:
+                await asyncio.wait(list(self._launches.values()), timeout=max(0.0, seconds))
+        finally:
+            self._finishing = False
 
     async def undrain(self) -> None:
         """Takes kernels again; raises DatabaseUnavailable."""

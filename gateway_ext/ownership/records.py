@@ -324,9 +324,14 @@ class Records:
         return await self._database.run(transaction)
 
     async def set_process(
-        self, kernel_id: str, agent_key: bytes, process: Mapping[str, Any]
+        self,
+        kernel_id: str,
+        agent_key: bytes,
+        process: Mapping[str, Any],
+        *,
+        if_unknown: bool = False,
     ) -> bool:
-        """Stores how to look at the agent's process.
+        """Stores how to look at the agent's process; with `if_unknown` only if nothing is stored.
 
         Not conditional on the epoch: the agent may have gone to another gateway already, and it is
         the same process there. False if the agent with that key is not wanted any more, because the
@@ -341,6 +346,9 @@ class Records:
             )
             if not held or not self._is_key(connection, kernel_id, agent_key):
                 return False
+            record = _read(connection, kernel_id)
+            if if_unknown and record is not None and record.process:
+                return True
             connection.execute(
                 update(kernel).where(kernel.c.kernel_id == kernel_id).values(process=dict(process))
             )

@@ -143,6 +143,14 @@ class AgentProcessProxy(BaseProcessProxyABC):
         """Starts the agent; `environment` is what goes over the kernelspec's. Raises
         LaunchFailed and leaves nothing behind."""
 
+    async def take(
+        self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
+    ) -> None:
+        """Takes an agent that another gateway has started, and of which the record says nothing, by
+        what it says of its process in its hello. Raises KeyError, TypeError or ValueError if it
+        cannot be found by that."""
+        raise ValueError("it is found by its name alone")
+
     @abc.abstractmethod
     async def look(self) -> AgentLife:
         """Whether the agent's process lives."""

@@ -15,6 +15,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteKernelManager,
 )
 
+from gateway_ext.agent.process_identity import boot_id, started_at, this_host
 from gateway_ext.process_proxies.agent_process import (
     AgentLife,
     AgentProcessProxy,
@@ -25,13 +26,7 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.environment import agent_environment
 from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
-from gateway_ext.process_proxies.process_identity import (
-    boot_id,
-    kill_session,
-    started_at,
-    this_host,
-    wait_for_end,
-)
+from gateway_ext.process_proxies.process_session import kill_session, wait_for_end
 
 T = TypeVar("T")
 
@@ -110,6 +105,26 @@ class LocalAgentProxy(AgentProcessProxy):
         self._log_file = process_info["log"]
         # Gateways of before did not write it down.
         self._directory = process_info.get("directory", "")
+
+    async def take(
+        self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
+    ) -> None:
+        """See the base class. Only of a process on this machine and of the project's own user: what
+        an agent says here may be a lie of its kernel, and we end the process that it names."""
+        await _in_thread(lambda: self._take(start, settings, said))
+
+    def _take(self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]) -> None:
+        pid, started = int(said["pid"]), int(said["started"])
+        if said["host"] != this_host() or said["boot"] != boot_id():
+            raise ValueError(f"it is on {said['host']}, where this gateway cannot look")
+        uid = start.uid if os.geteuid() == 0 else os.geteuid()
+        if started_at(pid) != started or os.stat(f"/proc/{pid}").st_uid != uid:
+            raise ValueError(f"process {pid} is none of the project's that began then")
+        _, directory, log_file = _folders(settings.kernels_dir, start)
+        self.ip = "127.0.0.1"
+        self.pid = self.pgid = pid
+        self._started = started
+        self._log_file, self._directory = str(log_file), str(directory)
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
         command = self.proxy_config.get("agent_command") or settings.agent_command
@@ -258,25 +273,32 @@ async def _in_thread(function: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, function)
 
 
-def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
+def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
     """The project's home, the agent's own folder and the file for the agent's log.
 
-    The folders above and the log belong to the gateway: a kernel can put no link in our way. The
-    agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its alone: an
-    agent that was given up, and lives after all, removes nothing of the next one's.
+    The agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its
+    alone: an agent that was given up, and lives after all, removes nothing of the next one's.
+    """
+    name = start.kernel_id.replace("-", "")
+    home = kernels_dir / "projects" / start.project
+    directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
+    return home, directory, kernels_dir / "logs" / f"{name}.log"
+
+
+def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
+    """The same, made where they are missing.
+
+    The folders above and the log belong to the gateway: a kernel can put no link in our way.
     """
     kernels_dir.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         kernels_dir.chmod(0o711)
-    home = kernels_dir / "projects" / start.project
-    name = start.kernel_id.replace("-", "")
-    directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
-    logs = kernels_dir / "logs"
-    for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (logs, 0o700)):
+    home, directory, log = _folders(kernels_dir, start)
+    for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (log.parent, 0o700)):
         folder.mkdir(exist_ok=True)
         folder.chmod(mode)
     for folder in (home, directory):
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
             os.chown(folder, start.uid, start.uid)
-    return home, directory, logs / f"{name}.log"
+    return home, directory, log

@@ -15,12 +15,13 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
 )
 from tornado import web
 
+from gateway_ext.agent.process_identity import this_host
 from gateway_ext.process_proxies.agent_bundle import AGENT_SCRIPT, agent_bundle
 from gateway_ext.process_proxies.agent_process import AgentSettings, AgentStart, LaunchFailed
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
-from gateway_ext.process_proxies.process_identity import kill_session, this_host
+from gateway_ext.process_proxies.process_session import kill_session
 from gateway_ext.process_proxies.sighting import Sighting, alive, dead
 from gateway_ext.process_proxies.spark_submit import (
     EXTRA_OPTIONS,

@@ -6,6 +6,9 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+import requests
+
 from tests.integration.gateway_ext.fleet_of_gateways import (
     agents_of,
     running_gateways,
@@ -20,7 +23,8 @@ CALLS = 30
 
 def test_a_database_that_hangs_holds_nobody_for_ever(own_mariadb: MariaDB) -> None:
     """Frozen, as behind a network that loses everything: connections are open, nothing answers."""
-    with running_gateways(own_mariadb.url) as gateways:
+    changes = {"FleetGatewayApp": {"drain_seconds": 3.0}}
+    with running_gateways(own_mariadb.url, changes) as gateways:
         client = gateways.client()
         kernel_id = gateways.start_kernel(0)
         url = f"{gateways.urls[0]}/api/kernels"
@@ -42,6 +46,9 @@ def test_a_database_that_hangs_holds_nobody_for_ever(own_mariadb: MariaDB) -> No
                 with ThreadPoolExecutor(CALLS) as pool:
                     # The client itself gives up after 90 s.
                     calls = [pool.submit(call, number) for number in range(CALLS)]
+                    # Nor does it hold up a gateway's end, which it would for 20 s.
+                    gateways.processes[1].signal(signal.SIGTERM)
+                    gateways.processes[1]._process.wait(12)
                     answered = 0
                     while not all(one.done() for one in calls):
                         # Neither cells nor what needs no database wait for it.
@@ -110,3 +117,32 @@ def test_a_kernel_that_was_launched_while_the_database_went_can_be_found(
         (agent,) = agents_of(kernel_id)
         os.kill(agent, signal.SIGKILL)
         wait_until(lambda: client.call("GET", f"{url}/{kernel_id}").json()["state"] == "dead", 30)
+
+
+def test_a_kernel_whose_gateway_was_killed_before_it_was_written_down_can_be_found(
+    own_mariadb: MariaDB,
+) -> None:
+    """Between the agent's process and its record: the agent itself says how it is found."""
+    with running_gateways(own_mariadb.url) as gateways, ThreadPoolExecutor() as pool:
+        kernel_id = str(uuid.uuid4())
+        client = gateways.client()
+        url = f"{gateways.urls[0]}/api/kernels"
+        answer = pool.submit(client.call, "POST", url, json={"kernel_id": kernel_id})
+        # The first one takes a while to import what kernels need.
+        wait_until(lambda: servers_of(gateways), every=0.01)
+        own_mariadb.process.signal(signal.SIGSTOP)
+        try:
+            (agent,) = wait_until(lambda: agents_of(kernel_id), every=0.01)
+            gateways.processes[0].signal(signal.SIGKILL)
+            with pytest.raises(requests.ConnectionError):
+                answer.result()
+        finally:
+            own_mariadb.process.signal(signal.SIGCONT)
+        wait_until(lambda: gateways.owner(kernel_id, 1) == gateways.urls[1], 40)
+        with client.channels(gateways.urls[1], kernel_id) as channels:
+            assert channels.run("print(6 * 7)") == "42\n"
+        assert agents_of(kernel_id) == [agent]
+        os.kill(agent, signal.SIGKILL)
+        url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+        wait_until(lambda: client.call("GET", url).json()["state"] == "dead", 30)
+        gateways.start_again(0)

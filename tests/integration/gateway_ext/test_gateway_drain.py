@@ -15,6 +15,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.test_fork_servers import servers_of
 
 
 def drain(gateways: Gateways, number: int, at: int, method: str = "POST") -> requests.Response:
@@ -75,6 +76,23 @@ def test_drained_evenly_and_without_ending(own_gateways: Gateways) -> None:
     wait_until(lambda: kernels_by_gateway(gateways, 2) == {"gateway-2": 5})
     # A gateway alone keeps what it has.
     assert drain(gateways, 2, at=2).status_code == 409
+
+
+def test_a_start_is_answered_by_the_gateway_that_leaves() -> None:
+    # Half of the time is for what starts just now.
+    with (
+        running_gateways(changes={"FleetGatewayApp": {"drain_seconds": 60.0}}) as gateways,
+        ThreadPoolExecutor() as pool,
+    ):
+        kernel = pool.submit(gateways.start_kernel, 0)
+        # The first one takes a while to import what kernels need.
+        wait_until(lambda: servers_of(gateways), every=0.01)
+        gateways.processes[0].signal(signal.SIGTERM)
+        with gateways.client().channels(gateways.urls[1], kernel.result()) as channels:
+            assert channels.run("print(6 * 7)") == "42\n"
+        assert gateways.processes[0]._process.wait(60) == 0
+        assert gateways.owner(kernel.result(), 1) == gateways.urls[1]
+        gateways.start_again(0)
 
 
 IDLE_SECONDS = 12

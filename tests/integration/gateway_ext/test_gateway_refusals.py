@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import websocket
 
+from gateway_ext.agent.process_identity import boot_id, started_at, this_host
 from gateway_ext.agent.proof import PROTOCOL, agent_proof
 from gateway_ext.ownership.records import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import (
@@ -30,12 +31,14 @@ LAUNCH_SECONDS = 8
 
 
 @pytest.fixture
-def kernel_id(gateways: Gateways) -> str:
+def kernel_id(gateways: Gateways) -> Iterator[str]:
     """A kernel whose agent has `KEY`; it is not there."""
     new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
     records = records_as(gateways, "gateway-0")
     assert asyncio.run(records.insert_launching(new, KEY)) is not None
-    return new.kernel_id
+    yield new.kernel_id
+    # Who asks a gateway for it waits until an agent has come.
+    asyncio.run(records.delete(new.kernel_id, ""))
 
 
 def introduce(gateways: Gateways, dialled: str, key: bytes, **changes: Any) -> dict[str, Any]:
@@ -103,6 +106,28 @@ def test_who_is_not_the_kernels_agent_is_refused_and_logged(
     record = asyncio.run(records_as(gateways, "x").get(kernel_id))
     assert record is not None
     assert record.epoch == 1
+
+
+def test_an_agent_is_not_believed_that_another_process_is_its_own(
+    gateways: Gateways, kernel_id: str
+) -> None:
+    """Its kernel may lie for it, and gateways end the process that a record names."""
+    process = {"pid": 1, "started": started_at(1), "host": this_host(), "boot": boot_id()}
+    lies: list[dict[str, Any]] = [
+        {},
+        {"started": -1},
+        {"pid": "one"},
+        {"host": "elsewhere"},
+        {"boot": "another"},
+    ]
+    for count, lie in enumerate(lies, 1):
+        answer = introduce(gateways, kernel_id, KEY, process={**process, **lie})
+        assert answer["type"] == "welcome"
+        words = f"kernel {kernel_id}: its process stays unknown"
+        wait_until(lambda words=words, count=count: gateways.log(0).count(words) == count)
+    record = asyncio.run(records_as(gateways, "x").get(kernel_id))
+    assert record is not None
+    assert record.process is None
 
 
 def test_an_agent_gets_no_other_kernel(gateways: Gateways, kernel_id: str) -> None:

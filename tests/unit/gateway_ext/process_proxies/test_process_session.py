@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 
-from gateway_ext.process_proxies.process_identity import kill_session, session_members, started_at
+from gateway_ext.agent.process_identity import started_at
+from gateway_ext.process_proxies.process_session import kill_session, session_members
 
 
 def test_a_process_has_a_start_and_a_zombie_has_ended() -> None:

@@ -1,36 +1,11 @@
-"""Telling a process from another one that got its number later."""
+"""Ending a process with all that it has started."""
 
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
-_STATE, _START = 0, 19
-"""Places in /proc/PID/stat behind the command's closing bracket: fields 3 and 22 of proc(5)."""
-
-
-def this_host() -> str:
-    """The name of this machine (or container): process numbers mean nothing elsewhere."""
-    return socket.gethostname()
-
-
-def boot_id() -> str:
-    """Changes with every boot; after one no process of before lives."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def started_at(pid: int) -> int | None:
-    """When the process began (clock ticks since boot), None if it has ended.
-
-    A zombie has ended: its parent, or pid 1 of a container, just does not collect it.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[_STATE] in ("Z", "X") else int(fields[_START])
+from gateway_ext.agent.process_identity import started_at
 
 
 def wait_for_end(pid: int, started: int, seconds: float) -> None:

@@ -1,0 +1,43 @@
+"""Telling a process from another one that got its number later."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+_STATE, _START = 0, 19
+"""Places in /proc/PID/stat behind the command's closing bracket: fields 3 and 22 of proc(5)."""
+
+
+def this_host() -> str:
+    """The name of this machine (or container): process numbers mean nothing elsewhere."""
+    return socket.gethostname()
+
+
+def boot_id() -> str:
+    """Changes with every boot; after one no process of before lives."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def started_at(pid: int) -> int | None:
+    """When the process began (clock ticks since boot), None if it has ended.
+
+    A zombie has ended: its parent, or pid 1 of a container, just does not collect it.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[_STATE] in ("Z", "X") else int(fields[_START])
+
+
+def own_process() -> dict[str, Any]:
+    """What an agent says of itself in its hello (docs/protocols.md); nothing if /proc is shut."""
+    pid = os.getpid()
+    try:
+        return {"pid": pid, "started": started_at(pid), "host": this_host(), "boot": boot_id()}
+    except OSError:
+        return {}
