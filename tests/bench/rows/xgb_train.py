@@ -2,8 +2,8 @@
 once more with everything up.
 
 Peers: xgboost alone in one process, Ray Train on its documented path (with a 0.1 s health interval
-and a report every ten rounds; with its default, a report every round, it is run once), and
-`xgboost.spark`. Every contestant may use two CPUs: ours has two workers of one.
+and a report every ten rounds; for its default see `xgb_train_default`), and `xgboost.spark`. Every
+contestant may use two CPUs: ours has two workers of one.
 """
 
 from tests.bench.bars import Bar
@@ -12,7 +12,7 @@ from tests.bench.table import Table
 from tests.bench.xgb import process
 
 OURS, PLAIN = "ours, 2 workers", "xgboost alone, 2 threads"
-RAY, RAY_DEFAULT = "Ray Train, tuned", "Ray Train, default"
+RAY = "Ray Train, tuned"
 SPARK = "xgboost.spark local[2]"
 ROUNDS = 50
 INTERLEAVED = {
@@ -38,8 +38,7 @@ def bars(table: Table) -> list[Bar]:
 def table_of(bench: Bench, rows: int) -> Table:
     """The table for so many rows."""
     legend = "median ms (lowest), side figure: CPU seconds of all processes"
-    contestants = [*INTERLEAVED, RAY_DEFAULT]
-    table = Table(f"XGBoost, {rows} x 50, {ROUNDS} rounds", contestants, OURS, legend)
+    table = Table(f"XGBoost, {rows} x 50, {ROUNDS} rounds", list(INTERLEAVED), OURS, legend)
     folder = str(bench.directory / "dense")
     process.run("make_dense", folder=folder, rows=rows)
     seen: dict[str, dict[str, float]] = {}
@@ -65,10 +64,6 @@ def table_of(bench: Bench, rows: int) -> Table:
         },
         warm_up=False,
     )
-    if bench.kept is None or not bench.kept.exists():
-        once = process.run("ray_train", folder=folder, rounds=ROUNDS, every=1)
-        table.cell(START, RAY_DEFAULT).add(once["ms"], **{"CPU s": once["cpu_s"]})
-        table.cell(WARM, RAY_DEFAULT).add(once["warm_ms"], **{"CPU s": once["warm_cpu_s"]})
     return table
 
 
