@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gateway_ext.xgb_ray.shards import Block, Shard
+from gateway_ext.xgb_ray.vectors import scipy_indexed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,8 @@ def sample_shard(shard: Shard, fraction: float, seed: int, max_bin: int) -> Samp
         # Nothing but null vectors.
         return Sample((), whole=True)
     if fraction >= 1.0:
-        return Sample(tuple((b.matrix, b.take(shard.weight)) for b in shard.blocks), whole=True)
+        whole = ((_for_scipy(b.matrix), b.take(shard.weight)) for b in shard.blocks)
+        return Sample(tuple(whole), whole=True)
     rng = np.random.default_rng(seed)
     picked: list[tuple[Any, np.ndarray | None]] = []
     rare = []
@@ -100,12 +102,16 @@ def sample_shard(shard: Shard, fraction: float, seed: int, max_bin: int) -> Samp
         weights = block.take(shard.weight)
         count = min(rows, max(1, round(rows * fraction)))
         chosen = np.sort(rng.choice(rows, count, replace=False))
-        some = block.matrix.take(chosen) if table else block.matrix[chosen]
+        some = block.matrix.take(chosen) if table else _for_scipy(block.matrix)[chosen]
         picked.append((some, None if weights is None else weights[chosen]))
         extra = _rare_values(block, some, max_bin)
         if extra is not None:
             rare.append(extra)
     return Sample(tuple(picked), tuple(rare), 1 / fraction)
+
+
+def _for_scipy(matrix: Any) -> Any:
+    return scipy_indexed(matrix) if hasattr(matrix, "indptr") else matrix
 
 
 def _rare_values(block: Block, picked: Any, max_bin: int) -> Any:

@@ -2,7 +2,8 @@
 
 Scalar columns stay an Arrow table of contiguous 32-bit columns (measured at two thirds of the CPU
 of a dense matrix in QuantileDMatrix); Spark vectors become CSR and dense blocks. A shard lives in
-the object store and every pass over it is free of copies.
+the object store and every pass over it is free of copies. CSR matrices have column numbers of as few
+bytes as possible (`vectors.narrowed`): beside the values they are what a sparse shard consists of.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ import numpy as np
 
 from gateway_ext.xgb_ray.columns import Columns
 from gateway_ext.xgb_ray.errors import DataError
-from gateway_ext.xgb_ray.vectors import Vectors, drop_zeros, feature_names, read_vectors, to_dense
+from gateway_ext.xgb_ray.vectors import (
+    Vectors,
+    drop_zeros,
+    feature_names,
+    narrowed,
+    read_vectors,
+    scipy_indexed,
+    to_dense,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
 class Block:
     """A matrix and the positions of its rows in the shard (None: all rows in order)."""
 
-    matrix: Any  # a pyarrow Table, a SciPy CSR matrix or a NumPy array, each (rows, features)
+    matrix: Any  # a pyarrow Table, a narrowed CSR matrix or a NumPy array, each (rows, features)
     rows: np.ndarray | None = None
 
     def take(self, values: np.ndarray | None) -> np.ndarray | None:
@@ -158,11 +167,11 @@ def _vector_blocks(vectors: Vectors, columns: Columns) -> tuple[Block, ...]:
     if vectors.size and (columns.densify or (only_null and len(vectors.dense_rows))):
         return (Block(to_dense(vectors)),)
     if columns.missing == 0.0 and columns.qid is not None:
-        return (Block(drop_zeros(vectors)),)
+        return (Block(narrowed(drop_zeros(vectors))),)
     blocks = []
     both = len(vectors.dense_rows) > 0 and len(vectors.sparse_rows) > 0
     if vectors.sparse is not None and len(vectors.sparse_rows):
-        blocks.append(Block(vectors.sparse, vectors.sparse_rows if both else None))
+        blocks.append(Block(narrowed(vectors.sparse), vectors.sparse_rows if both else None))
     if vectors.dense is not None and len(vectors.dense_rows):
         blocks.append(Block(vectors.dense, vectors.dense_rows if both else None))
     return tuple(blocks)
@@ -267,7 +276,8 @@ def join_shards(shards: Sequence[Shard]) -> Shard:
         whole = np.concatenate(matrices)
     else:
         features = max(m.shape[1] for m in matrices)
-        whole = sp.vstack([_with_every_cell(widened(m, features)) for m in matrices], format="csr")
+        every = [_with_every_cell(widened(m, features)) for m in matrices]
+        whole = narrowed(sp.vstack(every, format="csr"))
 
     def joined(name: str) -> np.ndarray | None:
         parts = [getattr(s, name) for s in shards]
@@ -293,11 +303,11 @@ def widened(matrix: Any, features: int) -> Any:
 
 
 def _with_every_cell(matrix: Any) -> Any:
-    """A dense matrix as CSR that holds its zeros too; anything else as it is."""
+    """A dense matrix as CSR that holds its zeros too, a CSR matrix as SciPy wants it."""
     import scipy.sparse as sp
 
     if not isinstance(matrix, np.ndarray):
-        return matrix
+        return scipy_indexed(matrix)
     rows, columns = matrix.shape
     indices = np.tile(np.arange(columns, dtype=np.int32), rows)
     indptr = np.arange(0, rows * columns + 1, columns or 1)[: rows + 1]
@@ -311,7 +321,12 @@ def slice_shard(shard: Shard, start: int, stop: int) -> Shard:
         return None if values is None else values[start:stop]
 
     matrix: Any = shard.blocks[0].matrix
-    rows = matrix.slice(start, stop - start) if hasattr(matrix, "slice") else matrix[start:stop]
+    if hasattr(matrix, "slice"):
+        rows = matrix.slice(start, stop - start)
+    elif hasattr(matrix, "indptr"):
+        rows = narrowed(scipy_indexed(matrix)[start:stop])
+    else:
+        rows = matrix[start:stop]
     return Shard(
         (Block(rows),),
         stop - start,

@@ -175,6 +175,31 @@ def _csr(indices: pa.Array, values: pa.Array, size: int, name: str) -> sp.csr_ma
     return matrix
 
 
+def narrowed(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """The same CSR matrix with column numbers of as few bytes as its width needs.
+
+    XGBoost reads them as they are. SciPy's own functions need `scipy_indexed`.
+    """
+    narrow = np.min_scalar_type(max(matrix.shape[1] - 1, 0))
+    if narrow.itemsize >= matrix.indices.itemsize:
+        return matrix
+    return _with_indices(matrix, matrix.indices.astype(narrow))
+
+
+def scipy_indexed(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """What `narrowed` was given."""
+    return _with_indices(matrix, matrix.indices.astype(matrix.indptr.dtype, copy=False))
+
+
+def _with_indices(matrix: sp.csr_matrix, indices: np.ndarray) -> sp.csr_matrix:
+    import scipy.sparse as sp
+
+    # Not by the constructor, which makes all index arrays of one width.
+    other = sp.csr_matrix(matrix.shape, dtype=matrix.dtype)
+    other.indptr, other.indices, other.data = matrix.indptr, indices, matrix.data
+    return other
+
+
 def to_dense(vectors: Vectors) -> np.ndarray:
     """All rows as one dense float32 matrix in their order; gaps are 0, null vectors are NaN."""
     out = np.zeros((vectors.rows, vectors.size), dtype=np.float32)
