@@ -335,10 +335,11 @@ def read_piece(
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
-    import ray
 
     wanted = list(dict.fromkeys((*columns.needed, *keep)))
     if piece.ref is not None:
+        import ray
+
         table = ray.get(piece.ref)
         return table.select(wanted)
     pa.set_cpu_count(max(1, threads))
