@@ -35,7 +35,7 @@ class WorkerLost(Exception):
 
 
 # Those of a worker's methods that are answered also in the middle of a round.
-CONTROL_METHODS = ("hello", "ping", "ask", "abort", "start_tracker", "take_state")
+CONTROL_METHODS = ("hello", "ping", "ask", "abort", "start_tracker", "join", "take_state")
 
 
 @dataclass(eq=False)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState
-from gateway_ext.xgb_ray.collective import Membership, Tracker, run_together
+from gateway_ext.xgb_ray.collective import Membership, Tracker, join_together, run_together
 from gateway_ext.xgb_ray.cuts import Cuts, cuts_of
 from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
 from gateway_ext.xgb_ray.shards import Shard
@@ -96,8 +96,10 @@ class Worker:
         _import_libraries()
         self._threads = threads
         self._memberships: list[Membership] = []
-        self._aborted = -1
-        self._tracker = Tracker()
+        # The attempt that the memberships belong to, and the newest that is over.
+        self._attempt = self._aborted = -1
+        self._joining = threading.Lock()
+        self._tracker, self._address = Tracker(), ""
         # By portion and data key: what it was built of, and the matrix.
         self._built: dict[tuple[int, str], tuple[tuple[Any, ...], xgb.QuantileDMatrix]] = {}
         self._reference: xgb.QuantileDMatrix | None = None
@@ -114,11 +116,8 @@ class Worker:
         """Process id, node id and address of this worker."""
         import ray
 
-        return (
-            os.getpid(),
-            ray.get_runtime_context().get_node_id(),
-            ray.util.get_node_ip_address(),
-        )
+        self._address = ray.util.get_node_ip_address()
+        return os.getpid(), ray.get_runtime_context().get_node_id(), self._address
 
     def ping(self, seen: int, newer_than: int) -> Progress:
         """Heartbeat and progress: what happened after round `seen`, and the state if it has more
@@ -143,13 +142,19 @@ class Worker:
 
     def abort(self, attempt: int) -> None:
         """Break out of the collective call of this attempt, at once."""
-        self._aborted = attempt
-        for membership in list(self._memberships):
-            membership.abort()
+        self._aborted = max(self._aborted, attempt)
+        if self._attempt <= attempt:
+            for membership in list(self._memberships):
+                membership.abort()
 
     def start_tracker(self, world: int, host: str) -> dict[str, Any]:
         """Start the meeting point of a new world here."""
         return self._tracker.start(world, host)
+
+    def join(self, worlds: Sequence[World]) -> bool:
+        """Join a world, with each portion of this worker, before `boost` is called for it: while
+        the matrices are built. Ends when that is done, or will not be any more; tells which."""
+        return all(membership.wait_joined() for membership in self._joined(worlds))
 
     # Work: one call at a time on the main thread.
 
@@ -264,17 +269,31 @@ class Worker:
         rounds = self._boostings[worlds[0].rank].rounds
         return Outcome(status, rounds, first.state() if first is not None else None)
 
+    def _joined(self, worlds: Sequence[World]) -> list[Membership]:
+        """The memberships in these worlds, which are of one attempt; they join if they are new."""
+        attempt = worlds[0].attempt
+        with self._joining:
+            if self._attempt == attempt:
+                return self._memberships
+            memberships = [Membership(world.size, world.tracker) for world in worlds]
+            self._attempt, self._memberships = attempt, memberships
+            # An abort of this world may have come before it began here.
+            if attempt <= self._aborted:
+                for membership in memberships:
+                    membership.abort()
+            join_together(memberships)
+        if worlds[0].size > 1:
+            # For the next world, which may meet here.
+            self._tracker.keep_ready(worlds[0].size, self._address)
+        return memberships
+
     def _as_members(self, worlds: Sequence[World], works: Sequence[Callable[[], T]]) -> list[T]:
-        memberships = [Membership(world.size, world.tracker) for world in worlds]
-        self._memberships = memberships
-        # An abort of this world may have come before it began here.
-        if worlds[0].attempt <= self._aborted:
-            for membership in memberships:
-                membership.abort()
         try:
-            return run_together(memberships, works, self._in_user_code)
+            return run_together(self._joined(worlds), works, self._in_user_code)
         finally:
-            self._memberships = []
+            with self._joining:
+                if self._attempt == worlds[0].attempt:
+                    self._memberships = []
 
     def _in_user_code(self) -> bool:
         return any(b.user_code.running for b in list(self._boostings.values()))

@@ -1,14 +1,14 @@
 """Sets of workers that compute together: brought together, run, and taken apart again.
 
-A world is made of those who are ready. It ends together after a round (finished, stopped, or paused
-to take newcomers in) or it breaks when a member is lost: then the survivors are called back and the
-newest state is taken from them.
+A world is made of those who are ready; they join it while matrices are built. It ends together
+after a round (finished, stopped, or paused to take newcomers in) or it breaks when a member is
+lost: then the survivors are called back and the newest state is taken from them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway_ext.xgb_ray import boosting
@@ -45,6 +45,10 @@ class Worlds:
         ]
         self._crew, self._record, self._stop = crew, record, stop
         self._attempt = 0
+        # The world that is being prepared, and the calls of those who have not joined it yet.
+        self._places: dict[Slot, list[World]] = {}
+        self._joins: set[Any] = set()
+        self._met_at = 0.0
         self._build_seconds = 0.0
         self._asked_pause = False
 
@@ -58,13 +62,21 @@ class Worlds:
         collective = self.cuts is None
         hosts = host(self._rows, [m.index for m in members])
         try:
-            worlds = self._meet(members) if collective else {}
+            worlds = self._meet(members)
         except WorkerLost:
             return False
+        if not collective:
+            self._places = worlds
+            if self.plan.workers > 1:
+                self._joins = {s.control("join", own) for s, own in worlds.items()}
         started = time.monotonic()
-        calls = {self._build(s, hosts[s.index], worlds.get(s, [])): s for s in members}
+        calls = {
+            self._build(s, hosts[s.index], worlds[s] if collective else []): s for s in members
+        }
         results = self._collect(calls, collective)
         if results is None:
+            # Those who are left wait in a world that will not be used.
+            self._abort(members)
             return False
         seconds = 0.0
         wrong = next((p for p in results.values() if p.status == "error"), None)
@@ -96,10 +108,12 @@ class Worlds:
         """
         import ray
 
-        try:
-            worlds = self._meet(members)
-        except WorkerLost:
-            return False
+        worlds, self._places = self._places, {}
+        if not worlds:
+            try:
+                worlds = self._meet(members)
+            except WorkerLost:
+                return False
         record = self._record
         self._asked_pause = False
         self._crew.head = next(s for s, own in worlds.items() if any(w.rank == 0 for w in own))
@@ -153,7 +167,7 @@ class Worlds:
         """For each worker the place of each of its portions, and a meeting point for all.
 
         Raises:
-            WorkerLost: the first one is gone.
+            WorkerLost: one is gone.
         """
         self._attempt += 1
         size = self.plan.workers
@@ -161,7 +175,10 @@ class Worlds:
         tracker: dict[str, Any] = {}
         if size > 1:
             tracker = self._crew.answer(head, "start_tracker", size, head.address)
+            if not all(s.ready for s in members):
+                raise WorkerLost
         hosts = host(self._rows, [s.index for s in members])
+        self._joins, self._met_at = set(), time.monotonic()
         return {
             slot: [
                 World(self._attempt, rank, size, {**tracker, "dmlc_task_id": f"{rank:06}"})
@@ -193,7 +210,10 @@ class Worlds:
                     raise Stopped
                 self._ask(boosting_members, boosting.STOP)
                 asked_stop = True
-            for ref in self._crew.tend(list(pending)):
+            for ref in self._crew.tend([*pending, *self._joins]):
+                if ref not in pending:
+                    self._hear_join(ref)
+                    continue
                 slot = pending.pop(ref)
                 try:
                     results[slot] = ray.get(ref)
@@ -217,8 +237,7 @@ class Worlds:
                 if boosting_members:
                     self._record.enter(Phase.RECOVERING)
                 if collective:
-                    for slot in pending.values():
-                        slot.control("abort", self._attempt)
+                    self._abort(pending.values())
             if broken_at is not None and collective:
                 patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
                 for slot in list(pending.values()):
@@ -245,6 +264,22 @@ class Worlds:
             )
         return None
 
+    def _hear_join(self, ref: Any) -> None:
+        """Take note when the last one has joined, unless one could not."""
+        import ray
+
+        self._joins.discard(ref)
+        try:
+            joined = ray.get(ref)
+        except Exception:
+            # What became of the worker is seen by its other calls.
+            joined = False
+        if not joined:
+            self._joins = set()
+        elif not self._joins:
+            seconds = round(time.monotonic() - self._met_at, 3)
+            self._record.note("joined", members=self.plan.workers, seconds=seconds)
+
     def _take_state(self, outcomes: Sequence[tuple[Slot, Outcome]]) -> None:
         """The newest state from the survivors; without any, what the driver last saw."""
         record = self._record
@@ -262,6 +297,12 @@ class Worlds:
                 record.adopt(state)
                 return
         record.fall_back()
+
+    def _abort(self, members: Iterable[Slot]) -> None:
+        """Call those who are there out of the present world."""
+        for slot in members:
+            if slot.ready:
+                slot.control("abort", self._attempt)
 
     def _ask(self, members: Sequence[Slot], flag: int) -> None:
         for slot in members:

@@ -99,6 +99,29 @@ def test_one_of_four_is_killed(parquet: Path, undisturbed: Undisturbed, elastic:
     assert any(e.kind == "replaced" for e in result.events) == (not elastic)
 
 
+def test_another_one_is_killed_while_the_rest_join_again(
+    parquet: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet = Worlds._meet
+
+    def meet_and_kill(self: Worlds, members: Any) -> Any:
+        met = meet(self, members)
+        if self._attempt == 2:
+            os.kill(self._crew.slots[2].pid, signal.SIGKILL)
+        return met
+
+    monkeypatch.setattr(Worlds, "_meet", meet_and_kill)
+    run = begin(parquet, workers=4)
+    at_round(run, 5)
+    os.kill(run._controller.crew.slots[3].pid, signal.SIGKILL)
+    result = run.wait(120)
+    same_as(result, undisturbed(4))
+    assert len(result.failures) == 2
+    # The first world and the last one; that in between could not be.
+    joined = [e for e in result.events if e.kind == "joined"]
+    assert len(joined) >= 2, [str(e) for e in result.events]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("workers", range(2, 9))
