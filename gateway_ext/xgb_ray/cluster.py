@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,6 +59,7 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if cluster in (None, "local"):
         cpus = local_cpus or os.cpu_count() or 1
+        _import_beside("xgboost")
         try:
             with _environment_of_cluster(cpus), _few_words():
                 # "local" also where RAY_ADDRESS names a cluster.
@@ -155,6 +159,18 @@ def _check_versions(cluster: str) -> None:
             f"the workers of the Ray cluster at {cluster!r} have {has}, this kernel has {here}: "
             "install the same version in both"
         )
+
+
+def _import_beside(name: str) -> None:
+    """Import what is needed next while this thread waits for Ray to start, most of the time."""
+
+    def load() -> None:
+        # Whoever needs it says what is wrong with it.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+    if name not in sys.modules:
+        threading.Thread(target=load, name=f"import-{name}", daemon=True).start()
 
 
 @contextlib.contextmanager
