@@ -307,25 +307,48 @@ def fault_ray_train(folder: str, rounds: int, kill_at: int) -> dict[str, float]:
 
 
 def survivors(folder: str, workers: int, how: str, heartbeat: float) -> dict[str, float]:
-    """One of so many workers gets a signal; milliseconds until the others were back, and until the
-    first of them was through the next round."""
-    run = _faulty(folder, 100_000, workers, heartbeat_timeout=heartbeat)
+    """One of so many workers gets a signal; milliseconds from it until the others had come out of
+    the round that broke (`back_ms`), were connected with each other again, with the rows of the
+    lost one among them (`ms`), and began the next round with all matrices (`next_round_ms`)."""
+    from xgboost.callback import TrainingCallback
+
+    rounds = Path(f"{folder}-rounds")
+    rounds.unlink(missing_ok=True)
+
+    class Tell(TrainingCallback):
+        def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            with rounds.open("a") as file:
+                file.write(f"{time.monotonic()}\n")
+            return False
+
+    run = _faulty(folder, 100_000, workers, heartbeat_timeout=heartbeat, callbacks=[Tell()])
     record = run._controller.record
     _reached(run, 10)
-    at = time.monotonic() - record.started
+    at = time.monotonic()
     os.kill(run._controller.crew.slots[workers - 1].pid, signal.Signals[how])
-    while not any(e.kind == "recovered" for e in list(record.events)):
-        time.sleep(0.001)
-    back = next(e for e in list(record.events) if e.kind == "recovered")
-    _reached(run, back.round + 1)
-    going_on = time.monotonic() - record.started
+
+    def event(kind: str, after: float) -> Any:
+        while True:
+            for e in list(record.events):
+                if e.kind == kind and record.started + e.at > after:
+                    return e
+            time.sleep(0.001)
+
+    recovered = event("recovered", at)
+    back = record.started + recovered.at
+    joined = record.started + event("joined", back).at
+    _reached(run, recovered.round + 1)
     run.stop()
     run.wait(60)
+    begun = sorted(float(line) for line in rounds.read_text().split())
+    # All portions begin a round, one after the other; a portion is a member of its own.
+    first = next(i for i, moment in enumerate(begun) if moment > back)
     return {
-        "ms": (back.at - at) * 1000,
-        "next_round_ms": (going_on - at) * 1000,
-        "survivors": back.detail["survivors"],
-        "rounds_lost": back.detail["rounds_lost"],
+        "ms": (joined - at) * 1000,
+        "back_ms": (back - at) * 1000,
+        "next_round_ms": (begun[first + workers - 1] - at) * 1000,
+        "survivors": recovered.detail["survivors"],
+        "rounds_lost": recovered.detail["rounds_lost"],
     }
 
 
