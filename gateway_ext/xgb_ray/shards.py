@@ -2,8 +2,8 @@
 
 Scalar columns stay an Arrow table of contiguous 32-bit columns (measured at two thirds of the CPU
 of a dense matrix in QuantileDMatrix); Spark vectors become CSR and dense blocks. A shard lives in
-the object store and every pass over it is free of copies. CSR matrices have column numbers of as few
-bytes as possible (`vectors.narrowed`): beside the values they are what a sparse shard consists of.
+the object store and every pass over it is free of copies. CSR matrices have column numbers of as
+few bytes as possible (`vectors.narrowed`), which together with the values are most of a shard.
 """
 
 from __future__ import annotations
