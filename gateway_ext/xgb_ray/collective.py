@@ -39,6 +39,7 @@ _LOOKS, _LOOK_SECONDS = 4, 0.01
 # How often new sockets are looked for while a member joins, at first and in the end: the others may
 # be long in coming.
 _HURRY_SECONDS, _HURRY_SECONDS_MOST = 0.001, 0.02
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
 # How long a member may take until it listens for its neighbours (usual: 2 ms).
 _LISTENING_SECONDS = 5.0
 
@@ -216,7 +217,8 @@ class Membership:
         def cut_short() -> None:
             while not left.wait(0.01):
                 with self._lock:
-                    self._break_connections()
+                    # Whoever listens here by now is a member of the next world.
+                    self._break_connections(listening=False)
 
         threading.Thread(target=cut_short, name="leave-world", daemon=True).start()
         for _ in range(100):
@@ -250,14 +252,14 @@ class Membership:
                     return True
         return False
 
-    def _break_connections(self) -> None:
+    def _break_connections(self, listening: bool = True) -> None:
         if self._before is None:
             return
         new = self._new_sockets()
         pairs = {fd: _ends(fd) for fd in new.values()}
         victims = {fd for fd, p in pairs.items() if p is not None and p[1] == self._tracker}
         victims.update(fd for inode, fd in new.items() if inode in self._sockets)
-        if not self._sockets:
+        if listening and not self._sockets:
             # Still joining, perhaps waiting for a neighbour on its first listening socket. The
             # second one must not be touched: XGBoost ends the process when that one wakes up.
             first = self._listener or next(iter(self._listening(new)), None)
@@ -279,9 +281,15 @@ class Membership:
 
     @staticmethod
     def _listening(sockets: dict[int, int]) -> list[int]:
-        """The inodes of those sockets that only listen, in the order in which they were opened."""
+        """The inodes of those sockets at which members listen, in the order in which they were
+        opened. They listen at every address, a tracker at one: XGBoost would wait for ever for one
+        whose socket is shut down while it starts."""
         ends = {inode: (fd, _ends(fd)) for inode, fd in sockets.items()}
-        found = [(fd, i) for i, (fd, pair) in ends.items() if pair is not None and pair[1] is None]
+        found = [
+            (fd, inode)
+            for inode, (fd, pair) in ends.items()
+            if pair is not None and pair[1] is None and pair[0][0] in _EVERY_ADDRESS
+        ]
         return [inode for _, inode in sorted(found)]
 
     def _find_own(self) -> frozenset[int]:

@@ -7,8 +7,9 @@ lost: then the survivors are called back and the newest state is taken from them
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gateway_ext.xgb_ray import boosting
@@ -75,8 +76,12 @@ class Worlds:
         }
         results = self._collect(calls, collective)
         if results is None:
-            # Those who are left wait in a world that will not be used.
-            self._abort(members)
+            # Those who are left wait in a world that will not be used; the next one begins when
+            # they have come out of it.
+            for slot in members:
+                if slot.ready:
+                    with contextlib.suppress(WorkerLost):
+                        self._crew.answer(slot, "abort", self._attempt)
             return False
         seconds = 0.0
         wrong = next((p for p in results.values() if p.status == "error"), None)
@@ -237,7 +242,8 @@ class Worlds:
                 if boosting_members:
                     self._record.enter(Phase.RECOVERING)
                 if collective:
-                    self._abort(pending.values())
+                    for slot in pending.values():
+                        slot.control("abort", self._attempt)
             if broken_at is not None and collective:
                 patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
                 for slot in list(pending.values()):
@@ -297,12 +303,6 @@ class Worlds:
                 record.adopt(state)
                 return
         record.fall_back()
-
-    def _abort(self, members: Iterable[Slot]) -> None:
-        """Call those who are there out of the present world."""
-        for slot in members:
-            if slot.ready:
-                slot.control("abort", self._attempt)
 
     def _ask(self, members: Sequence[Slot], flag: int) -> None:
         for slot in members:

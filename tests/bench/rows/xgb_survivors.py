@@ -4,7 +4,7 @@ From the signal until all members of the next world are connected with each othe
 with the rows of the lost one among them. Side figures: milliseconds until all had come out of the
 round that broke and their newest state was at the driver; until all began the next round, when the
 lost rows have their matrix again; rounds lost. Each measurement is a training of its own, small, so
-that what is seen is not the time of a round.
+that what is seen is not the time of a round; those of a round share one Ray.
 """
 
 from tests.bench.bars import Bar
@@ -29,14 +29,25 @@ def run(bench: Bench) -> Table:
     table = Table(title, [OURS, BAR], OURS, legend, shows_highest=True)
     folder = str(bench.directory / "dense")
 
-    def measure(workers: int, how: str) -> Measure:
+    frozen = 1000 * (HEARTBEAT_SECONDS + 1)
+    faults = [("SIGKILL", n, 100.0) for n in range(2, 9)] + [("SIGSTOP", 3, frozen)]
+    seen: dict[str, float] = {}
+
+    def measure(how: str, workers: int) -> Measure:
         def act() -> tuple[float, dict[str, float]]:
-            seen = process.run(
-                "survivors", folder=folder, workers=workers, how=how, heartbeat=HEARTBEAT_SECONDS
-            )
-            if seen["survivors"] != workers - 1:
-                raise RuntimeError(f"{seen['survivors']} of {workers - 1} survivors came back")
-            return seen["ms"], {n: seen[n] for n in ("back_ms", "next_round_ms", "rounds_lost")}
+            if (how, workers) == faults[0][:2]:
+                wanted = [fault[:2] for fault in faults]
+                heartbeat = HEARTBEAT_SECONDS
+                seen.update(
+                    process.run("survivors", folder=folder, faults=wanted, heartbeat=heartbeat)
+                )
+
+            def figure(name: str) -> float:
+                return seen[f"{how} {workers} {name}"]
+
+            if figure("survivors") != workers - 1:
+                raise RuntimeError(f"{figure('survivors')} of {workers - 1} survivors came back")
+            return figure("ms"), {n: figure(n) for n in ("back_ms", "next_round_ms", "rounds_lost")}
 
         return act
 
@@ -48,11 +59,9 @@ def run(bench: Bench) -> Table:
     except process.Missing as error:
         table.absent[OURS] = str(error)
         return table
-    frozen = 1000 * (HEARTBEAT_SECONDS + 1)
     lines = {
-        f"SIGKILL, {n} workers": {OURS: measure(n, "SIGKILL"), BAR: promised(100)}
-        for n in range(2, 9)
+        f"{how}, {n} workers": {OURS: measure(how, n), BAR: promised(most)}
+        for how, n, most in faults
     }
-    lines["SIGSTOP, 3 workers"] = {OURS: measure(3, "SIGSTOP"), BAR: promised(frozen)}
     bench.interleave(table, lines, warm_up=False)
     return table

@@ -306,7 +306,20 @@ def fault_ray_train(folder: str, rounds: int, kill_at: int) -> dict[str, float]:
     }
 
 
-def survivors(folder: str, workers: int, how: str, heartbeat: float) -> dict[str, float]:
+def survivors(folder: str, faults: list[list[Any]], heartbeat: float) -> dict[str, float]:
+    """For each fault, a signal and a number of workers, what `_back_after` tells, under the name
+    "SIGNAL WORKERS NAME"."""
+    from gateway_ext.xgb_ray.cluster import connect
+
+    connect("local", local_cpus=max(workers for _, workers in faults))
+    return {
+        f"{how} {workers} {name}": value
+        for how, workers in faults
+        for name, value in _back_after(folder, how, workers, heartbeat).items()
+    }
+
+
+def _back_after(folder: str, how: str, workers: int, heartbeat: float) -> dict[str, float]:
     """One of so many workers gets a signal; milliseconds from it until the others had come out of
     the round that broke (`back_ms`), were connected with each other again, with the rows of the
     lost one among them (`ms`), and began the next round with all matrices (`next_round_ms`)."""
