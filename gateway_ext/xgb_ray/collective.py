@@ -35,7 +35,7 @@ COLLECTIVE_TIMEOUT_SECONDS = 1800
 
 # How long a thread whose sockets are gone may sleep before it is left (usual: 5 ms). One that is
 # still computing is waited for: it looks at its sockets when it is through.
-_LOOKS, _LOOK_SECONDS = 4, 0.01
+_LOOKS, _LOOK_SECONDS = 4, 0.005
 # How often new sockets are looked for while a member joins, at first and in the end: the others may
 # be long in coming.
 _HURRY_SECONDS, _HURRY_SECONDS_MOST = 0.001, 0.02
