@@ -274,7 +274,9 @@ class Worlds:
         """Take note when the last one has joined, unless one could not."""
         import ray
 
-        self._joins.discard(ref)
+        if ref not in self._joins:
+            return
+        self._joins.remove(ref)
         try:
             joined = ray.get(ref)
         except Exception:
