@@ -6,6 +6,7 @@ took from the start of this process, and in `warm_ms` how long once more, from P
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -362,6 +363,58 @@ def _back_after(folder: str, how: str, workers: int, heartbeat: float) -> dict[s
         "next_round_ms": (begun[first + workers - 1] - at) * 1000,
         "survivors": recovered.detail["survivors"],
         "rounds_lost": recovered.detail["rounds_lost"],
+    }
+
+
+def capped_store(folder: str, megabytes: int, rounds: int) -> dict[str, float]:
+    """A training with two workers whose object store holds so many MB; MB of memory at the peak."""
+    import threading
+
+    import psutil
+    import ray
+    from ray._private.internal_api import get_memory_info_reply, get_state_from_address
+
+    from gateway_ext.xgb_ray import train
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=megabytes * 10**6,
+        include_dashboard=False,
+        log_to_driver=False,
+    )
+    state = get_state_from_address(ray.get_runtime_context().gcs_address)
+    over = threading.Event()
+    peak = 0.0
+
+    def watch() -> None:
+        nonlocal peak
+        me = psutil.Process()
+        while not over.wait(0.5):
+            # What several of them map is the store, which is counted once.
+            total = get_memory_info_reply(state).store_stats.object_store_bytes_used
+            for process in [me, *me.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    memory = process.memory_info()
+                    total += memory.rss - memory.shared
+            peak = max(peak, total)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    start = time.perf_counter()
+    result = train(PARAMS, folder, "label", num_boost_round=rounds, workers=2)
+    took = time.perf_counter() - start
+    over.set()
+    watcher.join()
+    spilled = get_memory_info_reply(state).store_stats.spilled_bytes_total
+    if result.rounds != rounds or result.failures:
+        raise RuntimeError(f"{result.rounds} rounds, {result.failures}")
+    return {
+        "ms": took * 1000,
+        "peak_mb": peak / 1e6,
+        "worker_mb": result.facts["peak_memory_bytes"] / 1e6,
+        "spilled_mb": spilled / 1e6,
+        "store_mb": megabytes,
     }
 
 
