@@ -132,7 +132,8 @@ def test_a_kernel_whose_gateway_was_killed_before_it_was_written_down_can_be_fou
         wait_until(lambda: servers_of(gateways), every=0.01)
         own_mariadb.process.signal(signal.SIGSTOP)
         try:
-            (agent,) = wait_until(lambda: agents_of(kernel_id), every=0.01)
+            # And the fork that becomes its kernel looks like it for a moment.
+            before = wait_until(lambda: agents_of(kernel_id), every=0.01)
             gateways.processes[0].signal(signal.SIGKILL)
             with pytest.raises(requests.ConnectionError):
                 answer.result()
@@ -141,7 +142,8 @@ def test_a_kernel_whose_gateway_was_killed_before_it_was_written_down_can_be_fou
         wait_until(lambda: gateways.owner(kernel_id, 1) == gateways.urls[1], 40)
         with client.channels(gateways.urls[1], kernel_id) as channels:
             assert channels.run("print(6 * 7)") == "42\n"
-        assert agents_of(kernel_id) == [agent]
+        (agent,) = agents_of(kernel_id)
+        assert agent in before
         os.kill(agent, signal.SIGKILL)
         url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
         wait_until(lambda: client.call("GET", url).json()["state"] == "dead", 30)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import secrets
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -108,11 +110,21 @@ def test_who_is_not_the_kernels_agent_is_refused_and_logged(
     assert record.epoch == 1
 
 
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this user in a session of its own."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
 def test_an_agent_is_not_believed_that_another_process_is_its_own(
-    gateways: Gateways, kernel_id: str
+    gateways: Gateways, kernel_id: str, sleeper: subprocess.Popen[bytes]
 ) -> None:
     """Its kernel may lie for it, and gateways end the process that a record names."""
-    process = {"pid": 1, "started": started_at(1), "host": this_host(), "boot": boot_id()}
+    # Somebody else's; and one that may be ended, should it be believed.
+    pid = sleeper.pid if os.geteuid() == 0 else 1
+    process = {"pid": pid, "started": started_at(pid), "host": this_host(), "boot": boot_id()}
     lies: list[dict[str, Any]] = [
         {},
         {"started": -1},
