@@ -115,21 +115,31 @@ class Background(ABC, Generic[Result]):
             raise RuntimeError(f"the {self.what} ended without a result")
         return self._result
 
-    def wait_interruptibly(self, look: Callable[[], None] | None = None) -> int:
+    def wait_interruptibly(
+        self,
+        look: Callable[[], None] = lambda: None,
+        interrupted: Callable[[], None] = lambda: None,
+    ) -> int:
         """Until the end: the first interrupt (^C) stops it, the second one at once.
 
-        `look` is called twenty times a second. Returns how often it was interrupted.
+        `look` is called twenty times a second, `interrupted` at the first interrupt. Returns how
+        often it was interrupted.
         """
         asked = 0
-        while not self.done:
+        while True:
+            # All of it inside: another interrupt may come while the first one is being heeded.
             try:
-                self.pause(0.05)
-                if look is not None:
+                if asked == 1:
+                    interrupted()
+                    self.stop()
+                elif asked:
+                    self.stop_now()
+                while not self.done:
+                    self.pause(0.05)
                     look()
+                return asked
             except KeyboardInterrupt:
                 asked += 1
-                self.stop() if asked == 1 else self.stop_now()
-        return asked
 
 
 def _forget_locals(error: BaseException | None) -> None:

@@ -301,24 +301,23 @@ class XGBRayMagics(Magics):
 
     def _watch(self, run: Background[Any], quiet: bool) -> int:
         """Show progress until the end; how often the user interrupted."""
-        asked, shown, handle = 0, time.monotonic(), f"xgb_ray-{id(run)}"
+        shown = 0.0
+
+        def show() -> None:
+            nonlocal shown
+            put = update_display if shown else display
+            shown = time.monotonic()
+            put(_picture(run), raw=True, display_id=f"xgb_ray-{id(run)}")
+
+        def look() -> None:
+            if not quiet and time.monotonic() - shown >= _REFRESH_SECONDS:
+                show()
+
+        asked = run.wait_interruptibly(
+            look, lambda: print("stopping; interrupt again to stop at once")
+        )
         if not quiet:
-            display(_picture(run), raw=True, display_id=handle)
-        while not run.done:
-            try:
-                run.pause(0.05)
-                if not quiet and time.monotonic() - shown >= _REFRESH_SECONDS:
-                    shown = time.monotonic()
-                    update_display(_picture(run), raw=True, display_id=handle)
-            except KeyboardInterrupt:
-                asked += 1
-                if asked == 1:
-                    print("stopping; interrupt again to stop at once")
-                    run.stop()
-                else:
-                    run.stop_now()
-        if not quiet:
-            update_display(_picture(run), raw=True, display_id=handle)
+            show()
         return asked
 
     # Commands about what runs.

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.xgb_ray.notebook_kernel import NotebookKernel, notebook_kernel, text_of
+from tests.integration.xgb_ray.notebook_kernel import (
+    NotebookKernel,
+    errors_of,
+    notebook_kernel,
+    text_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +24,11 @@ def _nothing_stays() -> None:
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[NotebookKernel]:
     with notebook_kernel() as kernel:
+        assert not errors_of(kernel.run("%load_ext gateway_ext.xgb_ray"))
         yield kernel
 
 
 def test_train_in_a_cell(kernel: NotebookKernel, parquet: Path) -> None:
-    assert "error" not in [o["type"] for o in kernel.run("%load_ext gateway_ext.xgb_ray")]
     cell = f"""%%xgb_ray train -d {parquet} -l label -e train={parquet} -n 400 --out model
 objective: binary:logistic
 eval_metric: [auc, logloss]
@@ -33,7 +38,7 @@ max_depth: $depth
     kernel.run("depth = 3")
     output = kernel.run(cell)
     seconds = time.monotonic() - started
-    assert "error" not in [o["type"] for o in output], text_of(output)
+    assert not errors_of(output), text_of(output)
     # Nothing of Ray's own between the picture and the result.
     assert [o["text"] for o in output if o["type"] == "stream"] == []
     updates = [o for o in output if o["type"] == "update_display_data"]
@@ -57,14 +62,40 @@ def test_an_interrupt_keeps_the_model(kernel: NotebookKernel, parquet: Path) -> 
         interrupt="training: round",
     )
     assert "stopped after round" in text_of(output), text_of(output)
-    # Cells in the queue behind it must not run.
-    assert output[-2]["type"] == "error" or any(o["type"] == "error" for o in output)
+    assert errors_of(output), "cells in the queue behind it must not run"
     assert "True" in text_of(kernel.run("print(cut.booster.num_boosted_rounds() == cut.rounds)"))
     check = """
 from ray._private.state import actors
 print("alive", [a["ActorClassName"] for a in actors().values() if a["State"] == "ALIVE"])
 """
     assert "alive []" in text_of(kernel.run(check))
+
+
+def test_a_second_interrupt_does_not_wait_for_the_round(
+    kernel: NotebookKernel, parquet: Path
+) -> None:
+    kernel.run("""import functools, time, xgboost
+from gateway_ext.xgb_ray import training
+
+class Stuck(xgboost.callback.TrainingCallback):
+    def after_iteration(self, model, epoch, evals_log):
+        time.sleep(0.2 if epoch < 10 else 3600)
+
+begin = training.start_training
+training.start_training = functools.partial(begin, callbacks=[Stuck()])
+""")
+    try:
+        output = kernel.run(
+            f"%xgb_ray train -d {parquet} -l label -n 1000 --out cut",
+            interrupt="training: round 10/",
+            times=2,
+        )
+    finally:
+        kernel.run("training.start_training = begin")
+    assert "interrupt again to stop at once" in text_of(output)
+    assert "stopped after round" in text_of(output), text_of(output)
+    shown = kernel.text("print('rounds', cut.booster.num_boosted_rounds(), cut.state)")
+    assert "rounds 10 stopped" in shown or "rounds 11 stopped" in shown, shown
 
 
 def test_background_status_logs_and_stop(kernel: NotebookKernel, parquet: Path) -> None:
@@ -100,18 +131,13 @@ def test_predict_and_calibrate(kernel: NotebookKernel, parquet: Path, tmp_path: 
 def test_errors_are_one_clear_line(
     kernel: NotebookKernel, parquet: Path, line: str, words: str
 ) -> None:
-    kernel.run("%load_ext gateway_ext.xgb_ray")
-    error = next(
-        o for o in kernel.run("%xgb_ray " + line.format(p=parquet)) if o["type"] == "error"
-    )
-    shown = "\n".join(error["traceback"])
+    (shown,) = errors_of(kernel.run("%xgb_ray " + line.format(p=parquet)))
     assert words in shown
     assert "ray::" not in shown
     assert 'File "' not in shown
 
 
 def test_help_and_completion(kernel: NotebookKernel, parquet: Path) -> None:
-    kernel.run("%load_ext gateway_ext.xgb_ray")
     assert "--elastic" in text_of(kernel.run("%xgb_ray train --help"))
     inspected = kernel.client.inspect("%xgb_ray", 8, reply=True, timeout=30)["content"]
     assert "Distributed XGBoost" in inspected["data"]["text/plain"]
