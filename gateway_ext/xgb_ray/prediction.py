@@ -7,6 +7,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from gateway_ext.xgb_ray.storage import locate, read_booster
 from gateway_ext.xgb_ray.training import DATA_ATTRIBUTE
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.fs as pafs
     import xgboost as xgb
 
@@ -88,15 +90,12 @@ def predict(
     pieces = _cut(source, workers)
     check_task(cpus_per_worker)
     shared = ray.put(bytes(booster.save_raw("ubj")))
-    threads = max(1, int(cpus_per_worker))
-    tasks = ray.remote(num_cpus=cpus_per_worker)(_predict_piece)
+    work = _Work(columns, layout, source.filesystem, max(1, int(cpus_per_worker)), options)
+    task = ray.remote(num_cpus=cpus_per_worker)(_predict_piece)
     refs = []
     for i, piece in enumerate(pieces):
         where = None if target is None else (target[0], f"{target[1]}/part-{i:05d}.parquet")
-        extra = (tuple(keep), column, where, calibration)
-        refs.append(
-            tasks.remote(shared, piece, columns, layout, source.filesystem, threads, options, extra)
-        )
+        refs.append(task.remote(shared, piece, work, tuple(keep), column, where, calibration))
     results = get_all(refs)
     if target is not None:
         _remove_older(*target, {path.rsplit("/", 1)[-1] for path in results})
@@ -140,15 +139,10 @@ def evaluate(
     parts = {"label": label, "weight": weight, "qid": qid}
     source, columns, layout = _open(booster, data, base_margin, parts, filesystem, workers)
     shared = ray.put(bytes(booster.save_raw("ubj")))
-    threads = max(1, int(cpus_per_worker))
     options = {"output_margin": True, "iteration_range": iteration_range or best_range(booster)}
+    work = _Work(columns, layout, source.filesystem, max(1, int(cpus_per_worker)), options)
     task = ray.remote(num_cpus=cpus_per_worker)(_margins_of_piece)
-    found = get_all(
-        [
-            task.remote(shared, p, columns, layout, source.filesystem, threads, options)
-            for p in _cut(source, workers)
-        ]
-    )
+    found = get_all([task.remote(shared, piece, work) for piece in _cut(source, workers)])
     margin, labels, weights, groups = cast(
         tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None],
         tuple(
@@ -270,16 +264,6 @@ def _predict_rows(
     return np.empty(0, dtype=np.float32) if out is None else out
 
 
-def _make_shard(table: Any, piece: Piece, columns: Columns, layout: Layout) -> Shard:
-    shard, facts = make_shard(table, columns, piece.where)
-    # Where all vectors are null there is nothing to tell how many features they have.
-    if facts.features not in (0, layout.features):
-        raise DataError(
-            f"{piece.where} has {facts.features} features, the model has {layout.features}"
-        )
-    return shard
-
-
 def _booster(raw: bytes, threads: int) -> xgb.Booster:
     import xgboost as xgb
 
@@ -288,22 +272,29 @@ def _booster(raw: bytes, threads: int) -> xgb.Booster:
     return booster
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What all prediction tasks of a call have in common; `options` are those of
+    `Booster.predict`."""
+
+    columns: Columns
+    layout: Layout
+    filesystem: Any
+    threads: int
+    options: dict[str, Any]
+
+
 def _predict_piece(
     raw: bytes,
     piece: Piece,
-    columns: Columns,
-    layout: Layout,
-    filesystem: Any,
-    threads: int,
-    options: dict[str, Any],
-    extra: tuple[Any, ...],
+    work: _Work,
+    keep: Sequence[str],
+    name: str,
+    where: tuple[Any, str] | None,
+    calibration: Calibration | None,
 ) -> Any:
     """One task: predictions of a piece, or the name of the file that they were written to."""
-    keep, name, where, calibration = extra
-    booster = _booster(raw, threads)
-    table = read_piece(piece, columns, filesystem, threads, keep)
-    shard = _make_shard(table, piece, columns, layout)
-    values = _predict_rows(booster, shard, layout, threads, options)
+    table, _, values = _read_and_predict(raw, piece, work, keep)
     if calibration is not None:
         values = calibration.apply(values)
     if where is None:
@@ -321,19 +312,24 @@ def _predict_piece(
     return path
 
 
-def _margins_of_piece(
-    raw: bytes,
-    piece: Piece,
-    columns: Columns,
-    layout: Layout,
-    filesystem: Any,
-    threads: int,
-    options: dict[str, Any],
-) -> tuple[Any, Any, Any, Any]:
-    table = read_piece(piece, columns, filesystem, threads)
-    shard = _make_shard(table, piece, columns, layout)
-    margin = _predict_rows(_booster(raw, threads), shard, layout, threads, options)
+def _margins_of_piece(raw: bytes, piece: Piece, work: _Work) -> tuple[Any, Any, Any, Any]:
+    """One task: margins of a piece, with what metrics compare them to."""
+    _, shard, margin = _read_and_predict(raw, piece, work)
     return margin, shard.label, shard.weight, shard.qid
+
+
+def _read_and_predict(
+    raw: bytes, piece: Piece, work: _Work, keep: Sequence[str] = ()
+) -> tuple[pa.Table, Shard, np.ndarray]:
+    table = read_piece(piece, work.columns, work.filesystem, work.threads, keep)
+    shard, facts = make_shard(table, work.columns, piece.where)
+    # Where all vectors are null there is nothing to tell how many features they have.
+    if facts.features not in (0, work.layout.features):
+        raise DataError(
+            f"{piece.where} has {facts.features} features, the model has {work.layout.features}"
+        )
+    booster = _booster(raw, work.threads)
+    return table, shard, _predict_rows(booster, shard, work.layout, work.threads, work.options)
 
 
 def _metrics(

@@ -65,13 +65,12 @@ class ShardFacts:
     """What the driver has to know of a shard without fetching it.
 
     `kinds` are the kinds of Spark vectors seen ("sparse", "dense"), `categories` the distinct
-    values of each categorical column, `weight_sum` the sum of weights (rows without weights).
+    values of each categorical column.
     """
 
     rows: int
     features: int
     nbytes: int
-    weight_sum: float
     names: tuple[str, ...] | None = None
     kinds: frozenset[str] = frozenset()
     categories: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -124,7 +123,7 @@ def make_shard(table: pa.Table, columns: Columns, where: str) -> tuple[Shard, Sh
 
 def describe(shard: Shard) -> ShardFacts:
     """The facts that follow from a shard itself."""
-    weight, qid = shard.weight, shard.qid
+    qid = shard.qid
     matrix = shard.blocks[0].matrix if shard.blocks else None
     features = 0
     if matrix is not None:
@@ -133,7 +132,6 @@ def describe(shard: Shard) -> ShardFacts:
         rows=shard.rows,
         features=features,
         nbytes=_size(shard),
-        weight_sum=float(weight.sum(dtype=np.float64)) if weight is not None else shard.rows,
         first_qid=int(qid[0]) if qid is not None and len(qid) else None,
         last_qid=int(qid[-1]) if qid is not None and len(qid) else None,
     )

@@ -118,6 +118,17 @@ def test_tasks_that_fit_nowhere(result: TrainResult, parquet: Path) -> None:
 SPACE = {**PARAMS, "eta": "uniform(0.001, 0.6)"}
 
 
+def searched(parquet: Path) -> dict[str, Any]:
+    """What all searches here have in common."""
+    return {
+        "space": read_space(SPACE),
+        "data": str(parquet),
+        "label": "label",
+        "evals": {"test": str(parquet / "part-1.parquet")},
+        "features": FEATURES,
+    }
+
+
 @pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
@@ -128,11 +139,7 @@ def test_a_search_finds_the_better_rate_and_cleans_up(
     parquet: Path, search: str, scheduler: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = tune(
-        read_space(SPACE),
-        str(parquet),
-        "label",
-        evals={"test": str(parquet / "part-1.parquet")},
-        features=FEATURES,
+        **searched(parquet),
         num_boost_round=12,
         workers=2,
         trials=3,
@@ -158,11 +165,7 @@ def test_a_search_finds_the_better_rate_and_cleans_up(
 
 def test_a_search_that_is_stopped_keeps_its_best_model(parquet: Path) -> None:
     run = start_tuning(
-        read_space(SPACE),
-        str(parquet),
-        "label",
-        evals={"test": str(parquet / "part-1.parquet")},
-        features=FEATURES,
+        **searched(parquet),
         num_boost_round=100_000,
         workers=1,
         trials=50,

@@ -129,7 +129,7 @@ def test_callbacks_metric_and_early_stopping(parquet: Path) -> None:
     assert brier_line[10] < brier_line[0]
 
 
-def test_custom_objective_and_continuation(parquet: Path, frame: pd.DataFrame) -> None:
+def test_custom_objective_and_continuation(parquet: Path) -> None:
     def logistic(margin: np.ndarray, matrix: xgb.DMatrix) -> tuple[np.ndarray, np.ndarray]:
         p = 1 / (1 + np.exp(-margin))
         return p - matrix.get_label(), p * (1 - p)

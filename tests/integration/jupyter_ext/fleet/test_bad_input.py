@@ -74,7 +74,7 @@ def test_a_kernel_environment_that_others_cannot_read(fleet, tmp_path):
     assert "cannot be executed by an unprivileged user" in said
 
 
-def test_a_kernel_environment_without_the_package(fleet, tmp_path):
+def test_a_kernel_environment_without_the_package(fleet):
     environment = Path("/tmp") / f"fleet-bare-{os.getpid()}"
     (environment / "bin").mkdir(parents=True)
     (environment / "share" / "jupyter-fleet" / "kernelspecs").mkdir(parents=True)
