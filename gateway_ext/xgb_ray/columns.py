@@ -134,7 +134,7 @@ def _names(value: str | Sequence[str] | None, what: str) -> tuple[str, ...]:
 
 def _no_column(name: str, names: Sequence[str], where: str) -> str:
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"{where} has no column {name!r}{hint} It has: {shown}"
 

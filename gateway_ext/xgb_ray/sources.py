@@ -270,7 +270,7 @@ def _open_files(files: Sequence[str], filesystem: pafs.FileSystem) -> Source:
     if not units:
         raise DataError(f"{files[0]} has no rows")
     schemas = tuple((p, s) for p, (_, s) in zip(files, footers, strict=True))
-    name = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+    name = files[0] if len(files) == 1 else f"{files[0]} (with {len(files) - 1} more)"
     return Source(footers[0][1], tuple(units), name, filesystem, schemas)
 
 
