@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gateway_ext.xgb_ray.background import Background
-from gateway_ext.xgb_ray.cluster import of_a_client
+from gateway_ext.xgb_ray.cluster import connect, of_a_client
 from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import ClusterError, ParameterError, TrainingError, XGBRayError
 from gateway_ext.xgb_ray.plan import Plan
@@ -257,7 +257,7 @@ def start_tuning(
     time_budget: float | None = None,
     storage: str | None = None,
     **options: Any,
-) -> Tuning:
+) -> Background[TuneResult]:
     """Start a search for good parameters in the background.
 
     Args:
@@ -279,6 +279,7 @@ def start_tuning(
         DataError, ParameterError, ClusterError: as `train`, before any trial.
         TrainingError: from `wait`, when every trial failed.
     """
+    arguments = {k: v for k, v in locals().items() if k != "options"}
     if not options.get("evals"):
         raise ParameterError("tune needs evals to compare trials on")
     for name, value, known in (
@@ -300,6 +301,11 @@ def start_tuning(
     if unknown:
         raise ParameterError(f"tune has no option {min(unknown)!r}")
     fixed = check_space(space, scheduler)
+    connect(options.get("cluster"))
+    if of_a_client():
+        from gateway_ext.xgb_ray.remote_tuning import RemoteTuning
+
+        return RemoteTuning({**arguments, **options, "cluster": None})
     plan = make_plan(fixed, data, label, **{**option_defaults(), **options, "elastic": False})
     metric = metric or _default_metric(plan, fixed)
     names = [name for _, name in plan.evals]
@@ -480,11 +486,6 @@ def _mode_of(metric: str) -> str:
 def _check_room(plan: Plan, storage: str | None) -> None:
     import ray
 
-    if of_a_client():
-        raise ClusterError(
-            "a search cannot be driven through ray://: run it where the cluster is "
-            "(--cluster auto on one of its machines, or --cluster rayjob)"
-        )
     wanted = plan.workers * plan.cpus
     total = ray.cluster_resources().get("CPU", 0)
     if wanted > total:

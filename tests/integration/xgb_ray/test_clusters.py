@@ -66,6 +66,43 @@ def test_the_cluster_that_runs_here_and_a_client_from_outside(head: RayHead, par
     assert psutil.pid_exists(head.process.pid)
 
 
+TUNE = """
+import json, time
+import psutil
+from gateway_ext.xgb_ray.space import read_space
+from gateway_ext.xgb_ray.tuning import start_tuning
+space = read_space({{"objective": "binary:logistic", "eval_metric": "logloss",
+                     "eta": "uniform(0.01, 0.5)"}})
+given = {{"data": {data!r}, "evals": {{"test": {data!r}}}, "features": ["x0", "x1"],
+          "workers": 1, "trials": 2, "scheduler": "none", "cluster": {cluster!r}}}
+def drivers():
+    below = psutil.Process({pid}).children(recursive=True)
+    lines = [process.as_dict(["cmdline"])["cmdline"] or [] for process in below]
+    return sum("ray::_Driver" in " ".join(line) for line in lines)
+try:
+    start_tuning(space, label="lable", **given)
+except ValueError as error:
+    print(error)
+run = start_tuning(space, label="label", num_boost_round=100_000, **given)
+while not any(trial["value"] for trial in run.status().trials):
+    run.pause(0.2)
+print(drivers(), run.events)
+run.stop()
+found = run.wait(60)
+while drivers():
+    time.sleep(0.1)
+print(json.dumps([found.state, 0 < found.booster.num_boosted_rounds() < 100_000]))
+"""
+
+
+def test_a_search_from_outside(head: RayHead, parquet: Path) -> None:
+    code = TUNE.format(data=str(parquet), cluster=head.client, pid=head.process.pid)
+    wrong, events, found = run(code).splitlines()[-3:]
+    assert "has no column 'lable'; did you mean 'label'?" in wrong
+    assert events.startswith('1 ["running: round ')
+    assert json.loads(found) == ["stopped", True]
+
+
 @pytest.mark.parametrize("module", ["ray", "xgboost"])
 def test_other_versions(head: RayHead, module: str) -> None:
     before = f"import {module}; {module}.__version__ = '1.2.3'"
