@@ -218,8 +218,13 @@ def _container(
             "limits": {"cpu": str(cpus), "memory": memory},
         },
     }
-    if options.env:
-        container["env"] = [{"name": k, "value": v} for k, v in options.env.items()]
+    env = dict(options.env)
+    if name != "submitter":
+        # Ray would have workers give way to everything else there (niceness 15), and members of
+        # a collective call then wait for whoever is starved most.
+        env = {"RAY_worker_niceness": "0", **env}
+    if env:
+        container["env"] = [{"name": k, "value": v} for k, v in env.items()]
     if options.env_from_secrets:
         container["envFrom"] = [{"secretRef": {"name": n}} for n in options.env_from_secrets]
     if name != "submitter":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from gateway_ext.xgb_ray.manifests import (
     make_task_config_map,
 )
 from gateway_ext.xgb_ray.result import TrainResult
+from gateway_ext.xgb_ray.storage import within
 from gateway_ext.xgb_ray.training import Status
 from gateway_ext.xgb_ray.tuning import TuneStatus
 
@@ -35,6 +37,7 @@ _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 _STOP_SECONDS = 8.0
 # A pod in a state that does not mend itself is given this long, since some do.
 _TROUBLE_SECONDS = 60.0
+_LOGIN = re.compile(r"://[^/@\s\"]+@")
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,6 @@ class JobRun(Background[Any]):
         self._remove_at = float("inf")
         self._woken = threading.Event()
         self._trouble_since = 0.0
-        self._began = time.monotonic()
         self._begin()
 
     def stop(self) -> None:
@@ -318,7 +320,7 @@ def start(
         given.setdefault("workers", options.workers)
         given.setdefault("cpus_per_worker", options.cpus)
     jobs = jobs or RayJobs(options.namespace)
-    folder = JobFolder(f"{storage.rstrip('/')}/{options.name}")
+    folder = JobFolder(within(storage, options.name))
     try:
         if folder.read("result.json") is not None or jobs.read(options.name) is not None:
             raise ClusterError(
@@ -327,6 +329,12 @@ def start(
             )
         sent = _sendable(command, given, folder)
         task = json.dumps({"command": command, "folder": folder.uri, "arguments": sent})
+        if _LOGIN.search(task):
+            raise ParameterError(
+                "a URI with a login in it would be shown to all who may see the job: take it out, "
+                "and give it to the pods by env_from_secrets (AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY) and to this kernel by its environment"
+            )
         # Later than its task's data, earlier than the job: a task always finds what it names.
         jobs.submit(options, task, {FOLDER: folder.uri, COMMAND: command})
     except OSError as error:
@@ -361,7 +369,7 @@ def attach(
     if FOLDER in told:
         folder, command = JobFolder(told[FOLDER]), told.get(COMMAND, "train")
     else:
-        folder, command = JobFolder(f"{storage.rstrip('/')}/{name}"), "train"
+        folder, command = JobFolder(within(storage, name)), "train"
         if job is not None or not storage or folder.read("result.json") is None:
             what = "was not made by %xgb_ray" if job is not None else "is not there"
             raise ClusterError(f"the job {name} in the namespace {jobs.namespace} {what}")

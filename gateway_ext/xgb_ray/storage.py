@@ -30,6 +30,12 @@ def locate(path: str) -> tuple[pafs.FileSystem, str]:
     return filesystem, inner.rstrip("/")
 
 
+def within(folder: str, name: str) -> str:
+    """The path or URI of something in a folder; the options of a URI stay at its end."""
+    base, mark, options = folder.partition("?") if "://" in folder else (folder, "", "")
+    return f"{base.rstrip('/')}/{name}{mark}{options}"
+
+
 def write_file(filesystem: pafs.FileSystem, target: str, content: bytes) -> None:
     """Write a file that is seen whole or not at all, in place of one of the same name.
 
@@ -61,8 +67,7 @@ class Folder:
 
     def path(self, name: str) -> str:
         """The path or URI of a file in it."""
-        base, mark, query = self.uri.partition("?")
-        return f"{base}/{name}{mark}{query}"
+        return within(self.uri, name)
 
     def read(self, name: str) -> bytes | None:
         """The content of a file, or None if there is none."""

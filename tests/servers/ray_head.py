@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,10 @@ class RayHead:
 
 
 @contextmanager
-def ray_head(log: Path, cpus: int = 4) -> Iterator[RayHead]:
-    """`ray start --head` on free ports."""
+def ray_head(
+    log: Path, cpus: int = 4, environment: Mapping[str, str] | None = None
+) -> Iterator[RayHead]:
+    """`ray start --head` on free ports; `environment` is added to that of its processes."""
     port, client = free_ports(2)
     # Paths of sockets in it may have 107 characters.
     folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
@@ -49,6 +51,7 @@ def ray_head(log: Path, cpus: int = 4) -> Iterator[RayHead]:
         environment={
             **{k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")},
             **TOKEN,
+            **(environment or {}),
             "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
         },
         directory=Path(folder.name),

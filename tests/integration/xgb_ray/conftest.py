@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow.fs as pafs
 import pytest
 
 from tests.servers.ray_head import RayHead, ray_head
+from tests.servers.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS
+
+# To the store of tests, as pods and kernels have it from a secret.
+LOGIN = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +36,6 @@ def _nothing_stays(ray_cluster: None) -> Iterator[None]:
     """After every test no actor and no placement group is left over."""
     yield
     from ray.util.placement_group import placement_group_table
-    from ray.util.state import list_actors  # noqa: F401
 
     deadline = time.monotonic() + 20
     while True:
@@ -55,7 +61,8 @@ def living_workers() -> list[str]:
 @pytest.fixture(scope="session")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHead]:
     """A cluster outside of this process, for tests of what connects to one."""
-    with ray_head(tmp_path_factory.mktemp("ray-head") / "ray.log", cpus=6) as head:
+    log = tmp_path_factory.mktemp("ray-head") / "ray.log"
+    with ray_head(log, cpus=6, environment=LOGIN) as head:
         yield head
 
 
@@ -80,3 +87,33 @@ def parquet(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pa
         part = frame.iloc[i * 4000 : (i + 1) * 4000]
         part.to_parquet(folder / f"part-{i}.parquet", row_group_size=1500)
     return folder
+
+
+class Uri(Protocol):
+    """The URI of a place in a bucket; without `login` that has to be in the environment."""
+
+    def __call__(self, path: str, login: bool = True) -> str: ...
+
+
+@pytest.fixture
+def uri(seaweedfs: SeaweedFS, parquet: Path) -> Uri:
+    """A new bucket with the test's data in `data/`."""
+    address = seaweedfs.endpoint.removeprefix("http://")
+    store = pafs.S3FileSystem(
+        access_key=seaweedfs.access_key,
+        secret_key=seaweedfs.secret_key,
+        endpoint_override=address,
+        scheme="http",
+        region="us-east-1",
+        allow_bucket_creation=True,
+    )
+    bucket = "xgb" + uuid.uuid4().hex[:8]
+    store.create_dir(bucket)
+    pafs.copy_files(str(parquet), f"{bucket}/data", destination_filesystem=store)
+
+    def make(path: str, login: bool = True) -> str:
+        keys = f"{seaweedfs.access_key}:{seaweedfs.secret_key}@" if login else ""
+        options = f"endpoint_override={address}&scheme=http&region=us-east-1"
+        return f"s3://{keys}{bucket}/{path}?{options}"
+
+    return make

@@ -86,6 +86,7 @@ class KubeRay:
             **TOKEN,
             "RAY_ADDRESS": self.ray_address,
             "PYTHONPATH": str(ROOT),
+            **_environment_of_head(job),
         }
         with self.log_of(name).open("wb") as log:
             process = subprocess.Popen(
@@ -133,6 +134,12 @@ class KubeRay:
                 return []
             return [make_pod(f"{value}-abcde", phase="Running")]
         return []
+
+
+def _environment_of_head(job: dict[str, Any]) -> dict[str, str]:
+    """Where the entry point of a job runs."""
+    pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    return {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
 
 
 def make_pod(

@@ -6,16 +6,18 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.fs as pafs
 import pytest
 
 from gateway_ext.xgb_ray.errors import ClusterError, DataError, ParameterError
 from gateway_ext.xgb_ray.manifests import RayJobOptions
 from gateway_ext.xgb_ray.rayjob import JobRun, RayJobs, attach, start
+from tests.integration.xgb_ray.conftest import LOGIN, Uri
 from tests.integration.xgb_ray.kuberay import KubeRay, kuberay, make_pod
 from tests.integration.xgb_ray.notebook_kernel import (
     NotebookKernel,
@@ -112,6 +114,60 @@ def test_what_is_submitted(cluster: KubeRay, parquet: Path, tmp_path: Path) -> N
     assert "sent" in cluster.jobs
     assert job["spec"]["shutdownAfterJobFinishes"] is True
     jobs_of(cluster).delete("sent")
+
+
+@pytest.fixture
+def run_in_bucket(
+    cluster: KubeRay, uri: Uri, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """The result of a command, with a name, whose job has its folder in a bucket."""
+    for name, value in LOGIN.items():
+        monkeypatch.setenv(name, value)
+
+    def run(command: str, name: str, **arguments: Any) -> Any:
+        options = RayJobOptions(name=name, env=LOGIN, workers=1, cpus=1, **OPTIONS)
+        storage, jobs = uri("jobs", login=False), jobs_of(cluster)
+        return start(command, arguments, options, storage, jobs=jobs, poll_seconds=0.1).wait(120)
+
+    return run
+
+
+def test_a_training_in_a_bucket(
+    cluster: KubeRay, uri: Uri, frame: pd.DataFrame, run_in_bucket: Callable[..., Any]
+) -> None:
+    given = {"params": {}, "label": "label", "num_boost_round": 3}
+    model = run_in_bucket("train", "kept", data=frame, **given)
+    assert model.booster.num_boosted_rounds() == 3
+    # The job is gone, and is found by its folder.
+    again = attach("kept", "ml", storage=uri("jobs", login=False), jobs=jobs_of(cluster))
+    assert again.wait(20).booster.save_raw() == model.booster.save_raw()
+    assert "finished: round 3/3" in "\n".join(again.events)
+    with pytest.raises(ParameterError, match="a URI with a login in it would be shown"):
+        run_in_bucket("train", "shown", data=uri("data"), **given)
+    assert "shown" not in cluster.jobs
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_search_and_predictions_in_a_bucket(
+    uri: Uri, frame: pd.DataFrame, run_in_bucket: Callable[..., Any]
+) -> None:
+    data = uri("data", login=False)
+    found = run_in_bucket(
+        "tune",
+        "searched",
+        space={"eta": "uniform(0.1, 0.5)", "eval_metric": "rmse"},
+        data=data,
+        label="label",
+        evals={"test": data},
+        num_boost_round=4,
+        trials=2,
+    )
+    assert found.booster.num_boosted_rounds() == 4
+    files = run_in_bucket("predict", "predicted", model=found.booster, data=data, keep=["label"])
+    store, inner = pafs.FileSystem.from_uri(uri("jobs/predicted/predictions"))
+    assert {file.rsplit("/", 1)[0] for file in files} == {inner}
+    assert len(pd.read_parquet(inner, filesystem=store)) == len(frame)
 
 
 def jobs_of(cluster: KubeRay) -> RayJobs:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +11,13 @@ import pytest
 import xgboost as xgb
 
 from gateway_ext.xgb_ray import DataError, predict, train
-from tests.servers.seaweedfs import SeaweedFS
+from tests.integration.xgb_ray.conftest import Uri
 
 PARAMS = {"objective": "binary:logistic", "max_depth": 3}
 FEATURES = [f"x{i}" for i in range(6)]
 
 
-@pytest.fixture
-def uri(seaweedfs: SeaweedFS, parquet: Path) -> Callable[[str], str]:
-    """The URI of a place in a bucket with the test's data in `data/`."""
-    address = seaweedfs.endpoint.removeprefix("http://")
-    store = pafs.S3FileSystem(
-        access_key=seaweedfs.access_key,
-        secret_key=seaweedfs.secret_key,
-        endpoint_override=address,
-        scheme="http",
-        region="us-east-1",
-        allow_bucket_creation=True,
-    )
-    bucket = "xgb" + uuid.uuid4().hex[:8]
-    store.create_dir(bucket)
-    pafs.copy_files(str(parquet), f"{bucket}/data", destination_filesystem=store)
-    options = f"endpoint_override={address}&scheme=http&region=us-east-1"
-    login = f"{seaweedfs.access_key}:{seaweedfs.secret_key}"
-    return lambda path: f"s3://{login}@{bucket}/{path}?{options}"
-
-
-def test_data_model_and_predictions_in_a_bucket(
-    uri: Callable[[str], str], frame: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_data_model_and_predictions_in_a_bucket(uri: Uri, frame: pd.DataFrame) -> None:
     files = [uri(f"data/part-{i}.parquet") for i in range(3)]
     margins = []
     for data in (uri("data"), uri("data/part-*.parquet"), uri("data/part-?.parquet"), files):
@@ -77,7 +53,7 @@ def test_data_model_and_predictions_in_a_bucket(
     assert (found["label"].to_numpy() == frame["label"].to_numpy()).all()
 
 
-def test_what_is_not_in_the_bucket(uri: Callable[[str], str], parquet: Path) -> None:
+def test_what_is_not_in_the_bucket(uri: Uri, parquet: Path) -> None:
     with pytest.raises(DataError, match="no Parquet file"):
         train(PARAMS, uri("nowhere"), "label")
     with pytest.raises(DataError, match="different stores"):

@@ -114,8 +114,10 @@ def test_the_whole_manifest() -> None:
         }
 
     def mounted(name: str, cpu: str, memory: str) -> dict[str, Any]:
+        found = container(name, cpu, cpu, memory)
+        found["env"].insert(0, {"name": "RAY_worker_niceness", "value": "0"})
         mounts = [{"name": "task", "mountPath": "/etc/xgb-ray", "readOnly": True}]
-        return {**container(name, cpu, cpu, memory), "volumeMounts": mounts}
+        return {**found, "volumeMounts": mounts}
 
     assert make_ray_job(FULL) == {
         "apiVersion": "ray.io/v1",
