@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import keyword
+import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, NoReturn
 
 import yaml
@@ -27,6 +31,42 @@ class _Parser(argparse.ArgumentParser):
 
 class Help(Exception):
     """`--help` was asked for; argparse has printed it."""
+
+
+def read_line(line: str, variables: Mapping[str, Any]) -> argparse.Namespace:
+    """The arguments of a line, with `$variables` put in as they are. Those of `--eval`, `--params`
+    and `--job`, which have names in them, are as they were written.
+
+    Raises:
+        ParameterError: there is no such command, argument or variable, or a value is not one.
+        Help: nothing is to be done.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ParameterError(
+            "a quotation mark in the line has no second one: put what contains one into the "
+            'other kind, as in -l "driver\'s age"'
+        ) from error
+    arguments = make_parser().parse_args([_number(word, variables) for word in words])
+    for name, value in vars(arguments).items():
+        if name in ("eval", "params", "job"):
+            continue
+        if isinstance(value, list):
+            setattr(arguments, name, [expand(v, variables) for v in value])
+        elif isinstance(value, str):
+            setattr(arguments, name, expand(value, variables))
+    out = getattr(arguments, "out", "a")
+    if not isinstance(out, str) or not out.isidentifier() or keyword.iskeyword(out):
+        raise ParameterError(f"--out must be the name of a variable, not {out!r}")
+    return arguments
+
+
+def _number(word: str, variables: Mapping[str, Any]) -> str:
+    """A word as an option that takes a number can read it: `$rounds` as what it stands for."""
+    whole = _VARIABLE.fullmatch(word)
+    value = expand(word, variables) if whole else None
+    return str(value) if isinstance(value, Real) else word
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -214,10 +254,14 @@ def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
 
     held = _VARIABLE.sub(hold, text)
     value: Any = None
+    wrong = ""
     try:
         value = yaml.safe_load(held)
-    except yaml.YAMLError:
-        value = None
+    except yaml.MarkedYAMLError as error:
+        if error.problem and error.problem_mark:
+            wrong = f" (line {error.problem_mark.line + 1}: {error.problem})"
+    except yaml.YAMLError as error:
+        wrong = f" ({error})"
     if not isinstance(value, dict) or None in value.values():
         # A Python dict reads as YAML too, but True, None and tuples would be strings.
         quoted = re.sub(r"(?<!['\"\w])(xgb_ray_variable_\d+_)(?!['\"\w])", r"'\1'", held)
@@ -225,11 +269,13 @@ def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
             value = ast.literal_eval(quoted.strip())
         except (ValueError, SyntaxError):
             if not isinstance(value, dict):
-                raise ParameterError(
-                    "the parameters must be YAML (name: value), JSON or a Python dict"
-                ) from None
+                value = None
     if not isinstance(value, dict):
-        raise ParameterError("the parameters must be names with values")
+        shown = text.strip() if len(text.strip()) < 60 else f"{text.strip()[:60]}…"
+        raise ParameterError(
+            "the parameters must be names with values, as YAML (eta: 0.1), JSON or a Python dict, "
+            f"not {shown!r}{wrong}"
+        )
     return {str(k): _put_back(v, found) for k, v in value.items()}
 
 
@@ -270,9 +316,11 @@ def read_settings(texts: Sequence[str], variables: Mapping[str, Any]) -> dict[st
     return found
 
 
-def names(text: str | None) -> Sequence[str] | None:
-    """Names with commas between."""
-    return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
+def names(value: Any) -> Any:
+    """Names with commas between; a list as it is."""
+    if not isinstance(value, str):
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def one_or_all(values: Sequence[Any] | None) -> Any:
@@ -291,4 +339,14 @@ def expand(value: str, variables: Mapping[str, Any]) -> Any:
     whole = _VARIABLE.fullmatch(value)
     if whole:
         return _look_up(whole.group(1) or whole.group(2), variables)
-    return _VARIABLE.sub(lambda m: str(_look_up(m.group(1) or m.group(2), variables)), value)
+
+    def text(match: re.Match[str]) -> str:
+        found = _look_up(match.group(1) or match.group(2), variables)
+        if not isinstance(found, str | os.PathLike | Real):
+            raise ParameterError(
+                f"{match.group()} in {value!r} is a {type(found).__name__}: only texts and numbers "
+                "can be part of a longer word"
+            )
+        return str(found)
+
+    return _VARIABLE.sub(text, value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,9 +16,9 @@ from traitlets import Dict
 from gateway_ext.xgb_ray.arguments import (
     Help,
     expand,
-    make_parser,
     names,
     one_or_all,
+    read_line,
     read_params,
     read_settings,
 )
@@ -85,22 +84,23 @@ class XGBRayMagics(Magics):
         interrupt too. An interrupt (^C) stops after the current round and keeps the model; a
         second one stops at once.
         """
-        words = shlex.split(line)
-        if not words and not cell:
-            words = ["--help"]
+        cell = (cell or "").strip()
         try:
-            arguments = make_parser().parse_args(words)
+            arguments = read_line(line if line.strip() or cell else "--help", self._variables)
         except Help:
             return None
+        if cell and arguments.command not in ("train", "tune"):
+            raise ParameterError(
+                f"{arguments.command} takes no parameters from a cell: write %xgb_ray with one %"
+            )
         command: Callable[..., Any] = getattr(self, f"_{arguments.command}")
-        return command(arguments, cell or "", self._variables)
+        return command(arguments, cell, self._variables)
 
     # Commands that compute.
 
     def _train(self, a: argparse.Namespace, cell: str, variables: Mapping[str, Any]) -> Any:
         from gateway_ext.xgb_ray.training import start_training
 
-        model = None if a.model is None else expand(a.model, variables)
         arguments = {
             "params": self._params(a, cell, variables),
             **self._data(a, variables),
@@ -108,7 +108,7 @@ class XGBRayMagics(Magics):
             "early_stopping_rounds": a.early_stop,
             "elastic": a.elastic,
             "max_failures": a.max_failures,
-            "xgb_model": getattr(model, "booster", model),
+            "xgb_model": a.model,
             "checkpoint_path": a.checkpoint,
             "resume": a.resume,
         }
@@ -143,16 +143,15 @@ class XGBRayMagics(Magics):
     def _predict(self, a: argparse.Namespace, cell: str, variables: Mapping[str, Any]) -> Any:
         from gateway_ext.xgb_ray.prediction import predict
 
-        model = expand(a.model, variables)
         arguments = {
-            "model": getattr(model, "booster", model),
-            "data": self._read_data(a, variables),
-            "out": None if a.to is None else str(expand(a.to, variables)),
+            "model": a.model,
+            "data": one_or_all(a.data),
+            "out": None if a.to is None else str(a.to),
             "keep": a.keep,
             "column": a.column,
             "output_margin": a.margin,
             "pred_contribs": a.contributions,
-            "calibration": None if a.calibration is None else expand(a.calibration, variables),
+            "calibration": a.calibration,
             "workers": a.workers,
             "cpus_per_worker": a.cpus,
         }
@@ -163,10 +162,9 @@ class XGBRayMagics(Magics):
     def _evaluate(self, a: argparse.Namespace, cell: str, variables: Mapping[str, Any]) -> Any:
         from gateway_ext.xgb_ray.prediction import evaluate
 
-        model = expand(a.model, variables)
         found = evaluate(
-            getattr(model, "booster", model),
-            self._read_data(a, variables),
+            a.model,
+            one_or_all(a.data),
             a.label,
             metrics=a.metric,
             weight=a.weight,
@@ -183,7 +181,7 @@ class XGBRayMagics(Magics):
         from gateway_ext.xgb_ray.calibration import calibrate
 
         arguments = {
-            "data": self._read_data(a, variables),
+            "data": one_or_all(a.data),
             "label": a.label,
             "prediction": a.prediction,
             "weight": a.weight,
@@ -198,9 +196,6 @@ class XGBRayMagics(Magics):
     ) -> dict[str, Any]:
         return {**read_params(cell, variables), **read_settings(a.params, variables)}
 
-    def _read_data(self, a: argparse.Namespace, variables: Mapping[str, Any]) -> Any:
-        return one_or_all([expand(d, variables) for d in a.data])
-
     def _data(self, a: argparse.Namespace, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of data and workers that `train` and `tune` share."""
         evals = []
@@ -210,7 +205,7 @@ class XGBRayMagics(Magics):
                 raise ParameterError(f"--eval must be NAME=DATA, not {text!r}")
             evals.append((expand(data, variables), name))
         return {
-            "data": self._read_data(a, variables),
+            "data": one_or_all(a.data),
             "label": one_or_all(a.label),
             "evals": evals,
             "weight": a.weight,
@@ -234,6 +229,11 @@ class XGBRayMagics(Magics):
         concurrent: int = 1,
     ) -> None:
         """Call the function of a command here, or have a rayjob call it."""
+        running = self._runs.get(a.out)
+        if running is not None and not running.done:
+            raise ParameterError(
+                f"{a.out} is still being made: give another --out, or %xgb_ray stop {a.out}"
+            )
         if a.cluster == "rayjob":
             self._follow(a, self._submit(a, arguments, variables, concurrent))
             return
@@ -365,6 +365,9 @@ class XGBRayMagics(Magics):
 
     def _stop(self, a: argparse.Namespace, cell: str, variables: Mapping[str, Any]) -> Any:
         name, run = self._named(a, variables)
+        if run.done and run.error is None:
+            print(f"it had ended already; see {name}")
+            return
         run.stop_now() if a.now else run.stop()
         try:
             result = run.wait(_STOP_SECONDS)

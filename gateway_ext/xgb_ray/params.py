@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 import warnings
 from collections.abc import Mapping
@@ -61,7 +63,7 @@ def check_params(params: Mapping[str, Any], *, custom_objective: bool = False) -
         try:
             few = xgb.DMatrix(np.zeros((2, 2), dtype=np.float32), nthread=1)
             booster = xgb.Booster({**trial, "nthread": 1}, [few])
-            booster.save_config()
+            config = booster.save_config()
         except (xgb.core.XGBoostError, ValueError, TypeError) as error:
             raise ParameterError(
                 f"a parameter cannot be used: {first_lines(str(error))}"
@@ -69,11 +71,20 @@ def check_params(params: Mapping[str, Any], *, custom_objective: bool = False) -
     for warning in caught:
         unused = re.search(r"Parameters: \{(.*?)\} are not used", str(warning.message))
         if unused:
-            names = ", ".join(n.strip().strip('"') for n in unused.group(1).split(","))
-            raise ParameterError(f"XGBoost has no parameter of this name: {names}")
+            names = [n.strip().strip('"') for n in unused.group(1).split(",")]
+            near = difflib.get_close_matches(names[0], _names_in(json.loads(config)), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ParameterError(f"XGBoost has no parameter of this name: {', '.join(names)}{hint}")
     if custom_objective and "objective" in params:
         raise ParameterError("give either params['objective'] or a function as obj=, not both")
     return {k: v for k, v in params.items() if v is not None}
+
+
+def _names_in(config: Any) -> list[str]:
+    """Names of parameters in XGBoost's configuration, which holds them in sections."""
+    if not isinstance(config, dict):
+        return []
+    return [name for k, v in config.items() for name in (k, *_names_in(v))]
 
 
 def max_bin_of(params: Mapping[str, Any]) -> int:

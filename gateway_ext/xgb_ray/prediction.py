@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from gateway_ext.xgb_ray.cluster import check_task, connect
 from gateway_ext.xgb_ray.columns import Columns, parse_columns
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
 from gateway_ext.xgb_ray.matrix import Layout, laid_out
+from gateway_ext.xgb_ray.models import load_model
 from gateway_ext.xgb_ray.pieces import get_all
-from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.shards import Shard, check_groups, make_shard
 from gateway_ext.xgb_ray.sources import Piece, Source, open_source, plan_pieces, read_piece
-from gateway_ext.xgb_ray.storage import locate, read_booster
+from gateway_ext.xgb_ray.storage import locate
 from gateway_ext.xgb_ray.training import DATA_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def predict(
     """Predictions in the order of the rows.
 
     Args:
-        model: a `TrainResult`, a Booster, or a path to a model.
+        model: a `TrainResult` or `TuneResult`, a Booster, or a path to a model.
         data: as for `train`; the feature columns are those that the model was trained on.
         out: a folder (path or URI) to write Parquet files to, one a piece, with the columns
             `keep` and the predictions (`column`, or `column_0` … if there are several a row).
@@ -154,25 +153,6 @@ def evaluate(
     return _metrics(booster, margin, labels, weights, groups, metrics)
 
 
-def load_model(model: Any) -> xgb.Booster:
-    """The Booster in a `TrainResult`, in a file, or itself.
-
-    Raises:
-        ParameterError: there is none.
-    """
-    import xgboost as xgb
-
-    if isinstance(model, TrainResult):
-        model = model.booster
-        if model is None:
-            raise ParameterError("the training did not complete a round: there is no model")
-    if isinstance(model, str | os.PathLike):
-        return read_booster(os.fspath(model))
-    if not isinstance(model, xgb.Booster):
-        raise ParameterError(f"a {type(model).__name__} is no model")
-    return model
-
-
 def best_range(booster: xgb.Booster) -> tuple[int, int]:
     """The rounds up to the best one under early stopping; (0, 0), that is all, without it."""
     if booster.attr("best_iteration") is None:
@@ -225,7 +205,10 @@ def _target(out: str, source: Source) -> tuple[Any, str]:
     filesystem, inner = locate(out)
     if any(u.path and u.path.rsplit("/", 1)[0] == inner for u in source.units):
         raise ParameterError(f"{out} holds the data itself: give another folder to write to")
-    filesystem.create_dir(inner, recursive=True)
+    try:
+        filesystem.create_dir(inner, recursive=True)
+    except OSError as error:
+        raise ParameterError(f"predictions cannot be written to {out}: {error}") from error
     return filesystem, inner
 
 

@@ -27,6 +27,7 @@ from gateway_ext.xgb_ray.manifests import (
     make_ray_job,
     make_task_config_map,
 )
+from gateway_ext.xgb_ray.models import load_model
 from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.storage import within
 from gateway_ext.xgb_ray.training import Status
@@ -392,8 +393,6 @@ def _sendable(command: str, given: dict[str, Any], folder: JobFolder) -> dict[st
         ]
     model = "model" if command == "predict" else "xgb_model"
     if model in out and not isinstance(out[model], str):
-        from gateway_ext.xgb_ray.prediction import load_model
-
         folder.write("start.ubj", bytes(load_model(out[model]).save_raw("ubj")))
         out[model] = folder.path("start.ubj")
     if isinstance(out.get("calibration"), Calibration):

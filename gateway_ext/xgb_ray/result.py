@@ -78,7 +78,8 @@ class TrainResult:
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
     def __repr__(self) -> str:
-        lines = [f"{self.state} after {self.rounds} rounds in {self.timings.get('total', 0):.1f} s"]
+        rounds = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
+        lines = [f"{self.state} after {rounds} in {self.timings.get('total', 0):.1f} s"]
         for data, metrics in self.evals_result.items():
             for metric, values in metrics.items():
                 if values:

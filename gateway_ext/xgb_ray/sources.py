@@ -195,6 +195,8 @@ def _open_paths(paths: Sequence[str], filesystem: pafs.FileSystem | None) -> Sou
     files: list[str] = []
     store: pafs.FileSystem | None = filesystem
     for path in paths:
+        if not path:
+            raise DataError("the path of the data is empty: name a Parquet file or a folder")
         here, inner = (filesystem, path) if filesystem is not None else _locate_pattern(path)
         store = store or here
         if here.type_name != store.type_name:

@@ -48,7 +48,12 @@ def read_space(params: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 arguments = ast.literal_eval(f"({match.group(2)},)")
                 out[name] = getattr(ray_tune, match.group(1))(*arguments)
-            except (ValueError, SyntaxError, TypeError) as error:
+            except (ValueError, SyntaxError) as error:
+                raise ParameterError(
+                    f"{name}: {value} is no search range: it takes numbers or texts only, such as "
+                    "uniform(0.1, 0.5) or choice(['a', 'b'])"
+                ) from error
+            except TypeError as error:
                 raise ParameterError(f"{name}: {value} is no search range ({error})") from error
         elif isinstance(value, list) and name not in ("eval_metric", "monotone_constraints"):
             out[name] = ray_tune.choice(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from gateway_ext.xgb_ray.columns import parse_columns
 from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import ParameterError, TrainingError, XGBRayError
 from gateway_ext.xgb_ray.failures import FailurePolicy
+from gateway_ext.xgb_ray.models import load_model
 from gateway_ext.xgb_ray.params import check_params, max_bin_of
 from gateway_ext.xgb_ray.phases import Phase
 from gateway_ext.xgb_ray.plan import Plan
@@ -25,7 +25,6 @@ from gateway_ext.xgb_ray.record import Record
 from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.scaling import ElasticScaling, Scaling, WaitingScaling
 from gateway_ext.xgb_ray.sources import check_workers, open_source, same_data
-from gateway_ext.xgb_ray.storage import read_booster
 
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
@@ -228,7 +227,7 @@ def start_training(
             worker's rows and averaged by rows.
         callbacks: called on every worker after every round, as in `xgboost.train`.
         early_stopping_rounds, maximize: as in `xgboost.train`.
-        xgb_model: a Booster, or a path to one, to continue from.
+        xgb_model: a Booster, a result with one, or a path to one, to continue from.
         checkpoint_path: a file or URI to keep the model in every `checkpoint_every` rounds;
             `resume` begins from it if it is there.
         heartbeat_timeout: seconds without an answer after which a worker is taken for frozen. A
@@ -339,10 +338,8 @@ def _start_state(o: Mapping[str, Any]) -> TrainState:
         rounds, maximize = o["early_stopping_rounds"], o["maximize"]
         callbacks.append(xgb.callback.EarlyStopping(rounds=rounds, maximize=maximize))
     model = o["xgb_model"]
-    if isinstance(model, str | os.PathLike):
-        model = read_booster(os.fspath(model))
     start = TrainState(
-        model=None if model is None else bytes(model.save_raw("ubj")),
+        model=None if model is None else bytes(load_model(model).save_raw("ubj")),
         callbacks=pickled(callbacks),
     )
     if o["resume"]:

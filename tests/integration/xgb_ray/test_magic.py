@@ -21,10 +21,18 @@ def _nothing_stays() -> None:
     """Instead of the one for this process: the cluster is in the kernel."""
 
 
+MODELS = """
+import numpy, xgboost
+from gateway_ext.xgb_ray.result import TrainResult
+fitted = xgboost.train({}, xgboost.DMatrix(numpy.eye(2), label=[0, 1]), 1)
+unfinished = TrainResult(None, {}, [], {}, "stopped", 0, {})
+"""
+
+
 @pytest.fixture(scope="module")
 def kernel() -> Iterator[NotebookKernel]:
     with notebook_kernel() as kernel:
-        assert not errors_of(kernel.run("%load_ext gateway_ext.xgb_ray"))
+        assert not errors_of(kernel.run("%load_ext gateway_ext.xgb_ray" + MODELS))
         yield kernel
 
 
@@ -105,7 +113,10 @@ def test_background_status_logs_and_stop(kernel: NotebookKernel, parquet: Path) 
         assert time.monotonic() < deadline
         time.sleep(0.3)
     assert "loaded" in text_of(kernel.run("%xgb_ray logs"))
+    again = f"%xgb_ray train -d {parquet} -l label --out slow"
+    assert "slow is still being made: give another --out" in kernel.text(again)
     assert "stopped after round" in text_of(kernel.run("%xgb_ray stop"))
+    assert "it had ended already; see slow" in kernel.text("%xgb_ray stop slow")
     assert "True" in text_of(kernel.run("print(slow.booster is not None)"))
 
 
@@ -122,7 +133,11 @@ def test_predict_and_calibrate(kernel: NotebookKernel, parquet: Path, tmp_path: 
     ("line", "words"),
     [
         ("train -d {p} -l lable", "has no column 'lable'; did you mean 'label'?"),
-        ("train -d {p} -l label -p max_dept=3", "no parameter of this name: max_dept"),
+        ("train -d {p} -l label -p max_dept=3", "max_dept; did you mean 'max_depth'?"),
+        ("train -d '' -l label", "the path of the data is empty"),
+        ("predict -m $unfinished -d {p}", "did not complete a round: there is no model"),
+        ("train -d {p} -l label --model $unfinished", "did not complete a round"),
+        ("predict -m $fitted -d {p} --to /dev/null/p", "cannot be written to /dev/null/p"),
         ("train -d $missing -l label", "there is no variable 'missing'"),
         ("train -d {p}", "required: -l/--label"),
         ("status nothing", "no training 'nothing'"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from gateway_ext.xgb_ray.arguments import expand, read_params
+from gateway_ext.xgb_ray.arguments import expand, read_line, read_params
 from gateway_ext.xgb_ray.errors import ParameterError
 from gateway_ext.xgb_ray.space import read_space
 
@@ -39,10 +41,56 @@ def test_nothing_is_no_parameters() -> None:
     assert read_params("\n", {}) == {}
 
 
-@pytest.mark.parametrize("text", ["just words", "[1, 2]", "a: $unknown"])
-def test_what_cannot_be_read(text: str) -> None:
-    with pytest.raises(ParameterError):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("just words", "names with values.*, not 'just words'$"),
+        ("[1, 2]", "names with values"),
+        ("eta: 0.1\nmax_depth: [1,", r"line 2: expected the node content"),
+        ("a: $unknown", "there is no variable 'unknown'"),
+    ],
+)
+def test_what_cannot_be_read(text: str, words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
         read_params(text, VARIABLES)
+
+
+def test_variables_in_a_line() -> None:
+    frame = object()
+    variables = {
+        "frame": frame,
+        "rounds": np.int64(7),
+        "columns": ["a", "b"],
+        "target": "y",
+        "folder": Path("/data"),
+        "nothing": None,
+    }
+    found = read_line(
+        "train -d $frame -l $target -n $rounds --features $columns --weight $nothing "
+        "--checkpoint ${folder}/m.ubj -p eta=$eta -e test=$frame",
+        variables,
+    )
+    assert (found.data, found.label, found.rounds) == ([frame], ["y"], 7)
+    assert (found.features, found.weight, found.checkpoint) == (["a", "b"], None, "/data/m.ubj")
+    # These have names in them, and are read later.
+    assert (found.params, found.eval) == (["eta=$eta"], ["test=$frame"])
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train -d it's -l y", "a quotation mark in the line has no second one"),
+        ("train -d x -l y -n $missing", "there is no variable 'missing'"),
+        ("train -d $metrics/x -l y", r"\$metrics in '\$metrics/x' is a list: only texts and"),
+        ("train -d x -l y --out class", "--out must be the name of a variable, not 'class'"),
+        ("train -d x -l y --out 'my model'", "must be the name of a variable"),
+        ("train -d x -l y -n many", "invalid int value: 'many'"),
+        ("fly", "invalid choice: 'fly'"),
+    ],
+)
+def test_lines_that_cannot_be_read(line: str, words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        read_line(line, VARIABLES)
 
 
 def test_a_variable_alone_is_the_object() -> None:
@@ -65,5 +113,7 @@ def test_a_search_space() -> None:
     assert space["gamma"].sample() in (0, 1)
     assert space["objective"] == "binary:logistic"
     assert space["eval_metric"] == ["auc", "logloss"]
-    with pytest.raises(ParameterError, match="no search range"):
+    with pytest.raises(ParameterError, match="it takes numbers or texts only"):
         read_space({"eta": "uniform(a, b)"})
+    with pytest.raises(ParameterError, match="no search range"):
+        read_space({"eta": "uniform(1)"})
