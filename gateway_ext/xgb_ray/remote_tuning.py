@@ -25,7 +25,9 @@ class _Driver:
         if stop:
             self._run.stop()
         self._run.pause(0.5)
-        return self._run.status(), list(self._run.events), self._run.done
+        # First: what is said of a search that has ended is then all that there is to say.
+        ended = self._run.done
+        return self._run.status(), list(self._run.events), ended
 
     def outcome(self) -> tuple[TuneResult | None, XGBRayError | None]:
         """What there is after the end, and why it failed."""
