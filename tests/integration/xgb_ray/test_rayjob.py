@@ -127,7 +127,7 @@ def run_in_bucket(
     def run(command: str, name: str, **arguments: Any) -> Any:
         options = RayJobOptions(name=name, env=LOGIN, workers=1, cpus=1, **OPTIONS)
         storage, jobs = uri("jobs", login=False), jobs_of(cluster)
-        return start(command, arguments, options, storage, jobs=jobs, poll_seconds=0.1).wait(120)
+        return start(command, arguments, options, storage, jobs=jobs, poll_seconds=0.1).wait()
 
     return run
 
