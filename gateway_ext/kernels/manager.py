@@ -4,29 +4,21 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
-    RemoteKernelManager,
     RemoteMappingKernelManager,
 )
-from jupyter_client.kernelspec import (  # type: ignore[import-untyped]
-    NATIVE_KERNEL_NAME,
-    KernelSpec,
-    NoSuchKernel,
-)
-from tornado import web
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-untyped]
 from traitlets import default
 from traitlets.config import LoggingConfigurable
-from traitlets.utils.importstring import import_item
 
 from gateway_ext.kernels.claim_pace import ClaimPace
 from gateway_ext.kernels.kernel_model import kernel_model
-from gateway_ext.kernels.launch_turns import LaunchTurns
+from gateway_ext.kernels.launches import Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.membership import Membership
@@ -45,13 +37,8 @@ from gateway_ext.process_proxies.agent_process import (
     AgentLife,
     AgentProcessProxy,
     AgentSettings,
-    AgentStart,
-    KernelspecUnusable,
-    LaunchFailed,
 )
-from gateway_ext.process_proxies.environment import asked_environment
 from gateway_ext.process_proxies.fork_servers import ForkServers
-from gateway_ext.process_proxies.stock_names import DEFAULT_PROXY, our_proxy
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
@@ -62,8 +49,6 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
-LONGEST_TURN_SECONDS = 3.0
-_PAUSE_SECONDS = 0.5
 
 
 class OpenWebsocket(Protocol):
@@ -84,48 +69,6 @@ class Place:
     link: AgentLink | None
     owner: Member | None
     record: KernelRecord | None
-
-
-def agent_proxy_class(class_name: str) -> type[AgentProcessProxy]:
-    """The class of that name, or the one that takes its place; raises Refusal (400) if it starts
-    no agents."""
-    try:
-        proxy_class = import_item(our_proxy(class_name))
-    except KernelspecUnusable as error:
-        raise Refusal(400, str(error)) from error
-    except ImportError as error:
-        raise Refusal(400, f"the process proxy {class_name} cannot be loaded: {error}") from error
-    if not (isinstance(proxy_class, type) and issubclass(proxy_class, AgentProcessProxy)):
-        raise Refusal(
-            400,
-            f"the kernelspec names the process proxy {class_name}, which starts no agent: "
-            f"it needs a process proxy of gateway_ext, for example {DEFAULT_PROXY}",
-        )
-    return proxy_class
-
-
-def proxy_stanza(spec: KernelSpec) -> tuple[str, dict[str, Any]]:
-    """The process proxy that a kernelspec names and its configuration; ours if it names none."""
-    stanza = spec.metadata.get("process_proxy") or {}
-    return stanza.get("class_name") or DEFAULT_PROXY, dict(stanza.get("config") or {})
-
-
-class FleetKernelManager(RemoteKernelManager):
-    """What Enterprise Gateway's process proxies expect of a kernel manager, for one launch.
-
-    It starts, watches and restarts nothing: the agent does.
-    """
-
-    def proxy(self, class_name: str, config: dict[str, Any]) -> AgentProcessProxy:
-        """The process proxy of that name; raises Refusal (400) if it starts no agents."""
-        proxy = agent_proxy_class(class_name)(kernel_manager=self, proxy_config=config)
-        self.process_proxy = proxy
-        return proxy
-
-    def forget(self) -> None:
-        """Lets go of the app's traits, which would otherwise keep this object for ever."""
-        for link in self._links:
-            link.unlink()
 
 
 class FleetMappingKernelManager(RemoteMappingKernelManager):
@@ -161,14 +104,21 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.max_message_bytes: int = app.max_message_bytes
         self.lost_seconds: float = app.lost_seconds
         self.launch_seconds: float = app.launch_seconds
-        self._launch_turns = LaunchTurns(app.concurrent_launches, LONGEST_TURN_SECONDS)
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
         self._ending = False
-        self._finishing = False
         self.websockets: set[OpenWebsocket] = set()
-        self._launches: dict[str, asyncio.Task[None]] = {}
+        self.launches = Launches(
+            self,
+            records=self.records,
+            membership=self.membership,
+            links=self.links,
+            settings=self.agent_settings,
+            seconds=self.launch_seconds,
+            at_once=app.concurrent_launches,
+            log=self.log,
+        )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -194,7 +144,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def takes(self, kernel_id: str) -> bool:
         """Whether the kernel's agent is let in: if this gateway waits for it before it leaves, even
         while all others are sent away."""
-        return self.takes_kernels or (self._finishing and kernel_id in self._launches)
+        return self.takes_kernels or self.launches.awaits(kernel_id)
 
     # Finding
 
@@ -235,7 +185,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway takes no new kernels: ask another one")
-        spec = await self._kernelspec(new.kernel_name)
+        spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
             record = await self.records.insert_launching(new, agent_key, self.limits)
@@ -250,11 +200,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if record.state is KernelState.DEAD and record.owner is None:
                 await self._start_again(record, new.username)
         else:
-            self._launch(record, spec, agent_key, dict(new.environment))
+            self.launches.begin(record, spec, agent_key, dict(new.environment))
         return await self._started(new.kernel_id)
 
     async def _start_again(self, record: KernelRecord, username: str) -> None:
-        spec = await self._kernelspec(record.kernel_name)
+        spec = await self.launches.kernelspec(record.kernel_name)
         stored = await self.records.secrets(record.kernel_id)
         agent_key = secrets.token_bytes(32)
         try:
@@ -265,226 +215,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 return
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
-        self._launch(record, spec, agent_key, dict(stored.environment))
-
-    async def _kernelspec(self, name: str) -> KernelSpec:
-        loop = asyncio.get_running_loop()
-        try:
-            spec: KernelSpec = await loop.run_in_executor(
-                None, self.kernel_spec_manager.get_kernel_spec, name
-            )
-        except NoSuchKernel:
-            raise Refusal(
-                404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
-            ) from None
-        # Before a record says that it is being launched.
-        class_name, config = proxy_stanza(spec)
-        proxy_class = agent_proxy_class(class_name)
-        document = {**spec.to_dict(), "resource_dir": spec.resource_dir}
-        try:
-            await loop.run_in_executor(None, proxy_class.check, document, config)
-        except KernelspecUnusable as error:
-            raise Refusal(400, str(error)) from error
-        return spec
-
-    def _launch(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
-    ) -> None:
-        """Launches in a task of its own: a client that hangs up ends no launch."""
-        task = asyncio.ensure_future(self._run_launch(record, spec, agent_key, client))
-        self._launches[record.kernel_id] = task
-
-        def launched(task: asyncio.Task[None]) -> None:
-            self._launches.pop(record.kernel_id, None)
-            if not task.cancelled() and task.exception() is not None:
-                self.log.error("kernel %s: %s", record.kernel_id, task.exception())
-
-        task.add_done_callback(launched)
-
-    async def _run_launch(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
-    ) -> None:
-        kernel_id = record.kernel_id
-        manager = self._kernel_manager(kernel_id, record.kernel_name)
-        manager._kernel_spec = spec
-        proxy: AgentProcessProxy | None = None
-        try:
-            class_name, config = proxy_stanza(spec)
-            proxy = manager.proxy(class_name, config)
-            start = await self._agent_start(record, spec, agent_key)
-            env = asked_environment(
-                client, kernel_id=kernel_id, project=record.project, username=record.username
-            )
-            proxy.plan(start, self.agent_settings, env)
-            if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
-                return
-            async with self._launch_turns.turn() if proxy.ON_THIS_MACHINE else nullcontext():
-                await proxy.launch_process([], start=start, settings=self.agent_settings, env=env)
-                if not await self._write_process_at_last(start, proxy, class_name):
-                    await proxy.end()
-                    return
-                seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
-                await self._kernel_runs(kernel_id, proxy, seconds)
-            # The answer says that it runs, so the other gateways should say so too.
-            await self.links.write()
-        except DatabaseUnavailable:
-            # What was launched dials in, and what was not is found by the sweep.
-            raise
-        except Exception as error:
-            # Whatever went wrong: a record that stayed a launch would block its notebook.
-            if not await self._launch_failed(kernel_id, proxy, error):
-                return
-            if isinstance(error, web.HTTPError):
-                raise Refusal(error.status_code, error.reason or str(error)) from error
-            if isinstance(error, LaunchFailed):
-                raise Refusal(500, str(error), state=KernelState.DEAD.value) from error
-            raise
-        finally:
-            manager.forget()
-
-    async def _agent_start(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes
-    ) -> AgentStart:
-        return AgentStart(
-            kernel_id=record.kernel_id,
-            project=record.project,
-            uid=await self.records.assign_uid(record.project),
-            agent_key=agent_key,
-            gateways=self.membership.urls_for_agents(record.kernel_id),
-            kernel_name=record.kernel_name,
-            kernelspec=spec.to_dict(),
-            resource_dir=spec.resource_dir,
-        )
-
-    def learn_process(
-        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
-    ) -> None:
-        """Writes down what an agent says of its own process: whoever started it ended before it had
-        done so, and without it nobody would ever see that the agent has died."""
-        if record.kernel_id not in self._launches:
-            self._beside(self._learn_process(record, agent_key, said))
-
-    async def _learn_process(
-        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
-    ) -> None:
-        kernel_id = record.kernel_id
-        manager = self._kernel_manager(kernel_id, record.kernel_name)
-        try:
-            spec = await self._kernelspec(record.kernel_name)
-            class_name, config = proxy_stanza(spec)
-            proxy = manager.proxy(class_name, config)
-            start = await self._agent_start(record, spec, agent_key)
-            await proxy.take(start, self.agent_settings, said)
-            await self._write_process(start, proxy, class_name, if_unknown=True)
-        except (Refusal, KeyError, TypeError, ValueError, OSError) as error:
-            self.log.warning("kernel %s: its process stays unknown: %r", kernel_id, error)
-        except DatabaseUnavailable as error:
-            # The agent says it again to the next gateway.
-            self.log.warning("kernel %s: its process is not written down: %s", kernel_id, error)
-        finally:
-            manager.forget()
-
-    async def _write_process(
-        self,
-        start: AgentStart,
-        proxy: AgentProcessProxy,
-        class_name: str,
-        *,
-        if_unknown: bool = False,
-    ) -> bool:
-        """Writes down how the agent is found. False if nobody wants it any more."""
-        process = {**proxy.get_process_info(), "proxy": class_name}
-        wanted = await self.records.set_process(
-            start.kernel_id, start.agent_key, process, if_unknown=if_unknown
-        )
-        if not wanted:
-            self.log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
-        return wanted
-
-    async def _write_process_at_last(
-        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
-    ) -> bool:
-        """The same when the agent runs already: without it nobody would ever see that it has died.
-        While the database is away it is tried again, for as long as a launch may take."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.launch_seconds
-        while True:
-            try:
-                return await self._write_process(start, proxy, class_name)
-            except DatabaseUnavailable:
-                if loop.time() > deadline:
-                    raise
-            await asyncio.sleep(_PAUSE_SECONDS)
-
-    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
-        return FleetKernelManager(
-            connection_file=str(Path(self.connection_dir) / f"kernel-{kernel_id}.json"),
-            parent=self,
-            log=self.log,
-            kernel_name=kernel_name,
-            kernel_spec_manager=self.kernel_spec_manager,
-        )
-
-    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy, seconds: float) -> None:
-        """Returns when the kernel runs, here or at another gateway; raises LaunchFailed."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        look_at = loop.time() + 1.0
-        while True:
-            link = self.links.get(kernel_id)
-            if link is not None and link.process == "running":
-                return
-            if link is not None and link.process == "dead":
-                raise LaunchFailed(link.reason or "the kernel ended at once")
-            if loop.time() > deadline:
-                words = await proxy.last_words()
-                raise LaunchFailed(
-                    f"the kernel did not start within {seconds:g} s. {words}".strip()
-                )
-            if loop.time() >= look_at:
-                look_at = loop.time() + 1.0
-                if link is None and await proxy.look() is AgentLife.DEAD:
-                    words = await proxy.last_words()
-                    raise LaunchFailed(words or "the kernel's agent ended without a word")
-                if link is None and proxy.obstacle:
-                    raise LaunchFailed(f"the kernel cannot start: {proxy.obstacle}")
-                record = await self.records.get(kernel_id)
-                if record is None or record.state is KernelState.DELETED:
-                    raise LaunchFailed("the kernel was deleted while it started")
-                if record.state is KernelState.RUNNING:
-                    return
-            await self.links.wait_for_change(kernel_id, 0.25)
-
-    async def _launch_failed(
-        self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
-    ) -> bool:
-        """Clears up. False if another gateway owns the kernel by now: it is that one's then.
-
-        What could not be ended stays a launch in the records, until the sweep has ended it.
-        """
-        message = error.message if isinstance(error, Refusal) else str(error)
-        self.log.error("kernel %s: not started: %s", kernel_id, message)
-        record = await self.records.get(kernel_id)
-        if (
-            record is not None
-            and record.state is not KernelState.DELETED
-            and record.owner != self.membership.name
-        ):
-            return False
-        ended = proxy is None or await proxy.end()
-        link = self.links.get(kernel_id)
-        if link is not None:
-            self.links.remove(link, "the kernel did not start")
-            link.close()
-        if record is not None and ended:
-            await self.records.set_dead(kernel_id, record.epoch, message)
-        return True
+        self.launches.begin(record, spec, agent_key, dict(stored.environment))
 
     async def _started(self, kernel_id: str) -> KernelRecord:
         """Waits for a launch, here or elsewhere; raises Refusal if it fails."""
-        task = self._launches.get(kernel_id)
-        if task is not None:
-            await asyncio.shield(task)
+        await self.launches.wait(kernel_id)
         deadline = asyncio.get_running_loop().time() + self.launch_seconds
         while True:
             record = await self.record(kernel_id)
@@ -498,6 +233,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if asyncio.get_running_loop().time() > deadline:
                 raise Refusal(503, f"kernel {kernel_id} is still being started")
             await asyncio.sleep(0.2)
+
+    def learn_process(
+        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
+    ) -> None:
+        """Writes down what an agent of another gateway says of its own process, beside all else."""
+        self._beside(self.launches.learn_process(record, agent_key, said))
 
     # Acting on a kernel whose agent is connected here
 
@@ -541,7 +282,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         await self._end_deleted(record, place.link)
 
     async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
-        proxy = self._proxy_of(record)
+        proxy = self.launches.proxy_of(record)
         ended = False
         if link is not None:
             link.deleted()
@@ -561,21 +302,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             # that nobody wants it: the sweep looks again.
             return
         await self.records.ended(record.kernel_id)
-
-    def _proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
-        """The process proxy for a process that some gateway started; None if there is none."""
-        if not record.process:
-            return None
-        manager = self._kernel_manager(record.kernel_id, record.kernel_name)
-        try:
-            proxy = manager.proxy(str(record.process["proxy"]), {})
-            proxy.load_process_info(dict(record.process))
-        except (Refusal, KeyError) as error:
-            self.log.warning("kernel %s: its process is unknown: %r", record.kernel_id, error)
-            return None
-        finally:
-            manager.forget()
-        return proxy
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
@@ -646,9 +372,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Marks those as dead whose agents are known to have ended, and ends launches in a cluster
         that their gateway has left behind and that come to nothing."""
         for record in records:
-            if self.links.get(record.kernel_id) or record.kernel_id in self._launches:
+            if self.links.get(record.kernel_id) or record.kernel_id in self.launches:
                 continue
-            proxy = self._proxy_of(record)
+            proxy = self.launches.proxy_of(record)
             if proxy is None:
                 if record.state is KernelState.LAUNCHING:
                     reason = "the gateway ended before it had started the kernel"
@@ -696,7 +422,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         lost = timedelta(seconds=self.lost_seconds)
         await self._bury(await self.records.orphans(lost))
         for record in await self.records.unended(lost):
-            proxy = self._proxy_of(record)
+            proxy = self.launches.proxy_of(record)
             if proxy is None or await proxy.clean_up():
                 await self.records.ended(record.kernel_id)
         await self.records.forget(deleted=deleted, dead=dead)
@@ -720,7 +446,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
         except (DatabaseUnavailable, TimeoutError) as error:
             self.log.warning("the others are not told that this gateway drains: %s", error)
-        await self._finish_launches((deadline - loop.time()) / 2)
+        await self.launches.finish((deadline - loop.time()) / 2)
         links = list(self.links)
         targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
         await asyncio.gather(
@@ -729,15 +455,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if any(targets):
             await self.links.wait_until_empty(deadline - loop.time())
         return len(list(self.links))
-
-    async def _finish_launches(self, seconds: float) -> None:
-        """Whoever waits for a kernel gets an answer; its record says how the agent is found."""
-        self._finishing = True
-        try:
-            if self._launches:
-                await asyncio.wait(list(self._launches.values()), timeout=max(0.0, seconds))
-        finally:
-            self._finishing = False
 
     async def undrain(self) -> None:
         """Takes kernels again; raises DatabaseUnavailable."""

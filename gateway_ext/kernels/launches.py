@@ -1,0 +1,315 @@
+"""The starts of kernels that this gateway is about: from a record to a running kernel."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
+    RemoteMappingKernelManager,
+)
+from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[import-untyped]
+from tornado import web
+
+from gateway_ext.kernels.kernel_manager import FleetKernelManager, agent_proxy_class, proxy_stanza
+from gateway_ext.kernels.launch_turns import LaunchTurns
+from gateway_ext.kernels.links import AgentLinks
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.records import Records
+from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.states import KernelState
+from gateway_ext.process_proxies.agent_process import (
+    AgentLife,
+    AgentProcessProxy,
+    AgentSettings,
+    AgentStart,
+    KernelspecUnusable,
+    LaunchFailed,
+)
+from gateway_ext.process_proxies.environment import asked_environment
+from jupyter_ext.database.engine import DatabaseUnavailable
+
+LONGEST_TURN_SECONDS = 3.0
+_PAUSE_SECONDS = 0.5
+
+
+class Launches:
+    """Starts agents for records that say that they are being launched, each in a task of its own,
+    and writes down how they are found."""
+
+    def __init__(
+        self,
+        manager: RemoteMappingKernelManager,
+        *,
+        records: Records,
+        membership: Membership,
+        links: AgentLinks,
+        settings: AgentSettings,
+        seconds: float,
+        at_once: int,
+        log: logging.Logger,
+    ) -> None:
+        """`seconds` is how long a kernel may take to start, unless its client says otherwise;
+        `at_once` how many may start on this machine at the same time."""
+        self._manager = manager
+        self._records = records
+        self._membership = membership
+        self._links = links
+        self._settings = settings
+        self._seconds = seconds
+        self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
+        self._log = log
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._finishing = False
+
+    def __contains__(self, kernel_id: str) -> bool:
+        """Whether the kernel is being started here."""
+        return kernel_id in self._tasks
+
+    def awaits(self, kernel_id: str) -> bool:
+        """Whether this gateway waits for the kernel's agent before it sends its kernels away."""
+        return self._finishing and kernel_id in self._tasks
+
+    async def wait(self, kernel_id: str) -> None:
+        """Returns when the kernel is not being started here any more; raises why it failed."""
+        task = self._tasks.get(kernel_id)
+        if task is not None:
+            await asyncio.shield(task)
+
+    async def kernelspec(self, name: str) -> KernelSpec:
+        """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent)."""
+        loop = asyncio.get_running_loop()
+        try:
+            spec: KernelSpec = await loop.run_in_executor(
+                None, self._manager.kernel_spec_manager.get_kernel_spec, name
+            )
+        except NoSuchKernel:
+            raise Refusal(
+                404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
+            ) from None
+        # Before a record says that it is being launched.
+        class_name, config = proxy_stanza(spec)
+        proxy_class = agent_proxy_class(class_name)
+        document = {**spec.to_dict(), "resource_dir": spec.resource_dir}
+        try:
+            await loop.run_in_executor(None, proxy_class.check, document, config)
+        except KernelspecUnusable as error:
+            raise Refusal(400, str(error)) from error
+        return spec
+
+    def begin(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+    ) -> None:
+        """Launches in a task of its own: a client that hangs up ends no launch."""
+        task = asyncio.ensure_future(self._run(record, spec, agent_key, client))
+        self._tasks[record.kernel_id] = task
+
+        def launched(task: asyncio.Task[None]) -> None:
+            self._tasks.pop(record.kernel_id, None)
+            if not task.cancelled() and task.exception() is not None:
+                self._log.error("kernel %s: %s", record.kernel_id, task.exception())
+
+        task.add_done_callback(launched)
+
+    async def _run(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+    ) -> None:
+        kernel_id = record.kernel_id
+        manager = self._kernel_manager(kernel_id, record.kernel_name)
+        manager._kernel_spec = spec
+        proxy: AgentProcessProxy | None = None
+        try:
+            class_name, config = proxy_stanza(spec)
+            proxy = manager.proxy(class_name, config)
+            start = await self._agent_start(record, spec, agent_key)
+            env = asked_environment(
+                client, kernel_id=kernel_id, project=record.project, username=record.username
+            )
+            proxy.plan(start, self._settings, env)
+            if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
+                return
+            async with self._turns.turn() if proxy.ON_THIS_MACHINE else nullcontext():
+                await proxy.launch_process([], start=start, settings=self._settings, env=env)
+                if not await self._write_process_at_last(start, proxy, class_name):
+                    await proxy.end()
+                    return
+                seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self._seconds))
+                await self._kernel_runs(kernel_id, proxy, seconds)
+            # The answer says that it runs, so the other gateways should say so too.
+            await self._links.write()
+        except DatabaseUnavailable:
+            # What was launched dials in, and what was not is found by the sweep.
+            raise
+        except Exception as error:
+            # Whatever went wrong: a record that stayed a launch would block its notebook.
+            if not await self._launch_failed(kernel_id, proxy, error):
+                return
+            if isinstance(error, web.HTTPError):
+                raise Refusal(error.status_code, error.reason or str(error)) from error
+            if isinstance(error, LaunchFailed):
+                raise Refusal(500, str(error), state=KernelState.DEAD.value) from error
+            raise
+        finally:
+            manager.forget()
+
+    async def _agent_start(
+        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes
+    ) -> AgentStart:
+        return AgentStart(
+            kernel_id=record.kernel_id,
+            project=record.project,
+            uid=await self._records.assign_uid(record.project),
+            agent_key=agent_key,
+            gateways=self._membership.urls_for_agents(record.kernel_id),
+            kernel_name=record.kernel_name,
+            kernelspec=spec.to_dict(),
+            resource_dir=spec.resource_dir,
+        )
+
+    async def learn_process(
+        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
+    ) -> None:
+        """Writes down what an agent says of its own process: whoever started it ended before it had
+        done so, and without it nobody would ever see that the agent has died."""
+        kernel_id = record.kernel_id
+        if kernel_id in self:
+            return
+        manager = self._kernel_manager(kernel_id, record.kernel_name)
+        try:
+            spec = await self.kernelspec(record.kernel_name)
+            class_name, config = proxy_stanza(spec)
+            proxy = manager.proxy(class_name, config)
+            start = await self._agent_start(record, spec, agent_key)
+            await proxy.take(start, self._settings, said)
+            await self._write_process(start, proxy, class_name, if_unknown=True)
+        except (Refusal, KeyError, TypeError, ValueError, OSError) as error:
+            self._log.warning("kernel %s: its process stays unknown: %r", kernel_id, error)
+        except DatabaseUnavailable as error:
+            # The agent says it again to the next gateway.
+            self._log.warning("kernel %s: its process is not written down: %s", kernel_id, error)
+        finally:
+            manager.forget()
+
+    async def _write_process(
+        self,
+        start: AgentStart,
+        proxy: AgentProcessProxy,
+        class_name: str,
+        *,
+        if_unknown: bool = False,
+    ) -> bool:
+        """Writes down how the agent is found. False if nobody wants it any more."""
+        process = {**proxy.get_process_info(), "proxy": class_name}
+        wanted = await self._records.set_process(
+            start.kernel_id, start.agent_key, process, if_unknown=if_unknown
+        )
+        if not wanted:
+            self._log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
+        return wanted
+
+    async def _write_process_at_last(
+        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
+    ) -> bool:
+        """The same when the agent runs already: without it nobody would ever see that it has died.
+        While the database is away it is tried again, for as long as a launch may take."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds
+        while True:
+            try:
+                return await self._write_process(start, proxy, class_name)
+            except DatabaseUnavailable:
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
+        return FleetKernelManager(
+            connection_file=str(Path(self._manager.connection_dir) / f"kernel-{kernel_id}.json"),
+            parent=self._manager,
+            log=self._log,
+            kernel_name=kernel_name,
+            kernel_spec_manager=self._manager.kernel_spec_manager,
+        )
+
+    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy, seconds: float) -> None:
+        """Returns when the kernel runs, here or at another gateway; raises LaunchFailed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        look_at = loop.time() + 1.0
+        while True:
+            link = self._links.get(kernel_id)
+            if link is not None and link.process == "running":
+                return
+            if link is not None and link.process == "dead":
+                raise LaunchFailed(link.reason or "the kernel ended at once")
+            if loop.time() > deadline:
+                words = await proxy.last_words()
+                raise LaunchFailed(
+                    f"the kernel did not start within {seconds:g} s. {words}".strip()
+                )
+            if loop.time() >= look_at:
+                look_at = loop.time() + 1.0
+                if link is None and await proxy.look() is AgentLife.DEAD:
+                    words = await proxy.last_words()
+                    raise LaunchFailed(words or "the kernel's agent ended without a word")
+                if link is None and proxy.obstacle:
+                    raise LaunchFailed(f"the kernel cannot start: {proxy.obstacle}")
+                record = await self._records.get(kernel_id)
+                if record is None or record.state is KernelState.DELETED:
+                    raise LaunchFailed("the kernel was deleted while it started")
+                if record.state is KernelState.RUNNING:
+                    return
+            await self._links.wait_for_change(kernel_id, 0.25)
+
+    async def _launch_failed(
+        self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
+    ) -> bool:
+        """Clears up. False if another gateway owns the kernel by now: it is that one's then.
+
+        What could not be ended stays a launch in the records, until the sweep has ended it.
+        """
+        message = error.message if isinstance(error, Refusal) else str(error)
+        self._log.error("kernel %s: not started: %s", kernel_id, message)
+        record = await self._records.get(kernel_id)
+        if (
+            record is not None
+            and record.state is not KernelState.DELETED
+            and record.owner != self._membership.name
+        ):
+            return False
+        ended = proxy is None or await proxy.end()
+        link = self._links.get(kernel_id)
+        if link is not None:
+            self._links.remove(link, "the kernel did not start")
+            link.close()
+        if record is not None and ended:
+            await self._records.set_dead(kernel_id, record.epoch, message)
+        return True
+
+    def proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
+        """The process proxy for a process that some gateway started; None if there is none."""
+        if not record.process:
+            return None
+        manager = self._kernel_manager(record.kernel_id, record.kernel_name)
+        try:
+            proxy = manager.proxy(str(record.process["proxy"]), {})
+            proxy.load_process_info(dict(record.process))
+        except (Refusal, KeyError) as error:
+            self._log.warning("kernel %s: its process is unknown: %r", record.kernel_id, error)
+            return None
+        finally:
+            manager.forget()
+        return proxy
+
+    async def finish(self, seconds: float) -> None:
+        """Waits for what is being started, for so long at most: whoever waits for a kernel gets an
+        answer, and its record says how the agent is found."""
+        self._finishing = True
+        try:
+            if self._tasks:
+                await asyncio.wait(list(self._tasks.values()), timeout=max(0.0, seconds))
+        finally:
+            self._finishing = False
