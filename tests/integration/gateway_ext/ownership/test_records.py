@@ -98,7 +98,9 @@ def test_record_and_secrets(records: Records, database: Database) -> None:
         assert stored is not None
         assert (stored.agent_key, stored.environment) == (KEY, {"KERNEL_SECRET": "hush"})
         assert not await records.set_process(new.kernel_id, b"x" * 32, {"pid": 8})
+        assert await records.set_process(new.kernel_id, KEY, {"pid": 6}, if_unknown=True)
         assert await records.set_process(new.kernel_id, KEY, {"pid": 7})
+        assert await records.set_process(new.kernel_id, KEY, {"pid": 9}, if_unknown=True)
         again = await records.get(new.kernel_id)
         assert again is not None
         assert again.process == {"pid": 7}
