@@ -237,7 +237,8 @@ class JobRun(Background[Any]):
             if trouble is not None:
                 stage = Stage(stage.kind, f"{stage.words}, {trouble.words}")
         self._stage = stage
-        with contextlib.suppress(OSError):
+        # From a bucket it is read in two steps, between which the job may have put another one.
+        with contextlib.suppress(OSError, ValueError):
             self._inside = self.folder.progress()
 
     def _tell(self) -> None:

@@ -327,6 +327,18 @@ def test_no_room_and_a_queue_are_shown_and_waited_for(script: KubeRay) -> None:
         run.wait(20)
 
 
+def test_progress_that_was_replaced_while_it_was_read(script: KubeRay) -> None:
+    script.waits = {}
+    run = submit(script)
+    run.folder.write("progress.json", b'{"rounds": 1}"}')
+    wait_for(lambda: "pods are starting" in str(run.status()))
+    run.pause(0.5)
+    assert not run.done
+    run.stop()
+    with pytest.raises(ClusterError, match="was stopped"):
+        run.wait(20)
+
+
 def test_a_job_that_dies_without_a_word(script: KubeRay) -> None:
     script.waits = {}
     run = submit(script)
