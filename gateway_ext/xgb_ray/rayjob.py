@@ -38,7 +38,8 @@ _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 _STOP_SECONDS = 8.0
 # A pod in a state that does not mend itself is given this long, since some do.
 _TROUBLE_SECONDS = 60.0
-_LOGIN = re.compile(r"://[^/@\s\"]+@")
+# A name alone is none: it may be that of a container, or of who owns a folder.
+_LOGIN = re.compile(r"://[^/@\s\"]*:[^/@\s\"]+@")
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,7 @@ def start(
         given.setdefault("cpus_per_worker", options.cpus)
     jobs = jobs or RayJobs(options.namespace)
     folder = JobFolder(within(storage, options.name))
+    refuse_logins([folder.uri, given])
     try:
         if folder.read("result.json") is not None or jobs.read(options.name) is not None:
             raise ClusterError(
@@ -331,12 +333,6 @@ def start(
             )
         sent = _sendable(command, given, folder)
         task = json.dumps({"command": command, "folder": folder.uri, "arguments": sent})
-        if _LOGIN.search(task):
-            raise ParameterError(
-                "a URI with a login in it would be shown to all who may see the job: take it out, "
-                "and give it to the pods by env_from_secrets (AWS_ACCESS_KEY_ID, "
-                "AWS_SECRET_ACCESS_KEY) and to this kernel by its environment"
-            )
         # Later than its task's data, earlier than the job: a task always finds what it names.
         jobs.submit(options, task, {FOLDER: folder.uri, COMMAND: command})
     except OSError as error:
@@ -376,6 +372,24 @@ def attach(
             what = "was not made by %xgb_ray" if job is not None else "is not there"
             raise ClusterError(f"the job {name} in the namespace {jobs.namespace} {what}")
     return JobRun(jobs, name, command, folder, poll_seconds=poll_seconds)
+
+
+def refuse_logins(values: Any) -> None:
+    """Refuse texts in `values`, however deep, that are URIs with a password.
+
+    Raises:
+        ParameterError: one is.
+    """
+
+    def plain(value: Any) -> Any:
+        return dict(value) if isinstance(value, Mapping) else None
+
+    if _LOGIN.search(json.dumps(values, default=plain, skipkeys=True)):
+        raise ParameterError(
+            "a URI with a login in it would be shown to all who may see the job: take it out, "
+            "and give it to the pods by env_from_secrets (AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY) and to this kernel by its environment"
+        )
 
 
 def _sendable(command: str, given: dict[str, Any], folder: JobFolder) -> dict[str, Any]:

@@ -380,6 +380,8 @@ def test_what_cannot_be_sent(script: KubeRay) -> None:
         submit(script, obj=lambda p, d: (p, p))
     with pytest.raises(ParameterError, match="a dict of this kernel does not reach"):
         submit(script, data={})
+    with pytest.raises(ParameterError, match="a URI with a login in it would be shown"):
+        submit(script, evals={"test": "s3://key:secret@bucket/x"})
     with pytest.raises(ParameterError, match="needs storage="):
         start("train", {}, RayJobOptions(name="a", **OPTIONS), "", jobs=jobs_of(script))
     with pytest.raises(ClusterError, match="nothing in the namespace ml is not there"):
