@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway_ext.xgb_ray import boosting
 from gateway_ext.xgb_ray.assignment import gain, host
-from gateway_ext.xgb_ray.crew import Crew, Slot, WorkerLost
+from gateway_ext.xgb_ray.crew import PING_SECONDS, Crew, Slot, WorkerLost
 from gateway_ext.xgb_ray.cuts import Cuts
 from gateway_ext.xgb_ray.errors import DataError, TrainingError
 from gateway_ext.xgb_ray.phases import Phase
@@ -205,6 +205,7 @@ class Worlds:
         pending = dict(calls)
         actors = {s: s.actor for s in calls.values()}
         broken_at: float | None = None
+        patient_since = 0.0
         asked_stop = False
         lost: list[Slot] = []
         while pending:
@@ -215,7 +216,11 @@ class Worlds:
                     raise Stopped
                 self._ask(boosting_members, boosting.STOP)
                 asked_stop = True
-            for ref in self._crew.tend([*pending, *self._joins]):
+            listening_at = time.monotonic()
+            done = self._crew.tend([*pending, *self._joins])
+            # Saving a large model, say, is no time in which a survivor could be heard.
+            patient_since += max(0.0, time.monotonic() - listening_at - PING_SECONDS)
+            for ref in done:
                 if ref not in pending:
                     self._hear_join(ref)
                     continue
@@ -238,7 +243,7 @@ class Worlds:
                 for r in results.values()
             )
             if (lost or failed) and broken_at is None:
-                broken_at = time.monotonic()
+                broken_at = patient_since = time.monotonic()
                 if boosting_members:
                     self._record.enter(Phase.RECOVERING)
                 if collective:
@@ -248,7 +253,7 @@ class Worlds:
                 patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
                 for slot in list(pending.values()):
                     # A function of the user may take its time; heartbeats tell whether it lives.
-                    if time.monotonic() - max(broken_at, slot.user_code_at) > patience:
+                    if time.monotonic() - max(patient_since, slot.user_code_at) > patience:
                         reason = f"it did not come back within {patience:.0f} s"
                         self._crew.lost(slot, "frozen", reason, counts=False)
             elif boosting_members:

@@ -16,9 +16,10 @@ import pytest
 import xgboost as xgb
 
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
+from gateway_ext.xgb_ray.phases import Phase
 from gateway_ext.xgb_ray.result import Event
 from gateway_ext.xgb_ray.training import Status
-from gateway_ext.xgb_ray.worlds import Worlds
+from gateway_ext.xgb_ray.worlds import SURVIVOR_SECONDS, Worlds
 from tests.integration.xgb_ray.rounds import unhurried
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}
@@ -309,6 +310,30 @@ def test_a_slow_store_for_checkpoints_is_not_taken_for_frozen_workers(
     result = run.wait(120)
     assert any(e.kind == "checkpoint" for e in result.events)
     assert result.failures == []
+
+
+def test_survivors_are_not_taken_for_frozen_while_the_driver_was_busy(
+    parquet: Path, undisturbed: Undisturbed
+) -> None:
+    run = begin(parquet, workers=3)
+    crew, record = run._controller.crew, run._controller.record
+    tend, slept = crew.tend, []
+
+    def busy(work: Any, timeout: float = 0.1) -> list[Any]:
+        if record.phase is not Phase.RECOVERING or slept:
+            return tend(work, timeout)
+        # As with a slow store for checkpoints, after the look at what is done.
+        slept.append(True)
+        time.sleep(SURVIVOR_SECONDS + 1)
+        return []
+
+    crew.tend = busy  # type: ignore[method-assign]
+    at_round(run, 10)
+    os.kill(pids(run)[-1], signal.SIGKILL)
+    result = run.wait(120)
+    same_as(result, undisturbed(3))
+    assert slept
+    assert [e.kind for e in result.failures] == ["lost"]
 
 
 def test_members_that_never_meet_are_not_tried_for_ever(
