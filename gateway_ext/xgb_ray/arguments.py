@@ -18,6 +18,8 @@ from gateway_ext.xgb_ray.errors import ParameterError
 
 # A number to everyone but YAML, which wants a dot in it.
 _EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
+# Options of which the parser knows every value.
+_CHOICES = ("--cuts", "--search", "--scheduler", "--mode")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
@@ -48,12 +50,14 @@ def read_line(line: str, variables: Mapping[str, Any]) -> argparse.Namespace:
             "a quotation mark in the line has no second one: put what contains one into the "
             'other kind, as in -l "driver\'s age"'
         ) from error
-    arguments = make_parser().parse_args([_number(word, variables) for word in words])
+    arguments = make_parser().parse_args(_readable(words, variables))
     for name, value in vars(arguments).items():
         if name in ("eval", "params", "job"):
             continue
         if isinstance(value, list):
-            setattr(arguments, name, [expand(v, variables) for v in value])
+            # A list counts as its items: --keep $columns is --keep a --keep b.
+            found = [expand(v, variables) for v in value]
+            setattr(arguments, name, [v for f in found for v in (f if _is_list(f) else [f])])
         elif isinstance(value, str):
             setattr(arguments, name, expand(value, variables))
     out = getattr(arguments, "out", "a")
@@ -62,11 +66,33 @@ def read_line(line: str, variables: Mapping[str, Any]) -> argparse.Namespace:
     return arguments
 
 
-def _number(word: str, variables: Mapping[str, Any]) -> str:
-    """A word as an option that takes a number can read it: `$rounds` as what it stands for."""
-    whole = _VARIABLE.fullmatch(word)
-    value = expand(word, variables) if whole else None
-    return str(value) if isinstance(value, Real) else word
+def _readable(words: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
+    """Words as options that take a number, or one of a few words, can read them:
+    `$rounds` as what it stands for, and a negative number joined to its option, as it would be
+    taken for another one."""
+    found: list[str] = []
+    for word in words:
+        option = found[-1] if found and found[-1].startswith("-") else ""
+        value = expand(word, variables) if _VARIABLE.fullmatch(word) else None
+        if isinstance(value, Real) or (isinstance(value, str) and option in _CHOICES):
+            word = str(value)
+        if option and _is_negative(word):
+            found[-1] = f"{option}={word}"
+        else:
+            found.append(word)
+    return found
+
+
+def _is_negative(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word.startswith("-")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -276,23 +302,30 @@ def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
             "the parameters must be names with values, as YAML (eta: 0.1), JSON or a Python dict, "
             f"not {shown!r}{wrong}"
         )
-    return {str(k): _put_back(v, found) for k, v in value.items()}
+    return {str(_named(k, found)): _put_back(v, found) for k, v in value.items()}
 
 
 def _put_back(value: Any, found: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
         if value in found:
             return found[value]
-        for key, variable in found.items():
-            value = value.replace(key, str(variable))
+        value = _named(value, found)
         if _EXPONENT.fullmatch(value):
             return float(value)
         return {"True": True, "False": False, "None": None}.get(value, value)
     if isinstance(value, list | tuple):
         return [_put_back(v, found) for v in value]
     if isinstance(value, dict):
-        return {k: _put_back(v, found) for k, v in value.items()}
+        return {_named(k, found): _put_back(v, found) for k, v in value.items()}
     return value
+
+
+def _named(key: Any, found: Mapping[str, Any]) -> Any:
+    """A name with its variables, which are texts there."""
+    if isinstance(key, str):
+        for held, variable in found.items():
+            key = key.replace(held, str(variable))
+    return key
 
 
 def read_settings(texts: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,11 @@ def test_yaml_json_and_python_mean_the_same(text: str) -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["$name: 1\na: {x_$name: 2}", "{$name: 1, 'a': {'x_$name': 2}}"])
+def test_variables_in_names(text: str) -> None:
+    assert read_params(text, {"name": "eta"}) == {"eta": 1, "a": {"x_eta": 2}}
+
+
 def test_python_constants() -> None:
     found = read_params("{'validate_parameters': True, 'seed': None, 'a': 1e-3}", {})
     assert found == {"validate_parameters": True, "seed": None, "a": 1e-3}
@@ -74,6 +79,26 @@ def test_variables_in_a_line() -> None:
     assert (found.features, found.weight, found.checkpoint) == (["a", "b"], None, "/data/m.ubj")
     # These have names in them, and are read later.
     assert (found.params, found.eval) == (["eta=$eta"], ["test=$frame"])
+
+
+def test_a_list_in_a_line_counts_as_its_items() -> None:
+    variables = {"columns": ["a", "b"], "files": ("1.parquet", "2.parquet")}
+    found = read_line("predict -m m -d $files -d 3.parquet --keep $columns --keep c", variables)
+    assert found.data == ["1.parquet", "2.parquet", "3.parquet"]
+    assert found.keep == ["a", "b", "c"]
+
+
+def test_a_variable_for_one_of_a_few_words() -> None:
+    line = "train -d x -l y --cuts $how"
+    assert read_line(line, {"how": "full"}).cuts == "full"
+    with pytest.raises(ParameterError, match="invalid choice: 'none'"):
+        read_line(line, {"how": "none"})
+
+
+@pytest.mark.parametrize("text", ["-1", "-1e30", "-inf"])
+def test_a_negative_number_is_no_option(text: str) -> None:
+    for line in (f"--missing {text}", "--missing $m"):
+        assert read_line(f"train -d x -l y {line}", {"m": float(text)}).missing == float(text)
 
 
 @pytest.mark.parametrize(
