@@ -154,7 +154,10 @@ class Worker:
     def join(self, worlds: Sequence[World]) -> bool:
         """Join a world, with each portion of this worker, before `boost` is called for it: while
         the matrices are built. Ends when that is done, or will not be any more; tells which."""
-        return all(membership.wait_joined() for membership in self._joined(worlds))
+        try:
+            return all(membership.wait_joined() for membership in self._joined(worlds))
+        except ConnectionAbortedError:
+            return False
 
     # Work: one call at a time on the main thread.
 
@@ -270,9 +273,16 @@ class Worker:
         return Outcome(status, rounds, first.state() if first is not None else None)
 
     def _joined(self, worlds: Sequence[World]) -> list[Membership]:
-        """The memberships in these worlds, which are of one attempt; they join if they are new."""
+        """The memberships in these worlds, which are of one attempt; they join if they are new.
+
+        Raises:
+            ConnectionAbortedError: there is a newer attempt already.
+        """
         attempt = worlds[0].attempt
         with self._joining:
+            # The calls of two attempts run in threads of their own: the later may come first.
+            if attempt < self._attempt:
+                raise ConnectionAbortedError("a newer world has begun")
             if self._attempt == attempt:
                 return self._memberships
             memberships = [Membership(world.size, world.tracker) for world in worlds]
