@@ -266,7 +266,10 @@ def why_no_room(
         bundle: what each worker needs: "CPU", and perhaps "memory" in bytes.
         machines: what each has, by the same names.
     """
-    room = sum(int(min(m.get(name, 0) / need for name, need in bundle.items())) for m in machines)
+    # With a little more: 33 / 1.1 is less than 30 to a computer.
+    room = sum(
+        int(min(m.get(name, 0) / need for name, need in bundle.items()) + 1e-6) for m in machines
+    )
     if room >= workers:
         return ""
     for name, need in bundle.items():

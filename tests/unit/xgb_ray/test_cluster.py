@@ -12,6 +12,8 @@ def test_room() -> None:
     assert why_no_room(6, {"CPU": 1}, MACHINES) == ""
     assert why_no_room(2, {"CPU": 1, "memory": 10 * GiB}, MACHINES[1:] * 2) == ""
     assert why_no_room(12, {"CPU": 0.5}, MACHINES) == ""
+    # 33 / 1.1 is less than 30 to a computer.
+    assert why_no_room(30, {"CPU": 1.1}, [{"CPU": 33.0}]) == ""
 
 
 def test_what_is_lacking_is_named_with_the_option_to_change() -> None:
