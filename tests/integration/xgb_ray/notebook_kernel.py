@@ -19,9 +19,11 @@ class NotebookKernel:
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager, self.client = manager, client
 
-    def run(self, code: str, interrupt: str = "", times: int = 1) -> list[dict[str, Any]]:
-        """All output of a cell; with `interrupt`, ^C as soon as a display has that text."""
+    def run(self, code: str, interrupt: str = "", again: str = "") -> list[dict[str, Any]]:
+        """All output of a cell; with `interrupt`, ^C as soon as it shows that text, and a second
+        one as soon as it then shows `again`: two in a row may count as one."""
         message = self.client.execute(code)
+        awaited = [text for text in (interrupt, again) if text]
         out: list[dict[str, Any]] = []
         deadline = time.monotonic() + 150
         while True:
@@ -30,11 +32,10 @@ class NotebookKernel:
                 continue
             kind, content = got["msg_type"], got["content"]
             out.append({"type": kind, **content})
-            if interrupt and interrupt in content.get("data", {}).get("text/plain", ""):
-                for _ in range(times):
-                    self.manager.interrupt_kernel()
-                    time.sleep(0.3)
-                interrupt = ""
+            shown = content.get("text", "") or content.get("data", {}).get("text/plain", "")
+            if awaited and awaited[0] in shown:
+                awaited.pop(0)
+                self.manager.interrupt_kernel()
             if kind == "status" and content["execution_state"] == "idle":
                 return out
 

@@ -67,7 +67,7 @@ def test_the_cluster_that_runs_here_and_a_client_from_outside(head: RayHead, par
 
 
 TUNE = """
-import json, time
+import contextlib, json, time
 import psutil
 from gateway_ext.xgb_ray.space import read_space
 from gateway_ext.xgb_ray.tuning import start_tuning
@@ -76,9 +76,11 @@ space = read_space({{"objective": "binary:logistic", "eval_metric": "logloss",
 given = {{"data": {data!r}, "evals": {{"test": {data!r}}}, "features": ["x0", "x1"],
           "workers": 1, "trials": 2, "scheduler": "none", "cluster": {cluster!r}}}
 def drivers():
-    below = psutil.Process({pid}).children(recursive=True)
-    lines = [process.as_dict(["cmdline"])["cmdline"] or [] for process in below]
-    return sum("ray::_Driver" in " ".join(line) for line in lines)
+    lines = []
+    for process in psutil.Process({pid}).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            lines.append(" ".join(process.cmdline()))
+    return sum("ray::_Driver" in line for line in lines)
 try:
     start_tuning(space, label="lable", **given)
 except ValueError as error:

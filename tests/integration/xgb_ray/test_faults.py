@@ -355,25 +355,24 @@ def test_members_that_never_meet_are_not_tried_for_ever(
 
 
 def test_a_survivor_may_be_in_a_function_of_the_user_for_long(
-    parquet: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+    parquet: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("gateway_ext.xgb_ray.worlds.SURVIVOR_SECONDS", 1.0)
-
     class Long(xgb.callback.TrainingCallback):
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             import time
 
-            time.sleep(5 if epoch == 10 else 0)
+            if epoch == 10:
+                (tmp_path / str(os.getpid())).touch()
+                time.sleep(3 * SURVIVOR_SECONDS)
             return False
 
     run = begin(parquet, workers=2, callbacks=[Long()])
-    at_round(run, 10)
-    # Both are in their eleventh round, or soon.
-    time.sleep(1)
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2, run=run)
     victim, survivor = pids(run)
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: bool(recovered(run)), run=run)
     assert survivor in pids(run)
+    assert recovered(run)[0].detail["survivors_back_ms"] > 1000 * SURVIVOR_SECONDS
     result = run.wait(120)
     same_as(result, undisturbed(2))
     assert [e.kind for e in result.failures] == ["lost"]

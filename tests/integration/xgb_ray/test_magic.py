@@ -96,14 +96,16 @@ training.start_training = functools.partial(begin, callbacks=[Stuck()])
         output = kernel.run(
             f"%xgb_ray train -d {parquet} -l label -n 1000 --out cut",
             interrupt="training: round 10/",
-            times=2,
+            again="interrupt again to stop at once",
         )
     finally:
         kernel.run("training.start_training = begin")
     assert "interrupt again to stop at once" in text_of(output)
     assert "stopped after round" in text_of(output), text_of(output)
-    shown = kernel.text("print('rounds', cut.booster.num_boosted_rounds(), cut.state)")
-    assert "rounds 10 stopped" in shown or "rounds 11 stopped" in shown, shown
+    # Not of every round there is a copy when it is stopped at once.
+    shown = kernel.text("""rounds = cut.booster.num_boosted_rounds()
+print(rounds, 0 < rounds <= 11, cut.state)""")
+    assert "True stopped" in shown, shown
 
 
 def test_background_status_logs_and_stop(kernel: NotebookKernel, parquet: Path) -> None:
