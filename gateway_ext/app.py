@@ -1,9 +1,9 @@
 """The gateway: Enterprise Gateway with kernels that outlive it."""
 
 import asyncio
+import atexit
 import errno
 import gc
-import logging
 import os
 import signal
 import socket
@@ -344,7 +344,7 @@ def main() -> None:
     """The console script jupyter-fleet-gateway."""
     FleetGatewayApp.launch_instance()
     # Without a wait for threads that a database which hangs does not let go for another 20 s.
-    logging.shutdown()
+    atexit._run_exitfuncs()
     os._exit(0)
 
 

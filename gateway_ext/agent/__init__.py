@@ -4,5 +4,6 @@ It starts the kernel, keeps the numbered journal of what the kernel says and hol
 to one gateway (docs/protocols.md). It runs in the kernel's environment: the standard library,
 pyzmq, jupyter_client and tornado may be imported here and nothing else of this project
 (`python_kernel`, which is the kernel and not the agent, imports ipykernel). `frames`,
-`messages` and `proof` need the standard library alone, so the gateway may use them as well.
+`messages`, `process_identity` and `proof` need the standard library alone, so the gateway may use
+them as well.
 """

@@ -17,18 +17,34 @@ class LaunchTurns:
         """A kernel that takes longer than `longest_seconds` makes nobody wait any more."""
         self._free = asyncio.Semaphore(at_once)
         self._longest_seconds = longest_seconds
+        self._waiting = 0
+        # Turns beyond `at_once`, which nobody gets after those who have them.
+        self._extra = 0
+
+    def open(self) -> None:
+        """Everybody who waits now has a turn."""
+        self._extra += self._waiting
+        for _ in range(self._waiting):
+            self._free.release()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Waits for a turn, which ends with the block."""
-        await self._free.acquire()
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
         given_back = False
 
         def give_back() -> None:
             nonlocal given_back
             if not given_back:
                 given_back = True
-                self._free.release()
+                if self._extra:
+                    self._extra -= 1
+                else:
+                    self._free.release()
 
         timer = asyncio.get_running_loop().call_later(self._longest_seconds, give_back)
         try:

@@ -63,7 +63,7 @@ class Launches:
         self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._finishing = False
+        self._finishing = 0
 
     def __contains__(self, kernel_id: str) -> bool:
         """Whether the kernel is being started here."""
@@ -71,7 +71,7 @@ class Launches:
 
     def awaits(self, kernel_id: str) -> bool:
         """Whether this gateway waits for the kernel's agent before it sends its kernels away."""
-        return self._finishing and kernel_id in self._tasks
+        return self._finishing > 0 and kernel_id in self._tasks
 
     async def wait(self, kernel_id: str) -> None:
         """Returns when the kernel is not being started here any more; raises why it failed."""
@@ -124,14 +124,17 @@ class Launches:
         try:
             class_name, config = proxy_stanza(spec)
             proxy = manager.proxy(class_name, config)
-            start = await self._agent_start(record, spec, agent_key)
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
-            proxy.plan(start, self._settings, env)
-            if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
-                return
             async with self._turns.turn() if proxy.ON_THIS_MACHINE else nullcontext():
+                # Until its turn it may have been deleted, or given up by another gateway.
+                if not await self._is_ours(record):
+                    return
+                start = await self._agent_start(record, spec, agent_key)
+                proxy.plan(start, self._settings, env)
+                if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
+                    return
                 await proxy.launch_process([], start=start, settings=self._settings, env=env)
                 if not await self._write_process_at_last(start, proxy, class_name):
                     await proxy.end()
@@ -154,6 +157,15 @@ class Launches:
             raise
         finally:
             manager.forget()
+
+    async def _is_ours(self, launched: KernelRecord) -> bool:
+        record = await self._records.get(launched.kernel_id)
+        return (
+            record is not None
+            and record.state is KernelState.LAUNCHING
+            and record.owner == self._membership.name
+            and record.epoch == launched.epoch
+        )
 
     async def _agent_start(
         self, record: KernelRecord, spec: KernelSpec, agent_key: bytes
@@ -179,19 +191,34 @@ class Launches:
             return
         manager = self._kernel_manager(kernel_id, record.kernel_name)
         try:
-            spec = await self.kernelspec(record.kernel_name)
-            class_name, config = proxy_stanza(spec)
-            proxy = manager.proxy(class_name, config)
-            start = await self._agent_start(record, spec, agent_key)
-            await proxy.take(start, self._settings, said)
-            await self._write_process(start, proxy, class_name, if_unknown=True)
-        except (Refusal, KeyError, TypeError, ValueError, OSError) as error:
+            while True:
+                try:
+                    await self._take(manager, record, agent_key, said)
+                    return
+                except DatabaseUnavailable as error:
+                    self._log.warning("kernel %s: its process is unknown: %s", kernel_id, error)
+                # An agent that goes says it again to the next gateway.
+                if self._links.get(kernel_id) is None:
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+        except (Refusal, KeyError, TypeError, ValueError, OSError, OverflowError) as error:
             self._log.warning("kernel %s: its process stays unknown: %r", kernel_id, error)
-        except DatabaseUnavailable as error:
-            # The agent says it again to the next gateway.
-            self._log.warning("kernel %s: its process is not written down: %s", kernel_id, error)
         finally:
             manager.forget()
+
+    async def _take(
+        self,
+        manager: FleetKernelManager,
+        record: KernelRecord,
+        agent_key: bytes,
+        said: Mapping[str, Any],
+    ) -> None:
+        spec = await self.kernelspec(record.kernel_name)
+        class_name, config = proxy_stanza(spec)
+        proxy = manager.proxy(class_name, config)
+        start = await self._agent_start(record, spec, agent_key)
+        await proxy.take(start, self._settings, said)
+        await self._write_process(start, proxy, class_name, if_unknown=True)
 
     async def _write_process(
         self,
@@ -306,10 +333,14 @@ class Launches:
 
     async def finish(self, seconds: float) -> None:
         """Waits for what is being started, for so long at most: whoever waits for a kernel gets an
-        answer, and its record says how the agent is found."""
-        self._finishing = True
+        answer, and its record says how the agent is found. Nothing waits for its turn any more: an
+        agent that runs when this gateway ends dials another one, but one that does not is lost."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        self._finishing += 1
         try:
-            if self._tasks:
-                await asyncio.wait(list(self._tasks.values()), timeout=max(0.0, seconds))
+            while self._tasks and (left := deadline - loop.time()) > 0:
+                self._turns.open()
+                await asyncio.wait(list(self._tasks.values()), timeout=left)
         finally:
-            self._finishing = False
+            self._finishing -= 1

@@ -8,6 +8,7 @@ from tests.chaos.network import can_be_cut, run_inside
 from tests.servers.short_folder import short_folder
 
 
+@pytest.mark.timeout(420)
 @pytest.mark.skipif(not can_be_cut(), reason="only root can make namespaces")
 def test_gateways_that_lose_the_database_lose_and_double_nothing() -> None:
     with short_folder("fleet-cut-") as folder:

@@ -8,6 +8,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,36 +111,44 @@ def test_who_is_not_the_kernels_agent_is_refused_and_logged(
     assert record.epoch == 1
 
 
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of this user in a session of its own."""
-    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
-        yield process
-        process.kill()
+@contextmanager
+def sleeper(uid: int) -> Iterator[int]:
+    """The number of a process of that user in a session of its own."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True, user=uid) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def test_an_agent_is_not_believed_that_another_process_is_its_own(
-    gateways: Gateways, kernel_id: str, sleeper: subprocess.Popen[bytes]
+    gateways: Gateways, kernel_id: str
 ) -> None:
     """Its kernel may lie for it, and gateways end the process that a record names."""
-    # Somebody else's; and one that may be ended, should it be believed.
-    pid = sleeper.pid if os.geteuid() == 0 else 1
-    process = {"pid": pid, "started": started_at(pid), "host": this_host(), "boot": boot_id()}
-    lies: list[dict[str, Any]] = [
-        {},
-        {"started": -1},
-        {"pid": "one"},
-        {"host": "elsewhere"},
-        {"boot": "another"},
-    ]
-    for count, lie in enumerate(lies, 1):
-        answer = introduce(gateways, kernel_id, KEY, process={**process, **lie})
-        assert answer["type"] == "welcome"
-        words = f"kernel {kernel_id}: its process stays unknown"
-        wait_until(lambda words=words, count=count: gateways.log(0).count(words) == count)
-    record = asyncio.run(records_as(gateways, "x").get(kernel_id))
-    assert record is not None
-    assert record.process is None
+    root = os.geteuid() == 0
+    records = records_as(gateways, "x")
+    uid = asyncio.run(records.assign_uid("demo")) if root else os.geteuid()
+
+    def learnt() -> dict[str, Any] | None:
+        record = asyncio.run(records_as(gateways, "x").get(kernel_id))
+        assert record is not None
+        return record.process
+
+    def say(process: dict[str, Any]) -> None:
+        assert introduce(gateways, kernel_id, KEY, process=process)["type"] == "welcome"
+
+    with sleeper(uid) as pid, sleeper(os.geteuid()) as other:
+        truth = {"pid": pid, "started": started_at(pid), "host": this_host(), "boot": boot_id()}
+        lies = [{"started": -1}, {"pid": "one"}, {"host": "elsewhere"}, {"boot": "another"}]
+        if root:  # Otherwise whatever a kernel may name is its own user's anyway.
+            lies.append({"pid": other, "started": started_at(other)})
+        for count, lie in enumerate(lies, 1):
+            say({**truth, **lie})
+            words = f"kernel {kernel_id}: its process stays unknown"
+            wait_until(lambda words=words, count=count: gateways.log(0).count(words) == count)
+        assert learnt() is None
+        say(truth)
+        wait_until(lambda: (learnt() or {}).get("pid") == pid)
 
 
 def test_an_agent_gets_no_other_kernel(gateways: Gateways, kernel_id: str) -> None:

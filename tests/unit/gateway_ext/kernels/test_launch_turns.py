@@ -5,29 +5,58 @@ import asyncio
 from gateway_ext.kernels.launch_turns import LaunchTurns
 
 
+class Starts:
+    """Kernels that start, as many at once as `turns` says."""
+
+    def __init__(self, turns: LaunchTurns) -> None:
+        self._turns = turns
+        self.now = self.most = 0
+
+    async def start(self, until: asyncio.Event | None = None) -> None:
+        """One that takes a moment, or until then."""
+        async with self._turns.turn():
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await (asyncio.sleep(0.01) if until is None else until.wait())
+            self.now -= 1
+
+    async def most_of(self, count: int) -> int:
+        """How many of so many start at the same time."""
+        self.most = 0
+        await asyncio.gather(*(self.start() for _ in range(count)))
+        return self.most
+
+
 def test_so_many_start_at_once_and_one_that_hangs_holds_nobody_up() -> None:
     async def run() -> None:
-        turns = LaunchTurns(2, 0.2)
-        at_work: list[int] = []
-        most = 0
-
-        async def start(seconds: float) -> None:
-            nonlocal most
-            async with turns.turn():
-                at_work.append(1)
-                most = max(most, len(at_work))
-                await asyncio.sleep(seconds)
-                at_work.pop()
-
-        await asyncio.wait_for(asyncio.gather(*(start(0.01) for _ in range(20))), 2)
-        assert most == 2
+        starts = Starts(LaunchTurns(2, 0.2))
+        assert await starts.most_of(20) == 2
         # Two that hang do not keep their turns, and give none back twice.
-        hanging = [asyncio.ensure_future(start(0.5)) for _ in range(2)]
+        end = asyncio.Event()
+        hanging = [asyncio.ensure_future(starts.start(end)) for _ in range(2)]
         await asyncio.sleep(0)
-        await asyncio.wait_for(start(0), 0.4)
+        await asyncio.wait_for(starts.start(), 10)
+        end.set()
         await asyncio.gather(*hanging)
-        most = 0
-        await asyncio.gather(*(start(0.01) for _ in range(20)))
-        assert most == 2
+        assert await starts.most_of(20) == 2
+
+    asyncio.run(run())
+
+
+def test_nobody_waits_any_more_when_the_turns_are_opened() -> None:
+    async def run() -> None:
+        turns = LaunchTurns(2, 60)
+        starts = Starts(turns)
+        end = asyncio.Event()
+        waiting = [asyncio.ensure_future(starts.start(end)) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        assert starts.now == 2
+        turns.open()
+        await asyncio.sleep(0.05)
+        assert starts.now == 10
+        end.set()
+        await asyncio.gather(*waiting)
+        # Those who come later wait again.
+        assert await starts.most_of(20) == 2
 
     asyncio.run(run())
