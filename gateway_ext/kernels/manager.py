@@ -215,7 +215,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 return
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
-        self.launches.begin(record, spec, agent_key, dict(stored.environment))
+        launched = await self.records.get(record.kernel_id)
+        if launched is not None:
+            self.launches.begin(launched, spec, agent_key, dict(stored.environment))
 
     async def _started(self, kernel_id: str) -> KernelRecord:
         """Waits for a launch, here or elsewhere; raises Refusal if it fails."""
