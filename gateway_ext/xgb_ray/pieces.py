@@ -40,8 +40,8 @@ class Call:
 
 @dataclass(eq=False)
 class Attempt:
-    """A call that runs on a node: since when (`started`, seconds of a monotonic clock, which begin
-    anew with a backup), and how many backups were started beside it."""
+    """A call that runs on a node: since when (`started`, seconds of a monotonic clock), how many
+    backups were started beside it, and the last one when (`backed_up`)."""
 
     call: Call
     node: str
@@ -49,6 +49,7 @@ class Attempt:
     started: float
     backups: int = 0
     is_backup: bool = False
+    backed_up: float = 0.0
 
 
 def run_calls(
@@ -93,7 +94,7 @@ def run_calls(
                     busy[node] += 1
             for attempt in to_repeat(list(running.values()), now, longest, patience):
                 # Its own patience begins anew, so that a slow store is not asked ever more.
-                attempt.started, attempt.backups = now, attempt.backups + 1
+                attempt.backed_up, attempt.backups = now, attempt.backups + 1
                 others = sorted((n == attempt.node, busy[n], n) for n in nodes)
                 node = others[0][-1]
                 _begin(attempt.call, node, running, is_backup=True)
@@ -132,7 +133,9 @@ def to_repeat(
     While no task has ended, all may be slow and none hung. One backup at a time finds that out,
     and does not make a slow store slower. For `longest` and `patience` see `is_overdue`.
     """
-    overdue = [a for a in running if is_overdue(now - a.started, longest, patience)]
+    overdue = [
+        a for a in running if is_overdue(now - max(a.started, a.backed_up), longest, patience)
+    ]
     wanted = [a for a in overdue if not a.is_backup and a.backups < _BACKUPS]
     if longest:
         return wanted

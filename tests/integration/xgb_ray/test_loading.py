@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pandas as pd
@@ -59,14 +60,7 @@ def test_a_task_whose_process_dies_or_hangs_is_run_again(tmp_path: Path, how: in
 
 
 def test_tasks_that_are_all_slow_are_not_all_started_again(tmp_path: Path) -> None:
-    begun, go_on = tmp_path / "begun", tmp_path / "go-on"
-    begun.mkdir()
-
-    def together(i: int) -> list[Any]:
-        (begun / str(i)).touch()
-        while len(list(begun.iterdir())) < 3:
-            time.sleep(0.01)
-        return [i]
+    go_on = tmp_path / "go-on"
 
     def slow(i: int) -> list[Any]:
         while not go_on.exists():
@@ -74,17 +68,22 @@ def test_tasks_that_are_all_slow_are_not_all_started_again(tmp_path: Path) -> No
         return [i]
 
     told: list[Call] = []
+    until_one_ended: list[Call] = []
+
+    def let_go() -> None:
+        until_one_ended.extend(told)
+        go_on.touch()
 
     def repeated(call: Call) -> None:
         told.append(call)
-        go_on.touch()
+        if len(told) == 1:
+            Timer(1.0, let_go).start()
 
-    # Their processes are there before: how long these take to start is not the question.
-    run_calls([Call(together, (i,), here()) for i in range(3)], {here(): 3}, wait)
     calls = [Call(slow, (i,), here()) for i in range(3)]
+    # All are overdue after 8 s, and the backup of the first one 8 s later.
     run_calls(calls, {here(): 3}, wait, patience=2, repeated=repeated)
     assert [c.value for c in calls] == [0, 1, 2]
-    assert len(told) == 1
+    assert until_one_ended == [calls[0]]
 
 
 def test_workers_of_a_local_cluster_have_the_priority_of_this_process() -> None:
