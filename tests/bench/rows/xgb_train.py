@@ -4,12 +4,7 @@ once more with everything up.
 Peers: xgboost alone in one process, Ray Train on its documented path (with a 0.1 s health interval
 and a report every ten rounds; for its default see `xgb_train_default`), and `xgboost.spark`. Every
 contestant may use two CPUs: ours has two workers of one.
-
-A round takes minutes: `XGB_BENCH_WITHOUT` names contestants, with semicolons between, that are left
-out of later rounds (those of a pair are the first rounds of both).
 """
-
-import os
 
 from tests.bench.bars import Bar
 from tests.bench.bench import Bench, Measure
@@ -45,8 +40,6 @@ def table_of(bench: Bench, rows: int) -> Table:
     legend = "median ms (lowest), side figure: CPU seconds of all processes"
     table = Table(f"XGBoost, {rows} x 50, {ROUNDS} rounds", list(INTERLEAVED), OURS, legend)
     folder = str(bench.directory / "dense")
-    without = os.environ.get("XGB_BENCH_WITHOUT", "").split(";")
-    names = [name for name in INTERLEAVED if name not in without]
     process.run("make_dense", folder=folder, rows=rows)
     seen: dict[str, dict[str, float]] = {}
 
@@ -66,8 +59,8 @@ def table_of(bench: Bench, rows: int) -> Table:
     bench.interleave(
         table,
         {
-            START: {n: start_to_model(n) for n in names},
-            WARM: {n: warm(n) for n in names},
+            START: {n: start_to_model(n) for n in INTERLEAVED},
+            WARM: {n: warm(n) for n in INTERLEAVED},
         },
         warm_up=False,
     )
