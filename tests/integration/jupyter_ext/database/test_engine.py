@@ -1,6 +1,7 @@
 """Transactions against real databases."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -58,7 +59,10 @@ async def test_read_then_write_loses_no_update(database: Database) -> None:
     assert database.run_blocking(lambda c: c.execute(select(counter.c.value)).scalar_one()) == 60
 
 
-def test_deadlock_runs_the_whole_transaction_again(mariadb_database: str) -> None:
+@pytest.mark.parametrize("in_savepoint", [False, True])
+def test_deadlock_runs_the_whole_transaction_again(
+    mariadb_database: str, in_savepoint: bool
+) -> None:
     database = Database(mariadb_database)
     database.run_blocking(metadata.create_all)
     database.run_blocking(
@@ -72,9 +76,10 @@ def test_deadlock_runs_the_whole_transaction_again(mariadb_database: str) -> Non
             is_first_attempt = first not in attempts
             attempts.append(first)
             for row in (first, second):
-                connection.execute(
-                    update(counter).where(counter.c.id == row).values(value=counter.c.value + 1)
-                )
+                with connection.begin_nested() if in_savepoint else contextlib.nullcontext():
+                    connection.execute(
+                        update(counter).where(counter.c.id == row).values(value=counter.c.value + 1)
+                    )
                 if row == first and is_first_attempt:
                     both_hold_one.wait(timeout=10)
 
