@@ -11,6 +11,7 @@ when an owner that has been replaced speaks again.
 """
 
 import ctypes
+import functools
 import os
 import shutil
 import signal
@@ -30,23 +31,26 @@ _CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 21, 0, 0, 0)
 _PR_SET_PDEATHSIG = 1
 
 
+_UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+@functools.cache
 def can_be_cut() -> bool:
-    """Whether this user may make network namespaces."""
-    return os.geteuid() == 0
+    """Whether this user may make namespaces: root, though not in every container."""
+    return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def run_inside(command: Sequence[str]) -> int:
     """Runs `command` in namespaces of its own; its exit code. Nothing of it outlives this process,
     however that ends."""
-    # The shell is there to collect orphans, which in a container is the first process' duty.
-    unshare = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     libc = ctypes.CDLL(None)
 
     def die_with_parent() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     process = subprocess.Popen(
-        [*unshare, "sh", "-c", '"$@"; exit $?', "sh", *command],
+        # The shell is there to collect orphans, which in a container is the first process' duty.
+        [*_UNSHARE, "sh", "-c", '"$@"; exit $?', "sh", *command],
         preexec_fn=die_with_parent,
     )
     try:

@@ -9,7 +9,7 @@ from tests.servers.short_folder import short_folder
 
 
 @pytest.mark.timeout(420)
-@pytest.mark.skipif(not can_be_cut(), reason="only root can make namespaces")
+@pytest.mark.skipif(not can_be_cut(), reason="no namespaces can be made here")
 def test_gateways_that_lose_the_database_lose_and_double_nothing() -> None:
     with short_folder("fleet-cut-") as folder:
         command = [sys.executable, "-m", "tests.chaos.database_cut", str(folder)]

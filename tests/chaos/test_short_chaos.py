@@ -37,7 +37,7 @@ def test_no_fault_loses_or_doubles_a_kernel(tmp_path: Path) -> None:
     assert ("NOT DONE" in done.stdout) is not can_be_cut()
 
 
-@pytest.mark.skipif(not can_be_cut(), reason="only root can make namespaces")
+@pytest.mark.skipif(not can_be_cut(), reason="no namespaces can be made here")
 def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     arguments = ("--state", tmp_path / "state.json", "--kernels", 1, "--gateways", 1, "--labs", 1)
     mark = uuid.uuid4().hex
