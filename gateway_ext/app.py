@@ -35,6 +35,7 @@ from gateway_ext.kernels.channels import channel_handlers
 from gateway_ext.kernels.handlers import kernel_handlers
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
+from gateway_ext.kernels.processors import processors
 from gateway_ext.kernels.relay import Relay
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.membership import Membership
@@ -156,8 +157,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         min=1,
         help="How many kernels this gateway starts on its own machine at the same time; others "
         "wait for their turn, up to 3 s for each that is slow. The default is three for each "
-        "processor: with more, everybody who asks the gateway for something waits longer, and the "
-        "last kernel is there no sooner.",
+        "processor (of the container's limit, if that is less): with more, everybody who asks the "
+        "gateway for something waits longer, and the last kernel is there no sooner.",
     ).tag(config=True)
     launch_seconds = Float(60.0, help="How long a kernel may take to start.").tag(config=True)
     keep_dead_seconds = Float(
@@ -169,7 +170,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     @default("concurrent_launches")
     def _concurrent_launches_default(self) -> int:
-        return 3 * len(os.sched_getaffinity(0))
+        return 3 * processors()
 
     @default("gateway_url")
     def _gateway_url_default(self) -> str:

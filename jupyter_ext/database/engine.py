@@ -28,9 +28,9 @@ MYSQL_ANSWER_SECONDS = 20
 RUN_SECONDS = 30.0
 """Nobody waits longer, however many wait for a thread while the database does not answer."""
 
-# Of the MySQL protocol: deadlock, lock wait timeout, and a savepoint that is not there any more. The
-# last is what a deadlock within a savepoint looks like: the server has rolled the whole transaction
-# back, so SQLAlchemy cannot go back to the savepoint and says that instead of the deadlock.
+# Of the MySQL protocol: deadlock, lock wait timeout, and a savepoint that is not there any more,
+# which is what a deadlock within a savepoint looks like: the server has rolled everything back,
+# so SQLAlchemy cannot go back to the savepoint and says that instead of the deadlock.
 _MYSQL_TRY_AGAIN = {1213, 1205, 1305}
 _MYSQL_AWAY = {
     1040: "has too many connections",
