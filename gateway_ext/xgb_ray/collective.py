@@ -384,10 +384,20 @@ def _open_sockets() -> dict[int, int]:
     return found
 
 
+def _copy_of(fd: int) -> socket.socket:
+    """A socket of its own for a descriptor, which others may close meanwhile; raises OSError."""
+    copy = os.dup(fd)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+
+
 def _ends(fd: int) -> tuple[tuple[str, int], tuple[str, int] | None] | None:
     """Local and remote address of a TCP socket; remote is None for one that only listens."""
     try:
-        copy = socket.socket(fileno=os.dup(fd))
+        copy = _copy_of(fd)
     except OSError:
         return None
     with copy:
@@ -401,11 +411,11 @@ def _ends(fd: int) -> tuple[tuple[str, int], tuple[str, int] | None] | None:
 
 
 def _send_at_once(fd: int) -> None:
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as copy:
+    with contextlib.suppress(OSError), _copy_of(fd) as copy:
         if copy.family in (socket.AF_INET, socket.AF_INET6) and copy.type == socket.SOCK_STREAM:
             copy.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _shut_down(fd: int) -> None:
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fd)) as copy:
+    with contextlib.suppress(OSError), _copy_of(fd) as copy:
         copy.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,7 @@ driven from there, runs in a process on the cluster."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -53,7 +54,8 @@ class RemoteTuning(Background[TuneResult]):
         try:
             self._status: TuneStatus = ray.get(self._driver.start.remote(arguments))
         except BaseException as error:
-            ray.kill(self._driver)
+            with contextlib.suppress(Exception):
+                ray.kill(self._driver)
             if isinstance(error, Exception):
                 raise cause_of(error) from None
             raise
@@ -94,6 +96,8 @@ class RemoteTuning(Background[TuneResult]):
                 ) from failure
             raise cause_of(failure) from None
         finally:
-            ray.kill(self._driver)
+            # What the search led to is to be told also when the cluster has gone meanwhile.
+            with contextlib.suppress(Exception):
+                ray.kill(self._driver)
         if error is not None:
             raise error
