@@ -78,6 +78,9 @@ def start_mariadb(directory: Path, address: str = "127.0.0.1") -> MariaDB:
     listens on one address of this machine."""
     data = directory / "data"
     socket = directory / "s.sock"
+    # Files there are named after process ids, which servers in namespaces of their own share.
+    temporary = directory / "tmp"
+    temporary.mkdir()
     user = getpass.getuser()
     installed = subprocess.run(
         [
@@ -85,6 +88,7 @@ def start_mariadb(directory: Path, address: str = "127.0.0.1") -> MariaDB:
             "--no-defaults",
             f"--user={user}",
             f"--datadir={data}",
+            f"--tmpdir={temporary}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],
@@ -102,6 +106,7 @@ def start_mariadb(directory: Path, address: str = "127.0.0.1") -> MariaDB:
                 "--no-defaults",
                 f"--user={user}",
                 f"--datadir={data}",
+                f"--tmpdir={temporary}",
                 f"--socket={socket}",
                 f"--port={port}",
                 f"--pid-file={directory / 'pid'}",
