@@ -71,7 +71,7 @@ def _readable(words: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
     `$rounds` as what it stands for, and a negative number joined to its option, as it would be
     taken for another one."""
     found: list[str] = []
-    for word in words:
+    for word in (part for word in words for part in _apart(word)):
         option = found[-1] if found and found[-1].startswith("-") else ""
         value = expand(word, variables) if _VARIABLE.fullmatch(word) else None
         if isinstance(value, Real) or (isinstance(value, str) and option in _CHOICES):
@@ -81,6 +81,12 @@ def _readable(words: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
         else:
             found.append(word)
     return found
+
+
+def _apart(word: str) -> list[str]:
+    """`--rounds=$n` as the two words `--rounds $n`; others as they are."""
+    option, _, value = word.partition("=")
+    return [option, value] if word.startswith("--") and _VARIABLE.fullmatch(value) else [word]
 
 
 def _is_negative(word: str) -> bool:

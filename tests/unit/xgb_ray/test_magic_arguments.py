@@ -91,13 +91,15 @@ def test_a_list_in_a_line_counts_as_its_items() -> None:
 def test_a_variable_for_one_of_a_few_words() -> None:
     line = "train -d x -l y --cuts $how"
     assert read_line(line, {"how": "full"}).cuts == "full"
+    joined = read_line("train -d x -l y --cuts=$how --rounds=$n", {"how": "full", "n": 7})
+    assert (joined.cuts, joined.rounds) == ("full", 7)
     with pytest.raises(ParameterError, match="invalid choice: 'none'"):
         read_line(line, {"how": "none"})
 
 
 @pytest.mark.parametrize("text", ["-1", "-1e30", "-inf"])
 def test_a_negative_number_is_no_option(text: str) -> None:
-    for line in (f"--missing {text}", "--missing $m"):
+    for line in (f"--missing {text}", "--missing $m", "--missing=$m"):
         assert read_line(f"train -d x -l y {line}", {"m": float(text)}).missing == float(text)
 
 
