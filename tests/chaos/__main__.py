@@ -16,9 +16,10 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.chaos import Chaos
 from tests.chaos.network import Network, can_be_cut, run_inside
@@ -29,9 +30,7 @@ WITHOUT_CABLES = 2
 as agents usually are."""
 
 
-def run_batch(
-    batch: int, options: argparse.Namespace, network: Network | None
-) -> dict[str, object]:
+def run_batch(batch: int, options: argparse.Namespace, network: Network | None) -> dict[str, Any]:
     """One batch; what it did and what was wrong."""
     cables = network if batch % 3 != WITHOUT_CABLES else None
     where = "gateways on hosts of their own" if cables else "all on one host"
@@ -76,27 +75,52 @@ def run_batch(
     }
 
 
-def run_batches(options: argparse.Namespace, network: Network | None) -> int:
-    """Runs the batches that are not done yet; 1 if there was a violation in any."""
-    done = json.loads(options.state.read_text()) if options.state.exists() else {}
+def make_batches(options: argparse.Namespace) -> int:
+    """Makes the batches that are not done yet, each in namespaces of its own where those can be
+    made; the exit code of the first one that could not be made."""
     batches = range(options.batches) if options.only is None else [options.only]
+    again = [sys.executable, "-m", "tests.chaos", *sys.argv[1:]]
     for batch in batches:
-        if options.only is not None or str(batch) not in done:
-            done[str(batch)] = run_batch(batch, options, network)
-            options.state.write_text(json.dumps(done))
+        if options.only is None and str(batch) in done_in(options.state):
+            continue
+        with run_folder() as options.folder:
+            if not can_be_cut():
+                make_batch(batch, options, None)
+                continue
+            own = ["--seed", options.seed, "--only", batch, "--state", options.state]
+            code = run_inside([*again, *map(str, own), "--folder", str(options.folder)])
+            if code != 0:
+                return code
+    return 0
+
+
+def make_batch(batch: int, options: argparse.Namespace, network: Network | None) -> None:
+    """Runs a batch and writes down what came of it."""
+    result = run_batch(batch, options, network)
+    options.state.write_text(json.dumps({**done_in(options.state), str(batch): result}))
+
+
+def done_in(state: Path) -> dict[str, dict[str, Any]]:
+    """What came of each batch that is done, by its number."""
+    return dict(json.loads(state.read_text())) if state.exists() else {}
+
+
+def sum_up(results: Iterable[dict[str, Any]]) -> int:
+    """Prints what all batches say; 1 if there was a violation in any."""
     faults: Counter[str] = Counter()
     healthy: list[float] = []
-    for result in done.values():
+    violations = 0
+    for result in results:
         faults.update(result["faults"])
         healthy += result["healthy"]
-    violations = [violation for result in done.values() for violation in result["violations"]]
+        violations += len(result["violations"])
     for name, count in sorted(faults.items()):
         print(f"{count:5} {name}")
-    print(f"{faults.total():5} faults in all, {len(violations)} violations")
+    print(f"{faults.total():5} faults in all, {violations} violations")
     if healthy:
         middle, longest = statistics.median(healthy), max(healthy)
         print(f"well again after {middle:.1f} s (median), {longest:.1f} s at most")
-    if network is None:
+    if not can_be_cut():
         print("NOT DONE: cuts of the network, which need root for network namespaces")
     return 1 if violations else 0
 
@@ -118,16 +142,12 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder is not None:
-        return run_batches(options, Network())
+        make_batch(options.only, options, Network())
+        return 0
     kept = Path(tempfile.gettempdir()) / f"fleet-chaos-{options.seed}.json"
     options.state = options.state or kept
     print(f"seed {options.seed}, kept in {options.state}", flush=True)
-    with run_folder() as options.folder:
-        if not can_be_cut():
-            return run_batches(options, None)
-        again = [sys.executable, "-m", "tests.chaos", *sys.argv[1:]]
-        own = ["--seed", options.seed, "--state", options.state, "--folder", options.folder]
-        return run_inside([*again, *map(str, own)])
+    return make_batches(options) or sum_up(done_in(options.state).values())
 
 
 @contextmanager
