@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import keyword
 import os
 import re
@@ -71,7 +72,7 @@ def _readable(words: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
     `$rounds` as what it stands for, and a negative number joined to its option, as it would be
     taken for another one."""
     found: list[str] = []
-    for word in (part for word in words for part in _apart(word)):
+    for word in itertools.chain.from_iterable(map(_apart, words)):
         option = found[-1] if found and found[-1].startswith("-") else ""
         value = expand(word, variables) if _VARIABLE.fullmatch(word) else None
         if isinstance(value, Real) or (isinstance(value, str) and option in _CHOICES):
