@@ -324,7 +324,7 @@ class Launches:
         try:
             proxy = manager.proxy(str(record.process["proxy"]), {})
             proxy.load_process_info(dict(record.process))
-        except (Refusal, KeyError) as error:
+        except (Refusal, KeyError, TypeError, ValueError) as error:
             self._log.warning("kernel %s: its process is unknown: %r", record.kernel_id, error)
             return None
         finally:

@@ -41,6 +41,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         self._seen = unknown("")
         self._patience = Patience(self.patience_seconds)
         self._obstacle = ""
+        # Until then there is nothing in the cluster that could be this launch's.
+        self._asked = False
 
     @property
     def patience_seconds(self) -> float:
@@ -70,6 +72,7 @@ class ClusterAgentProxy(AgentProcessProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class. What a failed launch leaves behind is for `end`."""
+        self._asked = True
         try:
             await self.submit(start, settings, environment)
         except ClusterRefused as refusal:
@@ -96,7 +99,10 @@ class ClusterAgentProxy(AgentProcessProxy):
         return self._obstacle
 
     async def end(self, *, as_seen: bool = False) -> bool:
-        """See the base class."""
+        """See the base class. The cluster is not touched for a launch that never asked it for
+        anything."""
+        if not self._asked:
+            return True
         try:
             return await self.remove(as_seen=as_seen)
         except (ClusterRefused, ClusterSilent) as error:
@@ -106,6 +112,13 @@ class ClusterAgentProxy(AgentProcessProxy):
     async def clean_up(self) -> bool:
         """See the base class."""
         return await self.end()
+
+    def load_process_info(self, process_info: dict[str, Any]) -> None:
+        """The opposite of `get_process_info`. Raises KeyError or ValueError for a record by which
+        nothing can be found."""
+        super().load_process_info(process_info)
+        # Whoever wrote it down may have asked the cluster right after.
+        self._asked = True
 
     async def last_words(self) -> str:
         """See the base class: what the cluster says, then what the agent wrote."""

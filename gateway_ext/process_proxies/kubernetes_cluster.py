@@ -15,6 +15,7 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LOG_LINES, _LOG_BYTES = 40, 4000
@@ -165,12 +166,14 @@ class KubernetesCluster(LoggingConfigurable):
         return kubernetes.client.ApiClient(configuration)
 
     async def create(
-        self, resource: Resource, namespace: str, manifest: Mapping[str, Any]
+        self, resource: Resource, namespace: ObjectName, manifest: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Creates an object and returns it as the cluster has it."""
         return await self._json("POST", _path(resource, namespace), body=dict(manifest))
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+    async def get(
+        self, resource: Resource, namespace: ObjectName, name: ObjectName
+    ) -> dict[str, Any] | None:
         """The object; None only if the cluster says that there is none of that name."""
         try:
             return await self._json("GET", _path(resource, namespace, name))
@@ -182,16 +185,16 @@ class KubernetesCluster(LoggingConfigurable):
     async def delete(
         self,
         resource: Resource,
-        namespace: str,
-        name: str,
+        namespace: ObjectName,
+        name: ObjectName,
         *,
-        uid: str,
+        uid: ObjectUid,
         resource_version: str | None = None,
         grace_seconds: int | None = None,
     ) -> bool:
         """Deletes this very object, and only if it still has the version, if one is given. False if
         there is another version, or another object; True if it is gone or going."""
-        preconditions = {"uid": uid}
+        preconditions = {"uid": uid.value}
         if resource_version is not None:
             preconditions["resourceVersion"] = resource_version
         options: dict[str, Any] = {
@@ -212,7 +215,7 @@ class KubernetesCluster(LoggingConfigurable):
             raise
         return True
 
-    async def log(self, namespace: str, pod: str, container: str) -> str:
+    async def log(self, namespace: ObjectName, pod: ObjectName, container: str) -> str:
         """The end of what a container wrote; empty if it cannot be read."""
         query = {
             "container": container,
@@ -286,11 +289,11 @@ def _library_error() -> type[Exception]:
     return error
 
 
-def _path(resource: Resource, namespace: str, name: str | None = None) -> str:
+def _path(resource: Resource, namespace: ObjectName, name: ObjectName | None = None) -> str:
     parts = [resource.api]
     if resource.namespaced:
-        parts += ["namespaces", quote(namespace, safe="")]
+        parts += ["namespaces", quote(namespace.value, safe="")]
     parts.append(resource.plural)
     if name is not None:
-        parts.append(quote(name, safe=""))
+        parts.append(quote(name.value, safe=""))
     return "/".join(parts)

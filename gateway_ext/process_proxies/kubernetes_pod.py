@@ -52,7 +52,8 @@ from gateway_ext.process_proxies.manifests import (
     make_role_binding,
 )
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
-from gateway_ext.process_proxies.sighting import Sighting
+from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
+from gateway_ext.process_proxies.sighting import Sighting, dead
 
 GUARDED = (
     "KERNEL_NAMESPACE",
@@ -81,8 +82,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     """An agent in a pod that is named and labelled after the kernel.
 
     The pod comes first; what the agent must know is in a Secret that belongs to the pod, which
-    waits for it, so that whatever is deleted with the pod leaves nothing. Each deletion names the
-    uid of the pod that is meant.
+    waits for it, so that whatever is deleted with the pod leaves nothing. Before an object is
+    deleted its labels are compared, and the deletion names the uid that was seen.
     """
 
     RESOURCE: ClassVar[Resource] = PODS
@@ -93,12 +94,12 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         self.cluster: KubernetesCluster = kernel_manager.parent.cluster(KubernetesCluster)
         super().__init__(kernel_manager, proxy_config)
-        self._name = ""
-        self._namespace = ""
+        self._name: ObjectName | None = None
+        self._namespace: ObjectName | None = None
         self._launch = ""
-        self._uid = ""
+        self._uid: ObjectUid | None = None
         self._own_namespace = False
-        self._namespace_uid = ""
+        self._namespace_uid: ObjectUid | None = None
         self._version: str | None = None
         self._template = Path()
         self._container = ""
@@ -152,7 +153,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             {**start.kernelspec, "resource_dir": start.resource_dir}, config, self.TEMPLATE
         )
         self._launch = start.launch
-        self._name = kernel_object_name(
+        name = kernel_object_name(
             start.kernel_id,
             env["KERNEL_USERNAME"],
             env.get("KERNEL_POD_NAME", ""),
@@ -161,15 +162,23 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         )
         named = env.get("KERNEL_NAMESPACE") or config.get("namespace")
         self._own_namespace = named is None and cluster.namespace_per_kernel
-        self._namespace = named or (self._name if self._own_namespace else cluster.namespace)
-        env.update(KERNEL_POD_NAME=self._name, KERNEL_NAMESPACE=self._namespace)
+        namespace = named or (name if self._own_namespace else cluster.namespace)
+        try:
+            self._name, self._namespace = ObjectName(name), ObjectName(str(namespace))
+        except ValueError as error:
+            raise LaunchFailed(
+                f"{error}: KERNEL_POD_NAME, KERNEL_NAMESPACE and KubernetesCluster.namespace must "
+                "be lower case letters, digits and '-'"
+            ) from error
+        env.update(KERNEL_POD_NAME=name, KERNEL_NAMESPACE=str(namespace))
 
     async def submit(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
+        name, namespace = self._place
         kernel = KernelObjects(
-            self._name, self._namespace, start.kernel_id, start.project, self._launch
+            name.value, namespace.value, start.kernel_id, start.project, self._launch
         )
         rendered = render(self._template, self.template_variables(start, environment))
         mains = [document for document in rendered if document["kind"] == self.KIND]
@@ -180,7 +189,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
         owner = await self._create_once(self.RESOURCE, main, kernel)
-        self._uid = owner["metadata"]["uid"]
+        self._uid = ObjectUid(owner["metadata"]["uid"])
         owner = {"apiVersion": main["apiVersion"], "kind": self.KIND, **owner}
         await self._create_once(SECRETS, make_files(kernel, owner, files), kernel)
         for document in rendered:
@@ -220,7 +229,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
         made = await self._create_once(NAMESPACES, make_namespace(kernel), kernel)
-        self._namespace_uid = made["metadata"]["uid"]
+        self._namespace_uid = ObjectUid(made["metadata"]["uid"])
         role = self.cluster.kernel_cluster_role
         if role:
             binding = make_role_binding(kernel, role, service_account)
@@ -228,7 +237,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
 
     async def _create_extra(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
         try:
-            await self.cluster.create(resource, self._namespace, manifest)
+            await self.cluster.create(resource, self._place[1], manifest)
         except ClusterRefused as refusal:
             if refusal.reason != "AlreadyExists":
                 raise
@@ -241,40 +250,51 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         One of an earlier launch of the kernel is removed before. Raises LaunchFailed if the name
         is somebody else's.
         """
-        name = manifest["metadata"]["name"]
+        name = ObjectName(manifest["metadata"]["name"])
+        namespace = self._place[1]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _CREATE_SECONDS
         while True:
             try:
-                return await self.cluster.create(resource, self._namespace, manifest)
+                return await self.cluster.create(resource, namespace, manifest)
             except ClusterSilent:
                 if loop.time() > deadline:
                     raise
             except ClusterRefused as refusal:
                 if refusal.reason != "AlreadyExists" or loop.time() > deadline:
                     raise
-                there = await self.cluster.get(resource, self._namespace, name)
+                there = await self.cluster.get(resource, namespace, name)
                 labels = ((there or {}).get("metadata") or {}).get("labels") or {}
                 if there is not None and labels.get(LAUNCH_LABEL) == kernel.launch:
                     return there
                 if there is not None and labels.get("kernel_id") != kernel.kernel_id:
                     raise LaunchFailed(
-                        f"{resource.plural}/{name} exists in namespace {self._namespace} already, "
+                        f"{resource.plural}/{name} exists in namespace {namespace} already, "
                         "and is not of this kernel"
                     ) from refusal
                 if there is not None:
-                    uid = there["metadata"]["uid"]
+                    uid = ObjectUid(there["metadata"]["uid"])
                     await self.cluster.delete(
-                        resource, self._namespace, name, uid=uid, grace_seconds=_GRACE_SECONDS
+                        resource, namespace, name, uid=uid, grace_seconds=_GRACE_SECONDS
                     )
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def see(self) -> Sighting:
         """See the base class."""
-        pod = await self.cluster.get(PODS, self._namespace, self._name)
+        if not self._asked:
+            return dead("no pod of this kernel was ever asked for")
+        name, namespace = self._place
+        pod = await self.cluster.get(PODS, namespace, name)
         self.remember(pod)
         self.remember_pod(pod)
-        return pod_sighting(pod, uid=self._uid, launch=self._launch)
+        return pod_sighting(pod, uid=str(self._uid or ""), launch=self._launch)
+
+    @property
+    def _place(self) -> tuple[ObjectName, ObjectName]:
+        """The name of our object and its namespace, as `plan` decided."""
+        if self._name is None or self._namespace is None:
+            raise RuntimeError("a launch that was not planned has no name in the cluster")
+        return self._name, self._namespace
 
     def remember(self, found: Mapping[str, Any] | None) -> None:
         """Notes which version of our object was seen."""
@@ -287,65 +307,88 @@ class KubernetesAgentProxy(ClusterAgentProxy):
 
     async def remove(self, *, as_seen: bool) -> bool:
         """See the base class."""
+        name, namespace = self._place
         version = self._version if as_seen else None
-        if not await self._remove(self.RESOURCE, self._name, self._uid, version):
+        if not await self._remove(self.RESOURCE, name, self._uid, version):
             return False
         if self._own_namespace:
-            return await self._remove(NAMESPACES, self._namespace, self._namespace_uid, None)
+            return await self._remove(NAMESPACES, namespace, self._namespace_uid, None)
         return True
 
-    async def _remove(self, resource: Resource, name: str, uid: str, version: str | None) -> bool:
-        if not uid:
-            # Written down before it was made: its label says whether it was.
-            found = await self.cluster.get(resource, self._namespace, name)
-            labels = ((found or {}).get("metadata") or {}).get("labels") or {}
-            if found is None or labels.get(LAUNCH_LABEL) != self._launch:
-                return True
-            uid = found["metadata"]["uid"]
-        grace = None if resource is NAMESPACES else _GRACE_SECONDS
+    async def _remove(
+        self, resource: Resource, name: ObjectName, uid: ObjectUid | None, version: str | None
+    ) -> bool:
+        """Deletes our object of that name; one of another launch or another kernel stays.
+
+        `uid` is None if it was written down before it was made: its labels say whether it was.
+        """
+        namespace = self._place[1]
+        found = await self.cluster.get(resource, namespace, name)
+        if found is None:
+            return True
+        metadata = found["metadata"]
+        labels = metadata.get("labels") or {}
+        present = ObjectUid(metadata["uid"])
+        if (
+            labels.get(LAUNCH_LABEL) != self._launch
+            or labels.get("kernel_id") != self.kernel_id
+            or uid not in (None, present)
+        ):
+            self.log.warning(
+                "kernel %s: %s/%s is another launch's and stays",
+                self.kernel_id,
+                resource.plural,
+                name,
+            )
+            return version is None
         deleted = await self.cluster.delete(
             resource,
-            self._namespace,
+            namespace,
             name,
-            uid=uid,
+            uid=present,
             resource_version=version,
-            grace_seconds=grace,
+            grace_seconds=None if resource is NAMESPACES else _GRACE_SECONDS,
         )
         # Without a version only another object of that name, with another uid, is in the way.
         return deleted or version is None
 
     async def output(self) -> str:
         """See the base class."""
-        if not self._container:
+        pod = self.pod_name
+        if not self._container or pod is None:
             return ""
-        return await self.cluster.log(self._namespace, self.pod_name, self._container)
+        return await self.cluster.log(self._place[1], pod, self._container)
 
     @property
-    def pod_name(self) -> str:
-        """The pod in which the agent is; empty while it is not known."""
+    def pod_name(self) -> ObjectName | None:
+        """The pod in which the agent is; None while it is not known."""
         return self._name
 
     def get_process_info(self) -> dict[str, Any]:
         """What another gateway needs to find, look at and end it."""
         return {
             **super().get_process_info(),
-            "namespace": self._namespace,
-            "name": self._name,
-            "uid": self._uid,
+            "namespace": str(self._namespace or ""),
+            "name": str(self._name or ""),
+            "uid": str(self._uid or ""),
             "launch": self._launch,
             "own_namespace": self._own_namespace,
-            "namespace_uid": self._namespace_uid,
+            "namespace_uid": str(self._namespace_uid or ""),
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
         """The opposite of `get_process_info`."""
         super().load_process_info(process_info)
-        self._namespace = process_info["namespace"]
-        self._name = process_info["name"]
-        self._uid = process_info["uid"]
+        self._namespace = ObjectName(process_info["namespace"])
+        self._name = ObjectName(process_info["name"])
+        self._uid = _uid(process_info["uid"])
         self._launch = process_info["launch"]
         self._own_namespace = process_info["own_namespace"]
-        self._namespace_uid = process_info["namespace_uid"]
+        self._namespace_uid = _uid(process_info["namespace_uid"])
+
+
+def _uid(text: str) -> ObjectUid | None:
+    return ObjectUid(text) if text else None
 
 
 def refuse_guarded(asked: Mapping[str, str], allowed: list[str]) -> None:

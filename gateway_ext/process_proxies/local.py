@@ -54,6 +54,7 @@ class LocalAgentProxy(AgentProcessProxy):
         super().__init__(kernel_manager, proxy_config)
         self._process: subprocess.Popen[bytes] | None = None
         self._started: int | None = None
+        self._uid: int | None = None
         self._host = this_host()
         self._boot = boot_id()
         self._log_file = ""
@@ -90,6 +91,7 @@ class LocalAgentProxy(AgentProcessProxy):
         return {
             **super().get_process_info(),
             "started": self._started,
+            "uid": self._uid,
             "host": self._host,
             "boot": self._boot,
             "log": self._log_file,
@@ -97,14 +99,18 @@ class LocalAgentProxy(AgentProcessProxy):
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
-        """The opposite of `get_process_info`."""
+        """The opposite of `get_process_info`. Raises KeyError, TypeError or ValueError for a record
+        that names no process of a gateway's."""
         super().load_process_info(process_info)
+        if int(self.pid) <= 1:
+            raise ValueError(f"{self.pid} is not a process that a gateway started")
         self._started = process_info["started"]
         self._host = process_info["host"]
         self._boot = process_info["boot"]
         self._log_file = process_info["log"]
-        # Gateways of before did not write it down.
+        # Gateways of before did not write them down.
         self._directory = process_info.get("directory", "")
+        self._uid = process_info.get("uid")
 
     async def take(
         self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
@@ -118,12 +124,14 @@ class LocalAgentProxy(AgentProcessProxy):
         if said["host"] != this_host() or said["boot"] != boot_id():
             raise ValueError(f"it is on {said['host']}, where this gateway cannot look")
         uid = start.uid if os.geteuid() == 0 else os.geteuid()
-        if started_at(pid) != started or os.stat(f"/proc/{pid}").st_uid != uid:
+        # An agent leads a session of its own: the gateway, for one, is none.
+        leads = pid > 1 and started_at(pid) == started and os.getsid(pid) == pid
+        if not leads or os.stat(f"/proc/{pid}").st_uid != uid:
             raise ValueError(f"process {pid} is none of the project's that began then")
         _, directory, log_file = _folders(settings.kernels_dir, start)
         self.ip = "127.0.0.1"
         self.pid = self.pgid = pid
-        self._started = started
+        self._started, self._uid = started, uid
         self._log_file, self._directory = str(log_file), str(directory)
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
@@ -153,6 +161,7 @@ class LocalAgentProxy(AgentProcessProxy):
             user=start.project,
         )
         uid = start.uid if os.geteuid() == 0 else None
+        self._uid = os.geteuid() if uid is None else uid
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)
         self._directory = str(directory)
@@ -219,7 +228,7 @@ class LocalAgentProxy(AgentProcessProxy):
         # The agent leads its session. While it lives its number is the session's; once it is gone
         # the number stays taken as long as the session has members, and is nobody's otherwise.
         if started_at(self.pid) in (self._started, None):
-            kill_session(self.pid)
+            kill_session(self.pid, self._uid)
         if self._process is not None:
             self._process.wait()
         wait_for_end(self.pid, self._started, END_SECONDS)
@@ -227,9 +236,10 @@ class LocalAgentProxy(AgentProcessProxy):
 
     def _remove_directory(self) -> None:
         # An agent empties it, unless it was killed; as another user than ours it can do no more.
-        if not self._directory:
-            return
         directory = Path(self._directory)
+        # Only a folder of this very kernel, whatever a record says.
+        if directory.name.partition("-")[0] != self.kernel_id.replace("-", ""):
+            return
         shutil.rmtree(directory, ignore_errors=True)
         for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
             with contextlib.suppress(OSError):

@@ -31,10 +31,18 @@ def session_members(session: int) -> list[int]:
     return members
 
 
-def kill_session(session: int) -> None:
-    """SIGKILL to every process of a session; those that are gone already do not matter."""
+def kill_session(session: int, uid: int | None) -> None:
+    """SIGKILL to every process of a session that is `uid`'s (None: whoever's); those that are gone
+    already do not matter.
+
+    Raises ValueError for numbers that no process of ours has: session 0 is that of processes which
+    a container sees but did not start, 1 the machine's or the container's own.
+    """
+    if session <= 1:
+        raise ValueError(f"{session} is not the session of a process that a gateway started")
     for pid in session_members(session):
         try:
-            os.kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
+            if uid in (None, os.stat(f"/proc/{pid}").st_uid):
+                os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue

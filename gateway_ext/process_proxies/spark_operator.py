@@ -10,7 +10,8 @@ from gateway_ext.process_proxies.kubernetes_cluster import PODS, SPARK_APPLICATI
 from gateway_ext.process_proxies.kubernetes_pod import KubernetesAgentProxy
 from gateway_ext.process_proxies.manifests import KernelObjects, make_spark_application
 from gateway_ext.process_proxies.pod_status import pod_sighting
-from gateway_ext.process_proxies.sighting import Sighting, unknown
+from gateway_ext.process_proxies.selectors import ObjectName
+from gateway_ext.process_proxies.sighting import Sighting, dead, unknown
 from gateway_ext.process_proxies.spark_application_status import (
     application_sighting,
     with_driver,
@@ -30,7 +31,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
     # The operator hangs "-driver" and the like on it.
     LONGEST_NAME: ClassVar[int] = 50
 
-    _driver = ""
+    _driver: ObjectName | None = None
 
     @classmethod
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -48,7 +49,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
             "eg_port_range": "",
             "eg_public_key": "",
             **super().template_variables(start, environment),
-            "kernel_resource_name": self._name,
+            "kernel_resource_name": str(self._name),
         }
 
     def manifest(self, template: Mapping[str, Any], kernel: KernelObjects) -> dict[str, Any]:
@@ -61,14 +62,18 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
 
     async def see(self) -> Sighting:
         """See the base class."""
-        application = await self.cluster.get(SPARK_APPLICATIONS, self._namespace, self._name)
+        if not self._asked:
+            return dead("no application of this kernel was ever asked for")
+        name, namespace = self._place
+        application = await self.cluster.get(SPARK_APPLICATIONS, namespace, name)
         self.remember(application)
-        sighting = application_sighting(application, uid=self._uid, launch=self._launch)
+        sighting = application_sighting(application, uid=str(self._uid or ""), launch=self._launch)
         status = (application or {}).get("status") or {}
-        self._driver = (status.get("driverInfo") or {}).get("podName") or ""
-        if sighting.life is not AgentLife.ALIVE or not self._driver:
+        driver_name = (status.get("driverInfo") or {}).get("podName")
+        self._driver = ObjectName(driver_name) if driver_name else None
+        if sighting.life is not AgentLife.ALIVE or self._driver is None:
             return sighting
-        pod = await self.cluster.get(PODS, self._namespace, self._driver)
+        pod = await self.cluster.get(PODS, namespace, self._driver)
         if pod is None:
             return with_driver(sighting, unknown("its driver's pod is not there"))
         self.remember_pod(pod)
@@ -76,6 +81,6 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
         return with_driver(sighting, driver)
 
     @property
-    def pod_name(self) -> str:
+    def pod_name(self) -> ObjectName | None:
         """See the base class."""
         return self._driver

@@ -1,6 +1,7 @@
 """Agents in the drivers of Spark applications on YARN."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,10 +20,12 @@ from gateway_ext.agent.process_identity import this_host
 from gateway_ext.process_proxies.agent_bundle import AGENT_SCRIPT, agent_bundle
 from gateway_ext.process_proxies.agent_process import AgentSettings, AgentStart, LaunchFailed
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
+from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
 from gateway_ext.process_proxies.process_session import kill_session
-from gateway_ext.process_proxies.sighting import Sighting, alive, dead
+from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
+from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
 from gateway_ext.process_proxies.spark_submit import (
     EXTRA_OPTIONS,
     OptionRefused,
@@ -35,28 +38,33 @@ from gateway_ext.process_proxies.spark_submit import (
 from gateway_ext.process_proxies.yarn_application_status import (
     FINAL_STATES,
     application_sighting,
+    difference,
     newest,
     unknown_application,
 )
-from gateway_ext.process_proxies.yarn_cluster import YarnCluster
+from gateway_ext.process_proxies.yarn_cluster import Application, YarnCluster
 
 _OUTPUT_BYTES = 4000
 _PAUSE_SECONDS = 0.2
+_LAUNCH_TAG = "fleet-launch-"
 
 
 class YarnAgentProxy(ClusterAgentProxy):
     """An agent as the Python program of a Spark application in YARN's cluster mode.
 
     The application has the kernel's id as its name, and a tag of this launch, by which it is found
-    as long as its id is not known. An id is never given twice: whoever ends one ends no other.
+    as long as its id is not known. An id is never given twice. Before an application is ended its
+    name, tag and user are compared.
     What the agent must know goes as a file of the application, which YARN shows to its user alone.
     """
 
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         self.cluster: YarnCluster = kernel_manager.parent.cluster(YarnCluster)
         super().__init__(kernel_manager, proxy_config)
-        self._application_id = ""
-        self._tag = ""
+        self._application_id: ApplicationId | None = None
+        self._tag: ApplicationTag | None = None
+        # Whose the application is; empty while nobody knows.
+        self._user = ""
         self._submitter: subprocess.Popen[bytes] | None = None
         self._folder = ""
         self._host = this_host()
@@ -76,7 +84,10 @@ class YarnAgentProxy(ClusterAgentProxy):
             )
         except OptionRefused as refusal:
             raise web.HTTPError(403, reason=str(refusal)) from refusal
-        self._tag = f"fleet-launch-{start.launch}"
+        self._tag = ApplicationTag(f"{_LAUNCH_TAG}{start.launch}")
+        user = env["KERNEL_USERNAME"] if self.cluster.impersonation else ""
+        # YARN makes another name of one with a realm.
+        self._user = "" if "@" in user or "/" in user else user
         self._folder = str(settings.kernels_dir / "submit" / start.launch)
 
     async def submit(
@@ -96,7 +107,8 @@ class YarnAgentProxy(ClusterAgentProxy):
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
             output = await loop.run_in_executor(None, lambda: _end_of(log))
-            self._application_id = application_id_in(output)
+            submitted = application_id_in(output)
+            self._application_id = ApplicationId(submitted) if submitted else None
             self._submit_output = output[-_OUTPUT_BYTES:].strip()
             if code is None:
                 await loop.run_in_executor(None, self._end_submitter)
@@ -107,12 +119,15 @@ class YarnAgentProxy(ClusterAgentProxy):
             if code != 0:
                 raise LaunchFailed(self._submit_output or f"spark-submit ended with {code}")
             if not self._application_id:
-                found = newest(await self.cluster.tagged(self._tag))
+                found = newest(await self._applications())
                 if found is None:
                     raise LaunchFailed(
                         f"spark-submit submitted no application. {self._submit_output}".strip()
                     )
-                self._application_id = str(found["id"])
+                self._application_id = ApplicationId(str(found["id"]))
+            else:
+                with contextlib.suppress(ClusterRefused, ClusterSilent):
+                    await self._applications()
         finally:
             await loop.run_in_executor(None, self._remove_folder)
 
@@ -163,7 +178,7 @@ class YarnAgentProxy(ClusterAgentProxy):
                 environment,
                 Submission(
                     name=start.kernel_id,
-                    tags=(f"fleet-kernel-{start.kernel_id}", self._tag),
+                    tags=(f"fleet-kernel-{start.kernel_id}", str(self._tag)),
                     script=str(folder / "agent.py"),
                     document=str(folder / "start.json"),
                     bundle=str(folder / "agent.zip"),
@@ -187,24 +202,50 @@ class YarnAgentProxy(ClusterAgentProxy):
 
     def _end_submitter(self) -> None:
         if self._submitter is not None and self._submitter.poll() is None:
-            kill_session(self._submitter.pid)
+            kill_session(self._submitter.pid, os.geteuid())
             self._submitter.wait()
 
     def _remove_folder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # Only the folder of this very launch, whatever a record says.
+        if self._tag and f"{_LAUNCH_TAG}{Path(self._folder).name}" == self._tag.value:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _applications(self) -> list[Application]:
+        """The applications of this launch; one by its id if that is known. What is found and is not
+        of this launch is left alone."""
+        if self._tag is None:
+            return []
+        if self._application_id is None:
+            found = await self.cluster.tagged(self._tag)
+        else:
+            known = await self.cluster.application(self._application_id)
+            found = [] if known is None else [known]
+        ours = []
+        for one in found:
+            unlike = difference(one, name=self.kernel_id, tag=self._tag.value, user=self._user)
+            if unlike:
+                self.log.warning(
+                    "kernel %s: YARN application %s is left alone: %s",
+                    self.kernel_id,
+                    one.get("id"),
+                    unlike,
+                )
+            else:
+                self._user = str(one["user"])
+                ours.append(one)
+        return ours
 
     async def see(self) -> Sighting:
         """See the base class."""
-        if self._application_id:
-            application = await self.cluster.application(self._application_id)
-            if application is None:
-                information = await self.cluster.information()
-                return unknown_application(self._application_id, information)
-            return application_sighting(application)
-        found = newest(await self.cluster.tagged(self._tag))
+        found = newest(await self._applications())
         if found is not None:
-            self._application_id = str(found["id"])
+            self._application_id = ApplicationId(str(found["id"]))
             return application_sighting(found)
+        if self._application_id is not None:
+            if await self.cluster.application(self._application_id) is not None:
+                return unknown(f"YARN application {self._application_id} is not this kernel's")
+            information = await self.cluster.information()
+            return unknown_application(self._application_id.value, information)
         if self._submitter is not None and self._submitter.poll() is None:
             return alive("spark-submit is at work")
         return dead("no application of this kernel was ever submitted to YARN")
@@ -215,13 +256,11 @@ class YarnAgentProxy(ClusterAgentProxy):
         await loop.run_in_executor(None, self._end_submitter)
         if self._host == this_host() and self._folder:
             await loop.run_in_executor(None, self._remove_folder)
-        ids = [self._application_id] if self._application_id else []
-        if not ids:
-            ids = [str(one["id"]) for one in await self.cluster.tagged(self._tag)]
-        for application_id in ids:
-            application = await self.cluster.application(application_id)
-            if application is not None and application.get("state") not in FINAL_STATES:
-                await self.cluster.kill(application_id, str(application.get("user")))
+        for application in await self._applications():
+            if application.get("state") not in FINAL_STATES:
+                await self.cluster.kill(
+                    ApplicationId(str(application["id"])), str(application["user"])
+                )
         return True
 
     async def output(self) -> str:
@@ -232,8 +271,9 @@ class YarnAgentProxy(ClusterAgentProxy):
         """What another gateway needs to find, look at and end it."""
         return {
             **super().get_process_info(),
-            "application_id": self._application_id,
-            "tag": self._tag,
+            "application_id": str(self._application_id or ""),
+            "tag": str(self._tag or ""),
+            "user": self._user,
             "host": self._host,
             "folder": self._folder,
         }
@@ -241,8 +281,11 @@ class YarnAgentProxy(ClusterAgentProxy):
     def load_process_info(self, process_info: dict[str, Any]) -> None:
         """The opposite of `get_process_info`."""
         super().load_process_info(process_info)
-        self._application_id = process_info["application_id"]
-        self._tag = process_info["tag"]
+        submitted = process_info["application_id"]
+        self._application_id = ApplicationId(submitted) if submitted else None
+        self._tag = ApplicationTag(process_info["tag"])
+        # Gateways of before did not write it down.
+        self._user = process_info.get("user", "")
         self._host = process_info["host"]
         self._folder = process_info["folder"]
 

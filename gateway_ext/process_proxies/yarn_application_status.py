@@ -45,6 +45,24 @@ def unknown_application(application_id: str, cluster: Mapping[str, Any] | None) 
     return unknown(f"YARN does not know application {application_id}, but is not active itself")
 
 
+def tags_of(application: Mapping[str, Any]) -> set[str]:
+    """The application's tags, which the ResourceManager lists with commas."""
+    return {tag.strip() for tag in str(application.get("applicationTags") or "").split(",")}
+
+
+def difference(application: Mapping[str, Any], *, name: str, tag: str, user: str) -> str:
+    """In what an application differs from the one that is meant, in words; empty if it is that one.
+    An empty `user` is not known, and not compared."""
+    found = application.get("user")
+    if application.get("name") != name:
+        return f"its name is {application.get('name')!r}, not {name!r}"
+    if tag not in tags_of(application):
+        return f"it does not have the tag {tag!r}"
+    if not isinstance(found, str) or not found or user not in ("", found):
+        return f"its user is {found!r}, not {user!r}"
+    return ""
+
+
 def newest(applications: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The application that was submitted last; None if there is none."""
     return max(applications, key=lambda one: _number(str(one.get("id"))), default=None)

@@ -17,6 +17,8 @@ from yarn_api_client.errors import APIError  # type: ignore[import-untyped]
 from yarn_api_client.resource_manager import ResourceManager  # type: ignore[import-untyped]
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
+from gateway_ext.process_proxies.yarn_application_status import tags_of
 
 # The library says each request; EG_YARN_LOG_LEVEL is Enterprise Gateway's.
 logging.getLogger("yarn_api_client").setLevel(os.environ.get("EG_YARN_LOG_LEVEL", "WARNING"))
@@ -78,26 +80,28 @@ class YarnCluster(LoggingConfigurable):
     def _managers(self) -> dict[str, ResourceManager]:
         return {}
 
-    async def application(self, application_id: str) -> Application | None:
+    async def application(self, application_id: ApplicationId) -> Application | None:
         """The application; None if the ResourceManager says that it knows none of that id."""
         try:
-            answer = await self._call(lambda manager: manager.cluster_application(application_id))
+            answer = await self._call(
+                lambda manager: manager.cluster_application(application_id.value)
+            )
         except ClusterRefused as refusal:
             if refusal.status == 404 and refusal.reason == "NotFoundException":
                 return None
             raise
         return _object(answer, "app")
 
-    async def tagged(self, tag: str) -> list[Application]:
-        """The applications that have a tag."""
+    async def tagged(self, tag: ApplicationTag) -> list[Application]:
+        """The applications that have a tag, whatever else the ResourceManager answers."""
         answer = await self._call(
-            lambda manager: manager.cluster_applications(application_tags=[tag])
+            lambda manager: manager.cluster_applications(application_tags=[tag.value])
         )
         if "apps" not in answer:
             raise ClusterSilent("the ResourceManager's answer has no `apps`")
         # Without one it is null, or empty, as versions go.
         applications = (answer["apps"] or {}).get("app") or []
-        return list(applications)
+        return [one for one in applications if tag.value in tags_of(one)]
 
     async def information(self) -> dict[str, Any]:
         """What the ResourceManager says of itself."""
@@ -105,7 +109,7 @@ class YarnCluster(LoggingConfigurable):
             await self._call(lambda manager: manager.cluster_information()), "clusterInfo"
         )
 
-    async def kill(self, application_id: str, user: str) -> None:
+    async def kill(self, application_id: ApplicationId, user: str) -> None:
         """Asks for the end of an application of that user. To one that has ended it does nothing.
 
         Without Kerberos users end their own applications, with it the gateway must be allowed to.

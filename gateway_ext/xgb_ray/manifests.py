@@ -14,6 +14,7 @@ from typing import Any
 from gateway_ext.xgb_ray.errors import ParameterError
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # `job.py` finds the task here, inside the pods.
 TASK_MOUNT = "/etc/xgb-ray"
 # Annotations of a RayJob that tell a later kernel what it is and where its results are.
@@ -67,11 +68,8 @@ class RayJobOptions:
 
     def check(self) -> None:
         """Raises `ParameterError` for what Kubernetes or KubeRay would refuse."""
-        if not _NAME.fullmatch(self.name):
-            raise ParameterError(
-                f"the name {self.name!r} must be lower case letters, digits and '-', begin with "
-                "a letter, and have at most 47 characters"
-            )
+        check_name(self.name)
+        check_namespace(self.namespace)
         if self.scheduler not in ("", "volcano", "kueue"):
             raise ParameterError(f"scheduler must be volcano or kueue, not {self.scheduler!r}")
         if self.queue and not self.scheduler:
@@ -87,6 +85,28 @@ class RayJobOptions:
         for name, path in self.claims.items():
             if not str(path).startswith("/"):
                 raise ParameterError(f"the claim {name!r} needs a path to mount at, not {path!r}")
+
+
+def check_name(name: str) -> str:
+    """Returns the name of a job; raises `ParameterError` for anything that is not one name.
+
+    An empty one would be all jobs of the namespace to Kubernetes.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ParameterError(
+            f"the name {name!r} must be lower case letters, digits and '-', begin with "
+            "a letter, and have at most 47 characters"
+        )
+    return name
+
+
+def check_namespace(namespace: str) -> str:
+    """The same for a namespace. An empty one would be all namespaces."""
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise ParameterError(
+            f"the namespace {namespace!r} must be lower case letters, digits and '-', at most 63"
+        )
+    return namespace
 
 
 def make_ray_job(options: RayJobOptions, told: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from gateway_ext.xgb_ray.manifests import (
     COMMAND,
     FOLDER,
     RayJobOptions,
+    check_name,
+    check_namespace,
     make_ray_job,
     make_task_config_map,
 )
@@ -62,25 +64,27 @@ class RayJobs:
     """The RayJobs of a namespace: Kubernetes' calls, with errors in the user's words.
 
     Methods raise `ClusterError` when the API server refuses, `ConnectionError` when it does not
-    answer.
+    answer, and `ParameterError` for a name that is none: what is read, listed or removed is always
+    one job's.
     """
 
     def __init__(self, namespace: str, api: Any = None, core: Any = None) -> None:
         """`api` and `core` are Kubernetes' CustomObjectsApi and CoreV1Api; found from the
         environment (in a pod, or a kubeconfig) unless given."""
-        self.namespace = namespace
+        self.namespace = check_namespace(namespace)
         if api is None or core is None:
             api, core = _clients()
         self._api, self._core = api, core
 
     def submit(
         self, options: RayJobOptions, task_json: str, told: Mapping[str, str] | None = None
-    ) -> None:
-        """Make the RayJob and the ConfigMap with its task."""
+    ) -> str:
+        """Make the RayJob and the ConfigMap with its task; returns the RayJob's uid."""
         with _words(f"the job {options.name} cannot be made"):
             made = self._api.create_namespaced_custom_object(
                 _GROUP, _VERSION, self.namespace, _PLURAL, make_ray_job(options, told)
             )
+        uid = str(made["metadata"]["uid"])
         config = make_task_config_map(options, task_json)
         # Owned by the job: Kubernetes removes it with the job, whoever removes that.
         config["metadata"]["ownerReferences"] = [
@@ -88,7 +92,7 @@ class RayJobs:
                 "apiVersion": f"{_GROUP}/{_VERSION}",
                 "kind": "RayJob",
                 "name": options.name,
-                "uid": made["metadata"]["uid"],
+                "uid": uid,
             }
         ]
         try:
@@ -96,14 +100,15 @@ class RayJobs:
                 self._core.create_namespaced_config_map(self.namespace, config)
         except BaseException:
             with contextlib.suppress(ClusterError, ConnectionError):
-                self.delete(options.name)
+                self.delete(options.name, uid)
             raise
+        return uid
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The RayJob, or None if there is none of this name."""
         with _words(f"the job {name} cannot be read", absent_is_fine=True):
             found: dict[str, Any] = self._api.get_namespaced_custom_object(
-                _GROUP, _VERSION, self.namespace, _PLURAL, name
+                _GROUP, _VERSION, self.namespace, _PLURAL, check_name(name)
             )
             return found
         return None
@@ -111,7 +116,7 @@ class RayJobs:
     def pods(self, name: str, cluster: str) -> list[Any]:
         """The pods of a job: its submitter's first, then its cluster's."""
         found = []
-        selectors = [f"batch.kubernetes.io/job-name={name}"]
+        selectors = [f"batch.kubernetes.io/job-name={check_name(name)}"]
         if cluster:
             selectors.append(f"ray.io/cluster={cluster}")
         with _words(f"the pods of the job {name} cannot be listed"):
@@ -137,11 +142,21 @@ class RayJobs:
             if rest:
                 yield rest.decode(errors="replace")
 
-    def delete(self, name: str) -> None:
-        """Remove the job with its cluster and task; one that is gone already is no error."""
+    def delete(self, name: str, uid: str) -> None:
+        """Remove the job of this name and uid with its cluster and task.
+
+        One that is gone already is no error, and another one that has its name since stays.
+        """
+        if not uid:
+            raise ParameterError(f"which job {name} is meant is not known: it has no uid")
         with _words(f"the job {name} cannot be removed", absent_is_fine=True):
             self._api.delete_namespaced_custom_object(
-                _GROUP, _VERSION, self.namespace, _PLURAL, name, propagation_policy="Background"
+                _GROUP,
+                _VERSION,
+                self.namespace,
+                _PLURAL,
+                check_name(name),
+                body={"propagationPolicy": "Background", "preconditions": {"uid": uid}},
             )
 
 
@@ -155,9 +170,18 @@ class JobRun(Background[Any]):
     what = "job"
 
     def __init__(
-        self, jobs: RayJobs, name: str, command: str, folder: JobFolder, *, poll_seconds: float = 2
+        self,
+        jobs: RayJobs,
+        name: str,
+        command: str,
+        folder: JobFolder,
+        *,
+        uid: str,
+        poll_seconds: float = 2,
     ) -> None:
+        """`uid` is the RayJob's; empty for one that Kubernetes does not have any more."""
         self.name, self.command, self.folder = name, command, folder
+        self._uid = uid
         self._jobs, self._poll_seconds = jobs, poll_seconds
         self._stage = Stage("queued", "submitted")
         self._inside: Status | TuneStatus | None = None
@@ -222,6 +246,9 @@ class JobRun(Background[Any]):
             # Not an end: the job does not need this connection.
             self._stage = Stage(self._stage.kind, f"unknown, {error}")
             return
+        if job is not None and job["metadata"]["uid"] != self._uid:
+            # Another one, by somebody else.
+            job = None
         stage = read_stage(job)
         if stage.kind in ("queued", "starting"):
             cluster = (job or {}).get("status", {}).get("rayClusterName", "")
@@ -233,7 +260,7 @@ class JobRun(Background[Any]):
                 self._trouble_since = time.monotonic()
             elif time.monotonic() - self._trouble_since > _TROUBLE_SECONDS:
                 self._keep_pods_words()
-                self._jobs.delete(self.name)
+                self._jobs.delete(self.name, self._uid)
                 raise ClusterError(f"the job {self.name} cannot start: {trouble.words}")
             if trouble is not None:
                 stage = Stage(stage.kind, f"{stage.words}, {trouble.words}")
@@ -245,7 +272,7 @@ class JobRun(Background[Any]):
     def _tell(self) -> None:
         """Pass a wish to stop on, or remove what has not begun or does not hear."""
         if self._stage.kind in ("queued", "starting") or time.monotonic() >= self._remove_at:
-            self._jobs.delete(self.name)
+            self._jobs.delete(self.name, self._uid)
             self._stage = Stage("removed", "removed")
         elif self._asked == "now" or self.command not in ("train", "tune"):
             self.folder.ask_to_stop("now")
@@ -268,10 +295,10 @@ class JobRun(Background[Any]):
         self._result, error = found
         if isinstance(self._result, TrainResult):
             self._result.facts["rayjob"] = self.name
-        if self._stage.kind != "failed":
+        if self._uid and self._stage.kind != "failed":
             # A failed one stays to be looked at; its cluster goes after `keep_seconds`.
             with contextlib.suppress(ClusterError, ConnectionError):
-                self._jobs.delete(self.name)
+                self._jobs.delete(self.name, self._uid)
         if error is not None:
             raise error
 
@@ -334,12 +361,12 @@ def start(
         sent = _sendable(command, given, folder)
         task = json.dumps({"command": command, "folder": folder.uri, "arguments": sent})
         # Later than its task's data, earlier than the job: a task always finds what it names.
-        jobs.submit(options, task, {FOLDER: folder.uri, COMMAND: command})
+        uid = jobs.submit(options, task, {FOLDER: folder.uri, COMMAND: command})
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise ClusterError(str(error)) from error
         raise ParameterError(f"the storage {storage} cannot be used: {error}") from error
-    return JobRun(jobs, options.name, command, folder, poll_seconds=poll_seconds)
+    return JobRun(jobs, options.name, command, folder, uid=uid, poll_seconds=poll_seconds)
 
 
 def attach(
@@ -371,7 +398,8 @@ def attach(
         if job is not None or not storage or folder.read("result.json") is None:
             what = "was not made by %xgb_ray" if job is not None else "is not there"
             raise ClusterError(f"the job {name} in the namespace {jobs.namespace} {what}")
-    return JobRun(jobs, name, command, folder, poll_seconds=poll_seconds)
+    uid = "" if job is None else str(job["metadata"]["uid"])
+    return JobRun(jobs, name, command, folder, uid=uid, poll_seconds=poll_seconds)
 
 
 def refuse_logins(values: Any) -> None:
@@ -496,7 +524,7 @@ def _words(what: str, absent_is_fine: bool = False) -> Iterator[None]:
                 f"{what}: this Kubernetes cluster does not know RayJob. Have the KubeRay "
                 "operator installed there, or use --cluster local"
             ) from error
-        if error.status == 404 and absent_is_fine:
+        if error.status in (404, 409) and absent_is_fine:
             return
         if error.status == 401:
             raise ClusterError(f"{what}: log in to Kubernetes again ({said})") from error

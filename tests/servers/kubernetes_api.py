@@ -124,11 +124,12 @@ class ScriptedKubernetes(ScriptedServer):
 
     def answer(self, request: Request) -> Answer:
         """See the base class."""
-        parts = [part for part in request.path.split("/") if part]
+        parts = request.path.strip("/").split("/")
         parts = parts[2:] if parts[0] == "api" else parts[3:]
-        namespace = ""
+        namespace, everywhere = "", False
         if parts[0] == "namespaces" and len(parts) > 2:
-            namespace, parts = parts[1], parts[2:]
+            # An empty namespace stands for all of them.
+            namespace, everywhere, parts = parts[1], not parts[1], parts[2:]
         plural, name = parts[0], parts[1] if len(parts) > 1 else ""
         if plural not in _KINDS:
             return Answer(404, b"404 page not found\n", content_type="text/plain")
@@ -137,7 +138,16 @@ class ScriptedKubernetes(ScriptedServer):
         if request.method == "POST":
             return self._create(plural, namespace, request.body)
         if not name:
-            items = [o for (p, n, _), o in self.objects.items() if (p, n) == (plural, namespace)]
+            keys = [
+                key
+                for key in self.objects
+                if key[0] == plural and (everywhere or key[1] == namespace)
+            ]
+            items = [self.objects[key] for key in keys]
+            if request.method == "DELETE":
+                # A collection, as the real one does it.
+                for key in keys:
+                    self._vanish(key)
             return Answer(200, {"kind": "List", "items": copy.deepcopy(items)})
         found = self.objects.get((plural, namespace, name))
         if found is None:

@@ -100,6 +100,22 @@ class ScriptedResourceManager(ScriptedServer):
             named = [one for one in self.applications.values() if one["name"] == kernel_id]
             return copy.deepcopy(named)
 
+    def add_of_others(self, application_id: str, **values: str) -> None:
+        """Somebody else's application, which runs."""
+        application = {
+            "id": application_id,
+            "user": "grace",
+            "name": "nightly",
+            "queue": "default",
+            "state": "RUNNING",
+            "finalStatus": "UNDEFINED",
+            "diagnostics": "",
+            "applicationType": "MAPREDUCE",
+            "applicationTags": "",
+        }
+        with self.lock:
+            self.applications[application_id] = {**application, **values}
+
     def change(self, application_id: str, **values: Any) -> None:
         """Something happens to an application."""
         with self.lock:
@@ -118,11 +134,12 @@ class ScriptedResourceManager(ScriptedServer):
             info = {"id": 1, "startedOn": 1, "state": "STARTED", "haState": "ACTIVE"}
             return Answer(200, {"clusterInfo": info})
         if path == "/apps":
-            tag = request.query.get("applicationTags")
+            # Any of them, as the real one has it; an empty filter filters nothing.
+            tags = set(filter(None, request.query.get("applicationTags", "").split(",")))
             found = [
                 one
                 for one in self.applications.values()
-                if tag is None or tag in one["applicationTags"].split(",")
+                if not tags or tags & set(one["applicationTags"].split(","))
             ]
             return Answer(200, {"apps": {"app": copy.deepcopy(found)} if found else None})
         application_id = path.split("/")[2]
@@ -130,6 +147,9 @@ class ScriptedResourceManager(ScriptedServer):
         if application is None:
             return not_found(application_id)
         if path.endswith("/state"):
+            if request.method == "PUT" and request.query.get("user.name") != application["user"]:
+                words = f"User {request.query.get('user.name')} cannot modify {application_id}"
+                return remote_exception(403, "ForbiddenException", words)
             if request.method == "PUT" and application["state"] not in ("FINISHED", "FAILED"):
                 application.update(
                     state="KILLED",

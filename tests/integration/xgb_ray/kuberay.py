@@ -236,6 +236,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif name not in kube.jobs:
             self._status(404, f'rayjobs.ray.io "{name}" not found')
         elif self.command == "DELETE":
+            wanted = ((body or {}).get("preconditions") or {}).get("uid")
+            if wanted not in (None, kube.jobs[name]["metadata"]["uid"]):
+                self._status(409, f"the UID in the precondition ({wanted}) does not match")
+                return
             kube.delete(name)
             self._answer(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
         else:

@@ -113,7 +113,7 @@ def test_what_is_submitted(cluster: KubeRay, parquet: Path, tmp_path: Path) -> N
     # A job that failed stays to be looked at; KubeRay ends its cluster.
     assert "sent" in cluster.jobs
     assert job["spec"]["shutdownAfterJobFinishes"] is True
-    jobs_of(cluster).delete("sent")
+    jobs_of(cluster).delete("sent", cluster.jobs["sent"]["metadata"]["uid"])
 
 
 @pytest.fixture
@@ -360,7 +360,7 @@ def test_a_job_that_dies_without_a_word(script: KubeRay) -> None:
     }
     with pytest.raises(ClusterError, match=r"it exited with an error: exit code 1[\s\S]*xgboost"):
         run.wait(20)
-    jobs_of(script).delete("job")
+    jobs_of(script).delete("job", script.jobs["job"]["metadata"]["uid"])
     # Its words are there when its pods are gone.
     kept = script.folder / "storage" / "job" / "pods.log"
     assert "No module named 'xgboost'" in kept.read_text()
@@ -373,6 +373,40 @@ def test_somebody_removes_the_job(script: KubeRay) -> None:
     script.delete("job")
     with pytest.raises(ClusterError, match="was removed before it left a result"):
         run.wait(20)
+
+
+def test_another_job_that_has_the_name_since_stays(script: KubeRay) -> None:
+    script.waits = {}
+    run = submit(script)
+    wait_for(lambda: "pods are starting" in str(run.status()))
+    # Removed and made again by somebody else, between two looks.
+    theirs = {**script.jobs["job"], "metadata": {"name": "job", "uid": "theirs"}}
+    script.jobs["job"] = theirs
+    run.stop_now()
+    with pytest.raises(ClusterError, match="before it left a result"):
+        run.wait(20)
+    jobs_of(script).delete("job", "ours")
+    assert script.jobs == {"job": theirs}
+    assert not script.deleted
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a,b"])
+def test_a_name_that_would_be_all_jobs_is_refused(script: KubeRay, name: str) -> None:
+    script.waits = {}
+    submit(script)
+    jobs = jobs_of(script)
+    for call in (
+        lambda: jobs.read(name),
+        lambda: jobs.pods(name, ""),
+        lambda: jobs.delete(name, "uid"),
+        lambda: attach(name, "ml", storage=str(script.folder), jobs=jobs),
+        lambda: RayJobs(name, jobs._api, jobs._core),
+    ):
+        with pytest.raises(ParameterError, match="must be lower case"):
+            call()
+    with pytest.raises(ParameterError, match="has no uid"):
+        jobs.delete("job", "")
+    assert set(script.jobs) == {"job"}
 
 
 def test_what_cannot_be_sent(script: KubeRay) -> None:

@@ -104,6 +104,38 @@ def test_launches_that_fail_say_why_and_leave_nothing(fleet: ClusterFleet) -> No
     assert (answer.status_code, "may not be chosen here" in answer.text) == (403, True)
 
 
+def test_a_launch_that_was_refused_ends_nobody_s_application(fleet: ClusterFleet) -> None:
+    """It had no tag yet, and YARN answers an empty tag with every application."""
+    fleet.yarn.add_of_others("application_1_0001")
+    kernel_id = str(uuid.uuid4())
+    answer = fleet.start("yarn", kernel_id=kernel_id, KERNEL_EXTRA_SPARK_OPTS="--files /etc/shadow")
+    assert answer.status_code == 403
+    assert fleet.model(kernel_id)["state"] == "dead"
+    assert fleet.yarn.applications["application_1_0001"]["state"] == "RUNNING"
+    lists = [one for one in fleet.yarn.asked("GET", "/apps") if one.path.endswith("/apps")]
+    assert all(one.query.get("applicationTags") for one in lists)
+    assert not fleet.yarn.asked("PUT", "application_1_0001")
+
+
+@pytest.mark.parametrize("change", [{"name": "nightly"}, {"applicationTags": "x"}, {"user": "eve"}])
+def test_an_application_that_is_not_the_kernel_s_is_left_alone(
+    fleet: ClusterFleet, change: dict[str, str]
+) -> None:
+    """What is found is compared before it is ended, also by its id."""
+    kernel_id = fleet.started("yarn")
+    application_id = the_application(fleet, kernel_id)["id"]
+    fleet.yarn.change(application_id, **change)
+    with fleet.yarn.lock:
+        # Nobody but YARN could end it now.
+        container = fleet.yarn._containers.pop(application_id)
+        container.kill()
+    fleet.end(kernel_id)
+    words = f"kernel {kernel_id}: YARN application {application_id} is left alone"
+    wait_until(lambda: any(words in fleet.gateways.log(number) for number in (0, 1)))
+    assert fleet.yarn.applications[application_id]["state"] == "RUNNING"
+    assert not fleet.yarn.asked("PUT", application_id)
+
+
 def test_no_room_in_the_queue(fleet: ClusterFleet) -> None:
     limit = "Queue's AM resource limit exceeded."
     kernel_id = str(uuid.uuid4())

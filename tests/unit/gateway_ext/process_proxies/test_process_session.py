@@ -38,7 +38,7 @@ def test_killing_a_session_ends_its_leader_and_the_children() -> None:
     while len(session_members(process.pid)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    kill_session(process.pid)
+    kill_session(process.pid, os.getuid())
     process.communicate()
     while session_members(process.pid):
         assert time.monotonic() < deadline
@@ -48,5 +48,5 @@ def test_killing_a_session_ends_its_leader_and_the_children() -> None:
 def test_a_process_that_was_forked_to_lead_a_session_is_ended_before_it_does() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert os.getsid(process.pid) != process.pid
-    kill_session(process.pid)
+    kill_session(process.pid, os.getuid())
     assert process.wait(10) == -signal.SIGKILL
