@@ -45,6 +45,7 @@ from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
+from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 
@@ -211,7 +212,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             DatabaseUnavailable,
             MigrationError,
         ) as error:
-            self._fail(str(error))
+            self._fail(for_operator(error))
         self.records = Records(self.database, box, self.gateway_name, self.first_uid)
         self.membership = Membership(
             self.records,
@@ -327,7 +328,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         except TimeoutError:
             self.log.warning("left without saying so: the database does not answer")
         except DatabaseUnavailable as error:
-            self.log.warning("left without saying so: %s", error)
+            self.log.warning("left without saying so: %s", error.for_operator)
         except Exception:
             self.log.exception("leaving failed")
         finally:

@@ -26,6 +26,7 @@ from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.database import engine
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.database.migrate import MigrationError, upgrade_lab
+from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
@@ -106,7 +107,7 @@ class JupyterFleet(ExtensionApp):
             TokenKeysError,
             bucket.StoreUnavailable,
         ) as error:
-            raise CannotStart(str(error)) from error
+            raise CannotStart(for_operator(error)) from error
 
     def server_config(self) -> Config:
         """What this lab sets in the server and in the managers."""

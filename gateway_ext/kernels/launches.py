@@ -11,6 +11,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[import-untyped]
+from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from gateway_ext.kernels.kernel_manager import FleetKernelManager, agent_proxy_class, proxy_stanza
@@ -300,6 +301,9 @@ class Launches:
         """
         message = error.message if isinstance(error, Refusal) else str(error)
         self._log.error("kernel %s: not started: %s", kernel_id, message)
+        if isinstance(error, SQLAlchemyError):
+            # Its text has the statement with its values, and the record's readers are clients.
+            message = "the database refused what the launch writes: the gateway's log says more"
         record = await self._records.get(kernel_id)
         if (
             record is not None

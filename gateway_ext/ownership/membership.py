@@ -86,6 +86,6 @@ class Membership:
                 away = False
             except DatabaseUnavailable as error:
                 if not away:
-                    self._log.error("no sign of life can be given: %s", error)
+                    self._log.error("no sign of life can be given: %s", error.for_operator)
                 away = True
             await asyncio.sleep(self._heartbeat_seconds)

@@ -21,6 +21,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from jupyter_ext.database.unavailable import Unavailable
+
 CONNECTIONS = 16
 HASH_METADATA = "fleet-sha256"
 _MEND = "say s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION (or oss://…)"
@@ -28,8 +30,13 @@ _BIG_BODY = 64 * 1024 * 1024
 _SPOOL = 8 * 1024 * 1024
 
 
-class StoreUnavailable(Exception):
-    """The store is away or refuses us; the text says which, in one line."""
+class StoreUnavailable(Unavailable):
+    """The store is away or refuses us; `for_operator` says which, in one line."""
+
+    FOR_CLIENTS = (
+        "the store of file contents is away or refuses this lab: try again in a moment. If it "
+        "stays so, tell an operator: the server's log says more"
+    )
 
 
 class ObjectMissing(Exception):
@@ -184,7 +191,11 @@ class Bucket:
             raise self._unavailable(error, key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes objects; one that is not there is no error. Raises StoreUnavailable."""
+        """Removes objects; one that is not there is no error. Raises StoreUnavailable, and
+        ValueError for a key that is empty: with a prefix alone it would be somebody else's."""
+        keys = list(keys)
+        if not all(keys):
+            raise ValueError("an object without a key cannot be removed")
         try:
             for key in keys:
                 self._client.delete_object(

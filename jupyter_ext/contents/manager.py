@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,7 @@ from jupyter_ext.contents.identity import may_enter, require
 from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
+from jupyter_ext.database.unavailable import AwayLog
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 
@@ -80,6 +82,7 @@ class FleetContentsManager(AsyncContentsManager):
         super().__init__(**arguments)
         self.database: Database = shared(self.database_url)
         self.bucket = Bucket(self.bucket_url)
+        self._store_away = AwayLog(logging.getLogger("fleet.store"))
         self._store_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fleet-store")
         self._work_threads = ThreadPoolExecutor(4, thread_name_prefix="fleet-body")
         # One thread: the stock store of signatures is an SQLite connection, bound to its thread.
@@ -99,6 +102,7 @@ class FleetContentsManager(AsyncContentsManager):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._store_threads, function)
         except StoreUnavailable as error:
+            self._store_away.note(error)
             raise HTTPError(503, str(error)) from error
 
     async def _sql(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:

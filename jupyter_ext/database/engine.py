@@ -1,6 +1,7 @@
 """Transactions in a bounded thread pool, on SQLite or MySQL."""
 
 import asyncio
+import logging
 import random
 import sqlite3
 import threading
@@ -16,7 +17,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from jupyter_ext.database.unavailable import AwayLog, Unavailable
+
 T = TypeVar("T")
+
+_log = logging.getLogger("fleet.database")
 
 RETRY_SECONDS = 20.0
 """How long a transaction that lost against others is tried again."""
@@ -55,11 +60,16 @@ _MYSQL_AWAY = {
 _READ_ONLY_OPTION = "fleet_read_only"
 
 
-class DatabaseUnavailable(Exception):
-    """The database is away, refuses us or is too busy. The text says which, without a password.
+class DatabaseUnavailable(Unavailable):
+    """The database is away, refuses us or is too busy; `for_operator` says which.
 
     Whether a transaction that was being committed took effect is then unknown.
     """
+
+    FOR_CLIENTS = (
+        "the database is away or too busy: try again in a moment. If it stays so, tell an "
+        "operator: the server's log says more"
+    )
 
 
 class _GivenUp(Exception):
@@ -174,6 +184,7 @@ class Database:
         )
         self.engine = _make_engine(parsed, threads)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fleet-sql")
+        self._away = AwayLog(_log)
 
     async def run(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
         """`function(connection)` in one transaction on a thread of the pool; its result.
@@ -201,9 +212,14 @@ class Database:
         try:
             return await asyncio.wait_for(work, RUN_SECONDS)
         except TimeoutError:
-            raise DatabaseUnavailable(
+            error = DatabaseUnavailable(
                 f"the database {self.shown_url} does not answer within {RUN_SECONDS:g} s"
-            ) from None
+            )
+            self._away.note(error)
+            raise error from None
+        except DatabaseUnavailable as error:
+            self._away.note(error)
+            raise
         finally:
             given_up.set()
 

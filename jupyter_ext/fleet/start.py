@@ -91,13 +91,13 @@ def _check_urls(settings: Settings, aws: Mapping[str, str]) -> None:
         try:
             engine.check(settings.database)
         except engine.DatabaseUnavailable as error:
-            raise FleetError(f"--database: {error}") from error
+            raise FleetError(f"--database: {error.for_operator}") from error
     if settings.bucket is not None:
         try:
             with _environment(aws):
                 bucket.check(bucket_url(settings))
         except bucket.StoreUnavailable as error:
-            raise FleetError(f"--bucket: {error}") from error
+            raise FleetError(f"--bucket: {error.for_operator}") from error
 
 
 @contextmanager
@@ -192,7 +192,8 @@ def _start_programs(
                 prepare_bucket(bucket_url(settings), STORE_SECONDS)
         except bucket.StoreUnavailable as error:
             raise FleetError(
-                f"the embedded store does not take data ({error}): {last_words(data_dir, store)}"
+                f"the embedded store does not take data ({error.for_operator}): "
+                f"{last_words(data_dir, store)}"
             ) from error
     supervisor.start_programs(name for name in names if name.startswith("lab-"))
     wait_for(settings, supervisor.states, data_dir, token)

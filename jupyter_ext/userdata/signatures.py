@@ -29,7 +29,7 @@ class SqlSignatureStore(SignatureStore):
                 partial(store.add_signature, algorithm=algorithm, digest=digest)
             )
         except DatabaseUnavailable as error:
-            _log.warning("a notebook's signature is not kept: %s", error)
+            _log.warning("a notebook's signature is not kept: %s", error.for_operator)
 
     def check_signature(self, digest: str, algorithm: str) -> bool:
         """Whether a notebook is trusted."""
@@ -38,7 +38,7 @@ class SqlSignatureStore(SignatureStore):
                 partial(store.has_signature, algorithm=algorithm, digest=digest), read_only=True
             )
         except DatabaseUnavailable as error:
-            _log.warning("a notebook is taken for untrusted: %s", error)
+            _log.warning("a notebook is taken for untrusted: %s", error.for_operator)
             return False
 
     def remove_signature(self, digest: str, algorithm: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 import uuid
@@ -91,6 +92,11 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
                 answer = client.call(method, path, json={} if method == "POST" else None)
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["Retry-After"]
+                # Nobody is told where it is; the log says it.
+                assert "the database is away" in answer.json()["message"]
+                assert not re.search(r"127\.0\.0\.1|localhost|mysql|\.sock|@", answer.text)
+            address = own_mariadb.url.rpartition("@")[2]
+            assert f"@{address} cannot be reached" in gateways.log(0)
 
             own_mariadb.start_again()
             wait_until(lambda: client.call("GET", url).status_code == 200, 60)

@@ -714,18 +714,25 @@ async def test_the_last_chunk_of_an_upload_heeds_its_base(manager: FleetContents
 # --- trouble ------------------------------------------------------------------------------------
 
 
-async def test_store_away_is_503_and_changes_nothing(manager: FleetContentsManager) -> None:
+async def test_store_away_is_503_and_changes_nothing(
+    manager: FleetContentsManager, caplog: pytest.LogCaptureFixture
+) -> None:
     await manager.save(text("1"), "demo/a")
     manager.bucket = Bucket("s3://contents?endpoint=http://127.0.0.1:1")
     for act in (manager.save(text("2"), "demo/a"), manager.get("demo/a")):
         with pytest.raises(HTTPError) as refused:
             await act
         assert refused.value.status_code == 503
-        assert "cannot be reached" in str(refused.value.log_message)
+        # What is away and what to do; where it is stays in the log.
+        assert "the store of file contents is away" in str(refused.value.log_message)
+        assert "127.0.0.1" not in str(refused.value.log_message)
+    assert "http://127.0.0.1:1 cannot be reached" in caplog.text
     assert len(await manager.list_versions("demo/a")) == 1
 
 
-async def test_database_away_is_503(manager: FleetContentsManager) -> None:
+async def test_database_away_is_503(
+    manager: FleetContentsManager, caplog: pytest.LogCaptureFixture
+) -> None:
     await manager.save(text("1"), "demo/a")
     manager.database = Database("mysql://nobody:secret@127.0.0.1:1/none", threads=1)
     for act in (
@@ -736,7 +743,12 @@ async def test_database_away_is_503(manager: FleetContentsManager) -> None:
         with pytest.raises(HTTPError) as refused:
             await act
         assert refused.value.status_code == 503
-        assert "secret" not in str(refused.value.log_message)
+        assert "the database is away" in str(refused.value.log_message)
+        assert "127.0.0.1" not in str(refused.value.log_message)
+    assert "@127.0.0.1:1/none cannot be reached" in caplog.text
+    assert "secret" not in caplog.text
+    # Once in a while, not with each call.
+    assert caplog.text.count("cannot be reached") == 1
     manager.database.close()
 
 

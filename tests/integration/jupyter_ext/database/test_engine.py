@@ -126,8 +126,9 @@ async def test_what_nobody_waits_for_is_not_committed(
         with pytest.raises(asyncio.CancelledError):
             await work
     else:
-        with pytest.raises(DatabaseUnavailable, match="does not answer within 1 s"):
+        with pytest.raises(DatabaseUnavailable) as refused:
             await work
+        assert "does not answer within 1 s" in refused.value.for_operator
     may_end.set()
     # Returns when the thread is done.
     await asyncio.to_thread(database.close)
@@ -199,8 +200,9 @@ def test_server_that_goes_away_is_unavailable(own_mariadb: MariaDB) -> None:
     own_mariadb.stop()
     with pytest.raises(DatabaseUnavailable) as refused:
         database.run_blocking(lambda c: c.execute(select(counter)).all())
-    assert "cannot be reached" in str(refused.value)
-    assert "fleet-test" not in str(refused.value), "no password in messages"
+    assert "cannot be reached" in refused.value.for_operator
+    assert "fleet-test" not in refused.value.for_operator, "no password in messages"
+    assert "127.0.0.1" not in str(refused.value), "no address for clients"
     database.close()
 
 
@@ -220,8 +222,8 @@ def test_check_names_what_is_wrong(mariadb_url: str, change: object, word: str) 
     assert callable(change)
     with pytest.raises(DatabaseUnavailable) as refused:
         check(change(mariadb_url))
-    assert word in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert word in refused.value.for_operator
+    assert "\n" not in refused.value.for_operator
 
 
 def test_check_accepts_what_works(database_url: str) -> None:
