@@ -124,7 +124,7 @@ class LocalAgentProxy(AgentProcessProxy):
         if said["host"] != this_host() or said["boot"] != boot_id():
             raise ValueError(f"it is on {said['host']}, where this gateway cannot look")
         uid = start.uid if os.geteuid() == 0 else os.geteuid()
-        # An agent leads a session of its own: the gateway, for one, is none.
+        # An agent leads a session of its own.
         leads = pid > 1 and started_at(pid) == started and os.getsid(pid) == pid
         if not leads or os.stat(f"/proc/{pid}").st_uid != uid:
             raise ValueError(f"process {pid} is none of the project's that began then")
