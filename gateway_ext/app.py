@@ -143,6 +143,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="How many kernels this gateway takes over a second, when another one has gone. Agents "
         "wait up to 5 s for their turn, or ask another gateway.",
     ).tag(config=True)
+    unproven_agents = Integer(
+        256,
+        min=2,
+        help="How many sockets of agents may be open that have not yet proved which kernel's agent "
+        "is behind them; half of these places are kept for kernels that exist. Others are refused "
+        "and come again. Agents prove it when they dial and need no place, unless they are older, "
+        "or their clock is more than 60 s off.",
+    ).tag(config=True)
+    request_seconds = Float(
+        60.0,
+        help="How long a client may take to send a request: first its headers, or to begin with "
+        "the next one on the same connection, then its body.",
+    ).tag(config=True)
     heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
         config=True
     )
@@ -266,6 +279,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             ssl_options=self._build_ssl_options(),
             max_body_size=LONGEST_BODY,
             max_buffer_size=self.max_message_bytes + LONGEST_BODY,
+            idle_connection_timeout=self.request_seconds,
+            body_timeout=self.request_seconds,
         )
         try:
             self.http_server.listen(self.port, self.ip)
@@ -303,6 +318,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             run_forever(
                 manager.leave_overtaken, self.heartbeat_seconds, self.log, "the look at epochs"
             ),
+            asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
         ]
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))

@@ -70,6 +70,18 @@ class JupyterFleet(ExtensionApp):
     )
     lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
 
+    request_seconds = Float(
+        60.0,
+        config=True,
+        help="Seconds that a client may take to send a request's headers, or to begin with the "
+        "next request on the same connection.",
+    )
+    body_seconds = Float(
+        600.0,
+        config=True,
+        help="Seconds that a client may take to send a request's body. The front collects bodies "
+        "first, so that only slow uploads to a lab itself need many.",
+    )
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
@@ -149,6 +161,14 @@ class JupyterFleet(ExtensionApp):
         """Put the handlers in place; not called before the web application exists."""
         if self.active:
             super().initialize()
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Wait no longer for half-sent requests: this runs when the server listens, which has no
+        option for it."""
+        if self.active:
+            limits = serverapp.http_server.conn_params
+            limits.header_timeout = self.request_seconds
+            limits.body_timeout = self.body_seconds
 
     async def stop_extension(self) -> None:
         """Send the pages to another lab and answer what was asked; called when the server stops."""

@@ -25,7 +25,15 @@ from tornado.websocket import (
 )
 
 from .process_identity import own_process
-from .proof import PROTOCOL, agent_proof, deleted_proof, proves, welcome_proof
+from .proof import (
+    DIAL_HEADER,
+    PROTOCOL,
+    agent_proof,
+    deleted_proof,
+    dial_header,
+    proves,
+    welcome_proof,
+)
 from .silence import Silence
 from .start_document import StartDocument
 
@@ -77,10 +85,11 @@ class Connection:
         self._pinging: asyncio.Task[None] | None = None
         self._left = False
 
-    async def open(self, kernel_id: str, seconds: float) -> None:
+    async def open(self, kernel_id: str, key: bytes, seconds: float) -> None:
         """Connect the websocket; raises Unreachable."""
         request = HTTPRequest(
             f"ws{self.url.removeprefix('http')}/api/fleet/agents/{kernel_id}",
+            headers={DIAL_HEADER: dial_header(key, kernel_id)},
             connect_timeout=seconds,
             request_timeout=seconds,
         )
@@ -251,7 +260,7 @@ async def dial(
     """
     connection = Connection(url, document.ping_seconds, document.ping_timeout)
     try:
-        await connection.open(document.kernel_id, document.ping_timeout)
+        await connection.open(document.kernel_id, document.agent_key, document.ping_timeout)
         await _introduce(connection, document, epoch, state, sequence)
     except BaseException:
         connection.drop()

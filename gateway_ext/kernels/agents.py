@@ -4,28 +4,32 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any
 
 from tornado import web, websocket
 
 from gateway_ext.agent.proof import (
+    DIAL_HEADER,
     PROTOCOL,
     agent_proof,
     deleted_proof,
     proves,
     welcome_proof,
 )
+from gateway_ext.kernels.agent_door import AgentDoor, Visit
+from gateway_ext.kernels.authentication import answer_refusal
+from gateway_ext.kernels.handlers import as_refusal, check_kernel_id
 from gateway_ext.kernels.links import AgentLink
+from gateway_ext.kernels.lookup_lane import LaneFull
+from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.socket_progress import bytes_received
 from jupyter_ext.platform.encryption import DecryptionError
 
-T = TypeVar("T")
-
 HELLO_SECONDS = 10.0
-HELLO_BYTES = 1024 * 1024
+"""From the upgrade until the hello has come as a whole, whatever else comes meanwhile."""
+HELLO_BYTES = 256 * 1024
 """Until it has proved who it is, a peer may not make us hold more than this."""
 
 _TURN_BYTES = 2**19
@@ -41,7 +45,8 @@ def _look_at(written: "asyncio.Future[None]") -> None:
 
 
 class AgentHandler(websocket.WebSocketHandler):
-    """One connection of one agent. No token: the agent proves that it knows its own key."""
+    """One connection of one agent. No token: the agent proves that it knows its own key, as soon as
+    it dials if it is not an older one."""
 
     def initialize(self) -> None:
         self.manager: Any = self.settings["kernel_manager"]
@@ -52,6 +57,8 @@ class AgentHandler(websocket.WebSocketHandler):
         self._heard = time.monotonic()
         self._watch: asyncio.Task[None] | None = None
         self._greeting: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._visit: Visit | None = None
         self._wanted = True
         self._turn = 0
 
@@ -63,9 +70,29 @@ class AgentHandler(websocket.WebSocketHandler):
         # Agents are no browsers, and browsers send an origin.
         return False
 
+    @property
+    def _door(self) -> AgentDoor:
+        door: AgentDoor = self.manager.agent_door
+        return door
+
+    async def get(self, kernel_id: str) -> None:
+        headers = self.request.headers
+        if headers.get("Upgrade", "").lower() != "websocket":
+            # Refused by what follows, before it costs anything.
+            await super().get(kernel_id)
+            return
+        self._visit = await self._door.enter(check_kernel_id(kernel_id), headers.get(DIAL_HEADER))
+        try:
+            # Returns when the socket is closed.
+            await super().get(kernel_id)
+        finally:
+            self._visit.leave()
+
     async def open(self, kernel_id: str) -> None:
         self._kernel_id = kernel_id
         self.set_nodelay(True)
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(HELLO_SECONDS, self._hello_is_late)
         self._watch = asyncio.ensure_future(self._watch_peer())
         self._send_json({"type": "challenge", "nonce": self._nonce})
 
@@ -73,6 +100,7 @@ class AgentHandler(websocket.WebSocketHandler):
         self._heard = time.monotonic()
         if self._link is None:
             if self._greeting is None:
+                self._stop_deadline()
                 # In a task of its own: while it waits for the database, or for its turn, pings are
                 # answered, and it is noticed when the agent leaves.
                 self._greeting = asyncio.ensure_future(self._greet(message))
@@ -96,8 +124,22 @@ class AgentHandler(websocket.WebSocketHandler):
     def on_ping(self, data: bytes) -> None:
         self._heard = time.monotonic()
 
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _hello_is_late(self) -> None:
+        # Not a closing handshake, which would give it more time.
+        stream: Any = self.ws_connection.stream if self.ws_connection is not None else None
+        if stream is not None:
+            stream.close()
+
     def on_close(self) -> None:
         self._wanted = False
+        self._stop_deadline()
+        if self._visit is not None:
+            self._visit.leave()
         if self._watch is not None:
             self._watch.cancel()
         if self._link is not None:
@@ -177,6 +219,8 @@ class AgentHandler(websocket.WebSocketHandler):
             self._refuse("database", str(error))
         except DecryptionError as error:
             self._refuse("key", str(error))
+        except LaneFull:
+            self._refuse("busy", "this gateway is asked for many kernels just now")
 
     async def _claim(
         self,
@@ -187,13 +231,17 @@ class AgentHandler(websocket.WebSocketHandler):
         process: dict[str, Any],
     ) -> None:
         records = self.manager.records
-        stored = await self._in_time(records.secrets(self._kernel_id))
+        door, visit = self._door, self._visit
+        if visit is None:
+            raise RuntimeError("opened without having been admitted")
+        stored = visit.secrets or await door.secrets(self._kernel_id, exists=visit.exists)
         if stored is None:
             self._refuse("key", "no such kernel")
             return
         if not self._proves(proof, stored.agent_key, epoch):
-            await self._send_away(epoch, nonce, proof)
+            await self._send_away(epoch, nonce, proof, visit)
             return
+        visit.leave()
         wait = self.manager.claim_pace.wait(time.monotonic())
         if wait is None:
             self._refuse("busy", "this gateway takes many kernels over just now")
@@ -201,17 +249,17 @@ class AgentHandler(websocket.WebSocketHandler):
         await asyncio.sleep(wait)
         if not self._wanted:
             return
-        record = await self._in_time(
+        record = await door.in_time(
             records.claim(self._kernel_id, stored.agent_key, epoch, lambda: self._wanted)
         )
         if record is None and not self._wanted:
             return
         if record is None:
-            present = await self._in_time(records.get(self._kernel_id))
+            present = await door.in_time(records.get(self._kernel_id))
             if present is not None and present.state is KernelState.DELETED:
                 self._tell_to_end(stored.agent_key, nonce)
             else:
-                await self._send_away(epoch, nonce, proof)
+                await self._send_away(epoch, nonce, proof, visit)
             return
         if self.ws_connection is None or not self.manager.takes(self._kernel_id):
             # Gone, or we are going, while the database answered. Whoever claims next raises the
@@ -237,20 +285,12 @@ class AgentHandler(websocket.WebSocketHandler):
         if not record.process and process:
             self.manager.learn_process(record, stored.agent_key, process)
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        """What the database answers; raises DatabaseUnavailable if that takes too long. Another
-        gateway may reach it, and the agent is still here to be told."""
-        try:
-            return await asyncio.wait_for(work, self.manager.ping_timeout)
-        except TimeoutError:
-            raise DatabaseUnavailable("the database does not answer in time") from None
-
     def _proves(self, proof: str, key: bytes, epoch: int) -> bool:
         return proves(proof, agent_proof(key, self._kernel_id, self._nonce, epoch))
 
-    async def _send_away(self, epoch: int, nonce: str, proof: str) -> None:
+    async def _send_away(self, epoch: int, nonce: str, proof: str, visit: Visit) -> None:
         """Answers somebody who is not the kernel's agent, or is it no longer."""
-        for key in await self._in_time(self.manager.records.former_keys(self._kernel_id)):
+        for key in await self._door.former_keys(self._kernel_id, exists=visit.exists):
             if self._proves(proof, key, epoch):
                 self._tell_to_end(key, nonce)
                 return
@@ -262,8 +302,12 @@ class AgentHandler(websocket.WebSocketHandler):
         self._send_json({"type": "deleted", "proof": proof})
         self.close(1000, "deleted")
 
+    def log_exception(self, *exc_info: Any) -> None:
+        if not isinstance(exc_info[1], Refusal):
+            super().log_exception(*exc_info)
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self.set_header("Content-Type", "application/json")
-        reason = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        message = reason.log_message if isinstance(reason, web.HTTPError) else ""
-        self.finish(json.dumps({"message": message or self._reason, "reason": self._reason}))
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        if error is None:
+            error = web.HTTPError(status_code, self._reason)
+        answer_refusal(self, as_refusal(status_code, error))

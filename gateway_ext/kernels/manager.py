@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-
 from traitlets import default
 from traitlets.config import LoggingConfigurable
 
+from gateway_ext.kernels.agent_door import AgentDoor
 from gateway_ext.kernels.claim_pace import ClaimPace
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.launches import Launches
@@ -105,6 +106,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.lost_seconds: float = app.lost_seconds
         self.launch_seconds: float = app.launch_seconds
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
+        self.agent_door = AgentDoor(
+            self.records,
+            places=app.unproven_agents,
+            answer_seconds=self.ping_timeout,
+            log=self.log,
+        )
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
         self._ending = False
@@ -200,6 +207,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             if record.state is KernelState.DEAD and record.owner is None:
                 await self._start_again(record, new.username)
         else:
+            self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment))
         return await self._started(new.kernel_id)
 

@@ -528,6 +528,17 @@ class Records:
 
         return await self._database.run(transaction, read_only=True)
 
+    async def kernel_ids(self) -> list[str]:
+        """The ids of all kernels that are not deleted."""
+
+        def transaction(connection: Connection) -> list[str]:
+            rows = connection.execute(
+                select(kernel.c.kernel_id).where(kernel.c.state != KernelState.DELETED.value)
+            )
+            return list(rows.scalars())
+
+        return await self._database.run(transaction, read_only=True)
+
     async def list_kernels(self) -> list[KernelRecord]:
         """Every kernel that is not deleted, oldest first."""
 

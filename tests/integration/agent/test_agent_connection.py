@@ -52,6 +52,25 @@ def test_a_cell_that_prints_while_its_gateway_dies_loses_no_line(fleet: Fleet) -
     asyncio.run(scenario())
 
 
+def test_an_agent_proves_who_it_is_when_it_dials(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        first, second = fleet.gateway(), fleet.gateway()
+        link = await fleet.running()
+        first.close()
+        later = await second.link()
+        nonces = set()
+        for one in (link, later):
+            header = one.handler.request.headers["X-Fleet-Agent-Proof"]
+            version, when, nonce, given = header.split(" ")
+            assert (version, len(nonce)) == ("1", 32)
+            assert given == proof("dial", 1, one.hello["kernel_id"], when, nonce)
+            assert abs(time.time() - int(when)) < 60
+            nonces.add(nonce)
+        assert len(nonces) == 2
+
+    asyncio.run(scenario())
+
+
 def test_a_session_that_names_no_number_gets_what_it_has_not_acknowledged(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()

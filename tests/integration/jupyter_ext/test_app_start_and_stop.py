@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,25 @@ def test_without_a_database_nothing_changes(directory: Path) -> None:
     log = (directory / "log").read_text()
     assert "jupyter_ext | extension was successfully loaded" in log
     assert "Traceback" not in log
+
+
+def test_a_lab_does_not_wait_for_the_rest_of_a_request_without_end(
+    directory: Path, seaweedfs: SeaweedFS
+) -> None:
+    limits = {"JupyterFleet": {"request_seconds": 1.0, "body_seconds": 1.0}}
+    labs: Labs = start_bare_labs(directory, seaweedfs, 1, limits)
+    address = labs.urls[0].removeprefix("http://").partition("/")[0].partition(":")
+    put = b"PUT /api/contents/demo/a HTTP/1.1\r\nHost: lab\r\nContent-Length: 100\r\n\r\n{"
+    with ExitStack() as stack:
+        connections = []
+        for half in (b"", b"GET /api HTTP/1.1\r\nHost: lab\r\nX-Long: ", put):
+            connection = socket.create_connection((address[0], int(address[2])), timeout=60)
+            connections.append(stack.enter_context(connection))
+            connection.sendall(half)
+        for connection in connections:
+            while connection.recv(4096):
+                pass
+    labs.stop()
 
 
 def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: SeaweedFS) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,16 @@ class Fleet:
         return self.labs.urls
 
 
-def start_bare_labs(directory: Path, store: SeaweedFS, count: int) -> "Labs":
-    """Labs whose gateways are all away."""
+def start_bare_labs(
+    directory: Path,
+    store: SeaweedFS,
+    count: int,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> "Labs":
+    """Labs whose gateways are all away; `changes` are to their configuration."""
     create_keys(directory / "private.pem", directory / "jwks.json")
     signer = TokenSigner(directory / "private.pem")
-    return Labs(directory, signer, ["http://127.0.0.1:1"], store, count)
+    return Labs(directory, signer, ["http://127.0.0.1:1"], store, count, changes)
 
 
 class Labs:
@@ -52,8 +58,10 @@ class Labs:
         gateway_urls: list[str],
         store: SeaweedFS,
         count: int,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.directory = directory
+        self._changes = changes or {}
         self.signer = signer
         self._gateway_urls = gateway_urls
         self._store = store
@@ -76,7 +84,7 @@ class Labs:
 
     def settings(self, number: int) -> dict[str, Any]:
         """Configuration of one lab."""
-        return {
+        settings: dict[str, Any] = {
             "ServerApp": {
                 "ip": "127.0.0.1",
                 "port": self.ports[number],
@@ -97,6 +105,9 @@ class Labs:
             "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},
             "FleetSessionManager": {"lease_seconds": 3.0},
         }
+        for section, values in self._changes.items():
+            settings[section] = {**settings.get(section, {}), **values}
+        return settings
 
     def _start(self, number: int) -> ServerProcess:
         folder = self.directory / f"lab-config-{number}"
