@@ -42,8 +42,7 @@ class DataDir:
                 f"the data directory {str(root)!r} has blanks or signs in its path that programs"
                 " would read in their own way: use letters, digits and . _ - + = : , @ ~"
             )
-        # supervisord binds "<socket>.<pid>" first and then renames it.
-        if len(os.fsencode(data_dir.socket)) + len(".4194304") > LONGEST_SOCKET_PATH:
+        if len(os.fsencode(data_dir.socket)) > LONGEST_SOCKET_PATH:
             raise FleetError(
                 f"the path of the data directory {root} is too long for a Unix socket in it:"
                 " choose a shorter one with --data-dir"
@@ -87,7 +86,7 @@ class DataDir:
 
     @property
     def socket(self) -> Path:
-        """Where supervisord listens."""
+        """Where the supervisor listens."""
         return self.root / "supervisor.sock"
 
     @property
@@ -96,14 +95,19 @@ class DataDir:
         return self.root / "config"
 
     @property
-    def supervisor_config(self) -> Path:
-        """supervisord's own configuration."""
-        return self.config / "supervisord.conf"
+    def programs(self) -> Path:
+        """How each program is started, for the supervisor."""
+        return self.config / "programs.json"
 
     @property
     def front_config(self) -> Path:
         """nginx's configuration."""
         return self.config / "nginx.conf"
+
+    @property
+    def loaded_front_config(self) -> Path:
+        """A copy of the configuration that nginx was last told to read."""
+        return self.front / "loaded.conf"
 
     def lab_config(self, name: str) -> Path:
         """Configuration file of the lab called ``name``."""
