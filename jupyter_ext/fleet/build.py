@@ -15,11 +15,6 @@ from urllib.parse import unquote, urlsplit
 DISTRIBUTION = "jupyter-fleet"
 DIGITS = 12
 
-BUILD_VARIABLE = "JUPYTER_FLEET_BUILD"
-"""In the environment of a lab and gateway: the build that it was started with."""
-RUNS_VARIABLE = "JUPYTER_FLEET_RUNS"
-"""In the environment of every program: a digest of all that it was started with."""
-
 # What an installer notes about itself; the same wheel installed twice is one build.
 _OF_THE_INSTALLER = re.compile(r"\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url|uv_cache)")
 

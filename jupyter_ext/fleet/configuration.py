@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_ext.fleet.build import BUILD_VARIABLE, RUNS_VARIABLE, Builds
+from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -67,8 +67,8 @@ class Program:
 
     @property
     def runs(self) -> str:
-        """A digest of all that a process of this program was started with. The process carries it
-        in its environment: one with another digest is replaced by `up`."""
+        """A digest of all that a process of this program is started with; `up` replaces a process
+        that was started with another one."""
         parts = [self.command, dict(self.environment), self.configuration, self.build]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -181,7 +181,7 @@ def gateway_config(
     }
 
 
-def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
+def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
     """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
     labs = "\n        ".join(
         f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
@@ -190,6 +190,8 @@ def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
         "LISTEN": f"127.0.0.1:{settings.port}",
         "LABS": labs,
         "STATE": str(data_dir.front),
+        # Another user could not pass the data directory.
+        "USER": "user root;" if as_root else "",
     }
     head, separator, body = template.partition("\ndaemon off;")
     # The head explains the marks themselves.
@@ -216,7 +218,8 @@ def programs(
                 *("-c", str(data_dir.front_config)),
             ),
             url=settings.url(),
-            stop_signal="QUIT",
+            # QUIT would wait for open pages.
+            stop_signal="TERM",
             stop_seconds=3,
             environment={},
         )
@@ -325,11 +328,9 @@ def definitions(fleet: Iterable[Program], data_dir: DataDir) -> list[dict[str, A
         {
             "name": one.name,
             "command": list(one.command),
-            "environment": {
-                **one.environment,
-                RUNS_VARIABLE: one.runs,
-                **({BUILD_VARIABLE: one.build} if one.role in ("lab", "gateway") else {}),
-            },
+            "environment": dict(one.environment),
+            "runs": one.runs,
+            "build": one.build if one.role in ("lab", "gateway") else None,
             "log": str(data_dir.log(one.name)),
             "stop_signal": one.stop_signal,
             "stop_seconds": one.stop_seconds,

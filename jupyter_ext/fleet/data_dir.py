@@ -59,7 +59,10 @@ class DataDir:
                     " --data-dir"
                 )
             self.root.chmod(0o700)
-            for folder in (self.config, self.secrets, self.logs, self.store, self.front, self.labs):
+            for folder in (
+                *(self.config, self.secrets, self.logs, self.store, self.front, self.labs),
+                self.processes,
+            ):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise FleetError(
@@ -140,6 +143,11 @@ class DataDir:
     def front(self) -> Path:
         """nginx's pid and temporary files."""
         return self.root / "front"
+
+    @property
+    def processes(self) -> Path:
+        """What each process was started with, as the supervisor noted it."""
+        return self.root / "processes"
 
     @property
     def labs(self) -> Path:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 MISSES = 3
 """So many checks in a row without an answer, and a process is replaced."""
 
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 4.0
 """How long a process has to answer one check."""
 
 PAUSE_SECONDS = 2.0

@@ -12,6 +12,9 @@ from pathlib import Path
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.ports import FRONT
 
+NGINX_MASTER = "nginx: master process "
+NGINX_WORKER = "nginx: worker process"
+
 PATIENCE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
 
@@ -26,10 +29,15 @@ class Leftover:
     """In clock ticks since the machine started; tells two processes of one pid apart."""
     name: str
     """The program's name."""
+    worker: bool = False
+    """Whether it is nothing without its parent: a worker of nginx."""
 
 
 def program_of(arguments: list[str], data_dir: DataDir) -> str | None:
     """The name of the fleet's program that has these arguments; None for others and for kernels."""
+    if arguments[0].startswith(NGINX_MASTER):
+        # nginx shows itself so, in one piece.
+        arguments = arguments[0].removeprefix(NGINX_MASTER).split()
     config = f"--config={data_dir.config}/"
     for one in arguments[1:]:
         if one.startswith(config):
@@ -55,7 +63,13 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
             if folder.stat().st_uid != os.geteuid():
                 continue
             arguments = os.fsdecode((folder / "cmdline").read_bytes()).split("\0")
-            name = program_of(arguments, data_dir)
+            worker = arguments[0].startswith(NGINX_WORKER)
+            if worker:
+                # It shows nothing else of what it belongs to than the log that it holds.
+                ours = os.readlink(folder / "fd" / "2") == str(data_dir.log(FRONT))
+                name = FRONT if ours else None
+            else:
+                name = program_of(arguments, data_dir)
             if name is None:
                 continue
             # The name of the program, the second field, may contain blanks.
@@ -63,17 +77,15 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
         except OSError:
             # It has ended meanwhile.
             continue
-        found.append(Leftover(int(folder.name), int(fields[1]), int(fields[19]), name))
+        found.append(Leftover(int(folder.name), int(fields[1]), int(fields[19]), name, worker))
     return found
 
 
-def environment_of(pid: int) -> dict[str, str]:
-    """The environment that a process was started with; empty if it has ended."""
-    try:
-        pairs = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")
-    except OSError:
-        return {}
-    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+def end_orphans(data_dir: DataDir, name: str) -> None:
+    """Kill what is left of a program whose own process has ended: it may hold a port."""
+    for one in find_leftovers(data_dir):
+        if one.name == name:
+            _signal(one.pid, signal.SIGKILL)
 
 
 def end_leftovers(data_dir: DataDir) -> int:

@@ -96,7 +96,7 @@ def _bring_up(data_dir: DataDir, settings: Settings) -> Settings:
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
     fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws)
-    front = front_config(tools.front_template.read_text(), settings, data_dir)
+    front = front_config(tools.front_template.read_text(), settings, data_dir, as_root=as_root)
     with _kept_if_it_works(data_dir, settings):
         _write_configuration(fleet, front, data_dir)
         supervisor = Supervisor(data_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jupyter_ext.fleet.leftovers import Leftover
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.leftovers import Leftover, end_orphans
 from jupyter_ext.fleet.log_file import open_log
+from jupyter_ext.platform.private_file import write_private
 
 STEADY_SECONDS = 1.0
 """A program that has run for so long has started; one that ended sooner is tried again later."""
@@ -34,6 +37,9 @@ class Definition:
     log: str
     stop_signal: str
     stop_seconds: float
+    runs: str
+    """See `Program.runs`."""
+    build: str | None = None
     check_url: str | None = None
     """Where it answers ``/api``, if it is replaced when it stops answering."""
 
@@ -63,12 +69,17 @@ class _Process:
 class SupervisedProgram:
     """One program. It lives in the event loop that it is made in."""
 
-    def __init__(self, definition: Definition, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, definition: Definition, data_dir: DataDir, say: Callable[[str], None]
+    ) -> None:
         self.definition: Definition | None = definition
         """None when it is to be no more; then it can only be stopped."""
         self.name = definition.name
         self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
-        self._folder = folder
+        self._data_dir = data_dir
+        self._note = data_dir.processes / f"{self.name}.json"
+        self.started_with: Mapping[str, Any] = {}
+        """``runs`` and ``build`` of its process; empty if nobody noted them."""
         self._say = say
         self._process: _Process | None = None
         self._wanted = False
@@ -115,6 +126,7 @@ class SupervisedProgram:
             os.close(descriptor)
             return False
         self._process = self._watched(_Process(leftover.pid, descriptor, None))
+        self.started_with = self._noted(leftover)
         self.start()
         return True
 
@@ -179,12 +191,13 @@ class SupervisedProgram:
             return None
         self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
         try:
+            end_orphans(self._data_dir, self.name)
             log = open_log(Path(definition.log))
             try:
                 child = subprocess.Popen(
                     definition.command,
                     env={**os.environ, **definition.environment},
-                    cwd=self._folder,
+                    cwd=self._data_dir.root,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -198,7 +211,22 @@ class SupervisedProgram:
             self._say(f"{self.name} cannot be started: {error}")
             return None
         self._say(f"{self.name} started with pid {child.pid}")
+        self.started_with = {"runs": definition.runs, "build": definition.build}
+        process = {"pid": child.pid, "started": _started(child.pid)}
+        try:
+            write_private(self._note, json.dumps({**process, **self.started_with}))
+        except OSError as error:
+            # The next supervisor will not know, and `up` then replaces it once more.
+            self._say(f"what {self.name} was started with could not be noted: {error}")
         return self._watched(_Process(child.pid, os.pidfd_open(child.pid), child))
+
+    def _noted(self, leftover: Leftover) -> Mapping[str, Any]:
+        try:
+            noted: dict[str, Any] = json.loads(self._note.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        same = noted.get("pid") == leftover.pid and noted.get("started") == leftover.started
+        return noted if same else {}
 
     def _watched(self, process: _Process) -> _Process:
         loop = asyncio.get_running_loop()

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ext.fleet import health
-from jupyter_ext.fleet.build import BUILD_VARIABLE, RUNS_VARIABLE, installed_build
+from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.leftovers import environment_of, find_leftovers, first_of_each
+from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
 from jupyter_ext.fleet.log_file import rotate
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
@@ -59,10 +59,14 @@ class Supervision:
         """Supervise until told to leave or to end."""
         self._load()
         for name, leftover in first_of_each(find_leftovers(self._data_dir)).items():
+            if leftover.worker:
+                # Its master has ended; the next one needs the port.
+                end_orphans(self._data_dir, name)
+                continue
             program = self._programs.get(name)
             if program is None:
                 # A lab of an earlier, larger fleet: `up` decides what becomes of it.
-                program = self._add(Definition(name, (), {}, os.devnull, "TERM", 15.0))
+                program = self._add(Definition(name, (), {}, os.devnull, "TERM", 15.0, ""))
                 program.define(None)
             if program.adopt(leftover):
                 self._answered[name] = leftover.pid
@@ -132,18 +136,16 @@ class Supervision:
             self._misses = {}
 
     def _states(self) -> dict[str, Any]:
-        found = []
-        for name, program in self._programs.items():
-            environment = environment_of(program.pid) if program.pid else {}
-            found.append(
-                {
-                    "name": name,
-                    "state": program.state,
-                    "pid": program.pid,
-                    "build": environment.get(BUILD_VARIABLE),
-                    "runs": environment.get(RUNS_VARIABLE),
-                }
-            )
+        found = [
+            {
+                "name": name,
+                "state": program.state,
+                "pid": program.pid,
+                "build": program.started_with.get("build"),
+                "runs": program.started_with.get("runs"),
+            }
+            for name, program in self._programs.items()
+        ]
         return {"pid": os.getpid(), "build": self._build, "programs": found}
 
     # Programs
@@ -160,7 +162,7 @@ class Supervision:
                 self._add(definition)
 
     def _add(self, definition: Definition) -> SupervisedProgram:
-        program = SupervisedProgram(definition, self._data_dir.root, say)
+        program = SupervisedProgram(definition, self._data_dir, say)
         self._programs[definition.name] = program
         return program
 
