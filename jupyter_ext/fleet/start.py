@@ -185,10 +185,11 @@ def _write_configuration(fleet: list[Program], front: str, data_dir: DataDir) ->
 
 def _remove_configuration_of_others(fleet: list[Program], data_dir: DataDir) -> None:
     """A lab of an earlier, larger fleet leaves no configuration behind."""
-    names = {program.name for program in fleet}
-    for folder in data_dir.config.iterdir():
-        if folder.is_dir() and folder.name not in names:
-            shutil.rmtree(folder)
+    kept = {program.name for program in fleet}
+    kept |= {data_dir.front_config.name, data_dir.programs.name}
+    for one in data_dir.config.iterdir():
+        if one.name not in kept:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
 
 
 def _write_json(file: Path, document: object) -> None:
