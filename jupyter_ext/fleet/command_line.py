@@ -146,8 +146,10 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     with data_dir.locked():
         kept = load_settings(data_dir)
         wanted = (kept or Settings()).changed(told)
-        running = bool(Supervisor(data_dir).states())
-        if kept is not None and (running or find_leftovers(data_dir)):
+        states = Supervisor(data_dir).states()
+        # An `up` that was killed half-way leaves a part of a fleet, which this one completes.
+        running = bool(states) and all(state.alive for state in states.values())
+        if kept is not None and (states or find_leftovers(data_dir)):
             wanted.refuse_while_running(kept)
         settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")

@@ -267,7 +267,12 @@ def main() -> int:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            print(f"another supervisor is at work: process {file.read().strip()}", file=sys.stderr)
+            pid = file.read().strip()
+            print(
+                f"another one is at work (pid {pid}) but does not answer: `kill -9 {pid}` ends it"
+                " alone, then repeat this",
+                file=sys.stderr,
+            )
             return 1
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
