@@ -86,10 +86,11 @@ $(STAMPS)/tools: $(LOCKS)/tools.txt | $(STAMPS)
 	@$(TOOLS)/bin/pip install --quiet --require-hashes -r $(LOCKS)/tools.txt
 	@touch $@
 
-# $(call environment,name,folder,lock): an environment with exactly what its lock says
+# $(call environment,name,folder,lock): an environment with exactly what its lock says. One that is
+# there is brought up to date rather than made anew: a fleet may run from it.
 define environment
 	@echo "building the $(1) environment"
-	@umask 022 && $(UV) venv --quiet --clear --python $(PYTHON) $(2)
+	@umask 022 && $(UV) venv --quiet --allow-existing --python $(PYTHON) $(2)
 	@umask 022 && $(UV) pip sync --quiet --require-hashes --python $(2)/bin/python $(3)
 	@touch $@
 endef

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.settings import Member, Settings
+from jupyter_ext.fleet.settings import Member
 from jupyter_ext.fleet.supervisor import ProcessState
 
 START_SECONDS = 120.0
@@ -29,14 +29,14 @@ def answers(member: Member, service_token: str, timeout: float = 5.0) -> bool:
 
 
 def wait_for(
-    settings: Settings,
+    members: Iterable[Member],
     states: Callable[[], dict[str, ProcessState]],
     data_dir: DataDir,
     service_token: str,
     seconds: float = START_SECONDS,
 ) -> None:
-    """Return when the whole fleet answers; `FleetError` with the last words of one that cannot."""
-    waiting = settings.members
+    """Return when all ``members`` answer; `FleetError` with the last words of one that cannot."""
+    waiting = list(members)
     pids: dict[str, set[int]] = {}
     deadline = time.monotonic() + seconds
     while waiting:

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jupyter_ext.fleet.answering import wait_for
+from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernels import drain, kernel, kernel_text, kernels, kernels_table
+from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings, load_settings
-from jupyter_ext.fleet.start import start
+from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
+from jupyter_ext.fleet.start import bring_up
 from jupyter_ext.fleet.status import (
     DEMO_PROJECT,
     LOGIN_SECONDS,
@@ -59,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         prog="jupyter fleet",
         description="Run a fleet of JupyterLab servers and kernel gateways on this machine.",
     )
+    top.add_argument(
+        "--version",
+        action="version",
+        version=f"jupyter fleet {version_line()} (build {installed_build(Path(sys.prefix))})",
+        help="print the installed version and build",
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[..., int], text: str) -> argparse.ArgumentParser:
@@ -74,26 +81,16 @@ def parser() -> argparse.ArgumentParser:
 
     up = add("up", up_command, "Start the fleet and print its URL; supervise it until ^C.")
     up.add_argument("--detach", action="store_true", help="return when the fleet answers")
-    up.add_argument("--port", type=int, metavar="P", help="port of the front (8888)")
-    up.add_argument("--labs", type=int, metavar="N", help="number of labs (2)")
-    up.add_argument("--gateways", type=int, metavar="M", help="number of gateways (2)")
-    up.add_argument(
-        "--database",
-        metavar="URL",
-        help="mysql://user:password@host:port/database or sqlite:////absolute/path;"
-        " 'embedded' for the one that comes along",
-    )
-    up.add_argument(
-        "--bucket",
-        metavar="URL",
-        help="s3://BUCKET[/PREFIX]?endpoint=URL&region=R (or oss://), credentials in the way of"
-        " boto3; 'embedded' for the store that comes along",
-    )
-    up.add_argument("--gateway-env", metavar="DIR", help="the gateways' virtual environment")
-    up.add_argument("--kernel-env", metavar="DIR", help="the kernels' virtual environment")
+    for name, setting in OPTIONS.items():
+        up.add_argument(flag(name), type=setting.kind, metavar=setting.metavar, help=setting.help)
 
     show = add("status", status_command, "Show what runs.")
     show.add_argument("--json", action="store_true", help="for programs")
+    show.add_argument(
+        "--token",
+        action="store_true",
+        help="also a link that logs in, with a token of the demo user",
+    )
 
     down = add("down", down_command, "Stop the fleet; kernels go on unless told otherwise.")
     down.add_argument("--kernels", action="store_true", help="end the kernels too")
@@ -142,41 +139,24 @@ def grant(text: str) -> tuple[str, str]:
 
 def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``up``: see `parser`."""
+    told = told_settings(vars(options), os.environ)
+    # What is wrong with an option is said before anything is made.
+    Settings().changed(told)
     data_dir.create()
-    wanted = {name: getattr(options, name) for name in ("port", "labs", "gateways")}
-    wanted |= {"database": options.database, "bucket": options.bucket}
     with data_dir.locked():
         kept = load_settings(data_dir)
+        wanted = (kept or Settings()).changed(told)
         states = Supervisor(data_dir).states()
+        # An `up` that was killed half-way leaves a part of a fleet, which this one completes.
         running = bool(states) and all(state.alive for state in states.values())
-        if kept is not None and running:
-            settings = kept
-            wait_until_it_answers(data_dir, settings)
-            for difference in settings.differences(**wanted):
-                print(
-                    f"the fleet runs already, with {difference}: `jupyter fleet down` first",
-                    file=sys.stderr,
-                )
-        else:
-            # An `up` that was killed half-way leaves a part of a fleet.
-            stop(data_dir)
-            settings = start(
-                data_dir,
-                (kept or Settings()).changed(**wanted),
-                gateway_env=options.gateway_env,
-                kernel_env=options.kernel_env,
-            )
+        if kept is not None and (states or find_leftovers(data_dir)):
+            wanted.refuse_while_running(kept)
+        settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")
     print(f"Log in as the demo user: {login_url(data_dir, settings)}", flush=True)
     if options.detach or running:
         return 0
     return supervise(data_dir)
-
-
-def wait_until_it_answers(data_dir: DataDir, settings: Settings) -> None:
-    """Return when the fleet that runs answers; raises `FleetError`."""
-    token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
-    wait_for(settings, Supervisor(data_dir).states, data_dir, token)
 
 
 def supervise(data_dir: DataDir) -> int:
@@ -199,12 +179,18 @@ def supervise(data_dir: DataDir) -> int:
 def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``status``: 0 if the fleet runs, else 1."""
     settings = known_settings(data_dir)
-    document = status(data_dir, settings)
-    running = document["login_url"] is not None
+    document = status(data_dir, settings, token=options.token)
+    running = document["running"]
     if options.json:
         print(json.dumps(document, indent=2))
     elif running:
-        print(f"{as_table(document)}\n\nLog in as the demo user: {document['login_url']}")
+        print(as_table(document))
+        if "login_url" in document:
+            print(f"\nLog in as the demo user: {document['login_url']}")
+    elif find_leftovers(data_dir):
+        print(
+            f"The fleet in {data_dir.root} has lost its supervisor: `jupyter fleet up` adopts it."
+        )
     else:
         print(f"The fleet in {data_dir.root} does not run: `jupyter fleet up` starts it.")
     return 0 if running else 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -58,6 +60,17 @@ class Program:
     """How long it may take to stop before it is killed."""
     environment: Mapping[str, str]
     """What it gets beside `inherited`; paths only, never a secret."""
+    configuration: Mapping[str, Any] | None = None
+    """What is in the file that ``command`` names, if the program reads it only when it starts."""
+    build: str = ""
+    """The build of our own software that it runs; of others' programs, which file it is."""
+
+    @property
+    def runs(self) -> str:
+        """A digest of all that a process of this program is started with; `up` replaces a process
+        that was started with another one."""
+        parts = [self.command, dict(self.environment), self.configuration, self.build]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
@@ -81,11 +94,16 @@ def store_environment(
             "AWS_SHARED_CREDENTIALS_FILE": str(secrets.store_credentials),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-    found = {name: environment[name] for name in INHERITED_BY_LABS if name in environment}
+    found = {**settings.bucket_environment, **bucket_environment(environment)}
     if secrets.bucket_credentials.exists():
         found["AWS_SHARED_CREDENTIALS_FILE"] = str(secrets.bucket_credentials)
         found.pop("AWS_PROFILE", None)
     return found
+
+
+def bucket_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say where credentials of a bucket are found."""
+    return {name: environment[name] for name in INHERITED_BY_LABS if name in environment}
 
 
 def bucket_url(settings: Settings) -> str:
@@ -163,7 +181,7 @@ def gateway_config(
     }
 
 
-def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
+def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
     """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
     labs = "\n        ".join(
         f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
@@ -172,6 +190,8 @@ def front_config(template: str, settings: Settings, data_dir: DataDir) -> str:
         "LISTEN": f"127.0.0.1:{settings.port}",
         "LABS": labs,
         "STATE": str(data_dir.front),
+        # Another user could not pass the data directory.
+        "USER": "user root;" if as_root else "",
     }
     head, separator, body = template.partition("\ndaemon off;")
     # The head explains the marks themselves.
@@ -183,6 +203,7 @@ def programs(
     data_dir: DataDir,
     secrets: SecretFiles,
     tools: Tools,
+    builds: Builds,
     aws: Mapping[str, str],
 ) -> list[Program]:
     """Every program of the fleet; the order is the one in which they are shown."""
@@ -197,7 +218,8 @@ def programs(
                 *("-c", str(data_dir.front_config)),
             ),
             url=settings.url(),
-            stop_signal="QUIT",
+            # QUIT would wait for open pages.
+            stop_signal="TERM",
             stop_seconds=3,
             environment={},
         )
@@ -224,6 +246,8 @@ def programs(
                     "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
                     **aws,
                 },
+                configuration=lab_config(name, settings, data_dir, secrets),
+                build=builds.lab,
             )
         )
     for name in settings.gateway_names:
@@ -242,14 +266,18 @@ def programs(
                     "JUPYTER_DATA_DIR": str(folder / "data"),
                     "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
                 },
+                configuration=gateway_config(name, settings, data_dir, secrets, tools),
+                build=builds.gateway,
             )
         )
     if tools.weed is not None:
-        found.append(_store(tools.weed, settings, data_dir, secrets))
+        found.append(_store(tools.weed, settings, data_dir, secrets, builds.store))
     return found
 
 
-def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFiles) -> Program:
+def _store(
+    weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFiles, build: str
+) -> Program:
     ports = settings.ports
     command = (
         str(weed),
@@ -290,70 +318,24 @@ def _store(weed: Path, settings: Settings, data_dir: DataDir, secrets: SecretFil
         stop_signal="KILL",
         stop_seconds=1,
         environment={},
+        build=build,
     )
 
 
-def supervisor_config(
-    fleet: Iterable[Program], data_dir: DataDir, open_files: int, *, as_root: bool
-) -> str:
-    """supervisord's configuration. `up` starts the programs in its order; later each one that ends
-    by itself is started again at once.
-
-    ``open_files`` is the limit of open files to work with, for supervisord and its programs.
-    """
-    sections = [
-        _section("unix_http_server", {"file": data_dir.socket, "chmod": "0600"}),
-        _section(
-            "rpcinterface:supervisor",
-            {"supervisor.rpcinterface_factory": ("supervisor.rpcinterface:make_main_rpcinterface")},
-        ),
-        _section(
-            "supervisord",
-            {
-                "logfile": data_dir.log("supervisor"),
-                "logfile_maxbytes": "10MB",
-                "logfile_backups": 2,
-                "pidfile": data_dir.root / "supervisor.pid",
-                "childlogdir": data_dir.logs,
-                "directory": data_dir.root,
-                "nodaemon": "true",
-                "silent": "true",
-                "umask": "077",
-                "minfds": open_files,
-                # As it is asked to say; others need no name for their user id.
-                **({"user": "root"} if as_root else {}),
-            },
-        ),
+def definitions(fleet: Iterable[Program], data_dir: DataDir) -> list[dict[str, Any]]:
+    """What the supervisor is told about each program (`supervised_program.Definition`)."""
+    return [
+        {
+            "name": one.name,
+            "command": list(one.command),
+            "environment": dict(one.environment),
+            "runs": one.runs,
+            "build": one.build if one.role in ("lab", "gateway") else None,
+            "log": str(data_dir.log(one.name)),
+            "stop_signal": one.stop_signal,
+            "stop_seconds": one.stop_seconds,
+            # The front and the store are programs of others, which have no such route.
+            "check_url": one.url if one.role in ("lab", "gateway") else None,
+        }
+        for one in fleet
     ]
-    for program in fleet:
-        # env(1) becomes the program; it knows no quoting problems, unlike `environment=`.
-        variables = [f"{name}={value}" for name, value in program.environment.items()]
-        command = shlex.join(["/usr/bin/env", *variables, *program.command])
-        sections.append(
-            _section(
-                f"program:{program.name}",
-                {
-                    "command": command,
-                    "autostart": "false",
-                    "autorestart": "true",
-                    "startsecs": 1,
-                    "startretries": 1_000_000,
-                    "stopsignal": program.stop_signal,
-                    "stopwaitsecs": program.stop_seconds,
-                    # Agents and kernels are nobody's to stop here.
-                    "stopasgroup": "false",
-                    "killasgroup": "false",
-                    "redirect_stderr": "true",
-                    "stdout_logfile": data_dir.log(program.name),
-                    "stdout_logfile_maxbytes": "10MB",
-                    "stdout_logfile_backups": 3,
-                },
-            )
-        )
-    return "\n".join(sections)
-
-
-def _section(name: str, values: Mapping[str, object]) -> str:
-    # "%" starts an expansion in every value.
-    lines = [f"{key}={str(value).replace('%', '%%')}" for key, value in values.items()]
-    return "\n".join([f"[{name}]", *lines, ""])

@@ -42,8 +42,7 @@ class DataDir:
                 f"the data directory {str(root)!r} has blanks or signs in its path that programs"
                 " would read in their own way: use letters, digits and . _ - + = : , @ ~"
             )
-        # supervisord binds "<socket>.<pid>" first and then renames it.
-        if len(os.fsencode(data_dir.socket)) + len(".4194304") > LONGEST_SOCKET_PATH:
+        if len(os.fsencode(data_dir.socket)) > LONGEST_SOCKET_PATH:
             raise FleetError(
                 f"the path of the data directory {root} is too long for a Unix socket in it:"
                 " choose a shorter one with --data-dir"
@@ -60,7 +59,10 @@ class DataDir:
                     " --data-dir"
                 )
             self.root.chmod(0o700)
-            for folder in (self.config, self.secrets, self.logs, self.store, self.front, self.labs):
+            for folder in (
+                *(self.config, self.secrets, self.logs, self.store, self.front, self.labs),
+                self.processes,
+            ):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise FleetError(
@@ -87,7 +89,7 @@ class DataDir:
 
     @property
     def socket(self) -> Path:
-        """Where supervisord listens."""
+        """Where the supervisor listens."""
         return self.root / "supervisor.sock"
 
     @property
@@ -96,14 +98,19 @@ class DataDir:
         return self.root / "config"
 
     @property
-    def supervisor_config(self) -> Path:
-        """supervisord's own configuration."""
-        return self.config / "supervisord.conf"
+    def programs(self) -> Path:
+        """How each program is started, for the supervisor."""
+        return self.config / "programs.json"
 
     @property
     def front_config(self) -> Path:
         """nginx's configuration."""
         return self.config / "nginx.conf"
+
+    @property
+    def loaded_front_config(self) -> Path:
+        """A copy of the configuration that nginx was last told to read."""
+        return self.front / "loaded.conf"
 
     def lab_config(self, name: str) -> Path:
         """Configuration file of the lab called ``name``."""
@@ -136,6 +143,11 @@ class DataDir:
     def front(self) -> Path:
         """nginx's pid and temporary files."""
         return self.root / "front"
+
+    @property
+    def processes(self) -> Path:
+        """What each process was started with, as the supervisor noted it."""
+        return self.root / "processes"
 
     @property
     def labs(self) -> Path:

@@ -1,55 +1,103 @@
-"""Programs of a fleet that lost their supervisor, and still hold its ports."""
+"""The fleet's own programs as the machine shows them, whether or not anybody supervises them."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.ports import FRONT
+
+NGINX_MASTER = "nginx: master process "
+NGINX_WORKER = "nginx: worker process"
 
 PATIENCE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
 
 
-def belongs(arguments: list[str], data_dir: DataDir) -> bool:
-    """Whether a process with these arguments is one of the fleet's programs; kernels are not."""
-    config = f"{data_dir.config}/"
-    if any(one.startswith(f"--config={config}") for one in arguments[1:]):
-        return True
+@dataclass(frozen=True)
+class Leftover:
+    """One process of a program of the fleet."""
+
+    pid: int
+    parent: int
+    started: int
+    """In clock ticks since the machine started; tells two processes of one pid apart."""
+    name: str
+    """The program's name."""
+    worker: bool = False
+    """Whether it is nothing without its parent: a worker of nginx."""
+
+
+def program_of(arguments: list[str], data_dir: DataDir) -> str | None:
+    """The name of the fleet's program that has these arguments; None for others and for kernels."""
+    if arguments[0].startswith(NGINX_MASTER):
+        # nginx shows itself so, in one piece.
+        arguments = arguments[0].removeprefix(NGINX_MASTER).split()
+    config = f"--config={data_dir.config}/"
+    for one in arguments[1:]:
+        if one.startswith(config):
+            return one.removeprefix(config).partition("/")[0]
     if f"-dir={data_dir.store}" in arguments:
-        return True
-    return ("-c", str(data_dir.front_config)) in pairwise(arguments)
+        return "store"
+    return FRONT if ("-c", str(data_dir.front_config)) in pairwise(arguments) else None
 
 
-def find_leftovers(data_dir: DataDir) -> list[int]:
-    """Process ids of this user's programs that belong to the fleet."""
+def first_of_each(found: list[Leftover]) -> dict[str, Leftover]:
+    """The process of each program that was there first: a child that has not yet become another
+    program, or a worker, looks like its parent."""
+    pids = {(one.name, one.pid) for one in found}
+    roots = [one for one in found if (one.name, one.parent) not in pids]
+    return {one.name: one for one in sorted(roots, key=lambda one: -one.started)}
+
+
+def find_leftovers(data_dir: DataDir) -> list[Leftover]:
+    """This user's processes that belong to the fleet."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if folder.stat().st_uid != os.geteuid():
                 continue
             arguments = os.fsdecode((folder / "cmdline").read_bytes()).split("\0")
+            worker = arguments[0].startswith(NGINX_WORKER)
+            if worker:
+                # It shows nothing else of what it belongs to than the log that it holds.
+                ours = os.readlink(folder / "fd" / "2") == str(data_dir.log(FRONT))
+                name = FRONT if ours else None
+            else:
+                name = program_of(arguments, data_dir)
+            if name is None:
+                continue
+            # The name of the program, the second field, may contain blanks.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             # It has ended meanwhile.
             continue
-        if belongs(arguments, data_dir):
-            found.append(int(folder.name))
+        found.append(Leftover(int(folder.name), int(fields[1]), int(fields[19]), name, worker))
     return found
+
+
+def end_orphans(data_dir: DataDir, name: str) -> None:
+    """Kill what is left of a program whose own process has ended: it may hold a port."""
+    for one in find_leftovers(data_dir):
+        if one.name == name:
+            _signal(one.pid, signal.SIGKILL)
 
 
 def end_leftovers(data_dir: DataDir) -> int:
     """End what a supervisor that was killed has left behind; returns how many there were."""
-    pids = find_leftovers(data_dir)
+    pids = [one.pid for one in find_leftovers(data_dir)]
     for pid in pids:
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while find_leftovers(data_dir):
+    while left := find_leftovers(data_dir):
         if time.monotonic() > deadline:
-            for pid in find_leftovers(data_dir):
-                _signal(pid, signal.SIGKILL)
+            for one in left:
+                _signal(one.pid, signal.SIGKILL)
         time.sleep(0.1)
     return len(pids)
 

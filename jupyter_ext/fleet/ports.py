@@ -29,6 +29,21 @@ def is_free(port: int) -> bool:
     return True
 
 
+def free_or_held(held: Iterable[int]) -> Callable[[int], bool]:
+    """`is_free`, for a fleet that itself holds some of its ports already."""
+    ours = frozenset(held)
+    return lambda port: port in ours or is_free(port)
+
+
+def held_ports(programs: Iterable[str], front: int, kept: Mapping[str, int]) -> set[int]:
+    """The ports that running ``programs`` of the fleet hold."""
+    running = set(programs)
+    held = {port for name, port in kept.items() if name.startswith("store-") and "store" in running}
+    held |= {port + GRPC_OFFSET for port in held}
+    held |= {port for name, port in kept.items() if name in running}
+    return held | ({front} if FRONT in running else set())
+
+
 def assign_ports(
     names: Iterable[str],
     front: int,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +15,9 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when older versions cannot read the file any more; they say so then."""
+
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
 MOST_PROCESSES = 64
 
@@ -28,15 +33,88 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One fleet on one machine. ``database`` and ``bucket`` are None for the embedded ones."""
+class Option:
+    """What `up` can be told about one setting, and what may be said."""
 
-    port: int = 8888
-    labs: int = 2
-    gateways: int = 2
-    database: str | None = None
-    bucket: str | None = None
+    metavar: str
+    help: str
+    kind: type[int] | type[float] | type[str] = str
+    least: float | None = None
+    most: float | None = None
+    unset: str | None = None
+    """The word that brings None back, the value that says "as it was at first"."""
+    folder: bool = False
+    """Whether the value is a folder, which is kept as an absolute path."""
+    needs_down: str | None = None
+    """Why a running fleet cannot change it; None if replacing processes one by one is enough."""
+    variable: str | None = None
+    """The environment variable that says the same where the option is not given."""
+
+
+def option(default: Any, metavar: str, help: str, **rest: Any) -> Any:
+    """A field of `Settings` that `up` has an option for: ``--NAME``, with hyphens."""
+    return field(default=default, metadata={"option": Option(metavar, help, **rest)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One fleet on one machine.
+
+    A field made with `option` is an option of `up`, is checked, kept in the data directory, and
+    applied to a fleet that runs: what `configuration` makes of it decides which processes are
+    replaced. ``database`` and ``bucket`` are None for the embedded ones, an environment is None for
+    the one beside the lab's.
+    """
+
+    port: int = option(
+        8888,
+        "P",
+        "port of the front (8888)",
+        kind=int,
+        least=1,
+        most=65535,
+        needs_down="open pages know the port",
+    )
+    labs: int = option(2, "N", "number of labs (2)", kind=int, least=1, most=MOST_PROCESSES)
+    gateways: int = option(2, "M", "number of gateways (2)", kind=int, least=1, most=MOST_PROCESSES)
+    database: str | None = option(
+        None,
+        "URL",
+        "mysql://user:password@host:port/database or sqlite:////absolute/path;"
+        " 'embedded' for the one that comes along",
+        unset="embedded",
+        needs_down="another database begins empty",
+    )
+    bucket: str | None = option(
+        None,
+        "URL",
+        "s3://BUCKET[/PREFIX]?endpoint=URL&region=R (or oss://), credentials in the way of"
+        " boto3; 'embedded' for the store that comes along",
+        unset="embedded",
+        needs_down="another bucket begins empty",
+    )
+    gateway_env: str | None = option(
+        None,
+        "DIR",
+        "the gateways' virtual environment; 'default' for the one beside the lab's"
+        " ($FLEET_GATEWAY_ENV)",
+        unset="default",
+        folder=True,
+        variable="FLEET_GATEWAY_ENV",
+    )
+    kernel_env: str | None = option(
+        None,
+        "DIR",
+        "the kernels' virtual environment; 'default' for the one beside the lab's"
+        " ($FLEET_KERNEL_ENV)",
+        unset="default",
+        folder=True,
+        variable="FLEET_KERNEL_ENV",
+    )
     ports: dict[str, int] = field(default_factory=dict)
+    bucket_environment: dict[str, str] = field(default_factory=dict)
+    """Variables that say where boto3 finds credentials (names and paths, no secret), as they were
+    when the bucket was given: the next `up` may be typed in another shell."""
 
     @property
     def lab_names(self) -> list[str]:
@@ -69,36 +147,80 @@ class Settings:
             found.append(Member("store", "store", self.url("store-s3")))
         return found
 
-    def changed(self, **wanted: Any) -> Settings:
-        """These settings with those of ``wanted`` that are not None; raises `FleetError`."""
-        told = {name: value for name, value in wanted.items() if value is not None}
-        # A word for "as it was at first", so that a swapped database can be swapped back.
-        for name in ("database", "bucket"):
-            if told.get(name) == "embedded":
-                told[name] = None
-        settings = replace(self, **told)
-        if not 1 <= settings.port <= 65535:
-            raise FleetError(f"--port {settings.port} is not a port: use 1024 to 65535")
-        for name in ("labs", "gateways"):
-            count = getattr(settings, name)
-            if not 1 <= count <= MOST_PROCESSES:
-                raise FleetError(f"--{name} {count}: a fleet has 1 to {MOST_PROCESSES} of them")
-        return settings
+    def changed(self, told: Mapping[str, Any]) -> Settings:
+        """These settings with those of ``told`` that are not None; raises `FleetError`."""
+        values = {
+            name: _checked(name, OPTIONS[name], value)
+            for name, value in told.items()
+            if value is not None
+        }
+        return replace(self, **values)
 
-    def differences(self, **wanted: Any) -> list[str]:
-        """In words, what of ``wanted`` these settings are not; URLs without their passwords."""
-        asked = self.changed(**wanted)
-        return [
-            f"{name} {shown_url(getattr(self, name))} instead of {shown_url(getattr(asked, name))}"
-            for name in ("port", "labs", "gateways", "database", "bucket")
-            if getattr(asked, name) != getattr(self, name)
-        ]
+    def differences(self, other: Settings) -> dict[str, str]:
+        """In words, what ``other`` has instead of these settings, by option; URLs without their
+        passwords."""
+        return {
+            name: f"{flag(name)} {shown(one, getattr(self, name))} instead of"
+            f" {shown(one, getattr(other, name))}"
+            for name, one in OPTIONS.items()
+            if getattr(self, name) != getattr(other, name)
+        }
+
+    def refuse_while_running(self, running: Settings) -> None:
+        """Raise `FleetError` if ``running`` cannot become these settings process by process."""
+        for name, words in self.differences(running).items():
+            why = OPTIONS[name].needs_down
+            if why is not None:
+                raise FleetError(
+                    f"the fleet runs, and cannot get {words} meanwhile ({why}): nothing was"
+                    " changed; `jupyter fleet down` first (kernels go on), then repeat this"
+                )
+
+
+OPTIONS: dict[str, Option] = {
+    one.name: one.metadata["option"] for one in fields(Settings) if "option" in one.metadata
+}
+"""The options of `up` that are kept, by the name of their setting."""
+
+
+def flag(name: str) -> str:
+    """What the setting called ``name`` is called on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def told_settings(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """What was said about the settings: by an option, or else by its environment variable."""
+    told = {}
+    for name, one in OPTIONS.items():
+        value = options.get(name)
+        if value is None and one.variable is not None:
+            value = environment.get(one.variable) or None
+        told[name] = value
+    return told
+
+
+def _checked(name: str, one: Option, value: Any) -> Any:
+    if one.unset is not None and value == one.unset:
+        return None
+    if (one.least is not None and not value >= one.least) or (
+        one.most is not None and not value <= one.most
+    ):
+        bounds = f"{one.least:g} or more" if one.most is None else f"{one.least:g} to {one.most:g}"
+        raise FleetError(f"{flag(name)} {value} is out of range: use {bounds}")
+    if one.kind is str and not value.strip():
+        raise FleetError(f"{flag(name)} is empty: give it a value, or leave it out")
+    if one.folder:
+        return os.path.abspath(Path(value).expanduser())
+    return value
+
+
+def shown(one: Option, value: object) -> str:
+    """A setting for people to read."""
+    return one.unset or "none" if value is None else shown_url(value)
 
 
 def shown_url(value: object) -> str:
-    """A setting for people to read: a URL without what its password may be."""
-    if value is None:
-        return "embedded"
+    """A value for people to read: a URL without what its password may be."""
     if not isinstance(value, str):
         return str(value)
     parts = urlsplit(value)

@@ -1,62 +1,93 @@
-"""``jupyter fleet up``: check everything, write what the programs need, start them, wait."""
+"""``jupyter fleet up``: check everything, write what the programs need, start or replace them."""
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
-import resource
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from jupyter_ext.contents import bucket
 from jupyter_ext.database import engine
-from jupyter_ext.fleet.answering import last_words, wait_for
+from jupyter_ext.fleet.answering import answers, last_words, wait_for
+from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.configuration import (
     Program,
+    bucket_environment,
     bucket_url,
+    definitions,
     front_config,
-    gateway_config,
     inherited,
-    lab_config,
     programs,
     store_environment,
-    supervisor_config,
 )
 from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.ports import assign_ports
+from jupyter_ext.fleet.leftovers import find_leftovers
+from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
+from jupyter_ext.fleet.rollout import rollout
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
 from jupyter_ext.fleet.supervisor import Supervisor
-from jupyter_ext.fleet.tools import Tools, check_kernel_python, find_tools
+from jupyter_ext.fleet.tools import builds, check_kernel_python, find_tools
 from jupyter_ext.platform.private_file import write_private
 
 STORE_SECONDS = 45.0
-OPEN_FILES = 65536
 
 
-def start(
-    data_dir: DataDir, settings: Settings, *, gateway_env: str | None, kernel_env: str | None
-) -> Settings:
-    """Start the fleet, of which nothing runs, and return when it answers, with its ports chosen.
+def bring_up(data_dir: DataDir, settings: Settings) -> Settings:
+    """Make what runs into the fleet of ``settings``, and return when it answers, with its ports.
 
-    Raises `FleetError` for whatever is in the way; then nothing runs and the settings that were
-    kept before are kept still.
+    Whatever runs and is as it should be goes on untouched; what was started in another way, or
+    from another build, is replaced one process at a time; programs that lost their supervisor are
+    adopted. Raises `FleetError` for whatever is in the way. Then the settings that were kept before
+    are kept still; if nothing ran, nothing runs, and if something ran it runs as it was.
     """
+    before = load_settings(data_dir)
+    ran = bool(running_programs(data_dir))
+    try:
+        return _bring_up(data_dir, settings)
+    except FleetError:
+        if ran and before is not None and before != settings and running_programs(data_dir):
+            # The first one that did not work stopped the rollout; it works as it was.
+            with contextlib.suppress(FleetError):
+                _bring_up(data_dir, before)
+        raise
+
+
+def running_programs(data_dir: DataDir) -> set[str]:
+    """The programs of the fleet that run, supervised or not."""
+    states = Supervisor(data_dir).states()
+    return {name for name, state in states.items() if state.pid} | {
+        one.name for one in find_leftovers(data_dir)
+    }
+
+
+def _bring_up(data_dir: DataDir, settings: Settings) -> Settings:
     as_root = os.geteuid() == 0
+    running = running_programs(data_dir)
+    before = load_settings(data_dir) or settings
     tools = find_tools(
-        gateway_env=gateway_env, kernel_env=kernel_env, embedded_store=settings.bucket is None
+        gateway_env=settings.gateway_env,
+        kernel_env=settings.kernel_env,
+        embedded_store=settings.bucket is None,
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
-    data_dir.create()
+    held = held_ports(running, before.port, before.ports)
     settings = replace(
-        settings, ports=assign_ports(settings.port_names, settings.port, settings.ports)
+        settings,
+        ports=assign_ports(settings.port_names, settings.port, settings.ports, free_or_held(held)),
     )
+    if settings.bucket is not None:
+        kept = settings.bucket_environment if settings.bucket == before.bucket else {}
+        told = {**kept, **bucket_environment(os.environ)}
+        settings = replace(settings, bucket_environment=told)
     secrets = SecretFiles(data_dir.secrets)
     secrets.create()
     if settings.bucket is not None:
@@ -64,18 +95,31 @@ def start(
     aws = store_environment(settings, secrets, os.environ)
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
-    fleet = programs(settings, data_dir, secrets, tools, aws)
-    _write_configuration(fleet, settings, data_dir, secrets, tools, as_root=as_root)
-    supervisor = Supervisor(data_dir)
+    fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws)
+    front = front_config(tools.front_template.read_text(), settings, data_dir, as_root=as_root)
     with _kept_if_it_works(data_dir, settings):
-        supervisor.start(tools.supervisord, {"LOGNAME": _user_name(), **inherited(os.environ)})
+        _write_configuration(fleet, front, data_dir)
+        supervisor = Supervisor(data_dir)
         try:
-            token = secrets.service_token("lab").read_text()
-            _start_programs(supervisor, fleet, settings, data_dir, token, aws)
+            _have_supervisor(supervisor, tools.lab_python)
+            with supervisor.held():
+                _roll_out(supervisor, fleet, settings, data_dir, secrets, aws)
         except BaseException:
-            supervisor.end()
+            if not running:
+                supervisor.end()
             raise
     return settings
+
+
+def _have_supervisor(supervisor: Supervisor, python: Path) -> None:
+    """Make sure that a supervisor of the installed build runs and knows the definitions."""
+    build = supervisor.build()
+    if build == installed_build(Path(sys.prefix)):
+        supervisor.load()
+        return
+    if build is not None:
+        supervisor.leave()
+    supervisor.start(python, {"LOGNAME": _user_name(), **inherited(os.environ)})
 
 
 def _user_name() -> str:
@@ -100,7 +144,7 @@ def _check_urls(settings: Settings, aws: Mapping[str, str]) -> None:
             raise FleetError(f"--bucket: {error.for_operator}") from error
 
 
-@contextmanager
+@contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """boto3 takes its credentials from the environment: let it see what the labs will see."""
     before = dict(os.environ)
@@ -129,31 +173,23 @@ def _make_kernels_folder(data_dir: DataDir, *, as_root: bool) -> None:
         ) from error
 
 
-def _write_configuration(
-    fleet: list[Program],
-    settings: Settings,
-    data_dir: DataDir,
-    secrets: SecretFiles,
-    tools: Tools,
-    *,
-    as_root: bool,
-) -> None:
-    # A lab of an earlier, larger fleet leaves no configuration behind.
-    shutil.rmtree(data_dir.config)
-    data_dir.config.mkdir(mode=0o700)
-    for name in settings.lab_names:
-        _write_json(data_dir.lab_config(name), lab_config(name, settings, data_dir, secrets))
-    for name in settings.gateway_names:
-        document = gateway_config(name, settings, data_dir, secrets, tools)
-        _write_json(data_dir.gateway_config(name), document)
-    template = tools.front_template.read_text()
-    write_private(data_dir.front_config, front_config(template, settings, data_dir))
-    # What the machine allows, up to what a busy front needs.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    open_files = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
-    write_private(
-        data_dir.supervisor_config, supervisor_config(fleet, data_dir, open_files, as_root=as_root)
-    )
+def _write_configuration(fleet: list[Program], front: str, data_dir: DataDir) -> None:
+    for program in fleet:
+        if program.role == "lab":
+            _write_json(data_dir.lab_config(program.name), program.configuration)
+        elif program.role == "gateway":
+            _write_json(data_dir.gateway_config(program.name), program.configuration)
+    write_private(data_dir.front_config, front)
+    _write_json(data_dir.programs, definitions(fleet, data_dir))
+
+
+def _remove_configuration_of_others(fleet: list[Program], data_dir: DataDir) -> None:
+    """A lab of an earlier, larger fleet leaves no configuration behind."""
+    kept = {program.name for program in fleet}
+    kept |= {data_dir.front_config.name, data_dir.programs.name}
+    for one in data_dir.config.iterdir():
+        if one.name not in kept:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
 
 
 def _write_json(file: Path, document: object) -> None:
@@ -161,7 +197,7 @@ def _write_json(file: Path, document: object) -> None:
     write_private(file, json.dumps(document, indent=2))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _kept_if_it_works(data_dir: DataDir, settings: Settings) -> Iterator[None]:
     before = load_settings(data_dir)
     save_settings(data_dir, settings)
@@ -175,25 +211,75 @@ def _kept_if_it_works(data_dir: DataDir, settings: Settings) -> Iterator[None]:
         raise
 
 
-def _start_programs(
+def _roll_out(
     supervisor: Supervisor,
     fleet: list[Program],
     settings: Settings,
     data_dir: DataDir,
-    token: str,
+    secrets: SecretFiles,
     aws: Mapping[str, str],
 ) -> None:
-    names = [program.name for program in fleet]
+    token = secrets.service_token("lab").read_text()
+    members = {member.name: member for member in settings.members}
+    states = supervisor.states()
+    running = {name: state.runs for name, state in states.items() if state.alive}
+    answering = {
+        name for name, member in members.items() if name in running and answers(member, token)
+    }
+    plan = rollout({program.name: program.runs for program in fleet}, running, answering)
+
+    def wait(names: Iterable[str]) -> None:
+        wait_for((members[name] for name in names), supervisor.states, data_dir, token)
+
+    if FRONT in plan.start:
+        _note_front(data_dir)
     # Gateways and the front do not need the store; labs look for their bucket when they start.
-    supervisor.start_programs(name for name in names if not name.startswith("lab-"))
-    for store in (member for member in settings.members if member.role == "store"):
-        try:
-            with _environment(aws):
-                prepare_bucket(bucket_url(settings), STORE_SECONDS)
-        except bucket.StoreUnavailable as error:
-            raise FleetError(
-                f"the embedded store does not take data ({error.for_operator}): "
-                f"{last_words(data_dir, store)}"
-            ) from error
-    supervisor.start_programs(name for name in names if name.startswith("lab-"))
-    wait_for(settings, supervisor.states, data_dir, token)
+    supervisor.start_programs(name for name in plan.start if not name.startswith("lab-"))
+    if "store" in plan.start:
+        _prepare_store(settings, data_dir, aws)
+    supervisor.start_programs(plan.start)
+    wait(plan.start)
+    for name in plan.replace:
+        print(f"replacing {name}", file=sys.stderr)
+        supervisor.stop_programs([name])
+        if name == FRONT:
+            _note_front(data_dir)
+        supervisor.start_programs([name])
+        if name == "store":
+            _prepare_store(settings, data_dir, aws)
+        wait([name])
+    _load_front(supervisor, data_dir)
+    for name in plan.stop:
+        print(f"stopping {name}", file=sys.stderr)
+        supervisor.stop_programs([name])
+    _remove_configuration_of_others(fleet, data_dir)
+    supervisor.load()
+    wait(members)
+
+
+def _prepare_store(settings: Settings, data_dir: DataDir, aws: Mapping[str, str]) -> None:
+    try:
+        with _environment(aws):
+            prepare_bucket(bucket_url(settings), STORE_SECONDS)
+    except bucket.StoreUnavailable as error:
+        store = next(member for member in settings.members if member.role == "store")
+        raise FleetError(
+            f"the embedded store does not take data ({error.for_operator}): "
+            f"{last_words(data_dir, store)}"
+        ) from error
+
+
+def _load_front(supervisor: Supervisor, data_dir: DataDir) -> None:
+    """Have nginx read its configuration, if that is another one than it read last.
+
+    Whoever is connected stays connected.
+    """
+    wanted = data_dir.front_config.read_text()
+    loaded = data_dir.loaded_front_config
+    if not loaded.exists() or loaded.read_text() != wanted:
+        supervisor.reload_front(FRONT)
+        _note_front(data_dir)
+
+
+def _note_front(data_dir: DataDir) -> None:
+    write_private(data_dir.loaded_front_config, data_dir.front_config.read_text())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
+from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
@@ -22,8 +25,8 @@ def login_url(data_dir: DataDir, settings: Settings) -> str:
     return f"{settings.url()}/login?token={token}"
 
 
-def status(data_dir: DataDir, settings: Settings) -> dict[str, Any]:
-    """The document that ``status --json`` prints.
+def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dict[str, Any]:
+    """The document that ``status --json`` prints; with ``login_url`` only if a ``token`` is wanted.
 
     An external database is listed without a process; the embedded one is files that labs and
     gateways open themselves.
@@ -34,21 +37,28 @@ def status(data_dir: DataDir, settings: Settings) -> dict[str, Any]:
         found.append(external("store", settings.bucket))
     if settings.database is not None:
         found.append(external("database", settings.database))
-    return {
+    document = {
         "url": f"{settings.url()}/",
-        "login_url": login_url(data_dir, settings) if states else None,
+        "running": bool(states),
+        "version": version_line(),
+        "build": installed_build(Path(sys.prefix)),
         "processes": found,
     }
+    if token and states:
+        document["login_url"] = login_url(data_dir, settings)
+    return document
 
 
 def describe(member: Member, state: ProcessState | None) -> dict[str, Any]:
-    """One process of the fleet."""
+    """One process of the fleet. ``build`` is what it was started with; None for programs of
+    others."""
     return {
         "name": member.name,
         "role": member.role,
         "pid": state.pid if state else None,
         "url": member.url,
         "state": state.state if state else "stopped",
+        "build": state.build if state else None,
     }
 
 
@@ -59,7 +69,8 @@ def external(role: str, url: str) -> dict[str, Any]:
 
 def as_table(document: dict[str, Any]) -> str:
     """The same for people."""
-    rows = [("NAME", "STATE", "PID", "URL")]
+    rows = [("NAME", "STATE", "PID", "BUILD", "URL")]
     for one in document["processes"]:
-        rows.append((one["name"], one["state"], str(one["pid"] or "-"), one["url"]))
+        pid = str(one["pid"] or "-")
+        rows.append((one["name"], one["state"], pid, one.get("build") or "-", one["url"]))
     return table(rows)

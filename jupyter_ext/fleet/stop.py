@@ -20,10 +20,8 @@ def stop(data_dir: DataDir) -> bool:
     """End every program, not the kernels; returns whether anything ran."""
     supervisor = Supervisor(data_dir)
     states = supervisor.states()
-    # Whoever writes ends before the store does; all of one kind end side by side.
-    for prefix in ("front", "lab-", "gateway-", "store"):
-        supervisor.stop_programs(name for name in states if name.startswith(prefix))
     supervisor.end()
+    supervisor.end_supervisord()
     return bool(states) | bool(end_leftovers(data_dir))
 
 

@@ -1,135 +1,194 @@
-"""Talking to the fleet's supervisord over its Unix socket, and starting it."""
+"""Talking to the fleet's supervisor over its Unix socket, and starting it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import signal
+import socket
 import subprocess
 import time
-import xmlrpc.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import Faults, SupervisorTransport  # type: ignore[import-untyped]
-
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.log_file import open_log
 
 START_SECONDS = 20.0
+ANSWER_SECONDS = 10.0
+STOP_SECONDS = 120.0
+HOLD_SECONDS = 90.0
+"""Longer than the supervisor waits for a process that it has just replaced."""
+
+MODULE = "jupyter_ext.fleet.supervision"
 
 
 @dataclass(frozen=True)
 class ProcessState:
-    """One program as supervisord sees it."""
+    """One program as the supervisor sees it."""
 
     name: str
     state: str
-    """``running``, ``starting``, ``backoff``, ``stopping``, ``stopped``, ``exited``, ``fatal``."""
+    """``running``, ``starting``, ``backoff``, ``stopping`` or ``stopped``."""
     pid: int | None
+    build: str | None = None
+    """The build that its process was started with; None where that is not told."""
+    runs: str | None = None
+    """What its process was started with: equal to `Program.runs` if nothing has changed."""
 
     @property
     def alive(self) -> bool:
         """Whether it runs or is about to."""
-        return self.state in ("running", "starting", "stopping", "backoff")
+        return self.state != "stopped"
 
 
 class Supervisor:
-    """The supervisord of one data directory, running or not."""
+    """The supervisor of one data directory, running or not."""
 
     def __init__(self, data_dir: DataDir) -> None:
         self._data_dir = data_dir
 
     def pid(self) -> int | None:
         """Its process id, None if it does not answer."""
-        try:
-            return int(self._call("supervisor.getPID"))
-        except NotRunning:
-            return None
+        found = self._ask("states")
+        return int(found["pid"]) if found else None
 
-    def start(self, program: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Start supervisord in a session of its own and wait until it answers, or `FleetError`."""
-        output = self._data_dir.logs / "supervisor-start.log"
-        with open(output, "wb") as file:
+    def build(self) -> str | None:
+        """The build that it was started with, None if it does not answer."""
+        found = self._ask("states")
+        return str(found["build"]) if found else None
+
+    def start(self, python: Path, environment: Mapping[str, str]) -> None:
+        """Start one in a session of its own, which adopts what runs, and wait until it answers;
+        raises `FleetError`."""
+        self.end_supervisord()
+        log = open_log(self._data_dir.log("supervisor"))
+        try:
             process = subprocess.Popen(
-                [program, "-c", self._data_dir.supervisor_config],
+                [python, "-m", MODULE, self._data_dir.root],
                 env=dict(environment),
                 cwd=self._data_dir.root,
                 stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
+        finally:
+            os.close(log)
         deadline = time.monotonic() + START_SECONDS
         while self.pid() is None:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 process.wait()
-                lines = output.read_text(errors="replace").strip().splitlines()
+                file = self._data_dir.log("supervisor")
+                lines = file.read_text(errors="replace").strip().splitlines()
                 raise FleetError(
-                    f"supervisord did not start: {lines[-1] if lines else f'see {output}'}"
+                    f"the supervisor did not start: {lines[-1] if lines else f'see {file}'}"
                 )
             time.sleep(0.05)
-        return process
 
     def states(self) -> dict[str, ProcessState]:
         """All programs by name; none if it does not run."""
-        try:
-            found = self._call("supervisor.getAllProcessInfo")
-        except NotRunning:
-            return {}
-        return {
-            one["name"]: ProcessState(one["name"], one["statename"].lower(), one["pid"] or None)
-            for one in found
-        }
+        found = self._ask("states")
+        return _states(found) if found else {}
+
+    def load(self) -> None:
+        """Have it read the definitions of the programs again; what runs goes on as it is."""
+        self._order("load")
 
     def start_programs(self, names: Iterable[str]) -> None:
         """Start programs without waiting for them."""
-        for name in names:
-            try:
-                self._call("supervisor.startProcess", name, False)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode == Faults.ALREADY_STARTED:
-                    continue
-                raise FleetError(f"{name} cannot be started: {fault.faultString}") from fault
+        self._order("start", names=list(names))
 
     def stop_programs(self, names: Iterable[str]) -> None:
         """Stop programs side by side and return when all have ended."""
-        waiting = set(names)
-        for name in waiting:
-            try:
-                self._call("supervisor.stopProcess", name, False)
-            except xmlrpc.client.Fault as fault:
-                if fault.faultCode != Faults.NOT_RUNNING:
-                    raise FleetError(f"{name} cannot be stopped: {fault.faultString}") from fault
-        while any(state.alive for state in self.states().values() if state.name in waiting):
-            time.sleep(0.1)
+        self._order("stop", STOP_SECONDS, names=list(names))
+
+    def reload_front(self, name: str) -> None:
+        """Have the front read its configuration again; connections stay."""
+        self._order("signal", names=[name], signal="HUP")
 
     def end(self) -> None:
-        """End supervisord itself, with whatever it still runs, and return when it has ended."""
-        try:
-            pid = self.pid()
-            self._call("supervisor.shutdown")
-        except NotRunning:
+        """End it, with whatever it still runs, and return when it has ended."""
+        self._go("end")
+
+    def leave(self) -> None:
+        """End it alone: its programs go on for the next one to adopt."""
+        self._go("leave")
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile it replaces no process on its own account; raises `FleetError`."""
+        with self._connection(HOLD_SECONDS) as connection:
+            self._exchange(connection, {"call": "hold"})
+            yield
+
+    def _go(self, call: str) -> None:
+        pid = self.pid()
+        if pid is None:
             return
-        while pid is not None and _process_exists(pid):
+        self._ask(call, STOP_SECONDS)
+        while _process_exists(pid):
             time.sleep(0.05)
 
-    def _call(self, method: str, *arguments: object) -> Any:
-        if not self._data_dir.socket.exists():
-            raise NotRunning
-        transport = SupervisorTransport(None, None, f"unix://{self._data_dir.socket}")
+    def _order(self, call: str, seconds: float = ANSWER_SECONDS, **rest: Any) -> None:
+        answer = self._ask(call, seconds, **rest)
+        if answer is None:
+            raise FleetError(
+                f"the supervisor does not answer ({call}): `jupyter fleet logs supervisor` may say"
+                " why; killed, it leaves everything running, and `jupyter fleet up` goes on"
+            )
+        if "error" in answer:
+            raise FleetError(f"the supervisor refuses {call!r}: {answer['error']}")
+
+    def _ask(
+        self, call: str, seconds: float = ANSWER_SECONDS, **rest: Any
+    ) -> dict[str, Any] | None:
         try:
-            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
-                return getattr(proxy, method)(*arguments)
-        except (OSError, HTTPException) as error:
-            raise NotRunning from error
+            with self._connection(seconds) as connection:
+                return self._exchange(connection, {"call": call, **rest})
+        except FleetError:
+            return None
+
+    @contextlib.contextmanager
+    def _connection(self, seconds: float) -> Iterator[socket.socket]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            try:
+                connection.connect(str(self._data_dir.socket))
+            except OSError as error:
+                raise FleetError(f"the supervisor does not answer ({error})") from error
+            yield connection
+
+    def _exchange(self, connection: socket.socket, asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            connection.sendall(json.dumps(asked).encode() + b"\n")
+            with connection.makefile("rb") as answers:
+                answer: dict[str, Any] = json.loads(answers.readline())
+        except (OSError, ValueError) as error:
+            raise FleetError(f"the supervisor does not answer ({error})") from error
+        return answer
+
+    def end_supervisord(self) -> None:
+        """Fleets of before were supervised by supervisord. Killed, it leaves its programs running;
+        asked to end, it would end them."""
+        try:
+            pid = int((self._data_dir.root / "supervisor.pid").read_text())
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return
+        if os.fsencode(self._data_dir.config / "supervisord.conf") in arguments:
+            os.kill(pid, signal.SIGKILL)
+            while _process_exists(pid):
+                time.sleep(0.05)
 
 
-class NotRunning(Exception):
-    """No supervisord answers on the socket."""
+def _states(found: Mapping[str, Any]) -> dict[str, ProcessState]:
+    return {one["name"]: ProcessState(**one) for one in found["programs"]}
 
 
 def _process_exists(pid: int) -> bool:
@@ -137,7 +196,6 @@ def _process_exists(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    return True

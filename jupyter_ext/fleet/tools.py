@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_ext.fleet.build import Builds, installed_build
 from jupyter_ext.fleet.failure import FleetError
 
 SYSTEM_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -26,8 +27,8 @@ class Tools:
     lab_python: Path
     gateway: Path
     """The gateway's console script, in its own environment."""
+    gateway_env: Path
     kernel_python: Path
-    supervisord: Path
     nginx: Path
     weed: Path | None
     """SeaweedFS; None when an external bucket is used."""
@@ -41,8 +42,8 @@ def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_stor
     The two other environments are by default ``gateway`` and ``kernel`` beside this one.
     """
     here = Path(sys.prefix)
-    gateway = environment("gateway", gateway_env, "FLEET_GATEWAY_ENV")
-    kernel = environment("kernel", kernel_env, "FLEET_KERNEL_ENV")
+    gateway = environment("gateway", gateway_env)
+    kernel = environment("kernel", kernel_env)
     kernel_python = kernel / "bin" / "python"
     return Tools(
         lab_python=here / "bin" / "python",
@@ -50,12 +51,10 @@ def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_stor
             gateway / "bin" / "jupyter-fleet-gateway",
             "install jupyter-fleet[gateway] there, or name another environment with --gateway-env",
         ),
+        gateway_env=gateway,
         kernel_python=_existing(
             kernel_python,
             "make that environment, or name another one with --kernel-env",
-        ),
-        supervisord=_existing(
-            here / "bin" / "supervisord", "install jupyter-fleet[fleet] beside the lab"
         ),
         nginx=_program("nginx", "apt-get install nginx-light"),
         weed=_weed(here) if embedded_store else None,
@@ -64,14 +63,28 @@ def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_stor
     )
 
 
-def environment(name: str, told: str | None, variable: str) -> Path:
+def environment(name: str, told: str | None) -> Path:
     """The virtual environment called ``name``: what was told, or else the one beside this one."""
-    chosen = told or os.environ.get(variable)
-    if chosen:
-        return Path(os.path.abspath(Path(chosen).expanduser()))
+    if told is not None:
+        return Path(told)
     beside = Path(sys.prefix).parent / name
     # The kernels' environment may be a link to where other users can read it.
     return beside.resolve() if beside.is_symlink() else beside
+
+
+def builds(tools: Tools) -> Builds:
+    """What is installed now."""
+    return Builds(
+        lab=installed_build(Path(sys.prefix)),
+        gateway=installed_build(tools.gateway_env),
+        store="" if tools.weed is None else _file_identity(tools.weed),
+    )
+
+
+def _file_identity(file: Path) -> str:
+    """Tells a program from an older one at the same place, without reading all of it."""
+    found = file.stat()
+    return f"{found.st_size}-{int(found.st_mtime)}"
 
 
 def shared_data(name: str, source: str, prefix: Path) -> Path:

@@ -61,6 +61,10 @@ class Fleet:
         status: dict[str, Any] = json.loads(self.command("status", "--json"))
         return status
 
+    def login_link(self) -> str:
+        status = json.loads(self.command("status", "--json", "--token"))
+        return str(status["login_url"])
+
     def processes(self, role: str) -> list[Process]:
         return [
             Process(p["name"], p["role"], p.get("pid"), p.get("url"), p["state"])

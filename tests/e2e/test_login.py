@@ -13,7 +13,7 @@ def test_the_printed_url_signs_in(fleet: Fleet, browser: Browser) -> None:
     context = browser.new_context()
     status = fleet.status()
     page = LabPage(context.new_page(), status["url"].rstrip("/"))
-    page.page.goto(status["login_url"], wait_until="domcontentloaded")
+    page.page.goto(fleet.login_link(), wait_until="domcontentloaded")
     page.ready()
     assert "token=" not in page.page.url
     answer = page.page.request.get(f"{page.url}/api/me")

@@ -1,11 +1,15 @@
 """A fleet on somebody else's database and bucket."""
 
+import asyncio
 import os
+import signal
 
 import requests
 
+from jupyter_ext.fleet.health import answers_at_all
 
-def test_a_fleet_on_mariadb_and_a_bucket_of_its_own(fleet, mariadb_database, seaweedfs):
+
+def test_a_fleet_on_mariadb_and_a_bucket_of_its_own(fleet, mariadb, mariadb_database, seaweedfs):
     credentials = {
         "AWS_ACCESS_KEY_ID": seaweedfs.access_key,
         "AWS_SECRET_ACCESS_KEY": seaweedfs.secret_key,
@@ -24,6 +28,16 @@ def test_a_fleet_on_mariadb_and_a_bucket_of_its_own(fleet, mariadb_database, sea
     address = f"{status['url']}api/contents/demo/there.txt"
     text = {"type": "file", "format": "text", "content": "there"}
     assert requests.put(address, json=text, headers=headers, timeout=30).ok
+
+    # What shows that a process lives needs neither: nobody is replaced because they are away.
+    servers = [one["url"] for one in status["processes"] if one["role"] in ("lab", "gateway")]
+    for store in (mariadb, seaweedfs):
+        store.process.signal(signal.SIGSTOP)
+    try:
+        assert all(asyncio.run(answers_at_all(url)) for url in servers for _ in range(3))
+    finally:
+        for store in (mariadb, seaweedfs):
+            store.process.signal(signal.SIGCONT)
 
     # The credentials were given once; what was chosen holds until it is changed.
     fleet.run("down")

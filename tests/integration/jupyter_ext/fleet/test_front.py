@@ -1,13 +1,16 @@
 """The front's configuration in a real nginx, before servers that die at chosen moments."""
 
+import gzip
 import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,18 +26,41 @@ TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
+SCRIPT = b"console.log('one more line of a script');\n" * 1000
+STATIC = {
+    "/static/lab/main.8811dd2733d03721.js?v=1": ("text/javascript", SCRIPT, "no-cache"),
+    "/lab/extensions/x/static/style.js": ("text/javascript", SCRIPT, "no-cache"),
+    "/lab/api/settings": ("application/json", SCRIPT, "no-store"),
+    "/lab": ("text/html", SCRIPT, "no-store"),
+    "/login?next=x": ("text/html", SCRIPT, "no-store"),
+    "/api/contents/demo/a.json": ("application/json", SCRIPT, "no-store"),
+    "/files/demo/a.js": ("text/javascript", SCRIPT, "no-store"),
+}
+
+
 class Backend:
     """A server that counts requests and, when told so, hangs up after it has read one."""
 
     def __init__(self, port: int) -> None:
         self.requests: list[tuple[str, bytes]] = []
         self.hangs_up = False
+        self.silent_seconds = 0.0
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
             def do(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.requests.append((self.command, body))
+                time.sleep(backend.silent_seconds)
+                if self.path in STATIC:
+                    content_type, body, cache = STATIC[self.path]
+                    self.send_response(200)
+                    self.send_header("Content-Type", content_type)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.send_header("Cache-Control", cache)
+                    self.end_headers()
+                    self.wfile.write(body)
+                    return
                 if backend.hangs_up:
                     self.connection.close()
                     return
@@ -78,7 +104,8 @@ def front():
         data_dir = DataDir.at(folder)
         data_dir.create()
         settings = Settings(port=front, ports={"lab-1": first, "lab-2": second})
-        data_dir.front_config.write_text(front_config(TEMPLATE.read_text(), settings, data_dir))
+        text = front_config(TEMPLATE.read_text(), settings, data_dir, as_root=os.geteuid() == 0)
+        data_dir.front_config.write_text(with_short_times(text))
         process = subprocess.Popen(
             [NGINX, "-e", "stderr", "-p", data_dir.front, "-c", data_dir.front_config],
             stdout=subprocess.DEVNULL,
@@ -88,8 +115,22 @@ def front():
             wait_until("nginx listens", lambda: answers(front))
             yield front, first, second
         finally:
-            process.kill()
+            # Killed, it would leave its worker behind.
+            process.terminate()
             process.wait()
+
+
+def with_short_times(text: str) -> str:
+    """The configuration with one second wherever it waits for longer, so that tests need not."""
+    for long, short in (
+        ("proxy_next_upstream_timeout 10s;", "proxy_next_upstream_timeout 500ms;"),
+        ("proxy_read_timeout 3600s;", "proxy_read_timeout 1100ms;"),
+        ("proxy_connect_timeout 2s;", "proxy_connect_timeout 500ms;"),
+        ('"~[1-9][0-9]+\\." 1;', '"~[1-9][0-9]*\\." 1;'),
+    ):
+        assert long in text
+        text = text.replace(long, short)
+    return text
 
 
 @pytest.fixture
@@ -113,9 +154,11 @@ def answers(port: int) -> bool:
         return False
 
 
-def ask(port: int, method: str, body: bytes | None = None) -> http.client.HTTPResponse:
+def ask(
+    port: int, method: str, body: bytes | None = None, path: str = "/api/contents/demo/a", **headers
+) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, "/api/contents/demo/a", body)
+    connection.request(method, path, body, headers)
     return connection.getresponse()
 
 
@@ -174,3 +217,93 @@ def test_a_websocket_passes_through(front, backends):
         assert part, received
         received += part
     assert received.startswith(b"HTTP/1.1 101")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/lab/api/licenses/?bundles=x"),
+        ("GET", "/api/contents"),
+        ("GET", "/login?next=y"),
+        ("PUT", "/api/contents/demo/a"),
+    ],
+)
+def test_what_a_lab_was_silent_about_is_not_sent_to_the_next(front, backends, method, path):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    for lab in labs:
+        lab.silent_seconds = 2.0
+    answer = ask(port, method, b"x" if method == "PUT" else None, path)
+    if method == "GET":
+        assert answer.status == 504
+        assert json.loads(answer.read())["reason"] == "lab_silent"
+        assert "Retry-After" not in answer.headers
+    else:
+        assert (answer.status, json.loads(answer.read())["reason"]) == (502, "lab_ended")
+    assert sum(len(lab.requests) for lab in labs) == 1
+
+
+def test_what_a_lab_was_killed_at_after_long_silence_is_not_sent_to_the_next(front, backends):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    for lab in labs:
+        lab.silent_seconds, lab.hangs_up = 1.3, True
+    assert ask(port, "GET").status == 504
+    assert sum(len(lab.requests) for lab in labs) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_lab_that_takes_no_connection_is_passed_over(front, backends, method):
+    port, first, second = front
+    backend = backends(second)
+    with socket.socket() as frozen:
+        frozen.bind(("127.0.0.1", first))
+        frozen.listen(0)
+        # Its queue is full: nobody gets a connection, and nobody is refused.
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", first))
+        time.sleep(0.1)
+        for _ in range(3):
+            assert ask(port, method, b"x" if method == "PUT" else None).status == 200
+        for one in waiting:
+            one.close()
+    assert len(backend.requests) == 3
+
+
+@pytest.mark.parametrize("path", STATIC)
+def test_what_pages_are_made_of_is_compressed_and_nothing_else(front, backends, path):
+    port, first, _ = front
+    backends(first)
+    compressed = path.startswith(("/static/", "/lab/"))
+    answer = ask(port, "GET", path=path, **{"Accept-Encoding": "gzip"})
+    assert answer.headers.get("Content-Encoding") == ("gzip" if compressed else None)
+    body = answer.read()
+    assert (gzip.decompress(body) if compressed else body) == SCRIPT
+    named_by_its_content = "8811dd2733d03721" in path
+    cache = "max-age=31536000, immutable" if named_by_its_content else STATIC[path][2]
+    assert answer.headers.get_all("Cache-Control") == [cache]
+    plain = ask(port, "GET", path=path)
+    assert (plain.headers.get("Content-Encoding"), plain.read()) == (None, SCRIPT)
+
+
+def test_a_stream_is_passed_on_as_it_comes(front):
+    port, first, _ = front
+    with socket.create_server(("127.0.0.1", first)) as lab:
+        browser = socket.create_connection(("127.0.0.1", port), 10)
+        browser.sendall(b"GET /api/stream HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n")
+        connection, _ = lab.accept()
+        with connection, browser:
+            connection.recv(10_000)
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                b"X-Accel-Buffering: no\r\n\r\n"
+            )
+            for event in (b"data: 1\n\n", b"data: 2\n\n"):
+                connection.sendall(event)
+                received = b""
+                while event not in received:
+                    part = browser.recv(1000)
+                    assert part, received
+                    received += part

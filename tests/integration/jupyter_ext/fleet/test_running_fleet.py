@@ -6,15 +6,22 @@ import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 import requests
 
+from jupyter_ext.fleet.tools import find_tools
 from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until
+from tests.servers.ports import free_ports
 
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.strip()}"}
+
+
+def login_link(fleet) -> str:
+    return json.loads(fleet.run("status", "--json", "--token"))["login_url"]
 
 
 def test_everything_runs_and_answers(running_fleet):
@@ -28,11 +35,27 @@ def test_everything_runs_and_answers(running_fleet):
 
 def test_the_login_link_logs_in(running_fleet):
     session = requests.Session()
-    answer = session.get(running_fleet.status()["login_url"], timeout=30)
+    answer = session.get(login_link(running_fleet), timeout=30)
     assert answer.status_code == 200
     assert answer.url.startswith(f"http://127.0.0.1:{running_fleet.port}/lab")
     me = session.get(f"http://127.0.0.1:{running_fleet.port}/api/me", timeout=10).json()
     assert me["identity"]["username"] == "demo"
+
+
+def test_status_shows_no_token_unless_asked(running_fleet):
+    assert "token" not in running_fleet.run("status")
+    assert "token" not in running_fleet.run("status", "--json")
+    assert "/login?token=" in running_fleet.run("status", "--token")
+
+
+def test_status_says_which_build_runs(running_fleet):
+    status = running_fleet.status()
+    version = running_fleet.run("--version")
+    assert version == f"jupyter fleet {status['version']} (build {status['build']})\n"
+    builds = {one["role"]: one["build"] for one in status["processes"]}
+    assert builds["lab"] == status["build"]
+    assert builds["gateway"]
+    assert builds["front"] is None
 
 
 def test_a_token_of_the_command_line_opens_its_project_only(running_fleet):
@@ -73,18 +96,47 @@ def test_a_killed_process_is_started_again(running_fleet, name):
     }
 
 
-def test_up_on_a_running_fleet_prints_its_url_and_what_differs(running_fleet):
+def test_up_on_a_running_fleet_changes_nothing_or_says_why(running_fleet):
     before = running_fleet.processes()
-    done = subprocess.run(
-        [COMMAND, "up", "--labs", "3", "--data-dir", running_fleet.data_dir.root],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0
-    assert f"http://127.0.0.1:{running_fleet.port}/" in done.stdout
-    assert "labs 2 instead of 3" in done.stderr
+    (port,) = free_ports(1)
+    said = running_fleet.run("up", "--detach", "--port", str(port), code=1)
+    assert f"--port {port} instead of {running_fleet.port}" in said
+    assert "jupyter fleet down" in said
+    assert "--labs" in running_fleet.run("up", "--labs", "0", code=1)
+    assert "--kernel-env" in running_fleet.run("up", "--kernel-env", "/nowhere", code=1)
+    url = f"http://127.0.0.1:{running_fleet.port}/"
+    assert url in running_fleet.run("up")
     assert running_fleet.processes() == before
+
+
+def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fleet):
+    before = running_fleet.processes()
+    frozen = ("lab-2", "gateway-1")
+    token = running_fleet.run("token", "ada").strip()
+    for name in frozen:
+        os.kill(before[name]["pid"], signal.SIGSTOP)
+
+    def answers(name):
+        path = "/api/contents" if name.startswith("lab") else "/api/kernelspecs"
+        try:
+            return requests.get(before[name]["url"] + path, headers=bearer(token), timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def replaced():
+        assert answers("lab-1")
+        assert answers("gateway-2")
+        now = running_fleet.processes()
+        assert sum(now[name]["state"] != "running" for name in frozen) <= 1
+        return all(now[name]["pid"] not in (None, before[name]["pid"]) for name in frozen)
+
+    wait_until("both are replaced", replaced, 120)
+    wait_until("both answer", lambda: all(answers(name) for name in frozen))
+    now = running_fleet.processes()
+    others = set(before) - set(frozen)
+    assert {name: now[name]["pid"] for name in others} == {
+        name: before[name]["pid"] for name in others
+    }
 
 
 def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
@@ -136,7 +188,7 @@ def test_no_secret_is_readable_or_in_a_command_line(running_fleet):
 
 
 def test_logs_hold_no_token(running_fleet):
-    link = running_fleet.status()["login_url"]
+    link = login_link(running_fleet)
     requests.get(link, timeout=30)
     token = link.partition("token=")[2]
     logs = list(running_fleet.data_dir.logs.iterdir())
@@ -181,17 +233,64 @@ def test_down_and_up_keep_ports_files_and_kernels(running_fleet):
     assert wait_until("the kernel is back", kernel)["state"] == "running"
 
 
-def test_without_its_supervisor_a_fleet_is_tidied_up_by_the_next_up(fleet):
+def test_without_its_supervisor_a_fleet_goes_on_and_is_adopted_by_the_next_up(running_fleet):
+    before = running_fleet.processes()
+    supervisor = int((running_fleet.data_dir.root / "supervisor.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    url = f"http://127.0.0.1:{running_fleet.port}/api"
+    assert requests.get(url, timeout=10).ok
+    running_fleet.run("up", "--detach")
+    assert running_fleet.processes() == before
+    # It is theirs now as if it had started them.
+    os.kill(before["lab-1"]["pid"], signal.SIGKILL)
+
+    def replaced():
+        return running_fleet.processes()["lab-1"]["pid"] not in (None, before["lab-1"]["pid"])
+
+    wait_until("another lab-1", replaced)
+
+
+def test_a_killed_front_leaves_nothing_that_holds_its_port(running_fleet):
+    before = running_fleet.processes()["front"]
+    supervisor = int((running_fleet.data_dir.root / "supervisor.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    os.kill(before["pid"], signal.SIGKILL)
+    running_fleet.run("up", "--detach")
+    assert running_fleet.processes()["front"]["state"] in ("starting", "running")
+    assert requests.get(f"{before['url']}/api", timeout=10).ok
+
+
+def test_changed_options_are_applied_and_kept(fleet):
     fleet.up("--labs", "1", "--gateways", "1")
     before = fleet.processes()
-    supervisor = int((fleet.data_dir.root / "supervisor.pid").read_text())
-    os.kill(supervisor, signal.SIGKILL)
-    fleet.run("up", "--detach")
+    kernels = Path(find_tools(gateway_env=None, kernel_env=None, embedded_store=True).kernel_python)
+    other = fleet.data_dir.root.parent / "kernel-env"
+    other.parent.chmod(0o755)
+    other.symlink_to(kernels.parents[1])
+
+    fleet.run("up", "--detach", "--kernel-env", str(other), "--labs", "2")
     after = fleet.processes()
-    assert {one["state"] for one in after.values()} == {"running"}
-    for name, one in before.items():
-        assert one["pid"] != after[name]["pid"]
-        assert not os.path.exists(f"/proc/{one['pid']}")
+    changed = {name for name in before if after[name]["pid"] != before[name]["pid"]}
+    assert changed == {"gateway-1"}
+    assert set(after) - set(before) == {"lab-2"}
+    config = json.loads(fleet.data_dir.gateway_config("gateway-1").read_text())
+    assert config["FleetGatewayApp"]["agent_command"][0] == str(other / "bin" / "python")
+
+    # Said once, it holds, and the front knows both labs.
+    fleet.run("up", "--detach")
+    assert fleet.processes() == {**after, "lab-2": fleet.processes()["lab-2"]}
+    front = f"http://127.0.0.1:{fleet.port}/api"
+    assert all(requests.get(front, timeout=10).ok for _ in range(4))
+    log = fleet.data_dir.log("front").read_text()
+    assert all(
+        one["url"].removeprefix("http://") in log for one in (after["lab-1"], after["lab-2"])
+    )
+
+    fleet.run("up", "--detach", "--kernel-env", "default", "--labs", "1")
+    config = json.loads(fleet.data_dir.gateway_config("gateway-1").read_text())
+    assert config["FleetGatewayApp"]["agent_command"][0] == str(kernels)
+    assert set(fleet.processes()) == set(before)
+    assert not fleet.data_dir.lab_config("lab-2").exists()
 
 
 def test_an_up_that_was_killed_half_way_is_no_fleet(fleet):

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -84,16 +85,38 @@ def test_wrong_usage_is_told_by_the_parser(capsys, arguments):
     assert ended.value.code == 2
 
 
+def test_the_version_names_the_build(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"jupyter fleet \S+ \(build \w+\)\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("option", [["--labs", "0"], ["--port", "70000"], ["--bucket", ""]])
+def test_a_wrong_option_of_up_changes_nothing(capsys, tmp_path, option):
+    data_dir = tmp_path / "d"
+    assert main(["up", *option, "--data-dir", str(data_dir)]) == 1
+    assert option[0] in capsys.readouterr().err
+    assert not data_dir.exists()
+
+
 def test_a_process_is_described_and_shown():
     settings = Settings(labs=1, gateways=0, bucket="s3://b", ports={"lab-1": 12001})
     (lab,) = [member for member in settings.members if member.role == "lab"]
-    one = describe(lab, ProcessState("lab-1", "running", 17))
+    one = describe(lab, ProcessState("lab-1", "running", 17, "0123abc"))
     assert one == {
         "name": "lab-1",
         "role": "lab",
         "pid": 17,
         "url": "http://127.0.0.1:12001",
         "state": "running",
+        "build": "0123abc",
     }
     table = as_table({"processes": [one]})
-    assert table.splitlines()[1].split() == ["lab-1", "running", "17", "http://127.0.0.1:12001"]
+    assert table.splitlines()[1].split() == [
+        "lab-1",
+        "running",
+        "17",
+        "0123abc",
+        "http://127.0.0.1:12001",
+    ]

@@ -1,24 +1,24 @@
-import configparser
 import json
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jupyter_ext.fleet import configuration
+from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.fleet.supervised_program import Definition
 from jupyter_ext.fleet.tools import Tools
 
 TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template"
 TOOLS = Tools(
     lab_python=Path("/e/lab/bin/python"),
     gateway=Path("/e/gateway/bin/jupyter-fleet-gateway"),
+    gateway_env=Path("/e/gateway"),
     kernel_python=Path("/e/kernel/bin/python"),
-    supervisord=Path("/e/lab/bin/supervisord"),
     nginx=Path("/usr/sbin/nginx"),
     weed=Path("/e/lab/bin/weed"),
     front_template=TEMPLATE,
@@ -35,6 +35,7 @@ PORTS = {
     "store-filer": 11024,
 }
 SETTINGS = Settings(port=8888, ports=PORTS)
+BUILDS = Builds(lab="lab-build", gateway="gateway-build", store="weed-1")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def secrets(data_dir):
 
 @pytest.fixture
 def fleet(data_dir, secrets):
-    return configuration.programs(SETTINGS, data_dir, secrets, TOOLS, {"AWS_X": "y"})
+    return configuration.programs(SETTINGS, data_dir, secrets, TOOLS, BUILDS, {"AWS_X": "y"})
 
 
 def test_a_lab_is_told_where_everything_is(data_dir, secrets):
@@ -122,34 +123,80 @@ def test_credentials_of_the_environment_go_into_a_file(secrets):
     assert "aws_secret_access_key = 50%secret" in secrets.bucket_credentials.read_text()
 
 
+def test_where_credentials_are_found_is_kept_for_another_shell(secrets):
+    settings = replace(SETTINGS, bucket="s3://b", bucket_environment={"AWS_PROFILE": "team"})
+    assert configuration.store_environment(settings, secrets, {}) == {"AWS_PROFILE": "team"}
+    now = {"AWS_PROFILE": "other", "AWS_SECRET_ACCESS_KEY": "s"}
+    assert configuration.store_environment(settings, secrets, now) == {"AWS_PROFILE": "other"}
+
+
 def test_little_of_the_environment_is_inherited():
     environment = {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h", "GITHUB_TOKEN": "t", "AWS_X": "y"}
     assert configuration.inherited(environment) == {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h"}
 
 
 def test_the_front_knows_every_lab(data_dir):
-    text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir)
+    text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir, as_root=True)
     assert re.findall(r"^ +server (127.*) max", text, re.M) == [
         "127.0.0.1:11001",
         "127.0.0.1:11002",
     ]
     assert "listen 127.0.0.1:8888;" in text
     assert f'pid "{data_dir.front}/nginx.pid";' in text
+    assert "\nuser root;" in text
     assert not re.search(r"^[^#]*@[A-Z]+@", text, re.M)
 
 
-def test_supervisord_reads_back_what_was_meant(tmp_path, fleet):
-    data_dir = DataDir.at(tmp_path)
-    fleet = [replace(fleet[0], environment={"A": "50% 'of' \"it\" ; # all"}), *fleet[1:]]
-    text = configuration.supervisor_config(fleet, data_dir, 4096, as_root=False)
-    parser = configparser.ConfigParser(inline_comment_prefixes=None, interpolation=None)
-    parser.read_string(text)
+def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
+    documents = json.loads(json.dumps(configuration.definitions(fleet, data_dir)))
+    told = {one["name"]: Definition.of(one) for one in documents}
+    assert list(told) == [one.name for one in fleet]
     for program in fleet:
-        section = parser[f"program:{program.name}"]
-        command = shlex.split(section["command"].replace("%%", "%"))
-        variables = [f"{name}={value}" for name, value in program.environment.items()]
-        assert command == ["/usr/bin/env", *variables, *program.command]
-        assert section["stopasgroup"] == section["killasgroup"] == "false"
+        definition = told[program.name]
+        assert definition.command == program.command
+        assert definition.environment == program.environment
+        assert definition.runs == program.runs
+    checked = {name for name, one in told.items() if one.check_url}
+    assert checked == {"lab-1", "lab-2", "gateway-1", "gateway-2"}
+    assert told["gateway-1"].build == "gateway-build"
+
+
+@pytest.mark.parametrize(
+    ("settings", "builds", "replaced"),
+    [
+        ({}, {}, set()),
+        ({}, {"lab": "new"}, {"lab-1", "lab-2"}),
+        ({}, {"gateway": "new"}, {"gateway-1", "gateway-2"}),
+        ({}, {"store": "weed-2"}, {"store"}),
+        ({"labs": 1}, {}, {"lab-2"}),
+        ({"gateways": 1}, {}, {"lab-1", "lab-2", "gateway-2"}),
+        ({"database": "mysql://h/db"}, {}, {"lab-1", "lab-2", "gateway-1", "gateway-2"}),
+    ],
+)
+def test_a_program_runs_something_else_only_if_it_would_notice(
+    data_dir, secrets, fleet, settings, builds, replaced
+):
+    changed = configuration.programs(
+        replace(SETTINGS, **settings),
+        data_dir,
+        secrets,
+        TOOLS,
+        replace(BUILDS, **builds),
+        {"AWS_X": "y"},
+    )
+    before = {one.name: one.runs for one in fleet}
+    after = {one.name: one.runs for one in changed}
+    assert {name for name in before if before[name] != after.get(name)} == replaced
+
+
+def test_another_kernel_environment_is_noticed_by_gateways_alone(data_dir, secrets, fleet):
+    tools = replace(TOOLS, kernel_python=Path("/other/bin/python"))
+    changed = configuration.programs(SETTINGS, data_dir, secrets, tools, BUILDS, {"AWS_X": "y"})
+    before = {one.name: one.runs for one in fleet}
+    assert {one.name for one in changed if one.runs != before[one.name]} == {
+        "gateway-1",
+        "gateway-2",
+    }
 
 
 def test_the_store_stays_at_home(fleet):

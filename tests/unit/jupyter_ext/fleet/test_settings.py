@@ -4,7 +4,16 @@ import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.settings import Settings, load_settings, save_settings, shown_url
+from jupyter_ext.fleet.settings import (
+    FORMAT,
+    OPTIONS,
+    Settings,
+    flag,
+    load_settings,
+    save_settings,
+    shown_url,
+    told_settings,
+)
 
 
 def test_settings_are_kept(tmp_path):
@@ -27,34 +36,78 @@ def test_a_broken_file_is_named(tmp_path, content):
 
 
 def test_a_newer_format_is_refused(tmp_path):
-    (tmp_path / "fleet.json").write_text(json.dumps({"format": 2, "shape": "round"}))
+    (tmp_path / "fleet.json").write_text(json.dumps({"format": FORMAT + 1, "shape": "round"}))
     with pytest.raises(FleetError, match="newer"):
         load_settings(DataDir.at(tmp_path))
 
 
 def test_what_is_not_said_stays():
     kept = Settings(labs=3, database="mysql://h/db")
-    assert kept.changed(labs=None, gateways=4, database=None) == Settings(
+    assert kept.changed({"labs": None, "gateways": 4, "database": None}) == Settings(
         labs=3, gateways=4, database="mysql://h/db"
     )
-    assert kept.changed(database="embedded").database is None
+    assert kept.changed({"database": "embedded"}).database is None
 
 
-@pytest.mark.parametrize("wanted", [{"labs": 0}, {"gateways": 65}, {"port": 0}, {"port": 70000}])
-def test_numbers_that_make_no_sense_are_refused(wanted):
+def test_what_older_versions_kept_is_read(tmp_path):
+    (tmp_path / "fleet.json").write_text('{"format": 1, "port": 9999, "ports": {"lab-1": 12345}}')
+    assert load_settings(DataDir.at(tmp_path)) == Settings(port=9999, ports={"lab-1": 12345})
+
+
+def test_every_option_of_up_is_kept(tmp_path):
+    data_dir = DataDir.at(tmp_path)
+    told = {name: 7 if one.kind is not str else "/x" for name, one in OPTIONS.items()}
+    save_settings(data_dir, Settings().changed(told))
+    kept = load_settings(data_dir)
+    assert {name: getattr(kept, name) for name in OPTIONS} == told
+    back = {name: one.unset for name, one in OPTIONS.items() if one.unset}
+    assert all(getattr(kept.changed(back), name) is None for name in back)
+
+
+def test_an_environment_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Settings().changed({"kernel_env": "mine"}).kernel_env == str(tmp_path / "mine")
+
+
+def test_an_option_goes_before_its_variable():
+    variables = {"FLEET_KERNEL_ENV": "/v", "FLEET_GATEWAY_ENV": ""}
+    assert told_settings({"kernel_env": "/o"}, variables)["kernel_env"] == "/o"
+    told = told_settings({"kernel_env": None, "labs": 3}, variables)
+    assert (told["kernel_env"], told["gateway_env"], told["labs"]) == ("/v", None, 3)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_running_fleet_takes_an_option_or_says_what_to_do(name):
+    running = Settings()
+    wanted = running.changed({name: 9 if OPTIONS[name].kind is not str else "/x"})
+    if OPTIONS[name].needs_down is None:
+        wanted.refuse_while_running(running)
+        return
+    with pytest.raises(FleetError, match=f"{flag(name)} .*nothing was changed.*fleet down"):
+        wanted.refuse_while_running(running)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"labs": 0}, {"gateways": 65}, {"port": 0}, {"port": 70000}, {"database": " "}]
+)
+def test_values_that_make_no_sense_are_refused(wanted):
     (name,) = wanted
     with pytest.raises(FleetError, match=f"--{name}"):
-        Settings().changed(**wanted)
+        Settings().changed(wanted)
 
 
 def test_differences_are_told_without_passwords():
     running = Settings(database="mysql://fleet:s3cret@db:3306/fleet")
-    told = running.differences(labs=3, database="mysql://fleet:other@db:3306/fleet", port=None)
-    assert told == [
-        "labs 2 instead of 3",
-        "database mysql://fleet:***@db:3306/fleet instead of mysql://fleet:***@db:3306/fleet",
-    ]
-    assert running.differences(labs=2) == []
+    wanted = running.changed({"labs": 3, "database": "mysql://fleet:other@db:3306/fleet"})
+    assert wanted.differences(running) == {
+        "labs": "--labs 3 instead of 2",
+        "database": "--database mysql://fleet:***@db:3306/fleet instead of"
+        " mysql://fleet:***@db:3306/fleet",
+    }
+    assert Settings(kernel_env="/k").differences(Settings()) == {
+        "kernel_env": "--kernel-env /k instead of default"
+    }
+    assert running.differences(running) == {}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +119,6 @@ def test_differences_are_told_without_passwords():
             "s3://bucket/p?endpoint=http://h:1&region=r",
             "s3://bucket/p?endpoint=http://h:1&region=r",
         ),
-        (None, "embedded"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url, shown):

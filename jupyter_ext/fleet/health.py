@@ -1,0 +1,97 @@
+"""When a process that runs but does not answer is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+MISSES = 3
+"""So many checks in a row without an answer, and a process is replaced."""
+
+CHECK_SECONDS = 4.0
+"""How long a process has to answer one check."""
+
+PAUSE_SECONDS = 2.0
+"""Between two rounds of checks."""
+
+LATE_SECONDS = 1.0
+"""A checker that was itself held up for longer has learned nothing about others."""
+
+_TICK = 0.2
+
+
+def misses_after(
+    misses: Mapping[str, int], answered: Mapping[str, bool], late_seconds: float
+) -> dict[str, int]:
+    """How many checks in a row each process has missed, after one more round.
+
+    ``answered`` has every process that was asked; others are forgotten. A round in which the
+    checker was late by more than `LATE_SECONDS` (the machine was suspended, or starved of
+    processor time) adds no misses: those who did not answer may have waited for the same reason.
+    """
+    added = 0 if late_seconds > LATE_SECONDS else 1
+    return {name: 0 if ok else misses.get(name, 0) + added for name, ok in answered.items()}
+
+
+def to_replace(misses: Mapping[str, int], *, changing: bool) -> str | None:
+    """The one process to replace now: that with the most misses, the first of equals.
+
+    None while another change of the fleet goes on (``changing``): two processes are never down at
+    the same time on our account.
+    """
+    worst = max(misses, key=lambda name: misses[name], default=None)
+    if changing or worst is None or misses[worst] < MISSES:
+        return None
+    return worst
+
+
+async def answers_at_all(url: str, seconds: float = CHECK_SECONDS) -> bool:
+    """Whether a server says anything at ``url/api``, which needs neither database nor store.
+
+    A refusal is an answer too. Each check is a connection of its own: the one before says nothing
+    about this one.
+    """
+    address = urlsplit(url)
+    request = f"GET /api HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+    writer = None
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(request.encode())
+            return (await reader.readline()).startswith(b"HTTP/")
+    except (OSError, TimeoutError, ValueError):
+        return False
+    finally:
+        if writer is not None:
+            writer.transport.abort()
+
+
+async def with_lateness(
+    work: Callable[[], Awaitable[dict[str, bool]]],
+) -> tuple[dict[str, bool], float]:
+    """What ``work`` returns, and by how many seconds at worst this process was late meanwhile.
+
+    Measured with the clock that goes on while the machine is suspended.
+    """
+    worst = 0.0
+
+    async def watch() -> None:
+        nonlocal worst
+        while True:
+            before = time.clock_gettime(time.CLOCK_BOOTTIME)
+            try:
+                await asyncio.sleep(_TICK)
+            finally:
+                worst = max(worst, time.clock_gettime(time.CLOCK_BOOTTIME) - before - _TICK)
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        found = await work()
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+    return found, worst

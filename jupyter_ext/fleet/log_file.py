@@ -1,0 +1,43 @@
+"""Logs that programs write to directly, so that they need nobody who reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+MOST_BYTES = 10_000_000
+OLDER = 3
+"""How many older parts are kept: ``NAME.log.1`` is the latest."""
+
+
+def open_log(file: Path) -> int:
+    """A descriptor that appends to ``file``, for a program's output."""
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def rotate(file: Path, most_bytes: int = MOST_BYTES, older: int = OLDER) -> bool:
+    """Move what ``file`` holds to ``NAME.1`` and go on at its beginning, if it is too long.
+
+    Its writers keep it open, so it is copied and emptied rather than renamed: they append, and
+    what they write next is at the beginning. Returns whether it was too long.
+    """
+    try:
+        if file.stat().st_size <= most_bytes:
+            return False
+    except FileNotFoundError:
+        return False
+    for number in range(older, 1, -1):
+        part = _part(file, number - 1)
+        if part.exists():
+            part.replace(_part(file, number))
+    with open(file, "r+b") as source, open(_part(file, 1), "wb") as copy:
+        os.fchmod(copy.fileno(), 0o600)
+        shutil.copyfileobj(source, copy)
+        # Nothing is copied between the last read, which found the end, and this.
+        source.truncate(0)
+    return True
+
+
+def _part(file: Path, number: int) -> Path:
+    return file.with_name(f"{file.name}.{number}")

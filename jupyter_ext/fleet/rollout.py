@@ -1,0 +1,44 @@
+"""Which programs `up` starts, replaces and stops, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+ORDER = ("store", "gateway-", "lab-", "front")
+"""Those that others need come first."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What is to be done to get from what runs to what is wanted. Names of programs."""
+
+    start: tuple[str, ...]
+    """Nothing runs under these names: side by side."""
+    replace: tuple[str, ...]
+    """These run as they were started before: one after the other, each when the one before
+    answers."""
+    stop: tuple[str, ...]
+    """Nobody wants these any more: last, when nothing leads to them."""
+
+
+def rollout(
+    wanted: Mapping[str, str], running: Mapping[str, str | None], answering: Collection[str]
+) -> Rollout:
+    """Compare what is wanted with what runs, both as a digest by name (`Program.runs`).
+
+    ``running`` has None for a process of which nobody knows how it was started: it is replaced.
+    Those that do not answer are replaced first, as long as the others (``answering``) do.
+    """
+    changed = [name for name in wanted if name in running and running[name] != wanted[name]]
+    return Rollout(
+        start=tuple(sorted((name for name in wanted if name not in running), key=_place)),
+        replace=tuple(sorted(changed, key=lambda name: (name in answering, *_place(name)))),
+        stop=tuple(sorted((name for name in running if name not in wanted), key=_place)),
+    )
+
+
+def _place(name: str) -> tuple[int, int, str]:
+    kind = next((n for n, prefix in enumerate(ORDER) if name.startswith(prefix)), len(ORDER))
+    # lab-2 before lab-10.
+    return kind, len(name), name

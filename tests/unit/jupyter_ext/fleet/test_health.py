@@ -1,0 +1,88 @@
+import asyncio
+import time
+
+import pytest
+
+from jupyter_ext.fleet import health
+from jupyter_ext.fleet.health import LATE_SECONDS, misses_after, to_replace
+
+
+def after(*rounds):
+    misses = {}
+    for answered, late in rounds:
+        misses = misses_after(misses, answered, late)
+    return misses
+
+
+SILENT = {"lab-1": False, "lab-2": True}
+
+
+def test_three_misses_in_a_row_replace_a_process():
+    assert to_replace(after((SILENT, 0), (SILENT, 0)), changing=False) is None
+    assert to_replace(after(*[(SILENT, 0)] * 3), changing=False) == "lab-1"
+
+
+def test_an_answer_starts_the_count_anew():
+    answered = {"lab-1": True, "lab-2": True}
+    misses = after((SILENT, 0), (SILENT, 0), (answered, 0), (SILENT, 0), (SILENT, 0))
+    assert to_replace(misses, changing=False) is None
+
+
+def test_what_a_late_checker_saw_counts_for_nothing():
+    late = LATE_SECONDS + 0.1
+    assert to_replace(after(*[(SILENT, late)] * 100), changing=False) is None
+    assert to_replace(after((SILENT, 0), (SILENT, late), (SILENT, 0)), changing=False) is None
+    misses = after((SILENT, 0), (SILENT, late), (SILENT, 0), (SILENT, 0))
+    assert to_replace(misses, changing=False) == "lab-1"
+
+
+def test_one_process_is_replaced_at_a_time():
+    everybody = dict.fromkeys(("lab-1", "lab-2", "gateway-1"), False)
+    misses = after(*[(everybody, 0)] * 5)
+    assert to_replace(misses, changing=False) == "lab-1"
+    assert to_replace(misses, changing=True) is None
+    del misses["lab-1"]
+    assert to_replace(misses, changing=False) == "lab-2"
+
+
+def test_a_process_that_is_not_asked_is_forgotten():
+    assert after((SILENT, 0), ({"lab-2": True}, 0)) == {"lab-2": 0}
+
+
+def test_nobody_is_replaced_where_nobody_runs():
+    assert to_replace({}, changing=False) is None
+
+
+def test_a_checker_that_was_held_up_knows_it():
+    async def work():
+        await asyncio.sleep(0.05)
+        time.sleep(0.6)  # noqa: ASYNC251 (that is the point)
+        return {"lab-1": False}
+
+    answered, late = asyncio.run(health.with_lateness(work))
+    assert answered == {"lab-1": False}
+    assert late >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("says", "answers"),
+    [(b"HTTP/1.1 200 OK\r\n", True), (b"HTTP/1.1 403 Forbidden\r\n", True), (b"", False)],
+)
+def test_a_refusal_is_an_answer_and_silence_is_none(says, answers):
+    async def run():
+        async def serve(reader, writer):
+            await reader.readline()
+            writer.write(says)
+            if not says:
+                await asyncio.sleep(5)
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        return await health.answers_at_all(f"http://127.0.0.1:{port}", 0.3)
+
+    assert asyncio.run(run()) is answers
+
+
+def test_a_refused_connection_is_no_answer():
+    assert asyncio.run(health.answers_at_all("http://127.0.0.1:1", 0.3)) is False
