@@ -130,7 +130,7 @@ def _take_packages(argv: Sequence[str]) -> None:
     try:
         make_site(folder)
         if hides_what_is_imported(folder):
-            os.execv(site_python(folder), [str(site_python(folder)), *argv[1:]])
+            os.execv(site_python(folder), [str(site_python(folder)), *argv[1:]])  # noqa: S606
     except OSError as error:
         os.environ[LEFT_OUT] = cannot_be_made(folder, error)
     else:

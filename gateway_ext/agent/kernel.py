@@ -255,9 +255,9 @@ class Kernel:
 
     def _has_packages(self) -> bool:
         packages = self._document.packages
-        return (
-            packages is not None and takes_packages(self._document) and not is_empty(packages.folder)
-        )
+        if packages is None or not takes_packages(self._document):
+            return False
+        return not is_empty(packages.folder)
 
     async def _end(self, run: _Run, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""

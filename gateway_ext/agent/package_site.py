@@ -25,7 +25,15 @@ LEFT_OUT = "FLEET_PACKAGES_LEFT_OUT"
 """Variable: why this kernel runs without the packages, in words."""
 
 _PTH = "_fleet_environment.pth"
-_NEEDED = ("ipykernel", "ipython", "jupyter-client", "jupyter-core", "pyzmq", "tornado", "traitlets")
+_NEEDED = (
+    "ipykernel",
+    "ipython",
+    "jupyter-client",
+    "jupyter-core",
+    "pyzmq",
+    "tornado",
+    "traitlets",
+)
 """Distributions that stay as they are in the environment. What these require may become newer or
 older as far as they allow it."""
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?")
@@ -135,10 +143,10 @@ def main() -> None:
     python = str(site_python(folder))
     try:
         make_site(folder)
-        os.execv(python, [python, *sys.argv[1:]])
+        os.execv(python, [python, *sys.argv[1:]])  # noqa: S606
     except OSError as error:
         os.environ[LEFT_OUT] = cannot_be_made(folder, error)
-        os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # noqa: S606
 
 
 def _base_python() -> str:

@@ -17,7 +17,6 @@ if sys.path[0] in ("", os.getcwd()):
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 
-
 _EXTENSIONS = ("gateway_ext.kernel_tools.pip_magic",)
 
 
@@ -32,6 +31,7 @@ class FleetKernelApp(IPKernelApp):
     def init_extensions(self) -> None:
         """Load ours after those that people have configured."""
         super().init_extensions()
+        assert self.shell is not None  # noqa: S101 - for the type checker
         for name in _EXTENSIONS:
             self.shell.extension_manager.load_extension(name)
 

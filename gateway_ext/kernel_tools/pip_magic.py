@@ -43,7 +43,7 @@ def words_after(line: str, folder: Path, end_with: str) -> str:
     command = next((word for word in line.split() if not word.startswith("-")), "")
     if command not in ("install", "uninstall"):
         return ""
-    restart = "A package that this kernel has imported already changes when the kernel is restarted."
+    restart = "What this kernel has imported already changes when it is restarted."
     if command == "uninstall":
         return restart
     if end_with:
@@ -65,6 +65,6 @@ def words_without_packages(why: str, folder: Path) -> str:
 def _say_once(shell: Any, words: str) -> None:
     def say(_: Any = None) -> None:
         shell.events.unregister("pre_run_cell", say)
-        print(words, file=sys.stderr)
+        print(words, file=sys.stderr, flush=True)
 
     shell.events.register("pre_run_cell", say)

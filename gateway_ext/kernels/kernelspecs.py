@@ -54,7 +54,7 @@ class FleetKernelSpecManager(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """The kernelspec of that name; raises NoSuchKernel.
 
-        The gateway's own environment is not for kernels: jupyter_client would take it for `python3`.
+        jupyter_client would take the gateway's own environment for `python3`.
         """
         if kernel_name.lower() not in self.find_kernel_specs():
             raise NoSuchKernel(kernel_name)
