@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from gateway_ext.agent.package_site import make_site, site_packages
 from tests.integration.agent.scripted_gateway import Fleet, Stream, until
-
-
-def wheel(folder: Path, name: str, source: str, version: str = "1.0") -> Path:
-    """A wheel with one module."""
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": source,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(
-        f"{path},sha256={digest(content)},{len(content)}\n" for path, content in files.items()
-    )
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name_in, content in {**files, f"{info}/RECORD": record + f"{info}/RECORD,,\n"}.items():
-            archive.writestr(name_in, content)
-    return path
-
-
-def digest(text: str) -> str:
-    """As a wheel's RECORD has it."""
-    hashed = hashlib.sha256(text.encode()).digest()
-    return base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
+from tests.servers.wheel import wheel
 
 
 def said(page: Stream, request: str) -> str:
