@@ -6,7 +6,7 @@ import os
 
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.lab_page import PATIENCE_MS, LabPage
+from tests.e2e.lab_page import PATIENCE_MS, LabPage, wait_for
 from tests.e2e.running_fleet import Files
 from tests.servers.short_folder import short_folder
 from tests.servers.wheel import wheel
@@ -68,3 +68,14 @@ def test_plots_widgets_and_packages_work_in_a_notebook_from_elsewhere(
             ann.cell(number).scroll_into_view_if_needed()
             ann.cell(number).screenshot(path=f"{shots}/cell-{number}.png")
         ann.page.screenshot(path=f"{shots}/page.png")
+
+    # The kernel still has the widgets when the page is loaded again.
+    ann.save()
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 20)
+    ann.page.reload(wait_until="domcontentloaded")
+    ann.ready()
+    ann.wait_for_kernel()
+    handle = ann.cell(2).locator(".noUi-handle")
+    shows(handle)
+    handle.press("ArrowRight")
+    expect(ann.cell(2)).to_contain_text("square 49")
