@@ -152,7 +152,7 @@ test: install test-install ## install what tests need and run every check
 	run lint $(MAKE) lint; \
 	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
 	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
-	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/integration/agent; \
+	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/unit/kernel_tools tests/integration/agent; \
 	suite $(FLEET_KERNEL_PYTHON) tests/unit/xgb_ray tests/integration/xgb_ray; \
 	run "the labextension's own tests" $(MAKE) test-labextension; \
 	suite $(FLEET_LAB_PYTHON) tests/chaos; \
@@ -195,8 +195,8 @@ lint: test-install ## ruff and mypy
 	$(LAB)/bin/ruff check . || failed=1; \
 	$(LAB)/bin/ruff format --check . || failed=1; \
 	$(LAB)/bin/mypy jupyter_ext || failed=1; \
-	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|xgb_ray)/' --follow-imports silent || failed=1; \
-	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/xgb_ray || failed=1; \
+	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|kernel_tools|xgb_ray)/' --follow-imports silent || failed=1; \
+	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/kernel_tools gateway_ext/xgb_ray || failed=1; \
 	exit $$failed
 
 .PHONY: bench

@@ -19,16 +19,28 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .package_site import (
+    FOLDER,
+    LEFT_OUT,
+    cannot_be_made,
+    enter_site,
+    hides_what_is_imported,
+    make_site,
+    site_python,
+)
 from .shown_process import show_as
 from .start_document import StartDocument
 
 _PR_SET_PDEATHSIG = 1
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
+_READ_AT_START = ("PYTHON", "LD_")
+"""How variables begin that an interpreter or the linker reads when a program starts."""
 _IMPORTED_BY_KERNELS = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
     "ipykernel.debugger",
+    "ipywidgets",
     "psutil",
     "IPython.core.completerlib",
     "IPython.core.debugger",
@@ -77,7 +89,9 @@ def fork_kernel(document: StartDocument) -> ForkedKernel | None:
 
     Must be called before there are threads or an event loop.
     """
-    if not is_forkable(document.argv, sys.executable):
+    if not is_forkable(document.argv, sys.executable) or any(
+        name.startswith(_READ_AT_START) for name in document.environment
+    ):
         return None
     import_what_kernels_import()
     agent = os.getpid()
@@ -105,7 +119,22 @@ def _wait_and_run(control: socket.socket, agent: int) -> None:
     take_environment(argv, environment)
     # What `python -m` does. The module's own path replaces the first argument.
     sys.argv, sys.orig_argv = argv[2:], argv
+    _take_packages(argv)
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+
+
+def _take_packages(argv: Sequence[str]) -> None:
+    if FOLDER not in os.environ or LEFT_OUT in os.environ:
+        return
+    folder = Path(os.environ[FOLDER])
+    try:
+        make_site(folder)
+        if hides_what_is_imported(folder):
+            os.execv(site_python(folder), [str(site_python(folder)), *argv[1:]])  # noqa: S606
+    except OSError as error:
+        os.environ[LEFT_OUT] = cannot_be_made(folder, error)
+    else:
+        enter_site(folder)
 
 
 def die_with_parent(parent: int) -> None:

@@ -17,9 +17,16 @@ from jupyter_client.session import Session as JupyterSession
 from .channels import KernelChannels
 from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
-from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, in_words
+from .kernel_process import (
+    ConnectionFiles,
+    KernelProcess,
+    LaunchError,
+    in_words,
+    takes_packages,
+)
 from .kernel_state import Busyness, KernelState, Process, utc_now
 from .messages import MessageError, join_v1, split_v1
+from .package_site import is_empty
 from .restarts import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .start_document import StartDocument
@@ -34,14 +41,22 @@ _NUDGES = 100
 """A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
 starts many kernels it may well take seconds until iopub is connected; what is printed before that
 is lost."""
+_PACKAGES_SECONDS = 30.0
+"""A kernel that has not answered for so long, with packages that people installed, is ended and
+started without them: one of them may wait for something at its import."""
 
 
 class _Run:
-    """One process of the kernel with its sockets."""
+    """One process of the kernel with its sockets. `with_packages` says that people's packages are
+    in it, and that there are any."""
 
-    def __init__(self, process: KernelProcess, channels: KernelChannels) -> None:
+    def __init__(
+        self, process: KernelProcess, channels: KernelChannels, with_packages: bool
+    ) -> None:
         self.process = process
         self.channels = channels
+        self.with_packages = with_packages
+        self.too_slow = False
         self.begun = time.monotonic()
         self.ready = asyncio.Event()
         self.iopub_heard = asyncio.Event()
@@ -76,6 +91,8 @@ class Kernel:
         self._files = ConnectionFiles(document, self._key)
         self._log = KernelLog(document.directory / "kernel.log")
         self._policy = RestartPolicy()
+        self._left_out = ""
+        """Why people's packages are left out, until a person restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: _Run | None = None
         self._pending: list[tuple[str, str, list[bytes]]] = []
@@ -95,6 +112,7 @@ class Kernel:
             if self._closed:
                 raise LaunchError("the kernel is being shut down")
             self._policy.reset()
+            self._left_out = ""
             self._change(
                 process=Process.RESTARTING, execution_state="starting", reason=None, exit_code=None
             )
@@ -134,7 +152,10 @@ class Kernel:
         try:
             connection = await asyncio.to_thread(self._files.write)
             forked, self._forked = self._forked, None
-            process = KernelProcess.start(self._document, self._files.file, self._log, forked)
+            with_packages = not self._left_out and self._has_packages()
+            process = KernelProcess.start(
+                self._document, self._files.file, self._log, forked, self._left_out
+            )
         except (LaunchError, OSError) as error:
             self._dead(str(error), exit_code=None)
             return
@@ -142,7 +163,7 @@ class Kernel:
         channels = KernelChannels(
             connection, self._key, lambda *message: self._received(run, *message)
         )
-        run = self._run = _Run(process, channels)
+        run = self._run = _Run(process, channels, with_packages)
         self._change(pid=process.pid, started=utc_now(), execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
@@ -154,7 +175,14 @@ class Kernel:
         would be lost, so it is asked again until its status is heard.
         """
         run.channels.request("shell", "kernel_info_request", {})
-        await run.info_heard.wait()
+        try:
+            await asyncio.wait_for(
+                run.info_heard.wait(), _PACKAGES_SECONDS if run.with_packages else None
+            )
+        except TimeoutError:
+            run.too_slow = True
+            run.process.signal(signal.SIGKILL)
+            return
         for _ in range(_NUDGES):
             try:
                 await asyncio.wait_for(run.iopub_heard.wait(), _NUDGE_SECONDS)
@@ -169,7 +197,9 @@ class Kernel:
         execution_state = self.state.execution_state
         self._change(
             process=Process.RUNNING,
-            reason=None,
+            reason=f"it runs without the project's packages: {self._left_out}"
+            if self._left_out
+            else None,
             execution_state="idle" if execution_state == "starting" else execution_state,
         )
         pending, self._pending = self._pending, []
@@ -194,16 +224,19 @@ class Kernel:
             return
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
-                await self._start_again(exit_code, time.monotonic() - run.begun)
+                await self._start_again(run, exit_code)
 
-    async def _start_again(self, exit_code: int, lived: float) -> None:
-        pause = self._policy.pause(lived)
+    async def _start_again(self, run: _Run, exit_code: int) -> None:
+        pause = self._policy.pause(time.monotonic() - run.begun)
         words = in_words(exit_code)
         if pause is None:
-            last_words = await asyncio.to_thread(self._log.last_words)
-            printed = f"; the last that it printed: {last_words}" if last_words else ""
-            self._dead(f"{words}, after {LIMIT} restarts in a row{printed}", exit_code)
+            words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
+            self._dead(words, exit_code)
             return
+        if run.with_packages and not run.info_heard.is_set():
+            if run.too_slow:
+                words = f"the kernel did not answer for {_PACKAGES_SECONDS:.0f} s"
+            self._left_out = words = await self._with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
             process=Process.RESTARTING,
@@ -215,6 +248,16 @@ class Kernel:
         await asyncio.sleep(pause)
         if not self._closed:
             await self._launch()
+
+    async def _with_last_words(self, words: str) -> str:
+        last_words = await asyncio.to_thread(self._log.last_words)
+        return f"{words}; the last that it printed: {last_words}" if last_words else words
+
+    def _has_packages(self) -> bool:
+        packages = self._document.packages
+        if packages is None or not takes_packages(self._document):
+            return False
+        return not is_empty(packages.folder)
 
     async def _end(self, run: _Run, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""

@@ -22,6 +22,7 @@ from jupyter_client.connect import write_connection_file
 
 from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
+from .package_site import END_WITH, LEFT_OUT, site_environment
 from .start_document import StartDocument
 
 _SUN_PATH_BYTES = 107
@@ -30,6 +31,17 @@ _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
 class LaunchError(Exception):
     """The kernel's process cannot be started; the message says why."""
+
+
+def takes_packages(document: StartDocument) -> bool:
+    """Whether people's packages can be in this kernel: it is a module that the agent's own Python
+    runs, and there is a place for them."""
+    return document.packages is not None and document.argv[0] in {*_own_python(), sys.executable}
+
+
+def _own_python() -> set[str]:
+    version = sys.version_info
+    return {"python", f"python{version[0]}", f"python{version[0]}.{version[1]}"}
 
 
 def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
@@ -47,23 +59,34 @@ def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
         re.sub(r"\{([A-Za-z0-9_]+)\}", lambda m: values.get(m.group(1), m.group(0)), argument)
         for argument in document.argv
     ]
-    own = {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info[:2])}
-    if argv[0] in own:
+    if argv[0] in _own_python():
         argv[0] = sys.executable
     return [argv[0], *(os.path.expanduser(argument) for argument in argv[1:])]
 
 
 def kernel_environment(
-    document: StartDocument, environment: Mapping[str, str], agent_pid: int
+    document: StartDocument,
+    environment: Mapping[str, str],
+    agent_pid: int,
+    left_out: str = "",
 ) -> dict[str, str]:
-    """The agent's environment with the kernelspec's `env`, in which ${NAME} is filled in.
+    """The agent's environment with the kernelspec's `env`, in which ${NAME} is filled in, and what
+    leads to people's packages; `left_out` says why they are left out all the same.
 
     By JPY_PARENT_PID ipykernel notices that the agent is gone.
     """
     result = dict(environment)
     for name, value in (document.kernelspec.get("env") or {}).items():
         result[name] = string.Template(str(value)).safe_substitute(environment)
+    # It keeps people's code out of agents.
+    result.pop("PYTHONNOUSERSITE", None)
     result["JPY_PARENT_PID"] = str(agent_pid)
+    if document.packages is not None and takes_packages(document):
+        result |= site_environment(document.packages.folder, result)
+        if document.packages.end_with:
+            result[END_WITH] = document.packages.end_with
+        if left_out:
+            result[LEFT_OUT] = left_out
     return result
 
 
@@ -166,9 +189,10 @@ class KernelProcess:
         connection_file: Path,
         log: KernelLog,
         forked: ForkedKernel | None = None,
+        left_out: str = "",
     ) -> KernelProcess:
         """Start the kernelspec's command, in `forked` if it is given and still there; raises
-        LaunchError with the reason in words.
+        LaunchError with the reason in words. `left_out` as in `kernel_environment`.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -176,13 +200,15 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
-        environment = kernel_environment(document, os.environ, os.getpid())
+        environment = kernel_environment(document, os.environ, os.getpid(), left_out)
         output = log.open()
         try:
             if forked is not None:
                 with contextlib.suppress(OSError):
                     forked.become(argv, environment, document.cwd, output)
                     return cls(forked.pid)
+            if takes_packages(document) and not left_out:
+                argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
             process = subprocess.Popen(
                 argv,
                 env=environment,

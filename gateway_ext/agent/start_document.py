@@ -13,6 +13,14 @@ class StartDocumentError(ValueError):
 
 
 @dataclass(frozen=True)
+class Packages:
+    """Where people's packages for this kernel are, and what they end with (empty: nothing)."""
+
+    folder: Path
+    end_with: str
+
+
+@dataclass(frozen=True)
 class StartDocument:
     """What the process proxy passes, checked; see docs/protocols.md."""
 
@@ -29,6 +37,7 @@ class StartDocument:
     ping_timeout: float
     orphan_seconds: float
     environment: dict[str, str]
+    packages: Packages | None
 
     def __repr__(self) -> str:
         """Without the key and without any environment."""
@@ -74,6 +83,7 @@ def parse_start_document(text: str) -> StartDocument:
         raise StartDocumentError("agent_key must be hexadecimal") from error
     if len(key) < 16:
         raise StartDocumentError("agent_key must have at least 16 bytes")
+    directory = Path.cwd() / _field(raw, "directory", str)
     document = StartDocument(
         kernel_id=_field(raw, "kernel_id", str),
         agent_key=key,
@@ -81,13 +91,14 @@ def parse_start_document(text: str) -> StartDocument:
         kernelspec=spec,
         kernel_name=_field(raw, "kernel_name", str),
         resource_dir=str(raw.get("resource_dir") or ""),
-        directory=Path.cwd() / _field(raw, "directory", str),
+        directory=directory,
         cwd=_absolute(raw, "cwd") if raw.get("cwd") else Path.cwd(),
         journal_bytes=int(_positive(raw, "journal_bytes")),
         ping_seconds=_positive(raw, "ping_seconds"),
         ping_timeout=_positive(raw, "ping_timeout"),
         orphan_seconds=_positive(raw, "orphan_seconds"),
         environment=_environment(raw.get("environment") or {}),
+        packages=_packages(raw, directory),
     )
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(
@@ -115,6 +126,14 @@ def _environment(raw: Any) -> dict[str, str]:
     ):
         raise StartDocumentError("environment must be an object with strings")
     return dict(raw)
+
+
+def _packages(raw: dict[str, Any], directory: Path) -> Packages | None:
+    if raw.get("packages") is None:
+        return None
+    packages = _field(raw, "packages", dict)
+    folder = _absolute(packages, "folder") if "folder" in packages else directory / "packages"
+    return Packages(folder, str(packages.get("end_with") or ""))
 
 
 def _absolute(raw: dict[str, Any], name: str) -> Path:

@@ -1,6 +1,7 @@
 """The kernels of this gateway: starting, finding and ending them, and handing them on."""
 
 import asyncio
+import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -19,6 +20,7 @@ from traitlets.config import LoggingConfigurable
 from gateway_ext.kernels.agent_door import AgentDoor
 from gateway_ext.kernels.claim_pace import ClaimPace
 from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.launches import Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
@@ -192,6 +194,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway takes no new kernels: ask another one")
+        new = dataclasses.replace(new, kernel_name=await self._meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
@@ -210,6 +213,15 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment))
         return await self._started(new.kernel_id)
+
+    async def _meant_name(self, kernel_name: str) -> str:
+        return await asyncio.get_running_loop().run_in_executor(
+            None,
+            meant_kernelspec,
+            self.kernel_spec_manager,
+            kernel_name,
+            self.default_kernel_name,
+        )
 
     async def _start_again(self, record: KernelRecord, username: str) -> None:
         spec = await self.launches.kernelspec(record.kernel_name)

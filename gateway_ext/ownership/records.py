@@ -414,8 +414,7 @@ class Records:
                 if seen.state is not None:
                     values["reason"] = seen.reason
                 if _change(connection, held, target, values) and target is not state:
-                    detail = seen.reason if target is not KernelState.RUNNING else ""
-                    _note(connection, now, kernel_id, target.value, "", self._name, detail)
+                    _note(connection, now, kernel_id, target.value, "", self._name, seen.reason)
 
         if observations:
             await self._database.run(transaction)

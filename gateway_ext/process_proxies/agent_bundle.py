@@ -10,16 +10,18 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @cache
 def agent_bundle() -> bytes:
-    """A zip of the package `gateway_ext.agent` for PYTHONPATH, the same bytes each time.
+    """A zip for PYTHONPATH of what runs in the kernel's environment: the agent and the magics, the
+    same bytes each time.
 
     A container needs Python 3.11 or later, pyzmq, jupyter_client and tornado: what comes with any
     ipykernel.
     """
     package = files("gateway_ext")
     content = {"gateway_ext/__init__.py": package.joinpath("__init__.py").read_bytes()}
-    for file in package.joinpath("agent").iterdir():
-        if file.name.endswith(".py"):
-            content[f"gateway_ext/agent/{file.name}"] = file.read_bytes()
+    for folder in ("agent", "kernel_tools"):
+        for file in package.joinpath(folder).iterdir():
+            if file.name.endswith(".py"):
+                content[f"gateway_ext/{folder}/{file.name}"] = file.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in sorted(content):

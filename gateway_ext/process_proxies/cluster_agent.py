@@ -132,9 +132,11 @@ def container_document(
     environment: Mapping[str, str],
     *,
     parent: str,
+    place: str,
 ) -> dict[str, Any]:
     """The document of an agent in a container: it makes its environment and its folder itself,
-    below `parent` (empty for where it is started).
+    below `parent` (empty for where it is started). What people install for the kernel is there too;
+    `place` names to them what it ends with.
 
     Of the kernelspec's `env` what was asked for otherwise is left out, so that this wins.
     """
@@ -151,6 +153,7 @@ def container_document(
         parent + _DIRECTORY.format(launch=start.launch),
         kernelspec=kernelspec,
         environment=dict(environment),
+        packages={"end_with": place},
     )
     if environment.get("KERNEL_WORKING_DIR"):
         document["cwd"] = environment["KERNEL_WORKING_DIR"]

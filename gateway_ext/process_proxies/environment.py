@@ -6,6 +6,8 @@ from pathlib import PurePath
 
 _INHERITED = ("LANG", "LANGUAGE", "TZ")
 _INHERITED_PREFIX = "LC_"
+_READ_AT_START = ("PYTHON", "LD_")
+"""How variables begin that an interpreter or the linker reads when a program starts."""
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -26,6 +28,8 @@ def agent_environment(
     PATH, so that `python` and `pip` in a cell are the kernel's own. Over that go the kernelspec's
     `env`, in which `${NAME}` is filled in, and then what was `asked` for with the kernel, as in
     Enterprise Gateway. Neither changes HOME and user.
+
+    An agent's Python takes nothing from the user's own site: that is in HOME, where people write.
     """
     environment = {
         name: value
@@ -41,7 +45,7 @@ def agent_environment(
     # What the operator names goes over the kernelspec, as in Enterprise Gateway.
     environment.update({name: gateway[name] for name in inherited if name in gateway})
     environment.update(asked)
-    environment.update(HOME=home, USER=user, LOGNAME=user)
+    environment.update(HOME=home, USER=user, LOGNAME=user, PYTHONNOUSERSITE="1")
     # A kernel that finds it ends with the process of that id.
     environment.pop("JPY_PARENT_PID", None)
     return environment
@@ -62,6 +66,12 @@ def container_environment(
     environment.update(asked)
     environment.pop("JPY_PARENT_PID", None)
     return environment
+
+
+def for_kernel_only(asked: Mapping[str, str]) -> dict[str, str]:
+    """What of the variables that a client asks for must not be in an agent's environment when it
+    starts, because it would have the agent load the client's code."""
+    return {name: value for name, value in asked.items() if name.startswith(_READ_AT_START)}
 
 
 def asked_environment(

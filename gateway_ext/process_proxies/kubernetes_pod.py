@@ -220,6 +220,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             self.command(start.kernelspec),
             container_environment(os.environ, environment, inherited=settings.inherited),
             parent="/tmp/",  # noqa: S108 - in a container of the kernel's own
+            place="pod",
         )
         return {
             DOCUMENT_FILE: json.dumps(document).encode(),

@@ -24,7 +24,7 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
     start_document,
 )
-from gateway_ext.process_proxies.environment import agent_environment
+from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
 from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
 from gateway_ext.process_proxies.process_session import kill_session, wait_for_end
 
@@ -128,7 +128,7 @@ class LocalAgentProxy(AgentProcessProxy):
         leads = pid > 1 and started_at(pid) == started and os.getsid(pid) == pid
         if not leads or os.stat(f"/proc/{pid}").st_uid != uid:
             raise ValueError(f"process {pid} is none of the project's that began then")
-        _, directory, log_file = _folders(settings.kernels_dir, start)
+        _, directory, log_file, _ = _folders(settings.kernels_dir, start)
         self.ip = "127.0.0.1"
         self.pid = self.pgid = pid
         self._started, self._uid = started, uid
@@ -140,7 +140,7 @@ class LocalAgentProxy(AgentProcessProxy):
             argv = start.kernelspec.get("argv") or [""]
             command = [argv[0], "-m", "gateway_ext.agent"]
         try:
-            home, directory, log_file = _make_folders(settings.kernels_dir, start)
+            home, directory, log_file, packages = _make_folders(settings.kernels_dir, start)
         except OSError as error:
             raise LaunchFailed(
                 f"the kernel's folders cannot be made: {error}. "
@@ -148,13 +148,20 @@ class LocalAgentProxy(AgentProcessProxy):
             ) from error
         # Without its `env`: that is in the agent's environment, below what the client asked for.
         kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}
+        kernel_only = for_kernel_only(asked)
         document = start_document(
-            start, settings, str(directory), kernelspec=kernelspec, cwd=str(home)
+            start,
+            settings,
+            str(directory),
+            kernelspec=kernelspec,
+            cwd=str(home),
+            environment=kernel_only,
+            packages={"folder": str(packages)},
         )
         environment = agent_environment(
             os.environ,
             start.kernelspec.get("env") or {},
-            asked,
+            {name: value for name, value in asked.items() if name not in kernel_only},
             inherited=settings.inherited,
             program=command[0],
             home=str(home),
@@ -283,8 +290,9 @@ async def _in_thread(function: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, function)
 
 
-def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
-    """The project's home, the agent's own folder and the file for the agent's log.
+def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:
+    """The project's home, the agent's own folder, the file for the agent's log, and the folder of
+    the packages that the project installs for its kernels.
 
     The agent's folder has a short path because Unix sockets in it allow 107 bytes, and is its
     alone: an agent that was given up, and lives after all, removes nothing of the next one's.
@@ -292,10 +300,11 @@ def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
     name = start.kernel_id.replace("-", "")
     home = kernels_dir / "projects" / start.project
     directory = kernels_dir / "k" / f"{name}-{start.launch[:8]}"
-    return home, directory, kernels_dir / "logs" / f"{name}.log"
+    packages = kernels_dir / "packages" / start.project
+    return home, directory, kernels_dir / "logs" / f"{name}.log", packages
 
 
-def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path]:
+def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:
     """The same, made where they are missing.
 
     The folders above and the log belong to the gateway: a kernel can put no link in our way.
@@ -303,12 +312,13 @@ def _make_folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Pat
     kernels_dir.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         kernels_dir.chmod(0o711)
-    home, directory, log = _folders(kernels_dir, start)
-    for folder, mode in ((home.parent, 0o711), (directory.parent, 0o711), (log.parent, 0o700)):
+    home, directory, log, packages = _folders(kernels_dir, start)
+    parents = {home.parent: 0o711, directory.parent: 0o711, packages.parent: 0o711}
+    for folder, mode in (*parents.items(), (log.parent, 0o700)):
         folder.mkdir(exist_ok=True)
         folder.chmod(mode)
-    for folder in (home, directory):
+    for folder in (home, directory, packages):
         folder.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0 and folder.stat().st_uid != start.uid:
             os.chown(folder, start.uid, start.uid)
-    return home, directory, log
+    return home, directory, log, packages

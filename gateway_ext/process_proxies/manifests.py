@@ -103,6 +103,7 @@ def make_spark_application(template: Mapping[str, Any], kernel: KernelObjects) -
     before = configuration.get(variable)
     bundle = f"{FILES}/{BUNDLE_FILE}"
     configuration[variable] = f"{bundle}:{before}" if before else bundle
+    configuration.setdefault("spark.kubernetes.driverEnv.PYTHONNOUSERSITE", "1")
     spec["sparkConf"] = configuration
     return application
 
@@ -205,6 +206,9 @@ def _add_to_path(container: dict[str, Any], kernel: KernelObjects) -> None:
             bundle = f"{bundle}:{variable['value']}"
         else:
             rest.append(variable)
+    if not any(variable.get("name") == "PYTHONNOUSERSITE" for variable in rest):
+        # A home may be a volume that others write to: nothing in it may run in the agent.
+        rest.append({"name": "PYTHONNOUSERSITE", "value": "1"})
     # By KERNEL_ID a kernel's processes are told from others.
     own = [
         {"name": "PYTHONPATH", "value": bundle},

@@ -128,6 +128,8 @@ def submit_command(
     for setting, value in {
         "spark.yarn.tags": ",".join(submission.tags),
         "spark.yarn.submit.waitAppCompletion": "false",
+        # What is in the home of the user must not run in the agent.
+        "spark.yarn.appMasterEnv.PYTHONNOUSERSITE": "1",
         # A second attempt would be another kernel.
         "spark.yarn.maxAppAttempts": "1",
     }.items():

@@ -158,6 +158,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             within,
             # YARN removes it, also if the agent is killed.
             parent="",
+            place="container",
         )
         folder = Path(self._folder)
         try:

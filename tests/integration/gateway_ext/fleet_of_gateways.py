@@ -58,10 +58,11 @@ def gateway_python() -> str:
 
 
 def copy_agent(directory: Path) -> Path:
-    """Copies the agent: the checkout may be closed to the users under which kernels run. Returns
-    what PYTHONPATH must be."""
+    """Copies the agent and the magics: the checkout may be closed to the users under which kernels
+    run. Returns what PYTHONPATH must be."""
     code = directory / "code" / "gateway_ext"
-    shutil.copytree(REPOSITORY / "gateway_ext" / "agent", code / "agent")
+    for folder in ("agent", "kernel_tools"):
+        shutil.copytree(REPOSITORY / "gateway_ext" / folder, code / folder)
     shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
     return code.parent
 

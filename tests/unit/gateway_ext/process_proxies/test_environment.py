@@ -1,6 +1,10 @@
 """What a kernel gets to see of the gateway's environment."""
 
-from gateway_ext.process_proxies.environment import agent_environment, asked_environment
+from gateway_ext.process_proxies.environment import (
+    agent_environment,
+    asked_environment,
+    for_kernel_only,
+)
 
 GATEWAY = {
     "PATH": "/usr/bin",
@@ -37,6 +41,7 @@ def test_nothing_of_the_gateway_but_language_time_and_path() -> None:
         "HOME": "/k/projects/demo",
         "USER": "demo",
         "LOGNAME": "demo",
+        "PYTHONNOUSERSITE": "1",
     }
 
 
@@ -72,3 +77,8 @@ def test_who_it_is_for_is_not_the_clients_word() -> None:
         "KERNEL_PROJECT": "demo",
         "KERNEL_NOTE": "y",
     }
+
+
+def test_what_would_have_an_agent_load_the_clients_code_is_for_the_kernel_alone() -> None:
+    asked = {"PYTHONPATH": "/mine", "PYTHONUSERBASE": "/mine", "LD_PRELOAD": "/mine.so", "A": "1"}
+    assert for_kernel_only(asked) == {k: v for k, v in asked.items() if k != "A"}

@@ -71,6 +71,7 @@ def test_our_pod() -> None:
                     "command": ["python", "-m", "gateway_ext.agent"],
                     "args": ["--document", "/var/run/jupyter-fleet/start.json"],
                     "env": [
+                        {"name": "PYTHONNOUSERSITE", "value": "1"},
                         {"name": "PYTHONPATH", "value": "/var/run/jupyter-fleet/agent.zip"},
                         {"name": "KERNEL_ID", "value": ID},
                     ],
@@ -141,6 +142,7 @@ def test_a_template_as_in_enterprise_gateway(tmp_path: Path) -> None:
     ]
     assert {one["name"]: one["value"] for one in container["env"]} == {
         "MINE": "kept",
+        "PYTHONNOUSERSITE": "1",
         "PYTHONPATH": "/var/run/jupyter-fleet/agent.zip:/opt/lib",
         "KERNEL_ID": ID,
     }
@@ -158,7 +160,8 @@ def test_our_spark_application() -> None:
     assert spec["mainApplicationFile"] == "local:///var/run/jupyter-fleet/agent.py"
     assert spec["arguments"] == ["--document", "/var/run/jupyter-fleet/start.json"]
     assert spec["sparkConf"] == {
-        "spark.kubernetes.driverEnv.PYTHONPATH": "/var/run/jupyter-fleet/agent.zip"
+        "spark.kubernetes.driverEnv.PYTHONPATH": "/var/run/jupyter-fleet/agent.zip",
+        "spark.kubernetes.driverEnv.PYTHONNOUSERSITE": "1",
     }
     assert spec["driver"]["secrets"] == [
         {"name": f"ada-{ID}", "path": "/var/run/jupyter-fleet", "secretType": "Generic"}

@@ -50,6 +50,7 @@ def test_the_whole_command() -> None:
         *["--deploy-mode", "cluster", "--name", "the-kernel"],
         *["--conf", "spark.yarn.tags=fleet-kernel-the-kernel,fleet-launch-l1"],
         *["--conf", "spark.yarn.submit.waitAppCompletion=false"],
+        *["--conf", "spark.yarn.appMasterEnv.PYTHONNOUSERSITE=1"],
         *["--conf", "spark.yarn.maxAppAttempts=1"],
         *["--files", "/s/start.json,/etc/team.conf"],
         *["--py-files", "/s/agent.zip"],
