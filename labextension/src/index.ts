@@ -19,6 +19,10 @@ import type { Signal } from '@lumino/signaling';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
+import longOutput from './longOutput.js';
+import serverSettings from './serverSettings.js';
+import signInDialog from './signInDialog.js';
+import signInPlugin from './signInPlugin.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
 const drive: ServiceManagerPlugin<Contents.IDrive> = {
@@ -77,6 +81,7 @@ function openDocument(
       ) {
         return {
           revert: () => context.revert(),
+          save: () => context.save(),
           // The status bar would go on saying "Saving started". The interface of the context
           // hides that its signal can be emitted; nothing else tells the status bar.
           saveEnded: () =>
@@ -105,4 +110,11 @@ function kindOfContext(
     : null;
 }
 
-export default [drive, conflicts];
+export default [
+  drive,
+  conflicts,
+  signInPlugin,
+  serverSettings,
+  signInDialog,
+  longOutput
+];
