@@ -108,11 +108,11 @@ class SignInDialog extends Dialog<void> {
 function bodyFor(signIn: SignIn, trans: TranslationBundle): string {
   if (signIn.state !== 'other') {
     return trans.__(
-      'Your login has ended. Sign in again in a new tab: this page then goes on where it is. Your kernels run on, and what you have not saved stays in this page.'
+      'Your login has expired. Sign in again in a new tab, and this page continues where it was. Your kernels keep running, and your unsaved changes stay in this page.'
     );
   }
   return trans.__(
-    'This page belongs to %1, but %2 is signed in in this browser now. Nothing is saved or run until %1 signs in again. Reload opens the page for %2, without what %1 has not saved.',
+    'This page belongs to %1, but this browser is now signed in as %2. Nothing is saved or run until %1 signs in again. Reloading opens the page as %2 and drops the unsaved changes of %1.',
     signIn.user ?? '',
     signIn.otherUser ?? ''
   );
