@@ -19,6 +19,7 @@ import type { Signal } from '@lumino/signaling';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
+import lastOutputs from './lastOutputs.js';
 import longOutput from './longOutput.js';
 import serverSettings from './serverSettings.js';
 import signInDialog from './signInDialog.js';
@@ -116,5 +117,6 @@ export default [
   signInPlugin,
   serverSettings,
   signInDialog,
-  longOutput
+  longOutput,
+  lastOutputs
 ];
