@@ -15,7 +15,8 @@ from tests.e2e.running_fleet import Files, Fleet
 FLOODS = {
     "lines": "while True: print('x' * 80)",
     "displays": "n = 0\nwhile True: display(n); n += 1",
-    "streams": "import sys\nwhile True: print('o', flush=True); print('e', file=sys.stderr, flush=True)",
+    "streams": "import sys\nwhile True:\n    print('o', flush=True)\n"
+    "    print('e', file=sys.stderr, flush=True)",
     "progress": "n = 0\nwhile True: print(f'\\r{n} done', end='', flush=True); n += 1",
     "updates": "n = 0; shown = display(n, display_id=True)\nwhile True: shown.update(n); n += 1",
     "clears": "from IPython.display import clear_output\nn = 0\n"
