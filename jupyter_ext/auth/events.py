@@ -32,7 +32,7 @@ class FleetEventsHandler(SubscribeWebsocket):
 
     _login: SocketLogin | None = None
 
-    def open(self) -> None:  # type: ignore[override]
+    def open(self) -> None:
         """Begin to pass events on."""
         user = self.current_user
         if not isinstance(user, FleetUser):

@@ -39,7 +39,8 @@ export function heldFetch(fetch: Fetch, signIn: SignIn): Fetch {
         signIn.onRefused();
       }
       if (save) {
-        return response;
+        // A server that was sent no login at all says 403.
+        return new Response(response.body, { status: 401 });
       }
       await signIn.whenIn();
     }

@@ -5,8 +5,9 @@ import { OutputLimit, parentOf } from './outputLimit.js';
 type Message = KernelMessage.IMessage;
 
 /**
- * How much may be handed over at once: 50 short messages, or a megabyte of text that is appended to,
- * because JupyterLab goes through all text of an output with each piece that is added.
+ * How much may be handed over at once: 50 messages of which JupyterLab makes nothing, 16 short texts,
+ * 10 displays, or a megabyte of text that is appended to, because JupyterLab goes through all text of
+ * an output with each piece that is added.
  */
 const SLICE = 50;
 const CHARACTERS_PER_UNIT = 20_000;
@@ -121,7 +122,7 @@ export class MessageQueue {
       return message.header.msg_type === 'display_data' ? 5 : 1;
     }
     const { text } = (message as KernelMessage.IStreamMsg).content;
-    return 1 + (text.length + this._limit.held(message)) / CHARACTERS_PER_UNIT;
+    return 3 + (text.length + this._limit.held(message)) / CHARACTERS_PER_UNIT;
   }
 
   private readonly _limit: OutputLimit;

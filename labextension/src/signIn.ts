@@ -65,11 +65,18 @@ export class SignIn {
     return this._otherUser;
   }
 
-  /** Learn whom this page belongs to. */
+  /** Learn whom this page belongs to; resolves when a server has told. */
   async start(): Promise<void> {
-    const found = await this._whoAmI().catch(() => undefined);
-    if (this._user === null && found) {
-      this._user = found;
+    for (let attempts = 0; this._user === null; attempts += 1) {
+      const found = await this._whoAmI().catch(() => undefined);
+      if (found) {
+        this._user ??= found;
+      } else if (found === null) {
+        this.ended();
+        return;
+      } else {
+        await new Promise(resolve => setTimeout(resolve, pauseAfter(attempts)));
+      }
     }
   }
 

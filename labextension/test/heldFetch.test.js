@@ -22,7 +22,7 @@ async function pageOfAnn() {
       xsrf: request.headers.get('X-XSRFToken')
     });
     return new Response(null, {
-      status: server.user !== 'ann' ? 401 : request.url.endsWith('forbidden') ? 403 : 200
+      status: server.user === null ? 403 : server.user !== 'ann' ? 401 : request.url.endsWith('forbidden') ? 403 : 200
     });
   };
   return { server, signIn, fetch: heldFetch(answer, signIn) };

@@ -22,7 +22,7 @@ FLOODS = {
     "clears": "from IPython.display import clear_output\nn = 0\n"
     "while True: clear_output(wait=True); print(n); n += 1",
 }
-SECONDS = 3.0
+SECONDS = 2.0
 PATIENCE = 30.0
 """Seconds that a step of a person may take on a loaded machine; frozen pages took minutes. The time
 taken is printed."""
