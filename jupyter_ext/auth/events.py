@@ -7,6 +7,7 @@ from typing import Any
 import jupyter_events.logger
 from jupyter_server.services.events.handlers import SubscribeWebsocket
 
+from jupyter_ext.auth.socket_login import SIGNED_OUT, SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
@@ -27,7 +28,28 @@ def may_see(identity: Identity, event: dict[str, Any]) -> bool:
 
 
 class FleetEventsHandler(SubscribeWebsocket):
-    """`/api/events/subscribe`, filtered by project."""
+    """`/api/events/subscribe`, filtered by project; it ends with its reader's login."""
+
+    _login: SocketLogin | None = None
+
+    def open(self) -> None:
+        """Begin to pass events on."""
+        user = self.current_user
+        if not isinstance(user, FleetUser):
+            self.close(SIGNED_OUT, "sign in first")
+            return
+        self._login = SocketLogin(
+            user.identity,
+            self.identity_provider.verifier,  # type: ignore[attr-defined]
+            lambda reason: self.close(SIGNED_OUT, reason),
+        )
+        super().open()
+
+    def on_close(self) -> None:
+        """The reader has left, or the login is over."""
+        if self._login is not None:
+            self._login.stop()
+            super().on_close()
 
     async def event_listener(
         self, logger: jupyter_events.logger.EventLogger, schema_id: str, data: dict[str, Any]

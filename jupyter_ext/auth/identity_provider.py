@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
@@ -21,6 +22,10 @@ from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 # Browsers drop a cookie above 4096 bytes without a word.
 LONGEST_COOKIE = 4000
 _SECONDS_PER_DAY = 86400
+# Whom a page was opened by: a browser's cookie may change hands while the page stays open. Pages
+# cannot set headers of websockets.
+_USER_HEADER = "X-Fleet-User"
+_USER_ARGUMENT = "fleet_user"
 # A browser that had dropped the cookie with the token could not be told that the token expired.
 _COOKIE_DAYS_AFTER_TOKEN = 1.0
 
@@ -80,6 +85,8 @@ class FleetIdentityProvider(IdentityProvider):
             return FleetUser.of(identity)
         path = page.request.path
         base_url = page.base_url.rstrip("/")
+        if identity is not None:
+            _check_user(page, identity)
         decision = decide(page.request.method or "GET", path.removeprefix(base_url), identity)
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
@@ -144,3 +151,17 @@ class FleetIdentityProvider(IdentityProvider):
     def identity_model(self, user: User) -> dict[str, Any]:
         """What `/api/me` shows of the user."""
         return cast(FleetUser, user).model()
+
+
+def _check_user(handler: JupyterHandler, identity: Identity) -> None:
+    """Raise 401 if the caller says that it acts for somebody else than the login does.
+
+    Otherwise a page whose browser has been signed in as another person would save and run as that
+    person without telling anybody.
+    """
+    sent = handler.request.headers.get(_USER_HEADER)
+    if sent is None and isinstance(handler, WebSocketHandler):
+        sent = handler.get_query_argument(_USER_ARGUMENT, None)
+        sent = None if sent is None else quote(sent, safe="")
+    if sent is not None and sent != quote(identity.user, safe=""):
+        raise web.HTTPError(401, f"you are signed in as {identity.user}, this page is not")

@@ -37,6 +37,23 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
+# What the page that asked to sign in again listens for; see labextension/src/signIn.ts.
+_DONE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width">
+  <title>Jupyter Fleet: signed in</title>
+  <style>body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}</style>
+</head>
+<body>
+  <h1>You are signed in as {name}</h1>
+  <p>Your notebooks go on in the tab that you came from. You can close this one.</p>
+  <script>new BroadcastChannel('jupyter-fleet-login').postMessage('signed in');</script>
+</body>
+</html>
+"""
+
 
 def home_of(identity: Identity) -> str:
     """Where a person who wants no page in particular begins.
@@ -52,11 +69,20 @@ class FleetLoginHandler(LoginFormHandler):
 
     @allow_unauthenticated
     def get(self) -> None:
-        """Log in with `?token=`, or show the form."""
+        """Log in with `?token=`, or show the form.
+
+        `?again` shows it to somebody who is logged in too, and `?done` is where a page sends the
+        tab in which its user signs in again.
+        """
         token = self.get_query_argument("token", "")
+        again = self.get_query_argument("again", None) is not None
+        done = self.get_query_argument("done", None) is not None
         if token:
             self._log_in(token)
-        elif self.current_user:
+        elif self.current_user and done:
+            self.set_header("Cache-Control", "no-store")
+            self.finish(_DONE.format(name=xhtml_escape(self.current_user.display_name or "")))
+        elif self.current_user and not again:
             self._go_on(self.current_user)
         else:
             self._show(getattr(self, "login_problem", ""))

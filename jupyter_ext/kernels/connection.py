@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any, ClassVar, cast
 
 from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
@@ -11,6 +10,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError
 from traitlets import Float, Integer
 
+from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
@@ -60,7 +60,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     open_connections: ClassVar[set[FleetWebsocketConnection]] = set()
 
     _stream: KernelStream | None = None
-    _expiry: asyncio.TimerHandle | None = None
+    _login: SocketLogin | None = None
     _handler: Any = None
     _legacy = False
 
@@ -109,19 +109,18 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             log=self.log,
         )
         self._stream.start()
-        self._expiry = asyncio.get_running_loop().call_later(
-            max(0.0, identity.expires - time.time()),
-            self._close_page,
-            NOT_ACCEPTED,
-            "the token has expired: log in again",
+        self._login = SocketLogin(
+            identity,
+            self._handler.identity_provider.verifier,
+            lambda reason: self._close_page(NOT_ACCEPTED, reason),
         )
         self.open_connections.add(self)
 
     def disconnect(self) -> None:  # type: ignore[override]
         """End the relay; called when the page's websocket has closed."""
         self.open_connections.discard(self)
-        if self._expiry is not None:
-            self._expiry.cancel()
+        if self._login is not None:
+            self._login.stop()
         if self._stream is not None:
             self._closing = asyncio.ensure_future(self._stream.close())
 

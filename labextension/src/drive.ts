@@ -13,6 +13,8 @@ type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
 export interface IOpenDocument {
   /** Load the file as the server has it. */
   revert(): Promise<void>;
+  /** Save the file as the page has it. */
+  save(): Promise<void>;
   /** Tell whoever shows the state of saving that this save came to nothing. */
   saveEnded(): void;
 }
@@ -116,6 +118,15 @@ export class VersionedDrive extends Drive {
     return turn;
   }
 
+  /** Save again the open documents whose save was refused because nobody was signed in. */
+  async saveRefused(): Promise<void> {
+    const refused = [...this._unsaved.values()];
+    this._unsaved.clear();
+    for (const { path, kind } of refused) {
+      await this.page?.openDocument(path, kind)?.save();
+    }
+  }
+
   async rename(
     oldLocalPath: string,
     newLocalPath: string
@@ -193,6 +204,11 @@ export class VersionedDrive extends Drive {
         }
         return model;
       } catch (error) {
+        if (this.page && isSignedOut(error)) {
+          // The page asks to sign in, once for everything, and then saves what is open here.
+          this._unsaved.set(document, { path, kind });
+          return this._giveUp(path, kind, 'cancel');
+        }
         const conflict = await this._readConflict(error, base);
         if (!conflict || !this.page) {
           throw error;
@@ -322,6 +338,8 @@ export class VersionedDrive extends Drive {
   private readonly _saved = new Map<string, Contents.IModel>();
   private readonly _queue = new Map<string, Promise<void>>();
   private readonly _asking = new Set<string>();
+  /** The documents whose save was refused because nobody was signed in. */
+  private readonly _unsaved = new Map<string, { path: string; kind: string }>();
   /** How often a person gave up saving a document. */
   private readonly _discards = new Map<string, number>();
   private _versioned = false;
@@ -329,6 +347,13 @@ export class VersionedDrive extends Drive {
 
 /** Before any document was ever loaded. */
 const NEVER = '1970-01-01T00:00:00.000000Z';
+
+function isSignedOut(error: unknown): boolean {
+  return (
+    error instanceof ServerConnection.ResponseError &&
+    error.response.status === 401
+  );
+}
 
 /** JupyterLab tells errors that need no further word by their name. */
 function namedError(name: string, message: string): Error {

@@ -20,6 +20,11 @@ import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
 import { kernelNames } from './kernelNames.js';
+import lastOutputs from './lastOutputs.js';
+import longOutput from './longOutput.js';
+import serverSettings from './serverSettings.js';
+import signInDialog from './signInDialog.js';
+import signInPlugin from './signInPlugin.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
 const drive: ServiceManagerPlugin<Contents.IDrive> = {
@@ -78,6 +83,7 @@ function openDocument(
       ) {
         return {
           revert: () => context.revert(),
+          save: () => context.save(),
           // The status bar would go on saying "Saving started". The interface of the context
           // hides that its signal can be emitted; nothing else tells the status bar.
           saveEnded: () =>
@@ -106,4 +112,13 @@ function kindOfContext(
     : null;
 }
 
-export default [drive, conflicts, kernelNames];
+export default [
+  drive,
+  conflicts,
+  kernelNames,
+  signInPlugin,
+  serverSettings,
+  signInDialog,
+  longOutput,
+  lastOutputs
+];

@@ -81,6 +81,11 @@ class Fleet:
     def token(self, user: str, role: str = "editor") -> str:
         return self.command("token", user, "--project", f"demo={role}").strip()
 
+    def short_token(self, user: str, seconds: float) -> str:
+        """A new token that ends so many seconds from now."""
+        expires = ["--expires", str(seconds)]
+        return self.command("token", user, "--project", "demo=editor", *expires).strip()
+
     def replaced(self, old: Process) -> Process:
         """The process that the supervisor started in place of `old`, once it answers."""
 

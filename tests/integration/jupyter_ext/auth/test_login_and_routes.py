@@ -228,3 +228,44 @@ def test_no_gateway_is_said_and_costs_no_session(bare_labs: Labs) -> None:
     answer = requests.get(f"{bare_labs.urls[0]}/api/kernels", headers=headers, timeout=30)
     assert answer.status_code == 503
     assert "gateway" in answer.json()["message"]
+
+
+def test_an_event_stream_ends_with_its_login(bare_labs: Labs) -> None:
+    address = bare_labs.urls[0].replace("http", "ws") + "/api/events/subscribe"
+    stream = websocket.create_connection(
+        address, header={"Authorization": f"Bearer {token(bare_labs, seconds=1)}"}, timeout=15
+    )
+    opcode, data = stream.recv_data()
+    assert opcode == websocket.ABNF.OPCODE_CLOSE
+    assert int.from_bytes(data[:2], "big") == 4401
+    assert b"expired" in data
+    stream.close()
+
+
+def test_a_page_of_one_person_is_not_served_as_another(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    mine = session.get(f"{url}/api/contents/demo", headers={"X-Fleet-User": "ada"})
+    assert mine.status_code == 200
+    theirs = session.get(f"{url}/api/contents/demo", headers={"X-Fleet-User": "bob"})
+    assert theirs.status_code == 401
+    assert "signed in as ada" in theirs.json()["message"]
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+    address = url.replace("http", "ws") + "/api/events/subscribe?fleet_user="
+    websocket.create_connection(f"{address}ada", cookie=cookies, timeout=15).close()
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        websocket.create_connection(f"{address}bob", cookie=cookies, timeout=15)
+    assert refused.value.status_code == 401
+
+
+def test_the_login_page_lets_another_person_in_and_tells_the_tab_that_waits(
+    bare_labs: Labs,
+) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    assert "Paste the token" in session.get(f"{url}/login?again").text
+    done = session.get(f"{url}/login?done")
+    assert "You are signed in as ada" in done.text
+    assert "BroadcastChannel" in done.text
+    stranger = requests.get(f"{url}/login?done")
+    assert "Paste the token" in stranger.text

@@ -1,0 +1,75 @@
+import type { SignIn } from './signIn.js';
+
+type Fetch = (input: RequestInfo, init?: RequestInit) => Promise<Response>;
+
+/** The header that names the person whom a page belongs to; see docs/protocols.md. */
+const USER_HEADER = 'X-Fleet-User';
+
+/**
+ * `fetch` for a page whose login may end.
+ *
+ * A request that is refused because of the login has not been carried out. It waits until the same
+ * person is signed in and is then sent again, so that nobody takes the refusal for the death of a
+ * kernel. A save alone is refused at once: what is typed while it waited would count as saved
+ * (see `VersionedDrive`, which repeats it).
+ */
+export function heldFetch(fetch: Fetch, signIn: SignIn): Fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    const save = isSave(request);
+    if (!save && signIn.state !== 'in') {
+      if (isAct(request)) {
+        signIn.onRefused();
+      }
+      await signIn.whenIn();
+    }
+    for (let again = false; ; again = true) {
+      const response = await fetch(named(request.clone(), signIn.user));
+      if (response.status !== 401 && response.status !== 403) {
+        return response;
+      }
+      if (await signIn.check()) {
+        // A 403 is about a right. A 401 may have crossed with a new login: one more try.
+        if (again || response.status === 403) {
+          return response;
+        }
+        continue;
+      }
+      if (isAct(request)) {
+        signIn.onRefused();
+      }
+      if (save) {
+        // A server that was sent no login at all says 403.
+        return new Response(response.body, { status: 401 });
+      }
+      await signIn.whenIn();
+    }
+  };
+}
+
+function isSave(request: Request): boolean {
+  return (
+    request.method === 'PUT' &&
+    new URL(request.url).pathname.includes('/api/contents/')
+  );
+}
+
+/** Whether a person did something, rather than the page by itself (a layout is kept at each change). */
+function isAct(request: Request): boolean {
+  return (
+    request.method !== 'GET' &&
+    !new URL(request.url).pathname.includes('/lab/api/')
+  );
+}
+
+function named(request: Request, user: string | null): Request {
+  if (user !== null) {
+    request.headers.set(USER_HEADER, encodeURIComponent(user));
+  }
+  // A login may have brought another token against forged requests.
+  const xsrf = /(?:^|; )_xsrf=([^;]*)(?!.*; _xsrf=)/.exec(document.cookie);
+  if (xsrf && request.headers.has('X-XSRFToken')) {
+    request.headers.set('X-XSRFToken', xsrf[1]);
+  }
+  return request;
+}

@@ -1,0 +1,58 @@
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import type { ServiceManagerPlugin } from '@jupyterlab/services';
+import { Token } from '@lumino/coreutils';
+
+import { SignIn } from './signIn.js';
+
+/** The login of this page; null on a server without the fleet. */
+export const ISignIn = new Token<SignIn | null>(
+  'jupyter-fleet:ISignIn',
+  'Knows whether the person whom this page belongs to is signed in.'
+);
+
+/** The channel on which the login page tells that somebody has signed in. */
+const CHANNEL = 'jupyter-fleet-login';
+
+const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
+  id: 'jupyter-fleet:sign-in',
+  description: 'Knows when the login of this page has ended and when it is back.',
+  autoStart: true,
+  provides: ISignIn,
+  activate: () => {
+    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+      return null;
+    }
+    const signIn = new SignIn(whoAmI);
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.onmessage = () => {
+      signIn.hurry();
+      void signIn.check();
+    };
+    // Who opens a page may have signed in for it, and as another person.
+    void signIn.start().then(() => channel.postMessage('signed in'));
+    window.addEventListener('focus', () => signIn.hurry());
+    document.addEventListener('visibilitychange', () => signIn.hurry());
+    return signIn;
+  }
+};
+
+/** Ask a server, past everything that waits for a login. */
+async function whoAmI(): Promise<string | null | undefined> {
+  const url = URLExt.join(PageConfig.getBaseUrl(), 'api/me');
+  const answer = await fetch(url, {
+    cache: 'no-store',
+    credentials: 'same-origin'
+  });
+  if (answer.status === 401 || answer.status === 403) {
+    return null;
+  }
+  if (!answer.ok) {
+    return undefined;
+  }
+  const { identity } = (await answer.json()) as {
+    identity: { username: string };
+  };
+  return identity.username;
+}
+
+export default signInPlugin;

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { join, MessageQueue } from '../lib/messageQueue.js';
+import { OutputLimit } from '../lib/outputLimit.js';
+
+let number = 0;
+
+function message(type, content, parent = 'cell', channel = 'iopub') {
+  number += 1;
+  return {
+    channel,
+    header: { msg_type: type, msg_id: `m${number}` },
+    parent_header: { msg_id: parent },
+    metadata: {},
+    content,
+    buffers: []
+  };
+}
+
+const print = (text, name = 'stdout', parent = 'cell') =>
+  message('stream', { name, text }, parent);
+const clear = wait => message('clear_output', { wait });
+const update = (id, text) =>
+  message('update_display_data', { data: { 'text/plain': text }, transient: { display_id: id } });
+const comm = data => message('comm_msg', { comm_id: 'w', data });
+
+function joined(...messages) {
+  const waiting = [];
+  for (const next of messages) {
+    join(waiting, next);
+  }
+  return waiting.map(({ header, content }) => content.text ?? content.data?.['text/plain'] ?? header.msg_type);
+}
+
+test('text of one stream is joined, that of two is not', () => {
+  assert.deepEqual(joined(print('a'), print('b'), print('c', 'stderr'), print('d')), ['ab', 'c', 'd']);
+});
+
+test('text is joined across what another cell or a widget says', () => {
+  assert.deepEqual(joined(print('a'), print('x', 'stdout', 'other'), print('b')), ['ab', 'x']);
+  assert.deepEqual(joined(print('a'), comm({ state: { value: 1 } }), print('b')), ['ab', 'comm_msg']);
+});
+
+test('text is not moved past a widget that begins to catch it, or past the end of its cell', () => {
+  assert.deepEqual(joined(print('a'), comm({ state: { msg_id: 'cell' } }), print('b')), ['a', 'comm_msg', 'b']);
+  const idle = message('status', { execution_state: 'idle' });
+  assert.deepEqual(joined(print('a'), idle, print('b')), ['a', 'status', 'b']);
+});
+
+test('what is cleared before anybody could see it is left out', () => {
+  assert.deepEqual(
+    joined(clear(true), print('1'), clear(true), print('2'), clear(true), print('3')),
+    ['clear_output', '3']
+  );
+});
+
+test('a clear without another output keeps what it would clear', () => {
+  assert.deepEqual(joined(print('1'), clear(true)), ['1', 'clear_output']);
+});
+
+test('of several updates of one display the last is left', () => {
+  assert.deepEqual(joined(update('a', '1'), update('b', 'x'), update('a', '2')), ['x', '2']);
+});
+
+test('a few messages go through at once', () => {
+  const delivered = [];
+  const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));
+  const sent = [message('status', { execution_state: 'busy' }), print('1'), print('2')];
+  sent.forEach(next => queue.push(next));
+  assert.deepEqual(delivered, sent);
+});
+
+test('a flood is handed over in order, joined, and all of it', async () => {
+  const delivered = [];
+  const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));
+  for (let i = 0; i < 3000; i += 1) {
+    queue.push(print(`${i}\n`));
+  }
+  queue.push(message('status', { execution_state: 'idle' }));
+  assert.ok(delivered.length < 100);
+  await new Promise(resolve => setTimeout(resolve, 600));
+  assert.equal(delivered.at(-1).header.msg_type, 'status');
+  assert.ok(delivered.length < 100);
+  const text = delivered.map(({ content }) => content.text ?? '').join('');
+  assert.equal(text, Array.from({ length: 3000 }, (_, i) => `${i}\n`).join(''));
+});
+
+test('the end of a connection hands over all that waits', () => {
+  const delivered = [];
+  const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));
+  for (let i = 0; i < 500; i += 1) {
+    queue.push(comm({ state: { value: i } }));
+  }
+  assert.ok(delivered.length < 500);
+  queue.flush();
+  assert.equal(delivered.length, 500);
+});

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_ext.auth import socket_login
+from jupyter_ext.auth.socket_login import SocketLogin
+from jupyter_ext.platform.tokens import TokenSigner, TokenVerifier, create_keys
+
+
+def signer_and_verifier(folder: Path) -> tuple[TokenSigner, TokenVerifier]:
+    create_keys(folder / "private.pem", folder / "jwks.json")
+    return TokenSigner(folder / "private.pem"), TokenVerifier(folder / "jwks.json")
+
+
+async def test_a_login_ends_when_its_token_expires(tmp_path: Path) -> None:
+    signer, verifier = signer_and_verifier(tmp_path)
+    identity = verifier.verify(signer.sign("ada", {}, 1))
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    SocketLogin(identity, verifier, ended.set_result)
+    assert "expired" in await asyncio.wait_for(ended, 10)
+    assert time.time() >= identity.expires
+
+
+async def test_a_login_ends_soon_after_its_key_is_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_login, "RECHECK_SECONDS", 0.05)
+    signer, verifier = signer_and_verifier(tmp_path)
+    identity = verifier.verify(signer.sign("ada", {}, 3600))
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    login = SocketLogin(identity, verifier, ended.set_result)
+    await asyncio.sleep(0.2)
+    assert not ended.done()
+    create_keys(tmp_path / "private.pem", tmp_path / "jwks.json")
+    assert "key" in await asyncio.wait_for(ended, 10)
+    login.stop()
+
+
+async def test_a_stopped_watch_tells_nobody(tmp_path: Path) -> None:
+    signer, verifier = signer_and_verifier(tmp_path)
+    ended: list[str] = []
+    SocketLogin(verifier.verify(signer.sign("ada", {}, 1)), verifier, ended.append).stop()
+    await asyncio.sleep(2.2)
+    assert not ended
