@@ -1,7 +1,8 @@
-"""Services that every page asks for and a lab does not have, answered as empty.
+"""Services of JupyterLab that a lab does not have.
 
-A language server on a lab would run as the lab's user and see none of the kernel's environment; a
-path of the lab's host is nothing that a page may know.
+What every page asks for is answered as empty: a language server on a lab would run as the lab's
+user and see none of the kernel's environment, and a path of the lab's host is nothing that a page
+may know.
 """
 
 from __future__ import annotations
@@ -31,7 +32,18 @@ class NoLocalPathsHandler(APIHandler):
         self.finish({"resolved": []})
 
 
+class NoLicensesHandler(APIHandler):
+    """`/lab/api/licenses`, which the route policy refuses. The stock handler answers no refusal at
+    all: its `finish` is a coroutine that nobody awaits, so the connection stays open."""
+
+    @web.authenticated
+    def get(self) -> None:
+        """There are none."""
+        raise web.HTTPError(404, "this server lists no licenses")
+
+
 handlers: list[tuple[str, type]] = [
     (r"/lsp/status", NoLanguageServersHandler),
     (r"/api/resolvePath", NoLocalPathsHandler),
+    (r"/lab/api/licenses(?:/.*)?", NoLicensesHandler),
 ]
