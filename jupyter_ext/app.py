@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from jupyterlab_server.settings_utils import _get_overrides
 from traitlets import Float, List, Unicode
 from traitlets.config import Config
 
+from jupyter_ext import absent_services
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.handlers import handlers as contents_handlers
 from jupyter_ext.contents.manager import FleetContentsManager
@@ -31,12 +34,14 @@ from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
+from jupyter_ext.userdata.translations_handler import FleetTranslationsHandler
 from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
 
 
@@ -147,7 +152,9 @@ class JupyterFleet(ExtensionApp):
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
                 "FleetGatewayClient": gateways,
-                "NotebookNotary": {"store_factory": lambda: SqlSignatureStore(database)},
+                "NotebookNotary": {
+                    "store_factory": lambda: SqlSignatureStore(database, current_username)
+                },
                 "LabApp": {
                     # What would install code into a shared server, or ask others on its behalf.
                     "extension_manager": "readonly",
@@ -185,12 +192,17 @@ class JupyterFleet(ExtensionApp):
     def initialize_settings(self) -> None:
         """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+        folders = host_folders()
+        self.settings["page_config_hook"] = lambda _handler, config: public_page_config(
+            config, folders
+        )
 
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         self.handlers.extend(contents_handlers)
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
+        self.handlers.extend(absent_services.handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
         self.handlers.extend(self._userdata_handlers())
 
@@ -214,11 +226,14 @@ class JupyterFleet(ExtensionApp):
             overrides=overrides,
         )
         database = engine.shared(self.database_url)
-        for_settings = {"database": database, "places": places}
-        for_workspaces = {"database": database}
+        threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-settings")
+        for_settings = {"database": database, "places": places, "threads": threads}
+        for_workspaces = {"database": database, "threads": threads}
         return [
             (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),
             (r"/lab/api/settings/(?P<schema_name>.+)", FleetSettingsHandler, for_settings),
+            (r"/lab/api/translations/?", FleetTranslationsHandler, for_settings),
+            (r"/lab/api/translations/(?P<locale>.*)", FleetTranslationsHandler, for_settings),
             (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
             (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
         ]

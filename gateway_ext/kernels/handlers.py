@@ -35,6 +35,7 @@ from gateway_ext.ownership.resolution import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
+from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_texts
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -68,14 +69,29 @@ def client_environment(asked: object, allowed: list[str]) -> dict[str, str]:
             continue
         if not isinstance(value, str):
             raise Refusal(400, f"the environment variable {name!r} must be a string")
-        if len(value) > MAX_ENV_VALUE_LENGTH or "\0" in name + value or "=" in name:
+        if not name or len(value) > MAX_ENV_VALUE_LENGTH or "\0" in name + value or "=" in name:
             raise Refusal(
                 400,
-                f"the environment variable {name!r} is not allowed: at most "
-                f"{MAX_ENV_VALUE_LENGTH} characters, no NUL, no '=' in its name",
+                f"the environment variable {name!r} is not allowed: it needs a name without '=', "
+                f"and a value of at most {MAX_ENV_VALUE_LENGTH} characters, both without NUL",
             )
         environment[name] = value
     return environment
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The JSON object in the body of a call, empty if there is none; raises Refusal (400, 413)."""
+    try:
+        check(body, SMALL)
+        check_texts(body)
+        document = json.loads(body or b"{}")
+    except JsonRefused as error:
+        raise Refusal(error.status, str(error)) from error
+    except ValueError:
+        raise Refusal(400, "the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise Refusal(400, "the body is not a JSON object")
+    return document
 
 
 def parse_new_kernel(
@@ -182,12 +198,7 @@ class KernelsHandler(FleetHandler):
         )
 
     async def post(self) -> None:
-        try:
-            body = json.loads(self.request.body or b"{}")
-        except ValueError:
-            raise Refusal(400, "the body is not JSON") from None
-        if not isinstance(body, dict):
-            raise Refusal(400, "the body is not a JSON object")
+        body = parse_body(self.request.body)
         manager = self.manager
         new = parse_new_kernel(
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -13,10 +14,12 @@ from tornado import web
 from tornado.websocket import WebSocketHandler
 from traitlets import Instance, Unicode, default, validate
 
+from jupyter_ext.auth.body_limits import check_body
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.open_requests import OpenRequests
 from jupyter_ext.auth.route_policy import Answer, decide
 from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 # Browsers drop a cookie above 4096 bytes without a word.
@@ -28,6 +31,8 @@ _USER_HEADER = "X-Fleet-User"
 _USER_ARGUMENT = "fleet_user"
 # A browser that had dropped the cookie with the token could not be told that the token expired.
 _COOKIE_DAYS_AFTER_TOKEN = 1.0
+# A body is looked at in 3 ns a byte; from so many bytes on it is done on a thread.
+_BIG_BODY = 64 * 1024
 
 
 class FleetIdentityProvider(IdentityProvider):
@@ -69,9 +74,9 @@ class FleetIdentityProvider(IdentityProvider):
     async def get_user(self, handler: web.RequestHandler) -> User | None:
         """The user of a request; None if nobody is logged in and the route needs nobody.
 
-        Raises 401 for a token that is not accepted, and 403 for a route that is not allowed, in
-        both cases with the reason. `handler.login_problem` tells the login page about a cookie
-        that has run out.
+        Raises 401 for a token that is not accepted, 403 for a route that is not allowed, 413 or 400
+        for a body that the route does not read, each with the reason. `handler.login_problem` tells
+        the login page about a cookie that has run out.
         """
         known = getattr(handler, "_jupyter_current_user", None)
         if known is not None:
@@ -87,14 +92,25 @@ class FleetIdentityProvider(IdentityProvider):
         base_url = page.base_url.rstrip("/")
         if identity is not None:
             _check_user(page, identity)
-        decision = decide(page.request.method or "GET", path.removeprefix(base_url), identity)
+        method, path = page.request.method or "GET", path.removeprefix(base_url)
+        decision = decide(method, path, identity)
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]
         is_call = isinstance(page, APIHandler | WebSocketHandler)
         if decision.answer is Answer.LOG_IN and problem and is_call:
             raise web.HTTPError(401, problem)
+        await self._check_body(method, path, page.request.body)
         return FleetUser.of(identity) if identity is not None else None
+
+    async def _check_body(self, method: str, path: str, body: bytes) -> None:
+        try:
+            if len(body) > _BIG_BODY:
+                await asyncio.to_thread(check_body, method, path, body)
+            else:
+                check_body(method, path, body)
+        except JsonRefused as error:
+            raise web.HTTPError(error.status, str(error)) from error
 
     def _identity(self, handler: JupyterHandler) -> Identity | None:
         handler.login_problem = ""  # type: ignore[attr-defined]

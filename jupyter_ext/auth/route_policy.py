@@ -69,6 +69,7 @@ def _rule(who: Who, methods: str, pattern: str) -> Rule:
 _UUID = r"[\w-]+"
 _PATH = r"(?P<path>/.*|)"
 _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
+_EXPORTS = "asciidoc|html|ipynb|latex|markdown|notebook|python|rst|script|slides"
 
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
@@ -80,11 +81,14 @@ RULES: tuple[Rule, ...] = (
     # The page itself and what it is made of.
     _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
     _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),
-    _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings|licenses)(?:/.*)?"),
+    # Without licenses: what a reader asks for there goes to `re` as a pattern, and one pattern can
+    # hold the process for ever.
+    _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings)(?:/.*)?"),
     _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
     _rule(Who.USERS, "GET PUT", r"/lab/api/settings(?:/.*)?"),
     _rule(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?"),
-    _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert)"),
+    _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert|resolvePath)"),
+    _rule(Who.USERS, "GET", r"/lsp/status"),
     _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
     _rule(Who.USERS, "POST", r"/api/security/csp-report"),
     _rule(Who.USERS, "GET", r"/api/events/subscribe"),
@@ -95,12 +99,14 @@ RULES: tuple[Rule, ...] = (
         "POST PUT PATCH DELETE",
         rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}",
     ),
-    _rule(Who.EDITORS, "POST", r"/api/contents(?P<path>/.*)/trust"),
+    # Whoever may read a notebook may trust it, for themselves.
+    _rule(Who.VIEWERS, "POST", r"/api/contents(?P<path>/.*)/trust"),
     _rule(Who.VIEWERS, "GET", rf"/api/contents{_PATH}"),
     _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
     _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
     _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
-    _rule(Who.VIEWERS, "GET", r"/nbconvert/\w+(?P<path>/.*)"),
+    # Without PDF: TeX and browsers read any file of the lab's host that a notebook names.
+    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{_EXPORTS})(?P<path>/.*)"),
     # Kernels and sessions: their project is in the body or in their record.
     _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
     _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),

@@ -53,3 +53,9 @@ def current_identity() -> Identity | None:
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     identity = getattr(getattr(handler, "current_user", None), "identity", None)
     return identity if isinstance(identity, Identity) else None
+
+
+def current_username() -> str | None:
+    """The person behind the request that is being handled; None for nobody and for services."""
+    identity = current_identity()
+    return None if identity is None or identity.service else identity.user

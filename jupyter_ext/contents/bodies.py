@@ -10,6 +10,8 @@ import nbformat
 from nbformat.validator import ValidationError
 from tornado.web import HTTPError
 
+from jupyter_ext.platform import json_bodies
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -48,10 +50,12 @@ def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
         raise HTTPError(400, f"this is not a notebook: {trouble}")
     try:
         notebook = nbformat.from_dict(content)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HTTPError(400, f"this is not a notebook: {error}") from None
     try:
         nbformat.validate(notebook)
+    except RecursionError as error:
+        raise HTTPError(400, f"this is not a notebook: {error}") from None
     except ValidationError as error:
         return notebook, _complaint(error)
     return notebook, None
@@ -62,7 +66,7 @@ def encode_notebook(notebook: nbformat.NotebookNode) -> bytes:
     try:
         text: str = nbformat.versions[notebook.nbformat].writes_json(notebook)
         return (text if text.endswith("\n") else text + "\n").encode()
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HTTPError(400, f"this notebook cannot be written: {error}") from None
 
 
@@ -116,6 +120,8 @@ def decode_notebook(body: bytes) -> Decoded:
     """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
     errors: dict[str, Any] = {}
     try:
+        # It may have come as the text of a file, which nobody has looked into.
+        json_bodies.check(body, json_bodies.DOCUMENT)
         notebook = nbformat.reads(body.decode(), as_version=4, capture_validation_error=errors)
     except Exception as error:
         # nbformat raises whatever its converters of old formats stumble over.

@@ -5,6 +5,7 @@ earlier version, and errors carry their whole JSON body (a conflict says over wh
 """
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -20,7 +21,8 @@ from jupyter_ext.contents.manager import FleetContentsManager
 BIG_BODY = 64 * 1024
 """Bytes from which JSON is parsed on a thread."""
 BIG_LIST = 100
-_TEXTS = ("path", "copy_from", "ext", "type")
+_TEXTS = ("path", "copy_from", "ext", "type", "format", "base_version")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = (None, "", "directory", "file", "notebook")
 
 
@@ -74,7 +76,9 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
         body = self.request.body
         if len(body) > BIG_BODY:
             try:
-                self._parsed = (await self.contents_manager.work(lambda: json.loads(body)),)
+                self._parsed = (
+                    await self.contents_manager.work(lambda: json.loads(body.decode())),
+                )
             except ValueError:
                 # The stock method refuses it in its own words.
                 self._parsed = None
@@ -87,8 +91,9 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
         if not isinstance(body, dict):
             raise web.HTTPError(400, "the body must be a JSON object")
         for name in _TEXTS:
-            if not isinstance(body.get(name) or "", str):
-                raise web.HTTPError(400, f"{name} must be a text")
+            text = body.get(name) or ""
+            if not isinstance(text, str) or _LONE_SURROGATE.search(text):
+                raise web.HTTPError(400, f"{name} must be a text of valid Unicode")
         if body.get("type") not in _TYPES:
             raise web.HTTPError(400, "type must be 'directory', 'file' or 'notebook'")
 

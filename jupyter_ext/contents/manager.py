@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from jupyter_ext.contents.bucket import (
 from jupyter_ext.contents.checkpoints import FleetCheckpoints
 from jupyter_ext.contents.conflict import SaveConflict
 from jupyter_ext.contents.identity import may_enter, require
+from jupyter_ext.contents.notary import FleetNotary
 from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
@@ -70,6 +72,10 @@ class FleetContentsManager(AsyncContentsManager):
         # The stock handler of /files/ asks this manager, but its base class insists on a folder.
         return {"path": ""}
 
+    @default("notary")
+    def _default_notary(self) -> FleetNotary:
+        return FleetNotary(parent=self)
+
     @default("database_url")
     def _default_database_url(self) -> str:
         return str(self.config.get("JupyterFleet", {}).get("database_url", ""))
@@ -95,7 +101,10 @@ class FleetContentsManager(AsyncContentsManager):
         return await asyncio.get_running_loop().run_in_executor(self._work_threads, function)
 
     async def _sign(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._signing_thread, function)
+        """Runs what asks the notary on its thread, for the caller of this request: trust is one
+        user's."""
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._signing_thread, run, function)
 
     async def store(self, function: Callable[[], T]) -> T:
         """Runs calls of the object store on a thread; HTTPError 503 when it is away."""
@@ -328,7 +337,7 @@ class FleetContentsManager(AsyncContentsManager):
             body = await self.work(lambda: encode_notebook(notebook))
             try:
                 await self._sign(lambda: self.check_and_sign(notebook, str(where)))
-            except (AttributeError, KeyError, TypeError, UnicodeError) as error:
+            except (AttributeError, KeyError, TypeError, UnicodeError, RecursionError) as error:
                 raise HTTPError(400, f"this is not a notebook: {error!r}") from error
         else:
             message = None
@@ -586,9 +595,9 @@ class FleetContentsManager(AsyncContentsManager):
         return [models.checkpoint_of(version) for version in await self._read_sql(look)]
 
     async def trust_notebook(self, path: str) -> None:
-        """Signs the notebook, so that its outputs are shown as trusted from now on."""
+        """Signs the notebook: its outputs are shown to the caller as trusted from now on."""
         where = parse(path)
-        require(current_identity(), where, Role.EDITOR)
+        require(current_identity(), where, Role.VIEWER)
         _, version = await self._read_sql(lambda c: tree.find_file(c, where))
         body = await self._body(where, version)
         decoded = await self.work(lambda: decode_notebook(body))

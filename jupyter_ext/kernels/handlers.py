@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from typing import cast
 
 from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.handlers import (
     KernelActionHandler,
     MainKernelHandler,
     _kernel_action_regex,
     _kernel_id_regex,
 )
-from jupyter_server.services.kernelspecs.handlers import MainKernelSpecHandler
+from jupyter_server.services.kernelspecs.handlers import (
+    MainKernelSpecHandler,
+    kernel_name_regex,
+)
 from jupyter_server.utils import url_path_join
 from tornado import web
 
@@ -21,6 +26,7 @@ from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 
 _TEXTS = ("name", "path", "kernel_id")
+_LOGO_SECONDS = 30 * 24 * 3600
 
 
 class FleetKernelsHandler(MainKernelHandler):
@@ -75,8 +81,29 @@ class FleetKernelSpecsHandler(MainKernelSpecHandler):
         await self.finish({"default": await manager.default_name(), "kernelspecs": specs})
 
 
+class FleetKernelSpecResourceHandler(JupyterHandler):
+    """`/kernelspecs/<name>/<path>`: files of kernel specs as the gateways have them.
+
+    The stock handler looks for a file of that path on the lab's own disk as well.
+    """
+
+    @web.authenticated
+    @authorized(resource="kernelspecs")
+    async def get(self, kernel_name: str, path: str) -> None:
+        """A logo or a script."""
+        manager = cast(FleetKernelSpecManager, self.kernel_spec_manager)
+        body = await manager.get_kernel_spec_resource(kernel_name, path)
+        self.set_header("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")
+        if path.lower().endswith(".png"):
+            self.set_header("Cache-Control", f"max-age={_LOGO_SECONDS}")
+        self.finish(body)
+
+    head = get
+
+
 handlers: list[tuple[str, type]] = [
     (r"/api/kernels", FleetKernelsHandler),
     (rf"/api/kernels/{_kernel_id_regex}/{_kernel_action_regex}", FleetKernelActionHandler),
     (r"/api/kernelspecs", FleetKernelSpecsHandler),
+    (rf"/kernelspecs/{kernel_name_regex}/(?P<path>.*)", FleetKernelSpecResourceHandler),
 ]

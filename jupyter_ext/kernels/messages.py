@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from jupyter_ext.platform.json_bodies import DOCUMENT, SMALL, check
+
 V1_PROTOCOL = "v1.kernel.websocket.jupyter.org"
 CHANNELS = frozenset({"shell", "iopub", "stdin", "control"})
 
@@ -103,6 +105,7 @@ def v1_to_json(message: bytes) -> str | bytes:
     """
     parts = split_v1(message)
     try:
+        check(parts.header, SMALL)
         header = json.loads(parts.header)
         identity = json.dumps({"msg_id": header.get("msg_id"), "msg_type": header.get("msg_type")})
         pieces = [
@@ -116,7 +119,7 @@ def v1_to_json(message: bytes) -> str | bytes:
             ', "content": ',
             parts.content.decode(),
         ]
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise MessageError(f"a kernel message is not JSON: {error}") from error
     if not parts.buffers:
         return "".join([*pieces, ', "buffers": []}'])
@@ -141,8 +144,11 @@ def json_to_v1(message: str | bytes) -> bytes:
             raise MessageError(f"a binary kernel message is too short: {error}") from error
         text, *buffers = (message[start:end] for start, end in pairwise(offsets))
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        if isinstance(text, str):
+            text = text.encode()
+        check(text, DOCUMENT)
+        document = json.loads(text.decode())
+    except (ValueError, RecursionError) as error:
         raise MessageError(f"a kernel message is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("header"), dict):
         raise MessageError("a kernel message has no header")

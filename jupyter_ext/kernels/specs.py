@@ -43,7 +43,9 @@ class FleetKernelSpecManager(KernelSpecManager):
         return (await self.get_all_specs())[kernel_name]
 
     async def get_kernel_spec_resource(self, kernel_name: str, path: str) -> bytes:
-        """A logo or script of a kernel spec; raises HTTPError."""
+        """A logo or script of a kernel spec; raises HTTPError, 404 for what cannot be one."""
+        if not is_resource(path) or kernel_name not in await self.get_all_specs():
+            raise web.HTTPError(404, f"kernel spec {kernel_name!r} has no {path!r}")
         return await self.gateways.call_raw(f"/kernelspecs/{quote(kernel_name)}/{quote(path)}")
 
     async def default_name(self) -> str:
@@ -59,6 +61,12 @@ class FleetKernelSpecManager(KernelSpecManager):
                 if self._specs is None:
                     raise
         return self._specs or {}
+
+
+def is_resource(path: str) -> bool:
+    """Whether `path` can be that of a file in a kernel spec's folder."""
+    printable = path.isprintable() and "\\" not in path
+    return printable and all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def default_of(document: dict[str, Any]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
@@ -19,27 +21,52 @@ from jupyter_ext.userdata.settings import (
     locale_of,
     with_user_settings,
 )
+from jupyter_ext.userdata.store import Stored
 from jupyter_ext.userdata.tables import NAME_BYTES
 
+T = TypeVar("T")
 
-class FleetSettingsHandler(APIHandler):
-    """One user's settings, with schemas and defaults from disk."""
 
-    def initialize(self, database: Database, places: SettingsPlaces) -> None:
-        """Take what all requests share."""
+class SettingsReader(APIHandler):
+    """What handlers that read a user's settings share."""
+
+    def initialize(
+        self, database: Database, places: SettingsPlaces, threads: ThreadPoolExecutor
+    ) -> None:
+        """Take what all requests share. Whatever parses settings, or reads schemas from disk, runs
+        on `threads`: it takes up to seconds, and the loop's own pool has other work."""
         self._database = database
         self._places = places
+        self._threads = threads
+
+    async def stored(self) -> dict[str, Stored]:
+        """Everything that the user has set."""
+        return await self.run(partial(store.settings_of, username=self.current_user.username))
+
+    async def work(self, function: Callable[[], T]) -> T:
+        """Run what blocks."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def run(self, function: Callable[..., T]) -> T:
+        """Run a transaction."""
+        try:
+            return await self._database.run(function)
+        except DatabaseUnavailable as error:
+            raise web.HTTPError(503, str(error)) from error
+
+
+class FleetSettingsHandler(SettingsReader):
+    """One user's settings, with schemas and defaults from disk."""
 
     @web.authenticated
     async def get(self, schema_name: str = "") -> None:
         """All settings, or those of one schema."""
-        stored = await self._run(partial(store.settings_of, username=self.current_user.username))
-        document = await asyncio.to_thread(
-            self._places.read,
-            schema_name,
-            ids_only=self.get_argument("ids_only", "") == "true",
-            locale=locale_of(stored),
-        )
+        stored = await self.stored()
+        ids_only = self.get_argument("ids_only", "") == "true"
+        await self.finish(await self.work(lambda: self._answer(schema_name, ids_only, stored)))
+
+    def _answer(self, schema_name: str, ids_only: bool, stored: dict[str, Stored]) -> str:
+        document = self._places.read(schema_name, ids_only=ids_only, locale=locale_of(stored))
         if schema_name:
             document = with_user_settings(document, stored.get(schema_name))
         else:
@@ -47,7 +74,7 @@ class FleetSettingsHandler(APIHandler):
                 with_user_settings(entry, stored.get(entry["id"]))
                 for entry in document.get("settings", [])
             ]
-        await self.finish(json.dumps(document))
+        return json.dumps(document)
 
     @web.authenticated
     async def put(self, schema_name: str) -> None:
@@ -60,12 +87,8 @@ class FleetSettingsHandler(APIHandler):
             ) from error
         if not isinstance(raw, str) or len(schema_name.encode()) > NAME_BYTES:
             raise web.HTTPError(400, "raw must be a text, and the schema's name a short one")
-        document = await asyncio.to_thread(self._places.read, schema_name, locale="en")
-        try:
-            check_settings(raw, document["schema"])
-        except SettingsError as error:
-            raise web.HTTPError(400, str(error)) from error
-        await self._run(
+        await self.work(lambda: self._check(schema_name, raw))
+        await self.run(
             partial(
                 store.save_setting,
                 username=self.current_user.username,
@@ -75,8 +98,9 @@ class FleetSettingsHandler(APIHandler):
         )
         self.set_status(204)
 
-    async def _run(self, function: Any) -> Any:
+    def _check(self, schema_name: str, raw: str) -> None:
+        document = self._places.read(schema_name, locale="en")
         try:
-            return await self._database.run(function)
-        except DatabaseUnavailable as error:
-            raise web.HTTPError(503, str(error)) from error
+            check_settings(raw, document["schema"])
+        except SettingsError as error:
+            raise web.HTTPError(400, str(error)) from error

@@ -1,8 +1,9 @@
-"""Where nbformat's notary keeps the signatures of trusted notebooks."""
+"""Where nbformat's notary keeps the signatures of notebooks that a user trusts."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from nbformat.sign import SignatureStore
@@ -14,38 +15,52 @@ _log = logging.getLogger(__name__)
 
 
 class SqlSignatureStore(SignatureStore):
-    """Signatures in the database of all labs. Its methods block, as nbformat's interface does.
+    """Signatures in the database of all labs, each of one user: what one user ran or trusted runs
+    no script in another one's page. Its methods block, as nbformat's interface does.
 
-    While the database is away a notebook is untrusted, not unreadable.
+    `whose` names the user whom a call is made for; nobody (None) trusts nothing. While the database
+    is away a notebook is untrusted, not unreadable.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, whose: Callable[[], str | None]) -> None:
         self._database = database
+        self._whose = whose
 
     def store_signature(self, digest: str, algorithm: str) -> None:
-        """Remember a trusted notebook."""
+        """Remember that the user trusts a notebook."""
+        username = self._whose()
+        if username is None:
+            return
         try:
             self._database.run_blocking(
-                partial(store.add_signature, algorithm=algorithm, digest=digest)
+                partial(store.add_signature, username=username, algorithm=algorithm, digest=digest)
             )
         except DatabaseUnavailable as error:
             _log.warning("a notebook's signature is not kept: %s", error.for_operator)
 
     def check_signature(self, digest: str, algorithm: str) -> bool:
-        """Whether a notebook is trusted."""
+        """Whether the user trusts a notebook."""
+        username = self._whose()
+        if username is None:
+            return False
         try:
             return self._database.run_blocking(
-                partial(store.has_signature, algorithm=algorithm, digest=digest), read_only=True
+                partial(store.has_signature, username=username, algorithm=algorithm, digest=digest),
+                read_only=True,
             )
         except DatabaseUnavailable as error:
             _log.warning("a notebook is taken for untrusted: %s", error.for_operator)
             return False
 
     def remove_signature(self, digest: str, algorithm: str) -> None:
-        """Trust a notebook no longer; raises DatabaseUnavailable."""
-        self._database.run_blocking(
-            partial(store.remove_signature, algorithm=algorithm, digest=digest)
-        )
+        """The user trusts a notebook no longer; raises DatabaseUnavailable."""
+        username = self._whose()
+        if username is not None:
+            self._database.run_blocking(
+                partial(
+                    store.remove_signature, username=username, algorithm=algorithm, digest=digest
+                )
+            )
 
     def close(self) -> None:
         """Nothing: the database belongs to the process."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
-from jupyter_ext.userdata.tables import setting, signature, workspace
+from jupyter_ext.userdata.tables import setting, trusted_notebook, workspace
 
-# A signature that nobody has asked for so long is forgotten, as stock Jupyter forgets the oldest.
+# A signature that nobody has renewed for so long is forgotten, as stock Jupyter forgets the oldest.
 SIGNATURES_KEPT = timedelta(days=365)
 
 
@@ -79,35 +79,38 @@ def delete_workspace(connection: Connection, username: str, name: str) -> bool:
     return connection.execute(delete(workspace).where(condition)).rowcount > 0
 
 
-def add_signature(connection: Connection, algorithm: str, digest: str) -> None:
-    """Remember a trusted notebook, and forget those that nobody has opened for a long time."""
+def add_signature(connection: Connection, username: str, algorithm: str, digest: str) -> None:
+    """Remember a notebook that a user trusts, and forget those that nobody has trusted or changed
+    for a long time."""
     now = now_utc(connection)
-    if touch_signature(connection, algorithm, digest):
+    changed = update(trusted_notebook).where(*_is(username, algorithm, digest)).values(seen=now)
+    if connection.execute(changed).rowcount:
         return
     try:
         with connection.begin_nested():
             connection.execute(
-                insert(signature).values(algorithm=algorithm, digest=digest, seen=now)
+                insert(trusted_notebook).values(
+                    username=username, algorithm=algorithm, digest=digest, seen=now
+                )
             )
     except IntegrityError:
         return
-    connection.execute(delete(signature).where(signature.c.seen < now - SIGNATURES_KEPT))
+    connection.execute(
+        delete(trusted_notebook).where(trusted_notebook.c.seen < now - SIGNATURES_KEPT)
+    )
 
 
-def touch_signature(connection: Connection, algorithm: str, digest: str) -> bool:
-    """Whether the notebook is trusted; if so it is remembered from now on."""
-    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
-    changed = update(signature).where(condition).values(seen=now_utc(connection))
-    return connection.execute(changed).rowcount > 0
+def has_signature(connection: Connection, username: str, algorithm: str, digest: str) -> bool:
+    """Whether the user trusts the notebook."""
+    query = select(trusted_notebook.c.digest).where(*_is(username, algorithm, digest))
+    return connection.execute(query).first() is not None
 
 
-def has_signature(connection: Connection, algorithm: str, digest: str) -> bool:
-    """Whether the notebook is trusted."""
-    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
-    return connection.execute(select(signature.c.digest).where(condition)).first() is not None
+def remove_signature(connection: Connection, username: str, algorithm: str, digest: str) -> None:
+    """The user trusts the notebook no longer; what others trust stays."""
+    connection.execute(delete(trusted_notebook).where(*_is(username, algorithm, digest)))
 
 
-def remove_signature(connection: Connection, algorithm: str, digest: str) -> None:
-    """Trust the notebook no longer."""
-    condition = (signature.c.algorithm == algorithm) & (signature.c.digest == digest)
-    connection.execute(delete(signature).where(condition))
+def _is(username: str, algorithm: str, digest: str) -> tuple[ColumnElement[bool], ...]:
+    table = trusted_notebook.c
+    return table.username == username, table.algorithm == algorithm, table.digest == digest

@@ -1,4 +1,4 @@
-"""The tables of settings, workspaces and signatures."""
+"""The tables of settings, workspaces and signatures of trusted notebooks."""
 
 from typing import Any
 
@@ -37,9 +37,10 @@ workspace = Table(
     **_INNODB,
 )
 
-signature = Table(
-    "fleet_notebook_signature",
+trusted_notebook = Table(
+    "fleet_trusted_notebook",
     lab_metadata,
+    Column("username", ByteString(USER_BYTES), primary_key=True),
     Column("algorithm", String(32), primary_key=True),
     Column("digest", String(128), primary_key=True),
     Column("seen", UtcDateTime, nullable=False, index=True),

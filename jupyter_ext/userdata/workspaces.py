@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
+from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check
 from jupyter_ext.userdata.store import Stored
 
 
@@ -30,8 +31,16 @@ def check_workspace(name: str, raw: str) -> None:
 
 
 def workspace_model(stored: Stored) -> dict[str, Any]:
-    """A stored workspace with its times."""
-    document: dict[str, Any] = json.loads(stored.raw)
+    """A stored workspace with its times; an empty one for what is too much to be read.
+
+    Blocks: up to some 10 ms.
+    """
+    body = stored.raw.encode()
+    try:
+        check(body, SMALL)
+    except JsonRefused:
+        return empty_workspace(stored.name)
+    document: dict[str, Any] = json.loads(body)
     document["metadata"].update(
         last_modified=stored.modified.isoformat(), created=stored.created.isoformat()
     )

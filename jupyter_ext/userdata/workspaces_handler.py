@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -11,6 +13,7 @@ from tornado import web
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
 from jupyter_ext.userdata import store
+from jupyter_ext.userdata.store import Stored
 from jupyter_ext.userdata.tables import NAME_BYTES
 from jupyter_ext.userdata.workspaces import (
     WorkspaceError,
@@ -23,9 +26,10 @@ from jupyter_ext.userdata.workspaces import (
 class FleetWorkspacesHandler(APIHandler):
     """One user's workspaces."""
 
-    def initialize(self, database: Database) -> None:
-        """Take what all requests share."""
+    def initialize(self, database: Database, threads: ThreadPoolExecutor) -> None:
+        """Take what all requests share; `threads` parse what somebody may have many of."""
         self._database = database
+        self._threads = threads
 
     @web.authenticated
     async def get(self, space_name: str = "") -> None:
@@ -35,15 +39,13 @@ class FleetWorkspacesHandler(APIHandler):
             found = await self._run(
                 partial(store.get_workspace, username=username, name=space_name)
             )
-            document = workspace_model(found) if found else empty_workspace(space_name)
+            text = json.dumps(workspace_model(found) if found else empty_workspace(space_name))
         else:
-            values = [
-                workspace_model(stored)
-                for stored in await self._run(partial(store.workspaces_of, username=username))
-            ]
-            ids = [value["metadata"]["id"] for value in values]
-            document = {"workspaces": {"ids": ids, "values": values}}
-        await self.finish(json.dumps(document))
+            found_all = await self._run(partial(store.workspaces_of, username=username))
+            text = await asyncio.get_running_loop().run_in_executor(
+                self._threads, _list_of, found_all
+            )
+        await self.finish(text)
 
     @web.authenticated
     async def put(self, space_name: str = "") -> None:
@@ -82,3 +84,9 @@ class FleetWorkspacesHandler(APIHandler):
             return await self._database.run(function)
         except DatabaseUnavailable as error:
             raise web.HTTPError(503, str(error)) from error
+
+
+def _list_of(found: list[Stored]) -> str:
+    values = [workspace_model(stored) for stored in found]
+    ids = [value["metadata"]["id"] for value in values]
+    return json.dumps({"workspaces": {"ids": ids, "values": values}})

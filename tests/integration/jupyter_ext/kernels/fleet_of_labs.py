@@ -64,7 +64,7 @@ class Labs:
         self._changes = changes or {}
         self.signer = signer
         self._gateway_urls = gateway_urls
-        self._store = store
+        self.store = store
         self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
         self._database_url = f"sqlite:///{directory}/lab.sqlite"
         boto3.client(
@@ -96,7 +96,7 @@ class Labs:
             },
             "JupyterFleet": {
                 "database_url": self._database_url,
-                "bucket_url": self._store.bucket_url(self._bucket),
+                "bucket_url": self.store.bucket_url(self._bucket),
                 "gateway_urls": self._gateway_urls,
                 "token_keys_file": str(self.directory / "jwks.json"),
                 "service_token_file": str(self.directory / "service-token"),
@@ -124,7 +124,7 @@ class Labs:
                 "JUPYTER_CONFIG_DIR": str(folder),
                 "JUPYTER_DATA_DIR": str(folder),
                 "JUPYTER_RUNTIME_DIR": str(folder),
-                "AWS_SHARED_CREDENTIALS_FILE": str(self._store.credentials_file),
+                "AWS_SHARED_CREDENTIALS_FILE": str(self.store.credentials_file),
             },
             directory=folder,
         )

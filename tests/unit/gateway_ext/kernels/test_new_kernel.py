@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.kernels.handlers import check_kernel_id, client_environment, parse_new_kernel
+from gateway_ext.kernels.handlers import (
+    check_kernel_id,
+    client_environment,
+    parse_body,
+    parse_new_kernel,
+)
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -51,14 +56,41 @@ def test_environment_is_an_allow_list() -> None:
         {"env": {"KERNEL_A": "x" * 5000}},
         {"env": {"KERNEL_A=B": "x"}},
         {"env": {"KERNEL_A": "\0"}},
+        {"env": {"": "x"}},
         {"env": {"KERNEL_LAUNCH_TIMEOUT": "soon"}},
         {"env": {"KERNEL_LAUNCH_TIMEOUT": "inf"}},
     ],
 )
 def test_bad_requests(body: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as refused:
-        parse_new_kernel(body, ADA, "python", [])
+        parse_new_kernel(body, ADA, "python", ["*"])
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * 40_000, 400),
+        (b'{"env": ' + b'{"a": ' * 2000 + b"1" + b"}" * 2001, 400),
+        (rb'{"path": "\ud800"}', 400),
+        (b'{"path": "\xff"}', 400),
+        ('{"path": "x"}'.encode("utf-16"), 400),
+        (b"[]", 400),
+        (b"{", 400),
+        (b'{"path": [' + b"[]," * 100_000 + b"1]}", 413),
+        (b'{"path": "' + b"x" * 1024 * 1024 + b'"}', 413),
+    ],
+    ids=["deep", "deep env", "surrogate", "latin", "UTF-16", "list", "cut", "many", "long"],
+)
+def test_bodies_that_would_hold_or_break_a_gateway_are_refused(body: bytes, status: int) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse_body(body)
+    assert refused.value.status == status
+
+
+def test_no_body_asks_for_nothing_special() -> None:
+    assert parse_body(b"") == {}
+    assert parse_body(b'{"path": "x"}') == {"path": "x"}
 
 
 def test_kernel_ids() -> None:

@@ -53,6 +53,8 @@ def test_some_routes_need_no_login(path: str) -> None:
         ("POST", "/api/kernels/0-1-2-3-4/interrupt"),
         ("GET", "/api/kernels/0-1-2-3-4/channels"),
         ("GET", "/kernelspecs/python/logo-64x64.png"),
+        ("GET", "/lsp/status"),
+        ("GET", "/api/resolvePath"),
     ],
 )
 def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> None:
@@ -74,6 +76,13 @@ def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> Non
         ("GET", "/metrics"),
         ("GET", "/view/demo/a.html"),
         ("POST", "/nbconvert/html"),
+        # What runs TeX or a browser on the lab.
+        ("GET", "/nbconvert/pdf/demo/a.ipynb"),
+        ("GET", "/nbconvert/PDF/demo/a.ipynb"),
+        ("GET", "/nbconvert/webpdf/demo/a.ipynb"),
+        ("GET", "/lab/api/licenses/"),
+        ("GET", "/lab/api/licenses/licenses.json"),
+        ("GET", "/lsp/ws/pylsp"),
         ("GET", "/something/new"),
         ("GET", "/api/kernels/0-1-2-3-4/channels/more"),
         ("PUT", "/api/contents/"),
@@ -113,6 +122,11 @@ def test_viewers_change_nothing(method: str) -> None:
     assert (refused.answer, refused.status) == (Answer.REFUSE, 403)
     assert "editor" in refused.reason
     assert decide(method, path, identity(demo=Role.EDITOR)).answer is Answer.ALLOW
+
+
+def test_viewers_may_trust_for_themselves() -> None:
+    assert decide("POST", "/api/contents/demo/a.ipynb/trust", VIEWER).answer is Answer.ALLOW
+    assert decide("POST", "/api/contents/demo/a.ipynb/trust", STRANGER).status == 404
 
 
 def test_our_own_servers_may_do_it_all_but_only_by_name() -> None:

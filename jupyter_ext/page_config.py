@@ -1,0 +1,50 @@
+"""What a page is told about its lab: addresses and switches, and no path of the lab's host."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtime_dir
+
+# Paths of JupyterLab's own configuration (LabConfig and LabHandler); pages do without them.
+_PATHS = frozenset({"serverRoot", "rootUri", "labextensionsPath", "extraLabextensionsPath"})
+# The route is refused, so the page should not offer it.
+_REFUSED = frozenset({"licensesUrl", "fullLicensesUrl"})
+
+
+def host_folders() -> tuple[str, ...]:
+    """Folders of the host under which whatever a lab reads lies."""
+    folders = {sys.prefix, sys.base_prefix, str(Path.home()), jupyter_runtime_dir(), os.getcwd()}
+    folders.update(jupyter_path(), jupyter_config_path())
+    return tuple(sorted(folders - {"", os.sep}))
+
+
+def public_page_config(config: dict[str, Any], folders: tuple[str, ...]) -> dict[str, Any]:
+    """A copy of `config` without anything that names a path of the host.
+
+    What JupyterLab puts there goes by its name; anything else that is or contains a path in one of
+    `folders` (an operator's `page_config.json`, another extension) by its value. Addresses stay.
+    """
+    return {
+        name: value
+        for name, value in config.items()
+        if name not in _REFUSED and (name.endswith("Url") or not _names_path(name, value, folders))
+    }
+
+
+def _names_path(name: str, value: Any, folders: tuple[str, ...]) -> bool:
+    return name in _PATHS or name.endswith("Dir") or _has_path(value, folders)
+
+
+def _has_path(value: Any, folders: tuple[str, ...]) -> bool:
+    if isinstance(value, str):
+        value = value.removeprefix("file://")
+        return any(value == folder or value.startswith(folder + os.sep) for folder in folders)
+    if isinstance(value, dict):
+        return any(_has_path(part, folders) for part in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_path(part, folders) for part in value)
+    return False
