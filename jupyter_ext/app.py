@@ -31,8 +31,10 @@ from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
+from jupyter_ext.sessions import store as session_store
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
@@ -72,6 +74,9 @@ class JupyterFleet(ExtensionApp):
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
+
+    classes = [SessionSweep]
+    _sweep: asyncio.Task[None] | None = None
 
     @property
     def active(self) -> bool:
@@ -130,6 +135,8 @@ class JupyterFleet(ExtensionApp):
                     # The stock handler of /files reads through the manager, but is a handler of
                     # static files, which insists on a folder.
                     "files_handler_params": {"path": ""},
+                    # Sessions are in the same database, and move in the same transaction.
+                    "on_rename": session_store.move_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
@@ -149,8 +156,17 @@ class JupyterFleet(ExtensionApp):
         if self.active:
             super().initialize()
 
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Begin the background work of a lab; called when the server's loop runs."""
+        sessions = serverapp.session_manager
+        if self.active and isinstance(sessions, FleetSessionManager):
+            sweep = SessionSweep(parent=self, sessions=sessions)
+            self._sweep = asyncio.ensure_future(sweep.run())
+
     async def stop_extension(self) -> None:
         """Send the pages to another lab and answer what was asked; called when the server stops."""
+        if self._sweep is not None:
+            self._sweep.cancel()
         provider = getattr(self.serverapp, "identity_provider", None)
         if not isinstance(provider, FleetIdentityProvider):
             return
