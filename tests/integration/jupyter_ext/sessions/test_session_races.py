@@ -223,7 +223,17 @@ def rename(lab: FleetSessionManager, old: str, new: str) -> Any:
 async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
     labs: list[FleetSessionManager], kernels: Kernels
 ) -> None:
+    asked = asyncio.Event()
+    run = labs[1].run
+
+    async def watched(*arguments: Any, **named: Any) -> Any:
+        result = await run(*arguments, **named)
+        asked.set()
+        return result
+
+    labs[1].run = watched  # type: ignore[method-assign]
     for number in range(15):
+        asked.clear()
         before, after = f"demo/b{number}.ipynb", f"demo/a{number}.ipynb"
 
         async def open_page(lab: FleetSessionManager, path: str = before) -> dict[str, Any]:
@@ -235,7 +245,8 @@ async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
             return answer
 
         async def rename_later(old: str = before, new: str = after) -> None:
-            while not kernels.running:
+            # Both pages have asked by the old name.
+            while not kernels.running or not asked.is_set():
                 await asyncio.sleep(0.0005)
             await asyncio.sleep(random.uniform(0, 0.02))
             await rename(labs[1], old, new)
@@ -281,7 +292,7 @@ def all_leases_run_out(lab: FleetSessionManager) -> None:
     lab.database.run_blocking(lambda c: c.execute(update(kernel_start).values(lease_until=past)))
 
 
-@pytest.mark.parametrize("step", range(12))
+@pytest.mark.parametrize("step", range(18))
 async def test_wherever_a_lab_dies_no_kernel_is_left_that_nobody_lists(
     labs: list[FleetSessionManager], kernels: Kernels, step: int
 ) -> None:
