@@ -465,7 +465,8 @@ class Records:
     async def give_up(self, kernel_id: str, epoch: int, reason: str) -> bool:
         """Gives a launch up of which something may go on: its agent is told to end by whichever
         gateway it finds. It stays a launch until that is known to have ended, so that nothing is
-        started beside it. False if it is no launch any more or the epoch no longer stands."""
+        started under its id beside it. False if it is no launch any more or the epoch no longer
+        stands."""
 
         def transaction(connection: Connection) -> bool:
             now = now_utc(connection)
@@ -474,7 +475,7 @@ class Records:
                     continue
                 values = {"agent_key": self._dismiss_agent(connection, kernel_id, now)}
                 if _change(connection, held, KernelState.LAUNCHING, values):
-                    _note(connection, now, kernel_id, "give up", "", self._name, reason)
+                    _note(connection, now, kernel_id, "launch", "", self._name, f"given up: {reason}")
                     return True
             return False
 
