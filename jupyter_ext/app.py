@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -75,7 +75,7 @@ class JupyterFleet(ExtensionApp):
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
 
-    classes = [SessionSweep]
+    classes: ClassVar[list[Any]] = [SessionSweep]
     _sweep: asyncio.Task[None] | None = None
 
     @property

@@ -311,9 +311,7 @@ class Launches:
             record = await self._records.get(kernel_id)
             if record is None or record.state is KernelState.DELETED:
                 break
-            if self._is_anothers(record) or (
-                record.state is KernelState.RUNNING and not ended
-            ):
+            if self._is_anothers(record) or (record.state is KernelState.RUNNING and not ended):
                 return False
             give_up = self._records.set_dead if ended else self._records.give_up
             if await give_up(kernel_id, record.epoch, message):

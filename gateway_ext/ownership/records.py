@@ -220,9 +220,7 @@ def _stored_key(connection: Connection, kernel_id: str) -> str:
 
 def _add_former_agent(connection: Connection, kernel_id: str, key: str, now: datetime) -> None:
     """Remembers the encrypted key of an agent that must end if it lives."""
-    connection.execute(
-        insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now)
-    )
+    connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
 
 
 def _gone(epoch: int, now: datetime, owner: str | None) -> dict[str, Any]:
@@ -475,7 +473,9 @@ class Records:
                     continue
                 values = {"agent_key": self._dismiss_agent(connection, kernel_id, now)}
                 if _change(connection, held, KernelState.LAUNCHING, values):
-                    _note(connection, now, kernel_id, "launch", "", self._name, f"given up: {reason}")
+                    _note(
+                        connection, now, kernel_id, "launch", "", self._name, f"given up: {reason}"
+                    )
                     return True
             return False
 

@@ -360,9 +360,7 @@ def kernel_environment(path: str) -> dict[str, str]:
 def checked(changed: Session, identity: Identity) -> Session:
     """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
     the caller may not have it there."""
-    check_lengths(
-        path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path
-    )
+    check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
     project = project_of(changed.path)
     require_role(identity, project, Role.EDITOR)
     return replace(changed, project=project)

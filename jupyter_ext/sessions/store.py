@@ -172,9 +172,7 @@ def change_session(connection: Connection, old: Session, new: Session) -> None:
     if not changed:
         return
     connection.execute(
-        update(session)
-        .where(session.c.id == old.id)
-        .values(document=new.document.key, **changed)
+        update(session).where(session.c.id == old.id).values(document=new.document.key, **changed)
     )
     if new.kernel_id != old.kernel_id:
         connection.execute(
@@ -253,9 +251,12 @@ def _base(path: str) -> str:
 
 
 def _move_start(connection: Connection, key: str, target: Document) -> None:
-    if key == target.key or not connection.execute(
-        select(kernel_start.c.document).where(kernel_start.c.document == key).with_for_update()
-    ).one_or_none():
+    if (
+        key == target.key
+        or not connection.execute(
+            select(kernel_start.c.document).where(kernel_start.c.document == key).with_for_update()
+        ).one_or_none()
+    ):
         return
     # Of a file that was deleted or overwritten: the one that moves in brings its own kernel.
     connection.execute(delete(kernel_start).where(kernel_start.c.document == target.key))
@@ -346,9 +347,7 @@ def take_ending(connection: Connection, kernel_id: str) -> Ending | None:
     now = now_utc(connection)
     taken = connection.execute(
         update(kernel_start)
-        .where(
-            kernel_start.c.document == _ending_key(kernel_id), kernel_start.c.lease_until < now
-        )
+        .where(kernel_start.c.document == _ending_key(kernel_id), kernel_start.c.lease_until < now)
         .values(lease_until=now + _ENDING_LEASE)
     )
     return Ending(kernel_id) if taken.rowcount else None
@@ -374,9 +373,7 @@ def restore(connection: Connection, ending: Ending) -> None:
 def is_ending(connection: Connection, kernel_id: str) -> bool:
     """Whether somebody has decided to end the kernel. Whoever it was may have died since: another
     lab ends it then."""
-    query = select(kernel_start.c.document).where(
-        kernel_start.c.document == _ending_key(kernel_id)
-    )
+    query = select(kernel_start.c.document).where(kernel_start.c.document == _ending_key(kernel_id))
     return connection.execute(query).one_or_none() is not None
 
 
@@ -423,7 +420,9 @@ def hold_lease(connection: Connection, name: str, holder: str, seconds: float) -
     now = now_utc(connection)
     values = {"holder": holder, "until": now + timedelta(seconds=seconds)}
     free = (lab_lease.c.holder == holder) | (lab_lease.c.until < now)
-    taken = connection.execute(update(lab_lease).where(lab_lease.c.name == name, free).values(**values))
+    taken = connection.execute(
+        update(lab_lease).where(lab_lease.c.name == name, free).values(**values)
+    )
     if taken.rowcount:
         return True
     if connection.execute(select(lab_lease.c.name).where(lab_lease.c.name == name)).first():
@@ -501,9 +500,7 @@ def claim_start(
 
 def _mine(start: Start) -> ColumnElement[bool]:
     # Not by its document, which may have been renamed since.
-    return (kernel_start.c.kernel_id == start.kernel_id) & (
-        kernel_start.c.attempt == start.attempt
-    )
+    return (kernel_start.c.kernel_id == start.kernel_id) & (kernel_start.c.attempt == start.attempt)
 
 
 def document_of(connection: Connection, start: Start) -> Document | None:
@@ -522,9 +519,7 @@ def document_of(connection: Connection, start: Start) -> Document | None:
 def renew_start(connection: Connection, start: Start, lease: timedelta) -> bool:
     """Keep a start for another `lease`; False if somebody else has taken over."""
     changed = connection.execute(
-        update(kernel_start)
-        .where(_mine(start))
-        .values(lease_until=now_utc(connection) + lease)
+        update(kernel_start).where(_mine(start)).values(lease_until=now_utc(connection) + lease)
     )
     return changed.rowcount > 0
 

@@ -190,9 +190,7 @@ async def patch_as_a_page_does(
         return await lab.update_session(session_id, **fields)  # type: ignore[arg-type]
 
     one, two = random.sample(labs, 2)
-    return await asyncio.gather(
-        patch(one, path=path), patch(two, name=path.rpartition("/")[2])
-    )
+    return await asyncio.gather(patch(one, path=path), patch(two, name=path.rpartition("/")[2]))
 
 
 async def test_thirty_renames_by_two_requests_at_once_lose_neither(
@@ -220,20 +218,26 @@ def rename(lab: FleetSessionManager, old: str, new: str) -> Any:
     return lab.run(partial(store.move_documents, old=old, new=new))
 
 
-async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
-    labs: list[FleetSessionManager], kernels: Kernels
-) -> None:
-    asked = asyncio.Event()
-    run = labs[1].run
+def tell_when_asked(lab: FleetSessionManager) -> asyncio.Event:
+    """Is set after each transaction of the lab."""
+    asked, run = asyncio.Event(), lab.run
 
     async def watched(*arguments: Any, **named: Any) -> Any:
         result = await run(*arguments, **named)
         asked.set()
         return result
 
-    labs[1].run = watched  # type: ignore[method-assign]
+    lab.run = watched  # type: ignore[method-assign]
+    return asked
+
+
+async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    asked = [tell_when_asked(lab) for lab in labs]
     for number in range(15):
-        asked.clear()
+        for event in asked:
+            event.clear()
         before, after = f"demo/b{number}.ipynb", f"demo/a{number}.ipynb"
 
         async def open_page(lab: FleetSessionManager, path: str = before) -> dict[str, Any]:
@@ -246,14 +250,12 @@ async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
 
         async def rename_later(old: str = before, new: str = after) -> None:
             # Both pages have asked by the old name.
-            while not kernels.running or not asked.is_set():
-                await asyncio.sleep(0.0005)
+            for event in asked:
+                await event.wait()
             await asyncio.sleep(random.uniform(0, 0.02))
             await rename(labs[1], old, new)
 
-        one, two, _ = await asyncio.gather(
-            open_page(labs[0]), open_page(labs[1]), rename_later()
-        )
+        one, two, _ = await asyncio.gather(open_page(labs[0]), open_page(labs[1]), rename_later())
         three = await open_page(labs[0], after)
         assert len({made["kernel"]["id"] for made in (one, two, three)}) == 1
         await patch_as_a_page_does(labs, one["id"], after)
