@@ -10,7 +10,7 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -36,8 +36,10 @@ from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
+from jupyter_ext.sessions import store as session_store
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
@@ -90,6 +92,9 @@ class JupyterFleet(ExtensionApp):
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
+
+    classes: ClassVar[list[Any]] = [SessionSweep]
+    _sweep: asyncio.Task[None] | None = None
 
     @property
     def active(self) -> bool:
@@ -148,6 +153,8 @@ class JupyterFleet(ExtensionApp):
                     # The stock handler of /files reads through the manager, but is a handler of
                     # static files, which insists on a folder.
                     "files_handler_params": {"path": ""},
+                    # Sessions are in the same database, and move in the same transaction.
+                    "on_rename": session_store.move_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
@@ -170,15 +177,22 @@ class JupyterFleet(ExtensionApp):
             super().initialize()
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        """Wait no longer for half-sent requests: this runs when the server listens, which has no
-        option for it."""
-        if self.active:
-            limits = serverapp.http_server.conn_params
-            limits.header_timeout = self.request_seconds
-            limits.body_timeout = self.body_seconds
+        """Begin what a lab does beside answering; called when the server listens."""
+        if not self.active:
+            return
+        # Half-sent requests are not waited for; jupyter_server has no option for it.
+        limits = serverapp.http_server.conn_params
+        limits.header_timeout = self.request_seconds
+        limits.body_timeout = self.body_seconds
+        sessions = serverapp.session_manager
+        if isinstance(sessions, FleetSessionManager):
+            sweep = SessionSweep(parent=self, sessions=sessions)
+            self._sweep = asyncio.ensure_future(sweep.run())
 
     async def stop_extension(self) -> None:
         """Send the pages to another lab and answer what was asked; called when the server stops."""
+        if self._sweep is not None:
+            self._sweep.cancel()
         provider = getattr(self.serverapp, "identity_provider", None)
         if not isinstance(provider, FleetIdentityProvider):
             return

@@ -44,6 +44,7 @@ PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
 
 LONGEST_PATH = 4096
+LONGEST_REASON = 200
 
 
 def check_kernel_id(kernel_id: str) -> str:
@@ -299,7 +300,11 @@ class KernelHandler(_OneKernelHandler):
         if isinstance(place, Answer):
             self.pass_on(place)
             return
-        await self.manager.delete(place, self.identity.user)
+        reason = ""
+        if self.identity.service is not None:
+            reason = self.get_query_argument("reason", "")[:LONGEST_REASON]
+        # A service that says why does it by itself, for nobody.
+        await self.manager.delete(place, "" if reason else self.identity.user, reason)
         self.set_status(204)
         self.finish()
 

@@ -295,9 +295,11 @@ class Launches:
     async def _launch_failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
-        """Clears up. False if another gateway owns the kernel by now: it is that one's then.
+        """Clears up. False if the kernel runs after all, or another gateway owns it by now.
 
-        What could not be ended stays a launch in the records, until the sweep has ended it.
+        Whoever asked for the kernel may start another one once it is answered, so the launch's
+        agent is dismissed: should it still come it is told to end. What could not be ended stays a
+        launch in the records, until the sweep has ended it.
         """
         message = error.message if isinstance(error, Refusal) else str(error)
         self._log.error("kernel %s: not started: %s", kernel_id, message)
@@ -305,20 +307,31 @@ class Launches:
             # Its text has the statement with its values, and the record's readers are clients.
             message = "the database refused what the launch writes: the gateway's log says more"
         record = await self._records.get(kernel_id)
-        if (
-            record is not None
-            and record.state is not KernelState.DELETED
-            and record.owner != self._membership.name
-        ):
+        if self._is_anothers(record):
             return False
         ended = proxy is None or await proxy.end()
+        while True:
+            # The agent may have come while it was being ended.
+            record = await self._records.get(kernel_id)
+            if record is None or record.state is KernelState.DELETED:
+                break
+            if self._is_anothers(record) or (record.state is KernelState.RUNNING and not ended):
+                return False
+            give_up = self._records.set_dead if ended else self._records.give_up
+            if await give_up(kernel_id, record.epoch, message):
+                break
         link = self._links.get(kernel_id)
         if link is not None:
             self._links.remove(link, "the kernel did not start")
             link.close()
-        if record is not None and ended:
-            await self._records.set_dead(kernel_id, record.epoch, message)
         return True
+
+    def _is_anothers(self, record: KernelRecord | None) -> bool:
+        return (
+            record is not None
+            and record.state is not KernelState.DELETED
+            and record.owner != self._membership.name
+        )
 
     def proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
         """The process proxy for a process that some gateway started; None if there is none."""

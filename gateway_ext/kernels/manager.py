@@ -296,11 +296,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         except CommandFailed as error:
             raise Refusal(500, str(error)) from error
 
-    async def delete(self, place: Place, username: str) -> None:
+    async def delete(self, place: Place, username: str, reason: str = "") -> None:
         """Ends the kernel and its agent. The record goes first: whatever happens to this gateway
         then, the agent is told to end by whichever it finds."""
         record = place.record or await self.record(place.kernel_id)
-        await self.records.delete(place.kernel_id, username)
+        await self.records.delete(place.kernel_id, username, reason=reason)
         await self._end_deleted(record, place.link)
 
     async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:

@@ -6,6 +6,7 @@ gateway that was frozen changes nothing when it wakes; each leaves an event behi
 """
 
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -209,6 +210,19 @@ def _note(
     )
 
 
+def _stored_key(connection: Connection, kernel_id: str) -> str:
+    """The key of the kernel's agent, encrypted."""
+    key: str = connection.execute(
+        select(kernel.c.agent_key).where(kernel.c.kernel_id == kernel_id)
+    ).scalar_one()
+    return key
+
+
+def _add_former_agent(connection: Connection, kernel_id: str, key: str, now: datetime) -> None:
+    """Remembers the encrypted key of an agent that must end if it lives."""
+    connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
+
+
 def _gone(epoch: int, now: datetime, owner: str | None) -> dict[str, Any]:
     """The other values of a kernel that gets deleted; `owner` is the gateway that ends what ran,
     None if nothing is left to be ended."""
@@ -296,9 +310,7 @@ class Records:
         def transaction(connection: Connection) -> bool:
             _check_limits(connection, limits, dead.username)
             now = now_utc(connection)
-            former = connection.execute(
-                select(kernel.c.agent_key).where(kernel.c.kernel_id == dead.kernel_id)
-            ).scalar()
+            former = _stored_key(connection, dead.kernel_id)
             changed = _change(
                 connection,
                 (dead.kernel_id, dead.epoch, KernelState.DEAD),
@@ -314,9 +326,7 @@ class Records:
                 },
             )
             if changed:
-                connection.execute(
-                    insert(former_agent).values(kernel_id=dead.kernel_id, agent_key=former, at=now)
-                )
+                _add_former_agent(connection, dead.kernel_id, former, now)
                 detail = f"again, epoch {dead.epoch + 1}"
                 _note(connection, now, dead.kernel_id, "launch", username, self._name, detail)
             return changed
@@ -422,7 +432,9 @@ class Records:
     async def set_dead(self, kernel_id: str, epoch: int, reason: str) -> bool:
         """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands.
 
-        The epoch rises: what its owner has seen before, and not written yet, is of the past.
+        The epoch rises: what its owner has seen before, and not written yet, is of the past. So is
+        a launch: whoever waited for it may have started another kernel, so its agent, should it
+        come after all, is told to end.
         """
 
         def transaction(connection: Connection) -> bool:
@@ -438,12 +450,41 @@ class Records:
                     "reason": reason,
                     "changed": now,
                 }
+                if held[2] is KernelState.LAUNCHING:
+                    values["agent_key"] = self._dismiss_agent(connection, kernel_id, now)
                 if _change(connection, held, KernelState.DEAD, values):
                     _note(connection, now, kernel_id, "dead", "", self._name, reason)
                     return True
             return False
 
         return await self._database.run(transaction)
+
+    async def give_up(self, kernel_id: str, epoch: int, reason: str) -> bool:
+        """Gives a launch up of which something may go on: its agent is told to end by whichever
+        gateway it finds. It stays a launch until that is known to have ended, so that nothing is
+        started under its id beside it. False if it is no launch any more or the epoch no longer
+        stands."""
+
+        def transaction(connection: Connection) -> bool:
+            now = now_utc(connection)
+            for held in _hold(connection, kernel.c.kernel_id == kernel_id):
+                if held[1] != epoch or held[2] is not KernelState.LAUNCHING:
+                    continue
+                values = {"agent_key": self._dismiss_agent(connection, kernel_id, now)}
+                if _change(connection, held, KernelState.LAUNCHING, values):
+                    _note(
+                        connection, now, kernel_id, "launch", "", self._name, f"given up: {reason}"
+                    )
+                    return True
+            return False
+
+        return await self._database.run(transaction)
+
+    def _dismiss_agent(self, connection: Connection, kernel_id: str, now: datetime) -> str:
+        """Makes the kernel's agent a former one; the encrypted key, which no agent has, that takes
+        the place of its key."""
+        _add_former_agent(connection, kernel_id, _stored_key(connection, kernel_id), now)
+        return self._box.encrypt(secrets.token_bytes(32))
 
     async def delete(
         self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
@@ -715,10 +756,7 @@ class Records:
                 continue
 
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
-        stored = connection.execute(
-            select(kernel.c.agent_key).where(kernel.c.kernel_id == kernel_id)
-        ).scalar_one()
-        return self._box.decrypt(stored) == agent_key
+        return self._box.decrypt(_stored_key(connection, kernel_id)) == agent_key
 
     def _encrypt_launch(self, environment: Mapping[str, str]) -> str:
         return self._box.encrypt(json.dumps({"environment": dict(environment)}).encode())

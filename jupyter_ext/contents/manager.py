@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from sqlalchemy import Connection
 from tornado.web import HTTPError
+from traitlets import Callable as CallableTrait
 from traitlets import Type, Unicode, default
 
 from jupyter_ext.auth.user import current_identity
@@ -66,6 +67,12 @@ class FleetContentsManager(AsyncContentsManager):
         config=True, help="URL of the bucket for bodies; by default JupyterFleet.bucket_url"
     )
     checkpoints_class = Type(FleetCheckpoints, config=True)
+    on_rename = CallableTrait(
+        lambda _connection, _old, _new: None,
+        config=True,
+        help="Called in the transaction of each rename with its connection and both paths: what"
+        " belongs to files by their paths moves with them.",
+    )
 
     @default("files_handler_params")
     def _default_files_handler_params(self) -> dict[str, str]:
@@ -528,8 +535,14 @@ class FleetContentsManager(AsyncContentsManager):
             require(current_identity(), where, Role.EDITOR)
             if not where.names:
                 raise HTTPError(400, f"{where or '/'} is a project: projects cannot be renamed")
-        if old != new:
-            await self._sql(lambda c: tree.rename(c, old, new))
+        if old == new:
+            return
+
+        def rename(connection: Connection) -> None:
+            tree.rename(connection, old, new)
+            self.on_rename(connection, str(old), str(new))
+
+        await self._sql(rename)
 
     async def rename(self, old_path: str, new_path: str) -> None:
         await self.rename_file(old_path, new_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import Any, cast
+from urllib.parse import quote
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
@@ -92,10 +93,12 @@ class FleetKernelManager(AsyncMappingKernelManager):
         return model
 
     async def shutdown_kernel(  # type: ignore[override]
-        self, kernel_id: str, now: bool = False, restart: bool = False
+        self, kernel_id: str, now: bool = False, restart: bool = False, *, reason: str = ""
     ) -> None:
-        """End a kernel and its record."""
-        await self.gateways.call_owner("DELETE", kernel_id, seconds=30.0)
+        """End a kernel and its record; the kernel's history shows the reason if a lab ends it by
+        itself."""
+        query = f"?reason={quote(reason, safe='')}" if reason else ""
+        await self.gateways.call_owner("DELETE", kernel_id, query, seconds=30.0)
         self.gateways.forget_owner(kernel_id)
 
     async def interrupt_kernel(self, kernel_id: str) -> None:  # type: ignore[override]

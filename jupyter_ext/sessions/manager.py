@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -23,14 +24,11 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions import store
 from jupyter_ext.sessions.models import alive, session_model
-from jupyter_ext.sessions.paths import MAX_PATH_BYTES, real_path, start_key
+from jupyter_ext.sessions.patch import SessionPatch, patched
+from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path
 from jupyter_ext.sessions.store import Claim, Ending, Session, Start
 from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
 
-# A missing kernel is looked up by its id before its sessions go, at most so many in one listing.
-_LOOKED_UP = 5
-# Younger sessions may be of a kernel that the gateways' list, asked a moment ago, could not show.
-_SETTLED = timedelta(seconds=30)
 _SHORTEST_POLL = 0.03
 _LONGEST_POLL = 0.3
 
@@ -72,14 +70,14 @@ class FleetSessionManager(LoggingConfigurable):
     async def find(self, path: str) -> dict[str, Any] | None:
         """The model of a session that is known by this path and whose kernel lives, or None."""
         identity = self._identity()
-        found = await self._run(partial(store.find_session, path=path, username=identity.user))
+        found = await self.run(partial(store.find_session, path=path, username=identity.user))
         if found is None or not identity.may(found.project, Role.VIEWER):
             return None
-        kernel = await self._kernel_or_none(found.kernel_id)
+        kernel = await self.kernel_or_none(found.kernel_id)
         if kernel is None or not alive(kernel):
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
-        found = await self._run(partial(store.get_session, session_id=found.id))
+        found = await self.run(partial(store.get_session, session_id=found.id))
         return session_model(found, kernel) if found and found.kernel_id == kernel["id"] else None
 
     async def create_session(
@@ -95,46 +93,49 @@ class FleetSessionManager(LoggingConfigurable):
         The kernel is `kernel_id` if that is given and exists, else the one of the document, which
         is started if there is none. Raises HTTPError.
         """
-        document_path = real_path(path, name, type)
-        check_lengths(path=path, name=name or "", type_=type, real=document_path)
-        project = project_of(document_path)
+        document = Document(real_path(path, name, type), type)
+        check_lengths(path=path, name=name or "", type_=type, real=document.path)
+        project = project_of(document.path)
         if not project:
             raise web.HTTPError(400, "a session needs a path within a project")
         identity = self._identity()
         require_role(identity, project, Role.EDITOR)
         add = partial(
             store.add_session,
-            project=project,
-            path=document_path,
             shown_path=path,
-            name=name or document_path.rsplit("/", 1)[-1],
-            type_=type,
+            name=name or document.path.rsplit("/", 1)[-1],
             username=identity.user,
         )
-        document = start_key(document_path, type)
         deadline = time.monotonic() + self.start_patience
         while time.monotonic() < deadline:
-            chosen = await self._kernel_or_none(kernel_id) if kernel_id else None
-            kernel = chosen or await self._kernel_of_document(
-                document, document_path, kernel_name, kernel_id
-            )
+            chosen = await self.kernel_or_none(kernel_id) if kernel_id else None
+            if chosen is not None:
+                kernel, start = chosen, None
+            else:
+                kernel, start = await self._kernel_of_document(document, kernel_name, kernel_id)
 
             def insert(
-                connection: Any, kernel: Any = kernel, is_chosen: bool = chosen is not None
+                connection: Any, kernel: Any = kernel, start: Start | None = start
             ) -> Session | None:
-                if is_chosen and store.may_use(connection, kernel["id"]):
-                    store.use_kernel(connection, document, kernel["id"])
-                elif is_chosen or not store.is_kernel_of(connection, document, kernel["id"]):
+                if start is not None:
+                    # The document may have been renamed while its kernel started.
+                    here = store.document_of(connection, start)
+                    if here is None:
+                        return None
+                elif store.may_use(connection, kernel["id"]):
+                    here = document
+                    store.use_kernel(connection, here, kernel["id"])
+                else:
                     return None
-                return add(connection, kernel_id=kernel["id"])
+                return add(connection, kernel_id=kernel["id"], document=here)
 
-            inserted = await self._run(insert)
+            inserted = await self.run(insert)
             if inserted is not None:
-                if chosen is None or await self._kernel_or_none(kernel["id"]) is not None:
+                if start is not None or await self.kernel_or_none(kernel["id"]) is not None:
                     return session_model(inserted, kernel)
                 # It had ended before the insert, and nothing told of it any more. Only the session
                 # goes: somebody else may be starting a kernel of the same id by now.
-                await self._run(partial(store.forget_session, session_id=inserted.id))
+                await self.run(partial(store.forget_session, session_id=inserted.id))
             # Its last session went in the meantime and the kernel goes with it: another one.
             kernel_id = None
         raise web.HTTPError(503, "this notebook's kernel is ended again and again: try again")
@@ -142,7 +143,7 @@ class FleetSessionManager(LoggingConfigurable):
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""
         found = await self._session(session_id, Role.VIEWER)
-        kernel = await self._kernel_or_none(found.kernel_id)
+        kernel = await self.kernel_or_none(found.kernel_id)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
         return session_model(found, kernel)
@@ -155,21 +156,13 @@ class FleetSessionManager(LoggingConfigurable):
         """
         identity = self._identity()
         projects = None if identity.service else list(identity.projects)
-        rows = await self._run(
+        rows = await self.run(
             partial(store.sessions_of_projects, projects=projects), read_only=True
         )
         if not rows:
             return []
         # After the rows: a kernel that is older than its session is in this list unless it ended.
         kernels = {model["id"]: model for model in await self.kernel_manager.list_kernels()}
-        settled = datetime.now(UTC) - _SETTLED
-        missing = {
-            row.kernel_id for row in rows if row.kernel_id not in kernels and row.created < settled
-        }
-        for kernel_id in sorted(missing)[:_LOOKED_UP]:
-            with contextlib.suppress(web.HTTPError):
-                if await self._kernel_or_none(kernel_id) is None:
-                    await self._run(partial(store.remove_kernel, kernel_id=kernel_id))
         return [
             session_model(row, kernels[row.kernel_id]) for row in rows if row.kernel_id in kernels
         ]
@@ -184,83 +177,98 @@ class FleetSessionManager(LoggingConfigurable):
         kernel_id: str | None = None,
         kernel_name: str | None = None,
     ) -> dict[str, Any]:
-        """Rename a session or give it another kernel; its new model.
+        """Change the given fields of a session; its new model, with the posted path if there is
+        one: a page takes another path in the answer for its own.
 
         `kernel_id` attaches to a kernel that runs, `kernel_name` starts a new one. The old kernel
         ends if no session is left that uses it.
         """
-        old = await self._session(session_id, Role.EDITOR)
-        new = replace(old, name=name or old.name, type=type or old.type)
-        if path is not None:
-            # The page says the document's path now, or another placeholder.
-            new = replace(new, shown_path=path, path=real_path(path, new.name, new.type))
-            check_lengths(path=path, name=new.name, type_=new.type, real=new.path)
-            project = project_of(new.path)
-            require_role(self._identity(), project, Role.EDITOR)
-            new = replace(new, project=project)
+        present = await self._session(session_id, Role.EDITOR)
+        identity = self._identity()
+        patch = SessionPatch(path, name, type)
         if kernel_id is not None:
-            if await self._kernel_or_none(kernel_id) is None:
+            if await self.kernel_or_none(kernel_id) is None:
                 raise web.HTTPError(400, f"No such kernel: {kernel_id}")
-            new = replace(new, kernel_id=kernel_id)
         elif kernel_name is not None:
-            started = await self.kernel_manager.start_kernel(
-                path=new.path, kernel_name=kernel_name, env=kernel_environment(new.path)
+            where = checked(patched(present, patch), identity).path
+            kernel_id = str(uuid.uuid4())
+            await self.run(partial(store.note_kernel, kernel_id=kernel_id))
+            await self.kernel_manager.start_kernel(
+                kernel_id=kernel_id,
+                path=where,
+                kernel_name=kernel_name,
+                env=kernel_environment(where),
             )
-            new = replace(new, kernel_id=started)
 
-        def change(connection: Any) -> bool:
-            if new.kernel_id != old.kernel_id and not store.may_use(connection, new.kernel_id):
-                return False
+        def change(connection: Any) -> tuple[Session, Session]:
+            # Read, decided and written in one transaction: another PATCH may be under way.
+            old = store.hold_session(connection, session_id)
+            if old is None:
+                raise web.HTTPError(404, f"Session not found: {session_id}")
+            require_role(identity, old.project, Role.EDITOR)
+            new = checked(patched(old, patch), identity)
+            if kernel_id is not None and kernel_id != old.kernel_id:
+                if not store.may_use(connection, kernel_id):
+                    raise web.HTTPError(400, f"No such kernel: {kernel_id}")
+                new = replace(new, kernel_id=kernel_id)
             store.change_session(connection, old=old, new=new)
-            return True
+            return old, new
 
-        if new != old and not await self._run(change):
-            raise web.HTTPError(400, f"No such kernel: {new.kernel_id}")
+        old, new = await self.run(change)
         if new.kernel_id != old.kernel_id:
-            await self._end(await self._run(partial(store.release_kernel, kernel_id=old.kernel_id)))
-        return await self.get_session(session_id)
+            await self._end(await self.run(partial(store.release_kernel, kernel_id=old.kernel_id)))
+        kernel = await self.kernel_or_none(new.kernel_id)
+        if kernel is None:
+            raise web.HTTPError(404, f"Session not found: {session_id}")
+        return session_model(new if path is None else replace(new, shown_path=path), kernel)
 
     async def delete_session(self, session_id: str) -> None:
         """End a session, and its kernel if no other session uses it."""
         await self._session(session_id, Role.EDITOR)
-        await self._end(await self._run(partial(store.remove_session, session_id=session_id)))
+        await self._end(await self.run(partial(store.release_session, session_id=session_id)))
 
     async def _end(self, ending: Ending | None) -> None:
-        """End a kernel that nobody uses any more. If that fails it has its session again, so that
+        """End a kernel that nobody uses any more. If that fails it is its documents' again, so that
         it can be ended once more."""
         if ending is None:
             return
         try:
-            await self._end_kernel(ending.kernel_id)
+            await self.end_kernel(ending.kernel_id)
         except BaseException:
-            await asyncio.shield(self._run(partial(store.restore, ending=ending)))
+            await asyncio.shield(self.run(partial(store.restore, ending=ending)))
             raise
-        await self._run(partial(store.remove_kernel, kernel_id=ending.kernel_id))
 
-    async def _end_kernel(self, kernel_id: str) -> None:
+    async def end_kernel(self, kernel_id: str, reason: str = "") -> None:
+        """End a kernel of which it is written down that it is to end, then its last session.
+
+        `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it.
+        """
         try:
-            await self.kernel_manager.shutdown_kernel(kernel_id)
+            await self.kernel_manager.shutdown_kernel(kernel_id, reason=reason)
         except web.HTTPError as error:
             if error.status_code != 404:
                 raise
+        await self.run(partial(store.remove_kernel, kernel_id=kernel_id))
 
     async def _kernel_of_document(
-        self, document: str, path: str, kernel_name: str | None, kernel_id: str | None
-    ) -> dict[str, Any]:
-        """The model of the document's kernel, which is started by exactly one of all who ask."""
+        self, document: Document, kernel_name: str | None, kernel_id: str | None
+    ) -> tuple[dict[str, Any], Start]:
+        """The model of the document's kernel, which is started by exactly one of all who ask, and
+        the start that it comes from."""
         lease = timedelta(seconds=self.lease_seconds)
         deadline = time.monotonic() + self.start_patience
         poll = _SHORTEST_POLL
         claim = partial(store.claim_start, document=document, lease=lease, kernel_id=kernel_id)
+        start: Start | None = None
         while True:
-            start: Start = await self._run(claim)
+            start = await self.run(partial(claim, waited=start))
             if start.claim is Claim.START:
-                return await self._start(document, start, path, kernel_name, lease)
+                return await self._start(start, kernel_name, lease), start
             if start.claim is Claim.ATTACH:
-                kernel = await self._kernel_or_none(start.kernel_id)
+                kernel = await self.kernel_or_none(start.kernel_id)
                 if kernel is not None and alive(kernel):
-                    return kernel
-                await self._run(partial(store.drop_start, document=document, start=start))
+                    return kernel, start
+                await self.run(partial(store.drop_start, start=start))
                 continue
             if time.monotonic() > deadline:
                 raise web.HTTPError(
@@ -270,16 +278,11 @@ class FleetSessionManager(LoggingConfigurable):
             poll = min(2 * poll, _LONGEST_POLL)
 
     async def _start(
-        self,
-        document: str,
-        start: Start,
-        path: str,
-        kernel_name: str | None,
-        lease: timedelta,
+        self, start: Start, kernel_name: str | None, lease: timedelta
     ) -> dict[str, Any]:
-        change = {"document": document, "start": start}
+        path = start.document.path
         try:
-            async with self._renewing(document, start, lease):
+            async with self._renewing(start, lease):
                 await self.kernel_manager.start_kernel(
                     kernel_id=start.kernel_id,
                     path=path,
@@ -289,25 +292,26 @@ class FleetSessionManager(LoggingConfigurable):
         except web.HTTPError as error:
             # 5xx but 500 and 501: nobody knows whether the gateway has begun.
             unknown = error.status_code > 501
-            ending = store.release_start if unknown else store.drop_start
-            await self._run(partial(ending, **change))  # type: ignore[arg-type]
+            await self.run(
+                partial(store.release_start if unknown else store.drop_start, start=start)
+            )
             raise
         except BaseException:
-            await asyncio.shield(self._run(partial(store.release_start, **change)))  # type: ignore[arg-type]
+            await asyncio.shield(self.run(partial(store.release_start, start=start)))
             raise
-        await self._run(partial(store.finish_start, **change))  # type: ignore[arg-type]
+        await self.run(partial(store.finish_start, start=start))
         return await self.kernel_manager.kernel_model(start.kernel_id)
 
     @contextlib.asynccontextmanager
-    async def _renewing(self, document: str, start: Start, lease: timedelta) -> AsyncIterator[None]:
-        renew = partial(store.renew_start, document=document, start=start, lease=lease)
+    async def _renewing(self, start: Start, lease: timedelta) -> AsyncIterator[None]:
+        renew = partial(store.renew_start, start=start, lease=lease)
 
         async def keep() -> None:
             while True:
                 await asyncio.sleep(lease.total_seconds() / 3)
                 # A database that is away for a moment costs the lease at worst.
                 with contextlib.suppress(web.HTTPError):
-                    await self._run(renew)
+                    await self.run(renew)
 
         task = asyncio.ensure_future(keep())
         try:
@@ -317,14 +321,14 @@ class FleetSessionManager(LoggingConfigurable):
             await asyncio.gather(task, return_exceptions=True)
 
     async def _session(self, session_id: str, role: Role) -> Session:
-        found = await self._run(partial(store.get_session, session_id=session_id), read_only=True)
+        found = await self.run(partial(store.get_session, session_id=session_id), read_only=True)
         identity = self._identity()
         if found is None or not identity.may(found.project, Role.VIEWER):
             raise web.HTTPError(404, f"Session not found: {session_id}")
         require_role(identity, found.project, role)
         return found
 
-    async def _kernel_or_none(self, kernel_id: str) -> dict[str, Any] | None:
+    async def kernel_or_none(self, kernel_id: str) -> dict[str, Any] | None:
         """The kernel's model; None only if a gateway says that there is no such kernel."""
         try:
             return await self.kernel_manager.kernel_model(kernel_id)
@@ -339,7 +343,9 @@ class FleetSessionManager(LoggingConfigurable):
             raise web.HTTPError(403, "sessions belong to somebody who is logged in")
         return identity
 
-    async def _run(self, function: Any, *, read_only: bool = False) -> Any:
+    async def run(self, function: Any, *, read_only: bool = False) -> Any:
+        """What `function(connection)` returns, in one transaction. Raises HTTPError 503 while the
+        database is away."""
         try:
             return await self.database.run(function, read_only=read_only)
         except DatabaseUnavailable as error:
@@ -349,6 +355,15 @@ class FleetSessionManager(LoggingConfigurable):
 def kernel_environment(path: str) -> dict[str, str]:
     """What a kernel is told about its document, as in stock Jupyter."""
     return {"JPY_SESSION_NAME": path}
+
+
+def checked(changed: Session, identity: Identity) -> Session:
+    """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
+    the caller may not have it there."""
+    check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
+    project = project_of(changed.path)
+    require_role(identity, project, Role.EDITOR)
+    return replace(changed, project=project)
 
 
 def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:

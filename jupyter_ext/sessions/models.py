@@ -8,13 +8,15 @@ from jupyter_ext.sessions.store import Session
 
 
 def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
-    """The model of a session and its kernel."""
+    """The model of a session and its kernel: Jupyter's fields, who made it and in which project."""
     model = {
         "id": session.id,
         "path": session.shown_path,
         "name": session.name,
         "type": session.type,
         "kernel": kernel,
+        "username": session.username,
+        "project": session.project,
     }
     if session.type == "notebook":
         # Deprecated upstream, still read by old clients.

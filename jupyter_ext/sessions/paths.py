@@ -5,10 +5,41 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from dataclasses import dataclass
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 
 MAX_PATH_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a kernel is started for: a notebook, console or file by its path and type."""
+
+    path: str
+    type: str
+
+    @property
+    def key(self) -> str:
+        """Its name among kernel starts: sha256, because no index takes a whole path."""
+        return hashlib.sha256(f"{self.type}\0{self.path}".encode()).hexdigest()
+
+    @property
+    def project(self) -> str:
+        """The first folder of its path."""
+        return self.path.partition("/")[0]
+
+
+def is_placeholder(posted: str) -> bool:
+    """Whether a page posts this path only until it says the real one."""
+    return _UUID.match(posted.rstrip("/").rpartition("/")[2]) is not None
+
+
+def moved_path(path: str, old: str, new: str) -> str | None:
+    """Where `path` is once `old`, a file or a folder, is called `new`; None if it stays."""
+    if path == old:
+        return new
+    return new + path.removeprefix(old) if path.startswith(f"{old}/") else None
 
 
 def real_path(posted: str, name: str | None, type_: str) -> str:
@@ -23,8 +54,3 @@ def real_path(posted: str, name: str | None, type_: str) -> str:
     if type_ == "notebook" and name and _UUID.match(base):
         return posixpath.join(folder, name.strip("/"))
     return path
-
-
-def start_key(path: str, type_: str) -> str:
-    """The name of a document among kernel starts: sha256, because no index takes a whole path."""
-    return hashlib.sha256(f"{type_}\0{path}".encode()).hexdigest()

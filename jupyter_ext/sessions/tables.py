@@ -22,7 +22,7 @@ session = Table(
     Column("id", ByteString(ID_BYTES), primary_key=True),
     Column("kernel_id", ByteString(ID_BYTES), nullable=False, index=True),
     Column("project", ByteString(PROJECT_BYTES), nullable=False, index=True),
-    # sha256 of type and path, see paths.start_key.
+    # sha256 of type and path, see paths.Document.
     Column("document", String(64), nullable=False, index=True),
     Column("path", ByteString(MAX_PATH_BYTES), nullable=False),
     # What the page believes the path to be; another one would make it end the session.
@@ -40,11 +40,34 @@ kernel_start = Table(
     # One row a document: whoever inserts it starts the kernel, everybody else waits for it.
     Column("document", String(64), primary_key=True),
     Column("kernel_id", ByteString(ID_BYTES), nullable=False),
-    Column("state", String(8), nullable=False),  # starting, running
+    Column("state", String(8), nullable=False),  # starting, running, ending
     # Until when the starter is believed to be alive; it is renewed.
     Column("lease_until", UtcDateTime, nullable=False),
     # Raised by every starter: one that was overtaken can change nothing any more.
     Column("attempt", BigInteger, nullable=False),
+    # Of the document; unknown for rows of labs that wrote its key alone.
+    Column("path", ByteString(MAX_PATH_BYTES)),
+    Column("type", ByteString(TYPE_BYTES)),
     Index(None, "kernel_id"),
+    **_INNODB,
+)
+
+session_kernel = Table(
+    "fleet_session_kernel",
+    lab_metadata,
+    # Every kernel that was started for a session, from before its start until it has ended. Others
+    # belong to whoever started them and are not ended for want of a session.
+    Column("kernel_id", ByteString(ID_BYTES), primary_key=True),
+    Column("created", UtcDateTime, nullable=False),
+    **_INNODB,
+)
+
+lab_lease = Table(
+    "fleet_lease",
+    lab_metadata,
+    # Background work that one lab at a time does.
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
     **_INNODB,
 )

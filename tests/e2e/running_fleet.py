@@ -152,6 +152,12 @@ class Files:
         for kernel in listed.json():
             self.session.delete(f"{address}/{kernel['id']}", timeout=30).raise_for_status()
 
+    def session_paths(self) -> list[str]:
+        """The paths of all sessions that this user may see, as their pages know them."""
+        listed = self.session.get(f"{self.url}/api/sessions", timeout=30)
+        listed.raise_for_status()
+        return [session["path"] for session in listed.json()]
+
     def _answer(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         answer = self.session.request(
             method, f"{self.url}/api/contents/{path}", timeout=30, **options

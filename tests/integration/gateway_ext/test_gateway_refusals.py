@@ -215,6 +215,46 @@ def test_a_launch_that_fails_says_why_and_blocks_nothing(
     assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
 
 
+@pytest.mark.parametrize("same_id", [False, True])
+def test_the_late_agent_of_a_launch_that_was_given_up_runs_no_second_kernel(
+    launching: Gateways, flag: Path, same_id: bool
+) -> None:
+    # The first agent is slow, and as out of reach as a container that starts late: it has left the
+    # session that the gateway ends, and has a folder of its own.
+    flag.parent.chmod(0o777)
+    agent = f"{kernel_python()} -m gateway_ext.agent"
+    late = flag.parent / "late.sh"
+    moved = f's#"directory": "[^"]*"#"directory": "{flag.parent}/k"#'
+    late.write_text(f"sleep {LAUNCH_SECONDS + 2}\nsed '{moved}' | {agent}\n")
+    later = f"exec 3<&0; setsid sh {late} <&3 & wait"
+    script = f"if mkdir {flag} 2>/dev/null; then {later}; else exec {agent}; fi"
+    config = {"agent_command": ["sh", "-c", script]}
+    proxy = {"class_name": "gateway_ext.process_proxies.local.LocalAgentProxy", "config": config}
+    name = f"late-{same_id}".lower()
+    launching._write_kernelspec(name, proxy)
+    client, first = launching.client(), str(uuid.uuid4())
+    url = f"{launching.urls[0]}/api/kernels"
+    answer = client.call("POST", url, json={"name": name, "kernel_id": first})
+    assert answer.status_code == 500, answer.text
+    assert "did not start within" in answer.json()["message"]
+    told = f"kernel {first}: an agent is told to end"
+    assert told not in launching.log(0) + launching.log(1)
+    # The notebook starts again, as labs do: with another kernel, or the same one once more.
+    second = first if same_id else str(uuid.uuid4())
+    answer = client.call("POST", url, json={"name": name, "kernel_id": second})
+    assert answer.status_code == 201, answer.text
+    with client.channels(launching.urls[1], second) as channels:
+        channels.run("x = 41")
+        wait_until(lambda: told in launching.log(0) + launching.log(1))
+        wait_until(lambda: len(agents_of(first)) == int(same_id))
+        assert len(agents_of(second)) == 1
+        assert channels.run("print(x + 1)") == "42\n"
+    states = {model["id"]: model["state"] for model in client.call("GET", url).json()}
+    assert states == {first: "dead", second: "running"}
+    for kernel_id in states:
+        assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+
+
 @pytest.mark.parametrize("seconds", ["soon", "-1", "nan", "1e9"])
 def test_a_launch_time_out_that_is_none(launching: Gateways, seconds: str) -> None:
     client, url = launching.client(), f"{launching.urls[0]}/api/kernels"

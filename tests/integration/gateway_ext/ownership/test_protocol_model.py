@@ -99,6 +99,8 @@ class OwnershipProtocol(RuleBasedStateMachine):
         self.agents: list[Agent] = []
         self.network: list[tuple[Any, ...]] = []
         self.claimed: set[int] = set()
+        self.dismissed: set[int] = set()
+        """Agents whose launch was given up: somebody may have started another kernel since."""
         self.seen: KernelRecord | None = None
 
     def teardown(self) -> None:
@@ -194,6 +196,7 @@ class OwnershipProtocol(RuleBasedStateMachine):
         assert stored is not None
         assert stored.agent_key == key
         assert before.state is not KernelState.DELETED
+        assert agent not in self.dismissed, "a launch that was given up came back"
         assert claim.epoch > max(before.epoch, epoch)
         assert claim.epoch not in self.claimed
         self.claimed.add(claim.epoch)
@@ -286,6 +289,26 @@ class OwnershipProtocol(RuleBasedStateMachine):
         if before.epoch != read.epoch:
             assert not buried
             assert self.record() == before, "who read long ago buried a kernel"
+        if buried and before.state is KernelState.LAUNCHING:
+            self.dismissed.add(len(self.agents) - 1)
+
+    @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, None, "before", "after"]))
+    def give_up(self, number: int, fault: str | None) -> None:
+        """A launch has taken too long, and what it has started cannot be ended."""
+        gateway = self.gateways[number]
+        read = gateway.read
+        if read is None or read.state is not KernelState.LAUNCHING:
+            return
+        before = self.record()
+        given_up = self.attempt(
+            gateway.records.give_up(self.kernel_id, read.epoch, "too slow"), fault
+        )
+        assert self.record().epoch == before.epoch
+        if before.epoch != read.epoch or before.state is not KernelState.LAUNCHING:
+            assert not given_up
+            assert self.record() == before, "who read long ago gave a launch up"
+        if given_up:
+            self.dismissed.add(len(self.agents) - 1)
 
     @rule(
         number=st.sampled_from(GATEWAYS),
@@ -337,12 +360,13 @@ class OwnershipProtocol(RuleBasedStateMachine):
             self._moved_as_it_may(before, record)
         self._one_gateway_acts(record)
         self._the_history_tells_it(record)
+        former = self.run(self.gateways[0].records.former_keys(self.kernel_id))
         if record.process is not None:
             stored = self.run(self.gateways[0].records.secrets(self.kernel_id))
             assert stored is not None
             launched = self.agents[record.process["agent"]]
-            assert launched.key == stored.agent_key, "the process is not that of the last launch"
-        former = self.run(self.gateways[0].records.former_keys(self.kernel_id))
+            assert launched is self.agents[-1], "the process is not that of the last launch"
+            assert launched.key == stored.agent_key or launched.key in former
         assert {agent.key for agent in self.agents[:-1]} <= set(former), "nobody ends an old agent"
 
     def _moved_as_it_may(self, before: KernelRecord, record: KernelRecord) -> None:

@@ -193,10 +193,10 @@ def test_former_agents_are_known_until_they_are_forgotten(records: Records) -> N
         assert await records.launch_again(dead, b"2" * 32, "ada")
         # Somebody else was first: nothing is written twice.
         assert not await records.launch_again(dead, b"3" * 32, "ada")
-        assert await records.former_keys(kernel_id) == [KEY]
+        assert KEY in await records.former_keys(kernel_id)
         assert await records.former_keys(str(uuid.uuid4())) == []
         await records.forget(deleted=timedelta(days=1), dead=timedelta(days=1))
-        assert await records.former_keys(kernel_id) == [KEY]
+        assert KEY in await records.former_keys(kernel_id)
         await records.forget(deleted=timedelta(0), dead=timedelta(days=1))
         assert await records.former_keys(kernel_id) == []
 

@@ -66,7 +66,7 @@ class Labs:
         self._gateway_urls = gateway_urls
         self.store = store
         self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
-        self._database_url = f"sqlite:///{directory}/lab.sqlite"
+        self.database_url = f"sqlite:///{directory}/lab.sqlite"
         boto3.client(
             "s3",
             endpoint_url=store.endpoint,
@@ -95,7 +95,7 @@ class Labs:
                 "jpserver_extensions": {"jupyter_ext": True},
             },
             "JupyterFleet": {
-                "database_url": self._database_url,
+                "database_url": self.database_url,
                 "bucket_url": self.store.bucket_url(self._bucket),
                 "gateway_urls": self._gateway_urls,
                 "token_keys_file": str(self.directory / "jwks.json"),
@@ -104,6 +104,7 @@ class Labs:
             },
             "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},
             "FleetSessionManager": {"lease_seconds": 3.0},
+            "SessionSweep": {"sweep_seconds": 0.5, "grace_seconds": 2.0},
         }
         for section, values in self._changes.items():
             settings[section] = {**settings.get(section, {}), **values}

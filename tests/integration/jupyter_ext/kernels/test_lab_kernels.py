@@ -4,12 +4,15 @@ import signal
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 import requests
 import websocket
 
+from jupyter_ext.database.engine import Database
+from jupyter_ext.sessions.store import forget_session
 from tests.integration.gateway_ext.fleet_of_gateways import Client, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
@@ -194,6 +197,65 @@ def test_a_session_follows_its_notebook_and_changes_kernels(fleet: Fleet, ada: C
     end_session(ada, url, late["id"])
     end_session(ada, url, session["id"])
     assert kernel_status(ada, url, new_id) == 404
+
+
+def save_notebook(client: Client, url: str, path: str) -> None:
+    content = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    body = {"type": "notebook", "format": "json", "content": content}
+    answer = client.call("PUT", f"{url}/api/contents/{path}", json=body)
+    assert answer.status_code in (200, 201), answer.text
+
+
+def rename(client: Client, url: str, old: str, new: str) -> None:
+    answer = client.call("PATCH", f"{url}/api/contents/{old}", json={"path": new})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_renamed_file_or_folder_takes_kernels_along_before_any_page_says_so(
+    fleet: Fleet, ada: Client
+) -> None:
+    one, two = fleet.urls
+    for folder in ("demo/old", "demo/place"):
+        body = {"type": "directory"}
+        assert ada.call("PUT", f"{one}/api/contents/{folder}", json=body).status_code == 201
+    save_notebook(ada, one, "demo/old/a.ipynb")
+    session = open_session(ada, one, "demo/old/a.ipynb")
+    kernel_id = session["kernel"]["id"]
+    rename(ada, two, "demo/old/a.ipynb", "demo/old/b.ipynb")
+    rename(ada, one, "demo/old", "demo/place/new")
+    second = open_session(ada, two, "demo/place/new/b.ipynb")
+    assert second["kernel"]["id"] == kernel_id
+    # What the first page says late changes nothing more.
+    for fields in ({"name": "b.ipynb"}, {"path": "demo/place/new/b.ipynb"}):
+        answer = ada.call("PATCH", f"{two}/api/sessions/{session['id']}", json=fields)
+        assert answer.json()["path"] == "demo/place/new/b.ipynb"
+        assert answer.json()["kernel"]["id"] == kernel_id
+    models = ada.call("GET", f"{one}/api/sessions").json()
+    assert {(m["path"], m["username"], m["project"]) for m in models} == {
+        ("demo/place/new/b.ipynb", "ada", "demo")
+    }
+    # A new file at the old name is another document.
+    third = open_session(ada, one, "demo/old/a.ipynb")
+    assert third["kernel"]["id"] != kernel_id
+    for model in (session, second, third):
+        end_session(ada, one, model["id"])
+
+
+def test_a_kernel_that_lost_its_session_is_ended_and_its_history_says_why(
+    fleet: Fleet, ada: Client
+) -> None:
+    session = open_session(ada, fleet.urls[0], "demo/lost.ipynb")
+    kernel_id = session["kernel"]["id"]
+    of_a_client = fleet.gateways.start_kernel(0)
+    database = Database(fleet.labs.database_url)
+    database.run_blocking(partial(forget_session, session_id=session["id"]))
+    database.close()
+    wait_until(lambda: kernel_status(ada, fleet.urls[1], kernel_id) == 404)
+    event = fleet.gateways.events(kernel_id, 0)[-1]
+    assert (event["event"], event["username"]) == ("delete", "")
+    assert "no session has used it" in event["detail"]
+    assert kernel_status(ada, fleet.urls[1], of_a_client) == 200
+    fleet.gateways.client().call("DELETE", f"{fleet.gateways.urls[0]}/api/kernels/{of_a_client}")
 
 
 def test_a_deleted_kernel_takes_its_sessions_along(fleet: Fleet, ada: Client) -> None:

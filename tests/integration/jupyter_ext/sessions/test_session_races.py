@@ -4,17 +4,21 @@ import asyncio
 import random
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tornado import web
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.sessions import store
 from jupyter_ext.sessions.manager import FleetSessionManager
-from jupyter_ext.sessions.tables import kernel_start
+from jupyter_ext.sessions.sweep import SessionSweep
+from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
 
 PATH = "demo/a.ipynb"
@@ -26,6 +30,16 @@ class Kernels:
     def __init__(self) -> None:
         self.running: set[str] = set()
         self.away = False
+        self.reasons: dict[str, str] = {}
+        self.connections = 0
+
+    def model(self, kernel_id: str) -> dict[str, Any]:
+        return {
+            "id": kernel_id,
+            "name": "python3",
+            "execution_state": "idle",
+            "connections": self.connections,
+        }
 
     async def pause(self) -> None:
         await asyncio.sleep(random.uniform(0, 0.01))
@@ -47,10 +61,18 @@ class SlowKernels(FleetKernelManager):
         await self.fleet.pause()
         if not exists:
             raise web.HTTPError(404)
-        return {"id": kernel_id, "name": "python3", "execution_state": "idle"}
+        return self.fleet.model(kernel_id)
 
-    async def shutdown_kernel(self, kernel_id: str, *_: Any) -> None:  # type: ignore[override]
+    async def list_kernels(self) -> list[dict[str, Any]]:
+        if self.fleet.away:
+            raise web.HTTPError(503, "no gateway answers")
+        return [self.fleet.model(kernel_id) for kernel_id in self.fleet.running]
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, *_: Any, reason: str = ""
+    ) -> None:
         await self.fleet.pause()
+        self.fleet.reasons[kernel_id] = reason
         if self.fleet.away:
             raise web.HTTPError(503, "no gateway answers")
         if kernel_id not in self.fleet.running:
@@ -156,3 +178,187 @@ async def test_a_session_that_goes_while_it_is_looked_up_is_not_found(
     assert await labs[1].find(PATH) is not None
     monkeypatch.setattr(labs[1].kernel_manager, "kernel_model", slow)
     assert await labs[1].find(PATH) is None
+
+
+async def patch_as_a_page_does(
+    labs: list[FleetSessionManager], session_id: str, path: str
+) -> list[dict[str, Any]]:
+    """The two requests of one rename, at once and in either order, at two labs."""
+
+    async def patch(lab: FleetSessionManager, **fields: str) -> dict[str, Any]:
+        await asyncio.sleep(random.uniform(0, 0.003))
+        return await lab.update_session(session_id, **fields)  # type: ignore[arg-type]
+
+    one, two = random.sample(labs, 2)
+    return await asyncio.gather(patch(one, path=path), patch(two, name=path.rpartition("/")[2]))
+
+
+async def test_thirty_renames_by_two_requests_at_once_lose_neither(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    session = await post(labs[0])
+    for number in range(30):
+        path = f"demo/n{number}.ipynb"
+        answers = await patch_as_a_page_does(labs, session["id"], path)
+        assert answers[0]["path"] == path
+        found = await labs[number % 2].get_session(session["id"])
+        assert (found["path"], found["name"]) == (path, f"n{number}.ipynb")
+        assert found["kernel"]["id"] == session["kernel"]["id"]
+        # A second page that opens the new name has the same kernel.
+        placeholder = f"demo/{uuid.uuid4()}"
+        second = await labs[1].create_session(placeholder, f"n{number}.ipynb")
+        assert second["path"] == placeholder
+        assert second["kernel"]["id"] == session["kernel"]["id"]
+        await labs[0].delete_session(second["id"])
+    assert len(kernels.running) == 1
+
+
+def rename(lab: FleetSessionManager, old: str, new: str) -> Any:
+    """What contents do in the transaction of a rename."""
+    return lab.run(partial(store.move_documents, old=old, new=new))
+
+
+def tell_when_asked(lab: FleetSessionManager) -> asyncio.Event:
+    """Is set after each transaction of the lab."""
+    asked, run = asyncio.Event(), lab.run
+
+    async def watched(*arguments: Any, **named: Any) -> Any:
+        result = await run(*arguments, **named)
+        asked.set()
+        return result
+
+    lab.run = watched  # type: ignore[method-assign]
+    return asked
+
+
+async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    asked = [tell_when_asked(lab) for lab in labs]
+    for number in range(15):
+        for event in asked:
+            event.clear()
+        before, after = f"demo/b{number}.ipynb", f"demo/a{number}.ipynb"
+
+        async def open_page(lab: FleetSessionManager, path: str = before) -> dict[str, Any]:
+            placeholder = f"demo/{uuid.uuid4()}"
+            made = await lab.create_session(placeholder, path.rpartition("/")[2])
+            assert made["path"] == placeholder
+            answer = await lab.update_session(made["id"], path=path)
+            assert answer["path"] == path
+            return answer
+
+        async def rename_later(old: str = before, new: str = after) -> None:
+            # Both pages have asked by the old name.
+            for event in asked:
+                await event.wait()
+            await asyncio.sleep(random.uniform(0, 0.02))
+            await rename(labs[1], old, new)
+
+        one, two, _ = await asyncio.gather(open_page(labs[0]), open_page(labs[1]), rename_later())
+        three = await open_page(labs[0], after)
+        assert len({made["kernel"]["id"] for made in (one, two, three)}) == 1
+        await patch_as_a_page_does(labs, one["id"], after)
+        # The other page hears of the new name when it next asks.
+        shown = {model["id"]: model["path"] for model in await labs[1].list_sessions()}
+        assert shown == {made["id"]: after for made in (one, two, three)}
+        for made in (one, two, three):
+            await labs[0].delete_session(made["id"])
+        assert not kernels.running
+
+
+class Killed(BaseException):
+    """The lab's process is gone: what it was about to do it does not do, then or later."""
+
+
+def kill_at(lab: FleetSessionManager, step: int) -> None:
+    """Lets the lab do so many steps (transactions, calls of gateways), then nothing more."""
+    left = [step]
+
+    def mortal(function: Any) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return await function(*arguments, **named)
+
+        return call
+
+    lab.run = mortal(lab.run)  # type: ignore[method-assign]
+    for name in ("start_kernel", "kernel_model", "shutdown_kernel"):
+        setattr(lab.kernel_manager, name, mortal(getattr(lab.kernel_manager, name)))
+
+
+def all_leases_run_out(lab: FleetSessionManager) -> None:
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    lab.database.run_blocking(lambda c: c.execute(update(kernel_start).values(lease_until=past)))
+
+
+@pytest.mark.parametrize("step", range(18))
+async def test_wherever_a_lab_dies_no_kernel_is_left_that_nobody_lists(
+    labs: list[FleetSessionManager], kernels: Kernels, step: int
+) -> None:
+    kernels.running.add("of a client")
+    kill_at(labs[0], step)
+    try:
+        session = await post(labs[0])
+        await labs[0].update_session(session["id"], kernel_name="python3")
+        await labs[0].delete_session(session["id"])
+    except Killed:
+        pass
+    all_leases_run_out(labs[1])
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    await sweep.sweep()
+    await sweep.sweep()
+    listed = await labs[1].list_sessions()
+    assert {model["kernel"]["id"] for model in listed} == kernels.running - {"of a client"}
+    for model in listed:
+        await labs[1].delete_session(model["id"])
+    assert kernels.running == {"of a client"}
+    for table in (kernel_start, session_kernel):
+        assert labs[1].database.run_blocking(lambda c, t=table: c.execute(select(t)).all()) == []
+
+
+async def test_the_sweep_waits_and_takes_only_what_it_knows(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    session = await post(labs[0])
+    kernel_id = session["kernel"]["id"]
+    await labs[0].run(partial(store.forget_session, session_id=session["id"]))
+    patient = SessionSweep(sessions=labs[0], grace_seconds=60.0)
+    await patient.sweep()
+    await patient.sweep()
+    assert kernels.running == {kernel_id}
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    kernels.connections = 1
+    await sweep.sweep()
+    assert kernels.running == {kernel_id}
+    kernels.connections = 0
+    kernels.away = True
+    with pytest.raises(web.HTTPError):
+        await sweep.sweep()
+    kernels.away = False
+    assert kernels.running == {kernel_id}
+    await sweep.sweep()
+    assert not kernels.running
+    assert "no session has used it" in kernels.reasons[kernel_id]
+    # The other way round: the kernel has gone, and its session goes.
+    session = await post(labs[0])
+    kernels.running.clear()
+    await patient.sweep()
+    get = partial(store.get_session, session_id=session["id"])
+    assert await labs[0].run(get) is not None
+    await sweep.sweep()
+    assert await labs[0].run(get) is None
+
+
+async def test_one_lab_sweeps_until_it_dies(labs: list[FleetSessionManager]) -> None:
+    hold = partial(store.hold_lease, name="test")
+    firsts = await asyncio.gather(
+        *(lab.run(partial(hold, holder=f"{n}", seconds=60)) for n, lab in enumerate(labs))
+    )
+    assert sorted(firsts) == [False, True]
+    winner, loser = (f"{firsts.index(held)}" for held in (True, False))
+    assert await labs[0].run(partial(hold, holder=winner, seconds=-1))
+    assert await labs[1].run(partial(hold, holder=loser, seconds=60))
+    assert not await labs[0].run(partial(hold, holder=winner, seconds=60))

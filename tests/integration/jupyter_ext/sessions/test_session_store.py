@@ -9,15 +9,18 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.sessions import store
-from jupyter_ext.sessions.paths import start_key
+from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store import Claim, Session, Start
+from jupyter_ext.sessions.tables import kernel_start
 
+UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 LEASE = timedelta(seconds=30)
-DOCUMENT = start_key("demo/a.ipynb", "notebook")
+DOCUMENT = Document("demo/a.ipynb", "notebook")
 
 
 @pytest.fixture
@@ -30,7 +33,11 @@ def labs(database_url: str) -> Iterator[list[Database]]:
         database.close()
 
 
-def claim(database: Database, document: str = DOCUMENT, lease: timedelta = LEASE) -> Start:
+def notebook(path: str) -> Document:
+    return Document(path, "notebook")
+
+
+def claim(database: Database, document: Document = DOCUMENT, lease: timedelta = LEASE) -> Start:
     return database.run_blocking(partial(store.claim_start, document=document, lease=lease))
 
 
@@ -40,9 +47,7 @@ def add(database: Database, kernel_id: str, path: str = "demo/a.ipynb", **more: 
         partial(
             store.add_session,
             kernel_id=kernel_id,
-            project=path.split("/")[0],
-            path=path,
-            type_="notebook",
+            document=notebook(path),
             **fields,
         )
     )
@@ -54,7 +59,7 @@ def test_one_of_many_starts_the_kernel(labs: list[Database]) -> None:
     winners = [start for start in starts if start.claim is Claim.START]
     assert len(winners) == 1
     assert {start.claim for start in starts} == {Claim.START, Claim.WAIT}
-    finish = partial(store.finish_start, document=DOCUMENT, start=winners[0])
+    finish = partial(store.finish_start, start=winners[0])
     assert labs[0].run_blocking(finish)
     assert claim(labs[1]) == replace(winners[0], claim=Claim.ATTACH)
 
@@ -69,67 +74,141 @@ def test_a_starter_that_fell_silent_is_followed_under_the_same_id(labs: list[Dat
     assert second.attempt == first.attempt + 1
     # Whoever was overtaken changes nothing any more.
     run = labs[0].run_blocking
-    assert not run(partial(store.finish_start, document=DOCUMENT, start=first))
-    assert not run(partial(store.renew_start, document=DOCUMENT, start=first, lease=LEASE))
-    run(partial(store.drop_start, document=DOCUMENT, start=first))
+    assert not run(partial(store.finish_start, start=first))
+    assert not run(partial(store.renew_start, start=first, lease=LEASE))
+    run(partial(store.drop_start, start=first))
     assert claim(labs[1]).claim is Claim.WAIT
-    assert run(partial(store.renew_start, document=DOCUMENT, start=second, lease=LEASE))
+    assert run(partial(store.renew_start, start=second, lease=LEASE))
 
 
 def test_a_start_that_failed_is_nobodys(labs: list[Database]) -> None:
     first = claim(labs[0])
-    labs[0].run_blocking(partial(store.drop_start, document=DOCUMENT, start=first))
+    labs[0].run_blocking(partial(store.drop_start, start=first))
     second = claim(labs[1])
     assert second.claim is Claim.START
     assert second.kernel_id != first.kernel_id
     # One of which nobody knows whether it failed is tried again, at once and under the same id.
-    labs[1].run_blocking(partial(store.release_start, document=DOCUMENT, start=second))
+    labs[1].run_blocking(partial(store.release_start, start=second))
     third = claim(labs[0])
     assert (third.claim, third.kernel_id) == (Claim.START, second.kernel_id)
 
 
+def get(database: Database, session: Session) -> Session:
+    found = database.run_blocking(partial(store.get_session, session_id=session.id))
+    assert found is not None
+    return found
+
+
+def move(database: Database, old: str, new: str) -> None:
+    database.run_blocking(partial(store.move_documents, old=old, new=new))
+
+
+def running(database: Database, path: str) -> Start:
+    start = claim(database, notebook(path))
+    assert database.run_blocking(partial(store.finish_start, start=start))
+    return start
+
+
 def test_a_renamed_notebook_keeps_its_kernel_and_its_pages(labs: list[Database]) -> None:
-    start = claim(labs[0])
-    labs[0].run_blocking(partial(store.finish_start, document=DOCUMENT, start=start))
+    start = running(labs[0], "demo/a.ipynb")
     one = add(labs[0], start.kernel_id)
-    two = add(labs[1], start.kernel_id)
-    placeholder = add(labs[1], start.kernel_id, shown_path="demo/0000")
+    placeholder = add(labs[1], start.kernel_id, shown_path=f"demo/{UUID}")
     elsewhere = add(labs[1], "another-kernel", "demo/b.ipynb")
-    renamed = replace(one, path="demo/c.ipynb", shown_path="demo/c.ipynb", name="c.ipynb")
-    labs[0].run_blocking(partial(store.change_session, old=one, new=renamed))
-
-    def get(session: Session) -> Session:
-        found = labs[1].run_blocking(partial(store.get_session, session_id=session.id))
-        assert found is not None
-        return found
-
-    assert get(one) == renamed
-    assert (get(two).path, get(two).shown_path) == ("demo/c.ipynb", "demo/c.ipynb")
-    assert (get(placeholder).path, get(placeholder).shown_path) == ("demo/c.ipynb", "demo/0000")
-    assert get(elsewhere) == elsewhere
-    assert claim(labs[1], start_key("demo/c.ipynb", "notebook")).kernel_id == start.kernel_id
+    move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
+    assert get(labs[0], one) == replace(
+        one, path="demo/c.ipynb", shown_path="demo/c.ipynb", name="c.ipynb"
+    )
+    # Its page compares the answer with the placeholder that it posted.
+    assert get(labs[0], placeholder) == replace(placeholder, path="demo/c.ipynb")
+    assert get(labs[0], elsewhere) == elsewhere
+    there = claim(labs[1], notebook("demo/c.ipynb"))
+    assert (there.claim, there.kernel_id) == (Claim.ATTACH, start.kernel_id)
     assert claim(labs[1]).claim is Claim.START
+
+
+def test_a_renamed_folder_takes_along_what_is_in_it_alone(labs: list[Database]) -> None:
+    inside = ["demo/dir/a.ipynb", "demo/dir/deep/b.ipynb"]
+    outside = ["demo/dir.ipynb", "demo/dir0/a.ipynb", "demo/DIR/a.ipynb", "other/demo/dir/a.ipynb"]
+    kernels = {path: running(labs[0], path).kernel_id for path in [*inside, *outside]}
+    sessions = {path: add(labs[0], kernel, path) for path, kernel in kernels.items()}
+    move(labs[1], "demo/dir", "demo/new/place")
+    for path, kernel_id in kernels.items():
+        now = path.replace("demo/dir/", "demo/new/place/") if path in inside else path
+        assert get(labs[0], sessions[path]).path == get(labs[0], sessions[path]).shown_path == now
+        found = claim(labs[1], notebook(now))
+        assert (found.claim, found.kernel_id) == (Claim.ATTACH, kernel_id)
+
+
+def test_a_notebook_that_is_moved_over_a_deleted_one_brings_its_kernel(
+    labs: list[Database],
+) -> None:
+    kept, deleted = running(labs[0], "demo/a.ipynb"), running(labs[0], "demo/b.ipynb")
+    left = add(labs[0], deleted.kernel_id, "demo/b.ipynb")
+    move(labs[1], "demo/a.ipynb", "demo/b.ipynb")
+    assert claim(labs[1], notebook("demo/b.ipynb")).kernel_id == kept.kernel_id
+    assert get(labs[1], left) == left
+    assert labs[0].run_blocking(partial(store.release_session, session_id=left.id)) is not None
+
+
+def test_whoever_starts_a_kernel_or_waits_for_it_follows_a_rename(labs: list[Database]) -> None:
+    starter = claim(labs[0])
+    waiter = claim(labs[1])
+    assert waiter.claim is Claim.WAIT
+    move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
+    run = labs[0].run_blocking
+    assert run(partial(store.renew_start, start=starter, lease=LEASE))
+    again = partial(store.claim_start, document=DOCUMENT, lease=LEASE, waited=waiter)
+    assert run(again) == replace(waiter, document=notebook("demo/c.ipynb"))
+    assert run(partial(store.finish_start, start=starter))
+    assert run(partial(store.document_of, start=starter)) == notebook("demo/c.ipynb")
+    assert run(again).claim is Claim.ATTACH
+
+
+def test_a_start_by_a_lab_that_writes_no_path_is_moved_with_its_session(
+    labs: list[Database],
+) -> None:
+    start = running(labs[0], "demo/a.ipynb")
+    add(labs[0], start.kernel_id)
+    labs[0].run_blocking(lambda c: c.execute(update(kernel_start).values(path=None, type=None)))
+    move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
+    assert claim(labs[1], notebook("demo/c.ipynb")).kernel_id == start.kernel_id
+
+
+def test_saving_under_another_name_moves_nobody_else(labs: list[Database]) -> None:
+    start = running(labs[0], "demo/a.ipynb")
+    one, two = add(labs[0], start.kernel_id), add(labs[1], start.kernel_id)
+    saved = replace(one, path="demo/c.ipynb", shown_path="demo/c.ipynb", name="c.ipynb")
+    labs[0].run_blocking(partial(store.change_session, old=one, new=saved))
+    assert get(labs[1], one) == saved
+    assert get(labs[1], two) == two
+    for path in ("demo/a.ipynb", "demo/c.ipynb"):
+        assert claim(labs[1], notebook(path)).kernel_id == start.kernel_id
+    # With its last page the kernel leaves the old name.
+    followed = replace(two, path="demo/c.ipynb", shown_path="demo/c.ipynb")
+    labs[1].run_blocking(partial(store.change_session, old=two, new=followed))
+    assert claim(labs[1]).claim is Claim.START
+    assert claim(labs[1], notebook("demo/c.ipynb")).kernel_id == start.kernel_id
 
 
 def test_a_notebook_that_leaves_its_project_leaves_its_kernel(labs: list[Database]) -> None:
     start = claim(labs[0])
-    labs[0].run_blocking(partial(store.finish_start, document=DOCUMENT, start=start))
+    labs[0].run_blocking(partial(store.finish_start, start=start))
     one = add(labs[0], start.kernel_id)
     moved = replace(one, path="other/a.ipynb", shown_path="other/a.ipynb", project="other")
     labs[0].run_blocking(partial(store.change_session, old=one, new=moved))
-    there = claim(labs[1], start_key("other/a.ipynb", "notebook"))
+    there = claim(labs[1], notebook("other/a.ipynb"))
     assert there.claim is Claim.START
     assert there.kernel_id != start.kernel_id
 
 
 def test_sessions_are_counted_and_go_with_their_kernel(labs: list[Database]) -> None:
     start = claim(labs[0])
-    labs[0].run_blocking(partial(store.finish_start, document=DOCUMENT, start=start))
+    labs[0].run_blocking(partial(store.finish_start, start=start))
     sessions = [add(labs[number % 2], start.kernel_id) for number in range(3)]
     run = labs[1].run_blocking
     assert run(partial(store.count_sessions, kernel_id=start.kernel_id)) == 3
     for _ in range(2):
-        assert run(partial(store.remove_session, session_id=sessions[0].id)) is None
+        assert run(partial(store.release_session, session_id=sessions[0].id)) is None
     listed = run(partial(store.sessions_of_projects, projects=["demo"]))
     assert listed == sessions[1:]
     assert run(partial(store.sessions_of_projects, projects=["other"])) == []
@@ -153,7 +232,7 @@ def test_whoever_drops_a_start_drops_no_later_one_of_that_kernel(labs: list[Data
     run = labs[0].run_blocking
     again = partial(store.claim_start, document=DOCUMENT, lease=LEASE, kernel_id="chosen")
     first = run(again)
-    run(partial(store.drop_start, document=DOCUMENT, start=first))
+    run(partial(store.drop_start, start=first))
     second = run(again)
-    run(partial(store.drop_start, document=DOCUMENT, start=first))
-    assert run(partial(store.finish_start, document=DOCUMENT, start=second))
+    run(partial(store.drop_start, start=first))
+    assert run(partial(store.finish_start, start=second))

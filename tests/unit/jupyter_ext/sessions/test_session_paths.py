@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_ext.sessions.paths import real_path, start_key
+from jupyter_ext.sessions.paths import Document, moved_path, real_path
 
 UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 
@@ -29,9 +29,23 @@ def test_real_paths(posted: str, name: str | None, type_: str, expected: str) ->
 
 def test_documents_of_different_types_are_different() -> None:
     keys = {
-        start_key("demo/a", "notebook"),
-        start_key("demo/a", "console"),
-        start_key("demo/A", "notebook"),
+        Document("demo/a", "notebook").key,
+        Document("demo/a", "console").key,
+        Document("demo/A", "notebook").key,
     }
     assert len(keys) == 3
     assert all(len(key) == 64 for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("demo/dir", "demo/new"),
+        ("demo/dir/deep/a.ipynb", "demo/new/deep/a.ipynb"),
+        ("demo/dir.ipynb", None),
+        ("demo/dirs/a.ipynb", None),
+        ("demo/DIR/a.ipynb", None),
+    ],
+)
+def test_a_rename_moves_a_path_and_what_is_below_it(path: str, expected: str | None) -> None:
+    assert moved_path(path, "demo/dir", "demo/new") == expected

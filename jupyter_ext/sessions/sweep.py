@@ -1,0 +1,129 @@
+"""Kernels that no session needs, and sessions whose kernel is gone: found and ended by one lab."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from tornado import web
+from traitlets import Float, Instance
+from traitlets.config import LoggingConfigurable
+
+from jupyter_ext.sessions import store
+from jupyter_ext.sessions.manager import FleetSessionManager
+
+_LEASE = "session sweep"
+_LOOKED_UP = 20
+"""So many missing kernels are asked for by their ids in one round."""
+
+
+class Grace:
+    """Tells what has been there for some time, without a break, from what is there just now."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._since: dict[str, float] = {}
+
+    def over(self, present: Iterable[str], now: float) -> list[str]:
+        """Those of the present ones that have been present for `seconds`."""
+        self._since = {name: self._since.get(name, now) for name in present}
+        return sorted(name for name, since in self._since.items() if now - since >= self.seconds)
+
+
+class SessionSweep(LoggingConfigurable):
+    """Finishes what labs that died left half done. Works as the lab itself, not as a user.
+
+    Only kernels that were started for a session are ended: one that a client started by itself
+    needs no session. What a gateway does not know for certain is left alone.
+    """
+
+    sweep_seconds = Float(
+        30.0,
+        config=True,
+        help="Seconds between two looks for kernels without a session and sessions without a"
+        " kernel, of whichever lab does it; 0 for never.",
+    )
+    grace_seconds = Float(
+        300.0,
+        config=True,
+        help="Seconds for which a kernel must have had no session and no connection, or a session"
+        " no kernel, before it is ended. Longer than a kernel takes to start.",
+    )
+    sessions = Instance(FleetSessionManager)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._name = uuid.uuid4().hex
+        self._unused = Grace(self.grace_seconds)
+        self._gone = Grace(self.grace_seconds)
+
+    async def run(self) -> None:
+        """Sweeps until it is cancelled."""
+        while self.sweep_seconds > 0:
+            # Labs that were started together shall not ask together.
+            await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311
+            try:
+                if await self._is_mine():
+                    await self.sweep()
+            except web.HTTPError as error:
+                self.log.info("sessions are swept later: %s", error.log_message or error)
+            except Exception:
+                self.log.exception("sweeping sessions failed")
+
+    async def _is_mine(self) -> bool:
+        """Whether this lab is the one that sweeps. It stays so while it lives: it remembers since
+        when a kernel has had no session."""
+        seconds = 3 * self.sweep_seconds
+        hold = partial(store.hold_lease, name=_LEASE, holder=self._name, seconds=seconds)
+        return bool(await self.sessions.run(hold))
+
+    async def sweep(self) -> None:
+        """One round. Raises HTTPError 503 while gateways or the database are away."""
+        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
+            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
+                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
+                await self.sessions.end_kernel(kernel_id, "its last session was ended")
+        with_session = {
+            row.kernel_id
+            for row in await self.sessions.run(
+                partial(store.sessions_of_projects, projects=None), read_only=True
+            )
+        }
+        # After the rows: a kernel that is older than its session is in the list unless it ended.
+        kernels = {
+            model["id"]: model for model in await self.sessions.kernel_manager.list_kernels()
+        }
+        without_session = await self.sessions.run(store.unused_kernels, read_only=True)
+        await self._end_unused(without_session, kernels)
+        missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
+        await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
+
+    async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
+        idle = []
+        for kernel_id in without_session:
+            kernel = kernels.get(kernel_id)
+            if kernel is None:
+                continue
+            if kernel.get("state") == "dead" and kernel.get("owner") is None:
+                # Nothing runs, and the record, which says why, is kept by the gateways.
+                await self.sessions.run(partial(store.forget_kernel, kernel_id=kernel_id))
+            elif not kernel.get("connections"):
+                idle.append(kernel_id)
+        for kernel_id in self._unused.over(idle, time.monotonic()):
+            # Looked at again under a lock: a session may just be coming.
+            if await self.sessions.run(partial(store.release_kernel, kernel_id=kernel_id)):
+                reason = f"no session has used it for {self.grace_seconds:.0f} s"
+                self.log.warning("kernel %s: ended: %s", kernel_id, reason)
+                await self.sessions.end_kernel(kernel_id, reason)
+
+    async def _remove_gone(self, missing: list[str]) -> None:
+        for kernel_id in self._gone.over(missing, time.monotonic())[:_LOOKED_UP]:
+            # The list is a moment old, and only a 404 says that there is no such kernel.
+            if await self.sessions.kernel_or_none(kernel_id) is None:
+                self.log.info("kernel %s is gone: so are its sessions", kernel_id)
+                await self.sessions.run(partial(store.remove_kernel, kernel_id=kernel_id))

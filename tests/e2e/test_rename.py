@@ -1,0 +1,39 @@
+"""A notebook is renamed while it is open: it stays one notebook with one kernel."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Files, Fleet
+
+
+def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
+    fleet: Fleet, files: Files, ann: LabPage, lab_urls: tuple[str, str], open_page: OpenPage
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    kernel = ann.evaluate(0, "import os; x = 41; print(os.getpid())")
+    ann.save()
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
+    for _ in range(3):
+        # The page tells of a rename in two requests at once; which comes first is chance.
+        name = f"renamed-{uuid.uuid4().hex[:8]}.ipynb"
+        ann.rename_current(name)
+        wait_for(
+            "the session to follow",
+            lambda name=name: f"demo/{name}" in files.session_paths(),  # type: ignore[misc]
+            30,
+        )
+    assert ann.evaluate(1, "print(x + 1)") == "42"
+    assert ann.evaluate(2, "print(os.getpid())") == kernel
+
+    second = open_page(lab_urls[1], fleet.token("bob"))
+    second.open_path(f"demo/{name}")
+    second.wait_for_kernel()
+    expect(second.dialog).to_have_count(0)
+    assert second.evaluate(0, "print(os.getpid(), x)") == f"{kernel} 41"
+    assert set(files.session_paths()) == {f"demo/{name}"}
