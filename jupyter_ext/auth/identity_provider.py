@@ -100,7 +100,8 @@ class FleetIdentityProvider(IdentityProvider):
         is_call = isinstance(page, APIHandler | WebSocketHandler)
         if decision.answer is Answer.LOG_IN and problem and is_call:
             raise web.HTTPError(401, problem)
-        await self._check_body(method, path, page.request.body)
+        if decision.answer is Answer.ALLOW:
+            await self._check_body(method, path, page.request.body)
         return FleetUser.of(identity) if identity is not None else None
 
     async def _check_body(self, method: str, path: str, body: bytes) -> None:

@@ -10,14 +10,16 @@ import pytest
 from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from traitlets.config import Config
 
-from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.auth.user import FleetUser, current_username
 from jupyter_ext.contents.handlers import handlers
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.database.engine import shared
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.userdata.signatures import SqlSignatureStore
 from tests.integration.jupyter_ext.contents.conftest import make_identity
 
 CALLERS = {
@@ -47,6 +49,8 @@ def jp_server_config(lab_database_url: str, store_url: str) -> Config:
     config.ServerApp.identity_provider_class = NamedCallers
     config.JupyterFleet.database_url = lab_database_url
     config.JupyterFleet.bucket_url = store_url
+    signatures = SqlSignatureStore(shared(lab_database_url), current_username)
+    config.NotebookNotary.store_factory = lambda: signatures
     return config
 
 
@@ -308,3 +312,88 @@ async def test_a_notebook_that_cannot_be_written_is_refused(fetch: Fetch) -> Non
     assert status == 400
     assert "cannot be written" in answer["message"]
     assert (await fetch("GET", "api/contents/demo/a.ipynb"))[0] == 404
+
+
+def shown(*cells: Any) -> dict[str, Any]:
+    return {"type": "notebook", "format": "json", "content": new_notebook(cells=list(cells))}
+
+
+def scripted_cell(**metadata: Any) -> Any:
+    script = new_output("display_data", {"text/html": "<script>steal()</script>"})
+    return new_code_cell("show()", outputs=[script], metadata=metadata)
+
+
+async def trusting(fetch: Fetch, path: str = "api/contents/demo/n.ipynb") -> set[str]:
+    """To whom the notebook's output is shown as trusted."""
+    found = set()
+    for caller in ("ada", "bob", "vic"):
+        status, model = await fetch("GET", path, caller=caller)
+        assert status == 200
+        cells = model["content"]["cells"]
+        if all(cell["metadata"].get("trusted") for cell in cells):
+            found.add(caller)
+        else:
+            assert not any(cell["metadata"].get("trusted") for cell in cells)
+    return found
+
+
+async def test_what_one_user_trusts_nobody_else_does(fetch: Fetch) -> None:
+    path = "api/contents/demo/n.ipynb"
+    # Bob's page says that its cells are trusted: it may say so for bob.
+    assert (await fetch("PUT", path, shown(scripted_cell(trusted=True)), caller="bob"))[0] == 201
+    assert await trusting(fetch) == {"bob"}
+    # A viewer trusts for herself.
+    assert (await fetch("POST", f"{path}/trust", caller="vic", raw=True))[0] == 201
+    assert await trusting(fetch) == {"bob", "vic"}
+    assert (await fetch("POST", f"{path}/trust", caller="eve", raw=True))[0] == 404
+    # The same content somewhere else is the same content to each of them.
+    status, copied = await fetch("POST", "api/contents/demo", {"copy_from": "demo/n.ipynb"})
+    assert status == 201
+    assert await trusting(fetch, f"api/contents/{copied['path']}") == {"bob", "vic"}
+    # Another script is trusted by whoever sent it, not by those who trusted the one before.
+    status, marked = await fetch("POST", f"{path}/checkpoints")
+    assert status == 201
+    other = shown(scripted_cell(trusted=True), scripted_cell(trusted=True))
+    assert (await fetch("PUT", path, other))[0] == 200
+    assert await trusting(fetch) == {"ada"}
+    status, _ = await fetch("POST", f"{path}/checkpoints/{marked['id']}")
+    assert status == 204
+    assert await trusting(fetch) == {"bob", "vic"}
+
+
+async def test_a_notebook_sent_as_a_text_file_trusts_itself_for_nobody(fetch: Fetch) -> None:
+    note = new_markdown_cell("x", metadata={"trusted": True})
+    content = json.dumps(new_notebook(cells=[scripted_cell(trusted=True), note]))
+    status, _ = await fetch("PUT", "api/contents/demo/n.ipynb", text(content), caller="bob")
+    assert status == 201
+    assert await trusting(fetch) == set()
+
+
+async def test_a_notebook_of_too_many_values_is_refused_also_as_a_text_file(fetch: Fetch) -> None:
+    many = f'{{"cells": [{"[]," * 1_000_001}1], "metadata": {{}}, "nbformat": 4}}'
+    path = "api/contents/demo/many.ipynb"
+    assert (await fetch("PUT", path, text(many)))[0] == 201
+    status, refused = await fetch("GET", path)
+    assert status == 400
+    assert "too much to read" in refused["message"]
+    # It is still there, as a text.
+    status, found = await fetch("GET", f"{path}?type=file&format=text")
+    assert status == 200
+    assert (found["content"] == many) is True
+
+
+@pytest.mark.parametrize("name", ["path", "copy_from", "ext", "base_version", "format"])
+async def test_half_a_surrogate_pair_is_refused(fetch: Fetch, name: str) -> None:
+    body = {**text("x"), name: "\ud800"}
+    for method, path in (("PUT", "demo/a.txt"), ("POST", "demo"), ("PATCH", "demo/a.txt")):
+        assert (await fetch(method, f"api/contents/{path}", body))[0] == 400
+
+
+async def test_a_notebook_that_is_too_deep_is_refused(fetch: Fetch) -> None:
+    nested: Any = "x"
+    for _ in range(700):
+        nested = [nested]
+    cell = {"cell_type": "raw", "id": "a", "metadata": {"deep": nested}, "source": ""}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    body = {"type": "notebook", "format": "json", "content": notebook}
+    assert (await fetch("PUT", "api/contents/demo/deep.ipynb", body))[0] == 400

@@ -111,11 +111,19 @@ def test_trust_in_a_notebook_holds_at_every_lab(bare_labs: Labs) -> None:
     body = {"type": "notebook", "format": "json", "content": notebook}
     assert ada.call("PUT", first + path, json=body).status_code in (200, 201)
 
-    def trusted(url: str) -> bool:
-        content = ada.call("GET", url + path).json()["content"]
+    def trusted(url: str, reader: Client = ada) -> bool:
+        content = reader.call("GET", url + path).json()["content"]
         return bool(content["cells"][0]["metadata"].get("trusted"))
 
     assert not trusted(second)
     assert ada.call("POST", f"{first}{path}/trust").status_code == 201
     assert trusted(first)
     assert trusted(second)
+
+    # It is ada's trust, and no other reader's.
+    vic, lab = bare_labs.client("vic", demo="viewer"), bare_labs.service("ada")
+    for reader in (vic, bare_labs.client("bob", demo="editor"), lab):
+        assert not trusted(first, reader)
+        assert not trusted(second, reader)
+    assert vic.call("POST", f"{second}{path}/trust").status_code == 201
+    assert trusted(first, vic)

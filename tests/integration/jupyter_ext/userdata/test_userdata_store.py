@@ -1,13 +1,17 @@
 """Texts and signatures in both databases, also when two labs write at once."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.database.migrate import upgrade_lab
+from jupyter_ext.database.metadata import LAB_VERSION_TABLE
+from jupyter_ext.database.migrate import LAB_MIGRATIONS, upgrade, upgrade_lab
 from jupyter_ext.userdata import store
 from jupyter_ext.userdata.signatures import SqlSignatureStore
 
@@ -53,7 +57,7 @@ def test_names_differ_by_bytes_and_texts_may_be_long(database: Database) -> None
 
 
 def test_signatures_are_known_until_removed(database: Database) -> None:
-    first, second = SqlSignatureStore(database), SqlSignatureStore(database)
+    first, second = (SqlSignatureStore(database, lambda: "ada") for _ in range(2))
     assert not second.check_signature("d" * 64, "sha256")
     first.store_signature("d" * 64, "sha256")
     first.store_signature("d" * 64, "sha256")
@@ -61,3 +65,64 @@ def test_signatures_are_known_until_removed(database: Database) -> None:
     assert not second.check_signature("d" * 64, "sha512")
     second.remove_signature("d" * 64, "sha256")
     assert not first.check_signature("d" * 64, "sha256")
+
+
+def test_a_signature_is_one_users(database: Database) -> None:
+    caller: str | None = "ada"
+    signatures = SqlSignatureStore(database, lambda: caller)
+    signatures.store_signature("d" * 64, "sha256")
+    for other in ("bob", "Ada", "ada ", None):
+        caller = other
+        assert not signatures.check_signature("d" * 64, "sha256")
+        signatures.remove_signature("d" * 64, "sha256")
+    caller = "bob"
+    signatures.store_signature("d" * 64, "sha256")
+    signatures.remove_signature("d" * 64, "sha256")
+    caller = "ada"
+    assert signatures.check_signature("d" * 64, "sha256")
+    # Nobody has nothing to remember.
+    caller = None
+    signatures.store_signature("e" * 64, "sha256")
+    count = "SELECT COUNT(*) FROM fleet_trusted_notebook WHERE digest = :digest"
+    for digest, rows in (("d" * 64, 1), ("e" * 64, 0)):
+        found = database.run_blocking(
+            lambda c, digest=digest: c.execute(text(count), {"digest": digest}).scalar()
+        )
+        assert found == rows
+
+
+OLD_ROW = (
+    "INSERT INTO fleet_notebook_signature (algorithm, digest, seen) "
+    "VALUES ('sha256', :digest, '2026-01-01 00:00:00')"
+)
+
+
+def test_signatures_without_a_user_are_dropped_and_a_lab_of_before_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A migration that runs while a lab of the version before is running."""
+    before = tmp_path / "migrations"
+    shutil.copytree(LAB_MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__"))
+    for script in (before / "versions").glob("*.py"):
+        if script.name[:4] > "0002":
+            script.unlink()
+    database = Database(database_url)
+
+    def old_rows() -> int:
+        query = text("SELECT COUNT(*) FROM fleet_notebook_signature")
+        return int(database.run_blocking(lambda c: c.execute(query).scalar_one()))
+
+    def old_lab_signs(digest: str) -> None:
+        database.run_blocking(lambda c: c.execute(text(OLD_ROW), {"digest": digest}))
+
+    try:
+        upgrade(database, before, LAB_VERSION_TABLE)
+        old_lab_signs("d" * 64)
+        assert old_rows() == 1
+        upgrade_lab(database)
+        assert old_rows() == 0
+        old_lab_signs("d" * 64)
+        signatures = SqlSignatureStore(database, lambda: "ada")
+        assert not signatures.check_signature("d" * 64, "sha256")
+    finally:
+        database.close()

@@ -1,0 +1,107 @@
+"""What no route reads, and a lab that goes on answering."""
+
+import json
+
+import pytest
+import requests
+
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+
+THEMES = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
+WORKSPACE = "/lab/api/workspaces/auto-x"
+LISTS = b"[" + b"[]," * 20_000_000 + b"[]]"
+"""60 MB, and 1.5 GB for who parses them."""
+DEEP = b"[" * 2000 + b"]" * 2000
+
+
+def settings(raw: str) -> bytes:
+    return json.dumps({"raw": raw}).encode()
+
+
+BODIES = {
+    "lists": LISTS,
+    "lists of 900 kB": LISTS[:900_000],
+    "deep": DEEP,
+    "latin-1": b'{"raw": "\xff", "path": "demo/\xff", "type": "notebook"}',
+    "utf-16": b"\xff\xfe[\0]\0",
+    "surrogate": rb'{"path": "\ud800", "name": "\udc00", "type": "file", "metadata": {}}',
+    "long settings": settings("{" + " " * 300_000 + "}"),
+    # json5 takes seconds for it, and plain JSON has no comments.
+    "long json5": settings("{}" + " //" * 40_000),
+    "deep settings": settings("[" * 5000 + "]" * 5000),
+    "deep json5": settings("{x: " + "[" * 1000 + "]" * 1000 + "}"),
+    "surrogate in settings": settings('{"theme": "\ud800"}'),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "status"),
+    [
+        ("PUT", THEMES, "lists", 413),
+        ("PUT", THEMES, "long settings", 413),
+        ("PUT", THEMES, "long json5", 400),
+        ("PUT", THEMES, "deep settings", 400),
+        ("PUT", THEMES, "deep json5", 400),
+        ("PUT", THEMES, "surrogate in settings", 400),
+        ("PUT", THEMES, "deep", 400),
+        ("PUT", THEMES, "latin-1", 400),
+        ("PUT", WORKSPACE, "lists", 413),
+        ("PUT", WORKSPACE, "deep", 400),
+        ("PUT", WORKSPACE, "surrogate", 400),
+        ("POST", "/api/sessions", "lists", 413),
+        ("POST", "/api/sessions", "lists of 900 kB", 413),
+        ("POST", "/api/sessions", "deep", 400),
+        ("POST", "/api/sessions", "surrogate", 400),
+        ("POST", "/api/sessions", "latin-1", 400),
+        ("POST", "/api/kernels", "lists", 413),
+        ("POST", "/api/kernels", "surrogate", 400),
+        ("PUT", "/api/contents/demo/a.ipynb", "lists", 413),
+        ("PUT", "/api/contents/demo/a.ipynb", "deep", 400),
+        ("PUT", "/api/contents/demo/a.ipynb", "surrogate", 400),
+        ("PUT", "/api/contents/demo/a.ipynb", "utf-16", 400),
+        ("POST", "/api/contents/demo", "lists", 413),
+        ("PATCH", "/api/contents/demo/a.ipynb", "lists", 413),
+        ("POST", "/login", "lists", 413),
+    ],
+)
+def test_what_would_hold_or_break_a_lab_is_refused(
+    bare_labs: Labs, method: str, path: str, name: str, status: int
+) -> None:
+    token = bare_labs.signer.sign("ada", {"demo": "owner"}, 3600)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    url = bare_labs.urls[0]
+    answer = requests.request(method, url + path, data=BODIES[name], headers=headers, timeout=60)
+    assert answer.status_code == status, answer.text[:500]
+    assert requests.get(f"{url}/api", timeout=60).status_code == 200
+
+
+def test_strangers_are_sent_to_log_in_before_anybody_reads_what_they_send(bare_labs: Labs) -> None:
+    answer = requests.put(bare_labs.urls[0] + WORKSPACE, data=DEEP, timeout=60)
+    assert answer.status_code == 403
+
+
+def test_what_a_page_saves_is_read(bare_labs: Labs) -> None:
+    ada = bare_labs.client("long")
+    url = bare_labs.urls[0]
+    raw = json.dumps({"overrides": {"code-font-family": "y" * 200_000}})
+    assert ada.call("PUT", url + THEMES, data=settings(raw)).status_code == 204
+    assert ada.call("GET", url + THEMES).json()["raw"] == raw
+    layout = {"data": {"x": "y" * 900_000}, "metadata": {"id": "/auto-x"}}
+    assert ada.call("PUT", url + WORKSPACE, data=json.dumps(layout)).status_code == 204
+    assert (ada.call("GET", url + WORKSPACE).json()["data"] == layout["data"]) is True
+    points = [[number / 7, number / 3] for number in range(300_000)]
+    output = {"output_type": "display_data", "metadata": {}, "data": {"application/json": points}}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": 1, "source": ""}
+    notebook = {
+        "cells": [{**cell, "outputs": [output]}],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    body = {"type": "notebook", "format": "json", "content": notebook}
+    path = "/api/contents/demo/plot.ipynb"
+    owner = bare_labs.client()
+    assert owner.call("PUT", url + path, json=body).status_code in (200, 201)
+    found = owner.call("GET", url + path).json()["content"]
+    # Without pytest's comparison of half a million numbers.
+    assert (found["cells"][0]["outputs"][0]["data"]["application/json"] == points) is True
