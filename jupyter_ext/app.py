@@ -10,7 +10,7 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
@@ -93,7 +93,7 @@ class JupyterFleet(ExtensionApp):
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
 
-    classes: ClassVar[list[Any]] = [SessionSweep]
+    classes = [SessionSweep]  # noqa: RUF012 (traitlets)
     _sweep: asyncio.Task[None] | None = None
 
     @property

@@ -113,21 +113,20 @@ class FleetSessionManager(LoggingConfigurable):
                 kernel, start = chosen, None
             else:
                 kernel, start = await self._kernel_of_document(document, kernel_name, kernel_id)
+                document = start.document
+
+            # The document may have been renamed while its kernel started.
+            place = (
+                partial(store.chosen_document, document=document, kernel_id=kernel["id"])
+                if start is None
+                else partial(store.document_of, start=start)
+            )
 
             def insert(
-                connection: Any, kernel: Any = kernel, start: Start | None = start
+                connection: Any, place: Any = place, kernel_id: str = kernel["id"]
             ) -> Session | None:
-                if start is not None:
-                    # The document may have been renamed while its kernel started.
-                    here = store.document_of(connection, start)
-                    if here is None:
-                        return None
-                elif store.may_use(connection, kernel["id"]):
-                    here = document
-                    store.use_kernel(connection, here, kernel["id"])
-                else:
-                    return None
-                return add(connection, kernel_id=kernel["id"], document=here)
+                here = place(connection)
+                return here and add(connection, kernel_id=kernel_id, document=here)
 
             inserted = await self.run(insert)
             if inserted is not None:

@@ -209,7 +209,8 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     which is what it compares the answer with. A document that leaves its project leaves its kernel,
     which runs as the old project: its page's own PATCH says so.
     """
-    if old.partition("/")[0] != new.partition("/")[0]:
+    project = old.partition("/")[0]
+    if project != new.partition("/")[0]:
         return
     starts = connection.execute(
         select(kernel_start.c.document, kernel_start.c.path, kernel_start.c.type)
@@ -219,7 +220,9 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     for row in starts:
         _move_start(connection, row.document, Document(_moved(row.path, old, new), row.type))
     sessions = connection.execute(
-        select(session).where(_at_or_below(session.c.path, old)).order_by(session.c.id)
+        select(session)
+        .where(session.c.project == project, _at_or_below(session.c.path, old))
+        .order_by(session.c.id)
     ).all()
     for row in sessions:
         here = Document(_moved(row.path, old, new), row.type)
@@ -456,7 +459,7 @@ def claim_start(
     """
     if waited is not None:
         # It may be called otherwise by now.
-        document = document_of(connection, waited) or document
+        document = document_of(connection, waited) or waited.document
     now = now_utc(connection)
     if kernel_id and is_ending(connection, kernel_id):
         # A kernel of this id would be ended with the old one.
@@ -551,6 +554,14 @@ def may_use(connection: Connection, kernel_id: str) -> bool:
     """
     _lock_kernel(connection, kernel_id)
     return not is_ending(connection, kernel_id)
+
+
+def chosen_document(connection: Connection, document: Document, kernel_id: str) -> Document | None:
+    """The document, which somebody gives a kernel that runs already; None if that may not be."""
+    if not may_use(connection, kernel_id):
+        return None
+    use_kernel(connection, document, kernel_id)
+    return document
 
 
 def use_kernel(connection: Connection, document: Document, kernel_id: str) -> None:
