@@ -27,7 +27,7 @@ from enterprise_gateway.services.kernelspecs.handlers import (  # type: ignore[i
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.utils import url_path_join
 from tornado import httpserver, ioloop
-from traitlets import Float, Integer, List, Unicode, default
+from traitlets import Bool, Float, Integer, List, Unicode, default
 
 from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
@@ -142,6 +142,21 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="How many kernels this gateway takes over a second, when another one has gone. Agents "
         "wait up to 5 s for their turn, or ask another gateway.",
     ).tag(config=True)
+    spread_starts = Bool(
+        True,
+        help="Whether a new kernel is started by the gateway that has the fewest. If not, the "
+        "gateway that was asked starts it.",
+    ).tag(config=True)
+    rebalance_seconds = Float(
+        5.0,
+        help="How often the gateway with the most kernels hands one that is idle to the gateway "
+        "with the fewest, until they are even; 0 for never. Kernels that run a cell stay.",
+    ).tag(config=True)
+    rebalance_after_seconds = Float(
+        30.0,
+        help="For how long no gateway must have come, gone or drained before kernels are handed "
+        "over to even the loads: not in the middle of a rolling restart.",
+    ).tag(config=True)
     heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
         config=True
     )
@@ -255,6 +270,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
             fleet_drain_seconds=self.drain_seconds,
+            fleet_spread_starts=self.spread_starts,
         )
 
     def init_http_server(self) -> None:
@@ -303,6 +319,14 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 manager.leave_overtaken, self.heartbeat_seconds, self.log, "the look at epochs"
             ),
         ]
+        if self.rebalance_seconds > 0:
+
+            async def rebalance() -> None:
+                await manager.rebalance(self.rebalance_after_seconds, self.rebalance_seconds)
+
+            self._tasks.append(
+                run_forever(rebalance, self.rebalance_seconds, self.log, "evening the loads")
+            )
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))
             self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))

@@ -22,6 +22,7 @@ from gateway_ext.kernels.launches import Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
 from gateway_ext.ownership.records import LimitReached, Limits, NewKernel, Records
 from gateway_ext.ownership.resolution import (
     CullRules,
@@ -49,6 +50,8 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+
+NOT_STARTED = "the gateway ended before it had started the kernel"
 
 
 class OpenWebsocket(Protocol):
@@ -201,6 +204,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 await self._start_again(record, new.username)
         else:
             self.launches.begin(record, spec, agent_key, dict(new.environment))
+        try:
+            return await self._started(new.kernel_id)
+        except Refusal as refusal:
+            if refusal.message != NOT_STARTED:
+                raise
+        # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
+        await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id)
 
     async def _start_again(self, record: KernelRecord, username: str) -> None:
@@ -379,8 +389,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             proxy = self.launches.proxy_of(record)
             if proxy is None:
                 if record.state is KernelState.LAUNCHING:
-                    reason = "the gateway ended before it had started the kernel"
-                    await self.records.set_dead(record.kernel_id, record.epoch, reason)
+                    await self.records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
                 continue
             if await proxy.look() is AgentLife.DEAD:
                 words = await proxy.last_words()
@@ -472,6 +481,39 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             link.close()
         for websocket in list(self.websockets):
             websocket.end(OWNER_CHANGES, "this gateway ends: connect again")
+
+    async def rebalance(self, settled_seconds: float, idle_seconds: float) -> None:
+        """Hands one idle kernel to the gateway with the fewest kernels, if this one has the most.
+
+        Not before all gateways have been there for `settled_seconds`, and no kernel that was active
+        within `idle_seconds`.
+        """
+        if not self.takes_kernels or self.membership.settled_seconds < settled_seconds:
+            return
+        await self.membership.beat()
+        now = datetime.now(UTC)
+        kernels = [
+            OwnKernel(
+                link.kernel_id,
+                (now - link.last_activity).total_seconds()
+                if (link.process, link.execution_state) == ("running", "idle")
+                else None,
+                link.connections,
+            )
+            for link in self.links
+            if link.kernel_id not in self.launches
+        ]
+        move = kernel_to_move(
+            self.membership.name, self.membership.members, kernels, idle_seconds=idle_seconds
+        )
+        # A gateway may have come, or have begun to drain, in the very look before this.
+        if move is None or self.membership.settled_seconds < settled_seconds:
+            return
+        kernel_id, target = move
+        link = self.links.get(kernel_id)
+        if link is not None and link.execution_state == "idle":
+            self.log.info("kernel %s: handed to %s, which has fewer", kernel_id, target.name)
+            await self._hand_over(link, [target.url])
 
     async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:
         if not urls:
