@@ -22,6 +22,9 @@ from jupyter_client.connect import write_connection_file
 
 from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
+from .leases import VARIABLE as LEASES
+from .leases import leases_folder
+from .memory_limit import MemoryLimit
 from .start_document import StartDocument
 
 _SUN_PATH_BYTES = 107
@@ -64,6 +67,7 @@ def kernel_environment(
     for name, value in (document.kernelspec.get("env") or {}).items():
         result[name] = string.Template(str(value)).safe_substitute(environment)
     result["JPY_PARENT_PID"] = str(agent_pid)
+    result[LEASES] = str(leases_folder(document.directory))
     return result
 
 
@@ -166,9 +170,10 @@ class KernelProcess:
         connection_file: Path,
         log: KernelLog,
         forked: ForkedKernel | None = None,
+        limit: MemoryLimit | None = None,
     ) -> KernelProcess:
-        """Start the kernelspec's command, in `forked` if it is given and still there; raises
-        LaunchError with the reason in words.
+        """Start the kernelspec's command, in `forked` if it is given and still there, and under
+        `limit`; raises LaunchError with the reason in words.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -181,6 +186,8 @@ class KernelProcess:
         try:
             if forked is not None:
                 with contextlib.suppress(OSError):
+                    if limit is not None:
+                        limit.apply(forked.pid)
                     forked.become(argv, environment, document.cwd, output)
                     return cls(forked.pid)
             process = subprocess.Popen(
@@ -205,6 +212,8 @@ class KernelProcess:
             os.close(output)
         # It is waited for here, and not by the Popen.
         process.returncode = 0
+        if limit is not None:
+            limit.apply(process.pid)
         return cls(process.pid)
 
     async def wait(self) -> int:

@@ -29,6 +29,8 @@ class StartDocument:
     ping_timeout: float
     orphan_seconds: float
     environment: dict[str, str]
+    memory_bytes: int | None = None
+    memory_cgroup: Path | None = None
 
     def __repr__(self) -> str:
         """Without the key and without any environment."""
@@ -88,6 +90,8 @@ def parse_start_document(text: str) -> StartDocument:
         ping_timeout=_positive(raw, "ping_timeout"),
         orphan_seconds=_positive(raw, "orphan_seconds"),
         environment=_environment(raw.get("environment") or {}),
+        memory_bytes=int(_positive(raw, "memory_bytes")) if raw.get("memory_bytes") else None,
+        memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
     )
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(

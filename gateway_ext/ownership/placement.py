@@ -21,7 +21,7 @@ class OwnKernel:
 
 
 def order_for_start(members: Sequence[Member], in_flight: Mapping[str, int]) -> list[Member]:
-    """The gateways that may start a new kernel: the one with the fewest kernels first, ties by name.
+    """The gateways that may start a new kernel, the one with the fewest first, ties by name.
 
     `in_flight` counts, by gateway, starts that `Member.kernels` does not contain yet.
     """
