@@ -16,7 +16,7 @@ class MemoryCgroup:
 
 
 def memory_cgroup_of(pid: int) -> MemoryCgroup | None:
-    """The cgroup that counts the memory of a process, None if there is none to be seen from here."""
+    """The cgroup that counts the memory of a process, None if it cannot be seen from here."""
     try:
         cgroups = Path(f"/proc/{pid}/cgroup").read_text()
         return find_memory_cgroup(cgroups, Path("/proc/self/mountinfo").read_text())
@@ -55,7 +55,7 @@ def enter(cgroup: Path, pid: int) -> None:
 
 
 def oom_kills(cgroup: Path) -> int | None:
-    """How many processes of the cgroup were ended because memory ran out; None if it is not told."""
+    """How many processes of the cgroup were ended because memory ran out; None if unknown."""
     for name in ("memory.events", "memory.oom_control"):
         try:
             lines = (cgroup / name).read_text().splitlines()

@@ -234,10 +234,10 @@ class Kernel:
         if run.expected_end:
             return
         words = run.end_reason or in_words(exit_code)
-        if exit_code == -signal.SIGKILL and not run.end_reason:
-            if await asyncio.to_thread(run.newly_oom_killed):
-                limited = self._limit is not None and not self._limit.is_watched
-                words = self._limit.reached if self._limit and limited else MACHINE_FULL
+        killed = exit_code == -signal.SIGKILL and not run.end_reason
+        if killed and await asyncio.to_thread(run.newly_oom_killed):
+            limited = self._limit is not None and not self._limit.is_watched
+            words = self._limit.reached if self._limit and limited else MACHINE_FULL
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
                 await self._start_again(words, exit_code, time.monotonic() - run.begun)
