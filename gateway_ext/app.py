@@ -107,6 +107,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     fork_server_seconds = Float(
         600.0, help="A fork server that started no kernel for so long ends."
     ).tag(config=True)
+    kernel_memory = Integer(
+        0,
+        min=0,
+        help="How much memory a kernel on this machine may use together with what it starts, in "
+        "bytes; 0 for any. One that uses more is ended, with the reason, and started again. A "
+        "memory cgroup sees to it where the gateway can make one, else the kernel's agent.",
+    ).tag(config=True)
+    memory_cgroup = Unicode(
+        help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It must "
+        "be writable for the gateway, have no processes, and hand the memory controller down "
+        "(cgroup.subtree_control). The default is the gateway's own, with cgroups of version 1; "
+        "with version 2 there is none."
+    ).tag(config=True)
     first_uid = Integer(
         FIRST_UID,
         min=1,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,7 +13,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-untyped]
-from traitlets import default
+from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.claim_pace import ClaimPace
@@ -28,9 +28,9 @@ from gateway_ext.ownership.resolution import (
     CullRules,
     KernelRecord,
     Member,
+    cull_time,
     is_lost,
     living_owner,
-    should_cull,
     targets_for_handover,
 )
 from gateway_ext.ownership.states import KernelState
@@ -40,6 +40,7 @@ from gateway_ext.process_proxies.agent_process import (
     AgentSettings,
 )
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
@@ -81,6 +82,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     outlives this process is in `records`, what does not is in `links`.
     """
 
+    cull_warning_seconds = Float(
+        600.0,
+        help="How long before an idle kernel is ended its page says so and offers to keep it.",
+    ).tag(config=True)
+
     @default("default_kernel_name")
     def _existing_kernel_name(self) -> str:
         """jupyter_client's own default is a kernelspec that gateways of a fleet do not have."""
@@ -101,6 +107,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             orphan_seconds=app.orphan_seconds,
             inherited=list(app.inherited_envs),
             fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
+            memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, self.log)
+            if app.kernel_memory
+            else None,
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
@@ -124,6 +133,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begun = datetime.now(UTC)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -138,6 +148,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """How many kernels there may be; Enterprise Gateway reads them anew when they change."""
         per_user = self.parent.max_kernels_per_user
         return Limits(self.parent.max_kernels, per_user if per_user >= 0 else None)
+
+    @property
+    def cull_rules(self) -> CullRules:
+        """When idle kernels are ended."""
+        return CullRules(
+            self.cull_idle_timeout,
+            self.cull_connected,
+            self.cull_busy,
+            self.cull_warning_seconds,
+            self._begun,
+        )
 
     @property
     def takes_kernels(self) -> bool:
@@ -177,7 +198,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     def model(self, record: KernelRecord) -> dict[str, Any]:
         """What clients get to see of a kernel."""
-        return kernel_model(record, self.links.get(record.kernel_id))
+        return kernel_model(record, self.links.get(record.kernel_id), self.cull_rules)
 
     # Starting
 
@@ -317,13 +338,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
-        rules = CullRules(self.cull_idle_timeout, self.cull_connected, self.cull_busy)
         now = datetime.now(UTC)
         for link in self.links:
-            idle = (now - link.last_activity).total_seconds()
-            if not should_cull(idle, link.connections, link.execution_state, rules):
+            rules = self.cull_rules
+            if not link.measures_work:
+                # An agent of before: nobody knows what its kernel computes, or would warn a page.
+                rules = replace(rules, connected=False)
+            ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
+            if ends is None or ends > now:
                 continue
             record = await self.records.get(link.kernel_id)
+            idle = (now - link.last_activity).total_seconds()
             reason = f"culled: idle for {idle:.0f} s"
             # Only with the epoch of this very link: a gateway that slept culls nothing.
             if record is not None and await self.records.delete(
