@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from .lease import lease
+from gateway_ext.xgb_ray.lease import lease
 
 Result = TypeVar("Result")
 

@@ -16,6 +16,8 @@ from jupyter_ext.fleet.answering import wait_for
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernels import drain, kernel, kernel_text, kernels, kernels_table
+from jupyter_ext.fleet.limits import LIMITS
+from jupyter_ext.fleet.quantities import duration, size
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings
 from jupyter_ext.fleet.start import start
@@ -92,6 +94,31 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--gateway-env", metavar="DIR", help="the gateways' virtual environment")
     up.add_argument("--kernel-env", metavar="DIR", help="the kernels' virtual environment")
 
+    up.add_argument(
+        "--max-kernels", type=int, metavar="N", help="kernels at once in the fleet (0: any number)"
+    )
+    up.add_argument(
+        "--max-kernels-per-user", type=int, metavar="N", help="kernels at once of one user (0)"
+    )
+    up.add_argument(
+        "--kernel-memory",
+        type=size,
+        metavar="SIZE",
+        help="what a kernel and all that it starts may use, for example 4G (0: anything)",
+    )
+    up.add_argument(
+        "--cull-idle",
+        type=duration,
+        metavar="TIME",
+        help="end kernels that did nothing for so long, for example 8h (0: never)",
+    )
+    up.add_argument(
+        "--cull-warning",
+        type=duration,
+        metavar="TIME",
+        help="how long before that the page says so (10m)",
+    )
+
     show = add("status", status_command, "Show what runs.")
     show.add_argument("--json", action="store_true", help="for programs")
 
@@ -145,6 +172,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     data_dir.create()
     wanted = {name: getattr(options, name) for name in ("port", "labs", "gateways")}
     wanted |= {"database": options.database, "bucket": options.bucket}
+    wanted |= {name: getattr(options, name) for name in LIMITS}
     with data_dir.locked():
         kept = load_settings(data_dir)
         states = Supervisor(data_dir).states()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.limits import LIMITS, UNLIMITED_BY_0, check_limits
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.platform.private_file import write_private
 
@@ -37,6 +38,18 @@ class Settings:
     database: str | None = None
     bucket: str | None = None
     ports: dict[str, int] = field(default_factory=dict)
+    max_kernels: int | None = None
+    max_kernels_per_user: int | None = None
+    kernel_memory: int | None = None
+    """Bytes."""
+    cull_idle: int | None = None
+    """Seconds, and so is the next."""
+    cull_warning: int | None = None
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """What kernels may use; None where nothing was said."""
+        return {name: getattr(self, name) for name in LIMITS}
 
     @property
     def lab_names(self) -> list[str]:
@@ -76,6 +89,7 @@ class Settings:
         for name in ("database", "bucket"):
             if told.get(name) == "embedded":
                 told[name] = None
+        told |= {name: None for name in UNLIMITED_BY_0 if told.get(name) == 0}
         settings = replace(self, **told)
         if not 1 <= settings.port <= 65535:
             raise FleetError(f"--port {settings.port} is not a port: use 1024 to 65535")
@@ -83,16 +97,23 @@ class Settings:
             count = getattr(settings, name)
             if not 1 <= count <= MOST_PROCESSES:
                 raise FleetError(f"--{name} {count}: a fleet has 1 to {MOST_PROCESSES} of them")
+        check_limits(settings.limits)
         return settings
 
     def differences(self, **wanted: Any) -> list[str]:
         """In words, what of ``wanted`` these settings are not; URLs without their passwords."""
         asked = self.changed(**wanted)
         return [
-            f"{name} {shown_url(getattr(self, name))} instead of {shown_url(getattr(asked, name))}"
-            for name in ("port", "labs", "gateways", "database", "bucket")
+            f"{name} {shown(name, getattr(self, name))} instead of"
+            f" {shown(name, getattr(asked, name))}"
+            for name in ("port", "labs", "gateways", "database", "bucket", *LIMITS)
             if getattr(asked, name) != getattr(self, name)
         ]
+
+
+def shown(name: str, value: object) -> str:
+    """A setting for people to read."""
+    return "no limit" if name in LIMITS and value is None else shown_url(value)
 
 
 def shown_url(value: object) -> str:

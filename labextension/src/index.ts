@@ -19,6 +19,7 @@ import type { Signal } from '@lumino/signaling';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
+import { idleWarning } from './idleWarning.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
 const drive: ServiceManagerPlugin<Contents.IDrive> = {
@@ -105,4 +106,4 @@ function kindOfContext(
     : null;
 }
 
-export default [drive, conflicts];
+export default [drive, conflicts, idleWarning];
