@@ -27,7 +27,7 @@ from enterprise_gateway.services.kernelspecs.handlers import (  # type: ignore[i
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.utils import url_path_join
 from tornado import httpserver, ioloop
-from traitlets import Float, Integer, List, Unicode, default
+from traitlets import Bool, Float, Integer, List, Unicode, default
 
 from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
@@ -108,6 +108,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     fork_server_seconds = Float(
         600.0, help="A fork server that started no kernel for so long ends."
     ).tag(config=True)
+    kernel_memory = Integer(
+        0,
+        min=0,
+        help="How much memory a kernel on this machine may use together with what it starts, in "
+        "bytes; 0 for any. One that uses more is ended, with the reason, and started again. A "
+        "memory cgroup sees to it where the gateway can make one, else the kernel's agent.",
+    ).tag(config=True)
+    memory_cgroup = Unicode(
+        help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It must "
+        "be writable for the gateway, have no processes, and hand the memory controller down "
+        "(cgroup.subtree_control). The default is the gateway's own, with cgroups of version 1; "
+        "with version 2 there is none."
+    ).tag(config=True)
     first_uid = Integer(
         FIRST_UID,
         min=1,
@@ -155,6 +168,21 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         60.0,
         help="How long a client may take to send a request: first its headers, or to begin with "
         "the next one on the same connection, then its body.",
+    ).tag(config=True)
+    spread_starts = Bool(
+        True,
+        help="Whether a new kernel is started by the gateway that has the fewest. If not, the "
+        "gateway that was asked starts it.",
+    ).tag(config=True)
+    rebalance_seconds = Float(
+        5.0,
+        help="How often the gateway with the most kernels hands one that is idle to the gateway "
+        "with the fewest, until they are even; 0 for never. Kernels that run a cell stay.",
+    ).tag(config=True)
+    rebalance_after_seconds = Float(
+        30.0,
+        help="For how long no gateway must have come, gone or drained before kernels are handed "
+        "over to even the loads: not in the middle of a rolling restart.",
     ).tag(config=True)
     heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
         config=True
@@ -269,6 +297,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
             fleet_drain_seconds=self.drain_seconds,
+            fleet_spread_starts=self.spread_starts,
         )
 
     def init_http_server(self) -> None:
@@ -320,6 +349,14 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
         ]
+        if self.rebalance_seconds > 0:
+
+            async def rebalance() -> None:
+                await manager.rebalance(self.rebalance_after_seconds, self.rebalance_seconds)
+
+            self._tasks.append(
+                run_forever(rebalance, self.rebalance_seconds, self.log, "evening the loads")
+            )
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))
             self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))

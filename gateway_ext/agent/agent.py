@@ -15,6 +15,8 @@ from .forked_kernel import ForkedKernel
 from .gateway_list import GatewayList
 from .journal import Journal
 from .kernel import Kernel
+from .kernel_watch import KernelWatch
+from .memory_limit import MemoryLimit
 from .sender import Sender, TooSlow
 from .sessions import Sessions
 from .start_document import StartDocument
@@ -43,7 +45,13 @@ class Agent:
         self._document = document
         self._journal = Journal(document.journal_bytes)
         self._sessions = Sessions()
-        self._kernel = Kernel(document, self._sessions, self._append, self._state_changed, forked)
+        limit = None
+        if document.memory_bytes is not None:
+            limit = MemoryLimit(document.memory_bytes, document.memory_cgroup)
+        self._kernel = Kernel(
+            document, self._sessions, self._append, self._state_changed, forked, limit
+        )
+        self._watch = KernelWatch(document, self._kernel, limit)
         self._gateways = GatewayList(document.gateways)
         self._epoch = 0
         self._sender: Sender | None = None
@@ -61,10 +69,11 @@ class Agent:
             asyncio.create_task(self._kernel.start()),
             asyncio.create_task(self._connect()),
             asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._ended.wait()),
         ]
         try:
-            # The first three go on until the last one ends them; only a fault ends one before.
+            # The others go on until the last one ends them; only a fault ends one before.
             for task in asyncio.as_completed(work):
                 await task
                 if self._ended.is_set():

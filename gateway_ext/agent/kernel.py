@@ -14,6 +14,7 @@ from typing import Any
 
 from jupyter_client.session import Session as JupyterSession
 
+from .cgroup import memory_cgroup_of, oom_kills
 from .channels import KernelChannels
 from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
@@ -25,6 +26,8 @@ from .kernel_process import (
     takes_packages,
 )
 from .kernel_state import Busyness, KernelState, Process, utc_now
+from .leases import make_leases_folder
+from .memory_limit import MACHINE_FULL, MemoryLimit
 from .messages import MessageError, join_v1, split_v1
 from .package_site import is_empty
 from .restarts import LIMIT, RestartPolicy
@@ -65,6 +68,17 @@ class _Run:
         self.expected_end = False
         self.busyness = Busyness()
         self.making_ready: asyncio.Task[None] | None = None
+        self.end_reason = ""
+        """Why we ended it, if we did."""
+        self.cgroup = memory_cgroup_of(process.pid)
+        self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
+
+    def newly_oom_killed(self) -> bool:
+        """Whether a process of its cgroup was ended since the last time, because memory ran out.
+        Blocks a little."""
+        before = self.oom_kills
+        self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
+        return before is not None and self.oom_kills is not None and self.oom_kills > before
 
 
 class Kernel:
@@ -77,9 +91,11 @@ class Kernel:
         on_message: Callable[[str | None, bytes], None],
         on_state: Callable[[], None],
         forked: ForkedKernel | None = None,
+        limit: MemoryLimit | None = None,
     ) -> None:
         """`on_message` gets the session id (None for all) and the message in the v1 layout;
-        `forked` can become the first process."""
+        `forked` can become the first process; `limit` is for each process."""
+        self._limit = limit
         self.state = KernelState()
         self._document = document
         self._sessions = sessions
@@ -148,13 +164,40 @@ class Kernel:
         else:
             run.process.signal(signal.SIGINT)
 
+    def worked(self) -> None:
+        """Take note that the kernel's processes work, whatever its messages say."""
+        self.state.last_work = utc_now()
+        self._on_state()
+
+    def look_for_oom_kills(self) -> None:
+        """Take note of processes that were ended because memory ran out: only an end that comes
+        after the last look is explained by one. Blocks a little."""
+        if self._run is not None:
+            self._run.newly_oom_killed()
+
+    def end_process(self, pid: int, reason: str) -> bool:
+        """End the process that has this id, which is started again; False if it has ended."""
+        run = self._run
+        if run is None or run.process.pid != pid or run.expected_end:
+            return False
+        _log.warning("%s", reason)
+        run.end_reason = reason
+        run.process.signal(signal.SIGKILL)
+        return True
+
     async def _launch(self) -> None:
         try:
             connection = await asyncio.to_thread(self._files.write)
+            await asyncio.to_thread(make_leases_folder, self._document.directory)
             forked, self._forked = self._forked, None
             with_packages = not self._left_out and self._has_packages()
             process = KernelProcess.start(
-                self._document, self._files.file, self._log, forked, self._left_out
+                self._document,
+                self._files.file,
+                self._log,
+                forked,
+                left_out=self._left_out,
+                limit=self._limit,
             )
         except (LaunchError, OSError) as error:
             self._dead(str(error), exit_code=None)
@@ -195,11 +238,11 @@ class Kernel:
             run.channels.connect(session.session_id)
         run.ready.set()
         execution_state = self.state.execution_state
+        # With the reason for which the process before ended by itself, if it did: whoever was not
+        # there asks why all variables are gone.
         self._change(
             process=Process.RUNNING,
-            reason=f"it runs without the project's packages: {self._left_out}"
-            if self._left_out
-            else None,
+            **self._left_out_reason(),
             execution_state="idle" if execution_state == "starting" else execution_state,
         )
         pending, self._pending = self._pending, []
@@ -222,13 +265,17 @@ class Kernel:
         self._change(pid=None, exit_code=exit_code)
         if run.expected_end:
             return
+        words = run.end_reason or in_words(exit_code)
+        killed = exit_code == -signal.SIGKILL and not run.end_reason
+        if killed and await asyncio.to_thread(run.newly_oom_killed):
+            limited = self._limit is not None and not self._limit.is_watched
+            words = self._limit.reached if self._limit and limited else MACHINE_FULL
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
-                await self._start_again(run, exit_code)
+                await self._start_again(run, words, exit_code)
 
-    async def _start_again(self, run: _Run, exit_code: int) -> None:
+    async def _start_again(self, run: _Run, words: str, exit_code: int) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
-        words = in_words(exit_code)
         if pause is None:
             words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
             self._dead(words, exit_code)
@@ -244,7 +291,7 @@ class Kernel:
             restarts=self.state.restarts + 1,
             reason=words,
         )
-        self._announce("restarting")
+        self._announce("restarting", words)
         await asyncio.sleep(pause)
         if not self._closed:
             await self._launch()
@@ -252,6 +299,11 @@ class Kernel:
     async def _with_last_words(self, words: str) -> str:
         last_words = await asyncio.to_thread(self._log.last_words)
         return f"{words}; the last that it printed: {last_words}" if last_words else words
+
+    def _left_out_reason(self) -> dict[str, str]:
+        if not self._left_out:
+            return {}
+        return {"reason": f"it runs without the project's packages: {self._left_out}"}
 
     def _has_packages(self) -> bool:
         packages = self._document.packages
@@ -288,7 +340,7 @@ class Kernel:
             exit_code=exit_code,
             reason=reason,
         )
-        self._announce("dead")
+        self._announce("dead", reason)
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -364,9 +416,10 @@ class Kernel:
         if run is self._run and not run.expected_end:
             self._change(execution_state=run.busyness.heard(heard, request))
 
-    def _announce(self, execution_state: str) -> None:
+    def _announce(self, execution_state: str, reason: str) -> None:
         """Say on iopub, in the kernel's place, what only its parent can know."""
-        status = self._voice.msg("status", {"execution_state": execution_state})
+        content = {"execution_state": execution_state, "reason": reason}
+        status = self._voice.msg("status", content)
         self._on_message(None, join_v1("iopub", self._voice.serialize(status)[2:]))
 
     def _change(self, **changes: Any) -> None:

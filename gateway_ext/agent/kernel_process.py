@@ -22,6 +22,9 @@ from jupyter_client.connect import write_connection_file
 
 from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
+from .leases import VARIABLE as LEASES
+from .leases import leases_folder
+from .memory_limit import MemoryLimit
 from .package_site import END_WITH, LEFT_OUT, site_environment
 from .start_document import StartDocument
 
@@ -81,6 +84,7 @@ def kernel_environment(
     # It keeps people's code out of agents.
     result.pop("PYTHONNOUSERSITE", None)
     result["JPY_PARENT_PID"] = str(agent_pid)
+    result[LEASES] = str(leases_folder(document.directory))
     if document.packages is not None and takes_packages(document):
         result |= site_environment(document.packages.folder, result)
         if document.packages.end_with:
@@ -190,9 +194,11 @@ class KernelProcess:
         log: KernelLog,
         forked: ForkedKernel | None = None,
         left_out: str = "",
+        limit: MemoryLimit | None = None,
     ) -> KernelProcess:
-        """Start the kernelspec's command, in `forked` if it is given and still there; raises
-        LaunchError with the reason in words. `left_out` as in `kernel_environment`.
+        """Start the kernelspec's command, in `forked` if it is given and still there, and under
+        `limit`; raises LaunchError with the reason in words. `left_out` as in
+        `kernel_environment`.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -205,6 +211,8 @@ class KernelProcess:
         try:
             if forked is not None:
                 with contextlib.suppress(OSError):
+                    if limit is not None:
+                        limit.apply(forked.pid)
                     forked.become(argv, environment, document.cwd, output)
                     return cls(forked.pid)
             if takes_packages(document) and not left_out:
@@ -231,6 +239,8 @@ class KernelProcess:
             os.close(output)
         # It is waited for here, and not by the Popen.
         process.returncode = 0
+        if limit is not None:
+            limit.apply(process.pid)
         return cls(process.pid)
 
     async def wait(self) -> int:

@@ -38,6 +38,8 @@ class KernelState:
     reason: str | None = None
     restarts: int = 0
     last_activity: str = field(default_factory=utc_now)
+    last_work: str | None = None
+    """When its processes last worked, or it said that it does; None if that is not measured."""
     kernel_info: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:

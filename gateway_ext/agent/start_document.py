@@ -38,6 +38,8 @@ class StartDocument:
     orphan_seconds: float
     environment: dict[str, str]
     packages: Packages | None
+    memory_bytes: int | None = None
+    memory_cgroup: Path | None = None
 
     def __repr__(self) -> str:
         """Without the key and without any environment."""
@@ -99,6 +101,8 @@ def parse_start_document(text: str) -> StartDocument:
         orphan_seconds=_positive(raw, "orphan_seconds"),
         environment=_environment(raw.get("environment") or {}),
         packages=_packages(raw, directory),
+        memory_bytes=int(_positive(raw, "memory_bytes")) if raw.get("memory_bytes") else None,
+        memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
     )
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(

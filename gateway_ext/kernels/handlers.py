@@ -25,6 +25,8 @@ from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.kernels.relay import (
     DIRECT,
     DIRECT_HEADER,
+    HERE,
+    PLACEMENT_HEADER,
     Answer,
     OwnerAway,
     Relay,
@@ -42,6 +44,9 @@ from jupyter_ext.platform.tokens import Identity
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
+
+ANOTHER_SECONDS = 10.0
+"""A start that the chosen gateway refuses within this time is tried at the next one."""
 
 LONGEST_PATH = 4096
 LONGEST_REASON = 200
@@ -159,6 +164,13 @@ class FleetHandler(CORSMixin, web.RequestHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(document))
 
+    def pass_on(self, answer: Answer) -> None:
+        """Finishes with another gateway's answer."""
+        self.set_status(answer.status)
+        if answer.body:
+            self.set_header("Content-Type", answer.content_type)
+        self.finish(answer.body or None)
+
     def options(self, *args: str, **kwargs: str) -> None:
         self.finish()
 
@@ -205,9 +217,50 @@ class KernelsHandler(FleetHandler):
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]
         )
         require_role(self.identity, new.project, Role.EDITOR)
-        record = await manager.start(new)
-        self.set_header("Location", f"{self.settings['base_url']}api/kernels/{new.kernel_id}")
-        self.answer(manager.model(record), 201)
+        answer = await self._start_elsewhere(new, body)
+        location = f"{self.settings['base_url']}api/kernels/{new.kernel_id}"
+        if answer is None:
+            record = await manager.start(new)
+            self.set_header("Location", location)
+            self.answer(manager.model(record), 201)
+            return
+        if answer.status == 201:
+            self.set_header("Location", location)
+        self.pass_on(answer)
+
+    async def _start_elsewhere(self, new: NewKernel, body: Mapping[str, Any]) -> Answer | None:
+        """The answer of the gateway with the fewest kernels; None if this one starts the kernel.
+
+        The kernel has its id before anybody is asked: if the chosen gateway ends during the start,
+        this one finds the record that it has left, or starts the kernel itself.
+        """
+        manager, relay = self.manager, self.settings["fleet_relay"]
+        membership = manager.membership
+        chosen_by_another = self.request.headers.get(PLACEMENT_HEADER) == HERE
+        if chosen_by_another or not self.settings["fleet_spread_starts"]:
+            membership.starts_at(membership.name)
+            return None
+        if not manager.takes_kernels:
+            return None
+        started = {**body, "kernel_id": new.kernel_id, "project": new.project}
+        deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
+        for member in membership.for_a_start():
+            # Before anything is waited for: the next start, a moment later, goes elsewhere.
+            membership.starts_at(member.name)
+            if member.name == membership.name:
+                return None
+            try:
+                return await relay.start(
+                    member.url,
+                    self.request.uri or "",
+                    self.identity.token,
+                    json.dumps(started).encode(),
+                )
+            except OwnerAway as error:
+                manager.log.warning("kernel %s is not started there: %s", new.kernel_id, error)
+                if error.acted or asyncio.get_running_loop().time() > deadline:
+                    return None
+        return None
 
 
 class _OneKernelHandler(FleetHandler):
@@ -267,13 +320,6 @@ class _OneKernelHandler(FleetHandler):
             url=place.owner.url,
             epoch=place.epoch,
         )
-
-    def pass_on(self, answer: Answer) -> None:
-        """Finishes with the owner's answer."""
-        self.set_status(answer.status)
-        if answer.body:
-            self.set_header("Content-Type", answer.content_type)
-        self.finish(answer.body or None)
 
 
 class KernelHandler(_OneKernelHandler):
@@ -401,9 +447,7 @@ class DrainHandler(FleetHandler):
             )
         except OwnerAway as error:
             raise Refusal(503, f"gateway {name} does not answer: {error}") from error
-        self.set_status(answer.status)
-        self.set_header("Content-Type", answer.content_type)
-        self.finish(answer.body)
+        self.pass_on(answer)
         return True
 
     async def post(self, name: str) -> None:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway_ext.kernels.links import AgentLink
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.resolution import CullRules, KernelRecord, cull_time
 from gateway_ext.ownership.states import KernelState, state_from_process
 
 
-def kernel_model(record: KernelRecord, link: AgentLink | None) -> dict[str, Any]:
+def kernel_model(record: KernelRecord, link: AgentLink | None, rules: CullRules) -> dict[str, Any]:
     """Jupyter's model of a kernel with the fleet's additions (docs/protocols.md).
 
     The record is what every gateway knows, up to a second old; `link` is the agent's own word.
@@ -19,6 +19,8 @@ def kernel_model(record: KernelRecord, link: AgentLink | None) -> dict[str, Any]
         state = state_from_process(link.process) or state
         execution_state, reason = link.execution_state, link.reason
         last_activity, connections, epoch = link.last_activity, link.connections, link.epoch
+    running = state is KernelState.RUNNING
+    ends = cull_time(last_activity, connections, execution_state, rules) if running else None
     return {
         "id": record.kernel_id,
         "name": record.kernel_name,
@@ -32,6 +34,8 @@ def kernel_model(record: KernelRecord, link: AgentLink | None) -> dict[str, Any]
         "owner": record.owner,
         "epoch": epoch,
         "reason": reason,
+        "cull_at": None if ends is None else _in_utc(ends),
+        "cull_warning_at": None if ends is None else _in_utc(ends - rules.warning),
     }
 
 

@@ -57,7 +57,8 @@ class AgentLink:
     ) -> None:
         self.record = record
         self.state = state
-        self.last_activity = parse_activity(state.get("last_activity"), record.last_activity)
+        self.last_activity = last_activity_of(state, record.last_activity)
+        self._ended = ""
         self._send = send
         self._close = close
         self._on_change = on_change
@@ -88,6 +89,21 @@ class AgentLink:
     @property
     def reason(self) -> str:
         return str(self.state.get("reason") or "")
+
+    @property
+    def measures_work(self) -> bool:
+        """Whether the agent looks for work that no message tells of; older ones do not."""
+        return self.state.get("last_work") is not None
+
+    def take_ended(self) -> str:
+        """Why the kernel's process has ended by itself since the last call; empty if it has not.
+        It may well run again already."""
+        ended, self._ended = self._ended, ""
+        return ended
+
+    def not_written(self, ended: str) -> None:
+        """What `take_ended` gave could not be written down: it is to be given again."""
+        self._ended = self._ended or ended
 
     @property
     def connections(self) -> int:
@@ -193,8 +209,10 @@ class AgentLink:
             if answered is not None:
                 answered(document)
         elif kind == "state":
-            self.state = document["state"]
-            self.last_activity = parse_activity(self.state.get("last_activity"), self.last_activity)
+            before, self.state = self.state, document["state"]
+            self.last_activity = last_activity_of(self.state, self.last_activity)
+            if self.state.get("restarts", 0) > before.get("restarts", 0):
+                self._ended = self.reason
             self._on_change(self)
         else:
             # An agent of the next version may report more than this one knows.
@@ -246,6 +264,13 @@ class AgentLink:
         """Whether the record has another owner or epoch, by what this gateway owns, though nobody
         asked for its end here."""
         return not self._deleted and owned.get(self.kernel_id) != self.epoch
+
+
+def last_activity_of(state: Mapping[str, Any], default: datetime) -> datetime:
+    """When the kernel last said or got something, or its processes worked, by its agent's state."""
+    said = parse_activity(state.get("last_activity"), default)
+    worked = state.get("last_work")
+    return max(said, parse_activity(worked, said)) if worked else said
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:
@@ -330,9 +355,12 @@ class AgentLinks:
     async def write(self) -> None:
         """Writes what has been reported since the last time; raises DatabaseUnavailable."""
         batch, self._unwritten = self._unwritten, {}
+        observations = [observation_of(link) for link in batch.values()]
         try:
-            await self._records.observe([observation_of(link) for link in batch.values()])
+            await self._records.observe(observations)
         except DatabaseUnavailable:
+            for link, seen in zip(batch.values(), observations, strict=True):
+                link.not_written(seen.ended)
             self._unwritten = {**batch, **self._unwritten}
             raise
 
@@ -359,4 +387,5 @@ def observation_of(link: AgentLink) -> Observation:
         connections=link.connections,
         last_activity=link.last_activity,
         reason=link.reason,
+        ended=link.take_ended(),
     )

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -14,7 +14,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-untyped]
-from traitlets import default
+from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agent_door import AgentDoor
@@ -25,14 +25,15 @@ from gateway_ext.kernels.launches import Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
 from gateway_ext.ownership.records import LimitReached, Limits, NewKernel, Records
 from gateway_ext.ownership.resolution import (
     CullRules,
     KernelRecord,
     Member,
+    cull_time,
     is_lost,
     living_owner,
-    should_cull,
     targets_for_handover,
 )
 from gateway_ext.ownership.states import KernelState
@@ -42,6 +43,7 @@ from gateway_ext.process_proxies.agent_process import (
     AgentSettings,
 )
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import OWNER_CHANGES
 
@@ -52,6 +54,8 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+
+NOT_STARTED = "the gateway ended before it had started the kernel"
 
 
 class OpenWebsocket(Protocol):
@@ -81,6 +85,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     outlives this process is in `records`, what does not is in `links`.
     """
 
+    cull_warning_seconds = Float(
+        600.0,
+        help="How long before an idle kernel is ended its page says so and offers to keep it.",
+    ).tag(config=True)
+
     @default("default_kernel_name")
     def _existing_kernel_name(self) -> str:
         """jupyter_client's own default is a kernelspec that gateways of a fleet do not have."""
@@ -101,6 +110,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             orphan_seconds=app.orphan_seconds,
             inherited=list(app.inherited_envs),
             fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
+            memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, self.log)
+            if app.kernel_memory
+            else None,
         )
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
@@ -130,6 +142,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begun = datetime.now(UTC)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -144,6 +157,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """How many kernels there may be; Enterprise Gateway reads them anew when they change."""
         per_user = self.parent.max_kernels_per_user
         return Limits(self.parent.max_kernels, per_user if per_user >= 0 else None)
+
+    @property
+    def cull_rules(self) -> CullRules:
+        """When idle kernels are ended."""
+        return CullRules(
+            self.cull_idle_timeout,
+            self.cull_connected,
+            self.cull_busy,
+            self.cull_warning_seconds,
+            self._begun,
+        )
 
     @property
     def takes_kernels(self) -> bool:
@@ -183,7 +207,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     def model(self, record: KernelRecord) -> dict[str, Any]:
         """What clients get to see of a kernel."""
-        return kernel_model(record, self.links.get(record.kernel_id))
+        return kernel_model(record, self.links.get(record.kernel_id), self.cull_rules)
 
     # Starting
 
@@ -212,6 +236,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         else:
             self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment))
+        try:
+            return await self._started(new.kernel_id)
+        except Refusal as refusal:
+            if refusal.message != NOT_STARTED:
+                raise
+        # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
+        await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id)
 
     async def _meant_name(self, kernel_name: str) -> str:
@@ -327,13 +358,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
-        rules = CullRules(self.cull_idle_timeout, self.cull_connected, self.cull_busy)
         now = datetime.now(UTC)
         for link in self.links:
-            idle = (now - link.last_activity).total_seconds()
-            if not should_cull(idle, link.connections, link.execution_state, rules):
+            rules = self.cull_rules
+            if not link.measures_work:
+                # An agent of before: nobody knows what its kernel computes, or would warn a page.
+                rules = replace(rules, connected=False)
+            ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
+            if ends is None or ends > now:
                 continue
             record = await self.records.get(link.kernel_id)
+            idle = (now - link.last_activity).total_seconds()
             reason = f"culled: idle for {idle:.0f} s"
             # Only with the epoch of this very link: a gateway that slept culls nothing.
             if record is not None and await self.records.delete(
@@ -399,8 +434,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             proxy = self.launches.proxy_of(record)
             if proxy is None:
                 if record.state is KernelState.LAUNCHING:
-                    reason = "the gateway ended before it had started the kernel"
-                    await self.records.set_dead(record.kernel_id, record.epoch, reason)
+                    await self.records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
                 continue
             if await proxy.look() is AgentLife.DEAD:
                 words = await proxy.last_words()
@@ -492,6 +526,39 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             link.close()
         for websocket in list(self.websockets):
             websocket.end(OWNER_CHANGES, "this gateway ends: connect again")
+
+    async def rebalance(self, settled_seconds: float, idle_seconds: float) -> None:
+        """Hands one idle kernel to the gateway with the fewest kernels, if this one has the most.
+
+        Not before all gateways have been there for `settled_seconds`, and no kernel that was active
+        within `idle_seconds`.
+        """
+        if not self.takes_kernels or self.membership.settled_seconds < settled_seconds:
+            return
+        await self.membership.beat()
+        now = datetime.now(UTC)
+        kernels = [
+            OwnKernel(
+                link.kernel_id,
+                (now - link.last_activity).total_seconds()
+                if (link.process, link.execution_state) == ("running", "idle")
+                else None,
+                link.connections,
+            )
+            for link in self.links
+            if link.kernel_id not in self.launches
+        ]
+        move = kernel_to_move(
+            self.membership.name, self.membership.members, kernels, idle_seconds=idle_seconds
+        )
+        # A gateway may have come, or have begun to drain, in the very look before this.
+        if move is None or self.membership.settled_seconds < settled_seconds:
+            return
+        kernel_id, target = move
+        link = self.links.get(kernel_id)
+        if link is not None and link.execution_state == "idle":
+            self.log.info("kernel %s: handed to %s, which has fewer", kernel_id, target.name)
+            await self._hand_over(link, [target.url])
 
     async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:
         if not urls:

@@ -1,8 +1,10 @@
 """Calls that came to the wrong gateway, passed on to the kernel's owner."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 
 from gateway_ext.kernels.refusal import Refusal
 
@@ -10,8 +12,13 @@ DIRECT_HEADER = "X-Fleet-Routing"
 DIRECT = "direct"
 """The caller looks for the owner itself: a lab, or a gateway that relays."""
 
+PLACEMENT_HEADER = "X-Fleet-Placement"
+HERE = "here"
+"""The start of a kernel is meant for the gateway that gets it: another one has chosen it."""
+
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 150.0
+SIGN_OF_LIFE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -41,27 +48,57 @@ class Relay:
         self._client = AsyncHTTPClient(force_instance=True, max_clients=200)
 
     async def call(self, url: str, method: str, path: str, token: str) -> Answer:
-        """The owner's answer to the same call by the same caller; raises OwnerAway, or Refusal
-        if the owner takes too long."""
+        """The owner's answer to the same call by the same caller; raises OwnerAway."""
+        return await self._call(url, method, path, token, ANSWER_SECONDS)
+
+    async def start(self, url: str, path: str, token: str, body: bytes) -> Answer:
+        """Has a kernel started at the gateway `url`, and returns its answer; raises OwnerAway.
+
+        A gateway that does not answer at all is noticed within `SIGN_OF_LIFE_SECONDS`: a start may
+        well take a minute, and is not to wait as long for a gateway that is frozen.
+        """
+        try:
+            await self._call(url, "GET", "/api", token, SIGN_OF_LIFE_SECONDS)
+        except OwnerAway as error:
+            raise OwnerAway(str(error), acted=False) from error
+        here = {PLACEMENT_HEADER: HERE}
+        return await self._call(url, "POST", path, token, ANSWER_SECONDS, body, here)
+
+    async def _call(
+        self,
+        url: str,
+        method: str,
+        path: str,
+        token: str,
+        seconds: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         request = HTTPRequest(
             url.rstrip("/") + path,
             method=method,
-            headers={"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT},
+            headers={
+                "Authorization": f"Bearer {token}",
+                DIRECT_HEADER: DIRECT,
+                **(headers or {}),
+            },
+            body=body,
             allow_nonstandard_methods=True,
             connect_timeout=CONNECT_SECONDS,
-            request_timeout=ANSWER_SECONDS,
+            request_timeout=seconds,
         )
         try:
             response = await self._client.fetch(request, raise_error=False)
         except ConnectionRefusedError as error:
             raise OwnerAway(f"{url} does not answer", acted=False) from error
-        except OSError as error:
+        except HTTPTimeoutError as error:
+            acted = "connecting" not in str(error)
+            raise OwnerAway(f"{url} does not answer: {error}", acted=acted) from error
+        except (OSError, HTTPStreamClosedError) as error:
+            # Tornado raises these whatever `raise_error` says.
             raise OwnerAway(f"{url} ended the connection: {error}", acted=True) from error
         if response.code in (421, 503):
-            raise OwnerAway(f"{url} does not own the kernel", acted=False)
-        if response.code == 599:
-            refused = isinstance(response.error, ConnectionRefusedError)
-            raise OwnerAway(f"{url} does not answer: {response.error}", acted=not refused)
+            raise OwnerAway(f"{url} answered {response.code}", acted=False)
         content_type = response.headers.get("Content-Type", "application/json")
         return Answer(response.code, content_type, response.body)
 

@@ -2,12 +2,18 @@
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+from gateway_ext.ownership.placement import order_for_start
 from gateway_ext.ownership.records import Records
 from gateway_ext.ownership.resolution import Member, in_order_of
 from jupyter_ext.database.engine import DatabaseUnavailable
+
+_IN_FLIGHT_SECONDS = 1.0
+"""So long a start may be on its way to the gateway that was chosen before its record is written."""
 
 
 class Membership:
@@ -35,6 +41,9 @@ class Membership:
         self._living = timedelta(seconds=living_seconds)
         self._log = log
         self._members: list[Member] = []
+        self._changed = time.monotonic()
+        # Starts that the last look at the members has not counted: when, and at which gateway.
+        self._starts: list[tuple[float, str]] = []
         self.on_change: Callable[[], None] = lambda: None
         """Called when a gateway has come or gone, or begins or ends to send its kernels away."""
 
@@ -67,12 +76,30 @@ class Membership:
         others = in_order_of(kernel_id, others)
         return others if self.draining else [self.url, *others]
 
+    def for_a_start(self) -> list[Member]:
+        """The gateways that may start a new kernel, best first; empty if nobody takes any."""
+        in_flight = Counter(name for _, name in self._starts)
+        order = order_for_start(self.members, in_flight)
+        return order if self.takes_kernels else [one for one in order if one.name != self.name]
+
+    def starts_at(self, name: str) -> None:
+        """A kernel is about to be started at this gateway: the next one may go elsewhere."""
+        self._starts.append((time.monotonic(), name))
+
+    @property
+    def settled_seconds(self) -> float:
+        """How long no gateway has come or gone, or has begun or ended to send its kernels away."""
+        return time.monotonic() - self._changed
+
     async def beat(self) -> None:
         """One sign of life and one look at the others; raises DatabaseUnavailable."""
         await self._records.heartbeat(self.url, draining=self.draining)
         before = {(member.url, member.draining) for member in self._members}
+        asked = time.monotonic()
         self._members = await self._records.members(self._living)
+        self._starts = [start for start in self._starts if start[0] > asked - _IN_FLIGHT_SECONDS]
         if {(member.url, member.draining) for member in self._members} != before:
+            self._changed = time.monotonic()
             self.on_change()
 
     async def run(self) -> None:

@@ -106,7 +106,8 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an owner saw of a kernel: written only while the epoch is still the owner's."""
+    """What an owner saw of a kernel: written only while the epoch is still the owner's. `ended` is
+    why its process has ended by itself since the last time, though it may run again."""
 
     kernel_id: str
     epoch: int
@@ -115,6 +116,7 @@ class Observation:
     connections: int
     last_activity: datetime
     reason: str
+    ended: str = ""
 
 
 def _record(row: Row[Any]) -> KernelRecord:
@@ -423,7 +425,14 @@ class Records:
                 }
                 if seen.state is not None:
                     values["reason"] = seen.reason
-                if _change(connection, held, target, values) and target is not state:
+                if not _change(connection, held, target, values):
+                    continue
+                is_news = target is not state
+                if seen.ended and not (is_news and target is not KernelState.RUNNING):
+                    # It was started again too quickly for the record to say so.
+                    event = KernelState.RESTARTING.value
+                    _note(connection, now, kernel_id, event, "", self._name, seen.ended)
+                if is_news:
                     _note(connection, now, kernel_id, target.value, "", self._name, seen.reason)
 
         if observations:

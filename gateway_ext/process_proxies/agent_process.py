@@ -13,6 +13,7 @@ from enterprise_gateway.services.processproxies.processproxy import (  # type: i
 )
 
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
 
 class AgentLife(StrEnum):
@@ -45,6 +46,8 @@ class AgentSettings:
     orphan_seconds: float
     inherited: list[str]
     fork_servers: ForkServers
+    memory: MemoryCgroups | None = None
+    """The limit of each kernel of this machine, None for no limit."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,9 @@ class ForkServer:
         self._control = ours
         self._ready = False
 
-    def fork(self, order: Sequence[Any], output: int) -> int:
-        """The process id of a new agent, which writes to the file `output`; raises ForkFailed, and
-        then there is no agent."""
+    def fork(self, order: Sequence[Any], output: int, prepare: Callable[[int], None]) -> int:
+        """The process id of a new agent, which writes to the file `output`, and does nothing before
+        `prepare` was called with that id; raises ForkFailed, and then there is no agent."""
         try:
             go, gone = os.pipe()
         except OSError as error:
@@ -107,6 +107,7 @@ class ForkServer:
                 self.used = time.monotonic()
                 pid = self._order(json.dumps(order).encode(), [output, go])
             self._check(pid)
+            prepare(pid)
             # An agent of which nobody knows would do its work beside the one that is started next.
             os.write(gone, b"1")
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
@@ -163,18 +164,20 @@ class ForkServers:
         order: Sequence[Any],
         output: int,
         log: Path,
+        prepare: Callable[[int], None] = lambda pid: None,
     ) -> int:
         """The process id of an agent that was forked, in a session of its own; raises ForkFailed.
 
         `order` is what the server is told, `output` the file that the agent writes to, `log` the
-        file for a new server's own errors.
+        file for a new server's own errors; `prepare` gets the process id before the agent begins,
+        and may raise OSError.
         """
         while True:
             server, is_new, spare = self._server(shared, environment, log)
             for one in spare:
                 one.close()
             try:
-                return server.fork(order, output)
+                return server.fork(order, output, prepare)
             except ForkFailed:
                 # One that was there may have ended, rightly; a new one would fail again.
                 self._drop(shared, server, failed=is_new)

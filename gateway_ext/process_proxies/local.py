@@ -26,12 +26,15 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
 from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
+from gateway_ext.process_proxies.memory_cgroups import remove_cgroup
 from gateway_ext.process_proxies.process_session import kill_session, wait_for_end
 
 T = TypeVar("T")
 
 LAST_WORDS_BYTES = 4000
 END_SECONDS = 5.0
+CGROUP_SECONDS = 0.5
+"""How long the last processes of a kernel that was ended may take to leave its cgroup."""
 
 # Popen and the making of folders wait for the disk and for exec: not on the event loop.
 _threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
@@ -59,6 +62,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._boot = boot_id()
         self._log_file = ""
         self._directory = ""
+        self._cgroup = ""
 
     async def start_agent(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -80,6 +84,7 @@ class LocalAgentProxy(AgentProcessProxy):
         if self._host == this_host() and self._log_file:
             await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
             await _in_thread(self._remove_directory)
+            return await _in_thread(lambda: remove_cgroup(self._cgroup, CGROUP_SECONDS))
         return True
 
     async def last_words(self) -> str:
@@ -96,6 +101,7 @@ class LocalAgentProxy(AgentProcessProxy):
             "boot": self._boot,
             "log": self._log_file,
             "directory": self._directory,
+            "cgroup": self._cgroup,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -111,6 +117,7 @@ class LocalAgentProxy(AgentProcessProxy):
         # Gateways of before did not write them down.
         self._directory = process_info.get("directory", "")
         self._uid = process_info.get("uid")
+        self._cgroup = process_info.get("cgroup", "")
 
     async def take(
         self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
@@ -133,6 +140,8 @@ class LocalAgentProxy(AgentProcessProxy):
         self.pid = self.pgid = pid
         self._started, self._uid = started, uid
         self._log_file, self._directory = str(log_file), str(directory)
+        if settings.memory is not None:
+            self._cgroup = settings.memory.folder(directory.name)
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
         command = self.proxy_config.get("agent_command") or settings.agent_command
@@ -148,6 +157,16 @@ class LocalAgentProxy(AgentProcessProxy):
             ) from error
         # Without its `env`: that is in the agent's environment, below what the client asked for.
         kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}
+        uid = start.uid if os.geteuid() == 0 else None
+        self._uid = os.geteuid() if uid is None else uid
+        limits: dict[str, Any] = {}
+        cgroup = None
+        if settings.memory is not None:
+            limits["memory_bytes"] = settings.memory.limit_bytes
+            cgroup = settings.memory.make(directory.name, uid)
+        if cgroup is not None:
+            limits["memory_cgroup"] = str(cgroup.kernel)
+            self._cgroup = str(cgroup.folder)
         kernel_only = for_kernel_only(asked)
         document = start_document(
             start,
@@ -157,6 +176,7 @@ class LocalAgentProxy(AgentProcessProxy):
             cwd=str(home),
             environment=kernel_only,
             packages={"folder": str(packages)},
+            **limits,
         )
         environment = agent_environment(
             os.environ,
@@ -167,16 +187,20 @@ class LocalAgentProxy(AgentProcessProxy):
             home=str(home),
             user=start.project,
         )
-        uid = start.uid if os.geteuid() == 0 else None
-        self._uid = os.geteuid() if uid is None else uid
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)
         self._directory = str(directory)
-        with open(log_file, "ab") as output:
-            try:
-                self.pid = _fork(settings, command, document, environment, uid, output.fileno())
-            except ForkFailed:
-                self._run(command, document, environment, uid, output.fileno())
+        prepare = cgroup.take_agent if cgroup is not None else _no_preparation
+        try:
+            with open(log_file, "ab") as output:
+                file = output.fileno()
+                try:
+                    self.pid = _fork(settings, command, document, environment, uid, file, prepare)
+                except ForkFailed:
+                    self._run(command, document, environment, uid, file, prepare)
+        except BaseException:
+            remove_cgroup(self._cgroup, 0.0)
+            raise
         self.pgid = self.pid
         self._started = started_at(self.pid)
 
@@ -187,6 +211,7 @@ class LocalAgentProxy(AgentProcessProxy):
         environment: Mapping[str, str],
         uid: int | None,
         output: int,
+        prepare: Callable[[int], None],
     ) -> None:
         """Starts the agent as a program of its own."""
         options: dict[str, Any] = {}
@@ -210,6 +235,8 @@ class LocalAgentProxy(AgentProcessProxy):
         self.pid = self._process.pid
         self._started = started_at(self.pid)
         try:
+            # Before the agent has read what to start.
+            prepare(self.pid)
             # Waits for the agent only if the document is longer than a pipe holds.
             with self._process.stdin as stdin:  # type: ignore[union-attr]
                 stdin.write(json.dumps(document).encode())
@@ -240,6 +267,7 @@ class LocalAgentProxy(AgentProcessProxy):
             self._process.wait()
         wait_for_end(self.pid, self._started, END_SECONDS)
         self._remove_directory()
+        remove_cgroup(self._cgroup, CGROUP_SECONDS)
 
     def _remove_directory(self) -> None:
         # An agent empties it, unless it was killed; as another user than ours it can do no more.
@@ -271,6 +299,7 @@ def _fork(
     environment: Mapping[str, str],
     uid: int | None,
     output: int,
+    prepare: Callable[[int], None],
 ) -> int:
     """The process id of an agent that was forked; raises ForkFailed."""
     python, *arguments = command
@@ -283,7 +312,12 @@ def _fork(
         [command, environment, json.dumps(document)],
         output,
         settings.kernels_dir / "logs" / f"fork-server-{Path(document['cwd']).name}.log",
+        prepare,
     )
+
+
+def _no_preparation(pid: int) -> None:
+    return
 
 
 async def _in_thread(function: Callable[[], T]) -> T:

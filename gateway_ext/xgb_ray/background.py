@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from gateway_ext.xgb_ray.lease import lease
+
 Result = TypeVar("Result")
 
 
@@ -34,7 +36,8 @@ class Background(ABC, Generic[Result]):
 
     def _run(self) -> None:
         try:
-            self.carry_out()
+            with lease():
+                self.carry_out()
         except BaseException as error:
             self._error = error
             _forget_locals(error)

@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.limits import gateway_limits
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
@@ -158,8 +159,11 @@ def gateway_config(
     name: str, settings: Settings, data_dir: DataDir, secrets: SecretFiles, tools: Tools
 ) -> dict[str, Any]:
     """Configuration of one gateway (``jupyter_enterprise_gateway_config.json``)."""
+    limits = gateway_limits(settings)
     return {
+        **limits,
         "FleetGatewayApp": {
+            **limits["FleetGatewayApp"],
             "ip": "127.0.0.1",
             "port": settings.ports[name],
             "port_retries": 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.quantities import duration, size
 from jupyter_ext.platform.private_file import write_private
 
 FORMAT = 2
@@ -20,6 +21,9 @@ FORMAT = 2
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
 MOST_PROCESSES = 64
+LEAST_MEMORY = 100 * 2**20
+"""Bytes that a Python kernel needs to start."""
+LEAST_IDLE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,11 @@ class Option:
 
     metavar: str
     help: str
-    kind: type[int] | type[float] | type[str] = str
-    least: float | None = None
-    most: float | None = None
+    kind: Callable[[str], Any] = str
+    least: int | None = None
+    zero: str | None = None
+    """What 0 means where it may be said although it is less than `least`."""
+    most: int | None = None
     unset: str | None = None
     """The word that brings None back, the value that says "as it was at first"."""
     folder: bool = False
@@ -112,6 +118,33 @@ class Settings:
         variable="FLEET_KERNEL_ENV",
     )
     ports: dict[str, int] = field(default_factory=dict)
+    max_kernels: int = option(
+        0, "N", "kernels at once in the fleet (0: any number)", kind=int, least=1, zero="no limit"
+    )
+    max_kernels_per_user: int = option(
+        0, "N", "kernels at once of one user (0: any number)", kind=int, least=1, zero="no limit"
+    )
+    kernel_memory: int = option(
+        0,
+        "SIZE",
+        "what a kernel and all that it starts may use, for example 4G (0: anything)",
+        kind=size,
+        least=LEAST_MEMORY,
+        zero="no limit",
+    )
+    """Bytes."""
+    cull_idle: int = option(
+        0,
+        "TIME",
+        "end kernels that did nothing for so long, for example 8h (0: never)",
+        kind=duration,
+        least=LEAST_IDLE_SECONDS,
+        zero="never",
+    )
+    """Seconds, and so is the next."""
+    cull_warning: int = option(
+        600, "TIME", "how long before that the page says so (10m)", kind=duration, least=0
+    )
     bucket_environment: dict[str, str] = field(default_factory=dict)
     """Variables that say where boto3 finds credentials (names and paths, no secret), as they were
     when the bucket was given: the next `up` may be typed in another shell."""
@@ -202,10 +235,12 @@ def told_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
 def _checked(name: str, one: Option, value: Any) -> Any:
     if one.unset is not None and value == one.unset:
         return None
+    if one.zero is not None and value == 0:
+        return value
     if (one.least is not None and not value >= one.least) or (
         one.most is not None and not value <= one.most
     ):
-        bounds = f"{one.least:g} or more" if one.most is None else f"{one.least:g} to {one.most:g}"
+        bounds = f"{one.least} or more" if one.most is None else f"{one.least} to {one.most}"
         raise FleetError(f"{flag(name)} {value} is out of range: use {bounds}")
     if one.kind is str and not value.strip():
         raise FleetError(f"{flag(name)} is empty: give it a value, or leave it out")
@@ -216,7 +251,9 @@ def _checked(name: str, one: Option, value: Any) -> Any:
 
 def shown(one: Option, value: object) -> str:
     """A setting for people to read."""
-    return one.unset or "none" if value is None else shown_url(value)
+    if value is None:
+        return one.unset or "none"
+    return one.zero if one.zero is not None and value == 0 else shown_url(value)
 
 
 def shown_url(value: object) -> str:

@@ -19,6 +19,7 @@ import type { Signal } from '@lumino/signaling';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
+import { idleWarning } from './idleWarning.js';
 import { kernelNames } from './kernelNames.js';
 import lastOutputs from './lastOutputs.js';
 import longOutput from './longOutput.js';
@@ -115,6 +116,7 @@ function kindOfContext(
 export default [
   drive,
   conflicts,
+  idleWarning,
   kernelNames,
   signInPlugin,
   serverSettings,

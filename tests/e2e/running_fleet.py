@@ -144,13 +144,18 @@ class Files:
     def save(self, path: str, model: dict[str, Any]) -> dict[str, Any]:
         return self._answer("PUT", path, json=model)
 
+    def kernels(self) -> list[dict[str, Any]]:
+        """The models of every kernel that this user may see."""
+        listed = self.session.get(f"{self.url}/api/kernels", timeout=30)
+        listed.raise_for_status()
+        models: list[dict[str, Any]] = listed.json()
+        return models
+
     def delete_kernels(self) -> None:
         """End every kernel that this user may see."""
-        address = f"{self.url}/api/kernels"
-        listed = self.session.get(address, timeout=30)
-        listed.raise_for_status()
-        for kernel in listed.json():
-            self.session.delete(f"{address}/{kernel['id']}", timeout=30).raise_for_status()
+        for kernel in self.kernels():
+            address = f"{self.url}/api/kernels/{kernel['id']}"
+            self.session.delete(address, timeout=30).raise_for_status()
 
     def session_paths(self) -> list[str]:
         """The paths of all sessions that this user may see, as their pages know them."""

@@ -295,6 +295,9 @@ class Gateways:
                 "orphan_seconds": 60.0,
                 "lost_seconds": 20.0,
                 "launch_seconds": 40.0,
+                # Tests say at which gateway a kernel is.
+                "spread_starts": False,
+                "rebalance_seconds": 0.0,
             },
             "KernelSpecManager": {
                 "kernel_dirs": [str(self.directory / "kernels")],

@@ -67,6 +67,7 @@ def test_the_environment_is_the_agents_with_the_kernelspecs() -> None:
         "N": "4",
         "KEEP": "${NOWHERE}",
         "JPY_PARENT_PID": "77",
+        "FLEET_LEASES": "/tmp/k/leases",
     }
 
 

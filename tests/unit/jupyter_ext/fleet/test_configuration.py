@@ -78,6 +78,23 @@ def test_external_stores_are_passed_on(data_dir, secrets):
     assert gateway["FleetGatewayApp"]["database_url"] == settings.database
 
 
+def test_gateways_are_told_the_limits(data_dir, secrets):
+    def told(settings):
+        config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
+        return config["FleetGatewayApp"], config["FleetMappingKernelManager"]
+
+    app, culling = told(SETTINGS)
+    assert not {"max_kernels", "max_kernels_per_user", "kernel_memory"} & set(app)
+    assert culling == {}
+    limits = {"max_kernels": 50, "max_kernels_per_user": 5, "kernel_memory": 4 * 2**30}
+    app, culling = told(replace(SETTINGS, **limits, cull_idle=3600, cull_warning=300))
+    assert limits.items() <= app.items()
+    assert app["port"] == 11011
+    assert culling["cull_idle_timeout"] == 3600
+    assert culling["cull_connected"] is True
+    assert culling["cull_warning_seconds"] == 300
+
+
 def test_labs_and_gateways_do_not_share_an_embedded_database(data_dir, secrets):
     lab = configuration.lab_config("lab-1", SETTINGS, data_dir, secrets)
     gateway = configuration.gateway_config("gateway-1", SETTINGS, data_dir, secrets, TOOLS)

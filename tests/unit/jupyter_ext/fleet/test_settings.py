@@ -7,6 +7,7 @@ from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.settings import (
     FORMAT,
     OPTIONS,
+    Option,
     Settings,
     flag,
     load_settings,
@@ -14,6 +15,11 @@ from jupyter_ext.fleet.settings import (
     shown_url,
     told_settings,
 )
+
+
+def value_of(one: Option):
+    """Something other than the default that `up` may be told."""
+    return "/x" if one.kind is str else max(7, (one.least or 0) + 1)
 
 
 def test_settings_are_kept(tmp_path):
@@ -56,7 +62,7 @@ def test_what_older_versions_kept_is_read(tmp_path):
 
 def test_every_option_of_up_is_kept(tmp_path):
     data_dir = DataDir.at(tmp_path)
-    told = {name: 7 if one.kind is not str else "/x" for name, one in OPTIONS.items()}
+    told = {name: value_of(one) for name, one in OPTIONS.items()}
     save_settings(data_dir, Settings().changed(told))
     kept = load_settings(data_dir)
     assert {name: getattr(kept, name) for name in OPTIONS} == told
@@ -79,7 +85,7 @@ def test_an_option_goes_before_its_variable():
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_running_fleet_takes_an_option_or_says_what_to_do(name):
     running = Settings()
-    wanted = running.changed({name: 9 if OPTIONS[name].kind is not str else "/x"})
+    wanted = running.changed({name: value_of(OPTIONS[name])})
     if OPTIONS[name].needs_down is None:
         wanted.refuse_while_running(running)
         return

@@ -1,0 +1,41 @@
+"""Leases: a kernel's code says "I am working" by files, whatever its processes use meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from itertools import islice
+from pathlib import Path
+
+VARIABLE = "FLEET_LEASES"
+"""The environment variable of a kernel that names the folder of its leases."""
+_MOST = 1000
+
+
+def leases_folder(directory: Path) -> Path:
+    """Where a kernel leaves its leases, in the kernel's own directory."""
+    return directory / "leases"
+
+
+def make_leases_folder(directory: Path) -> None:
+    """Make the folder, without the leases of a process that has ended; raises OSError."""
+    folder = leases_folder(directory)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def is_leased(folder: Path, now: float) -> bool:
+    """Whether a lease holds: a file whose time of modification is still to come (seconds of the
+    Unix epoch). One that is not renewed ends by itself."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(_expires(entry) > now for entry in islice(entries, _MOST))
+    except OSError:
+        return False
+
+
+def _expires(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0

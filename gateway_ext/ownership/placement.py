@@ -1,0 +1,55 @@
+"""Deciding which gateway gets a new kernel, and which kernel changes gateways to even the loads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway_ext.ownership.resolution import Member
+
+SMALLEST_GAP = 2
+"""Kernels are moved while the fullest gateway has so many more than the emptiest. A move closes the
+gap by two, so that no kernel ever goes back and forth."""
+
+
+@dataclass(frozen=True)
+class OwnKernel:
+    """A kernel of the gateway that decides. `idle_seconds` is None while it runs a cell, starts, or
+    is dead: then it stays."""
+
+    kernel_id: str
+    idle_seconds: float | None
+    connections: int
+
+
+def order_for_start(members: Sequence[Member], in_flight: Mapping[str, int]) -> list[Member]:
+    """The gateways that may start a new kernel, the one with the fewest first, ties by name.
+
+    `in_flight` counts, by gateway, starts that `Member.kernels` does not contain yet.
+    """
+    return sorted(
+        (member for member in members if not member.draining),
+        key=lambda member: (member.kernels + in_flight.get(member.name, 0), member.name),
+    )
+
+
+def kernel_to_move(
+    here: str, members: Sequence[Member], kernels: Iterable[OwnKernel], *, idle_seconds: float
+) -> tuple[str, Member] | None:
+    """The kernel that the gateway `here` hands over now, and to which gateway; None for none.
+
+    Only the fullest gateway gives (ties by name), one kernel, to the emptiest: all gateways see the
+    same numbers, so that two never fill the same one. While any gateway drains nothing moves. A
+    kernel that has been idle for less than `idle_seconds` is left alone; those that nobody looks at
+    go first, then those that have been idle for longest.
+    """
+    if len(members) < 2 or any(member.draining for member in members):
+        return None
+    fullest = min(members, key=lambda member: (-member.kernels, member.name))
+    emptiest = min(members, key=lambda member: (member.kernels, member.name))
+    if fullest.name != here or fullest.kernels - emptiest.kernels < SMALLEST_GAP:
+        return None
+    idle = [
+        (kernel.connections > 0, -kernel.idle_seconds, kernel.kernel_id)
+        for kernel in kernels
+        if kernel.idle_seconds is not None and kernel.idle_seconds >= idle_seconds
+    ]
+    return (min(idle)[2], emptiest) if idle else None

@@ -1,0 +1,28 @@
+"""Sizes and times as an operator types them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+_BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def size(text: str) -> int:
+    """Bytes of `500M` or `4G` (powers of 1024); raises argparse.ArgumentTypeError."""
+    return round(_quantity(text.upper().removesuffix("B"), _BYTES, text, "500M, 4G"))
+
+
+def duration(text: str) -> int:
+    """Seconds of `90s`, `30m`, `8h` or `2d`; raises argparse.ArgumentTypeError."""
+    return round(_quantity(text, _SECONDS, text, "90s, 30m, 8h"))
+
+
+def _quantity(text: str, units: dict[str, int], typed: str, examples: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]?)", text)
+    if found is None or found[2] not in units:
+        raise argparse.ArgumentTypeError(
+            f"{typed!r} is not understood: write it like {examples}, or 0"
+        )
+    return float(found[1]) * units[found[2]]

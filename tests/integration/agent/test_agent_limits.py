@@ -1,0 +1,151 @@
+"""What a kernel may use, and what the agent sees of its work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gateway_ext.agent.cgroup import memory_cgroup_of
+from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
+
+LIMIT = 300 * 2**20
+
+RESERVE = """
+import mmap, numpy
+one = mmap.mmap(-1, 4 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+two = numpy.empty(4 * 2**30 // 8)
+two[:1000] = 1
+print(len(one), two[:1000].sum())
+"""
+ALLOCATE = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
+
+
+async def is_ended_for_memory(link: Link, page: Stream) -> None:
+    """Reserves more than the limit, which harms nobody; then uses it."""
+    assert await page.run(RESERVE) == "4294967296 1000.0\n"
+    pid, agent_pid = link.state["pid"], psutil.Process(link.state["pid"]).ppid()
+    await page.execute(ALLOCATE)
+    await until(lambda: link.state["restarts"] == 1, 30, "the kernel is ended")
+    await until(lambda: link.state["process"] == "running", 30, "and started again")
+    assert link.state["pid"] != pid
+    # It is there for whoever comes later.
+    assert link.state["reason"].startswith("out of memory: the kernel ")
+    assert "300 MB" in link.state["reason"]
+    told = [one["content"] for one in page.of(None, "status")]
+    assert {"execution_state": "restarting", "reason": link.state["reason"]} in told
+    assert psutil.pid_exists(agent_pid)
+    assert await page.run("print('held' in dir())") == "False\n"
+    await link.command("restart")
+    assert link.state["reason"] is None
+
+
+def test_a_kernel_without_a_cgroup_is_ended_by_the_agent_when_it_uses_too_much(
+    fleet: Fleet,
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(memory_bytes=LIMIT)
+        page = Stream("page")
+        await page.open(link)
+        # What it starts counts too.
+        await page.run(
+            "import subprocess, sys\n"
+            "child = subprocess.Popen([sys.executable, '-c', "
+            "'x = bytearray(b\"x\" * 60_000_000); import time; time.sleep(100)'])"
+        )
+        child = int(await page.run("print(child.pid)"))
+        await is_ended_for_memory(link, page)
+        assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A cgroup with the limit, made as a gateway makes it."""
+    own = memory_cgroup_of(os.getpid())
+    if own is None or own.version != 1 or not os.access(own.path, os.W_OK):
+        pytest.skip("no memory cgroup can be made here")
+    folder = own.path / f"fleet-test-{uuid.uuid4().hex[:8]}"
+    folder.mkdir()
+    try:
+        (folder / "memory.limit_in_bytes").write_text(str(LIMIT))
+        yield folder
+    finally:
+        for pid in (folder / "cgroup.procs").read_text().split():
+            os.kill(int(pid), 9)
+        asyncio.run(until(lambda: removed(folder), 10, "the cgroup is empty"))
+
+
+def removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(memory_bytes=LIMIT, memory_cgroup=str(cgroup))
+        page = Stream("page")
+        await page.open(link)
+        procs = (cgroup / "cgroup.procs").read_text().split()
+        assert str(link.state["pid"]) in procs
+        assert str(fleet.agent.pid) not in procs
+        await is_ended_for_memory(link, page)
+        # Killed by somebody else, it does not claim that memory was the reason.
+        restarts = link.state["restarts"]
+        os.kill(link.state["pid"], 9)
+        await until(lambda: link.state["restarts"] > restarts, 20, "it is started again")
+        assert "ended by SIGKILL" in link.state["reason"]
+
+    asyncio.run(scenario())
+
+
+def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        first = await until_work_after(link, None)
+        folder = Path((await page.run("import os; print(os.environ['FLEET_LEASES'])")).strip())
+        assert (await asyncio.to_thread(folder.stat)).st_mode & 0o777 == 0o700
+        await page.run(
+            "import threading\non = True\ndef work():\n    while on: sum(range(1000))\n"
+            "threading.Thread(target=work, daemon=True).start()"
+        )
+        later = await until_work_after(link, link.state["last_activity"])
+        assert later > first
+        await page.run("on = False")
+        # A lease counts, however little is used.
+        await asyncio.sleep(6)
+        quiet = link.state["last_work"]
+        lease = folder / "mine"
+        lease.touch()
+        soon = datetime.now().timestamp() + 8
+        os.utime(lease, (soon, soon))
+        assert await until_work_after(link, quiet) > quiet
+        lease.unlink()
+        quiet = link.state["last_work"]
+        await asyncio.sleep(6)
+        assert link.state["last_work"] == quiet
+
+    asyncio.run(scenario())
+
+
+async def until_work_after(link: Link, moment: str | None) -> str:
+    await until(
+        lambda: (link.state["last_work"] or "") > (moment or ""), 20, f"work after {moment}"
+    )
+    last_work: str = link.state["last_work"]
+    return last_work

@@ -1,0 +1,64 @@
+"""What becomes of a call whose gateway ends, or does not answer."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from gateway_ext.kernels import relay as relay_module
+from gateway_ext.kernels.relay import OwnerAway, Relay
+
+
+async def away(behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]) -> OwnerAway:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        result = behave(reader, writer)
+        if asyncio.iscoroutine(result):
+            await result
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(OwnerAway) as error:
+            await Relay().call(f"http://127.0.0.1:{port}", "POST", "/api/kernels/x/restart", "t")
+    return error.value
+
+
+async def test_a_gateway_that_ends_in_the_middle_may_have_acted() -> None:
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    assert (await away(end)).acted
+
+
+async def test_a_gateway_that_is_silent_may_have_acted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "ANSWER_SECONDS", 0.2)
+    assert (await away(lambda reader, writer: asyncio.sleep(1))).acted
+
+
+async def test_a_gateway_that_is_not_there_has_not_acted() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(OwnerAway) as error:
+            await Relay().call(url, "GET", "/api", "t")
+    assert not error.value.acted
+
+
+async def test_a_silent_gateway_is_not_asked_to_start_a_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "SIGN_OF_LIFE_SECONDS", 0.2)
+    heard = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readline())
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        with pytest.raises(OwnerAway) as error:
+            await Relay().start(url, "/api/kernels", "t", b"{}")
+    assert not error.value.acted
+    assert heard == [b"GET /api HTTP/1.1\r\n"]

@@ -1,0 +1,87 @@
+"""Which gateway gets a new kernel, and which kernel is handed over to even the loads."""
+
+import random
+
+import pytest
+
+from gateway_ext.ownership.placement import OwnKernel, kernel_to_move, order_for_start
+from gateway_ext.ownership.resolution import Member
+
+
+def member(name: str, kernels: int, *, draining: bool = False) -> Member:
+    return Member(name, f"http://{name}", draining, kernels)
+
+
+def idle(name: str, seconds: float = 60.0, connections: int = 0) -> OwnKernel:
+    return OwnKernel(name, seconds, connections)
+
+
+def test_a_new_kernel_goes_where_the_fewest_are() -> None:
+    members = [member("a", 2), member("b", 1), member("c", 1), member("d", 0, draining=True)]
+    assert [one.name for one in order_for_start(members, {})] == ["b", "c", "a"]
+    assert order_for_start([member("a", 0, draining=True)], {}) == []
+
+
+def test_a_burst_is_spread_though_nothing_of_it_is_counted_yet() -> None:
+    members = [member("a", 0), member("b", 4), member("c", 0)]
+    in_flight: dict[str, int] = {}
+    for _ in range(30):
+        chosen = order_for_start(members, in_flight)[0].name
+        in_flight[chosen] = in_flight.get(chosen, 0) + 1
+    assert in_flight == {"a": 12, "b": 7, "c": 11}
+
+
+def test_only_the_fullest_gives_and_only_to_the_emptiest() -> None:
+    members = [member("a", 4), member("b", 4), member("c", 1), member("d", 2)]
+    kernels = [idle("k")]
+    assert kernel_to_move("a", members, kernels, idle_seconds=5) == ("k", members[2])
+    for here in ("b", "c", "d"):
+        assert kernel_to_move(here, members, kernels, idle_seconds=5) is None
+
+
+def test_what_is_busy_or_in_use_stays() -> None:
+    members = [member("a", 5), member("b", 0)]
+    kernels = [OwnKernel("busy", None, 0), idle("fresh", 1.0)]
+    assert kernel_to_move("a", members, kernels, idle_seconds=5) is None
+    kernels += [idle("watched", 900, connections=1), idle("short", 20), idle("long", 90)]
+    move = kernel_to_move("a", members, kernels, idle_seconds=5)
+    assert move is not None
+    assert move[0] == "long"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [member("a", 9)],
+        [member("a", 9), member("b", 8)],
+        [member("a", 9), member("b", 0, draining=True)],
+        [member("a", 9), member("b", 0), member("c", 0, draining=True)],
+    ],
+)
+def test_nothing_moves_between_even_gateways_or_while_one_drains(members: list[Member]) -> None:
+    assert kernel_to_move("a", members, [idle("k")], idle_seconds=5) is None
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_kernel_moves_twice_and_the_loads_end_up_even(seed: int) -> None:
+    chance = random.Random(seed)
+    owned = {
+        name: [f"{name}{number}" for number in range(chance.randrange(12))] for name in "abcde"
+    }
+    moved = []
+    for _ in range(100):
+        members = [member(name, len(kernels)) for name, kernels in owned.items()]
+        moves = {
+            name: kernel_to_move(name, members, map(idle, kernels), idle_seconds=5)
+            for name, kernels in owned.items()
+        }
+        made = {name: move for name, move in moves.items() if move is not None}
+        if not made:
+            break
+        ((giver, (kernel, target)),) = made.items()
+        owned[giver].remove(kernel)
+        owned[target.name].append(kernel)
+        moved.append(kernel)
+    loads = [len(kernels) for kernels in owned.values()]
+    assert max(loads) - min(loads) <= 1
+    assert len(moved) == len(set(moved))
