@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.handlers import handlers as contents_handlers
 from jupyter_ext.contents.manager import FleetContentsManager
@@ -123,6 +124,8 @@ class JupyterFleet(ExtensionApp):
                     "identity_provider_class": FleetIdentityProvider,
                     # A shell on the lab would be a shell on everybody's lab.
                     "terminals_enabled": False,
+                    # File > Shut Down would end the lab of everybody; the route is refused as well.
+                    "quit_button": False,
                 },
                 "FleetContentsManager": {
                     "database_url": self.database_url,
@@ -164,6 +167,7 @@ class JupyterFleet(ExtensionApp):
     def initialize_settings(self) -> None:
         """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+        self.settings["page_config_hook"] = with_page_user
 
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""

@@ -211,7 +211,7 @@ class Kernel:
             restarts=self.state.restarts + 1,
             reason=words,
         )
-        self._announce("restarting")
+        self._announce("restarting", words)
         await asyncio.sleep(pause)
         if not self._closed:
             await self._launch()
@@ -245,7 +245,7 @@ class Kernel:
             exit_code=exit_code,
             reason=reason,
         )
-        self._announce("dead")
+        self._announce("dead", reason)
 
     # -- messages -----------------------------------------------------------------------------
 
@@ -321,9 +321,9 @@ class Kernel:
         if run is self._run and not run.expected_end:
             self._change(execution_state=run.busyness.heard(heard, request))
 
-    def _announce(self, execution_state: str) -> None:
+    def _announce(self, execution_state: str, reason: str) -> None:
         """Say on iopub, in the kernel's place, what only its parent can know."""
-        status = self._voice.msg("status", {"execution_state": execution_state})
+        status = self._voice.msg("status", {"execution_state": execution_state, "reason": reason})
         self._on_message(None, join_v1("iopub", self._voice.serialize(status)[2:]))
 
     def _change(self, **changes: Any) -> None:

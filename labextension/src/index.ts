@@ -16,9 +16,16 @@ import {
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Signal } from '@lumino/signaling';
 
+import { account } from './account.js';
+import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
+import { kernelDialogs } from './kernelDialogs.js';
+import { kernelEnd } from './kernelEnd.js';
+import { projectsPage } from './projectsPage.js';
+import { shutDown } from './shutDown.js';
+import { viewOnly } from './viewOnly.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
 const drive: ServiceManagerPlugin<Contents.IDrive> = {
@@ -105,4 +112,14 @@ function kindOfContext(
     : null;
 }
 
-export default [drive, conflicts];
+export default [
+  drive,
+  conflicts,
+  kernelDialogs,
+  cellExecutor,
+  shutDown,
+  viewOnly,
+  kernelEnd,
+  account,
+  projectsPage
+];
