@@ -54,7 +54,8 @@ export const account: JupyterFrontEndPlugin<void> = {
     menu.addItem({ command: WHO });
     menu.addItem({ type: 'separator' });
     menu.addItem({ command: SIGN_OUT });
-    const bar = new MenuBar();
+    // The menu hangs from the right edge of the window.
+    const bar = new MenuBar({ forceItemsPosition: { forceX: false, forceY: true } });
     bar.id = 'jp-fleet-account';
     bar.addClass('jp-fleet-Account');
     bar.addMenu(menu);

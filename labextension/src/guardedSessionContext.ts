@@ -8,7 +8,7 @@ import type { KernelEnder } from './kernelEnder.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
 
 /**
- * Guard what documents and consoles do with their kernels: end them, change them, start them.
+ * Guard what documents and consoles do with their kernels: end, change, start and restart them.
  *
  * JupyterLab makes session contexts in many places and lets nobody replace them, so this changes
  * their class. Ending a session by its context does not go through the session manager.
@@ -18,7 +18,7 @@ export function guardSessionContexts(
   user: IFleetUser | null,
   trans: TranslationBundle
 ): void {
-  const { shutdown, changeKernel, startKernel } = SessionContext.prototype;
+  const { shutdown, changeKernel, startKernel, restartKernel } = SessionContext.prototype;
 
   SessionContext.prototype.shutdown = async function (this: SessionContext) {
     const session = this.session;
@@ -54,5 +54,14 @@ export function guardSessionContexts(
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
     return isViewer(user, this.path) ? false : startKernel.call(this);
+  };
+
+  SessionContext.prototype.restartKernel = async function (this: SessionContext) {
+    const kernel = this.session?.kernel;
+    if (kernel?.status !== 'dead') {
+      return restartKernel.call(this);
+    }
+    // A connection that heard of its kernel's death can be used no more: JupyterLab does nothing.
+    await changeKernel.call(this, { name: kernel.name });
   };
 }

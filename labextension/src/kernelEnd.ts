@@ -2,7 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { Kernel, KernelAPI, KernelMessage, ServerConnection } from '@jupyterlab/services';
+import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import { Notice } from './notice.js';
@@ -24,7 +24,7 @@ export const kernelEnd: JupyterFrontEndPlugin<void> = {
         const notice = new Notice('warning', trans.__('Close'));
         notice.hide();
         panel.contentHeader.addWidget(notice);
-        watch(context.sessionContext, notice, app.serviceManager.serverSettings, trans);
+        watch(context.sessionContext, notice, app.serviceManager, trans);
       }
     });
   }
@@ -33,62 +33,63 @@ export const kernelEnd: JupyterFrontEndPlugin<void> = {
 function watch(
   context: ISessionContext,
   notice: Notice,
-  settings: ServerConnection.ISettings,
+  services: ServiceManager.IManager,
   trans: TranslationBundle
 ): void {
-  context.iopubMessage.connect((_, message) => {
-    const reason = reasonOfRestart(message);
-    if (reason) {
-      notice.say(
-        trans.__('%1. It was started again: its variables are gone.', sentence(reason))
-      );
+  const startedAgain = (reason: string) =>
+    notice.say(trans.__('%1. It was started again: its variables are gone.', sentence(reason)));
+  const dead = (reason: string) =>
+    notice.say(trans.__('%1. Restart the kernel to go on.', sentence(reason)));
+
+  // The kernel's messages tell first: a connection that hears of its kernel's death ends there.
+  const heard = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
+    const said = statusWithReason(msg);
+    if (said) {
+      (said.state === 'dead' ? dead : startedAgain)(said.reason);
     }
-  });
-  context.statusChanged.connect(async (_, status) => {
-    const kernel = context.session?.kernel;
-    if (status === 'dead' && kernel) {
-      const reason = await reasonOfDeath(kernel, settings);
-      if (reason && !notice.isDisposed) {
-        notice.say(
-          trans.__('%1. Restart the kernel or run a cell to start it again.', sentence(reason))
-        );
-      }
+  };
+  const connected = (kernel: Kernel.IKernelConnection | null | undefined) => {
+    if (!kernel) {
+      return;
     }
-  });
-  context.kernelChanged.connect((_, change) => {
-    // A new kernel; a restart that a person asked for says so with the same one.
-    if (change.newValue) {
+    kernel.anyMessage.connect(heard);
+    // It may have died before this page came to it.
+    const model = [...services.kernels.running()].find(({ id }) => id === kernel.id);
+    if (model?.execution_state === 'dead' && model.reason) {
+      dead(model.reason);
+    } else {
       notice.hide();
+    }
+  };
+  connected(context.session?.kernel);
+  context.kernelChanged.connect((_, { oldValue, newValue }) => {
+    oldValue?.anyMessage.disconnect(heard);
+    // A restart that a person asked for gives the same connection again.
+    newValue?.anyMessage.disconnect(heard);
+    connected(newValue);
+  });
+  context.statusChanged.connect((_, status) => {
+    const kernel = context.session?.kernel;
+    if (status === 'dead' && kernel?.model.reason) {
+      dead(kernel.model.reason);
     }
   });
 }
 
-/** Why a kernel is started again by itself; empty if a message does not say so. */
-function reasonOfRestart(message: KernelMessage.IMessage): string {
+/** The state and the reason in a message that tells of a kernel's end; null in all others. */
+function statusWithReason(
+  message: KernelMessage.IMessage
+): { state: 'restarting' | 'dead'; reason: string } | null {
   if (message.header.msg_type !== 'status') {
-    return '';
+    return null;
   }
-  const { execution_state, reason } = message.content as {
+  const { execution_state: state, reason } = message.content as {
     execution_state: string;
     reason?: unknown;
   };
-  return execution_state === 'restarting' && typeof reason === 'string' ? reason : '';
-}
-
-/** Why a kernel is dead; empty if it was ended by somebody, or nobody can tell. */
-async function reasonOfDeath(
-  kernel: Kernel.IKernelConnection,
-  settings: ServerConnection.ISettings
-): Promise<string> {
-  if (kernel.model.reason) {
-    return kernel.model.reason;
-  }
-  try {
-    const model = await KernelAPI.getKernelModel(kernel.id, settings);
-    return model?.reason ?? '';
-  } catch {
-    return '';
-  }
+  return (state === 'restarting' || state === 'dead') && typeof reason === 'string' && reason
+    ? { state, reason }
+    : null;
 }
 
 /** A reason as the beginning of a text: with a capital, without a full stop. */

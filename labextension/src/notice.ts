@@ -1,4 +1,4 @@
-import { closeIcon, infoIcon, LabIcon } from '@jupyterlab/ui-components';
+import { closeIcon } from '@jupyterlab/ui-components';
 import { Message, MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
@@ -17,13 +17,13 @@ export class Notice extends Widget {
     this._line.className = 'jp-fleet-Notice-line';
     this._text = document.createElement('span');
     this._text.className = 'jp-fleet-Notice-text';
-    this._line.append(icon(infoIcon), this._text);
+    this._line.append(this._text);
     if (kind === 'warning') {
       const close = document.createElement('button');
       close.className = 'jp-fleet-Notice-close';
       close.title = closeLabel;
       close.setAttribute('aria-label', closeLabel);
-      close.append(icon(closeIcon));
+      close.append(closeIcon.element({ tag: 'span', elementSize: 'normal' }));
       close.addEventListener('click', () => this.hide());
       this._line.append(close);
     }
@@ -58,8 +58,4 @@ export class Notice extends Widget {
 
   private readonly _line: HTMLElement;
   private readonly _text: HTMLElement;
-}
-
-function icon(of: LabIcon): HTMLElement {
-  return of.element({ tag: 'span', elementSize: 'normal' });
 }

@@ -34,7 +34,7 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
       const theirs = (translator ?? nullTranslator).load('jupyterlab').__('Kernels');
       const change = (section: IRunningSessions.IManager) => {
         if (section.name === theirs) {
-          section.shutdownAllLabel = trans.__('Shut Down All Mine');
+          section.shutdownAllLabel = trans.__('Shut Down Mine');
           section.shutdownAllConfirmationText = () => question(ender.myKernels().length, trans);
         }
       };
