@@ -22,6 +22,7 @@ from traitlets.config import Config
 from jupyter_ext import absent_services
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.handlers import handlers as contents_handlers
@@ -146,6 +147,8 @@ class JupyterFleet(ExtensionApp):
                     "identity_provider_class": FleetIdentityProvider,
                     # A shell on the lab would be a shell on everybody's lab.
                     "terminals_enabled": False,
+                    # File > Shut Down would end the lab of everybody; the route is refused as well.
+                    "quit_button": False,
                 },
                 "FleetContentsManager": {
                     "database_url": self.database_url,
@@ -207,8 +210,8 @@ class JupyterFleet(ExtensionApp):
         """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
         folders = host_folders()
-        self.settings["page_config_hook"] = lambda _handler, config: public_page_config(
-            config, folders
+        self.settings["page_config_hook"] = lambda handler, config: with_page_user(
+            handler, public_page_config(config, folders)
         )
 
     def initialize_handlers(self) -> None:

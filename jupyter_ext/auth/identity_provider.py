@@ -16,6 +16,7 @@ from traitlets import Instance, Unicode, default, validate
 
 from jupyter_ext.auth.body_limits import check_body
 from jupyter_ext.auth.login import FleetLoginHandler
+from jupyter_ext.auth.logout import FleetLogoutHandler
 from jupyter_ext.auth.open_requests import OpenRequests
 from jupyter_ext.auth.route_policy import Answer, decide
 from jupyter_ext.auth.user import FleetUser
@@ -70,6 +71,10 @@ class FleetIdentityProvider(IdentityProvider):
     @default("login_handler_class")
     def _default_login_handler_class(self) -> type[web.RequestHandler]:
         return FleetLoginHandler
+
+    @default("logout_handler_class")
+    def _default_logout_handler_class(self) -> type[web.RequestHandler]:
+        return FleetLogoutHandler
 
     async def get_user(self, handler: web.RequestHandler) -> User | None:
         """The user of a request; None if nobody is logged in and the route needs nobody.

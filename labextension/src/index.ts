@@ -16,6 +16,8 @@ import {
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Signal } from '@lumino/signaling';
 
+import { account } from './account.js';
+import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
@@ -26,6 +28,11 @@ import longOutput from './longOutput.js';
 import serverSettings from './serverSettings.js';
 import signInDialog from './signInDialog.js';
 import signInPlugin from './signInPlugin.js';
+import { kernelDialogs } from './kernelDialogs.js';
+import { kernelEnd } from './kernelEnd.js';
+import { projectsPage } from './projectsPage.js';
+import { shutDown } from './shutDown.js';
+import { viewOnly } from './viewOnly.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
 const drive: ServiceManagerPlugin<Contents.IDrive> = {
@@ -122,5 +129,12 @@ export default [
   serverSettings,
   signInDialog,
   longOutput,
-  lastOutputs
+  lastOutputs,
+  kernelDialogs,
+  cellExecutor,
+  shutDown,
+  viewOnly,
+  kernelEnd,
+  account,
+  projectsPage
 ];

@@ -1,0 +1,49 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IKernelName } from './whose.js';
+
+/** An end that a person decided against. */
+export class EndingCanceled extends Error {
+  constructor() {
+    super('Canceled: the kernel goes on');
+    this.name = 'ModalCancelError';
+  }
+}
+
+/** The sentences of the question: which notebook's kernel, in which project, whose. */
+export function endingQuestion(
+  { notebook, project, person }: IKernelName,
+  trans: TranslationBundle
+): string {
+  const whose = person || trans.__('somebody else');
+  const which = notebook
+    ? trans.__(
+        'The kernel of "%1" in the project "%2" was started by %3.',
+        notebook,
+        project,
+        whose
+      )
+    : trans.__('This kernel in the project "%1" was started by %2.', project, whose);
+  return `${which} ${trans.__('What it is running ends, and all of its variables are lost.')}`;
+}
+
+/** Ask whether to end another person's kernel. */
+export async function askToEnd(
+  name: IKernelName,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const { button } = await showDialog({
+    title: name.person
+      ? trans.__('Shut Down the Kernel of %1?', name.person)
+      : trans.__('Shut Down a Kernel of Somebody Else?'),
+    body: endingQuestion(name, trans),
+    buttons: [
+      Dialog.cancelButton(),
+      Dialog.warnButton({ label: trans.__('Shut Down') })
+    ],
+    // Enter must not end anybody's work.
+    defaultButton: 0
+  });
+  return button.accept;
+}

@@ -1,0 +1,61 @@
+/** Roles in a project; each includes those before it. */
+export type Role = 'viewer' | 'editor' | 'owner';
+
+/** Who is in front of this page, as the server has put it into the page's configuration. */
+export interface IFleetUser {
+  readonly username: string;
+  readonly displayName: string;
+  /** The projects in order of their names, with the role in each. */
+  readonly projects: ReadonlyMap<string, Role>;
+}
+
+const ROLES: readonly string[] = ['viewer', 'editor', 'owner'];
+
+/**
+ * Read the `fleetUser` of the page's configuration.
+ *
+ * @param option - JSON, or an empty string where there is none.
+ * @returns null if the page does not know its user.
+ */
+export function readFleetUser(option: string): IFleetUser | null {
+  if (!option) {
+    return null;
+  }
+  const { username, display_name, projects } = JSON.parse(option) as {
+    username: string;
+    display_name: string;
+    projects: Record<string, string>;
+  };
+  return {
+    username,
+    displayName: display_name || username,
+    projects: new Map(
+      Object.entries(projects).filter((entry): entry is [string, Role] =>
+        ROLES.includes(entry[1])
+      )
+    )
+  };
+}
+
+/** The project of a path: its first folder; empty for the root. */
+export function projectOf(path: string): string {
+  return path.split('/').find(name => name !== '') ?? '';
+}
+
+/**
+ * Whether this user may run code and change files at a path.
+ *
+ * A page that does not know its user leaves the decision to the server.
+ */
+export function mayEdit(user: IFleetUser | null, path: string): boolean {
+  if (user === null) {
+    return true;
+  }
+  const role = user.projects.get(projectOf(path));
+  return role === 'editor' || role === 'owner';
+}
+
+/** Whether this user is a viewer at a path: may look, and nothing else. */
+export function isViewer(user: IFleetUser | null, path: string): boolean {
+  return user?.projects.get(projectOf(path)) === 'viewer';
+}

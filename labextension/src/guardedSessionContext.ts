@@ -1,0 +1,67 @@
+import { SessionContext } from '@jupyterlab/apputils';
+import type { Kernel } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { EndingCanceled } from './endingKernels.js';
+import { IFleetUser, isViewer } from './fleetUser.js';
+import type { KernelEnder } from './kernelEnder.js';
+import { tellViewOnly } from './viewOnlyNotice.js';
+
+/**
+ * Guard what documents and consoles do with their kernels: end, change, start and restart them.
+ *
+ * JupyterLab makes session contexts in many places and lets nobody replace them, so this changes
+ * their class. Ending a session by its context does not go through the session manager.
+ */
+export function guardSessionContexts(
+  ender: KernelEnder,
+  user: IFleetUser | null,
+  trans: TranslationBundle
+): void {
+  const { shutdown, changeKernel, startKernel, restartKernel } = SessionContext.prototype;
+
+  SessionContext.prototype.shutdown = async function (this: SessionContext) {
+    const session = this.session;
+    if (session && !(await ender.mayEndSession(ender.modelOf(session)))) {
+      throw new EndingCanceled();
+    }
+    const inside = this as unknown as { _pendingKernelName: string };
+    const pending = inside._pendingKernelName;
+    try {
+      await shutdown.call(this);
+    } catch (error) {
+      // The kernel goes on: JupyterLab would show "No Kernel" and start another one.
+      inside._pendingKernelName = pending;
+      throw error;
+    }
+  };
+
+  SessionContext.prototype.changeKernel = async function (
+    this: SessionContext,
+    options: Partial<Kernel.IModel> = {}
+  ) {
+    if (isViewer(user, this.path)) {
+      tellViewOnly(this.path, trans);
+      return null;
+    }
+    const session = this.session;
+    // The kernel that the document leaves ends, unless another document uses it.
+    if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
+      return session.kernel;
+    }
+    return changeKernel.call(this, options);
+  };
+
+  SessionContext.prototype.startKernel = async function (this: SessionContext) {
+    return isViewer(user, this.path) ? false : startKernel.call(this);
+  };
+
+  SessionContext.prototype.restartKernel = async function (this: SessionContext) {
+    const kernel = this.session?.kernel;
+    if (kernel?.status !== 'dead') {
+      return restartKernel.call(this);
+    }
+    // A connection that heard of its kernel's death can be used no more: JupyterLab does nothing.
+    await changeKernel.call(this, { name: kernel.name });
+  };
+}

@@ -1,0 +1,99 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
+import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+
+import { Notice } from './notice.js';
+import { inFleet } from './pageUser.js';
+
+/** Says above a notebook why its kernel has ended. */
+export const kernelEnd: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:kernel-end',
+  description: 'Shows why a kernel has ended.',
+  autoStart: true,
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+    if (!inFleet()) {
+      return;
+    }
+    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (panel: NotebookPanel, context: DocumentRegistry.Context) => {
+        const notice = new Notice('warning', trans.__('Close'));
+        notice.hide();
+        panel.contentHeader.addWidget(notice);
+        watch(context.sessionContext, notice, app.serviceManager, trans);
+      }
+    });
+  }
+};
+
+function watch(
+  context: ISessionContext,
+  notice: Notice,
+  services: ServiceManager.IManager,
+  trans: TranslationBundle
+): void {
+  const startedAgain = (reason: string) =>
+    notice.say(trans.__('%1. It was started again: its variables are gone.', sentence(reason)));
+  const dead = (reason: string) =>
+    notice.say(trans.__('%1. Restart the kernel to go on.', sentence(reason)));
+
+  // The kernel's messages tell first: a connection that hears of its kernel's death ends there.
+  const heard = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
+    const said = statusWithReason(msg);
+    if (said) {
+      (said.state === 'dead' ? dead : startedAgain)(said.reason);
+    }
+  };
+  const connected = (kernel: Kernel.IKernelConnection | null | undefined) => {
+    if (!kernel) {
+      return;
+    }
+    kernel.anyMessage.connect(heard);
+    // It may have died before this page came to it.
+    const model = [...services.kernels.running()].find(({ id }) => id === kernel.id);
+    if (model?.execution_state === 'dead' && model.reason) {
+      dead(model.reason);
+    } else {
+      notice.hide();
+    }
+  };
+  connected(context.session?.kernel);
+  context.kernelChanged.connect((_, { oldValue, newValue }) => {
+    oldValue?.anyMessage.disconnect(heard);
+    // A restart that a person asked for gives the same connection again.
+    newValue?.anyMessage.disconnect(heard);
+    connected(newValue);
+  });
+  context.statusChanged.connect((_, status) => {
+    const kernel = context.session?.kernel;
+    if (status === 'dead' && kernel?.model.reason) {
+      dead(kernel.model.reason);
+    }
+  });
+}
+
+/** The state and the reason in a message that tells of a kernel's end; null in all others. */
+function statusWithReason(
+  message: KernelMessage.IMessage
+): { state: 'restarting' | 'dead'; reason: string } | null {
+  if (message.header.msg_type !== 'status') {
+    return null;
+  }
+  const { execution_state: state, reason } = message.content as {
+    execution_state: string;
+    reason?: unknown;
+  };
+  return (state === 'restarting' || state === 'dead') && typeof reason === 'string' && reason
+    ? { state, reason }
+    : null;
+}
+
+/** A reason as the beginning of a text: with a capital, without a full stop. */
+function sentence(reason: string): string {
+  const text = reason.trim().replace(/\.$/, '');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,61 @@
+import { closeIcon } from '@jupyterlab/ui-components';
+import { Message, MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+
+/** A line above a document that says something about it for as long as it is true. */
+export class Notice extends Widget {
+  /**
+   * @param kind - How urgent it is; a person can close a warning.
+   * @param closeLabel - What the button that closes it is called.
+   */
+  constructor(kind: 'info' | 'warning', closeLabel = '') {
+    super();
+    this.addClass('jp-fleet-Notice');
+    this.addClass(`jp-mod-${kind}`);
+    this.node.setAttribute('role', kind === 'info' ? 'note' : 'alert');
+    this._line = document.createElement('div');
+    this._line.className = 'jp-fleet-Notice-line';
+    this._text = document.createElement('span');
+    this._text.className = 'jp-fleet-Notice-text';
+    this._line.append(this._text);
+    if (kind === 'warning') {
+      const close = document.createElement('button');
+      close.className = 'jp-fleet-Notice-close';
+      close.title = closeLabel;
+      close.setAttribute('aria-label', closeLabel);
+      close.append(closeIcon.element({ tag: 'span', elementSize: 'normal' }));
+      close.addEventListener('click', () => this.hide());
+      this._line.append(close);
+    }
+    this.node.append(this._line);
+  }
+
+  /** Say this from now on. */
+  say(text: string): void {
+    this._text.textContent = text;
+    this.show();
+    this._fit();
+  }
+
+  protected onAfterAttach(_: Message): void {
+    this._fit();
+  }
+
+  protected onResize(_: Widget.ResizeMessage): void {
+    this._fit();
+  }
+
+  /** Take as much height as the text needs at this width: a box panel asks for a minimum. */
+  private _fit(): void {
+    const height = `${this._line.offsetHeight}px`;
+    if (this.isVisible && this.node.style.minHeight !== height) {
+      this.node.style.minHeight = height;
+      if (this.parent) {
+        MessageLoop.postMessage(this.parent, Widget.Msg.FitRequest);
+      }
+    }
+  }
+
+  private readonly _line: HTMLElement;
+  private readonly _text: HTMLElement;
+}

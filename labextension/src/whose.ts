@@ -1,0 +1,66 @@
+/** What a kernel's model says of the person and the place that it belongs to. */
+export interface IKernelOwner {
+  readonly id: string;
+  readonly username?: string;
+  readonly project?: string;
+  readonly path?: string;
+}
+
+/** What a session's model says of who made it, and of its kernel. */
+export interface ISessionOwner {
+  readonly id: string;
+  readonly path: string;
+  readonly name: string;
+  readonly username?: string;
+  readonly project?: string;
+  readonly kernel: IKernelOwner | null;
+}
+
+/** The kernel that somebody is about to end, as a question names it. */
+export interface IKernelName {
+  /** The notebook's name; empty if no document uses the kernel. */
+  readonly notebook: string;
+  readonly project: string;
+  /** Whose it is; empty if the server does not say. */
+  readonly person: string;
+}
+
+/** Whether a kernel is of this user: they started it. */
+export function isMyKernel(kernel: IKernelOwner, me: string): boolean {
+  return !!me && kernel.username === me;
+}
+
+/** Whether a session is of this user: they made it, or they started its kernel. */
+export function isMySession(session: ISessionOwner, me: string): boolean {
+  return (
+    !!me &&
+    ((session.username ?? session.kernel?.username) === me ||
+      (session.kernel !== null && isMyKernel(session.kernel, me)))
+  );
+}
+
+/** How to name a kernel that is ended by its session. */
+export function nameOfSession(session: ISessionOwner): IKernelName {
+  return {
+    notebook: session.name || baseName(session.path),
+    project: session.project ?? session.kernel?.project ?? '',
+    person: session.username ?? session.kernel?.username ?? ''
+  };
+}
+
+/** How to name a kernel; `sessions` are all that run. */
+export function nameOfKernel(
+  kernel: IKernelOwner,
+  sessions: Iterable<ISessionOwner>
+): IKernelName {
+  const used = [...sessions].find(session => session.kernel?.id === kernel.id);
+  return {
+    notebook: used ? nameOfSession(used).notebook : baseName(kernel.path ?? ''),
+    project: kernel.project ?? used?.project ?? '',
+    person: kernel.username ?? used?.username ?? ''
+  };
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}

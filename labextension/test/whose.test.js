@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { isMyKernel, isMySession, nameOfKernel, nameOfSession } from '../lib/whose.js';
+
+const kernel = { id: 'k', username: 'ann', project: 'demo', path: 'demo/dir/plot.ipynb' };
+const session = {
+  id: 's',
+  path: 'demo/dir/plot.ipynb',
+  name: 'plot.ipynb',
+  username: 'bob',
+  project: 'demo',
+  kernel
+};
+
+test('a kernel is of the person who started it', () => {
+  assert.equal(isMyKernel(kernel, 'ann'), true);
+  assert.equal(isMyKernel(kernel, 'bob'), false);
+});
+
+test('a session is of the person who made it, and of the one who started its kernel', () => {
+  assert.equal(isMySession(session, 'bob'), true);
+  assert.equal(isMySession(session, 'ann'), true);
+  assert.equal(isMySession(session, 'eve'), false);
+});
+
+test('where the server does not say who made a session, its kernel decides', () => {
+  const older = { ...session, username: undefined, project: undefined };
+  assert.equal(isMySession(older, 'ann'), true);
+  assert.equal(isMySession(older, 'bob'), false);
+  assert.deepEqual(nameOfSession(older), {
+    notebook: 'plot.ipynb',
+    project: 'demo',
+    person: 'ann'
+  });
+});
+
+test('nothing is of a page that does not know its user', () => {
+  const nobodys = { ...kernel, username: '' };
+  assert.equal(isMyKernel(nobodys, ''), false);
+  assert.equal(isMySession({ ...session, username: '', kernel: nobodys }, ''), false);
+});
+
+test('a kernel is named by the notebook that uses it, else by the one it was started for', () => {
+  const renamed = { ...session, name: 'new.ipynb', path: 'demo/new.ipynb' };
+  assert.deepEqual(nameOfKernel(kernel, [renamed]), {
+    notebook: 'new.ipynb',
+    project: 'demo',
+    person: 'ann'
+  });
+  assert.equal(nameOfKernel(kernel, []).notebook, 'plot.ipynb');
+});
