@@ -22,16 +22,16 @@ import { askAboutConflict } from './conflict.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
 import { idleWarning } from './idleWarning.js';
-import { kernelNames } from './kernelNames.js';
-import lastOutputs from './lastOutputs.js';
-import longOutput from './longOutput.js';
-import serverSettings from './serverSettings.js';
-import signInDialog from './signInDialog.js';
-import signInPlugin from './signInPlugin.js';
 import { kernelDialogs } from './kernelDialogs.js';
 import { kernelEnd } from './kernelEnd.js';
+import { kernelNames } from './kernelNames.js';
+import { lastOutputs } from './lastOutputs.js';
+import { longOutput } from './longOutput.js';
 import { projectsPage } from './projectsPage.js';
+import { serverSettings } from './serverSettings.js';
 import { shutDown } from './shutDown.js';
+import { signInDialog } from './signInDialog.js';
+import { signInPlugin } from './signInPlugin.js';
 import { viewOnly } from './viewOnly.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
@@ -123,18 +123,18 @@ function kindOfContext(
 export default [
   drive,
   conflicts,
-  idleWarning,
-  kernelNames,
-  signInPlugin,
-  serverSettings,
-  signInDialog,
-  longOutput,
-  lastOutputs,
-  kernelDialogs,
-  cellExecutor,
-  shutDown,
-  viewOnly,
-  kernelEnd,
   account,
-  projectsPage
+  cellExecutor,
+  idleWarning,
+  kernelDialogs,
+  kernelEnd,
+  kernelNames,
+  lastOutputs,
+  longOutput,
+  projectsPage,
+  serverSettings,
+  shutDown,
+  signInDialog,
+  signInPlugin,
+  viewOnly
 ];

@@ -16,7 +16,7 @@ import type { Widget } from '@lumino/widgets';
 const LAST = 3;
 const PAUSE_MS = 300;
 
-const lastOutputs: JupyterFrontEndPlugin<void> = {
+export const lastOutputs: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:last-outputs',
   description: 'Shows the last outputs of a cell that has more than JupyterLab shows.',
   autoStart: true,
@@ -81,5 +81,3 @@ function watchOutputs(area: OutputArea): void {
     show();
   }
 }
-
-export default lastOutputs;

@@ -15,7 +15,7 @@ import {
 
 import { excerpt, IExcerpt } from './excerpt.js';
 
-const longOutput: JupyterFrontEndPlugin<void> = {
+export const longOutput: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:long-output',
   description: 'Shows the start and the end of a long text, and the rest on demand.',
   autoStart: true,
@@ -119,5 +119,3 @@ export class LongText extends RenderedCommon {
   private _headText: string | null = null;
   private _more = 0;
 }
-
-export default longOutput;

@@ -10,7 +10,7 @@ import type { SignIn } from './signIn.js';
 import { ISignIn } from './signInPlugin.js';
 
 /** Replaces JupyterLab's own settings; those of a server without the fleet are the stock ones. */
-const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = {
+export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = {
   id: 'jupyter-fleet:server-settings',
   description: 'Requests and websockets that outlive a login, and output in bounds.',
   autoStart: true,
@@ -28,5 +28,3 @@ const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = {
     });
   }
 };
-
-export default serverSettings;

@@ -19,7 +19,7 @@ import { ISignIn } from './signInPlugin.js';
 const SIGN_IN = 'sign-in';
 const RELOAD = 'reload';
 
-const signInDialog: JupyterFrontEndPlugin<void> = {
+export const signInDialog: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:sign-in-dialog',
   description: 'Asks to sign in again when the login has ended.',
   autoStart: true,
@@ -146,5 +146,3 @@ function loginUrl(again: boolean): string {
   const query = `next=${encodeURIComponent(done)}`;
   return `${URLExt.join(base, 'login')}?${again ? 'again&' : ''}${query}`;
 }
-
-export default signInDialog;

@@ -13,7 +13,7 @@ export const ISignIn = new Token<SignIn | null>(
 /** The channel on which the login page tells that somebody has signed in. */
 const CHANNEL = 'jupyter-fleet-login';
 
-const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
+export const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
   id: 'jupyter-fleet:sign-in',
   description: 'Knows when the login of this page has ended and when it is back.',
   autoStart: true,
@@ -54,5 +54,3 @@ async function whoAmI(): Promise<string | null | undefined> {
   };
   return identity.username;
 }
-
-export default signInPlugin;
