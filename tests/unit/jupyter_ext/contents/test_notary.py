@@ -1,13 +1,16 @@
 """A signature is that of one notebook."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nbformat import NotebookNode, from_dict
 from nbformat.sign import MemorySignatureStore, NotebookNotary
 
-from jupyter_ext.contents.notary import FleetNotary
+from jupyter_ext.contents.notary import FleetNotary, pieces
 
 SCRIPT = "<script>steal()</script>"
 
@@ -59,6 +62,20 @@ def test_the_same_letters_cut_in_other_places_are_another_notebook(
     notary.sign(TRUSTED)
     assert notary.check_signature(TRUSTED)
     assert not notary.check_signature(FORGED)
+
+
+WORDS = st.sampled_from(["", "a", "ab", "b", "{1", '"1:a', "=1;"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.floats(0, 2) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(JSON, JSON)
+def test_no_two_values_are_the_same_bytes(one: Any, other: Any) -> None:
+    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (b"".join(pieces(one)) == b"".join(pieces(other))) is same
 
 
 def test_what_the_file_says_of_trust_counts_for_no_cell(notary: FleetNotary) -> None:
