@@ -17,8 +17,6 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     ann.open_path("demo")
     ann.new_notebook()
     kernel = ann.evaluate(0, "import os; x = 41; print(os.getpid())")
-    ann.save()
-    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
     for _ in range(3):
         # The page tells of a rename in two requests at once; which comes first is chance.
         name = f"renamed-{uuid.uuid4().hex[:8]}.ipynb"
@@ -30,6 +28,8 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
         )
     assert ann.evaluate(1, "print(x + 1)") == "42"
     assert ann.evaluate(2, "print(os.getpid())") == kernel
+    ann.save()
+    wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
 
     second = open_page(lab_urls[1], fleet.token("bob"))
     second.open_path(f"demo/{name}")
