@@ -37,15 +37,15 @@ def wait_for(
 ) -> None:
     """Return when all ``members`` answer; `FleetError` with the last words of one that cannot."""
     waiting = list(members)
-    pids: dict[str, set[int]] = {}
+    starts: dict[str, int] = {}
     deadline = time.monotonic() + seconds
     while waiting:
         now = states()
         for member in waiting:
             state = now.get(member.name)
-            if state and state.pid:
-                pids.setdefault(member.name, set()).add(state.pid)
-            if state is None or len(pids.get(member.name, ())) > MOST_STARTS:
+            if state is None or (
+                state.starts - starts.setdefault(member.name, state.starts) >= MOST_STARTS
+            ):
                 raise FleetError(f"{member.name} does not start: {last_words(data_dir, member)}")
         waiting = [member for member in waiting if not answers(member, service_token)]
         if waiting and time.monotonic() > deadline:

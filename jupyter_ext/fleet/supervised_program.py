@@ -82,6 +82,8 @@ class SupervisedProgram:
         """``runs`` and ``build`` of its process; empty if nobody noted them."""
         self._say = say
         self._process: _Process | None = None
+        self.starts = 0
+        """How often its start was tried."""
         self._wanted = False
         self._stopping = False
         self._changed = asyncio.Event()
@@ -190,6 +192,7 @@ class SupervisedProgram:
             self._wanted = False
             return None
         self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
+        self.starts += 1
         try:
             end_orphans(self._data_dir, self.name)
             log = open_log(Path(definition.log))

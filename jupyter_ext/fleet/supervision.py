@@ -143,6 +143,7 @@ class Supervision:
                 "pid": program.pid,
                 "build": program.started_with.get("build"),
                 "runs": program.started_with.get("runs"),
+                "starts": program.starts,
             }
             for name, program in self._programs.items()
         ]

@@ -40,6 +40,9 @@ class ProcessState:
     runs: str | None = None
     """What its process was started with: equal to `Program.runs` if nothing has changed."""
 
+    starts: int = 0
+    """How often this supervisor has tried to start it."""
+
     @property
     def alive(self) -> bool:
         """Whether it runs or is about to."""

@@ -109,6 +109,27 @@ def test_up_on_a_running_fleet_changes_nothing_or_says_why(running_fleet):
     assert running_fleet.processes() == before
 
 
+def test_an_option_that_does_not_work_reaches_one_process_and_is_taken_back(
+    running_fleet, tmp_path
+):
+    before = running_fleet.processes()
+    kept = running_fleet.data_dir.settings.read_bytes()
+    broken = tmp_path / "bin" / "jupyter-fleet-gateway"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho this gateway is broken\nexit 1\n")
+    broken.chmod(0o755)
+
+    said = running_fleet.run("up", "--detach", "--gateway-env", str(tmp_path), code=1)
+    assert "gateway-1 does not start: this gateway is broken" in said
+    assert running_fleet.data_dir.settings.read_bytes() == kept
+    after = running_fleet.processes()
+    changed = {name for name in before if after[name]["pid"] != before[name]["pid"]}
+    assert changed == {"gateway-1"}
+    token = running_fleet.run("token", "ada")
+    url = f"{after['gateway-1']['url']}/api/kernelspecs"
+    assert requests.get(url, headers=bearer(token), timeout=10).ok
+
+
 def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fleet):
     before = running_fleet.processes()
     frozen = ("lab-2", "gateway-1")
