@@ -49,8 +49,17 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
     assert page.evaluate(1, "print(x + 1)") == "42"
 
     # Nobody gets a second kernel, and the page says why.
+    (running,) = Files(url, token).kernels()
+    content = {
+        "cells": [],
+        "metadata": {"kernelspec": {"name": running["name"], "display_name": "Python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    model = {"type": "notebook", "format": "json", "content": content}
+    Files(url, token).save("demo/second.ipynb", model)
     other = open_page(url, token)
-    other.page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
+    other.open_path("demo/second.ipynb")
     expect(other.dialog).to_contain_text("nobody may have more than 1 at once", timeout=60_000)
 
     # Left alone, it goes, and the page says so.
