@@ -6,7 +6,7 @@ from alembic import op
 from jupyter_ext.database.types import ByteString, UtcDateTime
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 STARTS = "fleet_kernel_start"
 INNODB = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
