@@ -1,11 +1,13 @@
 """Kernels through labs: any lab, any gateway, whatever is killed meanwhile."""
 
+import http.client
 import signal
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -292,6 +294,40 @@ def test_interrupt_restart_and_kernel_specs(fleet: Fleet, ada: Client) -> None:
         assert answer.status_code == 200, answer.text
         wait_until(lambda: "x" not in page.run("print(dir())").split("'"))
     end_session(ada, url, session["id"])
+
+
+@pytest.mark.parametrize("at", ["lab", "gateway"])
+def test_resources_of_kernel_specs_are_files_in_their_folders(
+    fleet: Fleet, ada: Client, at: str
+) -> None:
+    base = fleet.urls[0] if at == "lab" else fleet.gateways.urls[0]
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
+
+    def get(path: str) -> tuple[int, bytes]:
+        # As it is: requests would tidy the path up.
+        connection.request("GET", path, headers=dict(ada.headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    status, spec_file = get("/kernelspecs/python/kernel.json")
+    assert status == 200
+    assert b"argv" in spec_file
+    names = ("", "nothing.png", "..", "../..", "../python/kernel.json", "%00", "a%00.png", "%0A")
+    names += ("/etc/passwd", "%2Fetc%2Fpasswd", "../../../../../etc/passwd", "%2e%2e/x", "x" * 300)
+    names += ("..%5cx", "%ff", "a//b", "kernel.json/", "kernel.json/x", "./kernel.json")
+    for name in names:
+        for spec in ("python", "nothing", "..", "%2e%2e", "%ff", "%00"):
+            status, body = get(f"/kernelspecs/{spec}/{name}")
+            assert status < 500, (spec, name, status, body)
+            # A gateway takes a name that leads out of the folder and in again.
+            assert status >= 300 or (at, body) == ("gateway", spec_file), (spec, name, body)
+
+
+def test_bodies_that_break_json_are_refused_by_gateways(fleet: Fleet, ada: Client) -> None:
+    url = f"{fleet.gateways.urls[0]}/api/kernels"
+    for body, status in ((b"[" * 20_000, 400), (b"[" + b"[]," * 200_000 + b"1]", 413)):
+        assert ada.call("POST", url, data=body).status_code == status
+    assert ada.call("POST", url, json={"path": "\ud800"}).status_code == 400
 
 
 def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
