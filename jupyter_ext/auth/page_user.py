@@ -11,7 +11,7 @@ from jupyter_ext.platform.tokens import Identity
 
 
 def page_user(identity: Identity) -> dict[str, Any]:
-    """`{"username", "display_name", "projects": {name: role}}`, projects in order of their names."""
+    """`{"username", "display_name", "projects": {name: role}}`, projects by their names."""
     return {
         "username": identity.user,
         "display_name": identity.display_name,

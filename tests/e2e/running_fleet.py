@@ -77,6 +77,12 @@ class Fleet:
     def token(self, user: str, role: str = "editor") -> str:
         return self.command("token", user, "--project", f"demo={role}").strip()
 
+    @cache  # noqa: B019
+    def token_in(self, user: str, *roles: str) -> str:
+        """A token with several roles, such as `demo=editor`, one for each project."""
+        options = [word for role in roles for word in ("--project", role)]
+        return self.command("token", user, *options).strip()
+
     def replaced(self, old: Process) -> Process:
         """The process that the supervisor started in place of `old`, once it answers."""
 
@@ -134,6 +140,13 @@ class Files:
 
     def save(self, path: str, model: dict[str, Any]) -> dict[str, Any]:
         return self._answer("PUT", path, json=model)
+
+    def default_kernel(self) -> str:
+        """The name of the kernel that a notebook gets unless it asks for another."""
+        answer = self.session.get(f"{self.url}/api/kernelspecs", timeout=30)
+        answer.raise_for_status()
+        name: str = answer.json()["default"]
+        return name
 
     def delete_kernels(self) -> None:
         """End every kernel that this user may see."""
