@@ -48,25 +48,24 @@ function watch(
       (said.state === 'dead' ? dead : startedAgain)(said.reason);
     }
   };
-  const connected = (kernel: Kernel.IKernelConnection | null | undefined) => {
-    if (!kernel) {
-      return;
-    }
-    kernel.anyMessage.connect(heard);
+  const listen = (kernel: Kernel.IKernelConnection | null | undefined) => {
     // It may have died before this page came to it.
-    const model = [...services.kernels.running()].find(({ id }) => id === kernel.id);
+    const model = [...services.kernels.running()].find(({ id }) => id === kernel?.id);
     if (model?.execution_state === 'dead' && model.reason) {
       dead(model.reason);
-    } else {
+    }
+    kernel?.anyMessage.connect(heard);
+  };
+  listen(context.session?.kernel);
+  context.kernelChanged.connect((_, { oldValue, newValue }) => {
+    if (newValue) {
       notice.hide();
     }
-  };
-  connected(context.session?.kernel);
-  context.kernelChanged.connect((_, { oldValue, newValue }) => {
-    oldValue?.anyMessage.disconnect(heard);
-    // A restart that a person asked for gives the same connection again.
-    newValue?.anyMessage.disconnect(heard);
-    connected(newValue);
+    // After a restart that a person asked for it is the same connection.
+    if (newValue !== oldValue) {
+      oldValue?.anyMessage.disconnect(heard);
+      listen(newValue);
+    }
   });
   context.statusChanged.connect((_, status) => {
     const kernel = context.session?.kernel;

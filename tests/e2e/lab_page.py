@@ -141,6 +141,19 @@ class LabPage:
         wait_for(f"the reply to {source!r}", lambda: self.has_reply(index), timeout)
         return self.output(index).strip()
 
+    # Menus
+
+    def open_menu(self, name: str) -> Locator:
+        """Open a menu of the menu bar; the labels of its entries."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{name}$")).click()
+        labels = self.page.locator(".lm-Menu-itemLabel")
+        expect(labels.first).to_be_visible()
+        return labels
+
+    def choose_in_menu(self, name: str, entry: str) -> None:
+        """Click an entry of a menu of the menu bar, by the beginning of its label."""
+        self.open_menu(name).filter(has_text=re.compile(f"^{entry}")).click()
+
     # Files
 
     @property

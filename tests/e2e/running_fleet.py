@@ -86,6 +86,12 @@ class Fleet:
         expires = ["--expires", str(seconds)]
         return self.command("token", user, "--project", "demo=editor", *expires).strip()
 
+    @cache  # noqa: B019
+    def token_in(self, user: str, *roles: str) -> str:
+        """A token with several roles, such as `demo=editor`, one for each project."""
+        options = [word for role in roles for word in ("--project", role)]
+        return self.command("token", user, *options).strip()
+
     def replaced(self, old: Process) -> Process:
         """The process that the supervisor started in place of `old`, once it answers."""
 
@@ -150,6 +156,13 @@ class Files:
         listed.raise_for_status()
         models: list[dict[str, Any]] = listed.json()
         return models
+
+    def default_kernel(self) -> str:
+        """The name of the kernel that a notebook gets unless it asks for another."""
+        answer = self.session.get(f"{self.url}/api/kernelspecs", timeout=30)
+        answer.raise_for_status()
+        name: str = answer.json()["default"]
+        return name
 
     def delete_kernels(self) -> None:
         """End every kernel that this user may see."""

@@ -160,6 +160,8 @@ def test_a_kernel_that_crashes_is_started_again_and_pages_are_told(fleet: Fleet)
         assert page.text(cell) == "last words\n"
         spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
         assert "restarting" in spoken
+        reasons = [m["content"].get("reason") for m in page.of(None, "status")]
+        assert "the kernel ended with exit code 3" in reasons
         assert "dead" not in spoken
         assert await page.run("print('os' in globals())") == "False\n"
 

@@ -1,5 +1,6 @@
 """Logins that any lab knows, and routes that exist for nobody."""
 
+import json
 import re
 import time
 from urllib.parse import urlencode
@@ -115,6 +116,33 @@ def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
     page = short.get(f"{url}/lab")
     assert "/login" in page.url
     assert "expired" in page.text
+
+
+def test_whoever_signs_out_has_no_cookie_and_sees_the_login_page(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[1]
+    answer = session.get(f"{url}/logout", allow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/login"
+    assert "jupyter-fleet-login" not in session.cookies
+    assert "Paste the token" in session.get(f"{url}/login").text
+    assert session.get(f"{url}/api/me").status_code in (401, 403)
+    # So it is for those who were not signed in.
+    assert requests.get(f"{url}/logout", allow_redirects=False).headers["Location"] == "/login"
+
+
+def test_a_page_knows_its_own_user_with_roles_and_no_token(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0]
+    for user, projects in (("ann", {"demo": "viewer", "b": "owner"}), ("bob", {"demo": "editor"})):
+        signed = token(bare_labs, user, **projects)
+        page = requests.get(f"{url}/lab", headers={"Authorization": f"Bearer {signed}"})
+        found = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page.text, re.DOTALL)
+        assert found
+        config = json.loads(found[1])
+        assert config["fleetUser"]["username"] == user
+        assert config["fleetUser"]["projects"] == projects
+        assert config["quitButton"] is False
+        assert signed not in page.text
 
 
 def test_strangers_tokens_and_cookies_are_refused(bare_labs: Labs) -> None:

@@ -94,6 +94,8 @@ def test_the_build_replaces_stock_plugins_under_the_name_of_its_folder(built: Pa
     package = json.loads((built / "package.json").read_text())
     assert package["name"] == "jupyter-fleet"
     assert {
+        "@jupyterlab/apputils-extension:sessionDialogs",
+        "@jupyterlab/notebook-extension:cell-executor",
         "@jupyterlab/services-extension:default-drive",
         "@jupyterlab/services-extension:server-settings",
     } <= set(package["jupyterlab"]["disabledExtensions"])

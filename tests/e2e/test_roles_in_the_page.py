@@ -1,0 +1,88 @@
+"""What the page offers to whom: projects, a look, a way out."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import PATIENCE_MS, LabPage
+from tests.e2e.running_fleet import Files, Fleet
+
+
+def test_whoever_has_several_projects_is_offered_them_first(
+    fleet: Fleet, open_page: OpenPage
+) -> None:
+    dora = open_page(
+        fleet.status()["url"],
+        fleet.token_in("dora", "demo=editor", "second=editor", "third=viewer"),
+    )
+    projects = dora.page.locator(".jp-fleet-Projects")
+    expect(projects.locator("[data-project]")).to_have_count(3)
+    expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
+
+    projects.locator("[data-project=third]").click()
+    expect(projects).to_contain_text("You may look but not run")
+    expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
+
+    projects.locator("[data-project=second]").click()
+    expect(projects).to_be_hidden()
+    dora.new_notebook()
+    expect(dora.page.locator(".jp-BreadCrumbs")).to_contain_text("second")
+
+
+def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
+    fleet: Fleet, open_page: OpenPage, files: Files, ann: LabPage
+) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": "42\n"}
+    cell = {"cell_type": "code", "source": "print(6 * 7)", "metadata": {}, "outputs": [output]}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
+        "cells": [{**cell, "id": "c", "execution_count": 1}],
+    }
+    path = f"demo/looked-at-{uuid.uuid4().hex[:8]}.ipynb"
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    # Somebody else runs it.
+    ann.open_path(path)
+    ann.wait_for_kernel()
+
+    vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    asked: list[str] = []
+    vic.page.on(
+        "request",
+        lambda request: (
+            asked.append(request.url)
+            if request.method == "POST" and "/api/sessions" in request.url
+            else None
+        ),
+    )
+    vic.open_path(path)
+    expect(vic.notebook.locator(".jp-fleet-Notice.jp-mod-info")).to_contain_text(
+        'You may look but not run: you are a viewer of the project "demo".'
+    )
+    expect(vic.cell(0)).to_contain_text("42")
+    vic.cell(0).locator(".cm-content").click()
+    vic.page.keyboard.press("Shift+Enter")
+    expect(vic.page.locator(".jp-toast-message")).to_contain_text("look but not")
+    assert vic.output(0).strip() == "42"
+    vic.choose_in_menu("Kernel", "Change Kernel")
+    expect(vic.dialog).to_have_count(0)
+    expect(vic.page.locator("#jp-bottom-panel")).not_to_contain_text("Disconnected")
+    assert vic.kernel_sockets == 0
+    assert not asked
+
+
+def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage) -> None:
+    eve = open_page(fleet.status()["url"], fleet.token("eve"))
+    eve.page.locator("#jp-fleet-account .lm-MenuBar-item", has_text="eve").click()
+    entries = eve.page.locator(".lm-Menu-itemLabel")
+    expect(entries.first).to_have_text("Signed in as eve")
+    entries.filter(has_text="Sign Out").click()
+    eve.page.wait_for_url("**/login*", timeout=PATIENCE_MS)
+    expect(eve.page.locator("#token")).to_be_visible()
+    names = [cookie.get("name") for cookie in eve.page.context.cookies()]
+    assert "jupyter-fleet-login" not in names
+    assert eve.page.request.get(f"{eve.url}/api/me").status in (401, 403)
