@@ -37,7 +37,7 @@ class StartDocument:
     ping_timeout: float
     orphan_seconds: float
     environment: dict[str, str]
-    packages: Packages | None
+    packages: Packages | None = None
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
 
