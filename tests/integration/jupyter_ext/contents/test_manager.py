@@ -392,7 +392,6 @@ async def test_viewer_may_read_only(manager: FleetContentsManager) -> None:
         manager.restore_checkpoint(saved["version"], "demo/a"),
         manager.delete_checkpoint(saved["version"], "demo/a"),
         manager.new_untitled("demo"),
-        manager.trust_notebook("demo/a"),
     ):
         with pytest.raises(HTTPError) as refused:
             await act
