@@ -168,6 +168,7 @@ test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gatewa
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray
 	@$(FLEET_GATEWAY_PYTHON) -m pytest -q -m long tests/integration/gateway_ext
+	@$(FLEET_LAB_PYTHON) -m pytest -q -m long tests/integration/jupyter_ext tests/e2e
 
 # XGBoost 3.3 and later need Python 3.12, Debian 12 has 3.11: this takes what is newest, unlocked.
 NEWER_PYTHON ?= $(firstword $(wildcard $(foreach v,3.13 3.12,/usr/bin/python$(v) \

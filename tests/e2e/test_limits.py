@@ -13,6 +13,9 @@ from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet with limits: 30 s of idleness, one kernel for each user."""
