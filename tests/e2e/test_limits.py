@@ -12,7 +12,6 @@ from playwright.sync_api import expect
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 
-
 pytestmark = pytest.mark.long
 
 
