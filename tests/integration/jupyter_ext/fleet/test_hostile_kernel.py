@@ -122,9 +122,9 @@ def test_a_kernel_reaches_nothing_of_others(running_fleet: Any) -> None:
     assert listening({agent}) == {}
     (pipe,) = listening({victim_pid})
 
-    # The attacker's own folder and home are its own; all the rest of the data directory is not.
+    # The attacker's own folder, home and packages are its own; all the rest of the data directory is not.
     roots = (fleet.data_dir.root, fleet.data_dir.kernels)
-    own = (attacker.replace("-", ""), "projects/attacker")
+    own = (attacker.replace("-", ""), "projects/attacker", "packages/attacker")
     files, folders, sockets = (
         [path for path in paths if not any(part in path for part in own)]
         for paths in everything_below(*roots)
