@@ -84,8 +84,20 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
                 except Refusal as refusal:
                     answer_refusal(self, refusal)
                     return None
+            # No file has such a name, and asking the system for one raises ValueError.
+            if not all(name.isprintable() for name in self.path_kwargs.values() if name):
+                answer_refusal(self, Refusal(404, "nothing here has a name with such letters"))
+                return None
             prepared: Any = super().prepare()
             return prepared
+
+        def write_error(self, status_code: int, **kwargs: Any) -> None:
+            error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+            if error is None or isinstance(error, web.HTTPError):
+                super().write_error(status_code, **kwargs)
+                return
+            # Enterprise Gateway answers with a traceback, which names paths of the host.
+            answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))
 
     Guarded.__name__ = handler.__name__
     return Guarded
