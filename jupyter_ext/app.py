@@ -112,6 +112,11 @@ class JupyterFleet(ExtensionApp):
         except CannotStart as error:
             self.log.critical("Jupyter Fleet cannot start: %s", error)
             sys.exit(1)
+        except Exception:
+            # jupyter_server would log it and go on as a server without our routes and rules, whose
+            # files are this machine's.
+            self.log.critical("Jupyter Fleet cannot start", exc_info=True)
+            sys.exit(1)
         serverapp.update_config(self.server_config())
 
     def prepare(self) -> None:

@@ -28,23 +28,25 @@ class ForkFailed(Exception):
     """The agent was not forked: it can be started as a program of its own."""
 
 
+START_FOLDER = "/"
+"""Where agents and fork servers start. Python imports what lies in the working folder, so it must
+not be a project's; kernels go to their own folder."""
+
+
 @dataclass(frozen=True)
 class Environment:
     """What the forks of one server share. `uid` is None where the gateway is not root."""
 
     python: str
     uid: int | None
-    cwd: str
     variables: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(
-        cls, python: str, uid: int | None, cwd: str, environment: Mapping[str, str]
-    ) -> "Environment":
+    def of(cls, python: str, uid: int | None, environment: Mapping[str, str]) -> "Environment":
         """Everything but the variables that differ from kernel to kernel: what an interpreter, a
         library or the linker reads once, when the program starts, must be the same."""
         shared = {k: v for k, v in environment.items() if not k.startswith(_PER_KERNEL)}
-        return cls(python, uid, cwd, tuple(sorted(shared.items())))
+        return cls(python, uid, tuple(sorted(shared.items())))
 
 
 def masked(environment: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +84,7 @@ class ForkServer:
                     stdin=theirs.fileno(),
                     stdout=output,
                     stderr=output,
-                    cwd=shared.cwd,
+                    cwd=START_FOLDER,
                     env=masked(environment),
                     start_new_session=True,
                     umask=0o077,

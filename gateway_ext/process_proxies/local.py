@@ -25,7 +25,7 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
-from gateway_ext.process_proxies.fork_servers import Environment, ForkFailed
+from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
 from gateway_ext.process_proxies.memory_cgroups import remove_cgroup
 from gateway_ext.process_proxies.process_session import kill_session, wait_for_end
 
@@ -223,7 +223,7 @@ class LocalAgentProxy(AgentProcessProxy):
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                cwd=document["cwd"],
+                cwd=START_FOLDER,
                 env=environment,
                 start_new_session=True,
                 umask=0o077,
@@ -306,7 +306,7 @@ def _fork(
     if arguments != ["-m", "gateway_ext.agent"]:
         raise ForkFailed(f"{command} is not the agent alone")
     return settings.fork_servers.fork(
-        Environment.of(python, uid, document["cwd"], environment),
+        Environment.of(python, uid, environment),
         environment,
         # As gateway_ext.agent.fork_server reads it.
         [command, environment, json.dumps(document)],

@@ -16,7 +16,7 @@ PAUSE = 0.2
 MOST_STARTS = 3
 """A program that has ended so often before it answered for the first time is not tried further."""
 
-PROBES = {"lab": "/api", "front": "/api", "gateway": "/api/kernelspecs", "store": "/healthz"}
+PROBES = {"lab": "/api/me", "front": "/api", "gateway": "/api/kernelspecs", "store": "/healthz"}
 
 
 def answers(member: Member, service_token: str, timeout: float = 5.0) -> bool:

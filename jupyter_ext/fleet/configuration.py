@@ -129,6 +129,10 @@ def lab_config(
             # The front says what the browser asked for.
             "trust_xheaders": True,
             "terminals_enabled": False,
+            # Without our extension it would be a server of this machine's files.
+            "reraise_server_extension_failures": True,
+            "identity_provider_class": "jupyter_ext.auth.identity_provider.FleetIdentityProvider",
+            "contents_manager_class": "jupyter_ext.contents.manager.FleetContentsManager",
             "cookie_secret_file": str(secrets.cookie_secret),
             # Also where the package is not installed but only in PYTHONPATH.
             "jpserver_extensions": {

@@ -88,7 +88,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
 
     async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         """The model of one kernel; 404 only if a gateway says that there is none."""
-        path = f"/api/kernels/{kernel_id}"
+        path = f"/api/kernels/{quote(kernel_id, safe='')}"
         model: dict[str, Any] = await self.gateways.call("GET", path)
         return model
 

@@ -45,6 +45,8 @@ def test_code_among_a_projects_packages_runs_in_kernels_and_in_no_agent_or_fork_
         server = psutil.Process(agent).ppid()
         assert MODULE in psutil.Process(server).cmdline()
         assert not seen & {agent, server}
+        # Nor what lies in the project's folder, where their Python would look first.
+        assert {psutil.Process(pid).cwd() for pid in (agent, server)} == {"/"}
         assert folder == str(gateways.directory / "k" / "packages" / "demo")
     finally:
         with client.channels(gateways.urls[0], second) as channels:

@@ -114,6 +114,28 @@ def test_a_lab_that_cannot_work_says_so_and_ends(directory: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_whatever_fails_in_a_lab_it_does_not_go_on_as_a_server_of_its_machines_files(
+    directory: Path,
+) -> None:
+    app = fleet(directory)
+    database = Database(app.database_url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE TABLE {LAB_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"
+        )
+        # Two heads at once: nothing expects that.
+        connection.exec_driver_sql(f"INSERT INTO {LAB_VERSION_TABLE} VALUES ('0001'), ('0002')")
+    database.close()
+    names = ("database_url", "bucket_url", "gateway_urls", "token_keys_file")
+    settings = {"JupyterFleet": {name: getattr(app, name) for name in names}}
+    arguments, environment = command(directory, settings)
+    ended = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "Jupyter Fleet cannot start" in ended.stderr
+
+
 def test_without_a_database_nothing_changes(directory: Path) -> None:
     (port,) = free_ports(1)
     (directory / "files").mkdir()

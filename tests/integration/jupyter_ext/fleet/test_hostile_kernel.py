@@ -122,7 +122,7 @@ def test_a_kernel_reaches_nothing_of_others(running_fleet: Any) -> None:
     assert listening({agent}) == {}
     (pipe,) = listening({victim_pid})
 
-    # The attacker's own folder, home and packages are its own; all the rest of the data directory is not.
+    # The attacker's own folder, home and packages are its own; the rest of the data is not.
     roots = (fleet.data_dir.root, fleet.data_dir.kernels)
     own = (attacker.replace("-", ""), "projects/attacker", "packages/attacker")
     files, folders, sockets = (
