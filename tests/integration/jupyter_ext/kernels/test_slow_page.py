@@ -65,7 +65,7 @@ def numbers_until_the_end(page: Channels, request: str) -> list[int]:
 
 def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(fleet: Fleet) -> None:
     ada: Client = fleet.gateways.client()
-    kernels = [fleet.gateways.start_kernel(0) for _ in range(2)]
+    kernels = [fleet.gateways.start_kernel(0, name="lossless") for _ in range(2)]
     lab, gateway = fleet.labs.processes[0], fleet.gateways.processes[0]
     url = fleet.urls[0]
     with (
