@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 import traceback
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -11,6 +14,9 @@ from typing import Any, Generic, TypeVar
 from gateway_ext.xgb_ray.lease import lease
 
 Result = TypeVar("Result")
+
+_EXIT_SECONDS = 3.0
+_running: weakref.WeakSet[Background[Any]] = weakref.WeakSet()
 
 
 class Background(ABC, Generic[Result]):
@@ -32,6 +38,10 @@ class Background(ABC, Generic[Result]):
         self._after: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="xgb_ray", daemon=True)
+        _running.add(self)
+        # Registered late, to be called before Ray's own: that one takes the cluster away.
+        atexit.unregister(_leave_all)
+        atexit.register(_leave_all)
         self._thread.start()
 
     def _run(self) -> None:
@@ -45,6 +55,7 @@ class Background(ABC, Generic[Result]):
             with self._lock:
                 self._ended.set()
                 after = list(self._after)
+            _running.discard(self)
             for function in after:
                 function()
 
@@ -59,6 +70,10 @@ class Background(ABC, Generic[Result]):
     @abstractmethod
     def stop_now(self) -> None:
         """End at once."""
+
+    def leave(self) -> None:
+        """Let go of the work soon, as this process ends."""
+        self.stop_now()
 
     @property
     @abstractmethod
@@ -143,6 +158,20 @@ class Background(ABC, Generic[Result]):
                 return asked
             except KeyboardInterrupt:
                 asked += 1
+
+
+def _leave_all() -> None:
+    """Waits at the end of the process, for a short time, until no thread of ours is at work.
+
+    Python ends a thread by unwinding its stack at the next bytecode. If a frame of C++ or Rust is
+    on that stack (Ray's, pydantic's below Kubernetes' client), the whole process aborts.
+    """
+    waiting = [work for work in list(_running) if not work.done]
+    for work in waiting:
+        work.leave()
+    deadline = time.monotonic() + _EXIT_SECONDS
+    for work in waiting:
+        work.pause(max(0.0, deadline - time.monotonic()))
 
 
 def _forget_locals(error: BaseException | None) -> None:

@@ -186,7 +186,7 @@ class JobRun(Background[Any]):
         self._stage = Stage("queued", "submitted")
         self._inside: Status | TuneStatus | None = None
         self._asked = ""
-        self._stopping = False
+        self._stopping = self._left = False
         self._remove_at = float("inf")
         self._woken = threading.Event()
         self._trouble_since = 0.0
@@ -199,6 +199,11 @@ class JobRun(Background[Any]):
     def stop_now(self) -> None:
         """Have the job end at once, with the newest model that it holds."""
         self._ask("now")
+
+    def leave(self) -> None:
+        """Follow the job no longer; the job itself goes on."""
+        self._left = True
+        self._woken.set()
 
     def _ask(self, how: str) -> None:
         self._asked, self._stopping = how, True
@@ -228,6 +233,8 @@ class JobRun(Background[Any]):
         """Follow the job to its end and fetch what it left."""
         while True:
             self._look()
+            if self._left:
+                return
             if self._stage.ended:
                 break
             if self._asked:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,24 +15,6 @@ import pytest
 
 from tests.servers.ray_head import RayHead, ray_head
 from tests.servers.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS
-
-_ended_with = 0
-
-
-def pytest_sessionfinish(exitstatus: int) -> None:
-    global _ended_with
-    _ended_with = int(exitstatus)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Ends the process without unloading native libraries: with Ray, Arrow and the others of this
-    environment loaded, one of them aborts when it is unloaded, after all tests have passed."""
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_ended_with)
-
 
 # To the store of tests, as pods and kernels have it from a secret.
 LOGIN = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
