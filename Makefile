@@ -142,24 +142,42 @@ $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 
 # --- checks
 
+# Two at a time, the longest first.
+SUITES := test-gateway test-lab test-e2e test-xgb-ray test-chaos test-agent lint test-labextension
+PYTEST := -m pytest -q -m "not long and not chaos"
+
 .PHONY: test
-test: install test-install ## install what tests need and run every check
-	@failed=(); \
-	run() { echo; echo "== $$1"; shift; "$$@" || failed+=("$$*"); }; \
-	some() { for path in "$$@"; do if [ -e "$$path" ]; then echo "$$path"; fi; done; }; \
-	suite() { local python=$$1; shift; local found; found=$$(some "$$@"); \
-		[ -z "$$found" ] || run "$$*" $$python -m pytest -q -m "not long and not chaos" $$found; }; \
-	run lint $(MAKE) lint; \
-	suite $(FLEET_LAB_PYTHON) tests/unit/jupyter_ext tests/integration/jupyter_ext; \
-	suite $(FLEET_GATEWAY_PYTHON) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers; \
-	suite $(FLEET_KERNEL_PYTHON) tests/unit/agent tests/unit/kernel_tools tests/integration/agent; \
-	suite $(FLEET_KERNEL_PYTHON) tests/unit/xgb_ray tests/integration/xgb_ray; \
-	run "the labextension's own tests" $(MAKE) test-labextension; \
-	suite $(FLEET_LAB_PYTHON) tests/chaos; \
-	suite $(FLEET_LAB_PYTHON) tests/e2e; \
-	echo; \
-	if [ $${#failed[@]} -gt 0 ]; then printf 'FAILED: %s\n' "$${failed[@]}"; exit 1; fi; \
-	echo "everything passed"
+test: test-install ## install what tests need and run every check
+	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	if ! $(MAKE) --jobs 2 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
+		printf '\nwhat failed:\n'; \
+		grep -aE '^(FAILED|ERROR) |^ *✖ |: error: |\*\*\* \[' "$$said" | cut -c1-300 | sort -u | head -n 50; \
+		exit 1; fi; \
+	echo; echo "everything passed"
+
+.PHONY: test-lab
+test-lab: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/unit/jupyter_ext tests/integration/jupyter_ext
+
+.PHONY: test-gateway
+test-gateway: test-install
+	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) $(PYTEST) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers
+
+.PHONY: test-agent
+test-agent: test-install
+	@echo "== $@"; time $(FLEET_KERNEL_PYTHON) $(PYTEST) tests/unit/agent tests/unit/kernel_tools tests/integration/agent
+
+.PHONY: test-xgb-ray
+test-xgb-ray: test-install
+	@echo "== $@"; time $(FLEET_KERNEL_PYTHON) $(PYTEST) tests/unit/xgb_ray tests/integration/xgb_ray
+
+.PHONY: test-chaos
+test-chaos: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/chaos
+
+.PHONY: test-e2e
+test-e2e: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/e2e
 
 .PHONY: test-install
 test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
@@ -188,11 +206,11 @@ test-newest: $(STAMPS)/tools ## distributed XGBoost with the newest release, whe
 
 .PHONY: test-labextension
 test-labextension: $(STAMPS)/labextension
-	@cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test
+	@echo "== $@"; cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test
 
 .PHONY: lint
 lint: test-install ## ruff and mypy
-	@failed=0; \
+	@echo "== $@"; failed=0; \
 	$(LAB)/bin/ruff check . || failed=1; \
 	$(LAB)/bin/ruff format --check . || failed=1; \
 	$(LAB)/bin/mypy jupyter_ext || failed=1; \
