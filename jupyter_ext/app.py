@@ -25,6 +25,8 @@ from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
+from jupyter_ext.contents.export import Exports
+from jupyter_ext.contents.export_handler import handlers as export_handlers
 from jupyter_ext.contents.handlers import handlers as contents_handlers
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.database import engine
@@ -92,6 +94,13 @@ class JupyterFleet(ExtensionApp):
     )
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
+    )
+
+    export_seconds = Float(
+        30.0,
+        config=True,
+        help="Seconds that converting a notebook to another format may take. At most two are "
+        "converted at a time, each with up to 2 GB of memory.",
     )
 
     classes = [SessionSweep]  # noqa: RUF012 (traitlets)
@@ -222,6 +231,7 @@ class JupyterFleet(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         self.handlers.extend(contents_handlers)
+        self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(absent_services.handlers)

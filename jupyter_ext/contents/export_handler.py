@@ -1,0 +1,125 @@
+"""`/nbconvert/<format>/<path>`, to be installed before the stock handler of the same pattern.
+
+The answers are those of the stock one, which converts on a thread of the server: a notebook can
+hold that for ever, and names what the format `script` imports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from os.path import splitext
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import FilesRedirectHandler, path_regex
+from jupyter_server.nbconvert import handlers as stock
+from tornado import web
+
+from jupyter_ext.auth.route_policy import EXPORTS
+from jupyter_ext.contents.export import (
+    ExportBusy,
+    Exported,
+    ExportFailed,
+    Exports,
+    ExportTooBig,
+)
+from jupyter_ext.contents.manager import FleetContentsManager
+
+
+class ExportHandler(stock.NbconvertFileHandler):
+    """A notebook in another format."""
+
+    contents_manager: FleetContentsManager
+    _exporting: asyncio.Task[None] | None = None
+
+    def initialize(self, exports: Exports) -> None:  # type: ignore[override]
+        """Take what bounds the exports of this lab."""
+        self._exports = exports
+
+    @web.authenticated
+    @authorized
+    async def get(self, format: str, path: str) -> None:
+        """Convert the notebook; `download=true` saves it, `sanitize_html=true` drops scripts."""
+        self.check_xsrf_cookie()
+        if format not in EXPORTS:
+            raise web.HTTPError(404, f"no exporter for the format {format}")
+        self._exporting = asyncio.ensure_future(self._export(format, path.strip("/")))
+        try:
+            await self._exporting
+        except asyncio.CancelledError:
+            # Nobody waits for the answer.
+            raise web.Finish from None
+        except ExportBusy as error:
+            raise web.HTTPError(503, str(error)) from error
+        except ExportTooBig as error:
+            raise web.HTTPError(413, str(error)) from error
+        except ExportFailed as error:
+            self.log.error("nbconvert failed: %s", error.trace)
+            raise web.HTTPError(500, f"nbconvert failed: {error}") from error
+
+    def on_connection_close(self) -> None:
+        """Ends the conversion for a client that is gone."""
+        super().on_connection_close()
+        if self._exporting is not None:
+            self._exporting.cancel()
+
+    def write_error(self, status_code: int, **arguments: Any) -> None:
+        if status_code == 503:
+            self.set_header("Retry-After", "10")
+        super().write_error(status_code, **arguments)
+
+    async def _export(self, format: str, path: str) -> None:
+        async with self._exports.place():
+            model = await self.contents_manager.get(path)
+            if model["type"] != "notebook":
+                await FilesRedirectHandler.redirect_to_files(self, path)
+                return
+            job = self._job(format, model)
+            exported = await self._exports.run(
+                await self.contents_manager.work(lambda: json.dumps(job).encode())
+            )
+        self._answer(model, exported)
+
+    def _job(self, format: str, model: dict[str, Any]) -> dict[str, Any]:
+        sanitize = self.get_argument("sanitize_html", None) if format == "html" else None
+        metadata = {
+            "name": splitext(model["name"])[0],
+            "modified_date": model["last_modified"].strftime(stock.date_format),
+        }
+        return {
+            "format": format,
+            "notebook": model["content"],
+            "resources": {"metadata": metadata, "config_dir": self.settings["config_dir"]},
+            "config": _config_of_nbconvert(self.config),
+            "sanitize_html": None if sanitize is None else sanitize.lower() == "true",
+        }
+
+    def _answer(self, model: dict[str, Any], exported: Exported) -> None:
+        name = splitext(model["name"])[0]
+        self.set_header("Last-Modified", model["last_modified"])
+        self.set_header("Cache-Control", "no-store, no-cache, must-revalidate, max-age=0")
+        if exported.zip:
+            self.set_attachment_header(f"{name}.zip")
+            self.set_header("Content-Type", "application/zip")
+        else:
+            if self.get_argument("download", "false").lower() == "true":
+                self.set_attachment_header(name + exported.extension)
+            if exported.mimetype:
+                self.set_header("Content-Type", f"{exported.mimetype}; charset=utf-8")
+        self.finish(exported.body)
+
+
+def _config_of_nbconvert(config: Any) -> dict[str, Any]:
+    """What the lab's configuration sets for nbconvert. The rest of it holds secrets."""
+    return {
+        name: dict(section)
+        for name, section in config.items()
+        if name == "NbConvertBase" or name.endswith(("Exporter", "Preprocessor"))
+    }
+
+
+def handlers(exports: Exports) -> list[tuple[str, type[web.RequestHandler], dict[str, Any]]]:
+    """To be installed below the server's base_url, before the stock handler."""
+    pattern = rf"/nbconvert/{stock._format_regex}{path_regex}"
+    return [(pattern, ExportHandler, {"exports": exports})]
