@@ -69,19 +69,7 @@ def _rule(who: Who, methods: str, pattern: str) -> Rule:
 _UUID = r"[\w-]+"
 _PATH = r"(?P<path>/.*|)"
 _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
-EXPORTS = (
-    "asciidoc",
-    "html",
-    "ipynb",
-    "latex",
-    "markdown",
-    "notebook",
-    "python",
-    "rst",
-    "script",
-    "slides",
-)
-"""Formats that notebooks are exported to."""
+_EXPORTS = "asciidoc|html|ipynb|latex|markdown|notebook|python|rst|script|slides"
 
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
@@ -118,7 +106,7 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
     _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
     # Without PDF: TeX and browsers read any file of the lab's host that a notebook names.
-    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{'|'.join(EXPORTS)})(?P<path>/.*)"),
+    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{_EXPORTS})(?P<path>/.*)"),
     # Kernels and sessions: their project is in the body or in their record.
     _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
     _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),

@@ -1,10 +1,11 @@
-"""Notebooks in other formats, each converted in a process of its own."""
+"""Conversion of notebooks to other formats, each in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -16,24 +17,26 @@ from typing import Any, cast
 from jupyter_ext.contents import export_process
 
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JUPYTER_PATH", "JUPYTER_DATA_DIR")
-"""What a conversion sees of the lab's environment, which holds secrets."""
+"""All that a conversion gets of the lab's environment, which contains secrets."""
 _PIECE = 1024 * 1024
+_CPU_SECONDS_MORE = 30
+"""A conversion whose lab has died ends itself this much later than the lab would have killed it."""
 
 
 class ExportError(Exception):
-    """There is no result; the text says why, for the person who asked."""
+    """There is no result; the message tells the user why."""
 
 
 class ExportTooBig(ExportError):
-    """The notebook takes more time, memory or room than one export may."""
+    """The notebook takes more time or memory than one export may, or its result is too big."""
 
 
 class ExportBusy(ExportError):
-    """Others' notebooks are being exported: try again later."""
+    """Too many other notebooks are being exported."""
 
 
 class ExportFailed(ExportError):
-    """nbconvert refuses the notebook. `trace` is for the operator's log."""
+    """nbconvert failed. `trace` is the traceback for the operator's log."""
 
     def __init__(self, message: str, trace: str) -> None:
         super().__init__(message)
@@ -42,8 +45,8 @@ class ExportFailed(ExportError):
 
 @dataclass(frozen=True)
 class Exported:
-    """A result: its bytes, the extension and the type of the document, and whether it is a ZIP
-    archive of the document and its pictures."""
+    """A result: `extension` and `mimetype` are the document's, and `zip` says whether `body` is an
+    archive of the document and its images."""
 
     body: bytes
     extension: str
@@ -69,7 +72,7 @@ class Exports:
 
     @contextlib.asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait for a place; raises ExportBusy."""
+        """Wait for a place and hold it; raises ExportBusy."""
         busy = ExportBusy("other notebooks are being exported: try again in a moment")
         if self._queue >= self.waiting:
             raise busy
@@ -87,12 +90,13 @@ class Exports:
             self._places.release()
 
     async def run(self, job: bytes) -> Exported:
-        """Convert a job of `export_process`; raises ExportError. Ends the process if cancelled."""
+        """Run a job of `export_process`; raises ExportError. Cancelling kills the process."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            # The folder of the script has modules that would stand in for others.
+            # Without it, modules beside the script would be imported instead of others.
             "-P",
             export_process.__file__,
+            str(math.ceil(self.seconds) + _CPU_SECONDS_MORE),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -125,7 +129,7 @@ class Exports:
 
 async def _feed(process: Process, job: bytes) -> None:
     stdin = cast(asyncio.StreamWriter, process.stdin)
-    # A process that ends early says by its answer why.
+    # A process that ends before it has read everything says why in its answer.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         stdin.write(job)
         await stdin.drain()
@@ -133,10 +137,10 @@ async def _feed(process: Process, job: bytes) -> None:
 
 
 async def _end(process: Process) -> None:
-    """Kill the process, with what it started, such as pandoc, and wait for it."""
+    """Kill the process and what it started, such as pandoc, and wait for it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    # asyncio takes a process for running while its output has not been read.
+    # asyncio reports the end of a process only when its output has been read.
     stdout = cast(asyncio.StreamReader, process.stdout)
     while await stdout.read(_PIECE):
         pass
@@ -144,7 +148,7 @@ async def _end(process: Process) -> None:
 
 
 def _exported(answer: bytes) -> Exported:
-    """What the process has said; raises ExportError."""
+    """The answer of the process; raises ExportError."""
     line, _, body = answer.partition(b"\n")
     try:
         about: dict[str, Any] = json.loads(line)

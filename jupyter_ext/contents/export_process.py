@@ -1,11 +1,11 @@
 """The process that converts one notebook: it runs nbconvert where it can be killed.
 
-Started as a script, with a job on standard input:
-`{"format", "notebook", "resources", "config", "sanitize_html"}`, as JSON. On standard output it
-says, in one line of JSON, `{"extension", "mimetype", "zip"}` and then the bytes of the result, or
-`{"error"}` and a traceback. It imports nothing of the lab.
+It is started as a script with its limit of CPU seconds as the argument, and reads a job from
+standard input as JSON: `{"format", "notebook", "resources", "config", "sanitize_html"}`. It writes
+one line of JSON to standard output, `{"extension", "mimetype", "zip"}` followed by the bytes of the
+result, or `{"error"}` followed by a traceback. It imports nothing of the lab.
 
-A notebook is somebody else's text: markdown can take nbconvert for ever, and grow without end.
+A notebook is untrusted input: its markdown can keep nbconvert busy for hours or exhaust memory.
 """
 
 from __future__ import annotations
@@ -20,16 +20,14 @@ import zipfile
 from typing import Any
 
 MEMORY_BYTES = 2 * 1024**3
-CPU_SECONDS = 120
-"""Ends the process when the lab, which ends it earlier, is no more."""
 _NICE = 10
 
 
 def without_exporter_name(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The notebook without the name of an exporter in its metadata.
+    """The notebook without `nbconvert_exporter` in the metadata of its language.
 
-    The format `script` imports whatever is named there, and exports with it: any module of the
-    lab, or PDF.
+    nbconvert's `script` format imports whatever is named there and exports with it: any installed
+    module, or PDF.
     """
     metadata = notebook.get("metadata")
     language = metadata.get("language_info") if isinstance(metadata, dict) else None
@@ -40,19 +38,22 @@ def without_exporter_name(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def convert(job: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """What to say about the result, and the result: as the handler of jupyter_server has it."""
-    # Here, so that the lab does not import nbconvert.
+    """The line about the result, and the result, as jupyter_server's handler would answer it."""
+    # Imported here so that the lab, which imports this module, does not load nbconvert.
     import nbformat
     from nbconvert.exporters.base import get_exporter
     from traitlets.config import Config
 
     config = Config(job["config"])
-    # Inkscape reads the files that an SVG names.
+    # Inkscape reads the files that an SVG refers to.
     config.SVG2PDFPreprocessor.enabled = False
     exporter = get_exporter(job["format"], config)(config=config)
     if job["sanitize_html"] is not None:
         exporter.sanitize_html = job["sanitize_html"]
-    notebook = nbformat.from_dict(without_exporter_name(job["notebook"]))
+    notebook = job["notebook"]
+    if job["format"] == "script":
+        notebook = without_exporter_name(notebook)
+    notebook = nbformat.from_dict(notebook)
     output, resources = exporter.from_notebook_node(notebook, resources=job["resources"])
     extension = resources["output_extension"]
     about = {"extension": extension, "mimetype": exporter.output_mimetype, "zip": False}
@@ -69,17 +70,18 @@ def convert(job: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def main() -> None:
     """Convert the notebook on standard input."""
+    cpu_seconds = int(sys.argv[1])
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # What a library prints must not get into the answer.
+    # Keep what libraries print out of the answer.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
         about, body = convert(json.load(sys.stdin.buffer))
     except MemoryError:
-        # The lab says what it means that there is no answer.
+        # The lab takes a missing answer for a lack of memory, as when the kernel kills the process.
         sys.exit(1)
     except Exception as error:
         about, body = {"error": str(error)}, traceback.format_exc().encode(errors="replace")

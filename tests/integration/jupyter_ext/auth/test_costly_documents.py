@@ -57,6 +57,6 @@ def test_a_lab_answers_while_it_exports_markdown_without_end(bare_labs: Labs) ->
     for _ in range(3):
         with pytest.raises(requests.Timeout):
             requests.get(url, headers=ada.headers, timeout=2)
-        assert ada.call("GET", f"{bare_labs.urls[0]}/api/status").status_code == 200
+        assert ada.call("GET", f"{bare_labs.urls[0]}/api/contents/demo").status_code == 200
     save(bare_labs, "plain")
     assert ada.call("GET", url.replace("endless", "plain")).status_code == 200
