@@ -1,6 +1,6 @@
-"""nbformat's validation, bounded: what a notebook says does not decide how long it takes.
+"""nbformat's validation in time linear in the size of the notebook, whatever it contains.
 
-nbformat has no option for any of it, so that its parts are replaced, once in a process, here.
+nbformat has no options for this, so its slow parts are replaced once per process.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import nbformat
-from fastjsonschema.draft04 import CodeGeneratorDraft04  # type: ignore[import-untyped]
+from fastjsonschema.draft04 import CodeGeneratorDraft04
 from jsonschema import Draft4Validator, ValidationError
 from jsonschema.validators import extend
 from nbformat import json_compat
@@ -22,16 +22,15 @@ _stock_get_validator = nbformat_validator.get_validator
 
 
 def install() -> None:
-    """Replace, for this process,
+    """Replace three parts of nbformat for this process.
 
-    - `uniqueItems`, which is quadratic both in jsonschema (objects) and in fastjsonschema (numbers
-      of one hash): see `unique_items`;
-    - `oneOf` of jsonschema, which collects every error of every alternative;
-    - the choice of a validator: a compiled one is kept for each minor version that any notebook
-      says it has.
+    - `uniqueItems` is quadratic in jsonschema (for objects) and in fastjsonschema (for numbers with
+      equal hashes): see `unique_items`.
+    - `oneOf` in jsonschema collects every error of every alternative.
+    - `get_validator` compiles and keeps a validator for each minor version that notebooks claim.
     """
-    CodeGeneratorDraft04.generate_unique_items = _generate_unique_items
-    json_compat._JsonSchemaValidator = extend(  # type: ignore[misc]
+    CodeGeneratorDraft04.generate_unique_items = _generate_unique_items  # type: ignore[method-assign]
+    json_compat._JsonSchemaValidator = extend(
         Draft4Validator, {"uniqueItems": unique_items, "oneOf": _one_of}
     )
     nbformat_validator.get_validator = _get_validator
@@ -39,23 +38,25 @@ def install() -> None:
 
 
 def repair_ids(notebook: Any) -> None:
-    """Give cells an id of their own where nbformat would, and where the id is no text.
+    """Replace cell ids that are missing, repeated or not strings, before nbformat looks at them.
 
-    nbformat warns on standard error about each one, and keeps each warning; and it takes ids that
-    are numbers, which can share one hash, into a set.
+    nbformat replaces missing and repeated ids too, but it warns on standard error about each one
+    and keeps every warning. It also puts ids that are numbers, whose hashes may all be equal, into
+    a set.
     """
     if (notebook["nbformat"], notebook.get("nbformat_minor", 0)) < (4, 5):
         return
     seen: set[str] = set()
     for cell in notebook["cells"]:
         id = cell.get("id")
-        if not isinstance(id, str) or id in seen:
+        # New ids are random and short, so a notebook with many cells can draw one twice.
+        while not isinstance(id, str) or id in seen:
             id = cell["id"] = generate_corpus_id()
         seen.add(id)
 
 
 def _generate_unique_items(self: Any) -> None:
-    """The lines of a compiled validator for `uniqueItems`."""
+    """Write the code of a compiled validator that checks `uniqueItems`."""
     if not self._definition["uniqueItems"]:
         return
     self.create_variable_is_list()
@@ -68,7 +69,7 @@ def _generate_unique_items(self: Any) -> None:
 def _one_of(
     validator: Any, alternatives: list[Any], instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
-    """As in jsonschema, with the first error of each alternative as the context."""
+    """`oneOf` as in jsonschema, but with only the first error of each alternative as context."""
     context = []
     valid = []
     for index, alternative in enumerate(alternatives):
@@ -92,7 +93,8 @@ def _get_validator(
     relax_add_props: bool = False,
     name: str | None = None,
 ) -> Any:
-    """One validator for all minor versions that are not known: their schema is the same."""
+    """nbformat's `get_validator`, with one validator for all unknown minor versions: they have the
+    same schema."""
     known = getattr(nbformat.versions.get(version), "nbformat_minor", None)
     if known is not None and version_minor is not None:
         version_minor = min(version_minor, known + 1)

@@ -1,9 +1,8 @@
-"""JSON Schema's `uniqueItems` in linear time, for arrays that come from outside.
+"""JSON Schema's `uniqueItems` in linear time, for arrays from untrusted clients.
 
-jsonschema compares every two items of an array that it cannot sort: 9,000 objects take it minutes.
-Sets of the values themselves are no way out, because Python's hashes of numbers are the same
-everywhere: whoever picks numbers of one hash makes a set as slow. Hashes of texts differ from one
-process to the next.
+jsonschema compares every pair of items in an array that it cannot sort: 9,000 objects take minutes.
+A set of the values themselves can be made as slow, because anybody can choose numbers with equal
+hashes. Strings are safe in a set: Python seeds their hashes differently in each process.
 """
 
 from __future__ import annotations
@@ -15,17 +14,19 @@ from typing import Any
 from jsonschema import ValidationError
 
 _EXACT = 2**53
-"""Whole numbers below it are the same as an int and as a float."""
+"""Below this, every whole number has an exact float."""
 
 
 def all_different(items: Iterable[Any]) -> bool:
-    """Whether no two of the JSON values are equal: 1 and 1.0 are, 1 and true are not, and the order
-    of an object's keys says nothing."""
+    """Whether no two of the JSON values are equal.
+
+    As in JSON Schema, 1 equals 1.0, 1 differs from true, and the order of an object's keys does not
+    matter.
+    """
     seen: set[str] = set()
     for item in items:
-        text = item if isinstance(item, str) else None
-        # A prefix keeps a text apart from the canonical form of another value.
-        key = f"s{text}" if text is not None else f"v{_canonical(item)}"
+        # The prefix separates a string from another value with the same canonical form.
+        key = f"s{item}" if isinstance(item, str) else f"v{_canonical(item)}"
         if key in seen:
             return False
         seen.add(key)
@@ -35,7 +36,7 @@ def all_different(items: Iterable[Any]) -> bool:
 def unique_items(
     validator: Any, wanted: bool, instance: Any, schema: Any
 ) -> Iterator[ValidationError]:
-    """The keyword for validators of jsonschema, with the message of its own one."""
+    """The `uniqueItems` keyword for a jsonschema validator, with jsonschema's message."""
     if wanted and validator.is_type(instance, "array") and not all_different(instance):
         yield ValidationError(f"{instance!r} has non-unique elements")
 
@@ -45,7 +46,7 @@ def _canonical(value: Any) -> str:
 
 
 def _with_plain_numbers(value: Any) -> Any:
-    """The value with numbers in one form each, so that equal ones have the same text."""
+    """The value with equal numbers in the same form, so that they have the same JSON."""
     if isinstance(value, dict):
         return {key: _with_plain_numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -53,8 +54,7 @@ def _with_plain_numbers(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return int(value)
     if isinstance(value, int) and abs(value) >= _EXACT:
-        # As the float, unless it lies between two floats. The text of 1e308 as an int has 309
-        # digits.
+        # The float where it is exact: 10**308 has 309 digits as an int.
         try:
             return float(value) if float(value) == value else value
         except OverflowError:

@@ -34,7 +34,7 @@ RAW = JsonLimits(bytes=256 * 1024, depth=100, containers=10_000, values=50_000)
 LOOK_AGAIN_SECONDS = 5.0
 """How often the disk is searched for a schema that is not known."""
 _COMPLAINT_LETTERS = 500
-# jsonschema's own check of `uniqueItems` is quadratic.
+# jsonschema's own `uniqueItems` is quadratic.
 _Validator = extend(Draft7Validator, {"uniqueItems": unique_items})
 
 # The translator's language is one for the whole process.
