@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 
 from jupyter_ext.contents import notebook_validation
 from jupyter_ext.platform import json_bodies
+from jupyter_ext.platform.big_json import BigDecoder
 
 notebook_validation.install()
 
@@ -128,8 +129,8 @@ def decode_notebook(body: bytes) -> Decoded:
     try:
         # It may have come as the text of a file, which nobody has looked into.
         json_bodies.check(body, json_bodies.DOCUMENT)
-        # What nbformat.reads does, with ids repaired before it looks at them.
-        notebook = nbformat.convert(nbformat.reader.reads(body.decode()), 4)
+        # As nbformat.reads, but with ids repaired before it checks them.
+        notebook = nbformat.convert(nbformat.reader.reads(body.decode(), cls=BigDecoder), 4)
         notebook_validation.repair_ids(notebook)
         try:
             nbformat.validate(notebook)
@@ -158,5 +159,5 @@ def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
 
 
 def _complaint(error: ValidationError) -> str:
-    # It repeats what is at fault, which may be all of the notebook.
+    # The message quotes the invalid part, which may be the whole notebook.
     return f"Notebook validation failed: {error.message[:_COMPLAINT_LETTERS]}"

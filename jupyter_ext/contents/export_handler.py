@@ -1,13 +1,12 @@
 """`/nbconvert/<format>/<path>`, to be installed before the stock handler of the same pattern.
 
-The answers are those of the stock one, which converts on a thread of the server: a notebook can
-hold that for ever, and names what the format `script` imports.
+The stock handler converts on a thread of the server, where a notebook can keep it busy for hours,
+and imports what the notebook names. The answers are the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from os.path import splitext
 from typing import Any
 
@@ -16,7 +15,6 @@ from jupyter_server.base.handlers import FilesRedirectHandler, path_regex
 from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
-from jupyter_ext.auth.route_policy import EXPORTS
 from jupyter_ext.contents.export import (
     ExportBusy,
     Exported,
@@ -25,6 +23,7 @@ from jupyter_ext.contents.export import (
     ExportTooBig,
 )
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.platform import big_json
 
 
 class ExportHandler(stock.NbconvertFileHandler):
@@ -33,22 +32,21 @@ class ExportHandler(stock.NbconvertFileHandler):
     contents_manager: FleetContentsManager
     _exporting: asyncio.Task[None] | None = None
 
-    def initialize(self, exports: Exports) -> None:  # type: ignore[override]
-        """Take what bounds the exports of this lab."""
+    def initialize(self, exports: Exports) -> None:
+        """Take the lab's exports, which share their limits."""
         self._exports = exports
 
     @web.authenticated
     @authorized
     async def get(self, format: str, path: str) -> None:
-        """Convert the notebook; `download=true` saves it, `sanitize_html=true` drops scripts."""
+        """Convert the notebook. With `download=true` the browser saves it; `sanitize_html=true`
+        removes scripts."""
         self.check_xsrf_cookie()
-        if format not in EXPORTS:
-            raise web.HTTPError(404, f"no exporter for the format {format}")
         self._exporting = asyncio.ensure_future(self._export(format, path.strip("/")))
         try:
             await self._exporting
         except asyncio.CancelledError:
-            # Nobody waits for the answer.
+            # The client is gone.
             raise web.Finish from None
         except ExportBusy as error:
             raise web.HTTPError(503, str(error)) from error
@@ -59,7 +57,7 @@ class ExportHandler(stock.NbconvertFileHandler):
             raise web.HTTPError(500, f"nbconvert failed: {error}") from error
 
     def on_connection_close(self) -> None:
-        """Ends the conversion for a client that is gone."""
+        """End the conversion when the client is gone."""
         super().on_connection_close()
         if self._exporting is not None:
             self._exporting.cancel()
@@ -77,7 +75,7 @@ class ExportHandler(stock.NbconvertFileHandler):
                 return
             job = self._job(format, model)
             exported = await self._exports.run(
-                await self.contents_manager.work(lambda: json.dumps(job).encode())
+                await self.contents_manager.work(lambda: big_json.dumps(job))
             )
         self._answer(model, exported)
 
@@ -111,7 +109,7 @@ class ExportHandler(stock.NbconvertFileHandler):
 
 
 def _config_of_nbconvert(config: Any) -> dict[str, Any]:
-    """What the lab's configuration sets for nbconvert. The rest of it holds secrets."""
+    """nbconvert's part of the lab's configuration; other parts contain secrets."""
     return {
         name: dict(section)
         for name, section in config.items()
