@@ -39,7 +39,8 @@ class ThemeFolders:
     def _search(self) -> list[str]:
         patterns = (f"{folder}/**/themes" for folder in self._labextensions_path)
         found = [path for pattern in patterns for path in glob(pattern, recursive=True)]
-        return [*found, self._themes_dir]
+        # An empty path would be the working directory.
+        return [*found, self._themes_dir] if self._themes_dir else found
 
 
 class FleetThemesHandler(ThemesHandler):

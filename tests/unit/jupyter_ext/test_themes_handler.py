@@ -41,6 +41,10 @@ async def test_themes_that_are_installed_later_are_found(
     assert await themes.folders() == [str(tmp_path / "new" / "themes"), "/own/themes"]
 
 
+async def test_without_a_folder_of_its_own_nothing_else_is_served(tmp_path: Path) -> None:
+    assert await ThemeFolders([str(tmp_path)], "").folders() == []
+
+
 def test_making_a_handler_searches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[str] = []
     monkeypatch.setattr("jupyterlab_server.themes_handler.glob", searched.append)
