@@ -11,7 +11,7 @@ from os.path import splitext
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import FilesRedirectHandler, path_regex
+from jupyter_server.base.handlers import FilesRedirectHandler
 from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
@@ -119,5 +119,6 @@ def _config_of_nbconvert(config: Any) -> dict[str, Any]:
 
 def handlers(exports: Exports) -> list[tuple[str, type[web.RequestHandler], dict[str, Any]]]:
     """To be installed below the server's base_url, before the stock handler."""
-    pattern = rf"/nbconvert/{stock._format_regex}{path_regex}"
+    # Unlike the stock pattern, it needs a path: without one, POST has a handler of its own.
+    pattern = rf"/nbconvert/{stock._format_regex}(?P<path>(?:/[^/]+)+)"
     return [(pattern, ExportHandler, {"exports": exports})]
