@@ -20,11 +20,14 @@ from traitlets import Float, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
+from jupyter_ext.auth import early_errors
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
+from jupyter_ext.contents.export import Exports
+from jupyter_ext.contents.export_handler import handlers as export_handlers
 from jupyter_ext.contents.handlers import handlers as contents_handlers
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.database import engine
@@ -41,6 +44,7 @@ from jupyter_ext.sessions import store as session_store
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.sweep import SessionSweep
+from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
@@ -92,6 +96,13 @@ class JupyterFleet(ExtensionApp):
     )
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
+    )
+
+    export_seconds = Float(
+        30.0,
+        config=True,
+        help="Seconds that converting a notebook to another format may take. At most two are "
+        "converted at a time, each with up to 2 GB of memory.",
     )
 
     classes = [SessionSweep]  # noqa: RUF012 (traitlets)
@@ -221,18 +232,29 @@ class JupyterFleet(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
+        early_errors.install()
         self.handlers.extend(contents_handlers)
+        self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(absent_services.handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
-        self.handlers.extend(self._userdata_handlers())
-
-    def _userdata_handlers(self) -> list[tuple[Any, ...]]:
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
-        lab = points["lab"].app if "lab" in points else None
-        if lab is None:
-            return []
+        if "lab" in points:
+            lab = points["lab"].app
+            self.handlers.append(self._themes_handler(lab))
+            self.handlers.extend(self._userdata_handlers(lab))
+
+    def _themes_handler(self, lab: Any) -> tuple[Any, ...]:
+        labextensions = lab.extra_labextensions_path + lab.labextensions_path
+        arguments = {
+            "folders": ThemeFolders(labextensions, lab.themes_dir),
+            "themes_url": lab.themes_url,
+            "no_cache_paths": [] if lab.cache_files else ["/"],
+        }
+        return r"/lab/api/themes/(.*)", FleetThemesHandler, arguments
+
+    def _userdata_handlers(self, lab: Any) -> list[tuple[Any, ...]]:
         overrides, error = _get_overrides(lab.app_settings_dir)
         if error:
             self.log.warning("Failed loading overrides: %s", error)

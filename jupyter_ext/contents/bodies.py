@@ -10,7 +10,13 @@ import nbformat
 from nbformat.validator import ValidationError
 from tornado.web import HTTPError
 
+from jupyter_ext.contents import notebook_validation
 from jupyter_ext.platform import json_bodies
+from jupyter_ext.platform.big_json import BigDecoder
+
+notebook_validation.install()
+
+_COMPLAINT_LETTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
         notebook = nbformat.from_dict(content)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HTTPError(400, f"this is not a notebook: {error}") from None
+    notebook_validation.repair_ids(notebook)
     try:
         nbformat.validate(notebook)
     except RecursionError as error:
@@ -118,16 +125,20 @@ def _bad_cells(cells: Any, major: int) -> str | None:
 
 def decode_notebook(body: bytes) -> Decoded:
     """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
-    errors: dict[str, Any] = {}
+    message = None
     try:
         # It may have come as the text of a file, which nobody has looked into.
         json_bodies.check(body, json_bodies.DOCUMENT)
-        notebook = nbformat.reads(body.decode(), as_version=4, capture_validation_error=errors)
+        # As nbformat.reads, but with ids repaired before it checks them.
+        notebook = nbformat.convert(nbformat.reader.reads(body.decode(), cls=BigDecoder), 4)
+        notebook_validation.repair_ids(notebook)
+        try:
+            nbformat.validate(notebook)
+        except ValidationError as error:
+            message = _complaint(error)
     except Exception as error:
         # nbformat raises whatever its converters of old formats stumble over.
         raise HTTPError(400, f"this file cannot be read as a notebook: {error!r}") from error
-    problem = errors.get("ValidationError")
-    message = _complaint(problem) if isinstance(problem, ValidationError) else None
     return Decoded(notebook, "json", None, message)
 
 
@@ -148,4 +159,5 @@ def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
 
 
 def _complaint(error: ValidationError) -> str:
-    return f"Notebook validation failed: {error.message}"
+    # The message quotes the invalid part, which may be the whole notebook.
+    return f"Notebook validation failed: {error.message[:_COMPLAINT_LETTERS]}"

@@ -17,6 +17,7 @@ from tornado import web
 
 from jupyter_ext.contents.conflict import SaveConflict
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.platform import big_json
 
 BIG_BODY = 64 * 1024
 """Bytes from which JSON is parsed on a thread."""
@@ -76,12 +77,10 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
         body = self.request.body
         if len(body) > BIG_BODY:
             try:
-                self._parsed = (
-                    await self.contents_manager.work(lambda: json.loads(body.decode())),
-                )
-            except ValueError:
-                # The stock method refuses it in its own words.
-                self._parsed = None
+                self._parsed = (await self.contents_manager.work(lambda: big_json.loads(body)),)
+            except ValueError as error:
+                # Without trying again on the event loop, as the stock method would.
+                raise web.HTTPError(400, f"the body is not JSON: {error}") from error
 
     def _check_body(self) -> None:
         """Raises HTTPError 400 for what the stock methods stumble over or take for a file."""
@@ -104,10 +103,10 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
         content = model["content"]
         is_big = len(content) > BIG_LIST if isinstance(content, list) else content is not None
         if is_big:
-            text = await self.contents_manager.work(lambda: json.dumps(model, default=json_default))
+            body = await self.contents_manager.work(lambda: big_json.dumps(model, json_default))
         else:
-            text = json.dumps(model, default=json_default)
-        self.finish(text)
+            body = json.dumps(model, default=json_default).encode()
+        self.finish(body)
 
     @web.authenticated
     @authorized

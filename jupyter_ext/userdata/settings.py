@@ -11,6 +11,7 @@ from typing import Any
 
 import json5
 from jsonschema import Draft7Validator, ValidationError
+from jsonschema.validators import extend
 from jupyterlab_server.settings_utils import get_settings
 from jupyterlab_server.translation_utils import (
     DEFAULT_LOCALE,
@@ -23,6 +24,7 @@ from jupyterlab_server.translation_utils import (
 from tornado import web
 
 from jupyter_ext.platform.json_bodies import JsonLimits, JsonRefused, check
+from jupyter_ext.platform.unique_items import unique_items
 from jupyter_ext.userdata.store import Stored
 
 JSON5_BYTES = 16 * 1024
@@ -32,6 +34,8 @@ RAW = JsonLimits(bytes=256 * 1024, depth=100, containers=10_000, values=50_000)
 LOOK_AGAIN_SECONDS = 5.0
 """How often the disk is searched for a schema that is not known."""
 _COMPLAINT_LETTERS = 500
+# jsonschema's own `uniqueItems` is quadratic.
+_Validator = extend(Draft7Validator, {"uniqueItems": unique_items})
 
 # The translator's language is one for the whole process.
 _translating = threading.Lock()
@@ -140,7 +144,7 @@ def check_settings(raw: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Parse settings and hold them against a schema; raises SettingsError. Blocks."""
     settings = parse_settings(raw)
     try:
-        Draft7Validator(schema).validate(settings)
+        _Validator(schema).validate(settings)
     except ValidationError as error:
         complaint = error.message[:_COMPLAINT_LETTERS]
         raise SettingsError(f"Failed validating input: {complaint}") from error

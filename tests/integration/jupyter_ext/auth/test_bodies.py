@@ -105,3 +105,35 @@ def test_what_a_page_saves_is_read(bare_labs: Labs) -> None:
     found = owner.call("GET", url + path).json()["content"]
     # Without pytest's comparison of so many numbers.
     assert (found["cells"][0]["outputs"][0]["data"]["application/json"] == points) is True
+
+
+@pytest.mark.parametrize("path", ["/login", "/lab", "/api/contents/demo"])
+def test_a_malformed_form_is_refused_without_a_traceback_in_the_log(
+    bare_labs: Labs, path: str
+) -> None:
+    log = bare_labs.processes[0].log
+    size = log.stat().st_size
+    answer = requests.post(
+        bare_labs.urls[0] + path, data=b"x", headers={"Content-Type": "multipart/form-data"}
+    )
+    assert answer.status_code == 400
+    assert "multipart boundary not found" in answer.text
+    told = log.read_bytes()[size:].decode()
+    assert f"400 POST {path}" in told
+    assert "Traceback" not in told
+
+
+def test_a_big_body_that_is_not_json_is_refused_with_the_reason(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0] + "/api/contents/demo/broken.ipynb"
+    body = b'{"type": "notebook", "content": [' + b"1," * 100_000
+    answer = bare_labs.client().call("PUT", url, data=body)
+    assert answer.status_code == 400
+    assert "the body is not JSON" in answer.json()["message"]
+
+
+def test_strangers_get_the_files_of_themes(bare_labs: Labs) -> None:
+    url = bare_labs.urls[0] + "/lab/api/themes/"
+    answer = requests.get(url + "@jupyterlab/theme-light-extension/index.css", timeout=60)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/css"
+    assert requests.get(url + "nothing.css", timeout=60).status_code == 404

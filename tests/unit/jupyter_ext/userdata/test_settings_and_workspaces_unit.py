@@ -80,6 +80,16 @@ def test_settings_that_would_hold_or_break_the_lab_are_refused(raw: str) -> None
     assert with_user_settings(DEFAULT, stored(raw))["raw"] == "{}"
 
 
+def test_a_long_list_of_different_objects_is_checked_at_once() -> None:
+    """Comparing every two of them takes minutes."""
+    schema = {"type": "object", "properties": {"list": {"type": "array", "uniqueItems": True}}}
+    different = {"list": [{"a": number} for number in range(9000)]}
+    assert check_settings(json.dumps(different), schema) == different
+    different["list"].append({"a": 0})
+    with pytest.raises(SettingsError, match="Failed validating input"):
+        check_settings(json.dumps(different), schema)
+
+
 def test_only_installed_schemas_are_looked_for(tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     (schemas / "a").mkdir(parents=True)

@@ -1,0 +1,162 @@
+"""Conversion of notebooks to other formats, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from jupyter_ext.contents import export_process
+
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JUPYTER_PATH", "JUPYTER_DATA_DIR")
+"""All that a conversion gets of the lab's environment, which contains secrets."""
+_PIECE = 1024 * 1024
+_CPU_SECONDS_MORE = 30
+"""A conversion whose lab has died ends itself this much later than the lab would have killed it."""
+
+
+class ExportError(Exception):
+    """There is no result; the message tells the user why."""
+
+
+class ExportTooBig(ExportError):
+    """The notebook takes more time or memory than one export may, or its result is too big."""
+
+
+class ExportBusy(ExportError):
+    """Too many other notebooks are being exported."""
+
+
+class ExportFailed(ExportError):
+    """nbconvert failed. `trace` is the traceback for the operator's log."""
+
+    def __init__(self, message: str, trace: str) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A result: `extension` and `mimetype` are the document's, and `zip` says whether `body` is an
+    archive of the document and its images."""
+
+    body: bytes
+    extension: str
+    mimetype: str
+    zip: bool
+
+
+@dataclass
+class Exports:
+    """The exports of one lab: `at_once` run, others wait up to `wait_seconds`."""
+
+    at_once: int = 2
+    waiting: int = 20
+    wait_seconds: float = 20.0
+    seconds: float = 30.0
+    """How long one may take."""
+    result_bytes: int = 256 * 1024 * 1024
+    _places: asyncio.Semaphore = field(init=False)
+    _queue: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._places = asyncio.Semaphore(self.at_once)
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place and hold it; raises ExportBusy."""
+        busy = ExportBusy("other notebooks are being exported: try again in a moment")
+        if self._queue >= self.waiting:
+            raise busy
+        self._queue += 1
+        try:
+            async with asyncio.timeout(self.wait_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise busy from None
+        finally:
+            self._queue -= 1
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def run(self, job: bytes) -> Exported:
+        """Run a job of `export_process`; raises ExportError. Cancelling kills the process."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            # Without it, modules beside the script would be imported instead of others.
+            "-P",
+            export_process.__file__,
+            str(math.ceil(self.seconds) + _CPU_SECONDS_MORE),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            cwd="/",
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(self.seconds):
+                _, answer = await asyncio.gather(_feed(process, job), self._answer(process))
+                await process.wait()
+        except TimeoutError:
+            raise ExportTooBig(
+                f"converting this notebook takes more than {self.seconds:.0f} seconds: export it "
+                "where it was written, with jupyter nbconvert"
+            ) from None
+        finally:
+            await asyncio.shield(_end(process))
+        return _exported(answer)
+
+    async def _answer(self, process: Process) -> bytes:
+        stdout = cast(asyncio.StreamReader, process.stdout)
+        answer = bytearray()
+        while piece := await stdout.read(_PIECE):
+            answer += piece
+            if len(answer) > self.result_bytes:
+                raise ExportTooBig(f"the result has more than {self.result_bytes} bytes")
+        return bytes(answer)
+
+
+async def _feed(process: Process, job: bytes) -> None:
+    stdin = cast(asyncio.StreamWriter, process.stdin)
+    # A process that ends before it has read everything says why in its answer.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stdin.write(job)
+        await stdin.drain()
+    stdin.close()
+
+
+async def _end(process: Process) -> None:
+    """Kill the process and what it started, such as pandoc, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # asyncio reports the end of a process only when its output has been read.
+    stdout = cast(asyncio.StreamReader, process.stdout)
+    while await stdout.read(_PIECE):
+        pass
+    await process.wait()
+
+
+def _exported(answer: bytes) -> Exported:
+    """The answer of the process; raises ExportError."""
+    line, _, body = answer.partition(b"\n")
+    try:
+        about: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise ExportTooBig(
+            "converting this notebook takes more memory than an export may have: export it where "
+            "it was written, with jupyter nbconvert"
+        ) from None
+    if "error" in about:
+        raise ExportFailed(about["error"], body.decode(errors="replace"))
+    return Exported(body, about["extension"], about["mimetype"], about["zip"])
