@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ class KernelCgroup:
     """What was made for one kernel."""
 
     folder: Path
-    """To be removed with `remove_cgroup` when the kernel has ended."""
+    """To be removed with `end_cgroup` when the kernel has ended."""
     kernel: Path
     """The limited cgroup, into which the agent puts the kernel's process."""
     agent: Path | None
@@ -51,7 +52,7 @@ class MemoryCgroups:
         try:
             return _make(folder, parent.version, self.limit_bytes, owner)
         except OSError as error:
-            remove_cgroup(str(folder), 0.0)
+            remove_cgroup(str(folder))
             self._say(f"{folder} cannot be made ({error})")
             return None
 
@@ -99,23 +100,46 @@ def _make(folder: Path, version: int, limit_bytes: int, owner: int) -> KernelCgr
     return KernelCgroup(folder, kernel, agent)
 
 
-def remove_cgroup(folder: str, seconds: float) -> bool:
-    """Removes a cgroup that `MemoryCgroups` made, waiting so long for what still ends in it. False
-    if something goes on there. Blocks."""
+def end_cgroup(folder: str, seconds: float) -> bool:
+    """Ends what a kernel left in its cgroup, and removes the cgroup, which `MemoryCgroups` made.
+    False if something is still there after so long. Blocks."""
+    deadline = time.monotonic() + seconds
+    while not remove_cgroup(folder):
+        if time.monotonic() > deadline:
+            return False
+        # Again each time: what was there may have forked since.
+        _kill_members(Path(folder))
+        time.sleep(0.02)
+    return True
+
+
+def remove_cgroup(folder: str) -> bool:
+    """Removes a cgroup that `MemoryCgroups` made; False if something goes on there."""
     if not Path(folder).name.startswith(PREFIX):
         return True
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            for child in ("kernel", "agent"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.rmdir(f"{folder}/{child}")
-            os.rmdir(folder)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
+    try:
+        for child in ("kernel", "agent"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(f"{folder}/{child}")
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _kill_members(folder: Path) -> None:
+    """SIGKILL to what the kernel has in its cgroup. The agent, which may still say goodbye, is not
+    in there."""
+    version_2 = (folder / "kernel").is_dir()
+    limited = folder / "kernel" if version_2 else folder
+    with contextlib.suppress(OSError):
+        if version_2:
+            # Since Linux 5.14: all at once, whatever forks meanwhile.
+            (limited / "cgroup.kill").write_text("1")
+            return
+    with contextlib.suppress(OSError):
+        for pid in map(int, (limited / "cgroup.procs").read_text().split()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)

@@ -6,12 +6,31 @@ import time
 from pathlib import Path
 
 from gateway_ext.agent.process_identity import started_at
+from gateway_ext.agent.process_tree import descendants, end_all
 
 
 def wait_for_end(pid: int, started: int, seconds: float) -> None:
     """Returns when the process that began then has ended, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while started_at(pid) == started and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def kill_descendants(pid: int, seconds: float) -> None:
+    """SIGKILL to everything below a process of ours, until nothing is left or `seconds` are over.
+    The process itself is stopped first, so that it starts nothing again; it is left so.
+
+    Only while it lives: afterwards they are no longer found. Raises ValueError as `kill_session`.
+    """
+    if pid <= 1:
+        raise ValueError(f"{pid} is no process that a gateway started")
+    deadline = time.monotonic() + seconds
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except (ProcessLookupError, PermissionError):
+        return
+    while (left := descendants(pid)) and time.monotonic() < deadline:
+        end_all(left)
         time.sleep(0.01)
 
 
@@ -42,7 +61,16 @@ def kill_session(session: int, uid: int | None) -> None:
         raise ValueError(f"{session} is not the session of a process that a gateway started")
     for pid in session_members(session):
         try:
-            if uid in (None, os.stat(f"/proc/{pid}").st_uid):
+            if uid is None or uid == _owner(pid):
                 os.kill(pid, signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
+
+
+def _owner(pid: int) -> int:
+    """The user id that a process has. The owner of /proc/PID is root's for a process that refuses
+    to be traced, whoever runs it."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    raise ProcessLookupError(pid)

@@ -7,7 +7,12 @@ import sys
 import time
 
 from gateway_ext.agent.process_identity import started_at
-from gateway_ext.process_proxies.process_session import kill_session, session_members
+from gateway_ext.agent.process_tree import descendants
+from gateway_ext.process_proxies.process_session import (
+    kill_descendants,
+    kill_session,
+    session_members,
+)
 
 
 def test_a_process_has_a_start_and_a_zombie_has_ended() -> None:
@@ -50,3 +55,40 @@ def test_a_process_that_was_forked_to_lead_a_session_is_ended_before_it_does() -
     assert os.getsid(process.pid) != process.pid
     kill_session(process.pid, os.getuid())
     assert process.wait(10) == -signal.SIGKILL
+
+
+def test_killing_what_a_process_started_ends_those_in_other_sessions_too() -> None:
+    code = (
+        "import subprocess, time; c = ['sleep', '60']; p = subprocess.Popen(c); print(flush=True);"
+    )
+    code += "[subprocess.Popen(c, start_new_session=True).wait() for _ in range(9)]"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process:
+        try:
+            process.stdout.readline()
+            deadline = time.monotonic() + 10
+            while len(descendants(process.pid)) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            kill_descendants(process.pid, 5.0)
+            # It would have started the next one.
+            assert descendants(process.pid) == []
+            assert started_at(process.pid) is not None
+        finally:
+            process.kill()
+
+
+def test_a_process_that_refuses_to_be_traced_is_killed_with_its_session() -> None:
+    code = "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    kill_session(process.pid, os.getuid())
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGKILL
