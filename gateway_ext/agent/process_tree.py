@@ -82,9 +82,18 @@ def resident_bytes(pid: int) -> int:
 def proportional_bytes(pid: int) -> int:
     """What a process has in memory, each shared page divided by those who share it (PSS); 0 if it
     has ended. The system goes through all its pages for this."""
-    # What is not for us to read, as of a program with rights of its own, counts without what it
-    # shares.
-    return _first_count(pid, _pss) or _first_count(pid, _unshared)
+    # The pages are not ours to read if the program has rights of its own, or refuses to be traced.
+    return _first_count(pid, _pss) or _first_count(pid, _not_of_files)
+
+
+def bytes_not_of_files(status: str) -> int:
+    """What a process has in memory beside pages of files, which are mostly programs that others run
+    too; of the text of /proc/PID/status. Shared memory counts as all its own."""
+    count = 0
+    for line in status.splitlines():
+        if line.startswith(("RssAnon:", "RssShmem:")):
+            count += int(line.split()[1]) * 1024
+    return count
 
 
 def children(pid: int) -> list[int]:
@@ -154,9 +163,8 @@ def _statm(folder: Path) -> list[int]:
     return [int(pages) * _PAGE for pages in (folder / "statm").read_text().split()]
 
 
-def _unshared(folder: Path) -> int:
-    _, resident, shared = _statm(folder)[:3]
-    return resident - shared
+def _not_of_files(folder: Path) -> int:
+    return bytes_not_of_files((folder / "status").read_text())
 
 
 def _pss(folder: Path) -> int:

@@ -19,6 +19,7 @@ from gateway_ext.agent.memory_limit import MemoryMeter
 from gateway_ext.agent.process_identity import started_at
 from gateway_ext.agent.process_tree import (
     Process,
+    bytes_not_of_files,
     descendants,
     end_all,
     is_daemon,
@@ -206,6 +207,15 @@ def read_command(pid: int) -> str:
 def test_proportional_is_never_more_than_resident() -> None:
     assert 0 < proportional_bytes(os.getpid()) <= resident_bytes(os.getpid()) * 1.05
     assert proportional_bytes(2**22 + 1) == resident_bytes(2**22 + 1) == 0
+
+
+def test_a_process_whose_pages_cannot_be_read_hides_nothing_in_shared_memory() -> None:
+    status = (
+        "Name:\tsleep\nVmRSS:\t 900 kB\nRssAnon:\t 100 kB\nRssFile:\t 500 kB\nRssShmem:\t 300 kB\n"
+    )
+    assert bytes_not_of_files(status) == 400 * 1024
+    own = bytes_not_of_files(Path("/proc/self/status").read_text())
+    assert 0 < own < resident_bytes(os.getpid()) * 1.05
 
 
 def test_memory_is_measured_exactly_only_when_it_may_be_too_much() -> None:
