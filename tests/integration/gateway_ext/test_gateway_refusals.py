@@ -220,13 +220,13 @@ def test_the_late_agent_of_a_launch_that_was_given_up_runs_no_second_kernel(
     launching: Gateways, flag: Path, same_id: bool
 ) -> None:
     # The first agent is slow, and as out of reach as a container that starts late: it has left the
-    # session that the gateway ends, and has a folder of its own.
+    # session that the gateway ends and the process that was started, and has a folder of its own.
     flag.parent.chmod(0o777)
     agent = f"{kernel_python()} -m gateway_ext.agent"
     late = flag.parent / "late.sh"
     moved = f's#"directory": "[^"]*"#"directory": "{flag.parent}/k"#'
     late.write_text(f"sleep {LAUNCH_SECONDS + 2}\nsed '{moved}' | {agent}\n")
-    later = f"exec 3<&0; setsid sh {late} <&3 & wait"
+    later = f"exec 3<&0; (setsid sh {late} <&3 &); exec sleep 1000"
     script = f"if mkdir {flag} 2>/dev/null; then {later}; else exec {agent}; fi"
     config = {"agent_command": ["sh", "-c", script]}
     proxy = {"class_name": "gateway_ext.process_proxies.local.LocalAgentProxy", "config": config}
