@@ -105,10 +105,10 @@ def end_cgroup(folder: str, seconds: float) -> bool:
     False if something is still there after so long. Blocks."""
     deadline = time.monotonic() + seconds
     while not remove_cgroup(folder):
-        if time.monotonic() > deadline:
-            return False
         # Again each time: what was there may have forked since.
         _kill_members(Path(folder))
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.02)
     return True
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,19 @@ def test_what_a_kernel_left_in_its_cgroup_is_ended_and_the_cgroup_removed() -> N
         left.wait()
 
 
-def test_only_a_cgroup_that_was_made_for_a_kernel_is_touched(tmp_path: "os.PathLike[str]") -> None:
-    assert end_cgroup(os.fspath(tmp_path), 0.0)
-    assert os.path.isdir(tmp_path)
+def test_of_version_2_the_kernel_s_part_is_killed_as_a_whole_and_not_the_agent(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / f"{PREFIX}kernel"
+    for part in ("kernel", "agent"):
+        (folder / part).mkdir(parents=True)
+        (folder / part / "cgroup.procs").touch()
+    assert not end_cgroup(str(folder), 0.0)
+    assert (folder / "kernel" / "cgroup.kill").read_text() == "1"
+    assert not (folder / "agent" / "cgroup.kill").exists()
+    assert not (folder / "cgroup.kill").exists()
+
+
+def test_only_a_cgroup_that_was_made_for_a_kernel_is_touched(tmp_path: Path) -> None:
+    assert end_cgroup(str(tmp_path), 0.0)
+    assert tmp_path.is_dir()
