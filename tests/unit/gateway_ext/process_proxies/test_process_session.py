@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from gateway_ext.agent.process_identity import started_at
 from gateway_ext.agent.process_tree import descendants
 from gateway_ext.process_proxies.process_session import (
@@ -92,3 +94,9 @@ def test_a_process_that_refuses_to_be_traced_is_killed_with_its_session() -> Non
     kill_session(process.pid, os.getuid())
     process.communicate(timeout=10)
     assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("pid", [0, 1, -1])
+def test_nothing_is_killed_below_a_process_that_no_gateway_started(pid: int) -> None:
+    with pytest.raises(ValueError, match="is no process that a gateway started"):
+        kill_descendants(pid, 0.0)
