@@ -87,8 +87,7 @@ class Agent:
             await asyncio.to_thread(shutil.rmtree, self._document.directory, True)
 
     def reap(self) -> None:
-        """Collect the children that have ended and that nobody waits for; to be called at
-        SIGCHLD."""
+        """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""
         self._kernel.reap()
 
     def end(self, reason: str) -> None:

@@ -29,10 +29,8 @@ from .kernel_state import Busyness, KernelState, Process, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
 from .messages import MessageError, join_v1, split_v1
-from .orphans import reap_orphans
+from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
-from .process_tree import Process as SystemProcess
-from .process_tree import descendants, end_all
 from .restarts import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .start_document import StartDocument
@@ -42,8 +40,8 @@ _log = logging.getLogger("fleet.agent")
 _CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
 _SHUTDOWN_SECONDS = 5.0
 """As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
-_REST_SECONDS = 5.0
-"""How long what a kernel leaves behind may take to end after SIGKILL."""
+_ORPHANS_SECONDS = 5.0
+"""How long the processes that a kernel leaves behind may take to end after SIGKILL."""
 _NUDGE_SECONDS = 0.3
 _NUDGES = 100
 """A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
@@ -156,7 +154,7 @@ class Kernel:
         async with self._changing:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
-            await self._end_the_rest()
+            await self._end_orphans()
             self._change(process=Process.DEAD, execution_state="dead", pid=None, reason=reason)
         self._files.remove()
 
@@ -171,7 +169,7 @@ class Kernel:
             run.process.signal(signal.SIGINT)
 
     def reap(self) -> None:
-        """Collect processes that the kernel started, that lost their parents, and that ended."""
+        """Reap processes that the kernel started, whose parents have ended and that have ended."""
         reap_orphans(self._own_pids())
 
     def worked(self) -> None:
@@ -262,6 +260,8 @@ class Kernel:
     async def _watch(self, run: _Run) -> None:
         """Take note of the process's end, and start another one if nobody wanted it to end."""
         exit_code = await run.process.wait()
+        # It may have been in the way of others that ended.
+        self.reap()
         if run.making_ready is not None:
             run.making_ready.cancel()
         # What the process left behind in its own group would otherwise outlive it unseen.
@@ -341,7 +341,7 @@ class Kernel:
         await run.process.ends_within(half)
 
     def _own_pids(self) -> set[int]:
-        """The children that are waited for one by one: the kernel, and what may become it."""
+        """The children that are waited for one by one: the kernel, and what can become one."""
         own = set()
         if self._forked is not None:
             own.add(self._forked.pid)
@@ -349,21 +349,20 @@ class Kernel:
             own.add(self._run.process.pid)
         return own
 
-    async def _end_the_rest(self) -> None:
-        """End what the kernel, which has ended for good, started and left behind."""
-        deadline = time.monotonic() + _REST_SECONDS
-        while rest := await asyncio.to_thread(_rest, self._own_pids()):
+    async def _end_orphans(self) -> None:
+        """End the processes that the kernel, which has ended for good, left behind."""
+        deadline = time.monotonic() + _ORPHANS_SECONDS
+        while orphans := kill_orphans(self._own_pids()):
             if time.monotonic() > deadline:
-                _log.warning("not ended: %s", ", ".join(str(one.pid) for one in rest))
-                break
-            await asyncio.to_thread(end_all, rest)
+                _log.warning("processes of the kernel cannot be ended: %s", orphans)
+                return
             await asyncio.sleep(0.01)
-        self.reap()
+            self.reap()
 
     async def _dead(self, reason: str, exit_code: int | None) -> None:
         _log.error("the kernel is dead: %s", reason)
         self._pending.clear()
-        await self._end_the_rest()
+        await self._end_orphans()
         self._change(
             process=Process.DEAD,
             execution_state="dead",
@@ -463,10 +462,6 @@ class Kernel:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _rest(own: set[int]) -> list[SystemProcess]:
-    return [one for one in descendants(os.getpid()) if one.pid not in own]
 
 
 def _end_group(leader: int) -> None:

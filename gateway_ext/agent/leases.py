@@ -11,7 +11,8 @@ VARIABLE = "FLEET_LEASES"
 """The environment variable of a kernel that names the folder of its leases."""
 _MOST = 1000
 LONGEST_SECONDS = 3600.0
-"""No lease holds for longer: one that claims to is none, so that it must be renewed every hour."""
+"""A lease must be renewed within this time: a file with a later time of modification counts as
+none."""
 
 
 def leases_folder(directory: Path) -> Path:

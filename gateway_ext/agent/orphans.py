@@ -1,7 +1,7 @@
-"""What a kernel started and left alone: it becomes the agent's child, so that nothing is lost.
+"""Processes that a kernel started and whose parents have ended: they become the agent's children.
 
-Whatever a program does to leave its parents, its session and its environment behind, it stays below
-the agent.
+So everything that the kernel started stays below the agent, whatever session and environment it
+has, and can be counted and ended.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import signal
 from collections.abc import Collection
 
 from .process_tree import children
@@ -24,12 +25,32 @@ def adopt_orphans() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         reason = os.strerror(ctypes.get_errno())
-        _log.warning("a process that leaves the kernel's cannot be followed: %s", reason)
+        _log.warning("processes that leave the kernel's cannot be followed: %s", reason)
 
 
 def reap_orphans(own: Collection[int]) -> None:
-    """Collect the children that have ended, but for `own`: they are waited for elsewhere."""
-    for pid in children(os.getpid()):
-        if pid not in own:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+    """Reap the children that have ended, except `own`, which are waited for elsewhere.
+
+    Stops at an ended child of `own`: to be called again when that one has been reaped.
+    """
+    # One system call for each that has ended, however many are still running. WNOWAIT leaves the
+    # exit code to whoever waits for it.
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in own:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def kill_orphans(own: Collection[int]) -> list[int]:
+    """Send SIGKILL to all children except `own`; returns their process ids, also of those that
+    have ended and were not reaped.
+
+    What they started becomes a child in turn: to be called, with `reap_orphans` in between, until
+    none is left. Both belong in the same thread, then no id can have passed to another process.
+    """
+    orphans = [pid for pid in children(os.getpid()) if pid not in own]
+    for pid in orphans:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    return orphans

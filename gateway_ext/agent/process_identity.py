@@ -23,10 +23,10 @@ def boot_id() -> str:
 
 
 def has_ended(fields: Sequence[str]) -> bool:
-    """Whether a process has ended, by what /proc/PID/stat says behind the command.
+    """Whether a process has ended, by the fields of /proc/PID/stat behind the command.
 
-    A zombie has ended: its parent, or pid 1 of a container, just does not collect it. One with
-    threads has not: only its first thread is gone, and the others run on.
+    A zombie has ended: its parent, or pid 1 of a container, just does not reap it. A zombie with
+    several threads has not: only its first thread has ended, the others are running.
     """
     return fields[_STATE] in ("Z", "X") and int(fields[_THREADS]) <= 1
 

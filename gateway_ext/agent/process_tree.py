@@ -82,13 +82,13 @@ def resident_bytes(pid: int) -> int:
 def proportional_bytes(pid: int) -> int:
     """What a process has in memory, each shared page divided by those who share it (PSS); 0 if it
     has ended. The system goes through all its pages for this."""
-    # The pages are not ours to read if the program has rights of its own, or refuses to be traced.
+    # PSS cannot be read of a set-user-id program, nor of one that refuses to be traced.
     return _first_count(pid, _pss) or _first_count(pid, _not_of_files)
 
 
 def bytes_not_of_files(status: str) -> int:
-    """What a process has in memory beside pages of files, which are mostly programs that others run
-    too; of the text of /proc/PID/status. Shared memory counts as all its own."""
+    """What a process has in memory without the pages of files, which are mostly libraries that
+    others use too, from the text of /proc/PID/status. Shared memory counts in full."""
     count = 0
     for line in status.splitlines():
         if line.startswith(("RssAnon:", "RssShmem:")):
@@ -97,7 +97,7 @@ def bytes_not_of_files(status: str) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """The children of a process, those included that have ended and were not collected."""
+    """The children of a process, including those that have ended and were not reaped."""
     found: list[int] = []
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -109,11 +109,11 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(ancestor: int, seen: Iterable[Process] = ()) -> list[Process]:
-    """The living processes below `ancestor`, without it. Reads /proc: belongs in a thread.
+    """The running processes below `ancestor`, without itself. Reads /proc: belongs in a thread.
 
-    Below an agent these are all of its kernel: what loses its parent becomes the agent's child
-    (`orphans`). `seen` is what was found before: a process that changes its parent while we look
-    would otherwise be missed.
+    Below an agent these are all processes of its kernel: if the parent of one ends, the agent
+    becomes its parent (`orphans`). `seen` is what the last look found: a process whose parent
+    changes while we look could otherwise be missed.
     """
     before = {process.pid: process for process in seen}
     found: dict[int, Process] = {}
@@ -126,7 +126,7 @@ def descendants(ancestor: int, seen: Iterable[Process] = ()) -> list[Process]:
         if process is None:
             continue
         if pid in before and before[pid].started != process.started:
-            # Another one got the number; if it is the kernel's, its parent names it.
+            # Another process has its number now; if it is a descendant, its parent lists it.
             del before[pid]
             continue
         found[pid] = process
@@ -135,7 +135,7 @@ def descendants(ancestor: int, seen: Iterable[Process] = ()) -> list[Process]:
 
 
 def end_all(processes: Iterable[Process]) -> None:
-    """End processes, but none that got the number of one that has ended."""
+    """Kill processes, but not another one that has the number of one that has ended."""
     for process in processes:
         with contextlib.suppress(OSError):
             if started_at(process.pid) == process.started:
@@ -151,8 +151,8 @@ def _first_count(pid: int, read: Callable[[Path], int]) -> int:
 
 
 def _folders(pid: int) -> Iterator[Path]:
-    """Where the memory of a process is told: a first thread that has ended has none, though the
-    others run on."""
+    """Where /proc shows the memory of a process: with each thread, because a first thread that has
+    ended shows none while the others are running."""
     folder = Path(f"/proc/{pid}")
     yield folder
     with contextlib.suppress(OSError):

@@ -101,11 +101,11 @@ def _make(folder: Path, version: int, limit_bytes: int, owner: int) -> KernelCgr
 
 
 def end_cgroup(folder: str, seconds: float) -> bool:
-    """Ends what a kernel left in its cgroup, and removes the cgroup, which `MemoryCgroups` made.
-    False if something is still there after so long. Blocks."""
+    """Kills what a kernel left in a cgroup that `MemoryCgroups` made, and removes the cgroup. False
+    if something is still in it after `seconds`. Blocks."""
     deadline = time.monotonic() + seconds
     while not remove_cgroup(folder):
-        # Again each time: what was there may have forked since.
+        # Each time: a process may have forked while we read the list.
         _kill_members(Path(folder))
         if time.monotonic() > deadline:
             return False
@@ -114,7 +114,8 @@ def end_cgroup(folder: str, seconds: float) -> bool:
 
 
 def remove_cgroup(folder: str) -> bool:
-    """Removes a cgroup that `MemoryCgroups` made; False if something goes on there."""
+    """Removes a cgroup that `MemoryCgroups` made; False if it still has processes, or is not ours
+    to remove."""
     if not Path(folder).name.startswith(PREFIX):
         return True
     try:
@@ -130,16 +131,18 @@ def remove_cgroup(folder: str) -> bool:
 
 
 def _kill_members(folder: Path) -> None:
-    """SIGKILL to what the kernel has in its cgroup. The agent, which may still say goodbye, is not
-    in there."""
+    """Sends SIGKILL to the kernel's processes in its cgroup. The agent, which may still be saying
+    goodbye, is not among them."""
     version_2 = (folder / "kernel").is_dir()
     limited = folder / "kernel" if version_2 else folder
     with contextlib.suppress(OSError):
         if version_2:
-            # Since Linux 5.14: all at once, whatever forks meanwhile.
+            # Since Linux 5.14: all of them, even those that fork meanwhile.
             (limited / "cgroup.kill").write_text("1")
             return
     with contextlib.suppress(OSError):
         for pid in map(int, (limited / "cgroup.procs").read_text().split()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+            # 0 is a process that our pid namespace does not have; for kill it is our own group.
+            if pid > 1:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)

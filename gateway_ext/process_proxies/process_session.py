@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from gateway_ext.agent.process_identity import started_at
-from gateway_ext.agent.process_tree import descendants, end_all
+from gateway_ext.agent.process_tree import children, descendants, end_all
 
 
 def wait_for_end(pid: int, started: int, seconds: float) -> None:
@@ -18,20 +18,26 @@ def wait_for_end(pid: int, started: int, seconds: float) -> None:
 
 def kill_descendants(pid: int, seconds: float) -> None:
     """SIGKILL to everything below a process of ours, until nothing is left or `seconds` are over.
-    The process itself is stopped first, so that it starts nothing again; it is left so.
+    The process itself is stopped first, so that it starts nothing new, and stays stopped.
 
-    Only while it lives: afterwards they are no longer found. Raises ValueError as `kill_session`.
+    To be called while it runs: once it has ended, its descendants cannot be found any more. Raises
+    ValueError as `kill_session` does.
     """
     if pid <= 1:
-        raise ValueError(f"{pid} is no process that a gateway started")
+        raise ValueError(f"{pid} is not a process that a gateway started")
     deadline = time.monotonic() + seconds
     try:
         os.kill(pid, signal.SIGSTOP)
     except (ProcessLookupError, PermissionError):
         return
-    while (left := descendants(pid)) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        before = children(pid)
+        left = descendants(pid)
+        # What a parent that ended meanwhile has left became a child after we had looked.
+        if not left and children(pid) == before:
+            return
         end_all(left)
-        time.sleep(0.01)
+        time.sleep(0.01 if left else 0)
 
 
 def session_members(session: int) -> list[int]:
@@ -68,8 +74,8 @@ def kill_session(session: int, uid: int | None) -> None:
 
 
 def _owner(pid: int) -> int:
-    """The user id that a process has. The owner of /proc/PID is root's for a process that refuses
-    to be traced, whoever runs it."""
+    """The user id of a process. /proc/PID itself belongs to root if the process refuses to be
+    traced, whoever runs it."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("Uid:"):
             return int(line.split()[1])

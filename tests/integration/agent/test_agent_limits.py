@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -172,7 +173,17 @@ def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> N
     asyncio.run(scenario())
 
 
+LOOKS_OFTEN = """
+from gateway_ext.agent import kernel_watch, program
+kernel_watch.TREE_SECONDS = kernel_watch.WORK_SECONDS = 0.5
+program.main()
+"""
+"""An agent that looks at its kernel's work ten times as often as others."""
+
+
 def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> None:
+    fleet.agent_command = [sys.executable, "-c", LOOKS_OFTEN]
+
     async def scenario() -> None:
         fleet.gateway()
         link = await fleet.running()
@@ -189,7 +200,7 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
         assert later > first
         await page.run("on = False")
         # A lease counts, however little is used.
-        await asyncio.sleep(6)
+        await asyncio.sleep(1.5)
         quiet = link.state["last_work"]
         lease = folder / "mine"
         lease.touch()
@@ -198,7 +209,7 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
         assert await until_work_after(link, quiet) > quiet
         lease.unlink()
         quiet = link.state["last_work"]
-        await asyncio.sleep(6)
+        await asyncio.sleep(1.5)
         assert link.state["last_work"] == quiet
 
     asyncio.run(scenario())

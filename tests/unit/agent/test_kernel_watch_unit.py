@@ -112,6 +112,40 @@ print(flush=True)
 sys.stdin.readline()
 """
 
+HOPS = """
+import os, sys, time
+from gateway_ext.agent.orphans import adopt_orphans, kill_orphans, reap_orphans
+adopt_orphans()
+own = os.fork()
+if own == 0:
+    time.sleep(60)
+for _ in range(20):
+    if os.fork() == 0:
+        os.setsid()
+        while True:
+            time.sleep(0.002)
+            if os.fork():
+                os._exit(0)
+time.sleep(0.1)
+deadline = time.monotonic() + 20
+while kill_orphans({own}) and time.monotonic() < deadline:
+    time.sleep(0.001)
+    reap_orphans({own})
+os.kill(own, 9)
+print(os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]))
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("nothing is left")
+"""
+
+
+def test_processes_that_pass_on_to_their_children_all_the_time_are_ended() -> None:
+    told = subprocess.check_output(
+        [sys.executable, "-c", HOPS], text=True, timeout=60, cwd=Path(__file__).parents[3]
+    )
+    assert told == "-9\nnothing is left\n"
+
 
 def test_what_left_session_parents_and_environment_stays_below_the_agent_and_is_collected() -> None:
     agent = subprocess.Popen(

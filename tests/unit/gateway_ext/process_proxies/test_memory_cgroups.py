@@ -42,6 +42,20 @@ def test_of_version_2_the_kernel_s_part_is_killed_as_a_whole_and_not_the_agent(
     assert not (folder / "cgroup.kill").exists()
 
 
+def test_where_a_part_cannot_be_killed_as_a_whole_each_process_is_but_none_that_is_out_of_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = tmp_path / f"{PREFIX}kernel" / "kernel"
+    # As before Linux 5.14: nothing of this name can be written.
+    (kernel / "cgroup.kill").mkdir(parents=True)
+    # 0 stands for a process of another pid namespace; for kill it is the gateway's own group.
+    (kernel / "cgroup.procs").write_text("0\n123456789\n")
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _signal: killed.append(pid))
+    assert not end_cgroup(str(kernel.parent), 0.0)
+    assert killed == [123456789]
+
+
 def test_only_a_cgroup_that_was_made_for_a_kernel_is_touched(tmp_path: Path) -> None:
     assert end_cgroup(str(tmp_path), 0.0)
     assert tmp_path.is_dir()

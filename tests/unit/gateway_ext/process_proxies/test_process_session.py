@@ -98,5 +98,5 @@ def test_a_process_that_refuses_to_be_traced_is_killed_with_its_session() -> Non
 
 @pytest.mark.parametrize("pid", [0, 1, -1])
 def test_nothing_is_killed_below_a_process_that_no_gateway_started(pid: int) -> None:
-    with pytest.raises(ValueError, match="is no process that a gateway started"):
+    with pytest.raises(ValueError, match="is not a process that a gateway started"):
         kill_descendants(pid, 0.0)
