@@ -39,6 +39,7 @@ class KernelWatch:
     async def run(self) -> None:
         """Looks until cancelled."""
         while True:
+            began = time.monotonic()
             pid = self._kernel.state.pid
             if pid is not None:
                 try:
@@ -47,7 +48,9 @@ class KernelWatch:
                     # Whatever /proc says here must not cost the kernel.
                     _log.exception("the kernel's processes cannot be looked at")
             watched = self._limit is not None and self._limit.is_watched
-            await asyncio.sleep(MEMORY_SECONDS if watched else WORK_SECONDS)
+            pause = MEMORY_SECONDS if watched else WORK_SECONDS
+            # A look at thousands of processes takes long: most of the time is the kernel's.
+            await asyncio.sleep(max(pause, 4 * (time.monotonic() - began)))
 
     async def _look(self, pid: int) -> None:
         now = time.monotonic()

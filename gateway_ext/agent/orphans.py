@@ -50,7 +50,8 @@ def kill_orphans(own: Collection[int]) -> list[int]:
     none is left. Both belong in the same thread, then no id can have passed to another process.
     """
     orphans = [pid for pid in children(os.getpid()) if pid not in own]
-    for pid in orphans:
+    # The newest first: the others are likely to have ended.
+    for pid in reversed(orphans):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     return orphans

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from gateway_ext.agent.process_identity import started_at
-from gateway_ext.agent.process_tree import children, descendants, end_all
+from gateway_ext.agent.process_tree import children, descendants, end_all, read_process
 
 
 def wait_for_end(pid: int, started: int, seconds: float) -> None:
@@ -30,14 +30,21 @@ def kill_descendants(pid: int, seconds: float) -> None:
         os.kill(pid, signal.SIGSTOP)
     except (ProcessLookupError, PermissionError):
         return
+    # A stopped process reaps nothing, so no other process gets the id of a child that has ended. A
+    # child's own children become new ones before it counts as ended: none is missed.
+    ended: set[int] = set()
     while time.monotonic() < deadline:
-        before = children(pid)
-        left = descendants(pid)
-        # What a parent that ended meanwhile has left became a child after we had looked.
-        if not left and children(pid) == before:
+        present = [child for child in children(pid) if child not in ended]
+        if not present:
             return
-        end_all(left)
-        time.sleep(0.01 if left else 0)
+        # The newest first: the others are likely to have ended.
+        for child in reversed(present):
+            process = read_process(child)
+            if process is None:
+                ended.add(child)
+            else:
+                end_all([*descendants(child), process])
+        time.sleep(0.001)
 
 
 def session_members(session: int) -> list[int]:

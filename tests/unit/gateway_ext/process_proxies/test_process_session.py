@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from gateway_ext.agent.process_identity import started_at
-from gateway_ext.agent.process_tree import descendants
+from gateway_ext.agent.process_tree import children, descendants
 from gateway_ext.process_proxies.process_session import (
     kill_descendants,
     kill_session,
@@ -77,6 +78,43 @@ def test_killing_what_a_process_started_ends_those_in_other_sessions_too() -> No
             # It would have started the next one.
             assert descendants(process.pid) == []
             assert started_at(process.pid) is not None
+        finally:
+            process.kill()
+
+
+# What is missed ends by itself after 10 s.
+HOPS = """
+import os, time
+from gateway_ext.agent.orphans import adopt_orphans
+adopt_orphans()
+end = time.monotonic() + 10
+for _ in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            if os.fork():
+                os._exit(0)
+        os._exit(0)
+print(flush=True)
+time.sleep(60)
+"""
+
+
+def test_killing_what_a_process_started_misses_none_that_forks_and_exits() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOPS], stdout=subprocess.PIPE, cwd=Path(__file__).parents[4]
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            process.stdout.readline()
+            began = time.monotonic()
+            kill_descendants(process.pid, 9.0)
+            assert time.monotonic() - began < 9
+            # Whatever was missed would go on.
+            time.sleep(0.05)
+            assert all(started_at(pid) is None for pid in children(process.pid))
         finally:
             process.kill()
 
