@@ -86,6 +86,10 @@ class Agent:
             await asyncio.gather(*work, return_exceptions=True)
             await asyncio.to_thread(shutil.rmtree, self._document.directory, True)
 
+    def reap(self) -> None:
+        """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""
+        self._kernel.reap()
+
     def end(self, reason: str) -> None:
         """End the kernel, then the agent."""
         if not self._ended.is_set():

@@ -29,6 +29,7 @@ from .kernel_state import Busyness, KernelState, Process, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
 from .messages import MessageError, join_v1, split_v1
+from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
 from .restarts import LIMIT, RestartPolicy
 from .sessions import Sessions
@@ -39,6 +40,8 @@ _log = logging.getLogger("fleet.agent")
 _CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
 _SHUTDOWN_SECONDS = 5.0
 """As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
+_ORPHANS_SECONDS = 5.0
+"""How long the processes that a kernel leaves behind may take to end after SIGKILL."""
 _NUDGE_SECONDS = 0.3
 _NUDGES = 100
 """A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
@@ -143,7 +146,7 @@ class Kernel:
                 wait.cancel()
 
     async def shutdown(self, now: bool, reason: str) -> None:
-        """End the process for good; `now` without asking it first."""
+        """End the process for good, with all that it has started; `now` without asking it first."""
         self._closed = True
         if now and self._run is not None:
             self._run.expected_end = True
@@ -151,6 +154,7 @@ class Kernel:
         async with self._changing:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
+            await self._end_orphans()
             self._change(process=Process.DEAD, execution_state="dead", pid=None, reason=reason)
         self._files.remove()
 
@@ -163,6 +167,10 @@ class Kernel:
             run.channels.request("control", "interrupt_request", {})
         else:
             run.process.signal(signal.SIGINT)
+
+    def reap(self) -> None:
+        """Reap processes that the kernel started, whose parents have ended and that have ended."""
+        reap_orphans(self._own_pids())
 
     def worked(self) -> None:
         """Take note that the kernel's processes work, whatever its messages say."""
@@ -200,7 +208,7 @@ class Kernel:
                 limit=self._limit,
             )
         except (LaunchError, OSError) as error:
-            self._dead(str(error), exit_code=None)
+            await self._dead(str(error), exit_code=None)
             return
         run: _Run
         channels = KernelChannels(
@@ -252,6 +260,8 @@ class Kernel:
     async def _watch(self, run: _Run) -> None:
         """Take note of the process's end, and start another one if nobody wanted it to end."""
         exit_code = await run.process.wait()
+        # It may have been in the way of others that ended.
+        self.reap()
         if run.making_ready is not None:
             run.making_ready.cancel()
         # What the process left behind in its own group would otherwise outlive it unseen.
@@ -278,7 +288,7 @@ class Kernel:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
             words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
-            self._dead(words, exit_code)
+            await self._dead(words, exit_code)
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
@@ -330,9 +340,29 @@ class Kernel:
         run.process.signal(signal.SIGTERM)
         await run.process.ends_within(half)
 
-    def _dead(self, reason: str, exit_code: int | None) -> None:
+    def _own_pids(self) -> set[int]:
+        """The children that are waited for one by one: the kernel, and what can become one."""
+        own = set()
+        if self._forked is not None:
+            own.add(self._forked.pid)
+        if self._run is not None:
+            own.add(self._run.process.pid)
+        return own
+
+    async def _end_orphans(self) -> None:
+        """End the processes that the kernel, which has ended for good, left behind."""
+        deadline = time.monotonic() + _ORPHANS_SECONDS
+        while orphans := kill_orphans(self._own_pids()):
+            if time.monotonic() > deadline:
+                _log.warning("processes of the kernel cannot be ended: %s", orphans)
+                return
+            await asyncio.sleep(0.01)
+            self.reap()
+
+    async def _dead(self, reason: str, exit_code: int | None) -> None:
         _log.error("the kernel is dead: %s", reason)
         self._pending.clear()
+        await self._end_orphans()
         self._change(
             process=Process.DEAD,
             execution_state="dead",

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import time
 
 from .kernel import Kernel
 from .leases import is_leased, leases_folder
 from .memory_limit import MemoryLimit, MemoryMeter
-from .process_identity import started_at
-from .process_tree import Process, ProcessTree, proportional_bytes, resident_bytes
+from .process_tree import Process, descendants, end_all, proportional_bytes, resident_bytes
 from .start_document import StartDocument
 from .work_meter import WorkMeter
 
@@ -33,7 +30,8 @@ class KernelWatch:
         self._kernel = kernel
         self._limit = limit
         self._leases = leases_folder(document.directory)
-        self._tree = ProcessTree(document.kernel_id)
+        self._processes: list[Process] = []
+        """All of the kernel's, as they were at the last look."""
         self._work = WorkMeter()
         self._memory = MemoryMeter(limit.limit_bytes) if limit is not None else None
         self._looked = self._measured = float("-inf")
@@ -41,6 +39,7 @@ class KernelWatch:
     async def run(self) -> None:
         """Looks until cancelled."""
         while True:
+            began = time.monotonic()
             pid = self._kernel.state.pid
             if pid is not None:
                 try:
@@ -49,39 +48,33 @@ class KernelWatch:
                     # Whatever /proc says here must not cost the kernel.
                     _log.exception("the kernel's processes cannot be looked at")
             watched = self._limit is not None and self._limit.is_watched
-            await asyncio.sleep(MEMORY_SECONDS if watched else WORK_SECONDS)
+            pause = MEMORY_SECONDS if watched else WORK_SECONDS
+            # A look at thousands of processes takes long: most of the time is the kernel's.
+            await asyncio.sleep(max(pause, 4 * (time.monotonic() - began)))
 
     async def _look(self, pid: int) -> None:
         now = time.monotonic()
         if now - self._looked >= TREE_SECONDS:
             self._looked = now
-            await asyncio.to_thread(self._tree.look, pid)
+            self._processes = await asyncio.to_thread(descendants, os.getpid(), self._processes)
         if now - self._measured >= WORK_SECONDS:
             self._measured = now
             leased = await asyncio.to_thread(is_leased, self._leases, time.time())
-            if self._work.look(now, self._tree.known) or leased:
+            if self._work.look(now, self._processes) or leased:
                 self._kernel.worked()
             await asyncio.to_thread(self._kernel.look_for_oom_kills)
         if self._limit is not None and self._limit.is_watched:
             used = await asyncio.to_thread(self._too_much)
             if used and self._kernel.end_process(pid, self._limit.exceeded(used)):
-                await asyncio.to_thread(end_all, self._tree.known)
+                await asyncio.to_thread(end_all, self._processes)
 
     def _too_much(self) -> int:
         """How many bytes the kernel uses, if it is more than it may; else 0."""
         assert self._memory is not None  # noqa: S101 - for the type checker
-        pids = [process.pid for process in self._tree.known]
+        pids = [process.pid for process in self._processes]
         resident = sum(map(resident_bytes, pids))
         now = time.monotonic()
         if not self._memory.is_suspicious(now, resident):
             return 0
         exact = sum(map(proportional_bytes, pids))
         return exact if self._memory.measured(now, resident, exact) else 0
-
-
-def end_all(processes: list[Process]) -> None:
-    """End processes, but none that got the number of one that has ended."""
-    for process in processes:
-        if started_at(process.pid) == process.started:
-            with contextlib.suppress(OSError):
-                os.kill(process.pid, signal.SIGKILL)

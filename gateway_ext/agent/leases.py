@@ -10,6 +10,9 @@ from pathlib import Path
 VARIABLE = "FLEET_LEASES"
 """The environment variable of a kernel that names the folder of its leases."""
 _MOST = 1000
+LONGEST_SECONDS = 3600.0
+"""A lease must be renewed within this time: a file with a later time of modification counts as
+none."""
 
 
 def leases_folder(directory: Path) -> Path:
@@ -26,10 +29,12 @@ def make_leases_folder(directory: Path) -> None:
 
 def is_leased(folder: Path, now: float) -> bool:
     """Whether a lease holds: a file whose time of modification is still to come (seconds of the
-    Unix epoch). One that is not renewed ends by itself."""
+    Unix epoch), within the next hour. One that is not renewed ends by itself."""
     try:
         with os.scandir(folder) as entries:
-            return any(_expires(entry) > now for entry in islice(entries, _MOST))
+            return any(
+                0 < _expires(entry) - now <= LONGEST_SECONDS for entry in islice(entries, _MOST)
+            )
     except OSError:
         return False
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Iterable, Sequence
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SEARCH_SECONDS = 30.0
-"""How often processes are looked for whose parents have ended since."""
+from .process_identity import has_ended, started_at
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Places in /proc/PID/stat behind the command's closing bracket (proc(5)).
-_STATE, _PARENT, _TIMES, _START = 0, 1, slice(11, 15), 19
+_PARENT, _TIMES, _START = 1, slice(11, 15), 19
 
 _DAEMON_PROGRAMS = frozenset({"raylet", "gcs_server"})
 _DAEMON_TITLES = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray-dashboard")
@@ -57,7 +57,7 @@ def is_daemon(arguments: Sequence[str]) -> bool:
 def parse_stat(pid: int, stat: str, arguments: Sequence[str]) -> Process | None:
     """The process in the text of /proc/PID/stat; None if it has ended and waits to be collected."""
     fields = stat.rpartition(")")[2].split()
-    if fields[_STATE] in ("Z", "X"):
+    if has_ended(fields):
         return None
     cpu_seconds = sum(map(int, fields[_TIMES])) / _TICKS
     started, parent = int(fields[_START]), int(fields[_PARENT])
@@ -76,111 +76,99 @@ def read_process(pid: int) -> Process | None:
 
 def resident_bytes(pid: int) -> int:
     """What a process has in memory, shared pages included; 0 if it has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except OSError:
-        return 0
+    return _first_count(pid, lambda folder: _statm(folder)[1])
 
 
 def proportional_bytes(pid: int) -> int:
     """What a process has in memory, each shared page divided by those who share it (PSS); 0 if it
     has ended. The system goes through all its pages for this."""
-    try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    # Not for us to read, as of a program with rights of its own.
-    try:
-        _, resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[:3]
-    except OSError:
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
+    # PSS cannot be read of a set-user-id program, nor of one that refuses to be traced.
+    return _first_count(pid, _pss) or _first_count(pid, _not_of_files)
 
 
-class ProcessTree:
-    """Finds the processes of one kernel. All methods read /proc and belong in a thread.
-
-    A look goes from the kernel's process to its children and theirs, so that it costs the same on a
-    machine with many kernels. Those whose parents have ended are remembered if they were seen
-    before; from time to time the others are found by the kernel's id in their environment.
-    """
-
-    def __init__(self, kernel_id: str) -> None:
-        self._mark = f"KERNEL_ID={kernel_id}\0".encode()
-        self._known: dict[int, Process] = {}
-        self._strangers: set[tuple[int, int]] = set()
-        self._searched = 0.0
-
-    @property
-    def known(self) -> list[Process]:
-        """What the last look found."""
-        return list(self._known.values())
-
-    def look(self, kernel: int) -> list[Process]:
-        """The processes that live now; `kernel` is the process id of the kernel's own."""
-        before = {process.pid: process for process in self._known.values()}
-        found: dict[int, Process] = {}
-        waiting = [kernel, *before, *self._search(before)]
-        while waiting:
-            pid = waiting.pop()
-            if pid in found:
-                continue
-            process = read_process(pid)
-            if process is None:
-                continue
-            if pid in before and before[pid].started != process.started:
-                # Another one got the number; if it is the kernel's, its parent names it.
-                del before[pid]
-                continue
-            found[pid] = process
-            waiting += _children(pid)
-        self._known = found
-        return self.known
-
-    def _search(self, known: Iterable[int]) -> list[int]:
-        now = time.monotonic()
-        if now - self._searched < _SEARCH_SECONDS:
-            return []
-        self._searched = now
-        mine, strangers = [], set()
-        skipped = {*known, os.getpid()}
-        for pid in _processes_of(os.geteuid()):
-            if pid in skipped:
-                continue
-            process = read_process(pid)
-            if process is None:
-                continue
-            key = (pid, process.started)
-            if key in self._strangers:
-                strangers.add(key)
-                continue
-            with contextlib.suppress(OSError):
-                if self._mark in Path(f"/proc/{pid}/environ").read_bytes():
-                    mine.append(pid)
-                else:
-                    strangers.add(key)
-        self._strangers = strangers
-        return mine
+def bytes_not_of_files(status: str) -> int:
+    """What a process has in memory without the pages of files, which are mostly libraries that
+    others use too, from the text of /proc/PID/status. Shared memory counts in full."""
+    count = 0
+    for line in status.splitlines():
+        if line.startswith(("RssAnon:", "RssShmem:")):
+            count += int(line.split()[1]) * 1024
+    return count
 
 
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
+def children(pid: int) -> list[int]:
+    """The children of a process, including those that have ended and were not reaped."""
+    found: list[int] = []
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
-                children += map(int, (thread / "children").read_text().split())
+                found += map(int, (thread / "children").read_text().split())
     except OSError:
         pass
-    return children
-
-
-def _processes_of(uid: int) -> list[int]:
-    found = []
-    with os.scandir("/proc") as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and entry.stat().st_uid == uid:
-                    found.append(int(entry.name))
     return found
+
+
+def descendants(ancestor: int, seen: Iterable[Process] = ()) -> list[Process]:
+    """The running processes below `ancestor`, without itself. Reads /proc: belongs in a thread.
+
+    Below an agent these are all processes of its kernel: if the parent of one ends, the agent
+    becomes its parent (`orphans`). `seen` is what the last look found: a process whose parent
+    changes while we look could otherwise be missed.
+    """
+    before = {process.pid: process for process in seen}
+    found: dict[int, Process] = {}
+    waiting = [*children(ancestor), *before]
+    while waiting:
+        pid = waiting.pop()
+        if pid in found:
+            continue
+        process = read_process(pid)
+        if process is None:
+            continue
+        if pid in before and before[pid].started != process.started:
+            # Another process has its number now; if it is a descendant, its parent lists it.
+            del before[pid]
+            continue
+        found[pid] = process
+        waiting += children(pid)
+    return list(found.values())
+
+
+def end_all(processes: Iterable[Process]) -> None:
+    """Kill processes, but not another one that has the number of one that has ended."""
+    for process in processes:
+        with contextlib.suppress(OSError):
+            if started_at(process.pid) == process.started:
+                os.kill(process.pid, signal.SIGKILL)
+
+
+def _first_count(pid: int, read: Callable[[Path], int]) -> int:
+    for folder in _folders(pid):
+        with contextlib.suppress(OSError):
+            if count := read(folder):
+                return count
+    return 0
+
+
+def _folders(pid: int) -> Iterator[Path]:
+    """Where /proc shows the memory of a process: with each thread, because a first thread that has
+    ended shows none while the others are running."""
+    folder = Path(f"/proc/{pid}")
+    yield folder
+    with contextlib.suppress(OSError):
+        yield from (folder / "task").iterdir()
+
+
+def _statm(folder: Path) -> list[int]:
+    return [int(pages) * _PAGE for pages in (folder / "statm").read_text().split()]
+
+
+def _not_of_files(folder: Path) -> int:
+    return bytes_not_of_files((folder / "status").read_text())
+
+
+def _pss(folder: Path) -> int:
+    for line in (folder / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0

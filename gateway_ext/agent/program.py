@@ -16,6 +16,7 @@ from pathlib import Path
 from .agent import Agent
 from .forked_kernel import ForkedKernel, fork_kernel
 from .kernel_process import prepare_directory
+from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
 
 
@@ -53,6 +54,7 @@ def run(text: str) -> None:
         os.setsid()
     kernel = fork_kernel(document)
     _log_into(document)
+    adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
     asyncio.run(_run(document, kernel))
 
@@ -71,4 +73,5 @@ async def _run(document: StartDocument, kernel: ForkedKernel | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.end, f"the agent was ended by {number.name}")
+    loop.add_signal_handler(signal.SIGCHLD, agent.reap)
     await agent.run()

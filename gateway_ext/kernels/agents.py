@@ -22,6 +22,7 @@ from gateway_ext.kernels.handlers import as_refusal, check_kernel_id
 from gateway_ext.kernels.links import AgentLink
 from gateway_ext.kernels.lookup_lane import LaneFull
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.socket_progress import bytes_received
@@ -196,14 +197,14 @@ class AgentHandler(websocket.WebSocketHandler):
 
     async def _hello(self, message: str | bytes) -> None:
         try:
-            hello = json.loads(message)
+            hello = parse_text_frame(message)
             if hello["type"] != "hello" or hello["kernel_id"] != self._kernel_id:
                 raise ValueError("not a hello of this kernel")
             protocol, epoch = int(hello["protocol"]), int(hello["epoch"])
             nonce, proof, state = str(hello["nonce"]), str(hello["proof"]), dict(hello["state"])
             # Agents of before do not say it.
             process = dict(hello.get("process") or {})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             self._refuse("protocol", f"the hello cannot be read: {error}")
             return
         if protocol != PROTOCOL:

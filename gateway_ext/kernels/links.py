@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from gateway_ext.agent.frames import EVERY_STREAM, for_client, to_stream
+from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.records import Observation, Records
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
@@ -202,14 +203,14 @@ class AgentLink:
         if isinstance(frame, bytes):
             self._receive_message(frame)
             return
-        document = json.loads(frame)
+        document = parse_text_frame(frame)
         kind = document.get("type")
         if kind == "result":
             answered = self._commands.pop(document["id"], None)
             if answered is not None:
                 answered(document)
         elif kind == "state":
-            before, self.state = self.state, document["state"]
+            before, self.state = self.state, dict(document["state"])
             self.last_activity = last_activity_of(self.state, self.last_activity)
             if self.state.get("restarts", 0) > before.get("restarts", 0):
                 self._ended = self.reason

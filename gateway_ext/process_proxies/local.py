@@ -26,8 +26,12 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
 from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
-from gateway_ext.process_proxies.memory_cgroups import remove_cgroup
-from gateway_ext.process_proxies.process_session import kill_session, wait_for_end
+from gateway_ext.process_proxies.memory_cgroups import end_cgroup, remove_cgroup
+from gateway_ext.process_proxies.process_session import (
+    kill_descendants,
+    kill_session,
+    wait_for_end,
+)
 
 T = TypeVar("T")
 
@@ -84,7 +88,7 @@ class LocalAgentProxy(AgentProcessProxy):
         if self._host == this_host() and self._log_file:
             await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
             await _in_thread(self._remove_directory)
-            return await _in_thread(lambda: remove_cgroup(self._cgroup, CGROUP_SECONDS))
+            return await _in_thread(lambda: end_cgroup(self._cgroup, CGROUP_SECONDS))
         return True
 
     async def last_words(self) -> str:
@@ -199,7 +203,7 @@ class LocalAgentProxy(AgentProcessProxy):
                 except ForkFailed:
                     self._run(command, document, environment, uid, file, prepare)
         except BaseException:
-            remove_cgroup(self._cgroup, 0.0)
+            remove_cgroup(self._cgroup)
             raise
         self.pgid = self.pid
         self._started = started_at(self.pid)
@@ -259,6 +263,9 @@ class LocalAgentProxy(AgentProcessProxy):
     def _end(self) -> None:
         if self._host != this_host() or self._boot != boot_id() or self._started is None:
             return
+        if started_at(self.pid) == self._started:
+            # They lead sessions of their own, and so does the kernel.
+            kill_descendants(self.pid, END_SECONDS)
         # The agent leads its session. While it lives its number is the session's; once it is gone
         # the number stays taken as long as the session has members, and is nobody's otherwise.
         if started_at(self.pid) in (self._started, None):
@@ -266,8 +273,9 @@ class LocalAgentProxy(AgentProcessProxy):
         if self._process is not None:
             self._process.wait()
         wait_for_end(self.pid, self._started, END_SECONDS)
+        # First what could still write there.
+        end_cgroup(self._cgroup, CGROUP_SECONDS)
         self._remove_directory()
-        remove_cgroup(self._cgroup, CGROUP_SECONDS)
 
     def _remove_directory(self) -> None:
         # An agent empties it, unless it was killed; as another user than ours it can do no more.

@@ -209,7 +209,6 @@ def _add_to_path(container: dict[str, Any], kernel: KernelObjects) -> None:
     if not any(variable.get("name") == "PYTHONNOUSERSITE" for variable in rest):
         # A home may be a volume that others write to: nothing in it may run in the agent.
         rest.append({"name": "PYTHONNOUSERSITE", "value": "1"})
-    # By KERNEL_ID a kernel's processes are told from others.
     own = [
         {"name": "PYTHONPATH", "value": bundle},
         {"name": "KERNEL_ID", "value": kernel.kernel_id},

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ class KernelCgroup:
     """What was made for one kernel."""
 
     folder: Path
-    """To be removed with `remove_cgroup` when the kernel has ended."""
+    """To be removed with `end_cgroup` when the kernel has ended."""
     kernel: Path
     """The limited cgroup, into which the agent puts the kernel's process."""
     agent: Path | None
@@ -51,7 +52,7 @@ class MemoryCgroups:
         try:
             return _make(folder, parent.version, self.limit_bytes, owner)
         except OSError as error:
-            remove_cgroup(str(folder), 0.0)
+            remove_cgroup(str(folder))
             self._say(f"{folder} cannot be made ({error})")
             return None
 
@@ -99,23 +100,49 @@ def _make(folder: Path, version: int, limit_bytes: int, owner: int) -> KernelCgr
     return KernelCgroup(folder, kernel, agent)
 
 
-def remove_cgroup(folder: str, seconds: float) -> bool:
-    """Removes a cgroup that `MemoryCgroups` made, waiting so long for what still ends in it. False
-    if something goes on there. Blocks."""
+def end_cgroup(folder: str, seconds: float) -> bool:
+    """Kills what a kernel left in a cgroup that `MemoryCgroups` made, and removes the cgroup. False
+    if something is still in it after `seconds`. Blocks."""
+    deadline = time.monotonic() + seconds
+    while not remove_cgroup(folder):
+        # Each time: a process may have forked while we read the list.
+        _kill_members(Path(folder))
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def remove_cgroup(folder: str) -> bool:
+    """Removes a cgroup that `MemoryCgroups` made; False if it still has processes, or is not ours
+    to remove."""
     if not Path(folder).name.startswith(PREFIX):
         return True
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            for child in ("kernel", "agent"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.rmdir(f"{folder}/{child}")
-            os.rmdir(folder)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
+    try:
+        for child in ("kernel", "agent"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(f"{folder}/{child}")
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _kill_members(folder: Path) -> None:
+    """Sends SIGKILL to the kernel's processes in its cgroup. The agent, which may still be saying
+    goodbye, is not among them."""
+    version_2 = (folder / "kernel").is_dir()
+    limited = folder / "kernel" if version_2 else folder
+    with contextlib.suppress(OSError):
+        if version_2:
+            # Since Linux 5.14: all of them, even those that fork meanwhile.
+            (limited / "cgroup.kill").write_text("1")
+            return
+    with contextlib.suppress(OSError):
+        for pid in map(int, (limited / "cgroup.procs").read_text().split()):
+            # 0 is a process that our pid namespace does not have; for kill it is our own group.
+            if pid > 1:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)

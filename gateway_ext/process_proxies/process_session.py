@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from gateway_ext.agent.process_identity import started_at
+from gateway_ext.agent.process_tree import children, descendants, end_all, read_process
 
 
 def wait_for_end(pid: int, started: int, seconds: float) -> None:
@@ -13,6 +14,37 @@ def wait_for_end(pid: int, started: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while started_at(pid) == started and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def kill_descendants(pid: int, seconds: float) -> None:
+    """SIGKILL to everything below a process of ours, until nothing is left or `seconds` are over.
+    The process itself is stopped first, so that it starts nothing new, and stays stopped.
+
+    To be called while it runs: once it has ended, its descendants cannot be found any more. Raises
+    ValueError as `kill_session` does.
+    """
+    if pid <= 1:
+        raise ValueError(f"{pid} is not a process that a gateway started")
+    deadline = time.monotonic() + seconds
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except (ProcessLookupError, PermissionError):
+        return
+    # A stopped process reaps nothing, so no other process gets the id of a child that has ended. A
+    # child's own children become new ones before it counts as ended: none is missed.
+    ended: set[int] = set()
+    while time.monotonic() < deadline:
+        present = [child for child in children(pid) if child not in ended]
+        if not present:
+            return
+        # The newest first: the others are likely to have ended.
+        for child in reversed(present):
+            process = read_process(child)
+            if process is None:
+                ended.add(child)
+            else:
+                end_all([*descendants(child), process])
+        time.sleep(0.001)
 
 
 def session_members(session: int) -> list[int]:
@@ -42,7 +74,16 @@ def kill_session(session: int, uid: int | None) -> None:
         raise ValueError(f"{session} is not the session of a process that a gateway started")
     for pid in session_members(session):
         try:
-            if uid in (None, os.stat(f"/proc/{pid}").st_uid):
+            if uid is None or uid == _owner(pid):
                 os.kill(pid, signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
+
+
+def _owner(pid: int) -> int:
+    """The user id of a process. /proc/PID itself belongs to root if the process refuses to be
+    traced, whoever runs it."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    raise ProcessLookupError(pid)

@@ -344,6 +344,7 @@ class Fleet:
         self._agent: subprocess.Popen[bytes] | None = None
         self._gateways: list[ScriptedGateway] = []
         self.agent_cwd = Path("/")
+        self.agent_command = [sys.executable, "-m", "gateway_ext.agent"]
         self.errors = directory / "agent-stderr"
 
     @property
@@ -385,7 +386,7 @@ class Fleet:
         """Start the agent."""
         with open(self.errors, "wb") as errors:
             self._agent = subprocess.Popen(
-                [sys.executable, "-m", "gateway_ext.agent"],
+                self.agent_command,
                 stdin=subprocess.PIPE,
                 stdout=errors,
                 stderr=errors,

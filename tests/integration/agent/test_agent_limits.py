@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -67,6 +68,67 @@ def test_a_kernel_without_a_cgroup_is_ended_by_the_agent_when_it_uses_too_much(
     asyncio.run(scenario())
 
 
+ESCAPE = """
+import os, sys
+reading, writing = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(writing, b"%d" % os.getpid())
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for number in range(3):
+                os.dup2(nothing, number)
+            os.execve(sys.executable, [sys.executable, "-c", PROGRAM], {})
+    os._exit(0)
+os.wait()
+print(os.read(reading, 20).decode())
+"""
+"""What leaves the kernel's parents, session and environment behind."""
+
+
+async def escapes(page: Stream, program: str) -> int:
+    return int(await page.run(f"PROGRAM = {program!r}\n{ESCAPE}"))
+
+
+def test_what_leaves_session_parents_and_environment_uses_the_kernel_s_memory(
+    fleet: Fleet,
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(memory_bytes=LIMIT)
+        page = Stream("page")
+        await page.open(link)
+        escaped = await escapes(page, f"x = bytearray(b'x' * {LIMIT}); import time; time.sleep(99)")
+        await until(lambda: link.state["restarts"] == 1, 30, "the kernel is ended")
+        await until(lambda: not psutil.pid_exists(escaped), 10, "what escaped is collected")
+        await until(lambda: link.state["process"] == "running", 30, "and started again")
+        assert link.state["reason"].startswith("out of memory: the kernel ")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_what_leaves_session_parents_and_environment_ends_when_the_kernel_is_shut_down(
+    fleet: Fleet, now: bool
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        escaped = await escapes(page, "import time; time.sleep(99)")
+        brief = await escapes(page, "pass")
+        await until(lambda: not psutil.pid_exists(brief), 10, "what has ended is collected")
+        await link.command("restart")
+        # As in stock Jupyter.
+        assert psutil.Process(escaped).ppid() == fleet.agent.pid
+        await link.command("shutdown", now=now)
+        assert not psutil.pid_exists(escaped)
+
+    asyncio.run(scenario())
+
+
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
     """A cgroup with the limit, made as a gateway makes it."""
@@ -111,7 +173,17 @@ def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> N
     asyncio.run(scenario())
 
 
+LOOKS_OFTEN = """
+from gateway_ext.agent import kernel_watch, program
+kernel_watch.TREE_SECONDS = kernel_watch.WORK_SECONDS = 0.5
+program.main()
+"""
+"""An agent that looks at its kernel's work ten times as often as others."""
+
+
 def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> None:
+    fleet.agent_command = [sys.executable, "-c", LOOKS_OFTEN]
+
     async def scenario() -> None:
         fleet.gateway()
         link = await fleet.running()
@@ -128,7 +200,7 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
         assert later > first
         await page.run("on = False")
         # A lease counts, however little is used.
-        await asyncio.sleep(6)
+        await asyncio.sleep(1.5)
         quiet = link.state["last_work"]
         lease = folder / "mine"
         lease.touch()
@@ -137,7 +209,7 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
         assert await until_work_after(link, quiet) > quiet
         lease.unlink()
         quiet = link.state["last_work"]
-        await asyncio.sleep(6)
+        await asyncio.sleep(1.5)
         assert link.state["last_work"] == quiet
 
     asyncio.run(scenario())

@@ -1,6 +1,7 @@
 """What a kernel may use, and when an idle one is ended."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,13 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.cgroup import memory_cgroup_of
-from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until
+from gateway_ext.agent.process_identity import started_at
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Gateways,
+    agents_of,
+    running_gateways,
+    wait_until,
+)
 
 IDLE_SECONDS = 20
 WARNING_SECONDS = 8
@@ -61,6 +68,27 @@ def test_a_kernel_that_uses_too_much_memory_says_why_it_was_ended(limited: Gatew
     assert "300 MB" in event["detail"]
     for kernel_id in (greedy, other):
         client.call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
+    wait_until(lambda: set(cgroups()) <= set(before))
+
+
+def test_what_left_a_kernel_ends_with_its_cgroup_though_the_agent_was_killed(
+    limited: Gateways,
+) -> None:
+    gateways, client = limited, limited.client()
+    before = cgroups()
+    kernel_id = gateways.start_kernel(0)
+    if set(cgroups()) <= set(before):
+        pytest.skip("no memory cgroup can be made here")
+    with client.channels(gateways.urls[0], kernel_id) as page:
+        left = page.run(
+            "import subprocess\n"
+            "print(subprocess.Popen(['sleep', '300'], start_new_session=True).pid)"
+        )
+    (agent,) = agents_of(kernel_id)
+    os.kill(agent, signal.SIGKILL)
+    wait_until(lambda: model(gateways, 1, kernel_id)["state"] == "dead")
+    client.call("DELETE", f"{gateways.urls[1]}/api/kernels/{kernel_id}")
+    wait_until(lambda: not started_at(int(left)))
     wait_until(lambda: set(cgroups()) <= set(before))
 
 

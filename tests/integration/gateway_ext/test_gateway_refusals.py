@@ -92,6 +92,9 @@ def test_the_right_hello_is_let_in(gateways: Gateways, kernel_id: str) -> None:
         (KEY, {"kernel_id": str(uuid.uuid4())}, "protocol", "not a hello of this kernel"),
         (KEY, {"type": "welcome"}, "protocol", "not a hello of this kernel"),
         (KEY, {"state": "running"}, "protocol", "cannot be read"),
+        (KEY, {"epoch": float("inf")}, "protocol", "cannot be read"),
+        (KEY, {"state": json.loads("[" * 200 + "]" * 200)}, "protocol", "levels deep"),
+        (KEY, {"state": [[]] * 60_000}, "protocol", "too much to read at once"),
     ],
 )
 def test_who_is_not_the_kernels_agent_is_refused_and_logged(
@@ -219,14 +222,16 @@ def test_a_launch_that_fails_says_why_and_blocks_nothing(
 def test_the_late_agent_of_a_launch_that_was_given_up_runs_no_second_kernel(
     launching: Gateways, flag: Path, same_id: bool
 ) -> None:
-    # The first agent is slow, and as out of reach as a container that starts late: it has left the
-    # session that the gateway ends, and has a folder of its own.
+    # The first agent is as out of reach as a container that starts late: it has left the session
+    # that the gateway ends and the process that was started, and has a folder of its own. It starts
+    # when it is told to.
     flag.parent.chmod(0o777)
     agent = f"{kernel_python()} -m gateway_ext.agent"
     late = flag.parent / "late.sh"
     moved = f's#"directory": "[^"]*"#"directory": "{flag.parent}/k"#'
-    late.write_text(f"sleep {LAUNCH_SECONDS + 2}\nsed '{moved}' | {agent}\n")
-    later = f"exec 3<&0; setsid sh {late} <&3 & wait"
+    starts = flag.parent / "starts"
+    late.write_text(f"until [ -e {starts} ]; do sleep 0.1; done\nsed '{moved}' | {agent}\n")
+    later = f"exec 3<&0; (setsid sh {late} <&3 &); exec sleep 1000"
     script = f"if mkdir {flag} 2>/dev/null; then {later}; else exec {agent}; fi"
     config = {"agent_command": ["sh", "-c", script]}
     proxy = {"class_name": "gateway_ext.process_proxies.local.LocalAgentProxy", "config": config}
@@ -234,17 +239,19 @@ def test_the_late_agent_of_a_launch_that_was_given_up_runs_no_second_kernel(
     launching._write_kernelspec(name, proxy)
     client, first = launching.client(), str(uuid.uuid4())
     url = f"{launching.urls[0]}/api/kernels"
-    answer = client.call("POST", url, json={"name": name, "kernel_id": first})
+    short = {"KERNEL_LAUNCH_TIMEOUT": "1"}
+    answer = client.call("POST", url, json={"name": name, "kernel_id": first, "env": short})
     assert answer.status_code == 500, answer.text
     assert "did not start within" in answer.json()["message"]
     told = f"kernel {first}: an agent is told to end"
-    assert told not in launching.log(0) + launching.log(1)
     # The notebook starts again, as labs do: with another kernel, or the same one once more.
     second = first if same_id else str(uuid.uuid4())
     answer = client.call("POST", url, json={"name": name, "kernel_id": second})
     assert answer.status_code == 201, answer.text
     with client.channels(launching.urls[1], second) as channels:
         channels.run("x = 41")
+        assert told not in launching.log(0) + launching.log(1)
+        starts.touch()
         wait_until(lambda: told in launching.log(0) + launching.log(1))
         wait_until(lambda: len(agents_of(first)) == int(same_id))
         assert len(agents_of(second)) == 1

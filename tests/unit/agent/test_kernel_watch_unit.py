@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,12 @@ import pytest
 from gateway_ext.agent.cgroup import MemoryCgroup, find_memory_cgroup, oom_kills
 from gateway_ext.agent.leases import is_leased
 from gateway_ext.agent.memory_limit import MemoryMeter
+from gateway_ext.agent.process_identity import started_at
 from gateway_ext.agent.process_tree import (
     Process,
-    ProcessTree,
+    bytes_not_of_files,
+    descendants,
+    end_all,
     is_daemon,
     proportional_bytes,
     resident_bytes,
@@ -85,33 +91,169 @@ def test_daemons_of_ray_and_spark_are_known(command: str, daemon: bool) -> None:
     assert is_daemon(command.split(" ")) is daemon
 
 
-def test_the_tree_has_children_of_children_and_what_lost_its_parent() -> None:
-    sleeps = "import subprocess, time; d = subprocess.DEVNULL;"
-    sleeps += "print(subprocess.Popen(['sleep', '60'], stdout=d, stderr=d).pid, flush=True)"
-    # Leaves its child behind before anybody has looked.
-    environment = {**os.environ, "KERNEL_ID": "an-id"}
-    orphan = int(subprocess.check_output([sys.executable, "-c", sleeps], env=environment))
-    parent = subprocess.Popen(
-        [sys.executable, "-c", f"{sleeps}; time.sleep(60)"], stdout=subprocess.PIPE
+ADOPTS = """
+import os, sys
+from gateway_ext.agent.orphans import adopt_orphans, reap_orphans
+adopt_orphans()
+own = os.fork()
+if own == 0:
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve("/bin/sleep", ["sleep", "60"], {})
+    os._exit(7)
+print(own, flush=True)
+sys.stdin.readline()
+reap_orphans({own})
+print(os.waitstatus_to_exitcode(os.waitpid(own, os.WNOHANG)[1]), flush=True)
+sys.stdin.readline()
+reap_orphans({own})
+print(flush=True)
+sys.stdin.readline()
+"""
+
+# What is missed ends by itself after 10 s.
+HOPS = """
+import os, sys, time
+from gateway_ext.agent.orphans import adopt_orphans, kill_orphans, reap_orphans
+adopt_orphans()
+own = os.fork()
+if own == 0:
+    time.sleep(60)
+end = time.monotonic() + 10
+for _ in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            if os.fork():
+                os._exit(0)
+        os._exit(0)
+time.sleep(0.1)
+deadline = end - 1
+while kill_orphans({own}) and time.monotonic() < deadline:
+    time.sleep(0.001)
+    reap_orphans({own})
+print(time.monotonic() < deadline)
+os.kill(own, 9)
+print(os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]))
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("nothing is left")
+"""
+
+
+def test_processes_that_pass_on_to_their_children_all_the_time_are_ended() -> None:
+    told = subprocess.check_output(
+        [sys.executable, "-c", HOPS], text=True, timeout=60, cwd=Path(__file__).parents[3]
     )
+    assert told == "True\n-9\nnothing is left\n"
+
+
+def test_what_left_session_parents_and_environment_stays_below_the_agent_and_is_collected() -> None:
+    agent = subprocess.Popen(
+        [sys.executable, "-c", ADOPTS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+
+    def goes_on() -> str:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        print(file=agent.stdin, flush=True)
+        return agent.stdout.readline()
+
+    with agent:
+        try:
+            agent.stdout.readline()
+            until(lambda: [read_command(one.pid) for one in descendants(agent.pid)] == ["sleep"])
+            escaped = descendants(agent.pid)
+            assert [one.parent for one in escaped] == [agent.pid]
+            # The exit code of a process that is waited for elsewhere is not taken away.
+            assert goes_on() == "7\n"
+            assert descendants(agent.pid) == escaped
+            end_all(escaped)
+            until(lambda: not descendants(agent.pid, escaped))
+            assert Path(f"/proc/{escaped[0].pid}").exists()
+            goes_on()
+            assert not Path(f"/proc/{escaped[0].pid}").exists()
+        finally:
+            agent.kill()
+
+
+def test_a_process_that_was_seen_is_found_where_it_went() -> None:
+    sleeper = subprocess.Popen(["/bin/sleep", "60"])
     try:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        tree = ProcessTree("an-id")
-        assert {one.pid for one in tree.look(parent.pid)} == {parent.pid, child, orphan}
-        parent.kill()
-        parent.wait()
-        # A child that was seen stays known without its parent.
-        assert {one.pid for one in tree.look(parent.pid)} == {child, orphan}
+        seen = [one for one in descendants(os.getpid()) if one.pid == sleeper.pid]
+        assert descendants(2**22 + 1, seen) == seen
+        # Another process that got its number is not the same.
+        other = [Process(sleeper.pid, 1, 0, 0.0, False)]
+        assert descendants(2**22 + 1, other) == []
+        end_all(other)
+        assert sleeper.poll() is None
     finally:
-        parent.kill()
-        for pid in (orphan, child):
-            os.kill(pid, 9)
+        sleeper.kill()
+        sleeper.wait()
+
+
+WITHOUT_FIRST_THREAD = """
+import ctypes, threading, time
+held = bytearray(b"x" * 50_000_000)
+threading.Thread(target=time.sleep, args=(60,)).start()
+print(flush=True)
+ctypes.CDLL(None).syscall(60, 0)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="calls exit(2) by its number")
+def test_a_process_whose_first_thread_has_ended_lives_and_its_memory_counts() -> None:
+    process = subprocess.Popen([sys.executable, "-c", WITHOUT_FIRST_THREAD], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process:
+        try:
+            process.stdout.readline()
+            stat = Path(f"/proc/{process.pid}/stat")
+            until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z")
+            assert started_at(process.pid) is not None
+            assert resident_bytes(process.pid) > 50_000_000
+            assert proportional_bytes(process.pid) > 50_000_000
+            end_all([one for one in descendants(os.getpid()) if one.pid == process.pid])
+            assert process.wait(10) == -signal.SIGKILL
+        finally:
+            process.kill()
+
+
+def until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def read_command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def test_proportional_is_never_more_than_resident() -> None:
     assert 0 < proportional_bytes(os.getpid()) <= resident_bytes(os.getpid()) * 1.05
     assert proportional_bytes(2**22 + 1) == resident_bytes(2**22 + 1) == 0
+
+
+def test_a_process_whose_pages_cannot_be_read_hides_nothing_in_shared_memory() -> None:
+    status = (
+        "Name:\tsleep\nVmRSS:\t 900 kB\nRssAnon:\t 100 kB\nRssFile:\t 500 kB\nRssShmem:\t 300 kB\n"
+    )
+    assert bytes_not_of_files(status) == 400 * 1024
+    own = bytes_not_of_files(Path("/proc/self/status").read_text())
+    assert 0 < own < resident_bytes(os.getpid()) * 1.05
 
 
 def test_memory_is_measured_exactly_only_when_it_may_be_too_much() -> None:
@@ -165,3 +307,13 @@ def test_a_lease_holds_until_it_expires(tmp_path: Path) -> None:
     os.utime(lease, (now + 60, now + 60))
     assert is_leased(tmp_path, now)
     assert not is_leased(tmp_path, now + 61)
+
+
+def test_a_lease_that_need_not_be_renewed_within_the_hour_is_none(tmp_path: Path) -> None:
+    now = time.time()
+    lease = tmp_path / "for-ever"
+    lease.touch()
+    os.utime(lease, (now + 70 * 365 * 86400, now + 70 * 365 * 86400))
+    assert not is_leased(tmp_path, now)
+    os.utime(lease, (now + 3590, now + 3590))
+    assert is_leased(tmp_path, now)

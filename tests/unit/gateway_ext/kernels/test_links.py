@@ -158,3 +158,23 @@ def test_what_the_agent_reports() -> None:
     for nonsense in (b"short", "{", '{"type": "result"}', '{"type": "state"}'):
         with pytest.raises((ValueError, KeyError)):
             agent.link.receive(nonsense)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "[]",
+        '{"type": "state", "state": "running"}',
+        '{"type": "state", "state": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"type": "state", "state": [' + "[]," * 100_000 + "[]]}",
+        '{"type": "state", "state": {"reason": "' + "x" * 2**20 + '"}}',
+    ],
+)
+def test_a_text_frame_that_is_no_object_or_too_much_is_an_error_and_changes_nothing(
+    frame: str,
+) -> None:
+    agent = Agent()
+    before = agent.link.state
+    with pytest.raises(ValueError, match=r"."):
+        agent.link.receive(frame)
+    assert agent.link.state == before

@@ -5,9 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from gateway_ext.agent.process_identity import started_at
-from gateway_ext.process_proxies.process_session import kill_session, session_members
+from gateway_ext.agent.process_tree import children, descendants
+from gateway_ext.process_proxies.process_session import (
+    kill_descendants,
+    kill_session,
+    session_members,
+)
 
 
 def test_a_process_has_a_start_and_a_zombie_has_ended() -> None:
@@ -50,3 +58,83 @@ def test_a_process_that_was_forked_to_lead_a_session_is_ended_before_it_does() -
     assert os.getsid(process.pid) != process.pid
     kill_session(process.pid, os.getuid())
     assert process.wait(10) == -signal.SIGKILL
+
+
+def test_killing_what_a_process_started_ends_those_in_other_sessions_too() -> None:
+    code = (
+        "import subprocess, time; c = ['sleep', '60']; p = subprocess.Popen(c); print(flush=True);"
+    )
+    code += "[subprocess.Popen(c, start_new_session=True).wait() for _ in range(9)]"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process:
+        try:
+            process.stdout.readline()
+            deadline = time.monotonic() + 10
+            while len(descendants(process.pid)) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            kill_descendants(process.pid, 5.0)
+            # It would have started the next one.
+            assert descendants(process.pid) == []
+            assert started_at(process.pid) is not None
+        finally:
+            process.kill()
+
+
+# What is missed ends by itself after 10 s.
+HOPS = """
+import os, time
+from gateway_ext.agent.orphans import adopt_orphans
+adopt_orphans()
+end = time.monotonic() + 10
+for _ in range(5):
+    if os.fork() == 0:
+        os.setsid()
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            if os.fork():
+                os._exit(0)
+        os._exit(0)
+print(flush=True)
+time.sleep(60)
+"""
+
+
+def test_killing_what_a_process_started_misses_none_that_forks_and_exits() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOPS], stdout=subprocess.PIPE, cwd=Path(__file__).parents[4]
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            process.stdout.readline()
+            began = time.monotonic()
+            kill_descendants(process.pid, 9.0)
+            assert time.monotonic() - began < 9
+            # Whatever was missed would go on.
+            time.sleep(0.05)
+            assert all(started_at(pid) is None for pid in children(process.pid))
+        finally:
+            process.kill()
+
+
+def test_a_process_that_refuses_to_be_traced_is_killed_with_its_session() -> None:
+    code = "import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print(flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    kill_session(process.pid, os.getuid())
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("pid", [0, 1, -1])
+def test_nothing_is_killed_below_a_process_that_no_gateway_started(pid: int) -> None:
+    with pytest.raises(ValueError, match="is not a process that a gateway started"):
+        kill_descendants(pid, 0.0)

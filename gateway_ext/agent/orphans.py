@@ -1,0 +1,57 @@
+"""Processes that a kernel started and whose parents have ended: they become the agent's children.
+
+So everything that the kernel started stays below the agent, whatever session and environment it
+has, and can be counted and ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+from collections.abc import Collection
+
+from .process_tree import children
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+_log = logging.getLogger("fleet.agent")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        reason = os.strerror(ctypes.get_errno())
+        _log.warning("processes that leave the kernel's cannot be followed: %s", reason)
+
+
+def reap_orphans(own: Collection[int]) -> None:
+    """Reap the children that have ended, except `own`, which are waited for elsewhere.
+
+    Stops at an ended child of `own`: to be called again when that one has been reaped.
+    """
+    # One system call for each that has ended, however many are still running. WNOWAIT leaves the
+    # exit code to whoever waits for it.
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in own:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def kill_orphans(own: Collection[int]) -> list[int]:
+    """Send SIGKILL to all children except `own`; returns their process ids, also of those that
+    have ended and were not reaped.
+
+    What they started becomes a child in turn: to be called, with `reap_orphans` in between, until
+    none is left. Both belong in the same thread, then no id can have passed to another process.
+    """
+    orphans = [pid for pid in children(os.getpid()) if pid not in own]
+    # The newest first: the others are likely to have ended.
+    for pid in reversed(orphans):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    return orphans
