@@ -207,7 +207,7 @@ class JupyterFleet(ExtensionApp):
         await FleetWebsocketConnection.close_all()
         left = await provider.open_requests.wait(self.stop_seconds)
         if left:
-            self.log.warning("%d requests were not answered in %.0f s", left, self.stop_seconds)
+            self.log.warning("requests not answered in %.0f s: %d", self.stop_seconds, left)
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
 
