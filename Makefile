@@ -52,8 +52,16 @@ up: install ## install what is missing, start the fleet, print its URL
 	@$(LAB)/bin/jupyter-fleet up --detach $(UP)
 
 .PHONY: down
-down: ## stop the fleet; kernels go on
-	@$(LAB)/bin/jupyter-fleet down
+down: ## stop the fleet that `make up` with the same UP started; kernels go on
+	@set -- $(UP); where=(); \
+	while [ $$# -gt 0 ]; do \
+		case $$1 in \
+			--data-dir) where=("$$1" "$${2:?--data-dir needs a folder}"); shift;; \
+			--data-dir=*) where=("$$1");; \
+		esac; \
+		shift; \
+	done; \
+	$(LAB)/bin/jupyter-fleet down "$${where[@]}"
 
 .PHONY: install
 install: $(STAMPS)/programs $(STAMPS)/lab-package $(STAMPS)/gateway-package $(STAMPS)/kernel-package ## build the three environments

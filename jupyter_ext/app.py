@@ -16,7 +16,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
-from traitlets import Float, List, Unicode
+from traitlets import Float, Int, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
@@ -48,6 +48,7 @@ from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
 from jupyter_ext.userdata.signatures import SqlSignatureStore
+from jupyter_ext.userdata.store import WorkspaceRoom
 from jupyter_ext.userdata.translations_handler import FleetTranslationsHandler
 from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
 
@@ -94,6 +95,21 @@ class JupyterFleet(ExtensionApp):
         help="Seconds that a client may take to send a request's body. The front collects bodies "
         "first, so that only slow uploads to a lab itself need many.",
     )
+    max_workspaces = Int(
+        1000,
+        min=1,
+        config=True,
+        help="How many workspaces (layouts of the page) each user may keep; one more is refused "
+        "with 413.",
+    )
+    workspace_bytes = Int(
+        64 * 1024 * 1024,
+        min=1024 * 1024,
+        config=True,
+        help="How many bytes the workspaces of each user may have together; a list of them is read "
+        "as a whole.",
+    )
+
     stop_seconds = Float(
         5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
     )
@@ -218,7 +234,7 @@ class JupyterFleet(ExtensionApp):
         await FleetWebsocketConnection.close_all()
         left = await provider.open_requests.wait(self.stop_seconds)
         if left:
-            self.log.warning("%d requests were not answered in %.0f s", left, self.stop_seconds)
+            self.log.warning("requests not answered in %.0f s: %d", self.stop_seconds, left)
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
 
@@ -272,7 +288,8 @@ class JupyterFleet(ExtensionApp):
         database = engine.shared(self.database_url)
         threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-settings")
         for_settings = {"database": database, "places": places, "threads": threads}
-        for_workspaces = {"database": database, "threads": threads}
+        room = WorkspaceRoom(self.max_workspaces, self.workspace_bytes)
+        for_workspaces = {"database": database, "threads": threads, "room": room}
         return [
             (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),
             (r"/lab/api/settings/(?P<schema_name>.+)", FleetSettingsHandler, for_settings),

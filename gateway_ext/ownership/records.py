@@ -26,6 +26,7 @@ from gateway_ext.ownership.tables import (
     project_uid,
 )
 from jupyter_ext.database.engine import Database, now_utc
+from jupyter_ext.platform.counted import counted
 from jupyter_ext.platform.encryption import SecretBox
 
 FIRST_UID = 200_000
@@ -172,21 +173,21 @@ def _check_limits(connection: Connection, limits: Limits, username: str) -> None
     # One start after the other, at all gateways: two may not both take the last place.
     connection.execute(select(lock.c.name).where(lock.c.name == STARTS).with_for_update())
     # A dead kernel without an agent is but a line in the list.
-    counted = kernel.c.state != KernelState.DELETED.value
-    counted &= (kernel.c.state != KernelState.DEAD.value) | kernel.c.owner.is_not(None)
-    count = select(func.count()).select_from(kernel).where(counted)
+    at_work = kernel.c.state != KernelState.DELETED.value
+    at_work &= (kernel.c.state != KernelState.DEAD.value) | kernel.c.owner.is_not(None)
+    count = select(func.count()).select_from(kernel).where(at_work)
     if limits.kernels is not None:
         kernels = connection.execute(count).scalar_one()
         if kernels >= limits.kernels:
             raise LimitReached(
-                f"there are {kernels} kernels, and no more than {limits.kernels} may run at once: "
-                "end one, or ask for a higher max_kernels"
+                f"the fleet runs {counted(kernels, 'kernel')}, and no more than {limits.kernels} "
+                "may run at once: end one, or ask for a higher max_kernels"
             )
     if limits.kernels_per_user is not None:
         kernels = connection.execute(count.where(kernel.c.username == username)).scalar_one()
         if kernels >= limits.kernels_per_user:
             raise LimitReached(
-                f"{username} has {kernels} kernels, and nobody may have more than "
+                f"{username} has {counted(kernels, 'kernel')}, and nobody may have more than "
                 f"{limits.kernels_per_user} at once: end one of them first"
             )
 

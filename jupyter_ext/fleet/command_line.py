@@ -15,8 +15,16 @@ from pathlib import Path
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernels import drain, kernel, kernel_text, kernels, kernels_table
+from jupyter_ext.fleet.kernels import (
+    drain,
+    kernel,
+    kernel_text,
+    kernels,
+    kernels_table,
+    not_running,
+)
 from jupyter_ext.fleet.leftovers import find_leftovers
+from jupyter_ext.fleet.quantities import duration, duration_text
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
 from jupyter_ext.fleet.start import bring_up
@@ -29,10 +37,12 @@ from jupyter_ext.fleet.status import (
 )
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.supervisor import Supervisor
+from jupyter_ext.platform.counted import counted
 from jupyter_ext.platform.tokens import TokenError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
 DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
+LONGEST_TOKEN_SECONDS = 3650 * 86400
 WATCH_SECONDS = 1.0
 LOG_LINES = 200
 
@@ -124,7 +134,11 @@ def parser() -> argparse.ArgumentParser:
         help=f"a role in a project; may be repeated ({DEMO_PROJECT}=owner)",
     )
     token.add_argument(
-        "--expires", type=float, default=LOGIN_SECONDS, metavar="SECONDS", help="(12 hours)"
+        "--expires",
+        type=duration,
+        default=LOGIN_SECONDS,
+        metavar="TIME",
+        help="how long it is valid, for example 90s or 8h (12h)",
     )
     return top
 
@@ -187,12 +201,8 @@ def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         print(as_table(document))
         if "login_url" in document:
             print(f"\nLog in as the demo user: {document['login_url']}")
-    elif find_leftovers(data_dir):
-        print(
-            f"The fleet in {data_dir.root} has lost its supervisor: `jupyter fleet up` adopts it."
-        )
     else:
-        print(f"The fleet in {data_dir.root} does not run: `jupyter fleet up` starts it.")
+        print(f"The {not_running(data_dir)}.")
     return 0 if running else 1
 
 
@@ -207,7 +217,7 @@ def down_command(options: argparse.Namespace, data_dir: DataDir) -> int:
                     " with `jupyter fleet up --detach` first"
                 )
             count = end_kernels(data_dir, settings)
-            print(f"{count} kernels ended")
+            print(f"{counted(count, 'kernel')} ended")
         print("stopped" if stop(data_dir) else "nothing was running")
     return 0
 
@@ -233,7 +243,7 @@ def drain_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         print(f"{options.gateway} takes kernels again")
         return 0
     left = answer["kernels"]
-    print(f"{options.gateway} takes no more kernels; {left} have not left it yet")
+    print(f"{options.gateway} takes no more kernels; {counted(left, 'kernel')} still there")
     return 1 if left else 0
 
 
@@ -254,6 +264,11 @@ def logs_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``token``: see `parser`."""
     known_settings(data_dir)
+    if not 1 <= options.expires <= LONGEST_TOKEN_SECONDS:
+        raise FleetError(
+            f"--expires {duration_text(options.expires)} is out of range: a token is valid for 1s"
+            f" to {duration_text(LONGEST_TOKEN_SECONDS)}"
+        )
     projects = dict(options.project or [(DEMO_PROJECT, "owner")])
     try:
         signer = SecretFiles(data_dir.secrets).signer()

@@ -1,4 +1,7 @@
-"""``jupyter fleet kernels``, ``kernel`` and ``drain``: asking gateways about kernels."""
+"""``jupyter fleet kernels``, ``kernel`` and ``drain``: asking gateways about kernels.
+
+What a kernel's notebook is called now is the labs' to know: gateways know what it was started for.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,14 @@ from urllib.parse import quote
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.table import table
 
 DRAIN_SECONDS = 60.0
+LAB_SECONDS = 5.0
 BETWEEN_OWNERS = "(between owners)"
 
 HEAD = ("ID", "STATE", "OWNER", "EPOCH", "PROJECT", "PATH", "USER", "LAST ACTIVITY")
@@ -22,7 +28,7 @@ HEAD = ("ID", "STATE", "OWNER", "EPOCH", "PROJECT", "PATH", "USER", "LAST ACTIVI
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
     """The answer of the first gateway that gives one, whichever it is; raises `FleetError`."""
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
-    problem = "no gateway answers: `jupyter fleet up` starts them"
+    problem = None
     for name in settings.gateway_names:
         try:
             return call(method, settings.url(name) + path, token, **options)
@@ -30,14 +36,36 @@ def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options
             if error.status is not None and error.status != 503:
                 raise FleetError(str(error)) from error
             problem = str(error) if error.status else problem
-    raise FleetError(problem)
+    if problem is None and not Supervisor(data_dir).states():
+        problem = f"the {not_running(data_dir)}"
+    raise FleetError(problem or "no gateway answers: `jupyter fleet logs` says why")
+
+
+def not_running(data_dir: DataDir) -> str:
+    """What to say of a fleet that has no supervisor, after "the"."""
+    if find_leftovers(data_dir):
+        return f"fleet in {data_dir.root} has lost its supervisor: `jupyter fleet up` adopts it"
+    return f"fleet in {data_dir.root} does not run: `jupyter fleet up` starts it"
+
+
+def ask_lab(data_dir: DataDir, settings: Settings, path: str) -> Any:
+    """The answer of the first lab that gives one to a GET; None if none does."""
+    token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
+    for name in settings.lab_names:
+        try:
+            return call("GET", settings.url(name) + path, token, LAB_SECONDS)
+        except CallFailed:
+            continue
+    return None
 
 
 def kernels(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels. ``owner`` is None while no living gateway owns the kernel."""
     found = ask(data_dir, settings, "GET", "/api/kernels")
     gateways = ask(data_dir, settings, "GET", "/api/fleet/gateways")
-    return with_living_owners(found, {gateway["name"] for gateway in gateways})
+    sessions = ask_lab(data_dir, settings, "/api/sessions") or []
+    living = {gateway["name"] for gateway in gateways}
+    return with_session_paths(with_living_owners(found, living), sessions)
 
 
 def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, Any]:
@@ -46,7 +74,10 @@ def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, A
     document: dict[str, Any] = ask(data_dir, settings, "GET", path)
     gateways = ask(data_dir, settings, "GET", "/api/fleet/gateways")
     living = {gateway["name"] for gateway in gateways}
-    (document["kernel"],) = with_living_owners([document["kernel"]], living)
+    sessions = ask_lab(data_dir, settings, "/api/sessions") or []
+    (document["kernel"],) = with_session_paths(
+        with_living_owners([document["kernel"]], living), sessions
+    )
     return document
 
 
@@ -63,6 +94,28 @@ def with_living_owners(
 ) -> list[dict[str, Any]]:
     """The models, with the owners that do not live taken away."""
     return [{**one, "owner": one["owner"] if one["owner"] in living else None} for one in models]
+
+
+def with_session_paths(
+    models: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The models, each with the path that its notebook has now; unchanged without a session."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for session in sessions:
+        found.setdefault(session["kernel"]["id"], []).append(session)
+    return [{**one, "path": _path_now(one["path"], found.get(one["id"], []))} for one in models]
+
+
+def _path_now(started_for: str, sessions: Sequence[Mapping[str, Any]]) -> str:
+    # Labs of the version before have no document_path.
+    paths = [one.get("document_path") or one["path"] for one in sessions]
+    if not paths or started_for in paths:
+        return started_for
+    # A console beside a notebook is a session of the same kernel.
+    notebooks = [
+        path for path, one in zip(paths, sessions, strict=True) if one["type"] == "notebook"
+    ]
+    return str((notebooks or paths)[0])
 
 
 def kernels_table(models: Sequence[Mapping[str, Any]]) -> str:

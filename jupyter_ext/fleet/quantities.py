@@ -1,4 +1,4 @@
-"""Sizes and times as an operator types them."""
+"""Sizes and times as an operator types and reads them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ def size(text: str) -> int:
 def duration(text: str) -> int:
     """Seconds of `90s`, `30m`, `8h` or `2d`; raises argparse.ArgumentTypeError."""
     return round(_quantity(text, _SECONDS, text, "90s, 30m, 8h"))
+
+
+def size_text(count: int) -> str:
+    """Bytes as `size` reads them, in the largest unit that leaves no fraction: `1536M`, `4G`."""
+    return _text(count, _BYTES)
+
+
+def duration_text(seconds: int) -> str:
+    """Seconds as `duration` reads them, in the same way: `90s`, `8h`."""
+    return _text(seconds, {unit: length for unit, length in _SECONDS.items() if unit})
+
+
+def _text(count: int, units: dict[str, int]) -> str:
+    if not count:
+        return "0"
+    unit = max((one for one in units if count % units[one] == 0), key=lambda one: units[one])
+    return f"{count // units[unit]}{unit}"
 
 
 def _quantity(text: str, units: dict[str, int], typed: str, examples: str) -> float:

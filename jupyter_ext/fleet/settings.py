@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.ports import FRONT
-from jupyter_ext.fleet.quantities import duration, size
+from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 from jupyter_ext.platform.private_file import write_private
 
 FORMAT = 2
@@ -24,6 +24,8 @@ MOST_PROCESSES = 64
 LEAST_MEMORY = 100 * 2**20
 """Bytes that a Python kernel needs to start."""
 LEAST_IDLE_SECONDS = 20
+CULL_WARNING_SECONDS = 600
+"""Unless `up` is told otherwise; half of the idle time where that is less."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ class Settings:
     )
     """Seconds, and so is the next."""
     cull_warning: int = option(
-        600, "TIME", "how long before that the page says so (10m)", kind=duration, least=0
+        CULL_WARNING_SECONDS,
+        "TIME",
+        "how long before that the page says so (10m, at most half of --cull-idle; 0: not at all)",
+        kind=duration,
+        least=0,
     )
     bucket_environment: dict[str, str] = field(default_factory=dict)
     """Variables that say where boto3 finds credentials (names and paths, no secret), as they were
@@ -187,7 +193,21 @@ class Settings:
             for name, value in told.items()
             if value is not None
         }
-        return replace(self, **values)
+        changed = replace(self, **values)
+        # The default is no error: gateways shorten it. Nor is what an earlier version has kept.
+        asked_for = "cull_warning" in values or self.cull_warning != CULL_WARNING_SECONDS
+        if asked_for and not values.keys().isdisjoint({"cull_idle", "cull_warning"}):
+            changed._refuse_long_warning()
+        return changed
+
+    def _refuse_long_warning(self) -> None:
+        """Raise `FleetError` if the page is to warn for longer than half of the idle time."""
+        if self.cull_idle and 2 * self.cull_warning > self.cull_idle:
+            raise FleetError(
+                f"--cull-warning {duration_text(self.cull_warning)} is more than half of"
+                f" --cull-idle {duration_text(self.cull_idle)}: use"
+                f" {duration_text(self.cull_idle // 2)} or less, or a longer --cull-idle"
+            )
 
     def differences(self, other: Settings) -> dict[str, str]:
         """In words, what ``other`` has instead of these settings, by option; URLs without their
@@ -240,8 +260,7 @@ def _checked(name: str, one: Option, value: Any) -> Any:
     if (one.least is not None and not value >= one.least) or (
         one.most is not None and not value <= one.most
     ):
-        bounds = f"{one.least} or more" if one.most is None else f"{one.least} to {one.most}"
-        raise FleetError(f"{flag(name)} {value} is out of range: use {bounds}")
+        raise FleetError(f"{flag(name)} {typed(one, value)} is out of range: use {bounds(one)}")
     if one.kind is str and not value.strip():
         raise FleetError(f"{flag(name)} is empty: give it a value, or leave it out")
     if one.folder:
@@ -249,17 +268,34 @@ def _checked(name: str, one: Option, value: Any) -> Any:
     return value
 
 
+def bounds(one: Option) -> str:
+    """The values that an option with a least one may have, in words."""
+    least, most = typed(one, one.least), typed(one, one.most)
+    words = f"{least} or more" if one.most is None else f"{least} to {most}"
+    return words if one.zero is None else f"{words}, or 0 ({one.zero})"
+
+
+def typed(one: Option, value: object) -> str:
+    """A value as somebody would type it: in the units of sizes and times."""
+    if isinstance(value, int) and value > 0:
+        if one.kind is size:
+            return size_text(value)
+        if one.kind is duration:
+            return duration_text(value)
+    return str(value)
+
+
 def shown(one: Option, value: object) -> str:
     """A setting for people to read."""
     if value is None:
         return one.unset or "none"
-    return one.zero if one.zero is not None and value == 0 else shown_url(value)
+    if isinstance(value, str):
+        return shown_url(value)
+    return one.zero if one.zero is not None and value == 0 else typed(one, value)
 
 
-def shown_url(value: object) -> str:
-    """A value for people to read: a URL without what its password may be."""
-    if not isinstance(value, str):
-        return str(value)
+def shown_url(value: str) -> str:
+    """A text for people to read: a URL without what its password may be."""
     parts = urlsplit(value)
     if parts.password is None:
         return value

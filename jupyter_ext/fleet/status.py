@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ext.fleet.build import installed_build, version_line
+from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
@@ -15,7 +16,8 @@ from jupyter_ext.fleet.table import table
 
 DEMO_USER = "demo"
 DEMO_PROJECT = "demo"
-LOGIN_SECONDS = 12 * 3600.0
+LOGIN_SECONDS = 12 * 3600
+DRAINING_ANSWER_SECONDS = 2.0
 
 
 def login_url(data_dir: DataDir, settings: Settings) -> str:
@@ -32,7 +34,11 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     gateways open themselves.
     """
     states = Supervisor(data_dir).states()
-    found = [describe(member, states.get(member.name)) for member in settings.members]
+    draining = draining_gateways(data_dir, settings) if states else frozenset()
+    found = [
+        describe(member, states.get(member.name), draining=member.name in draining)
+        for member in settings.members
+    ]
     if settings.bucket is not None:
         found.append(external("store", settings.bucket))
     if settings.database is not None:
@@ -49,9 +55,25 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     return document
 
 
-def describe(member: Member, state: ProcessState | None) -> dict[str, Any]:
+def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
+    """The names of the gateways that take no kernels, as the first gateway that answers knows them;
+    none if no gateway answers."""
+    token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
+    for name in settings.gateway_names:
+        url = settings.url(name) + "/api/fleet/gateways"
+        try:
+            gateways = call("GET", url, token, DRAINING_ANSWER_SECONDS)
+        except CallFailed:
+            continue
+        return frozenset(gateway["name"] for gateway in gateways if gateway["draining"])
+    return frozenset()
+
+
+def describe(
+    member: Member, state: ProcessState | None, *, draining: bool = False
+) -> dict[str, Any]:
     """One process of the fleet. ``build`` is what it was started with; None for programs of
-    others."""
+    others. Only a gateway has ``draining``."""
     return {
         "name": member.name,
         "role": member.role,
@@ -59,6 +81,7 @@ def describe(member: Member, state: ProcessState | None) -> dict[str, Any]:
         "url": member.url,
         "state": state.state if state else "stopped",
         "build": state.build if state else None,
+        **({"draining": draining} if member.role == "gateway" else {}),
     }
 
 
@@ -72,5 +95,7 @@ def as_table(document: dict[str, Any]) -> str:
     rows = [("NAME", "STATE", "PID", "BUILD", "URL")]
     for one in document["processes"]:
         pid = str(one["pid"] or "-")
-        rows.append((one["name"], one["state"], pid, one.get("build") or "-", one["url"]))
+        draining = one["state"] == "running" and one.get("draining")
+        state = "draining" if draining else one["state"]
+        rows.append((one["name"], state, pid, one.get("build") or "-", one["url"]))
     return table(rows)

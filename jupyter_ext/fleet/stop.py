@@ -11,6 +11,7 @@ from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import Supervisor
+from jupyter_ext.platform.counted import counted
 
 KERNELS_SECONDS = 60.0
 PAUSE = 0.5
@@ -41,7 +42,7 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
                 for kernel_id in left:
                     ended.add(kernel_id)
                     _delete(f"{url}/{kernel_id}", token)
-                problem = f"{len(left)} kernels have not ended"
+                problem = f"still running: {counted(len(left), 'kernel')}"
             except CallFailed as error:
                 problem = str(error)
         if time.monotonic() > deadline:

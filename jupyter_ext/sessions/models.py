@@ -8,7 +8,8 @@ from jupyter_ext.sessions.store import Session
 
 
 def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
-    """The model of a session and its kernel: Jupyter's fields, who made it and in which project."""
+    """The model of a session and its kernel: Jupyter's fields, who made it and in which project,
+    and the path of its document, which a page may not have heard of yet."""
     model = {
         "id": session.id,
         "path": session.shown_path,
@@ -17,6 +18,7 @@ def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
         "kernel": kernel,
         "username": session.username,
         "project": session.project,
+        "document_path": session.path,
     }
     if session.type == "notebook":
         # Deprecated upstream, still read by old clients.

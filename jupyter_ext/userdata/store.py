@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Table,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
@@ -13,6 +24,18 @@ from jupyter_ext.userdata.tables import setting, trusted_notebook, workspace
 
 # A signature that nobody has renewed for so long is forgotten, as stock Jupyter forgets the oldest.
 SIGNATURES_KEPT = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class WorkspaceRoom:
+    """How much one user may keep: so many workspaces, and in all of them so many bytes."""
+
+    workspaces: int
+    bytes: int
+
+
+class WorkspacesFull(Exception):
+    """A workspace does not fit into what its user may keep; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +91,32 @@ def get_workspace(connection: Connection, username: str, name: str) -> Stored | 
     return None if row is None else Stored(row.name, row.raw, row.created, row.modified)
 
 
-def save_workspace(connection: Connection, username: str, name: str, raw: str) -> None:
-    """Replace one workspace of a user."""
+def save_workspace(
+    connection: Connection, username: str, name: str, raw: str, room: WorkspaceRoom
+) -> None:
+    """Replace one workspace of a user; raises WorkspacesFull.
+
+    Saves at the same moment may each take the last place: the bounds are for the database's size.
+    """
+    # SQLite counts the letters of a text.
+    length = func.length(cast(workspace.c.raw, LargeBinary))
+    mine, named = workspace.c.username == username, workspace.c.name == name
+    present = connection.execute(select(length).where(mine, named)).scalar()
+    others = select(func.count(), func.coalesce(func.sum(length), 0)).where(mine, ~named)
+    count, size = connection.execute(others).one()
+    advice = "delete some that you do not need (DELETE /lab/api/workspaces/NAME)"
+    if present is None and count >= room.workspaces:
+        raise WorkspacesFull(
+            f"you have {count} workspaces, and nobody may have more than {room.workspaces}:"
+            f" {advice}"
+        )
+    # Whoever has too much already may still go on with what is there.
+    saved = len(raw.encode())
+    if size + saved > room.bytes and saved > (present or 0):
+        raise WorkspacesFull(
+            f"with this one your workspaces would have {size + saved} bytes, and nobody may keep"
+            f" more than {room.bytes}: {advice}"
+        )
     _upsert(connection, workspace, {"username": username, "name": name}, raw)
 
 

@@ -13,7 +13,7 @@ from tornado import web
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
 from jupyter_ext.userdata import store
-from jupyter_ext.userdata.store import Stored
+from jupyter_ext.userdata.store import Stored, WorkspaceRoom, WorkspacesFull
 from jupyter_ext.userdata.tables import NAME_BYTES
 from jupyter_ext.userdata.workspaces import (
     WorkspaceError,
@@ -26,9 +26,13 @@ from jupyter_ext.userdata.workspaces import (
 class FleetWorkspacesHandler(APIHandler):
     """One user's workspaces."""
 
-    def initialize(self, database: Database, threads: ThreadPoolExecutor) -> None:
-        """Take what all requests share; `threads` parse what somebody may have many of."""
+    def initialize(
+        self, database: Database, threads: ThreadPoolExecutor, room: WorkspaceRoom
+    ) -> None:
+        """Take what all requests share; `threads` parse what somebody may have many of, and `room`
+        is what each user may keep."""
         self._database = database
+        self._room = room
         self._threads = threads
 
     @web.authenticated
@@ -56,14 +60,18 @@ class FleetWorkspacesHandler(APIHandler):
             check_workspace(space_name, raw)
         except WorkspaceError as error:
             raise web.HTTPError(400, str(error)) from error
-        await self._run(
-            partial(
-                store.save_workspace,
-                username=self.current_user.username,
-                name=space_name,
-                raw=raw,
+        try:
+            await self._run(
+                partial(
+                    store.save_workspace,
+                    username=self.current_user.username,
+                    name=space_name,
+                    raw=raw,
+                    room=self._room,
+                )
             )
-        )
+        except WorkspacesFull as error:
+            raise web.HTTPError(413, str(error)) from error
         self.set_status(204)
 
     @web.authenticated

@@ -1,5 +1,6 @@
 import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 
+import { isBesideProjects } from './besideProjects.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
 import { HeldVersions, kindOf, Version } from './held.js';
 import { sameContent } from './sameContent.js';
@@ -24,6 +25,10 @@ export interface IPage {
   /** The document of this path and kind (see `kindOf`); null if none is open. */
   openDocument(path: string, kind: string): IOpenDocument | null;
   ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
+  /** What to say when something would be created beside the projects; null leaves it to the server. */
+  readonly createInProject: string | null;
+  /** What to say when a project would be renamed, moved or deleted; null leaves it to the server. */
+  readonly projectStays: string | null;
 }
 
 /**
@@ -64,6 +69,16 @@ export class VersionedDrive extends Drive {
   /** Set once the page can show dialogs; without it a conflict is an error like any other. */
   page: IPage | null = null;
 
+  async newUntitled(options: Contents.ICreateOptions = {}): Promise<Contents.IModel> {
+    this._requireProject(`${options.path ?? ''}/untitled`);
+    return super.newUntitled(options);
+  }
+
+  async copy(localPath: string, toLocalDir: string): Promise<Contents.IModel> {
+    this._requireProject(`${toLocalDir}/copy`);
+    return super.copy(localPath, toLocalDir);
+  }
+
   async get(
     localPath: string,
     options?: Contents.IFetchOptions
@@ -85,6 +100,7 @@ export class VersionedDrive extends Drive {
     localPath: string,
     options: SaveOptions = {}
   ): Promise<Contents.IModel> {
+    this._requireProject(localPath);
     if (this._hasProvider(options)) {
       return super.save(localPath, options);
     }
@@ -131,14 +147,32 @@ export class VersionedDrive extends Drive {
     oldLocalPath: string,
     newLocalPath: string
   ): Promise<Contents.IModel> {
+    this._requireNoProject(oldLocalPath);
+    this._requireProject(newLocalPath);
     const model = await super.rename(oldLocalPath, newLocalPath);
     this._held.rename(oldLocalPath, model.path);
     return model;
   }
 
   async delete(localPath: string): Promise<void> {
+    this._requireNoProject(localPath);
     await super.delete(localPath);
     this._held.forget(localPath);
+  }
+
+  /** The server would refuse what is created beside the projects, without saying what to do. */
+  private _requireProject(path: string): void {
+    const refusal = this.page?.createInProject;
+    if (refusal && isBesideProjects(path)) {
+      throw new Error(refusal);
+    }
+  }
+
+  private _requireNoProject(path: string): void {
+    const refusal = this.page?.projectStays;
+    if (refusal && isBesideProjects(path)) {
+      throw new Error(refusal);
+    }
   }
 
   /** Answer the question of a document before and after its save. */

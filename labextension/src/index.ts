@@ -17,8 +17,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Signal } from '@lumino/signaling';
 
 import { account } from './account.js';
+import { createInProjectText, projectStaysText } from './besideProjects.js';
 import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
+import { consoleEntry } from './consoleEntry.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
 import { idleWarning } from './idleWarning.js';
@@ -27,6 +29,7 @@ import { kernelEnd } from './kernelEnd.js';
 import { kernelNames } from './kernelNames.js';
 import { lastOutputs } from './lastOutputs.js';
 import { longOutput } from './longOutput.js';
+import { pageUser } from './pageUser.js';
 import { projectsPage } from './projectsPage.js';
 import { serverSettings } from './serverSettings.js';
 import { shutDown } from './shutDown.js';
@@ -66,10 +69,13 @@ const conflicts: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const user = pageUser();
     drive.page = {
       openDocument: (path, kind) => openDocument(app, documents, path, kind),
       ask: (path, conflict, canRevert) =>
-        askAboutConflict(path, conflict, canRevert, trans)
+        askAboutConflict(path, conflict, canRevert, trans),
+      createInProject: user && createInProjectText(user, trans),
+      projectStays: user && projectStaysText(trans)
     };
   }
 };
@@ -125,6 +131,7 @@ export default [
   conflicts,
   account,
   cellExecutor,
+  consoleEntry,
   idleWarning,
   kernelDialogs,
   kernelEnd,

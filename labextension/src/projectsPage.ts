@@ -7,6 +7,7 @@ import { folderIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import { BoxLayout, Widget } from '@lumino/widgets';
 
+import { mayCreateSomewhere } from './besideProjects.js';
 import type { IFleetUser } from './fleetUser.js';
 import { inFleet, pageUser } from './pageUser.js';
 import { startingPlace, StartingPlace } from './startingPlace.js';
@@ -94,9 +95,13 @@ class ProjectsPage extends Widget {
       case 'view only':
         return trans.__('%1 Open a file on the left to look at it.', viewOnlyText(path, trans));
       default:
-        return trans.__(
-          'Open one of your projects to begin: files and notebooks are created inside a project.'
-        );
+        return mayCreateSomewhere(this._user)
+          ? trans.__(
+              'Open one of your projects to begin: files and notebooks are created inside a project.'
+            )
+          : trans.__(
+              'Open a project to look at its files: you may look but not run or change them.'
+            );
     }
   }
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import {
+  createInProjectText,
+  isBesideProjects,
+  mayCreateSomewhere
+} from '../lib/besideProjects.js';
 import { isViewer, mayEdit, readFleetUser } from '../lib/fleetUser.js';
 import { startingPlace } from '../lib/startingPlace.js';
 
@@ -34,4 +39,24 @@ test('inside a project an editor begins, and a viewer looks', () => {
   assert.equal(startingPlace(ann, 'demo/dir'), 'here');
   assert.equal(startingPlace(ann, 'other'), 'view only');
   assert.equal(startingPlace(ann, 'strange'), 'projects');
+});
+
+test('projects and what would be beside them are told from what is inside', () => {
+  for (const path of ['', '/', 'demo', '/demo/', '/untitled']) {
+    assert.equal(isBesideProjects(path), true, path);
+  }
+  for (const path of ['demo/a.ipynb', '/demo/dir/']) {
+    assert.equal(isBesideProjects(path), false, path);
+  }
+});
+
+test('viewers read no words for those who create', () => {
+  const trans = { __: text => text };
+  const viewer = read({ demo: 'viewer' });
+  const editor = read({ demo: 'viewer', other: 'editor' });
+  assert.equal(mayCreateSomewhere(viewer), false);
+  assert.equal(mayCreateSomewhere(editor), true);
+  assert.match(createInProjectText(viewer, trans), /^You may look but not create/);
+  assert.match(createInProjectText(editor, trans), /open one of your projects first/);
+  assert.match(createInProjectText(read({}), trans), /in no project yet/);
 });

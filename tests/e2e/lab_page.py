@@ -154,6 +154,12 @@ class LabPage:
         """Click an entry of a menu of the menu bar, by the beginning of its label."""
         self.open_menu(name).filter(has_text=re.compile(f"^{entry}")).click()
 
+    def choose_in_submenu(self, name: str, submenu: str, entry: str) -> None:
+        """Click an entry of a menu below an entry of a menu of the menu bar."""
+        self.choose_in_menu(name, f"{submenu}$")
+        labels = self.page.locator(".lm-Menu-itemLabel")
+        labels.filter(has_text=re.compile(f"^{entry}")).click()
+
     # Files
 
     @property

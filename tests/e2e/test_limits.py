@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """A fleet with limits: 30 s of idleness, one kernel for each user."""
     fleet = Fleet(tmp_path_factory.mktemp("limited"))
-    limits = ["--cull-idle", "30s", "--cull-warning", "20s", "--max-kernels-per-user", "1"]
+    limits = ["--cull-idle", "30s", "--cull-warning", "15s", "--max-kernels-per-user", "1"]
     try:
         fleet.command("up", "--detach", "--port", str(fleet.port), *limits)
         yield fleet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from playwright.sync_api import expect
@@ -22,6 +23,26 @@ def test_whoever_has_several_projects_is_offered_them_first(
     expect(projects.locator("[data-project]")).to_have_count(3)
     expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
 
+    # Beside the projects, JupyterLab's own ways to create something say what to do.
+    asked = list[str]()
+    dora.page.on(
+        "request",
+        lambda request: (
+            asked.append(request.url)
+            if request.method != "GET" and "/api/contents" in request.url
+            else None
+        ),
+    )
+    dora.choose_in_submenu("File", "New", "Text File")
+    expect_to_be_sent_into_a_project(dora)
+    dora.page.locator("[data-command='filebrowser:create-new-directory']").first.click()
+    expect_to_be_sent_into_a_project(dora)
+    with dora.page.expect_file_chooser() as chosen:
+        dora.page.locator(".jp-id-upload, [data-jp-item-name=uploader]").first.click()
+    chosen.value.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
+    expect_to_be_sent_into_a_project(dora)
+    assert not asked
+
     projects.locator("[data-project=third]").click()
     expect(projects).to_contain_text("You may look but not run")
     expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
@@ -30,6 +51,26 @@ def test_whoever_has_several_projects_is_offered_them_first(
     expect(projects).to_be_hidden()
     dora.new_notebook()
     expect(dora.page.locator(".jp-BreadCrumbs")).to_contain_text("second")
+
+
+def expect_to_be_sent_into_a_project(lab: LabPage) -> None:
+    expect(lab.dialog).to_contain_text("open one of your projects first")
+    lab.page.keyboard.press("Escape")
+    expect(lab.dialog).to_have_count(0)
+
+
+def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
+    fleet: Fleet, open_page: OpenPage
+) -> None:
+    vera = open_page(fleet.status()["url"], fleet.token_in("vera", "demo=viewer"))
+    hint = vera.page.locator(".jp-fleet-Projects-hint")
+    expect(hint).to_contain_text('a viewer of the project "demo"')
+    vera.page.locator(".jp-BreadCrumbs-home").click()
+    expect(hint).to_contain_text("you may look but not run or change them")
+    expect(hint).not_to_contain_text("created inside a project")
+    vera.open_menu("File").filter(has_text=re.compile("^New$")).click()
+    console = vera.page.locator(".lm-Menu-item[data-command='console:create']")
+    expect(console).to_have_class(re.compile("lm-mod-disabled"))
 
 
 def test_a_viewer_reads_that_they_may_look_and_starts_nothing(

@@ -30,12 +30,20 @@ SCRIPT = b"console.log('one more line of a script');\n" * 1000
 STATIC = {
     "/static/lab/main.8811dd2733d03721.js?v=1": ("text/javascript", SCRIPT, "no-cache"),
     "/lab/extensions/x/static/style.js": ("text/javascript", SCRIPT, "no-cache"),
+    "/lab/extensions/@x/y/static/12.8811dd2733d03721.js": ("text/javascript", SCRIPT, "no-cache"),
+    "/lab/api/themes/@x/y/index.css": ("text/css", SCRIPT, "no-cache"),
+    "/lab/api/translations/en": ("application/json", SCRIPT, "no-store"),
+    "/lab/api/translations/static/8811dd2733d03721.js": ("text/javascript", SCRIPT, "no-store"),
     "/lab/api/settings": ("application/json", SCRIPT, "no-store"),
+    "/lab/api/settings/x": ("application/json", SCRIPT, "no-store"),
+    "/lab/api/workspaces/static/a.8811dd2733d03721.js": ("application/json", SCRIPT, "no-store"),
     "/lab": ("text/html", SCRIPT, "no-store"),
     "/login?next=x": ("text/html", SCRIPT, "no-store"),
     "/api/contents/demo/a.json": ("application/json", SCRIPT, "no-store"),
     "/files/demo/a.js": ("text/javascript", SCRIPT, "no-store"),
 }
+
+PUBLIC = ("/static/", "/lab/extensions/", "/lab/api/themes/", "/lab/api/translations/")
 
 
 class Backend:
@@ -45,6 +53,7 @@ class Backend:
         self.requests: list[tuple[str, bytes]] = []
         self.hangs_up = False
         self.silent_seconds = 0.0
+        self.redirects = False
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,6 +61,12 @@ class Backend:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.requests.append((self.command, body))
                 time.sleep(backend.silent_seconds)
+                if backend.redirects:
+                    self.send_response(302)
+                    self.send_header("Location", "/login")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 if self.path in STATIC:
                     content_type, body, cache = STATIC[self.path]
                     self.send_response(200)
@@ -276,16 +291,24 @@ def test_a_lab_that_takes_no_connection_is_passed_over(front, backends, method):
 def test_what_pages_are_made_of_is_compressed_and_nothing_else(front, backends, path):
     port, first, _ = front
     backends(first)
-    compressed = path.startswith(("/static/", "/lab/"))
+    compressed = path.startswith(PUBLIC)
     answer = ask(port, "GET", path=path, **{"Accept-Encoding": "gzip"})
     assert answer.headers.get("Content-Encoding") == ("gzip" if compressed else None)
     body = answer.read()
     assert (gzip.decompress(body) if compressed else body) == SCRIPT
-    named_by_its_content = "8811dd2733d03721" in path
+    named_by_its_content = "8811dd2733d03721" in path and "/api/" not in path
     cache = "max-age=31536000, immutable" if named_by_its_content else STATIC[path][2]
     assert answer.headers.get_all("Cache-Control") == [cache]
     plain = ask(port, "GET", path=path)
     assert (plain.headers.get("Content-Encoding"), plain.read()) == (None, SCRIPT)
+
+
+def test_a_redirect_to_the_login_is_not_kept_in_place_of_the_file(front, backends):
+    port, first, _ = front
+    backends(first).redirects = True
+    answer = ask(port, "GET", path="/lab/extensions/x/static/main.8811dd2733d03721.js")
+    assert answer.status == 302
+    assert answer.headers.get_all("Cache-Control") is None
 
 
 def test_a_stream_is_passed_on_as_it_comes(front):

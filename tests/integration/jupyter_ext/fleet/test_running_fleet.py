@@ -171,7 +171,11 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     assert kernel_id in running_fleet.run("kernels")
 
     told = running_fleet.run("drain", "gateway-1")
-    assert "gateway-1 takes no more kernels; 0 have not left it yet" in told
+    assert "gateway-1 takes no more kernels; 0 kernels still there" in told
+    wait_until("status says it", lambda: running_fleet.processes()["gateway-1"]["draining"])
+    (line,) = [one for one in running_fleet.run("status").splitlines() if "gateway-1" in one]
+    assert line.split()[:2] == ["gateway-1", "draining"]
+    assert not running_fleet.processes()["gateway-2"]["draining"]
     (shown,) = json.loads(running_fleet.run("kernels", "--json"))
     assert shown["owner"] == "gateway-2"
     assert "no other gateway" in running_fleet.run("drain", "gateway-2", code=1)
@@ -188,6 +192,22 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     assert words[-1] == ["delete", "ada"]
     assert [word for word, _ in words].count("claim") == 2
     assert "not exist" in running_fleet.run("kernel", str(uuid.uuid4()), code=1)
+
+
+def test_a_renamed_notebook_is_listed_by_its_new_name(running_fleet):
+    headers = bearer(running_fleet.run("token", "ada"))
+    front = f"http://127.0.0.1:{running_fleet.port}/api"
+    old, new = f"{uuid.uuid4().hex}.ipynb", f"{uuid.uuid4().hex}.ipynb"
+    asked = {"path": f"demo/{old}", "name": old, "type": "notebook", "kernel": {"name": "python"}}
+    session = requests.post(f"{front}/sessions", json=asked, headers=headers, timeout=60).json()
+    url = f"{front}/sessions/{session['id']}"
+    for change in ({"path": f"demo/{new}"}, {"name": new}):
+        assert requests.patch(url, json=change, headers=headers, timeout=10).ok
+    kernel_id = session["kernel"]["id"]
+    paths = {one["id"]: one["path"] for one in json.loads(running_fleet.run("kernels", "--json"))}
+    assert paths[kernel_id] == f"demo/{new}"
+    assert old not in running_fleet.run("kernel", kernel_id)
+    assert requests.delete(url, headers=headers, timeout=60).status_code == 204
 
 
 def test_logs_are_shown(running_fleet):

@@ -2,7 +2,10 @@
 
 import json
 
+import requests
+
 from tests.integration.gateway_ext.fleet_of_gateways import Client
+from tests.integration.jupyter_ext.auth.conftest import MOST_WORKSPACES
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
 THEMES = "/lab/api/settings/@jupyterlab/apputils-extension:themes"
@@ -92,6 +95,20 @@ def test_workspaces_are_one_users_at_every_lab(bare_labs: Labs) -> None:
     assert ada.call("DELETE", second + space).status_code == 204
     assert ada.call("DELETE", second + space).status_code == 404
     assert ada.call("GET", f"{first}/lab/api/workspaces").json()["workspaces"]["ids"] == []
+
+
+def test_a_workspace_too_many_is_refused(bare_labs: Labs) -> None:
+    client = bare_labs.client("eve-with-many")
+    names = [f"w{number}" for number in range(MOST_WORKSPACES + 1)]
+
+    def put(name: str) -> requests.Response:
+        url = f"{bare_labs.urls[0]}/lab/api/workspaces/{name}"
+        return client.call("PUT", url, data=workspace(name, {}))
+
+    answers = [put(name) for name in names]
+    assert [answer.status_code for answer in answers] == [204] * MOST_WORKSPACES + [413]
+    assert "delete some" in answers[-1].json()["message"]
+    assert put(names[0]).status_code == 204
 
 
 def test_trust_in_a_notebook_holds_at_every_lab(bare_labs: Labs) -> None:

@@ -14,6 +14,9 @@ from jupyter_ext.database.metadata import LAB_VERSION_TABLE
 from jupyter_ext.database.migrate import LAB_MIGRATIONS, upgrade, upgrade_lab
 from jupyter_ext.userdata import store
 from jupyter_ext.userdata.signatures import SqlSignatureStore
+from jupyter_ext.userdata.store import WorkspaceRoom, WorkspacesFull
+
+ROOM = WorkspaceRoom(workspaces=1000, bytes=2**26)
 
 
 @pytest.fixture
@@ -48,12 +51,40 @@ def test_names_differ_by_bytes_and_texts_may_be_long(database: Database) -> None
     raw = '{"x": "' + "é😀" * 200_000 + '"}'
     for name in ("a", "A", "a ", "å"):
         database.run_blocking(
-            partial(store.save_workspace, username="u" * 255, name=name, raw=raw + name)
+            partial(store.save_workspace, username="u" * 255, name=name, raw=raw + name, room=ROOM)
         )
     found = database.run_blocking(partial(store.workspaces_of, username="u" * 255))
     assert {stored.name: stored.raw for stored in found} == {
         name: raw + name for name in ("a", "A", "a ", "å")
     }
+
+
+def test_a_user_keeps_so_many_workspaces_and_bytes_and_no_more(database: Database) -> None:
+    room = WorkspaceRoom(workspaces=3, bytes=100)
+
+    def save(name: str, raw: str = "é", username: str = "ada") -> None:
+        save_it = partial(store.save_workspace, name=name, raw=raw, username=username, room=room)
+        database.run_blocking(save_it)
+
+    for name in ("a", "b", "c"):
+        save(name)
+    with pytest.raises(WorkspacesFull, match=r"3 workspaces.*more than 3: delete"):
+        save("d")
+    # What is there is still saved, and others are not concerned.
+    save("a", "another")
+    save("d", username="bob")
+    with pytest.raises(WorkspacesFull, match=r"103 bytes.*more than 100: delete"):
+        save("b", "x" * 94)
+    save("b", "x" * 91)
+    assert database.run_blocking(partial(store.delete_workspace, username="ada", name="c"))
+    save("d", "x")
+    kept = database.run_blocking(partial(store.workspaces_of, username="ada"))
+    assert [one.name for one in kept] == ["a", "b", "d"]
+    # Where the bounds were lowered since, what is there can still be saved.
+    room = WorkspaceRoom(workspaces=1, bytes=10)
+    save("b", "x" * 90)
+    with pytest.raises(WorkspacesFull, match="more than 10"):
+        save("b", "x" * 91)
 
 
 def test_signatures_are_known_until_removed(database: Database) -> None:

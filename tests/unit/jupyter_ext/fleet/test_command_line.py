@@ -49,6 +49,13 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
         (["token", " "], "user name"),
         (["logs", "lab-9"], "logs"),
         (["down", "--kernels"], "does not run"),
+        (["kernels"], "does not run: `jupyter fleet up` starts it"),
+        (["drain", "gateway-1"], "does not run: `jupyter fleet up` starts it"),
+        (
+            ["token", "ada", "--expires", "0"],
+            "--expires 0 is out of range",
+        ),
+        (["token", "ada", "--expires", "3651d"], "1s to 3650d"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(capsys, known, arguments, message):
@@ -112,7 +119,9 @@ def test_a_process_is_described_and_shown():
         "state": "running",
         "build": "0123abc",
     }
-    table = as_table({"processes": [one]})
+    gateway = {**one, "name": "gateway-1", "draining": True}
+    table = as_table({"processes": [one, gateway]})
+    assert table.splitlines()[2].split()[:2] == ["gateway-1", "draining"]
     assert table.splitlines()[1].split() == [
         "lab-1",
         "running",

@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from jupyter_ext.fleet.kernels import kernel_text, kernels_table, with_living_owners
+from jupyter_ext.fleet.kernels import (
+    kernel_text,
+    kernels_table,
+    with_living_owners,
+    with_session_paths,
+)
 
 
 def model(**changes: Any) -> dict[str, Any]:
@@ -31,6 +36,27 @@ def test_a_kernel_whose_owner_has_gone_is_between_owners() -> None:
     assert "running, busy" in lines[1]
     assert "gateway-1" in lines[1]
     assert "(between owners)" in lines[2]
+
+
+def session(path: str, **changes: Any) -> dict[str, Any]:
+    return {"kernel": {"id": "id-1"}, "path": path, "type": "notebook", **changes}
+
+
+def test_a_kernel_is_listed_with_the_path_of_its_session() -> None:
+    started = model(path="demo/old.ipynb")
+    other = model(id="id-2", path="demo/other.ipynb")
+
+    def paths(*sessions: dict[str, Any]) -> list[str]:
+        return [one["path"] for one in with_session_paths([started, other], sessions)]
+
+    assert paths() == ["demo/old.ipynb", "demo/other.ipynb"]
+    console = session("demo/console-1", type="console")
+    assert paths(console, session("demo/new.ipynb"))[0] == "demo/new.ipynb"
+    # A page may still use the name that it posted.
+    posted = session("demo/0", document_path="demo/new.ipynb")
+    assert paths(posted)[0] == "demo/new.ipynb"
+    # One of two notebooks that share the kernel was renamed.
+    assert paths(session("demo/new.ipynb"), session("demo/old.ipynb"))[0] == "demo/old.ipynb"
 
 
 def test_a_dead_kernel_has_its_reason_and_no_owner() -> None:

@@ -1,0 +1,55 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import type { CommandRegistry } from '@lumino/commands';
+
+import { inFleet, pageUser } from './pageUser.js';
+import { startingPlace } from './startingPlace.js';
+
+const CREATE = 'console:create';
+
+/** Disables File > New > Console where the console's kernel would be in no project. */
+export const consoleEntry: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:console-entry',
+  description: 'Offers new consoles inside a project that the user may edit.',
+  autoStart: true,
+  requires: [IDefaultFileBrowser],
+  activate: (app: JupyterFrontEnd, browser: IDefaultFileBrowser) => {
+    const user = pageUser();
+    if (!inFleet() || user === null) {
+      return;
+    }
+    void app.started.then(() => {
+      allowOnly(
+        app.commands,
+        CREATE,
+        () => startingPlace(user, browser.model.path) === 'here'
+      );
+      browser.model.pathChanged.connect(() => app.commands.notifyCommandChanged(CREATE));
+    });
+  }
+};
+
+/**
+ * Disable one of JupyterLab's commands while `allowed` says no.
+ *
+ * The registry has no call for that; where its inside has changed, the command stays enabled.
+ * Callers that execute it for an open document are not asked.
+ */
+function allowOnly(commands: CommandRegistry, id: string, allowed: () => boolean): void {
+  const inside = (commands as unknown as { _commands?: unknown })._commands;
+  const command: unknown = inside instanceof Map ? inside.get(id) : undefined;
+  if (!isCommand(command)) {
+    return;
+  }
+  const { isEnabled } = command;
+  command.isEnabled = args => allowed() && isEnabled.call(undefined, args);
+  commands.notifyCommandChanged(id);
+}
+
+interface ICommand {
+  isEnabled: (args: unknown) => boolean;
+}
+
+function isCommand(value: unknown): value is ICommand {
+  return typeof (value as Partial<ICommand> | undefined)?.isEnabled === 'function';
+}
