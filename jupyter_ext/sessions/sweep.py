@@ -84,10 +84,6 @@ class SessionSweep(LoggingConfigurable):
 
     async def sweep(self) -> None:
         """One round. Raises HTTPError 503 while gateways or the database are away."""
-        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
-            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
-                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
-                await self.sessions.end_kernel(kernel_id, "its last session was ended")
         with_session = {
             row.kernel_id
             for row in await self.sessions.run(
@@ -102,6 +98,17 @@ class SessionSweep(LoggingConfigurable):
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
         await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
+        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
+            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
+                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
+                await self._end(kernel_id, "its last session was ended")
+
+    async def _end(self, kernel_id: str, reason: str) -> None:
+        try:
+            await self.sessions.end_kernel(kernel_id, reason)
+        except web.HTTPError as error:
+            # It stays an unfinished ending, and keeps nobody from ending the others.
+            self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.log_message or error)
 
     async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
         idle = []
@@ -119,7 +126,7 @@ class SessionSweep(LoggingConfigurable):
             if await self.sessions.run(partial(store.release_kernel, kernel_id=kernel_id)):
                 reason = f"no session has used it for {self.grace_seconds:.0f} s"
                 self.log.warning("kernel %s: ended: %s", kernel_id, reason)
-                await self.sessions.end_kernel(kernel_id, reason)
+                await self._end(kernel_id, reason)
 
     async def _remove_gone(self, missing: list[str]) -> None:
         for kernel_id in self._gone.over(missing, time.monotonic())[:_LOOKED_UP]:
