@@ -1,7 +1,6 @@
 """The kernels of this gateway: starting, finding and ending them, and handing them on."""
 
 import asyncio
-import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -218,7 +217,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway takes no new kernels: ask another one")
-        new = dataclasses.replace(new, kernel_name=await self._meant_name(new.kernel_name))
+        new = replace(new, kernel_name=await self._meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
