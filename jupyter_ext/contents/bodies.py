@@ -120,7 +120,7 @@ def decode_notebook(body: bytes) -> Decoded:
     """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
     errors: dict[str, Any] = {}
     try:
-        # It may have come as the text of a file, which nobody has looked into.
+        # It may have been saved as a text file, whose content is not checked.
         json_bodies.check(body, json_bodies.DOCUMENT)
         notebook = nbformat.reads(body.decode(), as_version=4, capture_validation_error=errors)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a JSON text from outside may be like, checked before it is parsed.
+"""Limits of JSON texts from outside, checked before they are parsed.
 
 `json.loads` holds the interpreter from the first byte to the last: 60 MB of `[],[],…` are 20
 million lists and stop every thread for many seconds, and a deeply nested text ends in
@@ -33,7 +33,7 @@ class JsonTooBig(JsonRefused):
 
 @dataclass(frozen=True)
 class JsonLimits:
-    """What is parsed. `containers` are arrays and objects, `values` the items in all of them."""
+    """The most that is parsed. `containers` are arrays and objects, `values` the items in them."""
 
     bytes: int | None
     depth: int

@@ -19,7 +19,7 @@ from jupyter_ext.sessions.manager import FleetSessionManager
 
 _LEASE = "session sweep"
 _LOOKED_UP = 20
-"""So many missing kernels are asked for by their ids in one round."""
+"""How many missing kernels are looked up by id in one round."""
 
 
 class Grace:
@@ -65,7 +65,7 @@ class SessionSweep(LoggingConfigurable):
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
         while self.sweep_seconds > 0:
-            # Labs that were started together shall not ask together.
+            # So that labs that were started together do not ask together.
             await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311
             try:
                 if await self._is_mine():
