@@ -315,10 +315,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self.http_server.listen(self.port, self.ip)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                mend = "another program uses it: end that, or set EnterpriseGatewayApp.port"
+                advice = "another program uses it: end that, or set EnterpriseGatewayApp.port"
             else:
-                mend = os.strerror(error.errno or 0)
-            self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {mend}")
+                advice = os.strerror(error.errno or 0)
+            self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {advice}")
 
     def start(self) -> None:
         """Runs until a signal comes; then hands the kernels on."""

@@ -16,7 +16,7 @@ _REFUSED = frozenset({"licensesUrl", "fullLicensesUrl"})
 
 
 def host_folders() -> tuple[str, ...]:
-    """Folders of the host under which whatever a lab reads lies."""
+    """The folders of the host that hold everything a lab reads."""
     folders = {sys.prefix, sys.base_prefix, str(Path.home()), jupyter_runtime_dir(), os.getcwd()}
     folders.update(jupyter_path(), jupyter_config_path())
     return tuple(sorted(folders - {"", os.sep}))

@@ -29,12 +29,10 @@ from .package_site import (
     site_python,
 )
 from .shown_process import show_as
-from .start_document import StartDocument
+from .start_document import READ_AT_START, StartDocument
 
 _PR_SET_PDEATHSIG = 1
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
-_READ_AT_START = ("PYTHON", "LD_")
-"""How variables begin that an interpreter or the linker reads when a program starts."""
 _IMPORTED_BY_KERNELS = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
@@ -90,7 +88,7 @@ def fork_kernel(document: StartDocument) -> ForkedKernel | None:
     Must be called before there are threads or an event loop.
     """
     if not is_forkable(document.argv, sys.executable) or any(
-        name.startswith(_READ_AT_START) for name in document.environment
+        name.startswith(READ_AT_START) for name in document.environment
     ):
         return None
     import_what_kernels_import()

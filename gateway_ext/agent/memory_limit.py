@@ -69,7 +69,7 @@ MACHINE_FULL = "out of memory: the kernel's machine or container had none left a
 
 
 class MemoryMeter:
-    """Says when it is worth the while to look exactly (PSS), which takes long for large processes.
+    """Says when to measure exactly (PSS), which takes long for large processes.
 
     The sum of what the processes have resident is never below it, and is read in no time.
     """

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+READ_AT_START = ("PYTHON", "LD_")
+"""How variables begin that an interpreter or the linker reads when a program starts."""
+
 
 class StartDocumentError(ValueError):
     """The document cannot be used; the message names the field and what it must be."""

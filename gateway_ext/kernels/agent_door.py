@@ -1,7 +1,6 @@
 """Who gets a socket as an agent: those who prove that they are one, and few others."""
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable
@@ -24,8 +23,8 @@ _LOG_SECONDS = 10.0
 
 
 class Visit:
-    """One socket of somebody who says that he is the kernel's agent, until it ends or the agent is
-    let in. `proven` by the header with which it dialled; `secrets` are then the kernel's."""
+    """One socket of a caller that says it is the kernel's agent, until it ends or the agent is
+    let in. `proven` by the header that came with its call; `secrets` are then the kernel's."""
 
     def __init__(self, door: "AgentDoor", kernel_id: str, exists: bool, secrets: Secrets | None):
         self.kernel_id = kernel_id
@@ -75,9 +74,13 @@ class AgentDoor:
     async def run(self, seconds: float) -> None:
         """Reads it again and again until cancelled: no socket should cost a look-up for that."""
         while True:
-            # The membership says it in the log.
-            with contextlib.suppress(DatabaseUnavailable):
+            try:
                 await self.learn_kernels()
+            except DatabaseUnavailable:
+                # The membership says it in the log.
+                pass
+            except Exception:
+                self._log.exception("which kernels exist could not be read")
             await asyncio.sleep(seconds)
 
     def add(self, kernel_id: str) -> None:

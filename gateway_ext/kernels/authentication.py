@@ -86,7 +86,7 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
                     return None
             # No file has such a name, and asking the system for one raises ValueError.
             if not all(name.isprintable() for name in self.path_kwargs.values() if name):
-                answer_refusal(self, Refusal(404, "nothing here has a name with such letters"))
+                answer_refusal(self, Refusal(404, "no name here has unprintable characters"))
                 return None
             prepared: Any = super().prepare()
             return prepared

@@ -1,7 +1,6 @@
 """The kernels of this gateway: starting, finding and ending them, and handing them on."""
 
 import asyncio
-import dataclasses
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -218,7 +217,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway takes no new kernels: ask another one")
-        new = dataclasses.replace(new, kernel_name=await self._meant_name(new.kernel_name))
+        new = replace(new, kernel_name=await self._meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
@@ -362,7 +361,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         for link in self.links:
             rules = self.cull_rules
             if not link.measures_work:
-                # An agent of before: nobody knows what its kernel computes, or would warn a page.
+                # An older agent does not report work without messages, and its page is not warned.
                 rules = replace(rules, connected=False)
             ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
             if ends is None or ends > now:
@@ -443,8 +442,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                     # Nobody would look for what is left of it in the cluster.
                     continue
                 reason = f"the kernel's agent has ended. {words}".strip()
-                buried = await self.records.set_dead(record.kernel_id, record.epoch, reason)
-                if buried and not proxy.FOUND_BY_NAME:
+                marked = await self.records.set_dead(record.kernel_id, record.epoch, reason)
+                if marked and not proxy.FOUND_BY_NAME:
                     # What an agent that was killed could not remove itself.
                     await proxy.end()
             elif proxy.FOUND_BY_NAME and record.state is KernelState.LAUNCHING:

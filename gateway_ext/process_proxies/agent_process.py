@@ -30,7 +30,7 @@ class LaunchFailed(Exception):
 
 
 class KernelspecUnusable(Exception):
-    """No agent can ever be started by this kernelspec; the text names the mend."""
+    """No agent can ever be started by this kernelspec; the text says what to change."""
 
 
 @dataclass(frozen=True)

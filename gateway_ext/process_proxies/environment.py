@@ -4,10 +4,10 @@ import string
 from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
+from gateway_ext.agent.start_document import READ_AT_START
+
 _INHERITED = ("LANG", "LANGUAGE", "TZ")
 _INHERITED_PREFIX = "LC_"
-_READ_AT_START = ("PYTHON", "LD_")
-"""How variables begin that an interpreter or the linker reads when a program starts."""
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -71,7 +71,7 @@ def container_environment(
 def for_kernel_only(asked: Mapping[str, str]) -> dict[str, str]:
     """What of the variables that a client asks for must not be in an agent's environment when it
     starts, because it would have the agent load the client's code."""
-    return {name: value for name, value in asked.items() if name.startswith(_READ_AT_START)}
+    return {name: value for name, value in asked.items() if name.startswith(READ_AT_START)}
 
 
 def asked_environment(

@@ -118,7 +118,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = process_info["host"]
         self._boot = process_info["boot"]
         self._log_file = process_info["log"]
-        # Gateways of before did not write them down.
+        # Earlier gateways did not write them down.
         self._directory = process_info.get("directory", "")
         self._uid = process_info.get("uid")
         self._cgroup = process_info.get("cgroup", "")

@@ -285,7 +285,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         submitted = process_info["application_id"]
         self._application_id = ApplicationId(submitted) if submitted else None
         self._tag = ApplicationTag(process_info["tag"])
-        # Gateways of before did not write it down.
+        # Earlier gateways did not write it down.
         self._user = process_info.get("user", "")
         self._host = process_info["host"]
         self._folder = process_info["folder"]

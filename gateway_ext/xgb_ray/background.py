@@ -145,7 +145,7 @@ class Background(ABC, Generic[Result]):
         """
         asked = 0
         while True:
-            # All of it inside: another interrupt may come while the first one is being heeded.
+            # All of it inside: another interrupt may come while the first one is handled.
             try:
                 if asked == 1:
                     interrupted()

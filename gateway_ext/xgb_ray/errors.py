@@ -1,4 +1,4 @@
-"""The errors that a user of this package sees: each says what is wrong and how to mend it."""
+"""The errors that a user of this package sees: each says what is wrong and how to fix it."""
 
 from __future__ import annotations
 

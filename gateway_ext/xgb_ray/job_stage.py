@@ -41,7 +41,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What keeps a pod from running; `lasting` if it will not mend itself."""
+    """What keeps a pod from running; `lasting` if it will not pass by itself."""
 
     words: str
     lasting: bool

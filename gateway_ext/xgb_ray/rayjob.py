@@ -38,7 +38,7 @@ from gateway_ext.xgb_ray.tuning import TuneStatus
 _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 # How long a job may take to end after it was told to stop at once.
 _STOP_SECONDS = 8.0
-# A pod in a state that does not mend itself is given this long, since some do.
+# A pod that seems unable to start is given this long, since some recover by themselves.
 _TROUBLE_SECONDS = 60.0
 # A name alone is none: it may be that of a container, or of who owns a folder.
 _LOGIN = re.compile(r"://[^/@\s\"]*:[^/@\s\"]+@")
@@ -514,7 +514,7 @@ def _clients() -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _words(what: str, absent_is_fine: bool = False) -> Iterator[None]:
-    """Answers of the API server that are errors, in words that name the mend."""
+    """Answers of the API server that are errors, in words that say how to fix them."""
     from kubernetes.client import ApiException
     from urllib3.exceptions import HTTPError
 

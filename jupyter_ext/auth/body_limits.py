@@ -1,7 +1,7 @@
-"""How much each route reads: the table beside that of the route policy.
+"""How large a body each route reads.
 
-It is asked for every request, before a handler parses the body. A route that is not named here
-takes a small JSON document.
+Checked for every request, before a handler parses the body. A route that is not named here takes a
+small JSON document.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIMITS: tuple[tuple[str, re.Pattern[str], JsonLimits], ...] = (
 
 
 def limits_of(method: str, path: str) -> JsonLimits:
-    """What a body of `method` to `path` (below the base URL) may be like."""
+    """The limits for a body of `method` to `path` (below the base URL)."""
     for name, pattern, limits in LIMITS:
         if name == method and pattern.fullmatch(path):
             return limits

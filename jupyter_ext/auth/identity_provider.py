@@ -26,13 +26,13 @@ from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 # Browsers drop a cookie above 4096 bytes without a word.
 LONGEST_COOKIE = 4000
 _SECONDS_PER_DAY = 86400
-# Whom a page was opened by: a browser's cookie may change hands while the page stays open. Pages
-# cannot set headers of websockets.
+# Who opened the page: another person may sign in with the same browser while it stays open. Pages
+# cannot set headers of websockets, so those have an argument.
 _USER_HEADER = "X-Fleet-User"
 _USER_ARGUMENT = "fleet_user"
 # A browser that had dropped the cookie with the token could not be told that the token expired.
 _COOKIE_DAYS_AFTER_TOKEN = 1.0
-# A body is looked at in 3 ns a byte; from so many bytes on it is done on a thread.
+# Checking a body takes 3 ns a byte; larger ones are checked on a thread.
 _BIG_BODY = 64 * 1024
 
 

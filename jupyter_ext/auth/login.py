@@ -15,7 +15,7 @@ _PAGE = """<!DOCTYPE html>
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width">
-  <title>Jupyter Fleet: log in</title>
+  <title>Jupyter Fleet: {title}</title>
   <style>
     body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}
     textarea {{ width: 100%; box-sizing: border-box; font: 13px monospace; }}
@@ -24,6 +24,12 @@ _PAGE = """<!DOCTYPE html>
   </style>
 </head>
 <body>
+{body}
+</body>
+</html>
+"""
+
+_FORM = """
   <h1>Log in</h1>
   <p class="problem" role="alert">{problem}</p>
   <form method="post" action="{action}">
@@ -33,25 +39,13 @@ _PAGE = """<!DOCTYPE html>
     <textarea id="token" name="token" rows="6" required autofocus></textarea>
     <button type="submit">Log in</button>
   </form>
-</body>
-</html>
 """
 
-# What the page that asked to sign in again listens for; see labextension/src/signIn.ts.
-_DONE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width">
-  <title>Jupyter Fleet: signed in</title>
-  <style>body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}</style>
-</head>
-<body>
+# The page that asked to sign in again listens for this message: labextension/src/signIn.ts.
+_DONE = """
   <h1>You are signed in as {name}</h1>
-  <p>Your notebooks go on in the tab that you came from. You can close this one.</p>
+  <p>Your notebooks continue in the tab that you came from. You can close this one.</p>
   <script>new BroadcastChannel('jupyter-fleet-login').postMessage('signed in');</script>
-</body>
-</html>
 """
 
 
@@ -71,8 +65,8 @@ class FleetLoginHandler(LoginFormHandler):
     def get(self) -> None:
         """Log in with `?token=`, or show the form.
 
-        `?again` shows it to somebody who is logged in too, and `?done` is where a page sends the
-        tab in which its user signs in again.
+        With `?again` also somebody who is logged in gets the form. `?done` is where the tab ends in
+        which the user of an open page signs in again.
         """
         token = self.get_query_argument("token", "")
         again = self.get_query_argument("again", None) is not None
@@ -80,8 +74,8 @@ class FleetLoginHandler(LoginFormHandler):
         if token:
             self._log_in(token)
         elif self.current_user and done:
-            self.set_header("Cache-Control", "no-store")
-            self.finish(_DONE.format(name=xhtml_escape(self.current_user.display_name or "")))
+            name = xhtml_escape(self.current_user.display_name or "")
+            self._answer("signed in", _DONE.format(name=name))
         elif self.current_user and not again:
             self._go_on(self.current_user)
         else:
@@ -110,12 +104,16 @@ class FleetLoginHandler(LoginFormHandler):
         self._redirect_safe(self.get_argument("next", "") or home, home)
 
     def _show(self, problem: str) -> None:
-        self.set_header("Cache-Control", "no-store")
-        self.finish(
-            _PAGE.format(
+        self._answer(
+            "log in",
+            _FORM.format(
                 problem=xhtml_escape(problem),
                 action=xhtml_escape(url_path_join(self.base_url, "login")),
                 xsrf=self.xsrf_form_html(),
                 next=xhtml_escape(self.get_argument("next", "")),
-            )
+            ),
         )
+
+    def _answer(self, title: str, body: str) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish(_PAGE.format(title=title, body=body.strip("\n")))

@@ -127,7 +127,7 @@ def decode_notebook(body: bytes) -> Decoded:
     """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
     message = None
     try:
-        # It may have come as the text of a file, which nobody has looked into.
+        # It may have been saved as a text file, whose content is not checked.
         json_bodies.check(body, json_bodies.DOCUMENT)
         # As nbformat.reads, but with ids repaired before it checks them.
         notebook = nbformat.convert(nbformat.reader.reads(body.decode(), cls=BigDecoder), 4)

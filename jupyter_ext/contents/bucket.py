@@ -25,7 +25,7 @@ from jupyter_ext.database.unavailable import Unavailable
 
 CONNECTIONS = 16
 HASH_METADATA = "fleet-sha256"
-_MEND = "say s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION (or oss://…)"
+_ADVICE = "say s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION (or oss://…)"
 _BIG_BODY = 64 * 1024 * 1024
 _SPOOL = 8 * 1024 * 1024
 
@@ -57,25 +57,25 @@ class BucketAddress:
 def parse_bucket_url(url: str) -> BucketAddress:
     """Reads `s3://BUCKET[/PREFIX]?endpoint=…&region=…` or the same with `oss://` (Aliyun).
 
-    Raises StoreUnavailable that names the mend; credentials in the URL are refused.
+    Raises StoreUnavailable that says what to write instead; credentials in the URL are refused.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("s3", "oss") or not parts.netloc:
-        raise StoreUnavailable(f"the bucket URL cannot be read: {_MEND}")
+        raise StoreUnavailable(f"the bucket URL cannot be read: {_ADVICE}")
     if "@" in parts.netloc or ":" in parts.netloc:
         raise StoreUnavailable(
             "the bucket URL must name a bucket only; credentials go into the file that "
-            f"AWS_SHARED_CREDENTIALS_FILE names, the host into endpoint: {_MEND}"
+            f"AWS_SHARED_CREDENTIALS_FILE names, the host into endpoint: {_ADVICE}"
         )
     options = parse_qs(parts.query, strict_parsing=False)
     unknown = set(options) - {"endpoint", "region"}
     if unknown:
-        raise StoreUnavailable(f"the bucket URL has an unknown option {min(unknown)!r}: {_MEND}")
+        raise StoreUnavailable(f"the bucket URL has an unknown option {min(unknown)!r}: {_ADVICE}")
     endpoint = options.get("endpoint", [None])[0]
     if endpoint is not None and urlsplit(endpoint).scheme not in ("http", "https"):
-        raise StoreUnavailable(f"the endpoint of the bucket URL must be http(s): {_MEND}")
+        raise StoreUnavailable(f"the endpoint of the bucket URL must be http(s): {_ADVICE}")
     if parts.scheme == "oss" and endpoint is None:
-        raise StoreUnavailable(f"an oss:// bucket URL needs an endpoint: {_MEND}")
+        raise StoreUnavailable(f"an oss:// bucket URL needs an endpoint: {_ADVICE}")
     prefix = parts.path.strip("/")
     region = options.get("region", [None])[0]
     return BucketAddress(
@@ -256,7 +256,7 @@ class Bucket:
             if code in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
                 return StoreUnavailable(
                     f"{where} refuses our credentials for bucket {self.address.bucket} ({code}): "
-                    "mend the file that AWS_SHARED_CREDENTIALS_FILE names"
+                    "correct the file that AWS_SHARED_CREDENTIALS_FILE names"
                 )
             if code in ("NoSuchBucket", "404"):
                 return StoreUnavailable(f"the bucket {self.address.bucket} is not there: create it")

@@ -92,7 +92,7 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
         for name in _TEXTS:
             text = body.get(name) or ""
             if not isinstance(text, str) or _LONE_SURROGATE.search(text):
-                raise web.HTTPError(400, f"{name} must be a text of valid Unicode")
+                raise web.HTTPError(400, f"{name} must be valid Unicode text")
         if body.get("type") not in _TYPES:
             raise web.HTTPError(400, "type must be 'directory', 'file' or 'notebook'")
 

@@ -78,21 +78,21 @@ class _GivenUp(Exception):
 
 def _parse(url: str) -> URL:
     """The SQLAlchemy URL for `url`; raises DatabaseUnavailable when it is not one of ours."""
-    mend = "say sqlite:////absolute/path or mysql://user:password@host:port/database"
+    advice = "say sqlite:////absolute/path or mysql://user:password@host:port/database"
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise DatabaseUnavailable(f"the database URL cannot be read: {mend}") from None
+        raise DatabaseUnavailable(f"the database URL cannot be read: {advice}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or not Path(parsed.database).is_absolute():
-            raise DatabaseUnavailable(f"the SQLite database needs an absolute path: {mend}")
+            raise DatabaseUnavailable(f"the SQLite database needs an absolute path: {advice}")
         return parsed
     if backend in ("mysql", "mariadb"):
         if not parsed.host or not parsed.database:
-            raise DatabaseUnavailable(f"the database URL lacks its host or database: {mend}")
+            raise DatabaseUnavailable(f"the database URL lacks its host or database: {advice}")
         return parsed.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-    raise DatabaseUnavailable(f"{backend!r} is not a database that is supported: {mend}")
+    raise DatabaseUnavailable(f"{backend!r} is not a database that is supported: {advice}")
 
 
 def _make_engine(url: URL, threads: int) -> Engine:

@@ -2,4 +2,4 @@
 
 
 class FleetError(Exception):
-    """Why the command cannot do what was asked, in one line that ends with how to mend it."""
+    """Why the command cannot do what was asked, in one line that ends with what to do."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 MISSES = 3
-"""So many checks in a row without an answer, and a process is replaced."""
+"""A process is replaced after so many checks in a row without an answer."""
 
 CHECK_SECONDS = 4.0
 """How long a process has to answer one check."""

@@ -17,7 +17,7 @@ def open_log(file: Path) -> int:
 
 
 def rotate(file: Path, most_bytes: int = MOST_BYTES, older: int = OLDER) -> bool:
-    """Move what ``file`` holds to ``NAME.1`` and go on at its beginning, if it is too long.
+    """Move what ``file`` holds to ``NAME.1`` and empty it, if it is too long.
 
     Its writers keep it open, so it is copied and emptied rather than renamed: they append, and
     what they write next is at the beginning. Returns whether it was too long.
@@ -34,7 +34,7 @@ def rotate(file: Path, most_bytes: int = MOST_BYTES, older: int = OLDER) -> bool
     with open(file, "r+b") as source, open(_part(file, 1), "wb") as copy:
         os.fchmod(copy.fileno(), 0o600)
         shutil.copyfileobj(source, copy)
-        # Nothing is copied between the last read, which found the end, and this.
+        # Right after the read that found the end: only what is written in between is lost.
         source.truncate(0)
     return True
 

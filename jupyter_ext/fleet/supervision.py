@@ -270,8 +270,8 @@ def main() -> int:
             file.seek(0)
             pid = file.read().strip()
             print(
-                f"another one is at work (pid {pid}) but does not answer: `kill -9 {pid}` ends it"
-                " alone, then repeat this",
+                f"another supervisor runs (pid {pid}) but does not answer: end it with"
+                f" `kill -9 {pid}` (the programs keep running), then repeat this",
                 file=sys.stderr,
             )
             return 1

@@ -177,8 +177,8 @@ class Supervisor:
         return answer
 
     def end_supervisord(self) -> None:
-        """Fleets of before were supervised by supervisord. Killed, it leaves its programs running;
-        asked to end, it would end them."""
+        """Kill the supervisord of a fleet that an earlier version started. Killed, it leaves its
+        programs running; asked to end, it would end them."""
         try:
             pid = int((self._data_dir.root / "supervisor.pid").read_text())
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

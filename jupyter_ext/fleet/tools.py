@@ -138,14 +138,14 @@ def _weed(here: Path) -> Path:
     return _program("weed", "install jupyter-fleet[fleet], or name a bucket with --bucket")
 
 
-def _program(name: str, mend: str) -> Path:
+def _program(name: str, advice: str) -> Path:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATHS}")
     if found is None:
-        raise FleetError(f"the program {name} is missing: {mend}")
+        raise FleetError(f"the program {name} is missing: {advice}")
     return Path(found)
 
 
-def _existing(file: Path, mend: str) -> Path:
+def _existing(file: Path, advice: str) -> Path:
     if not file.is_file():
-        raise FleetError(f"{file} is missing: {mend}")
+        raise FleetError(f"{file} is missing: {advice}")
     return file

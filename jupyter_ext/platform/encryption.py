@@ -17,7 +17,7 @@ from jupyter_ext.platform.reloaded_file import ReloadedFile
 
 
 class EncryptionKeysError(Exception):
-    """The key file cannot be used; the text names the file and the mend."""
+    """The key file cannot be used; the text names the file and how to fix it."""
 
 
 class DecryptionError(Exception):

@@ -1,4 +1,4 @@
-"""What a JSON text from outside may be like, checked before it is parsed.
+"""Limits of JSON texts from outside, checked before they are parsed.
 
 `json.loads` holds the interpreter from the first byte to the last: 60 MB of `[],[],…` are 20
 million lists and stop every thread for many seconds, and a deeply nested text ends in
@@ -33,7 +33,7 @@ class JsonTooBig(JsonRefused):
 
 @dataclass(frozen=True)
 class JsonLimits:
-    """What is parsed. `containers` are arrays and objects, `values` the items in all of them."""
+    """The most that is parsed. `containers` are arrays and objects, `values` the items in them."""
 
     bytes: int | None
     depth: int
@@ -56,6 +56,9 @@ def check(body: bytes, limits: JsonLimits) -> None:
     """
     if limits.bytes is not None and len(body) > limits.bytes:
         raise JsonTooBig(f"the body has {len(body)} bytes; at most {limits.bytes} are read here")
+    if b"\0" in body:
+        # `json.loads` takes such bytes for UTF-16 or UTF-32, where other bytes are the brackets.
+        raise JsonRefused("the body is not JSON in UTF-8: it has a NUL byte")
     decoder = codecs.getincrementaldecoder("utf-8")()
     containers = values = depth = 0
     in_text = False

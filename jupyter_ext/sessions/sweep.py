@@ -19,7 +19,7 @@ from jupyter_ext.sessions.manager import FleetSessionManager
 
 _LEASE = "session sweep"
 _LOOKED_UP = 20
-"""So many missing kernels are asked for by their ids in one round."""
+"""How many missing kernels are looked up by id in one round."""
 
 
 class Grace:
@@ -65,7 +65,7 @@ class SessionSweep(LoggingConfigurable):
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
         while self.sweep_seconds > 0:
-            # Labs that were started together shall not ask together.
+            # So that labs that were started together do not ask together.
             await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311
             try:
                 if await self._is_mine():
@@ -84,10 +84,6 @@ class SessionSweep(LoggingConfigurable):
 
     async def sweep(self) -> None:
         """One round. Raises HTTPError 503 while gateways or the database are away."""
-        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
-            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
-                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
-                await self.sessions.end_kernel(kernel_id, "its last session was ended")
         with_session = {
             row.kernel_id
             for row in await self.sessions.run(
@@ -102,6 +98,17 @@ class SessionSweep(LoggingConfigurable):
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
         await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
+        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
+            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
+                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
+                await self._end(kernel_id, "its last session was ended")
+
+    async def _end(self, kernel_id: str, reason: str) -> None:
+        try:
+            await self.sessions.end_kernel(kernel_id, reason)
+        except web.HTTPError as error:
+            # It stays an unfinished ending, and keeps nobody from ending the others.
+            self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.log_message or error)
 
     async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
         idle = []
@@ -119,7 +126,7 @@ class SessionSweep(LoggingConfigurable):
             if await self.sessions.run(partial(store.release_kernel, kernel_id=kernel_id)):
                 reason = f"no session has used it for {self.grace_seconds:.0f} s"
                 self.log.warning("kernel %s: ended: %s", kernel_id, reason)
-                await self.sessions.end_kernel(kernel_id, reason)
+                await self._end(kernel_id, reason)
 
     async def _remove_gone(self, missing: list[str]) -> None:
         for kernel_id in self._gone.over(missing, time.monotonic())[:_LOOKED_UP]:

@@ -141,7 +141,7 @@ def with_user_settings(entry: dict[str, Any], stored: Stored | None) -> dict[str
 
 
 def check_settings(raw: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Parse settings and hold them against a schema; raises SettingsError. Blocks."""
+    """Parse settings and check them against a schema; raises SettingsError. Blocks."""
     settings = parse_settings(raw)
     try:
         _Validator(schema).validate(settings)

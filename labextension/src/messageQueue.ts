@@ -1,6 +1,6 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
-import { OutputLimit, parentOf } from './outputLimit.js';
+import { OUTPUT_TYPES, OutputLimit, parentOf } from './outputLimit.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -171,7 +171,7 @@ function lastOf(waiting: Message[], next: Message): number {
   const stop = Math.max(0, waiting.length - LOOK_BACK);
   for (let at = waiting.length - 1; at >= stop; at -= 1) {
     const message = waiting[at];
-    if (parentOf(message) === parent && OUTPUTS.has(message.header.msg_type)) {
+    if (parentOf(message) === parent && OUTPUT_TYPES.has(message.header.msg_type)) {
       return at;
     }
     const own = parentOf(message) === parent;
@@ -181,15 +181,6 @@ function lastOf(waiting: Message[], next: Message): number {
   }
   return -1;
 }
-
-const OUTPUTS = new Set([
-  'stream',
-  'display_data',
-  'execute_result',
-  'error',
-  'clear_output',
-  'update_display_data'
-]);
 
 /** Widgets that catch outputs begin and end with a message of their own. */
 function ordersOutputs(message: Message): boolean {
@@ -216,7 +207,7 @@ function leaveOutCleared(waiting: Message[], next: Message): void {
     if (parentOf(message) !== parent) {
       continue;
     }
-    if (!OUTPUTS.has(message.header.msg_type) || displayId(message)) {
+    if (!OUTPUT_TYPES.has(message.header.msg_type) || displayId(message)) {
       return;
     }
     waiting.splice(before, 1);

@@ -71,7 +71,7 @@ export class OutputLimit {
         ? [...execution.update(), ...execution.last(), message]
         : [message];
     }
-    if (!LIMITED.has(type)) {
+    if (!OUTPUT_TYPES.has(type)) {
       return [message];
     }
     return this._execution(parent).accept(message);
@@ -109,7 +109,8 @@ export class OutputLimit {
   private readonly _executions = new Map<string, Execution>();
 }
 
-const LIMITED = new Set([
+/** The messages that change the outputs of a cell. */
+export const OUTPUT_TYPES = new Set([
   'stream',
   'display_data',
   'execute_result',

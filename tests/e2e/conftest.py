@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -106,6 +107,14 @@ def no_kernels_left(fleet: Fleet) -> Iterator[None]:
 @pytest.fixture
 def files(fleet: Fleet) -> Files:
     return Files(fleet.status()["url"], fleet.token("carol"))
+
+
+@pytest.fixture
+def end() -> Iterator[Path]:
+    """A file that kernels can see, under whatever user they run; it does not exist yet."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "end"
 
 
 @pytest.fixture

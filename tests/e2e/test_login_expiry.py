@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenPage
@@ -16,14 +13,6 @@ from tests.e2e.running_fleet import Files, Fleet
 
 SECONDS = 20.0
 """How long the first login lasts: long enough for a loaded machine to open a notebook."""
-
-
-@pytest.fixture
-def end() -> Iterator[Path]:
-    """A file that kernels can see, under whatever user they run; it does not exist yet."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "end"
 
 
 def test_a_page_outlives_its_login(

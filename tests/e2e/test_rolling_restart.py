@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,14 +34,6 @@ def another_build() -> Iterator[Callable[[], None]]:
     yield make
     for folder in made:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def end() -> Iterator[Path]:
-    """A file that kernels can see, under whatever user they run; it does not exist yet."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder) / "end"
 
 
 def test_a_running_cell_outlives_a_rolling_restart(

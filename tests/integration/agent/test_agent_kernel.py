@@ -184,7 +184,7 @@ def test_a_kernel_that_never_starts_is_dead_after_five_restarts_with_its_last_wo
         assert "no module named sense" in link.state["reason"]
         spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
         assert spoken[-1] == "dead"
-        # The agent stays, to say so and to start it when somebody has mended it.
+        # The agent stays, to say so and to start it when somebody has fixed it.
         result = await link.command_frame(link.epoch, "interrupt")
         assert not result["ok"]
         assert "dead" in result["message"]

@@ -205,7 +205,7 @@ def test_a_launch_that_fails_says_why_and_blocks_nothing(
     wait_until(lambda: not agents_of(kernel_id))
     folders = launching.directory / "k" / "k"
     assert not [folder for folder in folders.iterdir() if kernel_id[:8] in folder.name]
-    # What was wrong is mended: the same start works, at whichever gateway.
+    # What was wrong has been fixed: the same start works, at whichever gateway.
     flag.touch()
     answer = client.call(
         "POST",

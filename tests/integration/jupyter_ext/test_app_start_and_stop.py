@@ -90,25 +90,36 @@ def test_what_a_lab_needs_is_looked_at_first(
     assert "hidden" not in str(refused.value)
 
 
-def test_a_database_from_the_future_is_left_alone(directory: Path) -> None:
-    app = fleet(directory)
-    database = Database(app.database_url)
+def write_versions(database_url: str, *versions: str) -> None:
+    """Make a database that says it has the tables of these versions."""
+    database = Database(database_url)
     with database.engine.begin() as connection:
         connection.exec_driver_sql(
             f"CREATE TABLE {LAB_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"
         )
-        connection.exec_driver_sql(f"INSERT INTO {LAB_VERSION_TABLE} VALUES ('9999')")
+        for version in versions:
+            connection.exec_driver_sql(f"INSERT INTO {LAB_VERSION_TABLE} VALUES ('{version}')")
     database.close()
+
+
+def run_to_its_end(directory: Path, settings: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run a lab that is expected to end by itself."""
+    arguments, environment = command(directory, settings)
+    return subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_database_from_the_future_is_left_alone(directory: Path) -> None:
+    app = fleet(directory)
+    write_versions(app.database_url, "9999")
     with pytest.raises(CannotStart, match="newer than this version"):
         app.prepare()
 
 
 def test_a_lab_that_cannot_work_says_so_and_ends(directory: Path) -> None:
     settings = {"JupyterFleet": {"database_url": "nonsense", "gateway_urls": ["http://h"]}}
-    arguments, environment = command(directory, settings)
-    ended = subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = run_to_its_end(directory, settings)
     assert ended.returncode == 1, ended.stderr
     assert len([line for line in ended.stderr.splitlines() if "cannot start" in line]) == 1
     assert "Traceback" not in ended.stderr
@@ -118,20 +129,11 @@ def test_whatever_fails_in_a_lab_it_does_not_go_on_as_a_server_of_its_machines_f
     directory: Path,
 ) -> None:
     app = fleet(directory)
-    database = Database(app.database_url)
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"CREATE TABLE {LAB_VERSION_TABLE} (version_num VARCHAR(32) NOT NULL)"
-        )
-        # Two heads at once: nothing expects that.
-        connection.exec_driver_sql(f"INSERT INTO {LAB_VERSION_TABLE} VALUES ('0001'), ('0002')")
-    database.close()
+    # Two heads at once: nothing expects that.
+    write_versions(app.database_url, "0001", "0002")
     names = ("database_url", "bucket_url", "gateway_urls", "token_keys_file")
     settings = {"JupyterFleet": {name: getattr(app, name) for name in names}}
-    arguments, environment = command(directory, settings)
-    ended = subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = run_to_its_end(directory, settings)
     assert ended.returncode == 1, ended.stderr
     assert "Jupyter Fleet cannot start" in ended.stderr
 

@@ -40,7 +40,7 @@ class Work(Background[str]):
         self._leave.set()
 
 
-def test_an_interrupt_that_comes_while_the_first_is_heeded() -> None:
+def test_an_interrupt_that_comes_while_the_first_is_handled() -> None:
     work, interrupts = Work(), 0
 
     def look() -> None:

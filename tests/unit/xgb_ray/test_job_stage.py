@@ -61,7 +61,7 @@ def test_pods() -> None:
     assert trouble is not None
     assert not trouble.lasting
     assert trouble.words == "the pod big waits for a node: 0/3 nodes are available"
-    # What does not mend itself is told before what may.
+    # What does not pass by itself is told before what may.
     crash = make_pod("bad", waiting=("CrashLoopBackOff", "back-off 20s"))
     trouble = pod_trouble(typed(room, crash))
     assert trouble is not None

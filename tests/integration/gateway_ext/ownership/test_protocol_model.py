@@ -273,7 +273,7 @@ class OwnershipProtocol(RuleBasedStateMachine):
             gateway.found_dead = process is not None and not self.agents[process["agent"]].alive
 
     @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, None, "before", "after"]))
-    def bury(self, number: int, fault: str | None) -> None:
+    def mark_dead(self, number: int, fault: str | None) -> None:
         gateway = self.gateways[number]
         read = gateway.read
         if read is None or read.state is KernelState.DELETED:
@@ -283,13 +283,13 @@ class OwnershipProtocol(RuleBasedStateMachine):
         ):
             return
         before = self.record()
-        buried = self.attempt(
+        marked = self.attempt(
             gateway.records.set_dead(self.kernel_id, read.epoch, "its agent has ended"), fault
         )
         if before.epoch != read.epoch:
-            assert not buried
-            assert self.record() == before, "who read long ago buried a kernel"
-        if buried and before.state is KernelState.LAUNCHING:
+            assert not marked
+            assert self.record() == before, "a stale reader marked a kernel as dead"
+        if marked and before.state is KernelState.LAUNCHING:
             self.dismissed.add(len(self.agents) - 1)
 
     @rule(number=st.sampled_from(GATEWAYS), fault=st.sampled_from([None, None, "before", "after"]))
@@ -334,15 +334,15 @@ class OwnershipProtocol(RuleBasedStateMachine):
         number=st.sampled_from(GATEWAYS),
         other=st.sampled_from(GATEWAYS),
         agent=st.integers(0, 4),
-        act=st.sampled_from(["bury", "launch_again", "cull"]),
+        act=st.sampled_from(["mark_dead", "launch_again", "cull"]),
     )
     def sleep_and_act(self, number: int, other: int, agent: int, act: str) -> None:
         """A gateway looks, is frozen while the kernel changes hands, and acts on what it saw."""
         self.take_over(agent, number)
         self.read()
         self.take_over(agent, other)
-        if act == "bury":
-            self.bury(number, None)
+        if act == "mark_dead":
+            self.mark_dead(number, None)
         elif act == "launch_again":
             self.launch_again(number, None)
         elif number != other:

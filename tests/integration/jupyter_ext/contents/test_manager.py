@@ -701,7 +701,7 @@ async def test_a_new_upload_replaces_an_unfinished_one(manager: FleetContentsMan
     assert listed.get("KeyCount", 0) == 0
 
 
-async def test_the_last_chunk_of_an_upload_heeds_its_base(manager: FleetContentsManager) -> None:
+async def test_the_last_chunk_of_an_upload_checks_its_base(manager: FleetContentsManager) -> None:
     first = await manager.save(text("1"), "demo/big")
     await manager.save(chunk(1, b"a", base_version=first["version"]), "demo/big")
     await manager.save(text("2"), "demo/big")

@@ -30,6 +30,8 @@ class Kernels:
     def __init__(self) -> None:
         self.running: set[str] = set()
         self.away = False
+        self.stuck: set[str] = set()
+        """Kernels that no gateway can end."""
         self.reasons: dict[str, str] = {}
         self.connections = 0
 
@@ -73,7 +75,7 @@ class SlowKernels(FleetKernelManager):
     ) -> None:
         await self.fleet.pause()
         self.fleet.reasons[kernel_id] = reason
-        if self.fleet.away:
+        if self.fleet.away or kernel_id in self.fleet.stuck:
             raise web.HTTPError(503, "no gateway answers")
         if kernel_id not in self.fleet.running:
             raise web.HTTPError(404)
@@ -360,6 +362,23 @@ async def test_the_sweep_waits_and_takes_only_what_it_knows(
     assert await labs[0].run(get) is not None
     await sweep.sweep()
     assert await labs[0].run(get) is None
+
+
+async def test_a_kernel_that_cannot_be_ended_does_not_keep_the_others(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    for name in ("first", "second"):
+        session = await labs[0].create_session(f"demo/{name}.ipynb", f"{name}.ipynb")
+        await labs[0].run(partial(store.forget_session, session_id=session["id"]))
+    # The sweep goes by their ids.
+    kernels.stuck = {min(kernels.running)}
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    await sweep.sweep()
+    assert kernels.running == kernels.stuck
+    all_leases_run_out(labs[1])
+    kernels.stuck = set()
+    await sweep.sweep()
+    assert not kernels.running
 
 
 async def test_one_lab_sweeps_until_it_dies(labs: list[FleetSessionManager]) -> None:

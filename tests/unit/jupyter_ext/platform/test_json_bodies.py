@@ -70,8 +70,13 @@ def test_depth_and_containers_are_those_that_the_parser_finds(
         (b" " * (SMALL.bytes or 0) + b"1", 413),
         (b'"\xff"', 400),
         ("[1]".encode("utf-16"), 400),
+        # In UTF-8 the second byte of the letter begins a text that hides the lists.
+        (('["\u2241",' + "[" * 40_000).encode("utf-16-le"), 400),
     ],
-    ids=["lists", "objects", "many lists", "many values", "bytes", "bad UTF-8", "UTF-16"],
+    ids=[
+        *("lists", "objects", "many lists", "many values", "bytes", "bad UTF-8", "UTF-16"),
+        "UTF-16 that is UTF-8 too",
+    ],
 )
 def test_what_would_hold_the_loop_is_refused(body: bytes, status: int) -> None:
     with pytest.raises(JsonRefused) as refused:
