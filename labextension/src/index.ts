@@ -19,6 +19,7 @@ import type { Signal } from '@lumino/signaling';
 import { account } from './account.js';
 import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
+import { connectionLost } from './connectionLost.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
 import { idleWarning } from './idleWarning.js';
@@ -125,6 +126,7 @@ export default [
   conflicts,
   account,
   cellExecutor,
+  connectionLost,
   idleWarning,
   kernelDialogs,
   kernelEnd,

@@ -67,9 +67,15 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     # From the notebook itself.
     bob.open_path(f"demo/{of_ann}")
     bob.wait_for_kernel()
-    bob.choose_in_menu("Kernel", "Shut Down Kernel$")
-    expect(bob.dialog).to_contain_text("ann")
-    bob.choose("Cancel")
+    for entry, title in (
+        ("Restart Kernel…", "Restart the Kernel of ann?"),
+        ("Shut Down Kernel$", "Shut Down the Kernel of ann?"),
+    ):
+        bob.choose_in_menu("Kernel", entry)
+        expect(bob.dialog).to_contain_text(title)
+        expect(bob.dialog).to_contain_text(f'"{of_ann}" in the project "demo"')
+        bob.choose("Cancel")
+    assert ann.evaluate(2, "x + 2") == "43"
     assert living(files) == {"ann"}
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
     bob.choose_in_menu("Kernel", "Shut Down Kernel$")
