@@ -1,6 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog } from '@jupyterlab/apputils';
-import type { ServiceManager } from '@jupyterlab/services';
+import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { inFleet } from './pageUser.js';
@@ -18,27 +18,26 @@ export const connectionLost: JupyterFrontEndPlugin<void> = {
     if (!inFleet()) {
       return;
     }
-    // JupyterLab gives this dialog no name.
+    // JupyterLab gives this dialog no name, and draws its header later than it opens.
     const title = (translator ?? nullTranslator).load('jupyterlab').__('Server Connection Error');
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
-      void dialog.ready.then(() => {
-        if (dialog.node.querySelector('.jp-Dialog-header')?.textContent === title) {
-          void closeWhenBack(dialog, app.serviceManager);
-        }
-      });
+      if (dialog.node.ariaLabel?.startsWith(title)) {
+        void closeWhenBack(dialog, app.serviceManager.serverSettings);
+      }
     });
   }
 };
 
 async function closeWhenBack(
   dialog: Dialog<unknown>,
-  services: ServiceManager.IManager
+  settings: ServerConnection.ISettings
 ): Promise<void> {
   while (!dialog.isDisposed) {
     await new Promise(resolve => setTimeout(resolve, ASK_MS));
     try {
-      // What JupyterLab asks by itself, and whose failure opened the dialog.
-      await Promise.all([services.kernels.refreshRunning(), services.sessions.refreshRunning()]);
+      // What JupyterLab asks by itself, and whose failure opens the dialog. Its managers' calls do
+      // not tell whether they failed.
+      await Promise.all([SessionAPI.listRunning(settings), KernelSpecAPI.getSpecs(settings)]);
     } catch {
       continue;
     }

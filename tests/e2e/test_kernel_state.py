@@ -31,7 +31,11 @@ def test_the_page_says_busy_after_it_connects_again(fleet: Fleet, open_page: Ope
     sockets = page.kernel_sockets
     lab = serving_lab(fleet)
     stop(lab, signal.SIGKILL)
-    wait_for("another websocket", lambda: page.kernel_sockets > sockets, 30)
+    wait_for(
+        "another websocket",
+        lambda: not page.kernel_lost() and page.kernel_sockets > sockets,
+        30,
+    )
     stays_busy()
     page.page.reload(wait_until="domcontentloaded")
     page.ready()
@@ -52,7 +56,7 @@ def test_the_message_about_a_lost_connection_closes_when_it_is_back(ann: LabPage
         route.fulfill(status=503, body="{}")
 
     ann.open_path("demo")
-    ann.page.route(re.compile("/api/kernels(\\?|$)"), refuse)
+    ann.page.route(re.compile("/api/sessions(\\?|$)"), refuse)
     ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
     ann.page.locator("#jp-running-sessions").get_by_title("Refresh List").click()
     expect(lost).to_be_visible()
