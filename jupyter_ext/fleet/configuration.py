@@ -191,19 +191,22 @@ def gateway_config(
 
 def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
     """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
-    labs = "\n        ".join(
-        f"server 127.0.0.1:{settings.ports[name]} max_fails=0;" for name in settings.lab_names
-    )
+
+    def labs(options: str) -> str:
+        ports = [settings.ports[name] for name in settings.lab_names]
+        return "\n        ".join(f"server 127.0.0.1:{port} {options};" for port in ports)
+
     values = {
         "LISTEN": f"127.0.0.1:{settings.port}",
-        "LABS": labs,
+        "LABS": labs("max_fails=0"),
+        "PAGE_LABS": labs("max_fails=1 fail_timeout=5s"),
         "STATE": str(data_dir.front),
         # Another user could not pass the data directory.
         "USER": "user root;" if as_root else "",
     }
     head, separator, body = template.partition("\ndaemon off;")
     # The head explains the marks themselves.
-    return head + separator + re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], body)
+    return head + separator + re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], body)
 
 
 def programs(

@@ -29,19 +29,31 @@ export function endingQuestion(
 }
 
 /** Ask whether to end another person's kernel. */
-export async function askToEnd(
+export function askToEnd(name: IKernelName, trans: TranslationBundle): Promise<boolean> {
+  const title = name.person
+    ? trans.__('Shut Down the Kernel of %1?', name.person)
+    : trans.__('Shut Down a Kernel of Somebody Else?');
+  return ask(title, name, trans.__('Shut Down'), trans);
+}
+
+/** Ask whether to restart another person's kernel. */
+export function askToRestart(name: IKernelName, trans: TranslationBundle): Promise<boolean> {
+  const title = name.person
+    ? trans.__('Restart the Kernel of %1?', name.person)
+    : trans.__('Restart a Kernel of Somebody Else?');
+  return ask(title, name, trans.__('Restart'), trans);
+}
+
+async function ask(
+  title: string,
   name: IKernelName,
+  label: string,
   trans: TranslationBundle
 ): Promise<boolean> {
   const { button } = await showDialog({
-    title: name.person
-      ? trans.__('Shut Down the Kernel of %1?', name.person)
-      : trans.__('Shut Down a Kernel of Somebody Else?'),
+    title,
     body: endingQuestion(name, trans),
-    buttons: [
-      Dialog.cancelButton(),
-      Dialog.warnButton({ label: trans.__('Shut Down') })
-    ],
+    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label })],
     // Enter must not end anybody's work.
     defaultButton: 0
   });

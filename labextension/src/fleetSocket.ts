@@ -1,5 +1,6 @@
 import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
+import { ExecutionState } from './executionState.js';
 import { MessageQueue } from './messageQueue.js';
 import { OutputLimit } from './outputLimit.js';
 import type { SignIn } from './signIn.js';
@@ -8,6 +9,12 @@ import type { SignIn } from './signIn.js';
 const SIGNED_OUT = 4401;
 /** How many kernels' counts of output are remembered over a new connection. */
 const REMEMBERED = 20;
+/**
+ * When the server is asked again about a kernel that was busy when the page connected: first soon, as
+ * it may have been busy with what the page asks of each kernel.
+ */
+const ASK_AGAIN_MS = 1_000;
+const LONGEST_WAIT_MS = 10_000;
 
 /**
  * The settings' serializer, for messages that `FleetSocket` has already read.
@@ -29,10 +36,17 @@ export function parsedOnce(
  *   it wants to send, and goes on by itself when the websocket opens.
  * - What a kernel says passes through a queue that keeps the page usable (`MessageQueue`) and within
  *   bounds (`OutputLimit`).
+ * - The page learns whether the kernel is busy when it connects (`ExecutionState`).
+ *
+ * @param askState - Asks the server for the `execution_state` of the kernel whose model is at a URL;
+ * null if it cannot tell.
+ * @param untracked - The types of requests whose statuses JupyterLab ignores.
  */
 export function fleetSocketClass(
   signIn: SignIn,
-  serializer: ServerConnection.ISettings['serializer']
+  serializer: ServerConnection.ISettings['serializer'],
+  askState: (modelUrl: string) => Promise<string | null>,
+  untracked: readonly string[]
 ): typeof WebSocket {
   const limits = new Map<string, OutputLimit>();
 
@@ -122,6 +136,7 @@ export function fleetSocketClass(
 
     close(code?: number, reason?: string): void {
       this._ended = true;
+      clearTimeout(this._askTimer);
       this._queue?.clear();
       this._socket?.close(code, reason);
     }
@@ -132,13 +147,20 @@ export function fleetSocketClass(
         protocols
       ));
       socket.binaryType = this._binaryType;
-      socket.onopen = () => this._emit(new Event('open'));
+      socket.onopen = () => {
+        this._emit(new Event('open'));
+        if (this._queue) {
+          this._state = new ExecutionState(untracked);
+          void this._askState();
+        }
+      };
       socket.onerror = () => this._emit(new Event('error'));
       socket.onmessage = event => this._receive(event);
       socket.onclose = event => {
         if (event.code === SIGNED_OUT) {
           signIn.ended();
         }
+        clearTimeout(this._askTimer);
         this._queue?.flush();
         const { code, reason, wasClean } = event;
         this._emit(new CloseEvent('close', { code, reason, wasClean }));
@@ -155,9 +177,29 @@ export function fleetSocketClass(
         }
       }
       if (message) {
-        this._queue!.push(message);
+        this._queue!.push(this._state?.heard(message) ?? message);
       } else {
         this._emit(new MessageEvent('message', { data: event.data }));
+      }
+    }
+
+    /** Ask whether the kernel is busy until its messages tell. */
+    private async _askState(wait = ASK_AGAIN_MS): Promise<void> {
+      const url = new URL(this.url);
+      url.protocol = url.protocol.replace('ws', 'http');
+      url.pathname = url.pathname.replace(/\/channels$/, '');
+      url.search = '';
+      const told = await askState(url.href);
+      if (this.readyState !== this.OPEN) {
+        return;
+      }
+      const status = told === null ? null : this._state!.told(told);
+      if (status) {
+        this._queue!.push(status);
+      }
+      if (this._state!.isUncertain) {
+        const next = Math.min(2 * wait, LONGEST_WAIT_MS);
+        this._askTimer = setTimeout(() => void this._askState(next), wait);
       }
     }
 
@@ -173,6 +215,8 @@ export function fleetSocketClass(
 
     private _socket: WebSocket | null = null;
     private _queue: MessageQueue | null = null;
+    private _state: ExecutionState | null = null;
+    private _askTimer: ReturnType<typeof setTimeout> | undefined;
     private _binaryType: BinaryType = 'blob';
     private _ended = false;
   }

@@ -1,6 +1,6 @@
 import type { SignIn } from './signIn.js';
 
-type Fetch = (input: RequestInfo, init?: RequestInit) => Promise<Response>;
+export type Fetch = (input: RequestInfo, init?: RequestInit) => Promise<Response>;
 
 /** The header that names the person whom a page belongs to; see docs/protocols.md. */
 const USER_HEADER = 'X-Fleet-User';
@@ -26,7 +26,9 @@ export function heldFetch(fetch: Fetch, signIn: SignIn): Fetch {
     for (let again = false; ; again = true) {
       const response = await fetch(named(request.clone(), signIn.user));
       if (response.status !== 401 && response.status !== 403) {
-        return response;
+        return isAboutKernel(request) && [502, 504].includes(response.status)
+          ? unavailable(response)
+          : response;
       }
       if (await signIn.check()) {
         // A 403 is about a right. A 401 may have crossed with a new login: one more try.
@@ -52,6 +54,16 @@ function isSave(request: Request): boolean {
     request.method === 'PUT' &&
     new URL(request.url).pathname.includes('/api/contents/')
   );
+}
+
+/** Whether this asks what became of a kernel. */
+function isAboutKernel(request: Request): boolean {
+  return request.method === 'GET' && /\/api\/kernels\/[^/]+$/.test(new URL(request.url).pathname);
+}
+
+/** JupyterLab asks again after a 503; after any other error it takes the kernel for dead. */
+function unavailable(response: Response): Response {
+  return new Response(response.body, { status: 503, headers: response.headers });
 }
 
 /** Whether a person did something, rather than the page by itself (a layout is kept at each change). */

@@ -20,6 +20,7 @@ import { account } from './account.js';
 import { createInProjectText, projectStaysText } from './besideProjects.js';
 import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
+import { connectionLost } from './connectionLost.js';
 import { consoleEntry } from './consoleEntry.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
 import { kindOf } from './held.js';
@@ -131,6 +132,7 @@ export default [
   conflicts,
   account,
   cellExecutor,
+  connectionLost,
   consoleEntry,
   idleWarning,
   kernelDialogs,

@@ -4,22 +4,30 @@ import {
   ISessionContextDialogs,
   SessionContextDialogs
 } from '@jupyterlab/apputils';
+import type { Session } from '@jupyterlab/services';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { askToRestart } from './endingKernels.js';
 import { isViewer } from './fleetUser.js';
 import type { IKernelChoice } from './kernelStarts.js';
 import { inFleet, pageUser } from './pageUser.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
+import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
 
 /** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
 export class KernelDialogs
   extends SessionContextDialogs
   implements IKernelChoice<ISessionContext>
 {
-  constructor(options: ISessionContext.IDialogsOptions, trans: TranslationBundle) {
+  constructor(
+    options: ISessionContext.IDialogsOptions,
+    sessions: Session.IManager,
+    trans: TranslationBundle
+  ) {
     super(options);
+    this._sessions = sessions;
     this._trans = trans;
   }
 
@@ -63,9 +71,28 @@ export class KernelDialogs
       tellViewOnly(context.path, this._trans);
       return false;
     }
-    return super.restart(context, options);
+    const session = this._modelOf(context);
+    const lives = context.session?.kernel && context.session.kernel.status !== 'dead';
+    if (!session || !lives || !startedByOther(session, pageUser()?.username ?? '')) {
+      return super.restart(context, options);
+    }
+    const name = nameOfSession(session);
+    const person = session.kernel?.username ?? name.person;
+    if (!(await askToRestart({ ...name, person }, this._trans)) || context.isDisposed) {
+      return false;
+    }
+    await options?.onBeforeRestart?.();
+    await context.restartKernel();
+    return true;
   }
 
+  /** As the server describes the session of a document. */
+  private _modelOf(context: ISessionContext): ISessionOwner | undefined {
+    const running = [...this._sessions.running()] as ISessionOwner[];
+    return running.find(({ id }) => id === context.session?.id);
+  }
+
+  private readonly _sessions: Session.IManager;
   private readonly _trans: TranslationBundle;
   private readonly _ended = new Signal<this, ISessionContext>(this);
   /** How many choices are open for a context: a click and a start may ask at the same time. */
@@ -81,13 +108,17 @@ export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
   provides: ISessionContextDialogs,
   optional: [ITranslator, ISettingRegistry],
   activate: (
-    _: JupyterFrontEnd,
+    app: JupyterFrontEnd,
     translator: ITranslator | null,
     settingRegistry: ISettingRegistry | null
   ) => {
     const options = { translator: translator ?? nullTranslator, settingRegistry };
     return inFleet()
-      ? new KernelDialogs(options, options.translator.load('jupyter_fleet'))
+      ? new KernelDialogs(
+          options,
+          app.serviceManager.sessions,
+          options.translator.load('jupyter_fleet')
+        )
       : new SessionContextDialogs(options);
   }
 };

@@ -24,11 +24,37 @@ export const kernelEnd: JupyterFrontEndPlugin<void> = {
         const notice = new Notice('warning', trans.__('Close'));
         notice.hide();
         panel.contentHeader.addWidget(notice);
+        silenceDialogs(panel, context.sessionContext);
         watch(context.sessionContext, notice, app.serviceManager, trans);
       }
     });
   }
 };
+
+/**
+ * Keep JupyterLab from telling about the kernel's end in dialogs as well.
+ *
+ * Neither has a switch. The dialog about a kernel that cannot be started stays.
+ */
+function silenceDialogs(panel: NotebookPanel, context: ISessionContext): void {
+  const { _onSessionStatusChanged: tellRestart } = panel as unknown as {
+    _onSessionStatusChanged?: (context: ISessionContext, status: Kernel.Status) => void;
+  };
+  if (tellRestart) {
+    context.statusChanged.disconnect(tellRestart, panel);
+  }
+  const inside = context as unknown as {
+    _displayKernelError?: (message: string, traceback: string) => Promise<void>;
+  };
+  const tellError = inside._displayKernelError;
+  if (tellError) {
+    inside._displayKernelError = async (message, traceback) => {
+      if (context.session?.kernel?.status !== 'dead') {
+        await tellError.call(context, message, traceback);
+      }
+    };
+  }
+}
 
 function watch(
   context: ISessionContext,
@@ -43,9 +69,10 @@ function watch(
 
   // The kernel's messages tell first: a connection that hears of its kernel's death ends there.
   const heard = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
-    const said = statusWithReason(msg);
+    const said = endIn(msg);
     if (said) {
-      (said.state === 'dead' ? dead : startedAgain)(said.reason);
+      const reason = said.reason || trans.__('The kernel ended unexpectedly');
+      (said.state === 'dead' ? dead : startedAgain)(reason);
     }
   };
   const listen = (kernel: Kernel.IKernelConnection | null | undefined) => {
@@ -75,8 +102,12 @@ function watch(
   });
 }
 
-/** The state and the reason in a message that tells of a kernel's end; null in all others. */
-function statusWithReason(
+/**
+ * The state and the reason in a message that tells of a kernel's end; null in all others.
+ *
+ * Stock gateways give no reason: it is empty then.
+ */
+function endIn(
   message: KernelMessage.IMessage
 ): { state: 'restarting' | 'dead'; reason: string } | null {
   if (message.header.msg_type !== 'status') {
@@ -86,8 +117,8 @@ function statusWithReason(
     execution_state: string;
     reason?: unknown;
   };
-  return (state === 'restarting' || state === 'dead') && typeof reason === 'string' && reason
-    ? { state, reason }
+  return state === 'restarting' || state === 'dead'
+    ? { state, reason: typeof reason === 'string' ? reason : '' }
     : null;
 }
 

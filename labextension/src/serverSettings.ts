@@ -1,3 +1,4 @@
+import { PageConfig } from '@jupyterlab/coreutils';
 import {
   IServerSettings,
   ServerConnection,
@@ -5,7 +6,7 @@ import {
 } from '@jupyterlab/services';
 
 import { fleetSocketClass, parsedOnce } from './fleetSocket.js';
-import { heldFetch } from './heldFetch.js';
+import { Fetch, heldFetch } from './heldFetch.js';
 import type { SignIn } from './signIn.js';
 import { ISignIn } from './signInPlugin.js';
 
@@ -21,10 +22,24 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
     if (!signIn) {
       return stock;
     }
+    const fetch = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
+    const untracked = JSON.parse(PageConfig.getOption('untracked_message_types') || '[]');
     return ServerConnection.makeSettings({
-      fetch: heldFetch((input, init) => stock.fetch.call(null, input, init), signIn),
-      WebSocket: fleetSocketClass(signIn, stock.serializer),
+      fetch,
+      WebSocket: fleetSocketClass(signIn, stock.serializer, stateAt(fetch), untracked),
       serializer: parsedOnce(stock.serializer)
     });
   }
 };
+
+/** Asks for the `execution_state` of a kernel, by the URL of its model; null if nobody can tell. */
+function stateAt(fetch: Fetch): (url: string) => Promise<string | null> {
+  return async url => {
+    try {
+      const response = await fetch(url, { cache: 'no-store' });
+      return response.ok ? (await response.json()).execution_state : null;
+    } catch {
+      return null;
+    }
+  };
+}

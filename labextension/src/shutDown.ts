@@ -31,6 +31,8 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
     guardSessionContexts(ender, user, trans);
     replaceShutDownCommands(app, ender, trans);
     if (running) {
+      // The style sheet makes room for the label beside the section's title.
+      document.body.classList.add('jp-fleet-ShutDownMine');
       const theirs = (translator ?? nullTranslator).load('jupyterlab').__('Kernels');
       const change = (section: IRunningSessions.IManager) => {
         if (section.name === theirs) {

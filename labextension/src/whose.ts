@@ -39,6 +39,12 @@ export function isMySession(session: ISessionOwner, me: string): boolean {
   );
 }
 
+/** Whether another person started the session's kernel, as far as the server says who did. */
+export function startedByOther(session: ISessionOwner, me: string): boolean {
+  const person = session.kernel?.username ?? session.username;
+  return person !== undefined && person !== me;
+}
+
 /** How to name a kernel that is ended by its session. */
 export function nameOfSession(session: ISessionOwner): IKernelName {
   return {

@@ -79,3 +79,11 @@ test('a refusal that has another reason is passed on', async () => {
   assert.equal((await fetch(`${URL}/forbidden`)).status, 403);
   assert.equal(server.sent.length, 1);
 });
+
+test('a lab that is silent about a kernel does not make it dead', async () => {
+  const { signIn } = await pageOfAnn();
+  const fetch = heldFetch(async () => new Response('{}', { status: 504 }), signIn);
+  assert.equal((await fetch(`${URL}/kernels/1`)).status, 503);
+  assert.equal((await fetch(`${URL}/kernels/1/restart`, { method: 'POST' })).status, 504);
+  assert.equal((await fetch(`${URL}/contents/demo/a`)).status, 504);
+});

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isMyKernel, isMySession, nameOfKernel, nameOfSession } from '../lib/whose.js';
+import {
+  isMyKernel,
+  isMySession,
+  nameOfKernel,
+  nameOfSession,
+  startedByOther
+} from '../lib/whose.js';
 
 const kernel = { id: 'k', username: 'ann', project: 'demo', path: 'demo/dir/plot.ipynb' };
 const session = {
@@ -49,4 +55,12 @@ test('a kernel is named by the notebook that uses it, else by the one it was sta
     person: 'ann'
   });
   assert.equal(nameOfKernel(kernel, []).notebook, 'plot.ipynb');
+});
+
+test('a kernel that a page did not start is restarted after a question, whoever made the session', () => {
+  const session = { id: 's', path: 'demo/a.ipynb', name: 'a.ipynb' };
+  assert.equal(startedByOther({ ...session, username: 'me', kernel: { id: 'k', username: 'ann' } }, 'me'), true);
+  assert.equal(startedByOther({ ...session, username: 'ann', kernel: { id: 'k', username: 'me' } }, 'me'), false);
+  assert.equal(startedByOther({ ...session, username: 'ann', kernel: null }, 'me'), true);
+  assert.equal(startedByOther({ ...session, kernel: { id: 'k' } }, 'me'), false);
 });

@@ -53,6 +53,17 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     bob.choose("Cancel")
     assert living(files) == {"ann", "bob"}
 
+    # The section's title and its buttons have room in a sidebar of the first width.
+    title = bob.page.locator("#jp-running-sessions h3", has_text="Kernels")
+    label = title.locator(".lm-AccordionPanel-titleLabel")
+    assert label.evaluate("label => label.scrollWidth <= label.clientWidth")
+    whole = title.bounding_box()
+    button = title.locator("jp-button.jp-RunningSessions-shutdownAll").bounding_box()
+    assert whole
+    assert button
+    assert button["x"] + button["width"] <= whole["x"] + whole["width"]
+    assert button["y"] + button["height"] <= whole["y"] + whole["height"]
+
     # "All", in the panel and in the menu.
     bob.page.locator(".jp-RunningSessions-shutdownAll", has_text="Shut Down Mine").click()
     expect(bob.dialog).to_contain_text("your kernel")
@@ -67,9 +78,15 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     # From the notebook itself.
     bob.open_path(f"demo/{of_ann}")
     bob.wait_for_kernel()
-    bob.choose_in_menu("Kernel", "Shut Down Kernel$")
-    expect(bob.dialog).to_contain_text("ann")
-    bob.choose("Cancel")
+    for entry, title in (
+        ("Restart Kernel…", "Restart the Kernel of ann?"),
+        ("Shut Down Kernel$", "Shut Down the Kernel of ann?"),
+    ):
+        bob.choose_in_menu("Kernel", entry)
+        expect(bob.dialog).to_contain_text(title)
+        expect(bob.dialog).to_contain_text(f'"{of_ann}" in the project "demo"')
+        bob.choose("Cancel")
+    assert ann.evaluate(2, "x + 2") == "43"
     assert living(files) == {"ann"}
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
     bob.choose_in_menu("Kernel", "Shut Down Kernel$")

@@ -140,6 +140,8 @@ def with_short_times(text: str) -> str:
     for long, short in (
         ("proxy_next_upstream_timeout 10s;", "proxy_next_upstream_timeout 500ms;"),
         ("proxy_read_timeout 3600s;", "proxy_read_timeout 1100ms;"),
+        ("proxy_read_timeout 3s;", "proxy_read_timeout 400ms;"),
+        ("proxy_read_timeout 10s;", "proxy_read_timeout 1100ms;"),
         ("proxy_connect_timeout 2s;", "proxy_connect_timeout 500ms;"),
         ('"~[1-9][0-9]+\\." 1;', '"~[1-9][0-9]*\\." 1;'),
     ):
@@ -265,6 +267,82 @@ def test_what_a_lab_was_killed_at_after_long_silence_is_not_sent_to_the_next(fro
         lab.silent_seconds, lab.hangs_up = 1.3, True
     assert ask(port, "GET").status == 504
     assert sum(len(lab.requests) for lab in labs) == 1
+
+
+PARTS_OF_A_PAGE = [
+    "/",
+    "/lab",
+    "/lab/tree/demo/a.ipynb",
+    "/doc/workspaces/x",
+    "/static/lab/main.js",
+    "/lab/extensions/x/static/style.js",
+    "/lab/api/settings",
+]
+FOR_A_PERSON = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", PARTS_OF_A_PAGE)
+def test_a_page_and_its_parts_come_from_the_next_lab_when_one_is_silent(front, backends, path):
+    port, first, second = front
+    stuck, good = backends(first), backends(second)
+    stuck.silent_seconds = 3.0
+    for _ in range(4):
+        assert ask(port, "GET", path=path).status == 200
+    assert len(good.requests) == 4
+    # Only one of them has waited for it.
+    assert len(stuck.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["/lab", "/lab/api/settings"])
+def test_a_page_comes_from_labs_that_are_all_slow(front, backends, path):
+    port, first, second = front
+    for lab in (backends(first), backends(second)):
+        lab.silent_seconds = 0.7
+    answer = ask(port, "GET", path=path)
+    assert (answer.status, answer.read()) == (200, SCRIPT)
+
+
+def test_a_change_of_settings_is_not_sent_to_the_next_lab(front, backends):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    for lab in labs:
+        lab.silent_seconds = 2.0
+    answer = ask(port, "PUT", b"x", "/lab/api/settings/a:b", **FOR_A_PERSON)
+    assert (answer.status, json.loads(answer.read())["reason"]) == (502, "lab_ended")
+    assert sum(len(lab.requests) for lab in labs) == 1
+
+
+def test_a_person_reads_a_page_that_loads_itself_again_while_labs_are_silent(front, backends):
+    port, first, second = front
+    for lab in (backends(first), backends(second)):
+        lab.silent_seconds = 2.0
+    answer = ask(port, "GET", path="/lab/tree/demo", **FOR_A_PERSON)
+    text = answer.read().decode()
+    assert (answer.status, answer.headers["Content-Type"]) == (504, "text/html; charset=utf-8")
+    assert "does not answer right now" in text
+    assert '<meta http-equiv="refresh"' in text
+    told = ask(port, "GET", path="/lab/api/settings")
+    assert (told.status, json.loads(told.read())["reason"]) == (504, "lab_silent")
+
+
+def test_what_may_have_stopped_a_lab_is_not_asked_for_again_by_the_page(front, backends):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    for lab in labs:
+        lab.silent_seconds = 2.0
+    answer = ask(port, "GET", path="/files/demo/b", **FOR_A_PERSON)
+    text = answer.read().decode()
+    assert answer.status == 504
+    assert "does not answer right now" in text
+    assert "refresh" not in text
+    assert sum(len(lab.requests) for lab in labs) == 1
+
+
+@pytest.mark.parametrize("path", ["/lab", "/files/demo/b", "/login"])
+def test_a_person_reads_a_page_that_loads_itself_again_without_a_lab(front, path):
+    answer = ask(front[0], "GET", path=path, **FOR_A_PERSON)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert '<meta http-equiv="refresh"' in answer.read().decode()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

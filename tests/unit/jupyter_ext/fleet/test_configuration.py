@@ -154,14 +154,16 @@ def test_little_of_the_environment_is_inherited():
 
 def test_the_front_knows_every_lab(data_dir):
     text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir, as_root=True)
-    assert re.findall(r"^ +server (127.*) max", text, re.M) == [
-        "127.0.0.1:11001",
-        "127.0.0.1:11002",
+    assert re.findall(r"^ +server (127.*);", text, re.M) == [
+        "127.0.0.1:11001 max_fails=0",
+        "127.0.0.1:11002 max_fails=0",
+        "127.0.0.1:11001 max_fails=1 fail_timeout=5s",
+        "127.0.0.1:11002 max_fails=1 fail_timeout=5s",
     ]
     assert "listen 127.0.0.1:8888;" in text
     assert f'pid "{data_dir.front}/nginx.pid";' in text
     assert "\nuser root;" in text
-    assert not re.search(r"^[^#]*@[A-Z]+@", text, re.M)
+    assert not re.search(r"^[^#]*@[A-Z_]+@", text, re.M)
 
 
 def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
