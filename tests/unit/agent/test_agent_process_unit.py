@@ -169,7 +169,8 @@ def test_the_log_is_bounded_and_ends_with_the_last_words(tmp_path: Path) -> None
         "boom",
     ]
     sizes = [file.stat().st_size for file in tmp_path.iterdir()]
-    assert len(sizes) == 2
+    # The last piece may have filled the file, which is moved aside then.
+    assert len(sizes) in (1, 2)
     assert sum(sizes) < 2 * (100_000 + 65536)
 
 
