@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 PATIENCE_MS = 60_000
 """How long a page may take for any one step on a loaded machine."""
+# Playwright's own 5 s are short for a big notebook on a busy machine.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def wait_for(what: str, probe: Callable[[], T | None], timeout: float) -> T:

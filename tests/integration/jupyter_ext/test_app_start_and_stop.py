@@ -1,7 +1,9 @@
 """How a lab begins, refuses to begin, and ends."""
 
+import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -193,32 +195,65 @@ def test_a_lab_does_not_wait_for_the_rest_of_a_request_without_end(
     labs.stop()
 
 
+class _Body(io.BytesIO):
+    """A request's body that tells when all of it was given to the connection."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.sent = threading.Event()
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        if not piece:
+            self.sent.set()
+        return piece
+
+
+def _unread_bytes(port: int) -> int:
+    """What processes of this machine have not read yet from their connections with this port."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        int(queues.split(":")[0], 16) + int(queues.split(":")[1], 16)
+        for _, here, there, state, queues, *_ in lines
+        if f"{port:04X}" in (here[-4:], there[-4:]) and state == "01"
+    )
+
+
 def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: SeaweedFS) -> None:
     labs: Labs = start_bare_labs(directory, seaweedfs, 1)
     client, url = labs.client(), labs.urls[0]
-    size = 200_000
     cells = [
-        {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": "x" * size}
+        {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": "x" * 200_000}
         for number in range(120)
     ]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    body = {"type": "notebook", "format": "json", "content": notebook}
+    body = _Body(json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode())
     assert client.call("GET", f"{url}/api/contents/demo").ok
     answers: list[int] = []
 
     def save() -> None:
-        answer = client.call("PUT", f"{url}/api/contents/demo/big.ipynb", json=body)
+        answer = client.call("PUT", f"{url}/api/contents/demo/big.ipynb", data=body)
         answers.append(answer.status_code)
 
     thread = threading.Thread(target=save)
-    thread.start()
     log = directory / "lab-0.log"
-    # In the middle of the save: the body has arrived, the answer has not left.
-    time.sleep(0.25)
-    assert answers == []
+    # In the middle of the save: the body has arrived, and the store keeps the answer from leaving.
+    os.kill(seaweedfs.process.pid, signal.SIGSTOP)
+    goes_on = threading.Timer(1.0, os.kill, (seaweedfs.process.pid, signal.SIGCONT))
+    try:
+        thread.start()
+        assert body.sent.wait(60)
+        port = int(url.rpartition(":")[2])
+        deadline = time.monotonic() + 60
+        while _unread_bytes(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        goes_on.start()
     began = time.monotonic()
     labs.stop()
     assert time.monotonic() - began < 10
     thread.join(10)
+    goes_on.join()
     assert answers in ([201], [200])
     assert "Traceback" not in log.read_text()
