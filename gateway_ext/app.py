@@ -78,7 +78,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     ).tag(config=True)
     gateway_name = Unicode(
         help="The name of this gateway, different from that of every other. The default is "
-        "HOST-PORT; give the same name again to a gateway that is started again."
+        "HOST-PORT; use the same name again when you restart a gateway."
     ).tag(config=True)
     token_keys_file = Unicode(
         help="The platform's public keys, a JWKS file. Read again when it changes."
@@ -90,8 +90,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="The keys that encrypt secrets in the database. All gateways share them."
     ).tag(config=True)
     kernels_dir = Unicode(
-        help="Where local kernels live: a home for each project, a folder for each kernel, logs. "
-        "Keep the path short. As root it must be reachable by other users."
+        help="The folder of local kernels: a home for each project, a folder for each kernel, "
+        "logs. Keep the path short. If root runs the gateway, other users must be able "
+        "to reach it."
     ).tag(config=True)
     agent_command = List(
         Unicode(),
@@ -101,25 +102,27 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     fork_servers = Integer(
         4,
         min=0,
-        help="Agents of local kernels are forked from a process whose imports are done, one for "
-        "each project and environment: a kernel then starts in a fraction of the time. This is how "
-        "many such processes are kept (about 80 MB each), those used last; 0 for none.",
+        help="How many fork servers are kept, the most recently used ones (about 80 MB each); "
+        "0 for none. Agents of local kernels are forked from such a process, one for "
+        "each project and environment, whose imports are done: kernels then start in a "
+        "fraction of the time.",
     ).tag(config=True)
     fork_server_seconds = Float(
-        600.0, help="A fork server that started no kernel for so long ends."
+        600.0, help="After how many seconds without a new kernel a fork server ends."
     ).tag(config=True)
     kernel_memory = Integer(
         0,
         min=0,
-        help="How much memory a kernel on this machine may use together with what it starts, in "
-        "bytes; 0 for any. One that uses more is ended, with the reason, and started again. A "
-        "memory cgroup sees to it where the gateway can make one, else the kernel's agent.",
+        help="How much memory a kernel on this machine may use together with what it starts, "
+        "in bytes; 0 for no limit. A kernel that uses more is ended with the reason, and "
+        "restarted. A memory cgroup enforces this if the gateway can create one, "
+        "otherwise the kernel's agent.",
     ).tag(config=True)
     memory_cgroup = Unicode(
-        help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It must "
-        "be writable for the gateway, have no processes, and hand the memory controller down "
-        "(cgroup.subtree_control). The default is the gateway's own, with cgroups of version 1; "
-        "with version 2 there is none."
+        help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It "
+        "must be writable for the gateway, have no processes, and delegate the memory "
+        "controller (cgroup.subtree_control). The default is the gateway's own, with "
+        "cgroups of version 1; with version 2 there is none."
     ).tag(config=True)
     first_uid = Integer(
         FIRST_UID,
@@ -131,42 +134,45 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     ping_seconds = Float(1.0, help="How often gateways and agents ping each other.").tag(
         config=True
     )
-    ping_timeout = Float(5.0, help="After so many silent seconds the other end is gone.").tag(
-        config=True
-    )
+    ping_timeout = Float(
+        5.0, help="After how many silent seconds the other end counts as disconnected."
+    ).tag(config=True)
     orphan_seconds = Float(
         7 * 24 * 3600.0,
         help="How long an agent keeps its kernel while it reaches no gateway, in seconds.",
     ).tag(config=True)
     journal_bytes = Integer(
-        64 * 1024 * 1024, help="How much of a kernel's output its agent keeps for those who return."
+        64 * 1024 * 1024,
+        help="How many bytes of a kernel's output its agent keeps for clients that reconnect.",
     ).tag(config=True)
     max_message_bytes = Integer(
         1025 * 1024 * 1024,
-        help="The longest kernel message that is relayed. Not below what agents send: the agent "
-        "would send it again and again.",
+        help="The longest kernel message that is relayed, in bytes. Not less than what agents "
+        "send: the agent would resend it again and again.",
     ).tag(config=True)
     drain_seconds = Float(
         10.0,
-        help="How long a gateway that is told to end waits for its kernels to be taken over, and "
-        "before that, for half of this time at most, for those that it is just starting.",
+        help="How many seconds a gateway that is told to stop waits for other gateways to "
+        "take over its kernels, and before that, for at most half of this time, for the "
+        "kernels that it is starting.",
     ).tag(config=True)
     claims_per_second = Float(
         50.0,
-        help="How many kernels this gateway takes over a second, when another one has gone. Agents "
-        "wait up to 5 s for their turn, or ask another gateway.",
+        help="How many kernels this gateway takes over per second when another one has ended. "
+        "Agents wait up to 5 s for their turn, or connect to another gateway.",
     ).tag(config=True)
     unproven_agents = Integer(
         256,
         min=2,
-        help="How many sockets of agents may be open that have not yet proved which kernel's agent "
-        "is behind them; half of these places are kept for kernels that exist. Others are refused "
-        "and come again. Agents prove it when they dial and need no place, unless they are older, "
-        "or their clock is more than 60 s off.",
+        help="How many connections may be open that have not yet proved which kernel's agent "
+        "they belong to; half of these places are reserved for kernels that exist. "
+        "Further connections are rejected, and agents retry. Agents prove it when they "
+        "connect and need no place, unless they are older, or their clock is more than "
+        "60 s off.",
     ).tag(config=True)
     request_seconds = Float(
         60.0,
-        help="How long a client may take to send a request: first its headers, or to begin with "
+        help="How long a client may take to send a request: first its headers, or to start "
         "the next one on the same connection, then its body.",
     ).tag(config=True)
     spread_starts = Bool(
@@ -181,26 +187,26 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     ).tag(config=True)
     rebalance_after_seconds = Float(
         30.0,
-        help="For how long no gateway must have come, gone or drained before kernels are handed "
-        "over to even the loads: not in the middle of a rolling restart.",
+        help="For how many seconds after a gateway has joined, left or drained no kernel is handed "
+        "over to balance the load: nothing moves during a rolling restart.",
     ).tag(config=True)
-    heartbeat_seconds = Float(2.0, help="How often a gateway gives a sign of life.").tag(
-        config=True
-    )
+    heartbeat_seconds = Float(
+        2.0, help="How often, in seconds, a gateway reports that it is alive."
+    ).tag(config=True)
     living_seconds = Float(
-        8.0, help="A gateway that gave no sign of life for so long is taken for dead."
+        8.0, help="A gateway that has not reported for so many seconds counts as dead."
     ).tag(config=True)
     lost_seconds = Float(
         30.0,
-        help="A kernel without an owner for so long is looked after: if its agent's process is "
-        "known to have ended, the kernel is marked as dead.",
+        help="After how many seconds without an owner a kernel is checked: if its agent's "
+        "process is known to have ended, the kernel is marked as dead.",
     ).tag(config=True)
     concurrent_launches = Integer(
         min=1,
-        help="How many kernels this gateway starts on its own machine at the same time; others "
-        "wait for their turn, up to 3 s for each that is slow. The default is three for each "
-        "processor (of the container's limit, if that is less): with more, everybody who asks the "
-        "gateway for something waits longer, and the last kernel is there no sooner.",
+        help="How many kernels this gateway starts on its own machine at the same time; "
+        "others wait for their turn, up to 3 s for each slow one. The default is three "
+        "for each processor (of the container's limit, if that is less): with more, all "
+        "other requests to the gateway take longer, and the last kernel starts no sooner.",
     ).tag(config=True)
     launch_seconds = Float(60.0, help="How long a kernel may take to start.").tag(config=True)
     keep_dead_seconds = Float(
@@ -315,7 +321,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self.http_server.listen(self.port, self.ip)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                advice = "another program uses it: end that, or set EnterpriseGatewayApp.port"
+                advice = (
+                    "another program uses it: stop that program, or set EnterpriseGatewayApp.port"
+                )
             else:
                 advice = os.strerror(error.errno or 0)
             self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {advice}")
@@ -345,7 +353,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
-                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the look at epochs"
+                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the check of epochs"
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
         ]
@@ -355,7 +363,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 await manager.rebalance(self.rebalance_after_seconds, self.rebalance_seconds)
 
             self._tasks.append(
-                run_forever(rebalance, self.rebalance_seconds, self.log, "evening the loads")
+                run_forever(rebalance, self.rebalance_seconds, self.log, "balancing the load")
             )
         if manager.cull_idle_timeout > 0:
             interval = max(1.0, float(manager.cull_interval))
@@ -367,7 +375,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self.io_loop.add_callback_from_signal(self.io_loop.stop)
             return
         self._leaving = True
-        self.log.info("Received signal %d: handing the kernels on", sig)
+        self.log.info("Received signal %d: handing the kernels to other gateways", sig)
         self.io_loop.add_callback_from_signal(self._leave)
 
     async def _leave(self) -> None:
@@ -379,11 +387,13 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 task.cancel()
             await asyncio.wait_for(self.records.leave(), max(1.0, deadline - loop.time()))
         except TimeoutError:
-            self.log.warning("left without saying so: the database does not answer")
+            self.log.warning(
+                "left without telling the other gateways: the database does not answer"
+            )
         except DatabaseUnavailable as error:
-            self.log.warning("left without saying so: %s", error.for_operator)
+            self.log.warning("left without telling the other gateways: %s", error.for_operator)
         except Exception:
-            self.log.exception("leaving failed")
+            self.log.exception("leaving the fleet failed")
         finally:
             self.http_server.stop()
             # One more turn of the loop, so that the last frames and answers leave.
@@ -392,7 +402,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     def shutdown(self) -> None:
         """Ends no kernel: that is what Enterprise Gateway does here."""
-        self.log.info("The gateway has ended; its kernels go on")
+        self.log.info("The gateway has stopped; its kernels keep running")
 
 
 def main() -> None:

@@ -79,21 +79,21 @@ class JupyterFleet(ExtensionApp):
         config=True, help="JWKS file with the public keys of the platform that issues tokens."
     )
     service_token_file = Unicode(
-        config=True, help="File with this lab's own token, for work that no user stands behind."
+        config=True, help="File with this lab's own token, for background work without a user."
     )
     lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
 
     request_seconds = Float(
         60.0,
         config=True,
-        help="Seconds that a client may take to send a request's headers, or to begin with the "
+        help="Seconds that a client may take to send a request's headers, or to start the "
         "next request on the same connection.",
     )
     body_seconds = Float(
         600.0,
         config=True,
-        help="Seconds that a client may take to send a request's body. The front collects bodies "
-        "first, so that only slow uploads to a lab itself need many.",
+        help="Seconds that a client may take to send a request's body. The front buffers "
+        "bodies, so only slow uploads directly to a lab take long.",
     )
     max_workspaces = Int(
         1000,
@@ -111,7 +111,9 @@ class JupyterFleet(ExtensionApp):
     )
 
     stop_seconds = Float(
-        5.0, config=True, help="Seconds that a lab which stops has for answering what was asked."
+        5.0,
+        config=True,
+        help="Seconds that a lab which is stopping has to answer pending requests.",
     )
 
     export_seconds = Float(

@@ -247,7 +247,7 @@ class Agent:
         except Unreachable:
             pass
         except TooSlow:
-            _log.warning("the journal overtook gateway %s: connecting anew", connection.url)
+            _log.warning("gateway %s fell behind the journal: reconnecting", connection.url)
             return True
         finally:
             sending.cancel()

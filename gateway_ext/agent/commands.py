@@ -111,9 +111,9 @@ class Commands:
         if not isinstance(stream, int) or stream < 1:
             raise CommandError(f"stream must be a number above 0, not {stream!r}")
         if not isinstance(session_id, str) or not session_id:
-            raise CommandError("session_id must be a text that is not empty")
+            raise CommandError("session_id must be a string that is not empty")
         if not isinstance(nonce, str):
-            raise CommandError("nonce must be a text")
+            raise CommandError("nonce must be a string")
         if received is not None and (not isinstance(received, int) or received < 0):
             raise CommandError(f"received must be a number from 0, or null, not {received!r}")
         self._close(stream)

@@ -241,7 +241,7 @@ class Kernel:
             except TimeoutError:
                 run.channels.request("shell", "kernel_info_request", {})
         else:
-            _log.warning("the kernel answers, but nothing is heard on iopub")
+            _log.warning("the kernel answers, but sends nothing on iopub")
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()
@@ -308,7 +308,7 @@ class Kernel:
 
     async def _with_last_words(self, words: str) -> str:
         last_words = await asyncio.to_thread(self._log.last_words)
-        return f"{words}; the last that it printed: {last_words}" if last_words else words
+        return f"{words}; its last output: {last_words}" if last_words else words
 
     def _left_out_reason(self) -> dict[str, str]:
         if not self._left_out:

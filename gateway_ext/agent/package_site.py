@@ -133,7 +133,7 @@ def enter_site(folder: Path) -> None:
 
 def cannot_be_made(folder: Path, error: OSError) -> str:
     """The words for LEFT_OUT."""
-    return f"their folder {folder} cannot be made ({error.strerror or error})"
+    return f"their folder {folder} cannot be created ({error.strerror or error})"
 
 
 def main() -> None:

@@ -43,22 +43,22 @@ def words_after(line: str, folder: Path, end_with: str) -> str:
     command = next((word for word in line.split() if not word.startswith("-")), "")
     if command not in ("install", "uninstall"):
         return ""
-    restart = "What this kernel has imported already changes when it is restarted."
+    restart = "Packages that this kernel has already imported change when you restart it."
     if command == "uninstall":
         return restart
     if end_with:
         stay = f"It ends with this kernel's {end_with}: the next one starts without it."
     else:
-        stay = "Every kernel of this project finds it, until it is uninstalled."
+        stay = "Every kernel of this project can use it until it is uninstalled."
     return f"Installed in {folder}. {stay} {restart}"
 
 
 def words_without_packages(why: str, folder: Path) -> str:
     """What a person should know whose kernel runs without the packages."""
     return (
-        f"This kernel runs without the packages that %pip has installed: {why}.\n"
-        "Remove the one that is to blame (%pip uninstall NAME), or all of them "
-        f"(!rm -r {shlex.quote(str(folder / 'lib'))}), and restart the kernel."
+        f"This kernel runs without the packages that %pip has installed: {why}.\nRemove the "
+        "one that causes this (%pip uninstall NAME), or all of them (!rm -r "
+        f"{shlex.quote(str(folder / 'lib'))}), and restart the kernel."
     )
 
 

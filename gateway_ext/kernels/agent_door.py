@@ -80,7 +80,7 @@ class AgentDoor:
                 # The membership says it in the log.
                 pass
             except Exception:
-                self._log.exception("which kernels exist could not be read")
+                self._log.exception("could not read which kernels exist")
             await asyncio.sleep(seconds)
 
     def add(self, kernel_id: str) -> None:
@@ -100,9 +100,7 @@ class AgentDoor:
             entered = self._room.enter(kernel_id, exists=exists)
         if not entered:
             self._say_refused()
-            raise Refusal(
-                503, "too many agents that have not said who they are are connecting: try again"
-            )
+            raise Refusal(503, "too many agents without a proof are connecting: try again")
         return visit
 
     async def _prove(self, kernel_id: str, header: str | None, exists: bool) -> Secrets | None:
@@ -153,7 +151,7 @@ class AgentDoor:
         now = asyncio.get_running_loop().time()
         if now - self._logged_at > _LOG_SECONDS:
             self._log.warning(
-                "%d sockets of agents were refused: %d that proved nothing are open",
+                "%d connections of agents were rejected: %d connections without a proof are open",
                 self._refused,
                 len(self._room),
             )

@@ -116,7 +116,7 @@ class AgentHandler(websocket.WebSocketHandler):
         try:
             self._link.receive(message)
         except (ValueError, KeyError, TypeError) as error:
-            self.log.error("kernel %s: the agent makes no sense: %s", self._kernel_id, error)
+            self.log.error("kernel %s: invalid data from the agent: %s", self._kernel_id, error)
             self.close(1002, "unreadable frame")
 
     def on_pong(self, data: bytes) -> None:
@@ -144,7 +144,7 @@ class AgentHandler(websocket.WebSocketHandler):
         if self._watch is not None:
             self._watch.cancel()
         if self._link is not None:
-            self.log.info("kernel %s: its agent has left", self._kernel_id)
+            self.log.info("kernel %s: its agent has disconnected", self._kernel_id)
             self.manager.link_lost(self._link)
 
     async def _watch_peer(self) -> None:
@@ -211,7 +211,7 @@ class AgentHandler(websocket.WebSocketHandler):
             self._refuse("protocol", f"this gateway speaks version {PROTOCOL}, not {protocol}")
             return
         if not self.manager.takes(self._kernel_id):
-            self._refuse("draining", "this gateway sends its kernels away")
+            self._refuse("draining", "this gateway is draining")
             return
         try:
             await self._claim(epoch, nonce, proof, state, process)
@@ -221,7 +221,7 @@ class AgentHandler(websocket.WebSocketHandler):
         except DecryptionError as error:
             self._refuse("key", str(error))
         except LaneFull:
-            self._refuse("busy", "this gateway is asked for many kernels just now")
+            self._refuse("busy", "this gateway has too many requests for kernels at the moment")
 
     async def _claim(
         self,
@@ -245,7 +245,7 @@ class AgentHandler(websocket.WebSocketHandler):
         visit.leave()
         wait = self.manager.claim_pace.wait(time.monotonic())
         if wait is None:
-            self._refuse("busy", "this gateway takes many kernels over just now")
+            self._refuse("busy", "this gateway is taking over too many kernels at the moment")
             return
         await asyncio.sleep(wait)
         if not self._wanted:
@@ -265,7 +265,7 @@ class AgentHandler(websocket.WebSocketHandler):
         if self.ws_connection is None or not self.manager.takes(self._kernel_id):
             # Gone, or we are going, while the database answered. Whoever claims next raises the
             # epoch above ours; whoever has claimed already sees it (`leave_overtaken`).
-            self._refuse("draining", "this gateway sends its kernels away")
+            self._refuse("draining", "this gateway is draining")
             return
         self.ws_connection.params.max_message_size = (  # type: ignore[attr-defined]
             self.manager.max_message_bytes

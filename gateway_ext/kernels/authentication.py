@@ -41,7 +41,9 @@ def require_role(identity: Identity, project: str, role: Role) -> None:
     """Raises Refusal (403) unless the caller has at least `role` in `project`."""
     if not identity.may(project, role):
         raise Refusal(
-            403, f"{identity.user} is not {role.value} of project {project!r}: ask an owner of it"
+            403,
+            f"{identity.user} is not {role.value} of project {project!r}: ask an owner of "
+            "the project",
         )
 
 
@@ -86,7 +88,7 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
                     return None
             # No file has such a name, and asking the system for one raises ValueError.
             if not all(name.isprintable() for name in self.path_kwargs.values() if name):
-                answer_refusal(self, Refusal(404, "no name here has unprintable characters"))
+                answer_refusal(self, Refusal(404, "names must not have unprintable characters"))
                 return None
             prepared: Any = super().prepare()
             return prepared

@@ -203,7 +203,7 @@ class _FleetWire:
                 self, self._session_id, self._nonce, self._received
             )
         except LinkLost:
-            self.end(OWNER_CHANGES, "the kernel is changing hands")
+            self.end(OWNER_CHANGES, "the kernel is moving to another gateway")
 
     def stop(self) -> None:
         if self._stream:

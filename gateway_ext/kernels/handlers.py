@@ -429,12 +429,12 @@ class DrainHandler(FleetHandler):
     async def _there(self, name: str) -> bool:
         """Whether another gateway was meant, and has answered."""
         if self.identity.service is None:
-            raise Refusal(403, "only a service's token may drain gateways: `jupyter fleet drain`")
+            raise Refusal(403, "only a service token may drain gateways: use `jupyter fleet drain`")
         membership = self.manager.membership
         member = next((one for one in membership.members if one.name == name), None)
         if member is None:
             names = ", ".join(one.name for one in membership.members)
-            raise Refusal(404, f"no living gateway is called {name!r}: there are {names}")
+            raise Refusal(404, f"no running gateway is called {name!r}: there are {names}")
         if name == membership.name:
             return False
         relay: Relay = self.settings["fleet_relay"]

@@ -47,8 +47,8 @@ class FleetKernelSpecManager(KernelSpecManager):
 
     kernel_dirs = List(
         Unicode(),
-        help="Folders that hold kernelspecs, each in a folder of its own; the first one that has "
-        "a name wins. The default are the folders `kernels` on Jupyter's data path.",
+        help="Folders that hold kernelspecs, each in a folder of its own; the first one that "
+        "has a name wins. The default is the folders `kernels` on Jupyter's data path.",
     ).tag(config=True)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:

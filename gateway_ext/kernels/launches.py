@@ -235,7 +235,7 @@ class Launches:
             start.kernel_id, start.agent_key, process, if_unknown=if_unknown
         )
         if not wanted:
-            self._log.warning("kernel %s: its agent is not wanted any more", start.kernel_id)
+            self._log.warning("kernel %s: its agent is no longer needed", start.kernel_id)
         return wanted
 
     async def _write_process_at_last(
@@ -282,7 +282,7 @@ class Launches:
                 look_at = loop.time() + 1.0
                 if link is None and await proxy.look() is AgentLife.DEAD:
                     words = await proxy.last_words()
-                    raise LaunchFailed(words or "the kernel's agent ended without a word")
+                    raise LaunchFailed(words or "the kernel's agent ended without a message")
                 if link is None and proxy.obstacle:
                     raise LaunchFailed(f"the kernel cannot start: {proxy.obstacle}")
                 record = await self._records.get(kernel_id)
@@ -305,7 +305,9 @@ class Launches:
         self._log.error("kernel %s: not started: %s", kernel_id, message)
         if isinstance(error, SQLAlchemyError):
             # Its text has the statement with its values, and the record's readers are clients.
-            message = "the database refused what the launch writes: the gateway's log says more"
+            message = (
+                "the database rejected the record of the launch: the gateway's log has details"
+            )
         record = await self._records.get(kernel_id)
         if self._is_anothers(record):
             return False

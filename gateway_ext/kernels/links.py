@@ -123,7 +123,7 @@ class AgentLink:
         try:
             result = await asyncio.wait_for(answer, seconds)
         except TimeoutError:
-            raise LinkLost(f"the agent did not answer to {command!r} for {seconds:g} s") from None
+            raise LinkLost(f"the agent did not answer {command!r} for {seconds:g} s") from None
         finally:
             self._commands.pop(number, None)
         if result is None:
@@ -311,7 +311,7 @@ class AgentLinks:
         """A new link takes the place of an older one of the same kernel."""
         older = self._links.pop(link.kernel_id, None)
         if older is not None:
-            older.end("the agent has connected anew")
+            older.end("the agent has reconnected")
             older.close()
         self._links[link.kernel_id] = link
         self._empty.clear()

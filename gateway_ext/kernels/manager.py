@@ -86,7 +86,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     cull_warning_seconds = Float(
         600.0,
-        help="How long before an idle kernel is ended its page says so and offers to keep it.",
+        help="How many seconds before an idle kernel is ended its page warns and offers to "
+        "keep it.",
     ).tag(config=True)
 
     @default("default_kernel_name")
@@ -216,7 +217,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         Raises Refusal, and DatabaseUnavailable.
         """
         if not self.takes_kernels:
-            raise Refusal(503, "this gateway takes no new kernels: ask another one")
+            raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self._meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
@@ -304,7 +305,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             await self.records.note(kernel_id, event, username)
         except DatabaseUnavailable as error:
             # What was done is done.
-            self.log.warning("kernel %s: %s is not noted: %s", kernel_id, event, error)
+            self.log.warning("kernel %s: %s was not recorded: %s", kernel_id, event, error)
 
     async def restart(self, place: Place, username: str) -> None:
         """Restarts the kernel; starts a new agent if the old one is known to be gone."""
@@ -389,12 +390,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         for link in links:
             if self.links.get(link.kernel_id) is link and link.overtaken(owned):
                 self.log.warning("kernel %s: its record has another owner", link.kernel_id)
-                self.links.remove(link, "the kernel is changing hands")
+                self.links.remove(link, "the kernel is moving to another gateway")
                 link.close()
 
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""
-        self.links.remove(link, "the kernel is changing hands")
+        self.links.remove(link, "the kernel is moving to another gateway")
         if self._ending:
             return
         self._beside(self._check_lost(link.kernel_id))
@@ -500,7 +501,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         try:
             await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
         except (DatabaseUnavailable, TimeoutError) as error:
-            self.log.warning("the others are not told that this gateway drains: %s", error)
+            self.log.warning(
+                "the other gateways were not told that this one is draining: %s", error
+            )
         await self.launches.finish((deadline - loop.time()) / 2)
         links = list(self.links)
         targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
@@ -521,10 +524,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self._ending = True
         await self.drain(seconds)
         for link in self.links:
-            self.links.remove(link, "this gateway ends")
+            self.links.remove(link, "this gateway is stopping")
             link.close()
         for websocket in list(self.websockets):
-            websocket.end(OWNER_CHANGES, "this gateway ends: connect again")
+            websocket.end(OWNER_CHANGES, "this gateway is stopping: connect again")
 
     async def rebalance(self, settled_seconds: float, idle_seconds: float) -> None:
         """Hands one idle kernel to the gateway with the fewest kernels, if this one has the most.
@@ -556,7 +559,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         kernel_id, target = move
         link = self.links.get(kernel_id)
         if link is not None and link.execution_state == "idle":
-            self.log.info("kernel %s: handed to %s, which has fewer", kernel_id, target.name)
+            self.log.info(
+                "kernel %s: handed to %s, which has fewer kernels", kernel_id, target.name
+            )
             await self._hand_over(link, [target.url])
 
     async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:

@@ -40,4 +40,4 @@ def unknown_kernel(kernel_id: str) -> Refusal:
 
 def owner_unknown(kernel_id: str) -> Refusal:
     """The kernel exists, and nobody is known to own it at this moment."""
-    return Refusal(503, f"kernel {kernel_id} is just changing hands: try again in a moment")
+    return Refusal(503, f"kernel {kernel_id} is moving to another gateway: try again in a moment")

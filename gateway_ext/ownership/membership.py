@@ -113,6 +113,8 @@ class Membership:
                 away = False
             except DatabaseUnavailable as error:
                 if not away:
-                    self._log.error("no sign of life can be given: %s", error.for_operator)
+                    self._log.error(
+                        "cannot report that this gateway is alive: %s", error.for_operator
+                    )
                 away = True
             await asyncio.sleep(self._heartbeat_seconds)

@@ -187,8 +187,8 @@ def _check_limits(connection: Connection, limits: Limits, username: str) -> None
         kernels = connection.execute(count.where(kernel.c.username == username)).scalar_one()
         if kernels >= limits.kernels_per_user:
             raise LimitReached(
-                f"{username} has {counted(kernels, 'kernel')}, and nobody may have more than "
-                f"{limits.kernels_per_user} at once: end one of them first"
+                f"{username} has {counted(kernels, 'kernel')}, and the limit for each user is "
+                f"{limits.kernels_per_user}: end one of them first"
             )
 
 

@@ -51,8 +51,8 @@ class KubernetesCluster(LoggingConfigurable):
     """
 
     kubeconfig = Unicode(
-        help="The kubeconfig file that says how the cluster is reached. Without one the gateway "
-        "must itself run in the cluster, with a service account."
+        help="The kubeconfig file of the cluster. Without one the gateway must itself run in "
+        "the cluster, with a service account."
     ).tag(config=True)
     context = Unicode(help="The kubeconfig's context, if it is not the current one.").tag(
         config=True
@@ -83,24 +83,25 @@ class KubernetesCluster(LoggingConfigurable):
     client_settings = List(
         Unicode(),
         help="Which of KERNEL_NAMESPACE, KERNEL_SERVICE_ACCOUNT_NAME, KERNEL_VOLUMES, "
-        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP whoever "
-        "starts a kernel may choose. None by default: each can lead to what belongs to others. "
-        "Kernelspecs may always set them, in `env`.",
+        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP a "
+        "user who starts a kernel may choose. None by default: each can give access to "
+        "other people's resources. Kernelspecs may always set them, in `env`.",
     ).tag(config=True)
     mirror_working_dirs = Bool(
         os.environ.get("EG_MIRROR_WORKING_DIRS", "").lower() == "true",
-        help="Start kernels in KERNEL_WORKING_DIR, which must exist in the container. Otherwise "
-        "they start where the image says. The default is EG_MIRROR_WORKING_DIRS.",
+        help="Start kernels in KERNEL_WORKING_DIR, which must exist in the container. "
+        "Otherwise they start in the image's working folder. The default is "
+        "EG_MIRROR_WORKING_DIRS.",
     ).tag(config=True)
     pull_patience_seconds = Float(
         20.0,
-        help="For how long a container that cannot be made, because of its image for example, is "
-        "given the chance to overcome that by itself.",
+        help="How many seconds a container that cannot be created, for example because of its "
+        "image, may take to recover by itself.",
     ).tag(config=True)
     request_seconds = Float(10.0, help="How long the API server may take to answer.").tag(
         config=True
     )
-    threads = Integer(16, min=1, help="How many requests may be under way at once.").tag(
+    threads = Integer(16, min=1, help="How many requests may run at the same time.").tag(
         config=True
     )
 
@@ -160,8 +161,8 @@ class KubernetesCluster(LoggingConfigurable):
             raise ClusterRefused(
                 0,
                 "NoCluster",
-                f"it is not known where the cluster is: {error} Run the gateway in the cluster, "
-                "or set KubernetesCluster.kubeconfig",
+                f"the cluster is not configured: {error} Run the gateway in the cluster, or "
+                "set KubernetesCluster.kubeconfig",
             ) from error
         return kubernetes.client.ApiClient(configuration)
 

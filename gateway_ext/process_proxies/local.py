@@ -133,7 +133,7 @@ class LocalAgentProxy(AgentProcessProxy):
     def _take(self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]) -> None:
         pid, started = int(said["pid"]), int(said["started"])
         if said["host"] != this_host() or said["boot"] != boot_id():
-            raise ValueError(f"it is on {said['host']}, where this gateway cannot look")
+            raise ValueError(f"it is on {said['host']}, which this gateway cannot inspect")
         uid = start.uid if os.geteuid() == 0 else os.geteuid()
         # An agent leads a session of its own.
         leads = pid > 1 and started_at(pid) == started and os.getsid(pid) == pid
@@ -156,8 +156,8 @@ class LocalAgentProxy(AgentProcessProxy):
             home, directory, log_file, packages = _make_folders(settings.kernels_dir, start)
         except OSError as error:
             raise LaunchFailed(
-                f"the kernel's folders cannot be made: {error}. "
-                "Give FleetGatewayApp.kernels_dir a folder that this gateway can write to"
+                f"the kernel's folders cannot be created: {error}. Give "
+                "FleetGatewayApp.kernels_dir a folder that this gateway can write to"
             ) from error
         # Without its `env`: that is in the agent's environment, below what the client asked for.
         kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}

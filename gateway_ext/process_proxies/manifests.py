@@ -134,8 +134,8 @@ def make_extra(
     which holds people's data. Raises LaunchFailed."""
     if template["kind"] not in EXTRA_KINDS:
         raise LaunchFailed(
-            f"the template makes a {template['kind']}: beside the pod there may only be a "
-            f"{', '.join(EXTRA_KINDS)}. Make it once, by other means"
+            f"the template makes a {template['kind']}: besides the pod a template may only "
+            f"make a {', '.join(EXTRA_KINDS)}. Create it once, by other means"
         )
     extra = copy.deepcopy(dict(template))
     metadata = extra.setdefault("metadata", {})

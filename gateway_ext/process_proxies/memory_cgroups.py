@@ -53,7 +53,7 @@ class MemoryCgroups:
             return _make(folder, parent.version, self.limit_bytes, owner)
         except OSError as error:
             remove_cgroup(str(folder))
-            self._say(f"{folder} cannot be made ({error})")
+            self._say(f"{folder} cannot be created ({error})")
             return None
 
     def folder(self, name: str) -> str:
@@ -74,7 +74,7 @@ class MemoryCgroups:
     def _say(self, why: str) -> None:
         if not self._told:
             self._told = True
-            self._log.warning("%s: agents look after the memory of their kernels", why)
+            self._log.warning("%s: agents enforce the memory limits of their kernels", why)
 
 
 def _make(folder: Path, version: int, limit_bytes: int, owner: int) -> KernelCgroup:

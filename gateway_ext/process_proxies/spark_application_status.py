@@ -43,8 +43,8 @@ def application_sighting(
     words = f"{state}: {message}" if message else state
     if not state:
         return alive(
-            "the SparkApplication is not submitted yet: is the Spark operator running, and does "
-            "it look after this namespace?"
+            "the SparkApplication is not submitted yet: is the Spark operator running, and "
+            "does it watch this namespace?"
         )
     if state in _ENDED:
         return dead(words)

@@ -24,7 +24,7 @@ _NOT_REPLACED = {
     "gateway_ext.process_proxies.kubernetes_pod.KubernetesAgentProxy",
     "conductor.ConductorClusterProcessProxy": "IBM Spectrum Conductor is not supported: use "
     "gateway_ext.process_proxies.yarn.YarnAgentProxy or the Spark operator's",
-    "crd.CustomResourceProcessProxy": "which custom resource is meant it does not say: use "
+    "crd.CustomResourceProcessProxy": "it does not say which custom resource it needs: use "
     "gateway_ext.process_proxies.spark_operator.SparkOperatorAgentProxy",
 }
 

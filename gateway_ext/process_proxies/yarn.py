@@ -144,8 +144,8 @@ class YarnAgentProxy(ClusterAgentProxy):
         if not program:
             if not environment.get("SPARK_HOME"):
                 raise LaunchFailed(
-                    "where Spark is is not known: set SPARK_HOME in the kernelspec's env, or "
-                    "YarnCluster.spark_submit"
+                    "Spark's folder is not configured: set SPARK_HOME in the kernelspec's "
+                    "env, or YarnCluster.spark_submit"
                 )
             program = f"{environment['SPARK_HOME']}/bin/spark-submit"
         # What the kernelspec's env says is for spark-submit; in the container Spark's own counts.
@@ -248,7 +248,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
         if self._submitter is not None and self._submitter.poll() is None:
-            return alive("spark-submit is at work")
+            return alive("spark-submit is running")
         return dead("no application of this kernel was ever submitted to YARN")
 
     async def remove(self, *, as_seen: bool) -> bool:

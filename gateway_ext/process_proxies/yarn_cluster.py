@@ -60,8 +60,8 @@ class YarnCluster(LoggingConfigurable):
             "spark.sql.",
             "spark.yarn.queue",
         ],
-        help="What the names of Spark settings begin with that whoever starts a kernel may choose, "
-        "in KERNEL_EXTRA_SPARK_OPTS. Kernelspecs may set all of them.",
+        help="Prefixes of the Spark settings that a user who starts a kernel may choose, in "
+        "KERNEL_EXTRA_SPARK_OPTS. Kernelspecs may set all of them.",
     ).tag(config=True)
     request_seconds = Float(10.0, help="How long the ResourceManager may take to answer.").tag(
         config=True
@@ -69,7 +69,7 @@ class YarnCluster(LoggingConfigurable):
     submit_seconds = Float(
         120.0, help="How long spark-submit may take until the application is submitted."
     ).tag(config=True)
-    threads = Integer(8, min=1, help="How many requests may be under way at once.").tag(config=True)
+    threads = Integer(8, min=1, help="How many requests may run at the same time.").tag(config=True)
 
     @cached_property
     def _calls(self) -> ClusterCalls:

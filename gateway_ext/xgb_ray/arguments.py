@@ -48,8 +48,8 @@ def read_line(line: str, variables: Mapping[str, Any]) -> argparse.Namespace:
         words = shlex.split(line)
     except ValueError as error:
         raise ParameterError(
-            "a quotation mark in the line has no second one: put what contains one into the "
-            'other kind, as in -l "driver\'s age"'
+            "a quotation mark in the line is not closed: put text that contains one in "
+            'quotation marks of the other kind, as in -l "driver\'s age"'
         ) from error
     arguments = make_parser().parse_args(_readable(words, variables))
     for name, value in vars(arguments).items():
@@ -119,12 +119,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--elastic",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="go on with fewer workers when one is lost",
+        help="continue with fewer workers when one is lost",
     )
-    train.add_argument("--max-failures", type=int, default=3, help="lost workers to survive")
+    train.add_argument(
+        "--max-failures", type=int, default=3, help="number of lost workers to tolerate"
+    )
     train.add_argument("--model", help="a model (file, URI or $variable) to continue from")
-    train.add_argument("--checkpoint", metavar="FILE", help="keep the model here meanwhile")
-    train.add_argument("--resume", action="store_true", help="begin from the checkpoint")
+    train.add_argument("--checkpoint", metavar="FILE", help="save the model here during training")
+    train.add_argument("--resume", action="store_true", help="start from the checkpoint")
     _result_arguments(train, "xgb_result")
 
     tune = commands.add_parser("tune", help="search for good parameters")
@@ -140,14 +142,18 @@ def make_parser() -> argparse.ArgumentParser:
         "--scheduler",
         choices=("asha", "pbt", "none"),
         default="asha",
-        help="asha ends bad trials early, pbt lets them go on from good ones",
+        help="asha ends bad trials early, pbt continues them from good ones",
     )
-    tune.add_argument("--metric", help="such as test-auc; the last of the last eval set otherwise")
+    tune.add_argument(
+        "--metric", help="such as test-auc; by default the last one of the last eval set"
+    )
     tune.add_argument("--mode", choices=("min", "max"), help="known for XGBoost's own metrics")
     tune.add_argument("--early-stop", type=int, metavar="ROUNDS", help="early stopping rounds")
-    tune.add_argument("--report-every", type=int, default=5, help="rounds between two looks")
+    tune.add_argument("--report-every", type=int, default=5, help="rounds between two reports")
     tune.add_argument("--seed", type=int, default=0, help="of the search")
-    tune.add_argument("--time-budget", type=float, metavar="SECONDS", help="then trials end")
+    tune.add_argument(
+        "--time-budget", type=float, metavar="SECONDS", help="end the trials after this time"
+    )
     tune.add_argument("--storage", help="folder or URI for trials on several machines")
     _result_arguments(tune, "xgb_tuned")
 
@@ -156,10 +162,18 @@ def make_parser() -> argparse.ArgumentParser:
     _plain_data(predict)
     predict.add_argument("--to", help="folder or URI for Parquet files")
     predict.add_argument(
-        "--keep", action="append", default=[], metavar="COLUMN", help="a column to write too"
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="a column to copy to the output",
     )
-    predict.add_argument("--column", default="prediction", help="name of the predictions in them")
-    predict.add_argument("--margin", action="store_true", help="before the objective's transform")
+    predict.add_argument(
+        "--column", default="prediction", help="name of the column with the predictions"
+    )
+    predict.add_argument(
+        "--margin", action="store_true", help="predict margins, before the objective's transform"
+    )
     predict.add_argument("--contributions", action="store_true", help="SHAP values by feature")
     predict.add_argument("--calibration", help="$variable with a calibration to apply")
     _cluster_arguments(predict)
@@ -168,8 +182,8 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="XGBoost's metrics of a model on data")
     evaluate.add_argument("-m", "--model", required=True, help="$variable, file or URI")
     _plain_data(evaluate)
-    evaluate.add_argument("-l", "--label", help="that of the training unless given")
-    evaluate.add_argument("--metric", action="append", help="such as auc; may be given again")
+    evaluate.add_argument("-l", "--label", help="by default that of the training")
+    evaluate.add_argument("--metric", action="append", help="such as auc; may be repeated")
     evaluate.add_argument("--weight", metavar="COLUMN")
     evaluate.add_argument("--qid", metavar="COLUMN")
     evaluate.add_argument("--workers", type=int, default=2)
@@ -182,24 +196,28 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate.add_argument("-l", "--label", required=True)
     calibrate.add_argument("--prediction", default="prediction", metavar="COLUMN")
     calibrate.add_argument("--weight", metavar="COLUMN")
-    calibrate.add_argument("--bins", type=int, help="instead of exact distinct predictions")
+    calibrate.add_argument(
+        "--bins", type=int, help="number of bins, instead of exact distinct predictions"
+    )
     _cluster_arguments(calibrate)
     _result_arguments(calibrate, "xgb_calibration")
 
     for name, what in (
-        ("status", "how far a training, search or job is"),
-        ("logs", "what happened in it"),
+        ("status", "progress of a training, search or job"),
+        ("logs", "its events"),
         ("stop", "stop it and keep its model"),
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument(
-            "name", nargs="?", help="its --out, or the name of a rayjob; the last one otherwise"
+            "name", nargs="?", help="its --out, or the name of a rayjob; by default the last one"
         )
         _job_argument(command)
         if name == "stop":
-            command.add_argument("--now", action="store_true", help="in the middle of a round")
+            command.add_argument("--now", action="store_true", help="stop in the middle of a round")
         if name == "logs":
-            command.add_argument("--follow", action="store_true", help="of a rayjob, to its end")
+            command.add_argument(
+                "--follow", action="store_true", help="follow the log of a rayjob to its end"
+            )
 
     attach = commands.add_parser("attach", help="follow a rayjob again, after a restart too")
     attach.add_argument("name", help="the name of the rayjob")
@@ -214,7 +232,7 @@ def _plain_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         action="append",
-        help="Parquet path, URI, glob or $variable; may be given again",
+        help="Parquet path, URI, glob or $variable; may be repeated",
     )
 
 
@@ -222,20 +240,27 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
     _plain_data(parser)
     parser.add_argument("-l", "--label", required=True, action="append", metavar="COLUMN")
     parser.add_argument(
-        "-e", "--eval", action="append", default=[], metavar="NAME=DATA", help="to measure on"
+        "-e",
+        "--eval",
+        action="append",
+        default=[],
+        metavar="NAME=DATA",
+        help="data to evaluate after each round",
     )
     parser.add_argument(
         "-p",
         "--params",
         action="append",
         default=[],
-        help="NAME=VALUE, a $variable, or YAML; wins over what the cell says",
+        help="NAME=VALUE, a $variable, or YAML; overrides the cell",
     )
     parser.add_argument("--weight", metavar="COLUMN")
-    parser.add_argument("--qid", metavar="COLUMN", help="groups of a ranking")
+    parser.add_argument("--qid", metavar="COLUMN", help="column with ranking groups")
     parser.add_argument("--base-margin", action="append", metavar="COLUMN")
-    parser.add_argument("--features", help="names with commas between; all others otherwise")
-    parser.add_argument("--categorical", help="names with commas between")
+    parser.add_argument(
+        "--features", help="names separated by commas; by default all other columns"
+    )
+    parser.add_argument("--categorical", help="names separated by commas")
     parser.add_argument("--missing", type=float, help="a value that means missing, such as 0")
     parser.add_argument("--densify", action="store_true", help="gaps of sparse vectors are 0")
     parser.add_argument(
@@ -259,14 +284,14 @@ def _job_argument(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="of a rayjob: image, storage, namespace, memory, queue, …, or a $variable",
+        help="settings of a rayjob: image, storage, namespace, memory, queue, …, or a $variable",
     )
 
 
 def _result_arguments(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--out", default=out, help=f"variable for the result ({out})")
     parser.add_argument("--background", action="store_true", help="return at once")
-    parser.add_argument("--quiet", action="store_true", help="no live display")
+    parser.add_argument("--quiet", action="store_true", help="no progress display")
 
 
 def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def load_checkpoint(path: str, start: TrainState) -> TrainState:
         booster = xgb.Booster(model_file=bytearray(raw))
         progress = json.loads(booster.attr(_ATTRIBUTE) or "")
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise DataError(f"{path} is no checkpoint of a training") from error
+        raise DataError(f"{path} is not a checkpoint of a training") from error
     booster.set_attr(**{_ATTRIBUTE: None})
     return replace(
         start,

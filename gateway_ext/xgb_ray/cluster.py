@@ -124,7 +124,7 @@ def _why_not(cluster: str | None, text: str) -> str:
     first = next((line for line in text.splitlines() if line.strip()), "no answer")
     return (
         f"no Ray cluster answers at {cluster!r} ({first}): check the address, or use "
-        "--cluster local. A cluster that asks for a token wants RAY_AUTH_MODE=token and "
+        "--cluster local. A cluster that requires a token needs RAY_AUTH_MODE=token and "
         "RAY_AUTH_TOKEN in the environment of the kernel"
     )
 

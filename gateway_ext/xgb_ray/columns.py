@@ -144,8 +144,8 @@ def _check_feature(field: pa.Field, categorical: bool, where: str) -> None:
 
     if set(field.name) & set("[]<"):
         raise DataError(
-            f"column {field.name!r} of {where} has [, ] or < in its name, which XGBoost does not "
-            "take: rename it, or leave it out of the features"
+            f"column {field.name!r} of {where} has [, ] or < in its name, which XGBoost does "
+            "not accept: rename it, or leave it out of the features"
         )
     if categorical:
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
@@ -161,8 +161,8 @@ def _check_feature(field: pa.Field, categorical: bool, where: str) -> None:
         return
     if pa.types.is_dictionary(field.type) or _is_text(field.type):
         raise DataError(
-            f"column {field.name!r} of {where} has the type {field.type}, which is no number: "
-            f"name it in categorical=[{field.name!r}], or leave it out of the features"
+            f"column {field.name!r} of {where} has the type {field.type}, which is not a "
+            f"number: name it in categorical=[{field.name!r}], or leave it out of the features"
         )
     _check_number(field, where)
 
@@ -179,7 +179,7 @@ def _check_number(field: pa.Field, where: str) -> None:
     )
     if not good:
         raise DataError(
-            f"column {field.name!r} of {where} has the type {t}, which is no number: "
+            f"column {field.name!r} of {where} has the type {t}, which is not a number: "
             "convert it, or leave it out with features=[…]"
         )
 

@@ -25,8 +25,8 @@ HEAD_PING_SECONDS = 0.1
 
 # Heartbeats are answered by a thread of their own, which only Python's lock can hold up.
 _HELD = (
-    "Where a function of yours holds Python's lock for that long, as some extensions do, raise "
-    "heartbeat_timeout"
+    "If one of your functions holds Python's lock for that long, as some extensions do, "
+    "raise heartbeat_timeout"
 )
 
 

@@ -212,7 +212,7 @@ def _check_vectors(facts: Sequence[ShardFacts], columns: Columns) -> None:
     if len(kinds) > 1 and not columns.densify and columns.missing != 0.0:
         raise DataError(
             f"column {columns.vector!r} has sparse and dense vectors, so the same row can be "
-            "written with gaps or with zeros: say missing=0.0 (both are missing, as in "
+            "written with gaps or with zeros: use missing=0.0 (both are missing, as in "
             "xgboost.spark) or densify=True (both are the value 0)"
         )
 

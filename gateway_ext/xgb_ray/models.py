@@ -27,5 +27,5 @@ def load_model(model: Any) -> xgb.Booster:
     if isinstance(model, str | os.PathLike):
         return read_booster(os.fspath(model))
     if not isinstance(model, xgb.Booster):
-        raise ParameterError(f"a {type(model).__name__} is no model")
+        raise ParameterError(f"a {type(model).__name__} is not a model")
     return model

@@ -180,7 +180,7 @@ def _outcome(ref: Any) -> Any:
     try:
         return ray.get(ref)
     except ray.exceptions.WorkerCrashedError:
-        return ClusterError("worker processes keep dying, perhaps for want of memory")
+        return ClusterError("worker processes keep dying, perhaps because of too little memory")
     except Exception as error:
         return cause_of(error)
 
@@ -214,7 +214,9 @@ def get_all(refs: Sequence[Any]) -> list[Any]:
             raise cause from None
         raise TrainingError(f"{type(cause).__name__}: {cause}") from error
     except ray.exceptions.WorkerCrashedError as error:
-        raise ClusterError("worker processes keep dying, perhaps for want of memory") from error
+        raise ClusterError(
+            "worker processes keep dying, perhaps because of too little memory"
+        ) from error
     finally:
         for ref in pending:
             ray.cancel(ref, force=True)

@@ -421,8 +421,8 @@ def refuse_logins(values: Any) -> None:
 
     if _LOGIN.search(json.dumps(values, default=plain, skipkeys=True)):
         raise ParameterError(
-            "a URI with a login in it would be shown to all who may see the job: take it out, "
-            "and give it to the pods by env_from_secrets (AWS_ACCESS_KEY_ID, "
+            "a URI with a login in it would be visible to everybody who may view the job: "
+            "take it out, and give it to the pods by env_from_secrets (AWS_ACCESS_KEY_ID, "
             "AWS_SECRET_ACCESS_KEY) and to this kernel by its environment"
         )
 

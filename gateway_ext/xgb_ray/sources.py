@@ -151,7 +151,7 @@ def _from_pandas(frame: Any, name: str) -> pa.Table:
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"{name} has a column that is no number: {error}") from error
+        raise DataError(f"{name} has a column that is not a number: {error}") from error
 
 
 def _open_table(table: pa.Table, name: str, slices: int) -> Source:

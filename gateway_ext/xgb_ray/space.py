@@ -50,11 +50,11 @@ def read_space(params: Mapping[str, Any]) -> dict[str, Any]:
                 out[name] = getattr(ray_tune, match.group(1))(*arguments)
             except (ValueError, SyntaxError) as error:
                 raise ParameterError(
-                    f"{name}: {value} is no search range: it takes numbers or texts only, such as "
-                    "uniform(0.1, 0.5) or choice(['a', 'b'])"
+                    f"{name}: {value} is not a search range: it takes numbers or texts only, "
+                    "such as uniform(0.1, 0.5) or choice(['a', 'b'])"
                 ) from error
             except TypeError as error:
-                raise ParameterError(f"{name}: {value} is no search range ({error})") from error
+                raise ParameterError(f"{name}: {value} is not a search range ({error})") from error
         elif isinstance(value, list) and name not in ("eval_metric", "monotone_constraints"):
             out[name] = ray_tune.choice(value)
         else:

@@ -132,7 +132,7 @@ class FleetIdentityProvider(IdentityProvider):
         # The age of a login is the token's affair.
         cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
         if not cookie:
-            problem = "the login is not of this fleet: log in again"
+            problem = "the login does not belong to this fleet: log in again"
             sent = handler.get_cookie(self.cookie_name)
             handler.login_problem = problem if sent else ""  # type: ignore[attr-defined]
             return None
@@ -186,4 +186,6 @@ def _check_user(handler: JupyterHandler, identity: Identity) -> None:
         sent = handler.get_query_argument(_USER_ARGUMENT, None)
         sent = None if sent is None else quote(sent, safe="")
     if sent is not None and sent != quote(identity.user, safe=""):
-        raise web.HTTPError(401, f"you are signed in as {identity.user}, this page is not")
+        raise web.HTTPError(
+            401, f"you are signed in as {identity.user}, but this page was opened for another user"
+        )

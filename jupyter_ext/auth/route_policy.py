@@ -132,7 +132,9 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
         if not matches:
             if identity is None:
                 return Decision(Answer.LOG_IN)
-            return Decision(Answer.REFUSE, f"{method} {path} is not open to users of this fleet")
+            return Decision(
+                Answer.REFUSE, f"{method} {path} is not available to users of this fleet"
+            )
         rule, match = matches[0]
         if rule.who is Who.EVERYBODY:
             return Decision(Answer.ALLOW)
@@ -149,7 +151,7 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
     if not project:
         if rule.who is Who.VIEWERS:
             return Decision(Answer.ALLOW)
-        return Decision(Answer.REFUSE, "nothing can be created or changed beside the projects")
+        return Decision(Answer.REFUSE, "nothing can be created or changed outside the projects")
     if identity.role(project) is None:
         return Decision(Answer.REFUSE, f"there is no project {project!r} that you may see", 404)
     role = Role.EDITOR if rule.who is Who.EDITORS else Role.VIEWER

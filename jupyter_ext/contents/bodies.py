@@ -85,7 +85,7 @@ def unreadable(content: Any) -> str | None:
     if not isinstance(major, int) or isinstance(major, bool):
         return "nbformat must be a number"
     if major not in nbformat.versions:
-        return f"nbformat {major} is not known here"
+        return f"nbformat {major} is not supported"
     if not isinstance(content.get("metadata", {}), dict):
         return "metadata must be an object"
     minor = content.get("nbformat_minor", 0)

@@ -25,7 +25,7 @@ from jupyter_ext.database.unavailable import Unavailable
 
 CONNECTIONS = 16
 HASH_METADATA = "fleet-sha256"
-_ADVICE = "say s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION (or oss://…)"
+_ADVICE = "use s3://BUCKET[/PREFIX]?endpoint=http://HOST:PORT&region=REGION (or oss://…)"
 _BIG_BODY = 64 * 1024 * 1024
 _SPOOL = 8 * 1024 * 1024
 
@@ -34,8 +34,8 @@ class StoreUnavailable(Unavailable):
     """The store is away or refuses us; `for_operator` says which, in one line."""
 
     FOR_CLIENTS = (
-        "the store of file contents is away or refuses this lab: try again in a moment. If it "
-        "stays so, tell an operator: the server's log says more"
+        "the store of file contents is unavailable or rejects this lab: try again in a "
+        "moment. If the problem persists, contact an operator: the server's log has details"
     )
 
 
@@ -255,11 +255,13 @@ class Bucket:
                 return ObjectMissing(key)
             if code in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
                 return StoreUnavailable(
-                    f"{where} refuses our credentials for bucket {self.address.bucket} ({code}): "
-                    "correct the file that AWS_SHARED_CREDENTIALS_FILE names"
+                    f"{where} rejects our credentials for bucket {self.address.bucket} "
+                    f"({code}): correct the file that AWS_SHARED_CREDENTIALS_FILE names"
                 )
             if code in ("NoSuchBucket", "404"):
-                return StoreUnavailable(f"the bucket {self.address.bucket} is not there: create it")
+                return StoreUnavailable(
+                    f"the bucket {self.address.bucket} does not exist: create it"
+                )
             return StoreUnavailable(f"{where} answered {code} for bucket {self.address.bucket}")
         if isinstance(error, NoCredentialsError | PartialCredentialsError):
             return StoreUnavailable(

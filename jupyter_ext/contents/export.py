@@ -110,8 +110,8 @@ class Exports:
                 await process.wait()
         except TimeoutError:
             raise ExportTooBig(
-                f"converting this notebook takes more than {self.seconds:.0f} seconds: export it "
-                "where it was written, with jupyter nbconvert"
+                f"converting this notebook takes more than {self.seconds:.0f} seconds: export "
+                "it on your own machine, with jupyter nbconvert"
             ) from None
         finally:
             await asyncio.shield(_end(process))
@@ -154,8 +154,8 @@ def _exported(answer: bytes) -> Exported:
         about: dict[str, Any] = json.loads(line)
     except ValueError:
         raise ExportTooBig(
-            "converting this notebook takes more memory than an export may have: export it where "
-            "it was written, with jupyter nbconvert"
+            "converting this notebook takes more memory than an export may have: export it "
+            "on your own machine, with jupyter nbconvert"
         ) from None
     if "error" in about:
         raise ExportFailed(about["error"], body.decode(errors="replace"))

@@ -145,7 +145,7 @@ class ContentsHandler(ErrorBody, stock.ContentsHandler):
     async def patch(self, path: str = "") -> None:
         self._check_body()
         if not (self.get_json_body() or {}).get("path"):
-            raise web.HTTPError(400, 'say the new path: {"path": "<project>/…"}')
+            raise web.HTTPError(400, 'send the new path: {"path": "<project>/…"}')
         await _stock(super().patch(path))
         await self._send()
 

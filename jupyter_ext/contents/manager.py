@@ -128,7 +128,7 @@ class FleetContentsManager(AsyncContentsManager):
             except tree.NameTaken as error:
                 if not attempts_left:
                     raise HTTPError(
-                        503, f"too many others change {error} at the same time: try again"
+                        503, f"too many other requests change {error} at the same time: try again"
                     ) from error
             except DatabaseUnavailable as error:
                 raise HTTPError(503, str(error)) from error
@@ -406,7 +406,7 @@ class FleetContentsManager(AsyncContentsManager):
             file = await self.store(lambda: self.bucket.join(keys))
         except ObjectMissing as error:
             raise HTTPError(
-                409, f"a part of the upload of {where} is missing: begin again with chunk 1"
+                409, f"a part of the upload of {where} is missing: start again with chunk 1"
             ) from error
         try:
             size, digest = await self.work(lambda: _complete(file, body))
@@ -473,7 +473,9 @@ class FleetContentsManager(AsyncContentsManager):
                 return model
             except SaveConflict:
                 continue
-        raise HTTPError(503, f"too many others make files named like {wanted}: try again")
+        raise HTTPError(
+            503, f"too many other requests create files with names like {wanted}: try again"
+        )
 
     async def _names_in(self, folder: ContentPath) -> set[str]:
         def look(connection: Connection) -> set[str]:

@@ -378,7 +378,7 @@ def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: Co
     names, extra = connection.execute(
         select(func.max(walked.c.names), func.max(walked.c.bytes))
     ).one()
-    what = f"what is in {old} would be too far down in {new}"
+    what = f"the contents of {old} would be nested too deeply in {new}"
     if 1 + len(new.names) + int(names) > MAX_DEPTH:
         raise HTTPError(400, f"{what}: a path may have {MAX_DEPTH} names at most")
     if new_bytes + int(extra) > MAX_PATH_BYTES:

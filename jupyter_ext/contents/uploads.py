@@ -53,12 +53,12 @@ def expect(connection: Connection, slot_: str, chunk: int, path: ContentPath) ->
     """The upload that waits for `chunk` (or for its last one); raises HTTPError 409."""
     found = connection.execute(select(upload).where(upload.c.slot == slot_)).one_or_none()
     if found is None:
-        raise HTTPError(409, f"no upload of {path} is under way: begin again with chunk 1")
+        raise HTTPError(409, f"no upload of {path} is in progress: start again with chunk 1")
     if chunk not in (LAST, found.next_chunk):
         raise HTTPError(
             409,
-            f"the upload of {path} expects chunk {found.next_chunk}, not {chunk}: "
-            "begin again with chunk 1",
+            f"the upload of {path} expects chunk {found.next_chunk}, not {chunk}: start again "
+            "with chunk 1",
         )
     return found
 
@@ -83,7 +83,7 @@ def add_part(
     )
     if changed.rowcount == 0:
         raise HTTPError(
-            409, f"chunk {found.next_chunk} of {path} came twice: begin again with chunk 1"
+            409, f"chunk {found.next_chunk} of {path} was sent twice: start again with chunk 1"
         )
     connection.execute(
         insert(upload_part).values(
@@ -117,4 +117,6 @@ def finish(connection: Connection, found: Row[Any], path: ContentPath) -> None:
         delete(upload).where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
     )
     if ended.rowcount == 0:
-        raise HTTPError(409, f"the upload of {path} went on meanwhile: begin again with chunk 1")
+        raise HTTPError(
+            409, f"another request continued the upload of {path}: start again with chunk 1"
+        )

@@ -39,8 +39,8 @@ RUN_SECONDS = 30.0
 _MYSQL_TRY_AGAIN = {1213, 1205, 1305}
 _MYSQL_AWAY = {
     1040: "has too many connections",
-    1044: "refuses this user the database",
-    1045: "refuses the user name or the password",
+    1044: "denies this user access to the database",
+    1045: "rejects the user name or the password",
     1049: "has no database of that name: create it",
     1053: "is shutting down",
     1129: "has blocked this host",
@@ -67,8 +67,8 @@ class DatabaseUnavailable(Unavailable):
     """
 
     FOR_CLIENTS = (
-        "the database is away or too busy: try again in a moment. If it stays so, tell an "
-        "operator: the server's log says more"
+        "the database is unavailable or too busy: try again in a moment. If the problem "
+        "persists, contact an operator: the server's log has details"
     )
 
 
@@ -78,7 +78,7 @@ class _GivenUp(Exception):
 
 def _parse(url: str) -> URL:
     """The SQLAlchemy URL for `url`; raises DatabaseUnavailable when it is not one of ours."""
-    advice = "say sqlite:////absolute/path or mysql://user:password@host:port/database"
+    advice = "use sqlite:////absolute/path or mysql://user:password@host:port/database"
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -92,7 +92,7 @@ def _parse(url: str) -> URL:
         if not parsed.host or not parsed.database:
             raise DatabaseUnavailable(f"the database URL lacks its host or database: {advice}")
         return parsed.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
-    raise DatabaseUnavailable(f"{backend!r} is not a database that is supported: {advice}")
+    raise DatabaseUnavailable(f"{backend!r} is not a supported database: {advice}")
 
 
 def _make_engine(url: URL, threads: int) -> Engine:
@@ -241,7 +241,7 @@ class Database:
                     raise
             except PoolTimeout as error:
                 raise DatabaseUnavailable(
-                    f"all connections to the database {self.shown_url} are taken"
+                    f"all connections to the database {self.shown_url} are in use"
                 ) from error
             # Jitter, or the same two transactions meet again.
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311

@@ -64,4 +64,4 @@ def last_words(data_dir: DataDir, member: Member) -> str:
     except OSError:
         lines = []
     said = [line for line in lines if line]
-    return f"{said[-1][:300]} (more in {log})" if said else f"it said nothing (its log is {log})"
+    return f"{said[-1][:300]} (more in {log})" if said else f"it printed nothing (its log is {log})"

@@ -85,44 +85,50 @@ def parser() -> argparse.ArgumentParser:
             "--data-dir",
             metavar="D",
             default=os.environ.get(DATA_DIR_VARIABLE) or DEFAULT_DATA_DIR,
-            help=f"where the fleet keeps everything (${DATA_DIR_VARIABLE}, {DEFAULT_DATA_DIR})",
+            help=f"the fleet's data directory (${DATA_DIR_VARIABLE}, {DEFAULT_DATA_DIR})",
         )
         return one
 
     up = add("up", up_command, "Start the fleet and print its URL; supervise it until ^C.")
-    up.add_argument("--detach", action="store_true", help="return when the fleet answers")
+    up.add_argument(
+        "--detach",
+        action="store_true",
+        help="run in the background; return when the fleet responds",
+    )
     for name, setting in OPTIONS.items():
         up.add_argument(flag(name), type=setting.kind, metavar=setting.metavar, help=setting.help)
 
-    show = add("status", status_command, "Show what runs.")
-    show.add_argument("--json", action="store_true", help="for programs")
+    show = add("status", status_command, "Show the state of every process.")
+    show.add_argument("--json", action="store_true", help="print JSON")
     show.add_argument(
         "--token",
         action="store_true",
-        help="also a link that logs in, with a token of the demo user",
+        help="also print a login link with a token of the demo user",
     )
 
-    down = add("down", down_command, "Stop the fleet; kernels go on unless told otherwise.")
+    down = add(
+        "down", down_command, "Stop the fleet; kernels keep running unless --kernels is given."
+    )
     down.add_argument("--kernels", action="store_true", help="end the kernels too")
 
     every = add("kernels", kernels_command, "List the kernels: state, owner, epoch.")
-    every.add_argument("--json", action="store_true", help="for programs")
+    every.add_argument("--json", action="store_true", help="print JSON")
 
-    one = add("kernel", kernel_command, "Show one kernel and what happened to it.")
+    one = add("kernel", kernel_command, "Show one kernel and its history.")
     one.add_argument("kernel_id", metavar="ID")
-    one.add_argument("--json", action="store_true", help="for programs")
+    one.add_argument("--json", action="store_true", help="print JSON")
 
     leave = add(
         "drain",
         drain_command,
-        "Have a gateway hand its kernels to the others, and take none until it is started again.",
+        "Move a gateway's kernels to the other gateways; it accepts no kernels until it restarts.",
     )
     leave.add_argument("gateway", metavar="GATEWAY", help="for example gateway-1")
-    leave.add_argument("--stop", action="store_true", help="let it take kernels again")
+    leave.add_argument("--stop", action="store_true", help="let it accept kernels again")
 
-    logs = add("logs", logs_command, "Show the logs, of one program or of all.")
+    logs = add("logs", logs_command, "Show the logs of one program or of all.")
     logs.add_argument("name", nargs="?", metavar="NAME", help="for example lab-1")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
+    logs.add_argument("-f", "--follow", action="store_true", help="keep printing new lines")
 
     token = add("token", token_command, "Print a token of the demo platform.")
     token.add_argument("user", metavar="USER")
@@ -182,9 +188,9 @@ def supervise(data_dir: DataDir) -> int:
     while not asked.wait(WATCH_SECONDS):
         if supervisor.pid() is None:
             # Somebody typed `down`; or the supervisor was killed, and the next `up` tidies up.
-            print("the fleet is not supervised any more", file=sys.stderr)
+            print("the fleet no longer has a supervisor", file=sys.stderr)
             return 1
-    print("stopping; kernels go on", file=sys.stderr)
+    print("stopping; kernels keep running", file=sys.stderr)
     with data_dir.locked():
         stop(data_dir)
     return 0
@@ -213,8 +219,8 @@ def down_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         if options.kernels:
             if Supervisor(data_dir).pid() is None:
                 raise FleetError(
-                    "kernels are ended through a gateway, and the fleet does not run: start it"
-                    " with `jupyter fleet up --detach` first"
+                    "only a gateway can end kernels, and the fleet is not running: start it "
+                    "with `jupyter fleet up --detach` first"
                 )
             count = end_kernels(data_dir, settings)
             print(f"{counted(count, 'kernel')} ended")
@@ -240,10 +246,10 @@ def drain_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``drain``: 0 if no kernel is left at the gateway, else 1."""
     answer = drain(data_dir, known_settings(data_dir), options.gateway, stop=options.stop)
     if options.stop:
-        print(f"{options.gateway} takes kernels again")
+        print(f"{options.gateway} accepts kernels again")
         return 0
     left = answer["kernels"]
-    print(f"{options.gateway} takes no more kernels; {counted(left, 'kernel')} still there")
+    print(f"{options.gateway} accepts no more kernels; {counted(left, 'kernel')} still there")
     return 1 if left else 0
 
 
@@ -283,8 +289,8 @@ def known_settings(data_dir: DataDir) -> Settings:
     settings = load_settings(data_dir)
     if settings is None:
         raise FleetError(
-            f"there is no fleet in {data_dir.root}: `jupyter fleet up` makes one, --data-dir names"
-            " another place"
+            f"there is no fleet in {data_dir.root}: `jupyter fleet up` creates one; "
+            "--data-dir selects another directory"
         )
     return settings
 

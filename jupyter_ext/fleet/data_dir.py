@@ -39,8 +39,8 @@ class DataDir:
         data_dir = cls(root)
         if not _PLAIN_PATH.fullmatch(str(root)):
             raise FleetError(
-                f"the data directory {str(root)!r} has blanks or signs in its path that programs"
-                " would read in their own way: use letters, digits and . _ - + = : , @ ~"
+                f"the data directory {str(root)!r} has blanks or special characters in its "
+                "path: use letters, digits and . _ - + = : , @ ~"
             )
         if len(os.fsencode(data_dir.socket)) > LONGEST_SOCKET_PATH:
             raise FleetError(
@@ -66,8 +66,8 @@ class DataDir:
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise FleetError(
-                f"the data directory {self.root} cannot be made ({error.strerror}): choose another"
-                " with --data-dir"
+                f"the data directory {self.root} cannot be created ({error.strerror}): choose "
+                "another with --data-dir"
             ) from error
 
     @contextmanager
@@ -78,7 +78,8 @@ class DataDir:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise FleetError(
-                    f"another `jupyter fleet` command is at work on {self.root}: wait for it"
+                    f"another `jupyter fleet` command is running on {self.root}: wait until "
+                    "it has finished"
                 ) from error
             yield
 

@@ -45,7 +45,7 @@ def not_running(data_dir: DataDir) -> str:
     """What to say of a fleet that has no supervisor, after "the"."""
     if find_leftovers(data_dir):
         return f"fleet in {data_dir.root} has lost its supervisor: `jupyter fleet up` adopts it"
-    return f"fleet in {data_dir.root} does not run: `jupyter fleet up` starts it"
+    return f"fleet in {data_dir.root} is not running: `jupyter fleet up` starts it"
 
 
 def ask_lab(data_dir: DataDir, settings: Settings, path: str) -> Any:

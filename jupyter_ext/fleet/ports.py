@@ -58,8 +58,8 @@ def assign_ports(
     """
     if not free(front):
         raise FleetError(
-            f"port {front} is taken by another program: end that program, or choose another port"
-            " with --port"
+            f"port {front} is in use by another program: stop that program, or choose another "
+            "port with --port"
         )
     ports = {FRONT: front}
     for name in names:
@@ -68,8 +68,8 @@ def assign_ports(
             ports[name] = port
         elif port and name.startswith("gateway-"):
             raise FleetError(
-                f"port {port} of {name}, at which running kernels look for it, is taken by another"
-                f" program: end that program (`ss -ltnp 'sport = {port}'` names it)"
+                f"port {port} of {name}, which running kernels use, is in use by another "
+                f"program: stop that program (`ss -ltnp 'sport = {port}'` names it)"
             )
         else:
             ports[name] = _new_port(name, {*ports.values(), *kept.values()}, free, choose)

@@ -40,6 +40,6 @@ def _quantity(text: str, units: dict[str, int], typed: str, examples: str) -> fl
     found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]?)", text)
     if found is None or found[2] not in units:
         raise argparse.ArgumentTypeError(
-            f"{typed!r} is not understood: write it like {examples}, or 0"
+            f"{typed!r} is not valid: use a value such as {examples}, or 0"
         )
     return float(found[1]) * units[found[2]]

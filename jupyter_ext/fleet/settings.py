@@ -88,24 +88,24 @@ class Settings:
     database: str | None = option(
         None,
         "URL",
-        "mysql://user:password@host:port/database or sqlite:////absolute/path;"
-        " 'embedded' for the one that comes along",
+        "mysql://user:password@host:port/database or sqlite:////absolute/path; 'embedded' "
+        "for the embedded one",
         unset="embedded",
-        needs_down="another database begins empty",
+        needs_down="another database starts empty",
     )
     bucket: str | None = option(
         None,
         "URL",
-        "s3://BUCKET[/PREFIX]?endpoint=URL&region=R (or oss://), credentials in the way of"
-        " boto3; 'embedded' for the store that comes along",
+        "s3://BUCKET[/PREFIX]?endpoint=URL&region=R (or oss://), credentials as boto3 finds "
+        "them; 'embedded' for the embedded store",
         unset="embedded",
-        needs_down="another bucket begins empty",
+        needs_down="another bucket starts empty",
     )
     gateway_env: str | None = option(
         None,
         "DIR",
-        "the gateways' virtual environment; 'default' for the one beside the lab's"
-        " ($FLEET_GATEWAY_ENV)",
+        "the gateways' virtual environment; 'default' for the one next to the lab's "
+        "($FLEET_GATEWAY_ENV)",
         unset="default",
         folder=True,
         variable="FLEET_GATEWAY_ENV",
@@ -113,23 +113,33 @@ class Settings:
     kernel_env: str | None = option(
         None,
         "DIR",
-        "the kernels' virtual environment; 'default' for the one beside the lab's"
-        " ($FLEET_KERNEL_ENV)",
+        "the kernels' virtual environment; 'default' for the one next to the lab's "
+        "($FLEET_KERNEL_ENV)",
         unset="default",
         folder=True,
         variable="FLEET_KERNEL_ENV",
     )
     ports: dict[str, int] = field(default_factory=dict)
     max_kernels: int = option(
-        0, "N", "kernels at once in the fleet (0: any number)", kind=int, least=1, zero="no limit"
+        0,
+        "N",
+        "maximum number of kernels in the fleet (0: no limit)",
+        kind=int,
+        least=1,
+        zero="no limit",
     )
     max_kernels_per_user: int = option(
-        0, "N", "kernels at once of one user (0: any number)", kind=int, least=1, zero="no limit"
+        0,
+        "N",
+        "maximum number of kernels of one user (0: no limit)",
+        kind=int,
+        least=1,
+        zero="no limit",
     )
     kernel_memory: int = option(
         0,
         "SIZE",
-        "what a kernel and all that it starts may use, for example 4G (0: anything)",
+        "memory that a kernel and its child processes may use, for example 4G (0: no limit)",
         kind=size,
         least=LEAST_MEMORY,
         zero="no limit",
@@ -138,7 +148,7 @@ class Settings:
     cull_idle: int = option(
         0,
         "TIME",
-        "end kernels that did nothing for so long, for example 8h (0: never)",
+        "end kernels that have been idle for this time, for example 8h (0: never)",
         kind=duration,
         least=LEAST_IDLE_SECONDS,
         zero="never",
@@ -147,7 +157,7 @@ class Settings:
     cull_warning: int = option(
         CULL_WARNING_SECONDS,
         "TIME",
-        "how long before that the page says so (10m, at most half of --cull-idle; 0: not at all)",
+        "how long before that the page warns (10m, at most half of --cull-idle; 0: no warning)",
         kind=duration,
         least=0,
     )
@@ -225,8 +235,8 @@ class Settings:
             why = OPTIONS[name].needs_down
             if why is not None:
                 raise FleetError(
-                    f"the fleet runs, and cannot get {words} meanwhile ({why}): nothing was"
-                    " changed; `jupyter fleet down` first (kernels go on), then repeat this"
+                    f"a running fleet cannot get {words} ({why}): nothing was changed; run "
+                    "`jupyter fleet down` first (kernels keep running), then repeat this"
                 )
 
 
@@ -317,8 +327,8 @@ def load_settings(data_dir: DataDir) -> Settings | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise FleetError(
-            f"{data_dir.settings} cannot be read ({error}): restore it, or move it away to have"
-            " ports chosen anew"
+            f"{data_dir.settings} cannot be read ({error}): restore it, or move it away, so "
+            "that new ports are chosen"
         ) from error
 
 

@@ -168,8 +168,8 @@ def _make_kernels_folder(data_dir: DataDir, *, as_root: bool) -> None:
             data_dir.kernels.chmod(0o711)
     except OSError as error:
         raise FleetError(
-            f"the folder of the kernels {data_dir.kernels} cannot be made ({error.strerror}):"
-            " make room for it there"
+            f"the kernels' folder {data_dir.kernels} cannot be created ({error.strerror}): "
+            "make sure that you can create it"
         ) from error
 
 
@@ -264,7 +264,7 @@ def _prepare_store(settings: Settings, data_dir: DataDir, aws: Mapping[str, str]
     except bucket.StoreUnavailable as error:
         store = next(member for member in settings.members if member.role == "store")
         raise FleetError(
-            f"the embedded store does not take data ({error.for_operator}): "
+            f"the embedded store does not accept data ({error.for_operator}): "
             f"{last_words(data_dir, store)}"
         ) from error
 

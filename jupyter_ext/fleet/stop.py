@@ -47,8 +47,8 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
                 problem = str(error)
         if time.monotonic() > deadline:
             raise FleetError(
-                f"the kernels cannot be ended ({problem}): look into `jupyter fleet logs`, or leave"
-                " them running with `jupyter fleet down`"
+                f"the kernels cannot be ended ({problem}): see `jupyter fleet logs`, or leave "
+                "them running with `jupyter fleet down`"
             )
         time.sleep(PAUSE)
 

@@ -151,7 +151,7 @@ class SupervisedProgram:
                 async with asyncio.timeout(seconds):
                     await process.ended.wait()
             except TimeoutError:
-                self._say(f"{self.name} did not stop within {seconds:g} s: it is killed")
+                self._say(f"{self.name} did not stop within {seconds:g} s: killing it")
                 process.send(signal.SIGKILL)
                 await process.ended.wait()
         if self._keeping is not None:
@@ -220,7 +220,7 @@ class SupervisedProgram:
             write_private(self._note, json.dumps({**process, **self.started_with}))
         except OSError as error:
             # The next supervisor will not know, and `up` then replaces it once more.
-            self._say(f"what {self.name} was started with could not be noted: {error}")
+            self._say(f"how {self.name} was started could not be recorded: {error}")
         return self._watched(_Process(child.pid, os.pidfd_open(child.pid), child))
 
     def _noted(self, leftover: Leftover) -> Mapping[str, Any]:

@@ -222,7 +222,7 @@ class Supervision:
 
     async def _replace(self, program: SupervisedProgram) -> None:
         old = program.pid
-        say(f"{program.name} (pid {old}) did not answer {health.MISSES} times: it is replaced")
+        say(f"{program.name} (pid {old}) did not answer {health.MISSES} times: replacing it")
         # It does not listen, to signals either.
         program.send(signal.SIGKILL)
         self._misses.pop(program.name, None)
@@ -270,8 +270,8 @@ def main() -> int:
             file.seek(0)
             pid = file.read().strip()
             print(
-                f"another supervisor runs (pid {pid}) but does not answer: end it with"
-                f" `kill -9 {pid}` (the programs keep running), then repeat this",
+                f"another supervisor is running (pid {pid}) but does not answer: end it with "
+                f"`kill -9 {pid}` (the programs keep running), then repeat this",
                 file=sys.stderr,
             )
             return 1

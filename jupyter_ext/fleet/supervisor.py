@@ -142,11 +142,12 @@ class Supervisor:
         answer = self._ask(call, seconds, **rest)
         if answer is None:
             raise FleetError(
-                f"the supervisor does not answer ({call}): `jupyter fleet logs supervisor` may say"
-                " why; killed, it leaves everything running, and `jupyter fleet up` goes on"
+                f"the supervisor does not answer ({call}): `jupyter fleet logs supervisor` "
+                "may say why; if you kill it, everything keeps running and `jupyter fleet "
+                "up` adopts it"
             )
         if "error" in answer:
-            raise FleetError(f"the supervisor refuses {call!r}: {answer['error']}")
+            raise FleetError(f"the supervisor rejects {call!r}: {answer['error']}")
 
     def _ask(
         self, call: str, seconds: float = ANSWER_SECONDS, **rest: Any

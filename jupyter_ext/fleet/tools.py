@@ -54,7 +54,7 @@ def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_stor
         gateway_env=gateway,
         kernel_python=_existing(
             kernel_python,
-            "make that environment, or name another one with --kernel-env",
+            "create that environment, or name another one with --kernel-env",
         ),
         nginx=_program("nginx", "apt-get install nginx-light"),
         weed=_weed(here) if embedded_store else None,
@@ -122,7 +122,9 @@ def check_kernel_python(python: Path, *, as_root: bool) -> None:
             " where others can read it, such as /opt, and name it with --kernel-env"
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise FleetError(f"{python} did not start within {CHECK_SECONDS} s: look why") from error
+        raise FleetError(
+            f"{python} did not start within {CHECK_SECONDS} s: find out why"
+        ) from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise FleetError(

@@ -166,7 +166,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     async def close_all(cls) -> None:
         """Send every page to another lab; called when this lab stops."""
         for connection in list(cls.open_connections):
-            connection._close_page(OWNER_CHANGES, "this server stops, another one takes over")
+            connection._close_page(OWNER_CHANGES, "this server is stopping; another one takes over")
         # Until the close frames are out and the streams have ended.
         for _ in range(20):
             if not cls.open_connections:

@@ -41,7 +41,7 @@ class FleetGatewayClient(LoggingConfigurable):
     )
     service_token_file = Unicode(
         config=True,
-        help="File with this lab's own token, for calls that no user's request stands behind.",
+        help="File with this lab's own token, for background calls without a user.",
     )
     connect_timeout = Float(2.0, config=True, help="Seconds to wait for a gateway to accept.")
     call_timeout = Float(
@@ -50,13 +50,13 @@ class FleetGatewayClient(LoggingConfigurable):
     read_timeout = Float(
         3.0,
         config=True,
-        help="The same for questions, which another gateway can answer as well: so long does a"
-        " frozen gateway hold up a page.",
+        help="The same for read requests, which another gateway can answer as well: a frozen "
+        "gateway delays a page by at most this time.",
     )
     patience = Float(
         20.0,
         config=True,
-        help="Seconds for which a call is tried again, at one gateway after another.",
+        help="Seconds for which a call is retried, at one gateway after the other.",
     )
     _http = Instance(AsyncHTTPClient)
 
@@ -79,7 +79,7 @@ class FleetGatewayClient(LoggingConfigurable):
         if identity is not None:
             return self.headers_for(identity.token)
         if not self.service_token_file:
-            raise web.HTTPError(401, "nobody is logged in")
+            raise web.HTTPError(401, "you are not logged in")
         return self.headers_for(Path(self.service_token_file).read_text().strip())
 
     def headers_for(self, token: str) -> dict[str, str]:

@@ -39,7 +39,9 @@ class FleetKernelsHandler(MainKernelHandler):
         if not isinstance(document, dict) or any(
             not isinstance(document.get(name) or "", str) for name in _TEXTS
         ):
-            raise web.HTTPError(400, f"the body is an object with the texts {', '.join(_TEXTS)}")
+            raise web.HTTPError(
+                400, f"the body must be an object with the strings {', '.join(_TEXTS)}"
+            )
         manager = cast(FleetKernelManager, self.kernel_manager)
         kernel_id = await manager.start_kernel(
             kernel_id=document.get("kernel_id"),

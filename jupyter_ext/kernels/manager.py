@@ -73,9 +73,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
             require_role(identity, project, Role.EDITOR)
             body |= {"project": project, "path": path}
         elif identity is not None and len(identity.projects) != 1:
-            raise web.HTTPError(
-                400, 'say in which project the kernel shall run: {"path": "<project>/…"}'
-            )
+            raise web.HTTPError(400, 'name the project of the kernel: {"path": "<project>/…"}')
         await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
         return kernel_id
 

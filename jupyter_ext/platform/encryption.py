@@ -50,7 +50,7 @@ class SecretBox:
         key = self._keys.current().get(key_id)
         if key is None:
             raise DecryptionError(
-                f"the encryption key {key_id!r} is not in the key file: put it back as the last"
+                f"the encryption key {key_id!r} is not in the key file: add it again at the end"
             )
         try:
             return key.decrypt(token)

@@ -55,7 +55,9 @@ def check(body: bytes, limits: JsonLimits) -> None:
     finds the same brackets as this.
     """
     if limits.bytes is not None and len(body) > limits.bytes:
-        raise JsonTooBig(f"the body has {len(body)} bytes; at most {limits.bytes} are read here")
+        raise JsonTooBig(
+            f"the body has {len(body)} bytes; at most {limits.bytes} are accepted here"
+        )
     if b"\0" in body:
         # `json.loads` takes such bytes for UTF-16 or UTF-32, where other bytes are the brackets.
         raise JsonRefused("the body is not JSON in UTF-8: it has a NUL byte")

@@ -40,7 +40,7 @@ class ReloadedFile(Generic[T]):
                     self._seen = stamp
                     self._value = self._parse(self._path.read_bytes())
         except (OSError, ValueError) as error:
-            log.warning("%s cannot be read, its last content stays in force: %s", self._path, error)
+            log.warning("%s cannot be read, keeping its previous content: %s", self._path, error)
         return self._value
 
     def _stamp(self) -> tuple[int, int, int]:

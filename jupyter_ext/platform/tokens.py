@@ -121,7 +121,7 @@ def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
         raise TokenError("the token's user name (sub) contains control characters")
     name = claims.get("name") or user
     if not isinstance(name, str):
-        raise TokenError("the token's display name (name) is not a text")
+        raise TokenError("the token's display name (name) must be a string")
     service = claims.get("service")
     if service is not None and service not in SERVICES:
         raise TokenError(f"the token names an unknown service {service!r}")

@@ -19,7 +19,7 @@ def text(document: dict[str, Any], name: str) -> str | None:
     """A text of a JSON body, None if absent; anything else gives 400."""
     value = document.get(name)
     if value is not None and not isinstance(value, str):
-        raise web.HTTPError(400, f"{name} must be a text")
+        raise web.HTTPError(400, f"{name} must be a string")
     return value
 
 

@@ -45,8 +45,8 @@ class FleetSessionManager(LoggingConfigurable):
     lease_seconds = Float(
         15.0,
         config=True,
-        help="Seconds after which a lab that was starting a kernel and fell silent is followed by"
-        " another one.",
+        help="Seconds after which another lab takes over the start of a kernel from a lab "
+        "that no longer responds.",
     )
     start_patience = Float(
         150.0, config=True, help="Seconds to wait for a kernel that another lab is starting."
@@ -137,7 +137,7 @@ class FleetSessionManager(LoggingConfigurable):
                 await self.run(partial(store.forget_session, session_id=inserted.id))
             # Its last session went in the meantime and the kernel goes with it: another one.
             kernel_id = None
-        raise web.HTTPError(503, "this notebook's kernel is ended again and again: try again")
+        raise web.HTTPError(503, "this notebook's kernel keeps being ended: try again")
 
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""
@@ -339,7 +339,7 @@ class FleetSessionManager(LoggingConfigurable):
     def _identity(self) -> Identity:
         identity = current_identity()
         if identity is None:
-            raise web.HTTPError(403, "sessions belong to somebody who is logged in")
+            raise web.HTTPError(403, "log in to use sessions")
         return identity
 
     async def run(self, function: Any, *, read_only: bool = False) -> Any:

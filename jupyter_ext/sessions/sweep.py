@@ -45,8 +45,8 @@ class SessionSweep(LoggingConfigurable):
     sweep_seconds = Float(
         30.0,
         config=True,
-        help="Seconds between two looks for kernels without a session and sessions without a"
-        " kernel, of whichever lab does it; 0 for never.",
+        help="Seconds between two searches for kernels without a session and sessions without "
+        "a kernel, each made by one of the labs; 0 for never.",
     )
     grace_seconds = Float(
         300.0,
@@ -100,7 +100,7 @@ class SessionSweep(LoggingConfigurable):
         await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
         for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
             if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
-                self.log.warning("kernel %s: its end is finished for another lab", kernel_id)
+                self.log.warning("kernel %s: completing its end for another lab", kernel_id)
                 await self._end(kernel_id, "its last session was ended")
 
     async def _end(self, kernel_id: str, reason: str) -> None:
@@ -132,5 +132,5 @@ class SessionSweep(LoggingConfigurable):
         for kernel_id in self._gone.over(missing, time.monotonic())[:_LOOKED_UP]:
             # The list is a moment old, and only a 404 says that there is no such kernel.
             if await self.sessions.kernel_or_none(kernel_id) is None:
-                self.log.info("kernel %s is gone: so are its sessions", kernel_id)
+                self.log.info("kernel %s no longer exists: removed its sessions", kernel_id)
                 await self.sessions.run(partial(store.remove_kernel, kernel_id=kernel_id))

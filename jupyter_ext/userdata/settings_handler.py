@@ -86,7 +86,7 @@ class FleetSettingsHandler(SettingsReader):
                 400, "Invalid format for JSON payload. Must be in the form {'raw': ...}"
             ) from error
         if not isinstance(raw, str) or len(schema_name.encode()) > NAME_BYTES:
-            raise web.HTTPError(400, "raw must be a text, and the schema's name a short one")
+            raise web.HTTPError(400, "raw must be a string, and the schema's name must be short")
         await self.work(lambda: self._check(schema_name, raw))
         await self.run(
             partial(

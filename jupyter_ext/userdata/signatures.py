@@ -36,7 +36,7 @@ class SqlSignatureStore(SignatureStore):
                 partial(store.add_signature, username=username, algorithm=algorithm, digest=digest)
             )
         except DatabaseUnavailable as error:
-            _log.warning("a notebook's signature is not kept: %s", error.for_operator)
+            _log.warning("a notebook's signature was not saved: %s", error.for_operator)
 
     def check_signature(self, digest: str, algorithm: str) -> bool:
         """Whether the user trusts a notebook."""
@@ -49,7 +49,7 @@ class SqlSignatureStore(SignatureStore):
                 read_only=True,
             )
         except DatabaseUnavailable as error:
-            _log.warning("a notebook is taken for untrusted: %s", error.for_operator)
+            _log.warning("treating a notebook as untrusted: %s", error.for_operator)
             return False
 
     def remove_signature(self, digest: str, algorithm: str) -> None:

@@ -104,18 +104,17 @@ def save_workspace(
     present = connection.execute(select(length).where(mine, named)).scalar()
     others = select(func.count(), func.coalesce(func.sum(length), 0)).where(mine, ~named)
     count, size = connection.execute(others).one()
-    advice = "delete some that you do not need (DELETE /lab/api/workspaces/NAME)"
+    advice = "delete some that you no longer need (DELETE /lab/api/workspaces/NAME)"
     if present is None and count >= room.workspaces:
         raise WorkspacesFull(
-            f"you have {count} workspaces, and nobody may have more than {room.workspaces}:"
-            f" {advice}"
+            f"you have {count} workspaces, and the limit is {room.workspaces}: {advice}"
         )
     # Whoever has too much already may still go on with what is there.
     saved = len(raw.encode())
     if size + saved > room.bytes and saved > (present or 0):
         raise WorkspacesFull(
-            f"with this one your workspaces would have {size + saved} bytes, and nobody may keep"
-            f" more than {room.bytes}: {advice}"
+            f"with this one your workspaces would have {size + saved} bytes, and the limit is "
+            f"{room.bytes}: {advice}"
         )
     _upsert(connection, workspace, {"username": username, "name": name}, raw)
 

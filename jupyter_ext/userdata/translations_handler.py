@@ -15,7 +15,7 @@ from tornado import web
 from jupyter_ext.userdata.settings import locale_of
 from jupyter_ext.userdata.settings_handler import SettingsReader
 
-_BROKEN = "a language pack of this server cannot be read: its log says why"
+_BROKEN = "a language pack of this server cannot be read: the server's log says why"
 
 
 class FleetTranslationsHandler(SettingsReader):

@@ -61,7 +61,7 @@ def test_plots_widgets_and_packages_work_in_a_notebook_from_elsewhere(
         mine = wheel(folder, "of_mine", "answer = 42")
         mine.chmod(0o644)
         told = ann.evaluate(7, f"%pip install --no-index {mine}", timeout=60)
-    assert "Every kernel of this project finds it" in told
+    assert "Every kernel of this project can use it" in told
     assert ann.evaluate(8, "import of_mine; of_mine.answer") == "42"
     if shots := os.environ.get("FLEET_SHOTS"):
         for number in range(9):

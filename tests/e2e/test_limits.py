@@ -62,7 +62,7 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
     Files(url, token).save("demo/second.ipynb", model)
     other = open_page(url, token)
     other.open_path("demo/second.ipynb")
-    expect(other.dialog).to_contain_text("nobody may have more than 1 at once", timeout=60_000)
+    expect(other.dialog).to_contain_text("the limit for each user is 1", timeout=60_000)
 
     # Left alone, it goes, and the page says so.
     expect(toast.filter(has_text="was ended at")).to_contain_text(

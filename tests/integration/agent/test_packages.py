@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_made_costs_no_kernel(fleet: Fleet, tmp_path: Pa
         cell = await page.execute("print(6 * 7)")
         await page.reply(cell)
         await until(lambda: page.idle(cell), 5, "the cell's end")
-        assert "cannot be made" in said(page, cell)
+        assert "cannot be created" in said(page, cell)
 
     asyncio.run(scenario())
 

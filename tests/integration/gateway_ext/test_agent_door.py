@@ -182,5 +182,5 @@ def test_half_a_request_is_not_waited_for_without_end(gateways: Gateways) -> Non
 
 
 def test_refused_sockets_are_in_the_log_once_in_a_while(gateways: Gateways) -> None:
-    wait_until(lambda: "sockets of agents were refused" in gateways.log(0))
-    assert gateways.log(0).count("sockets of agents were refused") < 10
+    wait_until(lambda: "connections of agents were rejected" in gateways.log(0))
+    assert gateways.log(0).count("connections of agents were rejected") < 10

@@ -93,7 +93,7 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
                 assert answer.status_code == 503, answer.text
                 assert answer.headers["Retry-After"]
                 # Nobody is told where it is; the log says it.
-                assert "the database is away" in answer.json()["message"]
+                assert "the database is unavailable" in answer.json()["message"]
                 assert not re.search(r"127\.0\.0\.1|localhost|mysql|\.sock|@", answer.text)
             address = own_mariadb.url.rpartition("@")[2]
             assert f"@{address} cannot be reached" in gateways.log(0)

@@ -125,7 +125,7 @@ def test_limits_and_culling_after_a_hand_over(culling_gateways: Gateways) -> Non
     started = [answer.json()["id"] for answer in answers if answer.status_code == 201]
     refused = [answer for answer in answers if answer.status_code == 403]
     assert (len(started), len(refused)) == (3, 3)
-    assert all("nobody may have more than 3" in answer.json()["message"] for answer in refused)
+    assert all("the limit for each user is 3" in answer.json()["message"] for answer in refused)
     assert start(0, "bob").status_code == 201
     answer = start(1, "bob")
     assert answer.status_code == 403

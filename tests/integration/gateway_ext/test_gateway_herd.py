@@ -90,7 +90,7 @@ def test_agents_of_a_killed_gateway_spread_without_a_stampede() -> None:
         logs = gateways.log(1) + gateways.log(2)
         claims = claimed(1, 2)
         dials = logs.count("GET /api/fleet/agents/")
-        busy = logs.count("takes many kernels over just now")
+        busy = logs.count("is taking over too many kernels")
         assert (found.total(), set(found)) == (AGENTS, {"gateway-1", "gateway-2"}), found
         # Each of the two is as likely for each agent: one run in a million is further off.
         assert min(found.values()) > AGENTS / 4, found

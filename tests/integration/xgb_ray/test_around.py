@@ -82,7 +82,7 @@ def test_a_calibration_from_pieces_equals_one_in_memory(
 def test_wrong_use(result: TrainResult, frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="has no column 'x2'"):
         predict(result, frame.drop(columns="x2"))
-    with pytest.raises(ParameterError, match="no model"):
+    with pytest.raises(ParameterError, match="is not a model"):
         predict(7, frame)
     with pytest.raises(DataError, match="between 0 and 1"):
         calibrate(np.array([0.5, 1.5]), np.array([0, 1]))

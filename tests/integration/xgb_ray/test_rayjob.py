@@ -142,7 +142,7 @@ def test_a_training_in_a_bucket(
     again = attach("kept", "ml", storage=uri("jobs", login=False), jobs=jobs_of(cluster))
     assert again.wait(20).booster.save_raw() == model.booster.save_raw()
     assert "finished: round 3/3" in "\n".join(again.events)
-    with pytest.raises(ParameterError, match="a URI with a login in it would be shown"):
+    with pytest.raises(ParameterError, match="a URI with a login in it would be visible"):
         run_in_bucket("train", "shown", data=uri("data"), **given)
     assert "shown" not in cluster.jobs
 
@@ -414,7 +414,7 @@ def test_what_cannot_be_sent(script: KubeRay) -> None:
         submit(script, obj=lambda p, d: (p, p))
     with pytest.raises(ParameterError, match="a dict of this kernel does not reach"):
         submit(script, data={})
-    with pytest.raises(ParameterError, match="a URI with a login in it would be shown"):
+    with pytest.raises(ParameterError, match="a URI with a login in it would be visible"):
         submit(script, evals={"test": "s3://key:secret@bucket/x"})
     with pytest.raises(ParameterError, match="needs storage="):
         start("train", {}, RayJobOptions(name="a", **OPTIONS), "", jobs=jobs_of(script))

@@ -12,7 +12,7 @@ FOLDER = Path("/k/packages/demo")
 def test_an_install_says_where_and_for_how_long() -> None:
     words = words_after("install --quiet polars", FOLDER, "")
     assert "Installed in /k/packages/demo." in words
-    assert "Every kernel of this project finds it" in words
+    assert "Every kernel of this project can use it" in words
     in_a_pod = words_after("--quiet install polars", FOLDER, "pod")
     assert "It ends with this kernel's pod" in in_a_pod
     assert "Every kernel" not in in_a_pod

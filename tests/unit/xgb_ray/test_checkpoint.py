@@ -23,7 +23,7 @@ def booster(rounds: int) -> bytes:
 def test_an_empty_file_is_no_checkpoint(tmp_path: Path) -> None:
     # XGBoost would end the process.
     (tmp_path / "model").touch()
-    with pytest.raises(DataError, match="no checkpoint"):
+    with pytest.raises(DataError, match="is not a checkpoint"):
         load_checkpoint(str(tmp_path / "model"), TrainState())
 
 

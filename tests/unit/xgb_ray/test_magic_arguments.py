@@ -106,7 +106,7 @@ def test_a_negative_number_is_no_option(text: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("train -d it's -l y", "a quotation mark in the line has no second one"),
+        ("train -d it's -l y", "a quotation mark in the line is not closed"),
         ("train -d x -l y -n $missing", "there is no variable 'missing'"),
         ("train -d $metrics/x -l y", r"\$metrics in '\$metrics/x' is a list: only texts and"),
         ("train -d x -l y --out class", "--out must be the name of a variable, not 'class'"),
@@ -142,5 +142,5 @@ def test_a_search_space() -> None:
     assert space["eval_metric"] == ["auc", "logloss"]
     with pytest.raises(ParameterError, match="it takes numbers or texts only"):
         read_space({"eta": "uniform(a, b)"})
-    with pytest.raises(ParameterError, match="no search range"):
+    with pytest.raises(ParameterError, match="is not a search range"):
         read_space({"eta": "uniform(1)"})

@@ -32,5 +32,5 @@ def test_a_name_in_a_uri_is_no_login(uri: str) -> None:
     ],
 )
 def test_a_password_in_a_uri_is_refused(given: Any) -> None:
-    with pytest.raises(ParameterError, match="a URI with a login in it would be shown"):
+    with pytest.raises(ParameterError, match="a URI with a login in it would be visible"):
         refuse_logins(given)

@@ -86,7 +86,7 @@ def test_parts_of_columns() -> None:
     [
         (parse_columns("z"), "no column 'z'"),
         (parse_columns("y"), "'s'.*categorical"),
-        (parse_columns("y", features=["t"]), "'t'.*no number"),
+        (parse_columns("y", features=["t"]), "'t'.*not a number"),
         (parse_columns("y", features=["y"]), "both"),
         (parse_columns("y", features=["t"], categorical=["t"]), "'t'.*cannot be categorical"),
         (parse_columns("y", features=["a<1"]), "'a<1'.*rename it"),

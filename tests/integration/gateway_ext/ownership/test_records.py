@@ -405,7 +405,9 @@ def test_limits_hold_while_all_gateways_start_kernels(database: Database, box: S
         with pytest.raises(LimitReached, match="no more than 5"):
             await gateways[2].insert_launching(new_kernel(username="eve"), KEY, limits)
         one_each = Limits(kernels_per_user=1)
-        with pytest.raises(LimitReached, match="eve has 1 kernel, and nobody may have more than 1"):
+        with pytest.raises(
+            LimitReached, match="eve has 1 kernel, and the limit for each user is 1"
+        ):
             await gateways[2].insert_launching(new_kernel(username="eve"), KEY, one_each)
         with pytest.raises(LimitReached, match="bob has"):
             await gateways[2].insert_launching(

@@ -215,4 +215,4 @@ def test_licenses_are_refused_before_their_pattern_is_compiled(lab: Raw) -> None
     pattern = quote("(([a-z@/_-]+)+)+!", safe="")
     status, body = lab.get(f"/lab/api/licenses/?bundles={pattern}")
     assert status == 403
-    assert "not open" in body
+    assert "not available" in body

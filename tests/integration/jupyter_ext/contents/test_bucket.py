@@ -39,7 +39,7 @@ def test_check_names_what_is_wrong(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(wrong))
     with pytest.raises(StoreUnavailable) as refused:
         check(bucket_url)
-    assert "refuses our credentials" in refused.value.for_operator
+    assert "rejects our credentials" in refused.value.for_operator
     wrong.unlink()
     with pytest.raises(StoreUnavailable) as refused:
         check(bucket_url)

@@ -723,7 +723,7 @@ async def test_store_away_is_503_and_changes_nothing(
             await act
         assert refused.value.status_code == 503
         # What is away and what to do; where it is stays in the log.
-        assert "the store of file contents is away" in str(refused.value.log_message)
+        assert "the store of file contents is unavailable" in str(refused.value.log_message)
         assert "127.0.0.1" not in str(refused.value.log_message)
     assert "http://127.0.0.1:1 cannot be reached" in caplog.text
     assert len(await manager.list_versions("demo/a")) == 1
@@ -742,7 +742,7 @@ async def test_database_away_is_503(
         with pytest.raises(HTTPError) as refused:
             await act
         assert refused.value.status_code == 503
-        assert "the database is away" in str(refused.value.log_message)
+        assert "the database is unavailable" in str(refused.value.log_message)
         assert "127.0.0.1" not in str(refused.value.log_message)
     assert "@127.0.0.1:1/none cannot be reached" in caplog.text
     assert "secret" not in caplog.text

@@ -26,7 +26,7 @@ def test_a_taken_front_port(fleet):
         other.bind(("127.0.0.1", fleet.port))
         other.listen()
         said = refused(fleet)
-    assert f"port {fleet.port} is taken" in said
+    assert f"port {fleet.port} is in use" in said
     assert "--port" in said
 
 
@@ -54,7 +54,7 @@ def test_a_bucket_that_does_not_answer(fleet):
 def test_wrong_credentials_for_a_bucket(fleet, seaweedfs):
     credentials = {"AWS_ACCESS_KEY_ID": "wrong", "AWS_SECRET_ACCESS_KEY": "wrong"}
     said = refused(fleet, "--bucket", seaweedfs.bucket_url("wrong-keys"), **credentials)
-    assert "refuses our credentials" in said
+    assert "rejects our credentials" in said
 
 
 def test_a_missing_program(fleet, tmp_path):

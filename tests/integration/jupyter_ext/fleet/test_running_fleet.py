@@ -171,7 +171,7 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     assert kernel_id in running_fleet.run("kernels")
 
     told = running_fleet.run("drain", "gateway-1")
-    assert "gateway-1 takes no more kernels; 0 kernels still there" in told
+    assert "gateway-1 accepts no more kernels; 0 kernels still there" in told
     wait_until("status says it", lambda: running_fleet.processes()["gateway-1"]["draining"])
     (line,) = [one for one in running_fleet.run("status").splitlines() if "gateway-1" in one]
     assert line.split()[:2] == ["gateway-1", "draining"]
@@ -179,7 +179,7 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     (shown,) = json.loads(running_fleet.run("kernels", "--json"))
     assert shown["owner"] == "gateway-2"
     assert "no other gateway" in running_fleet.run("drain", "gateway-2", code=1)
-    assert "takes kernels again" in running_fleet.run("drain", "gateway-1", "--stop")
+    assert "accepts kernels again" in running_fleet.run("drain", "gateway-1", "--stop")
     assert "gateway-1, gateway-2" in running_fleet.run("drain", "gateway-9", code=1)
 
     answer = requests.delete(f"{gateway}/api/kernels/{kernel_id}", headers=headers, timeout=60)

@@ -48,9 +48,9 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
         (["token", "ada", "--project", "De.mo=owner"], "not a project name"),
         (["token", " "], "user name"),
         (["logs", "lab-9"], "logs"),
-        (["down", "--kernels"], "does not run"),
-        (["kernels"], "does not run: `jupyter fleet up` starts it"),
-        (["drain", "gateway-1"], "does not run: `jupyter fleet up` starts it"),
+        (["down", "--kernels"], "is not running"),
+        (["kernels"], "is not running: `jupyter fleet up` starts it"),
+        (["drain", "gateway-1"], "is not running: `jupyter fleet up` starts it"),
         (
             ["token", "ada", "--expires", "0"],
             "--expires 0 is out of range",

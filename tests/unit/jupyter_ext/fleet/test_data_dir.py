@@ -33,7 +33,7 @@ def test_a_path_too_long_for_a_socket_is_refused(tmp_path):
 
 def test_a_file_in_the_way_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FleetError, match=r"cannot be made.*--data-dir"):
+    with pytest.raises(FleetError, match=r"cannot be created.*--data-dir"):
         DataDir.at(tmp_path / "file" / "d").create()
 
 

@@ -26,7 +26,7 @@ def test_durations(text, seconds):
 @pytest.mark.parametrize("text", ["", "-1", "4X", "G", "1e9", "nan", "4GG"])
 def test_what_is_no_quantity(text):
     for kind in (size, duration):
-        with pytest.raises(argparse.ArgumentTypeError, match="is not understood"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not valid"):
             kind(text)
 
 
