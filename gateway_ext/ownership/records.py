@@ -213,12 +213,11 @@ def _note(
     )
 
 
-def _stored_key(connection: Connection, kernel_id: str) -> str:
-    """The key of the kernel's agent, encrypted."""
-    key: str = connection.execute(
+def _stored_key(connection: Connection, kernel_id: str) -> str | None:
+    """The key of the kernel's agent, encrypted; None if the record has been removed."""
+    return connection.execute(
         select(kernel.c.agent_key).where(kernel.c.kernel_id == kernel_id)
-    ).scalar_one()
-    return key
+    ).scalar_one_or_none()
 
 
 def _add_former_agent(connection: Connection, kernel_id: str, key: str, now: datetime) -> None:
@@ -314,6 +313,8 @@ class Records:
             _check_limits(connection, limits, dead.username)
             now = now_utc(connection)
             former = _stored_key(connection, dead.kernel_id)
+            if former is None:
+                return False
             changed = _change(
                 connection,
                 (dead.kernel_id, dead.epoch, KernelState.DEAD),
@@ -493,7 +494,9 @@ class Records:
     def _dismiss_agent(self, connection: Connection, kernel_id: str, now: datetime) -> str:
         """Makes the kernel's agent a former one; the encrypted key, which no agent has, that takes
         the place of its key."""
-        _add_former_agent(connection, kernel_id, _stored_key(connection, kernel_id), now)
+        former = _stored_key(connection, kernel_id)
+        if former is not None:
+            _add_former_agent(connection, kernel_id, former, now)
         return self._box.encrypt(secrets.token_bytes(32))
 
     async def delete(
@@ -766,7 +769,8 @@ class Records:
                 continue
 
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
-        return self._box.decrypt(_stored_key(connection, kernel_id)) == agent_key
+        stored = _stored_key(connection, kernel_id)
+        return stored is not None and self._box.decrypt(stored) == agent_key
 
     def _encrypt_launch(self, environment: Mapping[str, str]) -> str:
         return self._box.encrypt(json.dumps({"environment": dict(environment)}).encode())

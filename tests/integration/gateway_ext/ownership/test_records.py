@@ -261,6 +261,23 @@ def test_a_dead_kernel_is_launched_again_once(database: Database, box: SecretBox
     asyncio.run(run())
 
 
+def test_a_dead_kernel_whose_record_goes_meanwhile_is_not_launched_again(
+    records: Records, database: Database
+) -> None:
+    async def run() -> None:
+        kernel_id = await launched(records)
+        assert await records.set_dead(kernel_id, 1, "the test")
+        dead = await records.get(kernel_id)
+        assert dead is not None
+        database.run_blocking(lambda connection: connection.execute(text("DELETE FROM fleet_kernel")))
+        assert not await records.launch_again(dead, KEY, "ada")
+        assert not await records.set_process(kernel_id, KEY, {"pid": 1})
+        assert await records.claim(kernel_id, KEY, 1) is None
+        assert await records.former_keys(kernel_id) == [KEY]
+
+    asyncio.run(run())
+
+
 def test_members_and_orphans(database: Database, box: SecretBox) -> None:
     async def run() -> None:
         here, there = Records(database, box, "here"), Records(database, box, "there")
