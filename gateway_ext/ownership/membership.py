@@ -115,4 +115,7 @@ class Membership:
                 if not away:
                     self._log.error("no sign of life can be given: %s", error.for_operator)
                 away = True
+            except Exception:
+                # Without heartbeats the others would take this gateway for dead.
+                self._log.exception("no sign of life can be given")
             await asyncio.sleep(self._heartbeat_seconds)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.resolution import KernelRecord, Member
 from gateway_ext.ownership.states import KernelState, check_transition
+from gateway_ext.ownership.stored_text import stored_text
 from gateway_ext.ownership.tables import (
     former_agent,
     gateway,
@@ -208,7 +209,7 @@ def _note(
             event=event,
             username=username,
             gateway=gateway_name,
-            detail=detail,
+            detail=stored_text(detail),
         )
     )
 
@@ -426,7 +427,7 @@ class Records:
                     "changed": now,
                 }
                 if seen.state is not None:
-                    values["reason"] = seen.reason
+                    values["reason"] = stored_text(seen.reason)
                 if not _change(connection, held, target, values):
                     continue
                 is_news = target is not state
@@ -458,7 +459,7 @@ class Records:
                     "owner": None,
                     "epoch": epoch + 1,
                     "connections": 0,
-                    "reason": reason,
+                    "reason": stored_text(reason),
                     "changed": now,
                 }
                 if held[2] is KernelState.LAUNCHING:
