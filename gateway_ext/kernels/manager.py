@@ -217,7 +217,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway takes no new kernels: ask another one")
-        new = replace(new, kernel_name=await self._meant_name(new.kernel_name))
+        new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
@@ -244,7 +244,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id)
 
-    async def _meant_name(self, kernel_name: str) -> str:
+    async def meant_name(self, kernel_name: str) -> str:
+        """The kernelspec that a name means here; the name itself if there is none."""
         return await asyncio.get_running_loop().run_in_executor(
             None,
             meant_kernelspec,
