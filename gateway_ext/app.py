@@ -22,7 +22,7 @@ from enterprise_gateway.services.api.handlers import (  # type: ignore[import-un
     default_handlers as api_handlers,
 )
 from enterprise_gateway.services.kernelspecs.handlers import (  # type: ignore[import-untyped]
-    default_handlers as kernelspec_handlers,
+    default_handlers as stock_kernelspec_handlers,
 )
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.utils import url_path_join
@@ -33,6 +33,7 @@ from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
 from gateway_ext.kernels.channels import channel_handlers
 from gateway_ext.kernels.handlers import kernel_handlers
+from gateway_ext.kernels.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
 from gateway_ext.kernels.processors import processors
@@ -282,6 +283,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             (pattern, require_token(handler), *rest)
             for pattern, handler, *rest in (
                 *kernelspec_handlers,
+                *stock_kernelspec_handlers,
                 *api_handlers,
                 *(entry for entry in base_handlers if entry[0] == "/api"),
             )

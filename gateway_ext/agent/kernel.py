@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import secrets
@@ -28,7 +27,7 @@ from .kernel_process import (
 from .kernel_state import Busyness, KernelState, Process, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
-from .messages import MessageError, join_v1, split_v1
+from .messages import MessageError, join_v1, parse_part, split_v1
 from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
 from .restarts import LIMIT, RestartPolicy
@@ -383,8 +382,8 @@ class Kernel:
             channel, parts = split_v1(message)
             if channel not in _CLIENT_CHANNELS:
                 raise MessageError(f"clients cannot speak on the channel {channel!r}")
-            request = json.loads(parts[0])["msg_id"]
-        except (MessageError, ValueError, KeyError, TypeError) as error:
+            request = parse_part(parts[0])["msg_id"]
+        except (MessageError, KeyError) as error:
             _log.warning("dropped a message of session %s: %s", session_id, error)
             return
         session = self._sessions.get(session_id)
@@ -410,9 +409,9 @@ class Kernel:
         self, run: _Run, session_id: str | None, channel: str, parts: list[bytes]
     ) -> None:
         try:
-            message_type = json.loads(parts[0])["msg_type"]
-            request = json.loads(parts[1]).get("msg_id", "")
-        except (ValueError, KeyError, TypeError, AttributeError):
+            message_type = str(parse_part(parts[0])["msg_type"])
+            request = str(parse_part(parts[1]).get("msg_id", ""))
+        except (MessageError, KeyError):
             _log.warning("dropped a message on %s whose header cannot be read", channel)
             return
         if session_id == run.channels.own_id:
@@ -431,15 +430,15 @@ class Kernel:
             return
         run.info_heard.set()
         try:
-            self._change(kernel_info=json.loads(parts[3]))
-        except ValueError:
+            self._change(kernel_info=parse_part(parts[3]))
+        except MessageError:
             _log.warning("the kernel's kernel_info_reply cannot be read")
 
     def _heard_status(self, run: _Run, parts: list[bytes], request: str) -> None:
         run.iopub_heard.set()
         try:
-            heard = str(json.loads(parts[3])["execution_state"])
-        except (ValueError, KeyError, TypeError):
+            heard = str(parse_part(parts[3])["execution_state"])
+        except (MessageError, KeyError):
             return
         if heard == "idle":
             self._sessions.finished(request)

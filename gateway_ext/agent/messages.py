@@ -7,14 +7,16 @@ header, parent header, metadata, content and any buffers. The last offset is the
 from __future__ import annotations
 
 import itertools
+import json
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 _PARTS_BEFORE_BUFFERS = 4
 
 
 class MessageError(ValueError):
-    """Bytes that are not a kernel message in the v1 layout."""
+    """Bytes that are not a kernel message in the v1 layout, or not a part of one."""
 
 
 def join_v1(channel: str, parts: Sequence[bytes]) -> bytes:
@@ -46,3 +48,15 @@ def split_v1(message: bytes) -> tuple[str, list[bytes]]:
         return pieces[0].decode(), pieces[1:]
     except UnicodeDecodeError as error:
         raise MessageError("the message's channel is not text") from error
+
+
+def parse_part(part: bytes) -> dict[str, Any]:
+    """The JSON object that a part of a message is; raises MessageError for anything else, and for
+    one that is nested too deeply to be read."""
+    try:
+        document = json.loads(part)
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"a part of a message is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise MessageError("a part of a message is not a JSON object")
+    return document

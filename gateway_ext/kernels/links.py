@@ -12,8 +12,14 @@ from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.records import Observation, Records
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
+from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+
+LONGEST_STATE = 16
+"""Characters of an execution state, as the table has room for."""
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class LinkLost(Exception):
@@ -85,11 +91,13 @@ class AgentLink:
 
     @property
     def execution_state(self) -> str:
-        return "dead" if self.process == "dead" else str(self.state.get("execution_state", ""))
+        if self.process == "dead":
+            return "dead"
+        return stored_text(str(self.state.get("execution_state", "")), LONGEST_STATE)
 
     @property
     def reason(self) -> str:
-        return str(self.state.get("reason") or "")
+        return stored_text(str(self.state.get("reason") or ""))
 
     @property
     def measures_work(self) -> bool:
@@ -275,12 +283,18 @@ def last_activity_of(state: Mapping[str, Any], default: datetime) -> datetime:
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:
-    """The time that an agent wrote; `default` if there is none or it cannot be read."""
-    try:
-        moment = datetime.fromisoformat(text) if text else default
-    except ValueError:
+    """The time that an agent wrote, in UTC; `default` if there is none or it cannot be meant.
+
+    Not later than now: what happens in the future would never be idle.
+    """
+    if not text:
         return default
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return default
+    return min(moment, datetime.now(UTC)) if moment >= _EARLIEST else default
 
 
 class AgentLinks:
@@ -341,10 +355,15 @@ class AgentLinks:
         """Returns when something about the kernel's link has changed, or after `seconds`."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(kernel_id, []).append(waiter)
-        await asyncio.wait([waiter], timeout=seconds)
-        if not waiter.done():
-            self._waiting[kernel_id].remove(waiter)
-            waiter.cancel()
+        try:
+            await asyncio.wait([waiter], timeout=seconds)
+        finally:
+            if not waiter.done():
+                waiter.cancel()
+                waiting = self._waiting[kernel_id]
+                waiting.remove(waiter)
+                if not waiting:
+                    del self._waiting[kernel_id]
 
     async def wait_until_empty(self, seconds: float) -> None:
         """Returns when the last link has gone, or after `seconds`."""
@@ -358,12 +377,27 @@ class AgentLinks:
         batch, self._unwritten = self._unwritten, {}
         observations = [observation_of(link) for link in batch.values()]
         try:
-            await self._records.observe(observations)
+            await self._observe(observations)
         except DatabaseUnavailable:
             for link, seen in zip(batch.values(), observations, strict=True):
                 link.not_written(seen.ended)
             self._unwritten = {**batch, **self._unwritten}
             raise
+
+    async def _observe(self, observations: list[Observation]) -> None:
+        try:
+            await self._records.observe(observations)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # One that cannot be written must not keep the others from being written.
+            for seen in observations:
+                try:
+                    await self._records.observe([seen])
+                except DatabaseUnavailable:
+                    raise
+                except Exception:
+                    self._log.exception("kernel %s: its state cannot be written", seen.kernel_id)
 
     async def run(self) -> None:
         """Writes until cancelled."""
@@ -384,7 +418,7 @@ def observation_of(link: AgentLink) -> Observation:
         kernel_id=link.kernel_id,
         epoch=link.epoch,
         state=state_from_process(link.process),
-        execution_state=link.execution_state[:16],
+        execution_state=link.execution_state,
         connections=link.connections,
         last_activity=link.last_activity,
         reason=link.reason,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -218,7 +218,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         if not self.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
-        new = replace(new, kernel_name=await self._meant_name(new.kernel_name))
+        new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
         agent_key = secrets.token_bytes(32)
         try:
@@ -245,7 +245,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id)
 
-    async def _meant_name(self, kernel_name: str) -> str:
+    async def meant_name(self, kernel_name: str) -> str:
+        """The kernelspec that a name means here; the name itself if there is none."""
         return await asyncio.get_running_loop().run_in_executor(
             None,
             meant_kernelspec,
@@ -359,23 +360,25 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
         now = datetime.now(UTC)
-        for link in self.links:
-            rules = self.cull_rules
-            if not link.measures_work:
-                # An older agent does not report work without messages, and its page is not warned.
-                rules = replace(rules, connected=False)
-            ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
-            if ends is None or ends > now:
-                continue
-            record = await self.records.get(link.kernel_id)
-            idle = (now - link.last_activity).total_seconds()
-            reason = f"culled: idle for {idle:.0f} s"
-            # Only with the epoch of this very link: a gateway that slept culls nothing.
-            if record is not None and await self.records.delete(
-                link.kernel_id, "", epoch=link.epoch, reason=reason
-            ):
-                self.log.info("kernel %s: %s", link.kernel_id, reason)
-                await self._end_deleted(record, link)
+        await each(list(self.links), lambda link: self._cull(link, now), self.log)
+
+    async def _cull(self, link: AgentLink, now: datetime) -> None:
+        rules = self.cull_rules
+        if not link.measures_work:
+            # An older agent does not report work without messages, and its page is not warned.
+            rules = replace(rules, connected=False)
+        ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
+        if ends is None or ends > now:
+            return
+        record = await self.records.get(link.kernel_id)
+        idle = (now - link.last_activity).total_seconds()
+        reason = f"culled: idle for {idle:.0f} s"
+        # Only with the epoch of this very link: a gateway that slept culls nothing.
+        if record is not None and await self.records.delete(
+            link.kernel_id, "", epoch=link.epoch, reason=reason
+        ):
+            self.log.info("kernel %s: %s", link.kernel_id, reason)
+            await self._end_deleted(record, link)
 
     # Losing agents
 
@@ -404,7 +407,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Does it in a task that nobody waits for."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.log.error("work in the background failed", exc_info=error)
+
+        task.add_done_callback(done)
 
     async def _check_lost(self, kernel_id: str) -> None:
         # A cluster may take its time to notice: then the sweep goes on.
@@ -421,34 +430,33 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                     or self.links.get(kernel_id) is not None
                 ):
                     return
-                await self._bury([record])
+                await each([record], self._bury, self.log)
             except DatabaseUnavailable as error:
                 self.log.warning("kernel %s: %s", kernel_id, error)
 
-    async def _bury(self, records: Iterable[KernelRecord]) -> None:
-        """Marks those as dead whose agents are known to have ended, and ends launches in a cluster
-        that their gateway has left behind and that come to nothing."""
-        for record in records:
-            if self.links.get(record.kernel_id) or record.kernel_id in self.launches:
-                continue
-            proxy = self.launches.proxy_of(record)
-            if proxy is None:
-                if record.state is KernelState.LAUNCHING:
-                    await self.records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
-                continue
-            if await proxy.look() is AgentLife.DEAD:
-                words = await proxy.last_words()
-                self.log.warning("kernel %s: its agent is dead", record.kernel_id)
-                if proxy.FOUND_BY_NAME and not await proxy.end():
-                    # Nobody would look for what is left of it in the cluster.
-                    continue
-                reason = f"the kernel's agent has ended. {words}".strip()
-                marked = await self.records.set_dead(record.kernel_id, record.epoch, reason)
-                if marked and not proxy.FOUND_BY_NAME:
-                    # What an agent that was killed could not remove itself.
-                    await proxy.end()
-            elif proxy.FOUND_BY_NAME and record.state is KernelState.LAUNCHING:
-                await self._end_launch(record, proxy)
+    async def _bury(self, record: KernelRecord) -> None:
+        """Marks a kernel as dead whose agent is known to have ended, and ends a launch in a cluster
+        that its gateway has left behind and that comes to nothing."""
+        if self.links.get(record.kernel_id) or record.kernel_id in self.launches:
+            return
+        proxy = self.launches.proxy_of(record)
+        if proxy is None:
+            if record.state is KernelState.LAUNCHING:
+                await self.records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
+            return
+        if await proxy.look() is AgentLife.DEAD:
+            words = await proxy.last_words()
+            self.log.warning("kernel %s: its agent is dead", record.kernel_id)
+            if proxy.FOUND_BY_NAME and not await proxy.end():
+                # Nobody would look for what is left of it in the cluster.
+                return
+            reason = f"the kernel's agent has ended. {words}".strip()
+            marked = await self.records.set_dead(record.kernel_id, record.epoch, reason)
+            if marked and not proxy.FOUND_BY_NAME:
+                # What an agent that was killed could not remove itself.
+                await proxy.end()
+        elif proxy.FOUND_BY_NAME and record.state is KernelState.LAUNCHING:
+            await self._end_launch(record, proxy)
 
     async def _end_launch(self, record: KernelRecord, proxy: AgentProcessProxy) -> None:
         """Ends a launch in a cluster that nobody looks after, if it will never start or has taken
@@ -476,12 +484,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self.lost_seconds)
-        await self._bury(await self.records.orphans(lost))
-        for record in await self.records.unended(lost):
-            proxy = self.launches.proxy_of(record)
-            if proxy is None or await proxy.clean_up():
-                await self.records.ended(record.kernel_id)
+        await each(await self.records.orphans(lost), self._bury, self.log)
+        await each(await self.records.unended(lost), self._finish_end, self.log)
         await self.records.forget(deleted=deleted, dead=dead)
+
+    async def _finish_end(self, record: KernelRecord) -> None:
+        proxy = self.launches.proxy_of(record)
+        if proxy is None or await proxy.clean_up():
+            await self.records.ended(record.kernel_id)
 
     # Leaving
 
@@ -572,6 +582,30 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         except (LinkLost, CommandFailed) as error:
             # It finds another one by itself when this one is gone.
             self.log.warning("kernel %s: %s", link.kernel_id, error)
+
+
+class _OfKernel(Protocol):
+    @property
+    def kernel_id(self) -> str: ...
+
+
+OfKernelT = TypeVar("OfKernelT", bound=_OfKernel)
+
+
+async def each(
+    kernels: Iterable[OfKernelT],
+    act: Callable[[OfKernelT], Awaitable[None]],
+    log: logging.Logger,
+) -> None:
+    """Awaits `act` for one kernel after the other. What one raises is logged and keeps no other
+    from its turn, unless it is DatabaseUnavailable, which is raised."""
+    for kernel in kernels:
+        try:
+            await act(kernel)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception("kernel %s: failed; the others go on", kernel.kernel_id)
 
 
 def run_forever(

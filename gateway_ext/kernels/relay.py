@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
-from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
+from tornado.httpclient import HTTPRequest
+from tornado.iostream import IOStream
+from tornado.simple_httpclient import (
+    HTTPStreamClosedError,
+    HTTPTimeoutError,
+    SimpleAsyncHTTPClient,
+)
+from tornado.tcpclient import TCPClient
 
 from gateway_ext.kernels.refusal import Refusal
 
@@ -41,11 +48,35 @@ class OwnerAway(Exception):
         self.acted = acted
 
 
+class _NotConnected(OSError):
+    """There was no connection that a request could have been sent on."""
+
+
+class _Connector(TCPClient):
+    """Tells failures to connect (name, address, TLS) from those of an open connection."""
+
+    async def connect(self, *arguments: Any, **options: Any) -> IOStream:
+        try:
+            return await super().connect(*arguments, **options)
+        except OSError as error:
+            raise _NotConnected(str(getattr(error, "real_error", None) or error)) from error
+
+
+class _Client(SimpleAsyncHTTPClient):
+    def initialize(self, **options: Any) -> None:  # type: ignore[override]
+        super().initialize(**options)
+        self.tcp_client = _Connector(resolver=self.resolver)
+
+
+_BEFORE_SENDING = ("in request queue", "while connecting")
+"""What Tornado says of a time-out before the request was sent."""
+
+
 class Relay:
     """An HTTP client for calls to other gateways."""
 
     def __init__(self) -> None:
-        self._client = AsyncHTTPClient(force_instance=True, max_clients=200)
+        self._client = _Client(force_instance=True, max_clients=200)
 
     async def call(self, url: str, method: str, path: str, token: str) -> Answer:
         """The owner's answer to the same call by the same caller; raises OwnerAway."""
@@ -89,10 +120,10 @@ class Relay:
         )
         try:
             response = await self._client.fetch(request, raise_error=False)
-        except ConnectionRefusedError as error:
-            raise OwnerAway(f"{url} does not answer", acted=False) from error
+        except _NotConnected as error:
+            raise OwnerAway(f"{url} cannot be reached: {error}", acted=False) from error
         except HTTPTimeoutError as error:
-            acted = "connecting" not in str(error)
+            acted = not any(phase in str(error) for phase in _BEFORE_SENDING)
             raise OwnerAway(f"{url} does not answer: {error}", acted=acted) from error
         except (OSError, HTTPStreamClosedError) as error:
             # Tornado raises these whatever `raise_error` says.

@@ -117,4 +117,7 @@ class Membership:
                         "cannot report that this gateway is alive: %s", error.for_operator
                     )
                 away = True
+            except Exception:
+                # Without heartbeats the others would take this gateway for dead.
+                self._log.exception("no sign of life can be given")
             await asyncio.sleep(self._heartbeat_seconds)

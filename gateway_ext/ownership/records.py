@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.resolution import KernelRecord, Member
 from gateway_ext.ownership.states import KernelState, check_transition
+from gateway_ext.ownership.stored_text import stored_text
 from gateway_ext.ownership.tables import (
     former_agent,
     gateway,
@@ -208,17 +209,16 @@ def _note(
             event=event,
             username=username,
             gateway=gateway_name,
-            detail=detail,
+            detail=stored_text(detail),
         )
     )
 
 
-def _stored_key(connection: Connection, kernel_id: str) -> str:
-    """The key of the kernel's agent, encrypted."""
-    key: str = connection.execute(
+def _stored_key(connection: Connection, kernel_id: str) -> str | None:
+    """The key of the kernel's agent, encrypted; None if the record has been removed."""
+    return connection.execute(
         select(kernel.c.agent_key).where(kernel.c.kernel_id == kernel_id)
-    ).scalar_one()
-    return key
+    ).scalar_one_or_none()
 
 
 def _add_former_agent(connection: Connection, kernel_id: str, key: str, now: datetime) -> None:
@@ -314,6 +314,8 @@ class Records:
             _check_limits(connection, limits, dead.username)
             now = now_utc(connection)
             former = _stored_key(connection, dead.kernel_id)
+            if former is None:
+                return False
             changed = _change(
                 connection,
                 (dead.kernel_id, dead.epoch, KernelState.DEAD),
@@ -425,7 +427,7 @@ class Records:
                     "changed": now,
                 }
                 if seen.state is not None:
-                    values["reason"] = seen.reason
+                    values["reason"] = stored_text(seen.reason)
                 if not _change(connection, held, target, values):
                     continue
                 is_news = target is not state
@@ -457,7 +459,7 @@ class Records:
                     "owner": None,
                     "epoch": epoch + 1,
                     "connections": 0,
-                    "reason": reason,
+                    "reason": stored_text(reason),
                     "changed": now,
                 }
                 if held[2] is KernelState.LAUNCHING:
@@ -493,7 +495,9 @@ class Records:
     def _dismiss_agent(self, connection: Connection, kernel_id: str, now: datetime) -> str:
         """Makes the kernel's agent a former one; the encrypted key, which no agent has, that takes
         the place of its key."""
-        _add_former_agent(connection, kernel_id, _stored_key(connection, kernel_id), now)
+        former = _stored_key(connection, kernel_id)
+        if former is not None:
+            _add_former_agent(connection, kernel_id, former, now)
         return self._box.encrypt(secrets.token_bytes(32))
 
     async def delete(
@@ -766,7 +770,8 @@ class Records:
                 continue
 
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
-        return self._box.decrypt(_stored_key(connection, kernel_id)) == agent_key
+        stored = _stored_key(connection, kernel_id)
+        return stored is not None and self._box.decrypt(stored) == agent_key
 
     def _encrypt_launch(self, environment: Mapping[str, str]) -> str:
         return self._box.encrypt(json.dumps({"environment": dict(environment)}).encode())

@@ -15,6 +15,7 @@ from jupyter_server.base.handlers import FilesRedirectHandler
 from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
+from jupyter_ext.answer_tag import ShortAnswersTagged
 from jupyter_ext.contents.export import (
     ExportBusy,
     Exported,
@@ -26,7 +27,7 @@ from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.platform import big_json
 
 
-class ExportHandler(stock.NbconvertFileHandler):
+class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
     """A notebook in another format."""
 
     contents_manager: FleetContentsManager

@@ -15,6 +15,7 @@ from jupyter_server.base.handlers import path_regex
 from jupyter_server.services.contents import handlers as stock
 from tornado import web
 
+from jupyter_ext.answer_tag import ShortAnswersTagged
 from jupyter_ext.contents.conflict import SaveConflict
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.platform import big_json
@@ -51,7 +52,7 @@ class ErrorBody:
         self.finish(json.dumps(body))
 
 
-class ContentsHandler(ErrorBody, stock.ContentsHandler):
+class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
     """`/api/contents/<path>`."""
 
     contents_manager: FleetContentsManager
@@ -162,7 +163,7 @@ class TrustNotebooksHandler(ErrorBody, stock.TrustNotebooksHandler):
     """`/api/contents/<path>/trust`."""
 
 
-class VersionsHandler(ErrorBody, stock.ContentsAPIHandler):
+class VersionsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsAPIHandler):
     """`/api/fleet/versions/<path>`: every version of a file that is kept, oldest first.
 
     Not below `/api/contents`, where a file may be called `versions`.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.process_stat import ProcessStat
 
 NGINX_MASTER = "nginx: master process "
 NGINX_WORKER = "nginx: worker process"
@@ -26,7 +27,7 @@ class Leftover:
     pid: int
     parent: int
     started: int
-    """In clock ticks since the machine started; tells two processes of one pid apart."""
+    """See `ProcessStat.started`."""
     name: str
     """The program's name."""
     worker: bool = False
@@ -70,14 +71,12 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
                 name = FRONT if ours else None
             else:
                 name = program_of(arguments, data_dir)
-            if name is None:
-                continue
-            # The name of the program, the second field, may contain blanks.
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             # It has ended meanwhile.
             continue
-        found.append(Leftover(int(folder.name), int(fields[1]), int(fields[19]), name, worker))
+        stat = None if name is None else ProcessStat.of(int(folder.name))
+        if name is not None and stat is not None:
+            found.append(Leftover(int(folder.name), stat.parent, stat.started, name, worker))
     return found
 
 

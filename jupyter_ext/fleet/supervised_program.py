@@ -17,6 +17,7 @@ from typing import Any
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import Leftover, end_orphans
 from jupyter_ext.fleet.log_file import open_log
+from jupyter_ext.fleet.process_stat import ProcessStat
 from jupyter_ext.platform.private_file import write_private
 
 STEADY_SECONDS = 1.0
@@ -85,7 +86,8 @@ class SupervisedProgram:
         self.starts = 0
         """How often its start was tried."""
         self._wanted = False
-        self._stopping = False
+        self._stopping: asyncio.Task[None] | None = None
+        self._start_after_stop = False
         self._changed = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -93,11 +95,6 @@ class SupervisedProgram:
     def pid(self) -> int | None:
         """Its process id, None if there is none."""
         return self._process.pid if self._process else None
-
-    @property
-    def wanted(self) -> bool:
-        """Whether it is started again when it ends."""
-        return self._wanted
 
     @property
     def age(self) -> float:
@@ -114,7 +111,7 @@ class SupervisedProgram:
         """``running``, ``starting``, ``stopping``, ``backoff`` or ``stopped``."""
         if self._process is None:
             return "backoff" if self._wanted else "stopped"
-        if self._stopping:
+        if self._stopping is not None:
             return "stopping"
         return "running" if self.adopted or self.age >= STEADY_SECONDS else "starting"
 
@@ -124,7 +121,8 @@ class SupervisedProgram:
             descriptor = os.pidfd_open(leftover.pid)
         except ProcessLookupError:
             return False
-        if _started(leftover.pid) != leftover.started:
+        stat = ProcessStat.of(leftover.pid)
+        if stat is None or stat.started != leftover.started:
             os.close(descriptor)
             return False
         self._process = self._watched(_Process(leftover.pid, descriptor, None))
@@ -133,30 +131,45 @@ class SupervisedProgram:
         return True
 
     def start(self) -> None:
-        """Start it, and again whenever it ends; nothing if that is so already."""
+        """Start it, and again whenever it ends; nothing if that is so already. While it is being
+        stopped it is started once it has ended."""
+        if self._stopping is not None:
+            self._start_after_stop = True
+            return
         self._wanted = True
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def stop(self) -> None:
-        """End it for good; returns when it has ended."""
+        """End it; returns when it has ended. It stays so unless `start` is called later."""
+        self._start_after_stop = False
+        if self._stopping is None:
+            self._stopping = asyncio.get_running_loop().create_task(self._stop_now())
+        # A caller that goes away leaves no half-stopped program.
+        await asyncio.shield(self._stopping)
+
+    async def _stop_now(self) -> None:
         self._wanted = False
         self._changed.set()
-        process = self._process
-        if process is not None:
-            number, seconds = self._stop
-            self._stopping = True
-            process.send(number)
-            try:
-                async with asyncio.timeout(seconds):
+        try:
+            process = self._process
+            if process is not None:
+                number, seconds = self._stop
+                process.send(number)
+                try:
+                    async with asyncio.timeout(seconds):
+                        await process.ended.wait()
+                except TimeoutError:
+                    self._say(f"{self.name} did not stop within {seconds:g} s: killing it")
+                    process.send(signal.SIGKILL)
                     await process.ended.wait()
-            except TimeoutError:
-                self._say(f"{self.name} did not stop within {seconds:g} s: killing it")
-                process.send(signal.SIGKILL)
-                await process.ended.wait()
-        if self._keeping is not None:
-            await asyncio.wait([self._keeping])
-        self._stopping = False
+            if self._keeping is not None:
+                await asyncio.wait([self._keeping])
+        finally:
+            self._stopping = None
+        if self._start_after_stop:
+            self._start_after_stop = False
+            self.start()
 
     def send(self, number: signal.Signals) -> None:
         """Send its process a signal; nothing if there is none."""
@@ -171,7 +184,9 @@ class SupervisedProgram:
         pause = 0.0
         while self._wanted:
             if self._process is None:
-                self._process = self._spawn()
+                self._process = await self._spawn()
+                if self._process is not None:
+                    await asyncio.to_thread(self._note_start, self._process.pid)
             if self._process is not None:
                 await self._process.ended.wait()
                 lived = self.age
@@ -186,42 +201,57 @@ class SupervisedProgram:
                     async with asyncio.timeout(pause):
                         await self._changed.wait()
 
-    def _spawn(self) -> _Process | None:
-        definition = self.definition
-        if definition is None:
-            self._wanted = False
-            return None
-        self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
+    async def _spawn(self) -> _Process | None:
         self.starts += 1
         try:
-            end_orphans(self._data_dir, self.name)
-            log = open_log(Path(definition.log))
-            try:
-                child = subprocess.Popen(
-                    definition.command,
-                    env={**os.environ, **definition.environment},
-                    cwd=self._data_dir.root,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    # What is typed at a terminal is not for it.
-                    process_group=0,
-                    umask=0o077,
-                )
-            finally:
-                os.close(log)
-        except OSError as error:
+            # It reads what every process of this machine was started with.
+            await asyncio.to_thread(end_orphans, self._data_dir, self.name)
+            definition = self.definition
+            if definition is None:
+                self._wanted = False
+            if definition is None or not self._wanted:
+                return None
+            self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
+            process = self._popen(definition)
+        except (OSError, ValueError) as error:
             self._say(f"{self.name} cannot be started: {error}")
             return None
-        self._say(f"{self.name} started with pid {child.pid}")
+        self._say(f"{self.name} started with pid {process.pid}")
         self.started_with = {"runs": definition.runs, "build": definition.build}
-        process = {"pid": child.pid, "started": _started(child.pid)}
+        return self._watched(process)
+
+    def _popen(self, definition: Definition) -> _Process:
+        log = open_log(Path(definition.log))
+        try:
+            child = subprocess.Popen(
+                definition.command,
+                env={**os.environ, **definition.environment},
+                cwd=self._data_dir.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # What is typed at a terminal is not for it.
+                process_group=0,
+                umask=0o077,
+            )
+        finally:
+            os.close(log)
+        try:
+            return _Process(child.pid, os.pidfd_open(child.pid), child)
+        except OSError:
+            # Nobody could watch it.
+            child.kill()
+            child.wait()
+            raise
+
+    def _note_start(self, pid: int) -> None:
+        stat = ProcessStat.of(pid)
+        process = {"pid": pid, "started": None if stat is None else stat.started}
         try:
             write_private(self._note, json.dumps({**process, **self.started_with}))
         except OSError as error:
             # The next supervisor will not know, and `up` then replaces it once more.
-            self._say(f"how {self.name} was started could not be recorded: {error}")
-        return self._watched(_Process(child.pid, os.pidfd_open(child.pid), child))
+            self._say(f"what {self.name} was started with could not be noted: {error}")
 
     def _noted(self, leftover: Leftover) -> Mapping[str, Any]:
         try:
@@ -243,10 +273,3 @@ class SupervisedProgram:
 
         loop.add_reader(process.descriptor, ended)
         return process
-
-
-def _started(pid: int) -> int | None:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
-    except (OSError, IndexError):
-        return None

@@ -52,6 +52,7 @@ class Supervision:
         self._programs: dict[str, SupervisedProgram] = {}
         self._changing = asyncio.Lock()
         self._left = asyncio.Event()
+        self._ending: asyncio.Future[None] | None = None
         self._misses: dict[str, int] = {}
         self._answered: dict[str, int] = {}
 
@@ -113,7 +114,10 @@ class Supervision:
         """``states``; ``load`` the definitions again; ``start``, ``stop``, ``signal`` programs;
         ``leave`` them running, or ``end`` them all, and end itself."""
         if call == "load":
-            self._load()
+            try:
+                self._load()
+            except OSError as error:
+                raise ValueError(f"{self._data_dir.programs} cannot be read: {error}") from error
         elif call == "start":
             for name in names:
                 self._programs[name].start()
@@ -177,10 +181,13 @@ class Supervision:
 
     def _end_soon(self) -> None:
         async def end() -> None:
-            await self._end()
-            self._left.set()
+            try:
+                await self._end()
+            finally:
+                self._left.set()
 
-        self._ending = asyncio.ensure_future(end())
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(end())
 
     # What goes on by itself
 

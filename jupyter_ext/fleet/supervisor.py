@@ -17,6 +17,7 @@ from typing import Any
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.log_file import open_log
+from jupyter_ext.fleet.process_stat import ProcessStat
 
 START_SECONDS = 20.0
 ANSWER_SECONDS = 10.0
@@ -199,7 +200,5 @@ def _process_exists(pid: int) -> bool:
     # Its parent may be this process: a child that has ended must be waited for to vanish.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    stat = ProcessStat.of(pid)
+    return stat is not None and stat.state != "Z"

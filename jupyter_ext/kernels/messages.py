@@ -17,13 +17,25 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from jupyter_ext.platform.json_bodies import DOCUMENT, SMALL, check
+from jupyter_ext.platform.json_bodies import SMALL, check
+from jupyter_ext.platform.json_members import members
 
 V1_PROTOCOL = "v1.kernel.websocket.jupyter.org"
 CHANNELS = frozenset({"shell", "iopub", "stdin", "control"})
 
 # channel, header, parent header, metadata, content
 _FIXED_PARTS = 5
+_JSON_PARTS = ("header", "parent_header", "metadata", "content")
+
+_MOST_PARTS = 65_536
+"""Of one message: a frame could hold millions of empty ones."""
+
+# Together some 50 ms of the event loop.
+_LONGEST_JSON = 8 * 1024 * 1024
+_MOST_TOKENS = 200_000
+_DEEPEST = 100
+_LONGEST_CHECKED = 256 * 1024
+_LONGEST_CHANNEL = 64
 
 
 class MessageError(ValueError):
@@ -46,7 +58,7 @@ def _offsets(message: bytes) -> tuple[int, ...]:
         raise MessageError(f"a kernel message of {len(message)} bytes is too short")
     (count,) = struct.unpack_from("<Q", message)
     # One offset before each part and one after the last.
-    if not _FIXED_PARTS < count <= (len(message) - 8) // 8:
+    if not _FIXED_PARTS < count <= min((len(message) - 8) // 8, _MOST_PARTS):
         raise MessageError(f"a kernel message of {len(message)} bytes cannot have {count} offsets")
     offsets = struct.unpack_from(f"<{count}Q", message, 8)
     if (
@@ -131,32 +143,50 @@ def v1_to_json(message: bytes) -> str | bytes:
 
 
 def json_to_v1(message: str | bytes) -> bytes:
-    """The v1 layout of a message in the older one. Raises MessageError if it is none."""
+    """The v1 layout of a message in the older one. Raises MessageError if it is none, or too long
+    for the event loop.
+
+    What is short is parsed, so that nonsense is refused here; what is longer is left to the kernel,
+    as all messages in the v1 layout are.
+    """
     buffers: list[bytes] = []
     text: str | bytes = message
     if isinstance(message, bytes):
         try:
             (count,) = struct.unpack_from("!I", message)
-            if not 0 < count <= len(message) // 4:
+            if not 0 < count <= min(len(message) // 4, _MOST_PARTS):
                 raise MessageError(f"a binary kernel message cannot have {count} parts")
             offsets = [*struct.unpack_from(f"!{count}I", message, 4), len(message)]
         except struct.error as error:
             raise MessageError(f"a binary kernel message is too short: {error}") from error
         text, *buffers = (message[start:end] for start, end in pairwise(offsets))
+    if len(text) > _LONGEST_JSON:
+        raise MessageError(
+            f"a kernel message of {len(text)} bytes of JSON is too long: send at most "
+            f"{_LONGEST_JSON}, or use the subprotocol {V1_PROTOCOL}"
+        )
     try:
         if isinstance(text, str):
             text = text.encode()
-        check(text, DOCUMENT)
-        document = json.loads(text.decode())
+        text.decode()
+        found = members(text, tokens=_MOST_TOKENS, depth=_DEEPEST)
+        header, parent_header, metadata, content = (
+            _checked(found.get(part, b"null")) for part in _JSON_PARTS
+        )
+        if len(header) > _LONGEST_CHECKED or not found.get("header", b"").startswith(b"{"):
+            raise MessageError("a kernel message has no header, or one that is too long")
+        channel = json.loads(found.get("channel", b"null")[:_LONGEST_CHANNEL])
+    except MessageError:
+        raise
     except (ValueError, RecursionError) as error:
         raise MessageError(f"a kernel message is not JSON: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("header"), dict):
-        raise MessageError("a kernel message has no header")
-    channel = document.get("channel")
     if channel not in CHANNELS:
         raise MessageError(f"no kernel has a channel {channel!r}")
-    header, parent_header, metadata, content = (
-        json.dumps(document.get(part) or {}).encode()
-        for part in ("header", "parent_header", "metadata", "content")
-    )
     return join_v1(channel, header, parent_header, metadata, content, buffers)
+
+
+def _checked(value: bytes) -> bytes:
+    """The part of a message; raises ValueError if it is short and not JSON."""
+    if len(value) > _LONGEST_CHECKED:
+        return value
+    return value if json.loads(value.decode()) else b"{}"

@@ -39,8 +39,22 @@ class FleetKernelSpecManager(KernelSpecManager):
         return {name: with_own_urls(spec, base_url) for name, spec in specs.items()}
 
     async def get_kernel_spec(self, kernel_name: str) -> dict[str, Any]:  # type: ignore[override]
-        """One of `get_all_specs`; raises KeyError, as the handlers expect."""
-        return (await self.get_all_specs())[kernel_name]
+        """One of `get_all_specs`, also by another name that a kernel can be started by; raises
+        KeyError, as the handlers expect."""
+        specs = await self.get_all_specs()
+        if kernel_name not in specs:
+            return specs[await self._meant_name(kernel_name)]
+        return specs[kernel_name]
+
+    async def _meant_name(self, kernel_name: str) -> str:
+        path = f"/api/kernelspecs/{quote(kernel_name, safe='')}"
+        try:
+            name: str = (await self.gateways.call("GET", path))["name"]
+        except web.HTTPError as error:
+            if error.status_code == 404:
+                raise KeyError(kernel_name) from error
+            raise
+        return name
 
     async def get_kernel_spec_resource(self, kernel_name: str, path: str) -> bytes:
         """A logo or script of a kernel spec; raises HTTPError, 404 for what cannot be one."""

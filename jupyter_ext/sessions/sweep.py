@@ -129,8 +129,17 @@ class SessionSweep(LoggingConfigurable):
                 await self._end(kernel_id, reason)
 
     async def _remove_gone(self, missing: list[str]) -> None:
-        for kernel_id in self._gone.over(missing, time.monotonic())[:_LOOKED_UP]:
+        gone = self._gone.over(missing, time.monotonic())
+        # Drawn, so that kernels nobody can tell about do not take up every round.
+        for kernel_id in random.sample(gone, min(len(gone), _LOOKED_UP)):
             # The list is a moment old, and only a 404 says that there is no such kernel.
-            if await self.sessions.kernel_or_none(kernel_id) is None:
+            try:
+                kernel = await self.sessions.kernel_or_none(kernel_id)
+            except web.HTTPError as error:
+                self.log.warning("kernel %s cannot be looked up: %s", kernel_id, error.log_message or error)
+                # Raises if the gateways answer nothing at all: the others wait for the next round.
+                await self.sessions.kernel_manager.list_kernels()
+                continue
+            if kernel is None:
                 self.log.info("kernel %s no longer exists: removed its sessions", kernel_id)
                 await self.sessions.run(partial(store.remove_kernel, kernel_id=kernel_id))

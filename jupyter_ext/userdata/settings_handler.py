@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
 
-from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_ext.database.engine import Database, DatabaseUnavailable
+from jupyter_ext.database.engine import Database
 from jupyter_ext.userdata import store
 from jupyter_ext.userdata.settings import (
     SettingsError,
@@ -23,36 +18,22 @@ from jupyter_ext.userdata.settings import (
 )
 from jupyter_ext.userdata.store import Stored
 from jupyter_ext.userdata.tables import NAME_BYTES
+from jupyter_ext.userdata.user_handler import UserHandler
 
-T = TypeVar("T")
 
-
-class SettingsReader(APIHandler):
+class SettingsReader(UserHandler):
     """What handlers that read a user's settings share."""
 
-    def initialize(
+    def initialize(  # type: ignore[override]
         self, database: Database, places: SettingsPlaces, threads: ThreadPoolExecutor
     ) -> None:
-        """Take what all requests share. Whatever parses settings, or reads schemas from disk, runs
-        on `threads`: it takes up to seconds, and the loop's own pool has other work."""
-        self._database = database
+        """Take what all requests share."""
+        super().initialize(database, threads)
         self._places = places
-        self._threads = threads
 
     async def stored(self) -> dict[str, Stored]:
         """Everything that the user has set."""
-        return await self.run(partial(store.settings_of, username=self.current_user.username))
-
-    async def work(self, function: Callable[[], T]) -> T:
-        """Run what blocks."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-
-    async def run(self, function: Callable[..., T]) -> T:
-        """Run a transaction."""
-        try:
-            return await self._database.run(function)
-        except DatabaseUnavailable as error:
-            raise web.HTTPError(503, str(error)) from error
+        return await self.mine(store.settings_of)
 
 
 class FleetSettingsHandler(SettingsReader):
@@ -88,14 +69,7 @@ class FleetSettingsHandler(SettingsReader):
         if not isinstance(raw, str) or len(schema_name.encode()) > NAME_BYTES:
             raise web.HTTPError(400, "raw must be a string, and the schema's name must be short")
         await self.work(lambda: self._check(schema_name, raw))
-        await self.run(
-            partial(
-                store.save_setting,
-                username=self.current_user.username,
-                schema_name=schema_name,
-                raw=raw,
-            )
-        )
+        await self.mine(store.save_setting, schema_name=schema_name, raw=raw)
         self.set_status(204)
 
     def _check(self, schema_name: str, raw: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +26,13 @@ from jupyter_ext.userdata.tables import setting, trusted_notebook, workspace
 
 # A signature that nobody has renewed for so long is forgotten, as stock Jupyter forgets the oldest.
 SIGNATURES_KEPT = timedelta(days=365)
+
+SIGNATURES_EACH = 10_000
+"""How many signatures one user may have, the newest: each save of a notebook makes another one. For
+a short time there may be some more: they are counted at one in SIGNATURES_COUNTED new ones."""
+
+SIGNATURES_COUNTED = 100
+_REMOVED_AT_ONCE = 10 * SIGNATURES_COUNTED
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def delete_workspace(connection: Connection, username: str, name: str) -> bool:
 
 def add_signature(connection: Connection, username: str, algorithm: str, digest: str) -> None:
     """Remember a notebook that a user trusts, and forget those that nobody has trusted or changed
-    for a long time."""
+    for a long time, and the oldest of a user who has too many."""
     now = now_utc(connection)
     changed = update(trusted_notebook).where(*_is(username, algorithm, digest)).values(seen=now)
     if connection.execute(changed).rowcount:
@@ -143,6 +152,29 @@ def add_signature(connection: Connection, username: str, algorithm: str, digest:
         return
     connection.execute(
         delete(trusted_notebook).where(trusted_notebook.c.seen < now - SIGNATURES_KEPT)
+    )
+    if secrets.randbelow(SIGNATURES_COUNTED) == 0:
+        _remove_oldest_signatures(connection, username)
+
+
+def _remove_oldest_signatures(connection: Connection, username: str) -> None:
+    table = trusted_notebook.c
+    mine = table.username == username
+    count = connection.execute(
+        select(func.count()).select_from(trusted_notebook).where(mine)
+    ).scalar_one()
+    if count <= SIGNATURES_EACH:
+        return
+    oldest = connection.execute(
+        select(table.algorithm, table.digest)
+        .where(mine)
+        .order_by(table.seen)
+        .limit(min(count - SIGNATURES_EACH, _REMOVED_AT_ONCE))
+    ).all()
+    # MySQL deletes from no table that the same statement reads.
+    keys = [tuple(row) for row in oldest]
+    connection.execute(
+        delete(trusted_notebook).where(mine, tuple_(table.algorithm, table.digest).in_(keys))
     )
 
 

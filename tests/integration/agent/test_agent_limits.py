@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,6 +27,14 @@ two[:1000] = 1
 print(len(one), two[:1000].sum())
 """
 ALLOCATE = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
+
+
+async def opened(fleet: Fleet, **limits: Any) -> tuple[Link, Stream]:
+    """A running kernel with these limits, and a page on it."""
+    fleet.gateway()
+    link, page = await fleet.running(**limits), Stream("page")
+    await page.open(link)
+    return link, page
 
 
 async def is_ended_for_memory(link: Link, page: Stream) -> None:
@@ -51,10 +60,7 @@ def test_a_kernel_without_a_cgroup_is_ended_by_the_agent_when_it_uses_too_much(
     fleet: Fleet,
 ) -> None:
     async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running(memory_bytes=LIMIT)
-        page = Stream("page")
-        await page.open(link)
+        link, page = await opened(fleet, memory_bytes=LIMIT)
         # What it starts counts too.
         await page.run(
             "import subprocess, sys\n"
@@ -95,10 +101,7 @@ def test_what_leaves_session_parents_and_environment_uses_the_kernel_s_memory(
     fleet: Fleet,
 ) -> None:
     async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running(memory_bytes=LIMIT)
-        page = Stream("page")
-        await page.open(link)
+        link, page = await opened(fleet, memory_bytes=LIMIT)
         escaped = await escapes(page, f"x = bytearray(b'x' * {LIMIT}); import time; time.sleep(99)")
         await until(lambda: link.state["restarts"] == 1, 30, "the kernel is ended")
         await until(lambda: not psutil.pid_exists(escaped), 10, "what escaped is collected")
@@ -113,10 +116,7 @@ def test_what_leaves_session_parents_and_environment_ends_when_the_kernel_is_shu
     fleet: Fleet, now: bool
 ) -> None:
     async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running()
-        page = Stream("page")
-        await page.open(link)
+        link, page = await opened(fleet)
         escaped = await escapes(page, "import time; time.sleep(99)")
         brief = await escapes(page, "pass")
         await until(lambda: not psutil.pid_exists(brief), 10, "what has ended is collected")
@@ -156,10 +156,7 @@ def removed(folder: Path) -> bool:
 
 def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> None:
     async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running(memory_bytes=LIMIT, memory_cgroup=str(cgroup))
-        page = Stream("page")
-        await page.open(link)
+        link, page = await opened(fleet, memory_bytes=LIMIT, memory_cgroup=str(cgroup))
         procs = (cgroup / "cgroup.procs").read_text().split()
         assert str(link.state["pid"]) in procs
         assert str(fleet.agent.pid) not in procs
@@ -185,10 +182,7 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
     fleet.agent_command = [sys.executable, "-c", LOOKS_OFTEN]
 
     async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running()
-        page = Stream("page")
-        await page.open(link)
+        link, page = await opened(fleet)
         first = await until_work_after(link, None)
         folder = Path((await page.run("import os; print(os.environ['FLEET_LEASES'])")).strip())
         assert (await asyncio.to_thread(folder.stat)).st_mode & 0o777 == 0o700

@@ -217,6 +217,15 @@ def test_kernelspecs_are_listed(gateways: Gateways) -> None:
     assert "python" in answer.json()["kernelspecs"]
 
 
+def test_a_kernelspec_is_found_by_each_name_that_starts_it(gateways: Gateways) -> None:
+    client, url = gateways.client(), f"{gateways.urls[1]}/api/kernelspecs/"
+    ours = client.call("GET", url + "python")
+    assert ours.status_code == 200
+    for name in ("python3", "conda-base-py"):
+        assert client.call("GET", url + name).json() == ours.json()
+    assert client.call("GET", url + "julia").status_code == 404
+
+
 PATHS = [
     "/api",
     "/api/kernels",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_ext.agent.frames import FrameError, pack_frame, unpack_frame
-from gateway_ext.agent.messages import MessageError, join_v1, split_v1
+from gateway_ext.agent.kernel import Kernel
+from gateway_ext.agent.messages import MessageError, join_v1, parse_part, split_v1
 from gateway_ext.agent.proof import agent_proof, deleted_proof, proves, welcome_proof
+from gateway_ext.agent.sessions import Sessions
+from tests.unit.agent.test_agent_process_unit import document
 
 
 def test_a_frame_is_stream_sequence_acknowledged_and_message() -> None:
@@ -77,3 +81,22 @@ def test_proofs_are_what_the_protocol_says() -> None:
         welcome_proof(key, "k", "A", 8),
     ):
         assert not proves(wrong, deleted_proof(key, "k", "A"))
+
+
+DEEP = b'{"msg_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize("part", [DEEP, b"", b"[]", b"1", b"{", b"\xff"])
+def test_a_part_that_is_no_object_is_an_error(part: bytes) -> None:
+    with pytest.raises(MessageError):
+        parse_part(part)
+    assert parse_part(b'{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("header", [DEEP, b"{}", b"[]"])
+def test_a_client_s_message_whose_header_cannot_be_read_is_dropped(
+    header: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kernel = Kernel(document(tmp_path), Sessions(), lambda *_: None, lambda: None)
+    kernel.send("s", join_v1("shell", [header, b"{}", b"{}", b"{}"]))
+    assert "dropped a message of session s" in caplog.text

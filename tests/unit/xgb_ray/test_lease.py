@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.leases import is_leased
+# Neither half imports the other: the name is all that they share.
+from gateway_ext.agent.leases import VARIABLE, is_leased
 from gateway_ext.xgb_ray.background import Background
 
 
@@ -44,7 +45,7 @@ def until(reached: Any) -> None:
 def test_background_work_holds_a_lease_until_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FLEET_LEASES", str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     work = Waiting()
     until(lambda: is_leased(tmp_path, time.time()))
     # If the kernel's process hangs, nobody renews it.
@@ -56,7 +57,7 @@ def test_background_work_holds_a_lease_until_it_ends(
 
 def test_work_goes_on_without_a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("", str(tmp_path / "missing")):
-        monkeypatch.setenv("FLEET_LEASES", folder)
+        monkeypatch.setenv(VARIABLE, folder)
         work = Waiting()
         work.stop()
         assert work.wait(10) == 1

@@ -261,6 +261,25 @@ def test_a_dead_kernel_is_launched_again_once(database: Database, box: SecretBox
     asyncio.run(run())
 
 
+def test_a_dead_kernel_whose_record_goes_meanwhile_is_not_launched_again(
+    records: Records, database: Database
+) -> None:
+    async def run() -> None:
+        kernel_id = await launched(records)
+        assert await records.set_dead(kernel_id, 1, "the test")
+        dead = await records.get(kernel_id)
+        assert dead is not None
+        database.run_blocking(
+            lambda connection: connection.execute(text("DELETE FROM fleet_kernel"))
+        )
+        assert not await records.launch_again(dead, KEY, "ada")
+        assert not await records.set_process(kernel_id, KEY, {"pid": 1})
+        assert await records.claim(kernel_id, KEY, 1) is None
+        assert await records.former_keys(kernel_id) == [KEY]
+
+    asyncio.run(run())
+
+
 def test_members_and_orphans(database: Database, box: SecretBox) -> None:
     async def run() -> None:
         here, there = Records(database, box, "here"), Records(database, box, "there")
@@ -309,6 +328,23 @@ def test_uids_start_where_a_fleet_is_told_and_are_kept(database: Database, box: 
         assert await now.assign_uid("new") == FIRST_UID + 5000
         # Another first id never leads back to one that is in use.
         assert await before.assign_uid("newer") == FIRST_UID + 5001
+
+    asyncio.run(run())
+
+
+def test_a_reason_that_no_column_takes_is_cut(records: Records) -> None:
+    async def run() -> None:
+        kernel_id = await launched(records)
+        reason = "\ud800" + "é" * 70_000
+        seen = dataclasses.replace(observation(kernel_id, 1, KernelState.DEAD), reason=reason)
+        await records.observe([seen])
+        record = await records.get(kernel_id)
+        assert record is not None
+        assert record.reason == "?" + "é" * 9_999
+        assert await records.set_dead(kernel_id, 1, reason)
+        assert await records.delete(kernel_id, "ada", reason=reason)
+        details = {event.detail for event in await records.events(kernel_id)}
+        assert details == {"epoch 1", record.reason}
 
     asyncio.run(run())
 

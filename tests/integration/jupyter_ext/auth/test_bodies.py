@@ -107,6 +107,22 @@ def test_what_a_page_saves_is_read(bare_labs: Labs) -> None:
     assert (found["cells"][0]["outputs"][0]["data"]["application/json"] == points) is True
 
 
+def test_only_short_answers_are_hashed(bare_labs: Labs) -> None:
+    ada, url = bare_labs.client("tags"), bare_labs.urls[0]
+    layout = {"data": {"x": "y" * 500_000}, "metadata": {"id": "/auto-x"}}
+    assert ada.call("PUT", url + WORKSPACE, data=json.dumps(layout)).status_code == 204
+    file = "/api/contents/demo/long.txt"
+    body = {"type": "file", "format": "text", "content": "z" * 500_000}
+    assert bare_labs.client().call("PUT", url + file, json=body).status_code in (200, 201)
+    assert "Etag" not in bare_labs.client().call("GET", url + file).headers
+    for path in (WORKSPACE, "/lab/api/workspaces"):
+        assert "Etag" not in ada.call("GET", url + path).headers
+    short = ada.call("GET", url + THEMES)
+    ada.headers["If-None-Match"] = short.headers["Etag"]
+    again = ada.call("GET", url + THEMES)
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize("path", ["/login", "/lab", "/api/contents/demo"])
 def test_a_malformed_form_is_refused_without_a_traceback_in_the_log(
     bare_labs: Labs, path: str

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
 # A server of its own process: a second one in ours would share its logs and its instance.
 LIST_HANDLERS = """
@@ -28,6 +29,50 @@ names = {kind.__name__: issubclass(kind, JupyterHandler) for kind in handlers}
 points = list(server.extension_manager.extension_points)
 json.dump({"points": points, "handlers": names}, sys.stdout)
 """
+
+FIND_HANDLERS = """
+import json, sys
+from jupyterlab.labapp import LabApp
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+
+server = LabApp.initialize_server(argv=["--ServerApp.port=0"])
+headers = HTTPHeaders({"Host": "localhost"})
+
+def module_for(path):
+    start = RequestStartLine("GET", path, "HTTP/1.1")
+    request = HTTPServerRequest(start_line=start, headers=headers)
+    return server.web_app.find_handler(request).handler_class.__module__
+
+json.dump({path: module_for(path) for path in json.load(sys.stdin)}, sys.stdout)
+"""
+
+OUR_ROUTES = [
+    "/api/contents/demo/a.ipynb",
+    "/api/contents/demo/a.ipynb/checkpoints",
+    "/api/contents/demo/a.ipynb/checkpoints/1",
+    "/api/contents/demo/a.ipynb/trust",
+    "/api/events/subscribe",
+    "/api/fleet/versions/demo/a.ipynb",
+    "/api/kernels",
+    "/api/kernels/0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11/restart",
+    "/api/kernelspecs",
+    "/api/resolvePath",
+    "/api/sessions",
+    "/api/sessions/0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11",
+    "/kernelspecs/python/logo-64x64.png",
+    "/lab/api/licenses",
+    "/lab/api/settings",
+    "/lab/api/settings/@jupyterlab/apputils-extension:themes",
+    "/lab/api/themes/@jupyterlab/theme-light-extension/index.css",
+    "/lab/api/translations",
+    "/lab/api/translations/en",
+    "/lab/api/workspaces",
+    "/lab/api/workspaces/auto-x",
+    "/login",
+    "/logout",
+    "/lsp/status",
+    "/nbconvert/html/demo/a.ipynb",
+]
 
 # They send somewhere else, or give the icon and robots.txt to everybody.
 HARMLESS = {
@@ -60,3 +105,20 @@ def test_every_handler_asks_who_is_there(tmp_path: Path) -> None:
     # The policy is asked in JupyterHandler.prepare.
     strangers = {name for name, asks in document["handlers"].items() if not asks}
     assert strangers <= HARMLESS
+
+
+def test_the_fleets_own_handlers_stand_before_the_stock_ones(bare_labs: Labs) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", FIND_HANDLERS],
+        env=bare_labs.environment(0),
+        input=json.dumps(OUR_ROUTES).encode(),
+        stdout=subprocess.PIPE,
+        timeout=100,
+        check=True,
+    )
+    stock = {
+        path: module
+        for path, module in json.loads(found.stdout).items()
+        if not module.startswith("jupyter_ext.")
+    }
+    assert stock == {}

@@ -110,8 +110,23 @@ class Labs:
             settings[section] = {**settings.get(section, {}), **values}
         return settings
 
+    def _folder(self, number: int) -> Path:
+        return self.directory / f"lab-config-{number}"
+
+    def environment(self, number: int) -> dict[str, str]:
+        """With it a program finds the configuration of one lab."""
+        folder = str(self._folder(number))
+        return {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "JUPYTER_CONFIG_DIR": folder,
+            "JUPYTER_DATA_DIR": folder,
+            "JUPYTER_RUNTIME_DIR": folder,
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.store.credentials_file),
+        }
+
     def _start(self, number: int) -> ServerProcess:
-        folder = self.directory / f"lab-config-{number}"
+        folder = self._folder(number)
         folder.mkdir(exist_ok=True)
         file = folder / "jupyter_server_config.json"
         file.write_text(json.dumps(self.settings(number)))
@@ -119,14 +134,7 @@ class Labs:
         return ServerProcess(
             [sys.executable, "-m", "jupyterlab", "--no-browser"],
             self.directory / f"lab-{number}.log",
-            environment={
-                **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
-                "JUPYTER_CONFIG_DIR": str(folder),
-                "JUPYTER_DATA_DIR": str(folder),
-                "JUPYTER_RUNTIME_DIR": str(folder),
-                "AWS_SHARED_CREDENTIALS_FILE": str(self.store.credentials_file),
-            },
+            environment=self.environment(number),
             directory=folder,
         )
 

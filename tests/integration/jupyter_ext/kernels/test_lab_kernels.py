@@ -281,6 +281,10 @@ def test_interrupt_restart_and_kernel_specs(fleet: Fleet, ada: Client) -> None:
     specs = ada.call("GET", f"{url}/api/kernelspecs").json()
     assert specs["default"] == "python"
     assert "python" in specs["kernelspecs"]
+    for name in ("python", "python3"):
+        found = ada.call("GET", f"{url}/api/kernelspecs/{name}")
+        assert (found.status_code, found.json()["name"]) == (200, "python")
+    assert ada.call("GET", f"{url}/api/kernelspecs/julia").status_code == 404
     session = open_session(ada, url, "demo/actions.ipynb")
     kernel_id = session["kernel"]["id"]
     with ada.channels(url, kernel_id, v1=True) as page:

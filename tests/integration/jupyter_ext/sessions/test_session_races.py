@@ -32,6 +32,8 @@ class Kernels:
         self.away = False
         self.stuck: set[str] = set()
         """Kernels that no gateway can end."""
+        self.unknown: set[str] = set()
+        """Kernels that no gateway can tell anything about."""
         self.reasons: dict[str, str] = {}
         self.connections = 0
 
@@ -61,6 +63,8 @@ class SlowKernels(FleetKernelManager):
     async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         exists = kernel_id in self.fleet.running
         await self.fleet.pause()
+        if kernel_id in self.fleet.unknown or self.fleet.away:
+            raise web.HTTPError(503, "no gateway can answer")
         if not exists:
             raise web.HTTPError(404)
         return self.fleet.model(kernel_id)
@@ -379,6 +383,21 @@ async def test_a_kernel_that_cannot_be_ended_does_not_keep_the_others(
     kernels.stuck = set()
     await sweep.sweep()
     assert not kernels.running
+
+
+async def test_a_kernel_that_cannot_be_looked_up_does_not_keep_the_others(
+    labs: list[FleetSessionManager], kernels: Kernels
+) -> None:
+    for number in range(4):
+        await labs[0].create_session(f"demo/{number}.ipynb", f"{number}.ipynb")
+    unknown = min(kernels.running)
+    left = min(kernels.running - {unknown})
+    kernels.running = {left}
+    kernels.unknown = {unknown}
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    await sweep.sweep()
+    rows = labs[1].database.run_blocking(partial(store.sessions_of_projects, projects=None))
+    assert {row.kernel_id for row in rows} == {unknown, left}
 
 
 async def test_one_lab_sweeps_until_it_dies(labs: list[FleetSessionManager]) -> None:

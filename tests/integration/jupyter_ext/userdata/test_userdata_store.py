@@ -122,6 +122,24 @@ def test_a_signature_is_one_users(database: Database) -> None:
         assert found == rows
 
 
+def test_a_user_keeps_the_newest_signatures(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SIGNATURES_EACH", 5)
+    monkeypatch.setattr(store, "SIGNATURES_COUNTED", 1)
+    bobs = SqlSignatureStore(database, lambda: "bob")
+    bobs.store_signature("0" * 64, "sha256")
+    adas = SqlSignatureStore(database, lambda: "ada")
+    digests = [f"{number}" * 64 for number in range(9)]
+    for digest in digests:
+        adas.store_signature(digest, "sha256")
+        # What she opens and saves again stays.
+        adas.store_signature(digests[0], "sha256")
+    kept = [digest for digest in digests if adas.check_signature(digest, "sha256")]
+    assert kept == [digests[0], *digests[5:]]
+    assert bobs.check_signature("0" * 64, "sha256")
+
+
 OLD_ROW = (
     "INSERT INTO fleet_notebook_signature (algorithm, digest, seen) "
     "VALUES ('sha256', :digest, '2026-01-01 00:00:00')"

@@ -1,6 +1,7 @@
 """Streams and commands of one agent."""
 
 import asyncio
+import dataclasses
 import json
 import logging
 import struct
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.kernels.links import AgentLink, CommandFailed, LinkLost
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.ownership.records import Observation
+from gateway_ext.ownership.resolution import CullRules, KernelRecord
 from gateway_ext.ownership.states import KernelState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -158,6 +161,63 @@ def test_what_the_agent_reports() -> None:
     for nonsense in (b"short", "{", '{"type": "result"}', '{"type": "state"}'):
         with pytest.raises((ValueError, KeyError)):
             agent.link.receive(nonsense)
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"]
+)
+def test_an_impossible_time_of_an_agent_breaks_no_list_and_keeps_no_kernel_alive(
+    moment: str,
+) -> None:
+    agent = Agent()
+    state = {"process": "running", "execution_state": "idle"}
+    state |= {"last_activity": moment, "last_work": moment}
+    agent.link.receive(json.dumps({"type": "state", "state": state}))
+    assert NOW <= agent.link.last_activity <= datetime.now(UTC)
+    model = kernel_model(RECORD, agent.link, CullRules(60.0, True, False, 600.0, NOW))
+    assert model["cull_at"] is not None
+
+
+def test_a_text_of_an_agent_that_no_table_takes_is_cut() -> None:
+    agent = Agent()
+    state = {
+        "process": "running",
+        "execution_state": "\ud800" * 100,
+        "reason": "\ud800" + "é" * 70_000,
+    }
+    agent.link.receive(json.dumps({"type": "state", "state": state}))
+    assert agent.link.execution_state == "?" * 16
+    assert agent.link.reason == "?" + "é" * 9_999
+
+
+async def test_one_report_that_cannot_be_written_does_not_keep_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    written = []
+    some = asyncio.Event()
+
+    class Table:
+        async def observe(self, observations: list[Observation]) -> None:
+            if any(seen.kernel_id == "bad" for seen in observations):
+                raise RuntimeError("no column is so wide")
+            written.extend(seen.kernel_id for seen in observations)
+            if written[-1] == "fine":
+                some.set()
+
+    links = AgentLinks(Table(), logging.getLogger("test"), write_seconds=0.0)  # type: ignore[arg-type]
+    running = asyncio.ensure_future(links.run())
+    for kernel_id in ("good", "bad", "fine"):
+        link = Agent().link
+        link.record = dataclasses.replace(RECORD, kernel_id=kernel_id)
+        links.add(link)
+    async with asyncio.timeout(10):
+        await some.wait()
+        some.clear()
+        links.changed(link)
+        await some.wait()
+    running.cancel()
+    assert written == ["good", "fine", "fine"]
+    assert "kernel bad: its state cannot be written" in caplog.text
 
 
 @pytest.mark.parametrize(

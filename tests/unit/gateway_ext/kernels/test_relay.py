@@ -1,10 +1,13 @@
 """What becomes of a call whose gateway ends, or does not answer."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 
 import pytest
+from tornado.netutil import DefaultLoopResolver
+from tornado.tcpclient import TCPClient
 
 from gateway_ext.kernels import relay as relay_module
 from gateway_ext.kernels.relay import OwnerAway, Relay
@@ -41,8 +44,55 @@ async def test_a_gateway_that_is_not_there_has_not_acted() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(OwnerAway) as error:
+        with pytest.raises(OwnerAway, match="refused") as error:
             await Relay().call(url, "GET", "/api", "t")
+    assert not error.value.acted
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+)
+async def test_a_call_that_never_left_has_not_acted(
+    failure: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(TCPClient, "connect", connect)
+    with pytest.raises(OwnerAway) as error:
+        await Relay().call("http://gateway.invalid:1", "POST", "/api/kernels/x/restart", "t")
+    assert not error.value.acted
+    assert failure.strerror in str(error.value)
+
+
+async def test_a_name_that_is_not_resolved_in_time_has_not_acted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay_module, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(
+        DefaultLoopResolver, "resolve", lambda *_, **__: asyncio.sleep(5), raising=True
+    )
+    with pytest.raises(OwnerAway) as error:
+        await Relay().call("http://gateway.invalid:1", "POST", "/api/kernels/x/restart", "t")
+    assert not error.value.acted
+
+
+async def test_a_certificate_that_is_refused_means_that_nothing_was_asked() -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 400 this is no TLS\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        with pytest.raises(OwnerAway) as error:
+            await Relay().call(url, "POST", "/api/kernels/x/restart", "t")
     assert not error.value.acted
 
 

@@ -16,6 +16,7 @@ from gateway_ext.process_proxies.process_session import (
     kill_session,
     session_members,
 )
+from tests.hopping_processes import HOPPING
 
 
 def test_a_process_has_a_start_and_a_zombie_has_ended() -> None:
@@ -82,28 +83,11 @@ def test_killing_what_a_process_started_ends_those_in_other_sessions_too() -> No
             process.kill()
 
 
-# What is missed ends by itself after 10 s.
-HOPS = """
-import os, time
-from gateway_ext.agent.orphans import adopt_orphans
-adopt_orphans()
-end = time.monotonic() + 10
-for _ in range(5):
-    if os.fork() == 0:
-        os.setsid()
-        while time.monotonic() < end:
-            time.sleep(0.005)
-            if os.fork():
-                os._exit(0)
-        os._exit(0)
-print(flush=True)
-time.sleep(60)
-"""
-
-
 def test_killing_what_a_process_started_misses_none_that_forks_and_exits() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", HOPS], stdout=subprocess.PIPE, cwd=Path(__file__).parents[4]
+        [sys.executable, "-c", HOPPING + "print(flush=True)\ntime.sleep(60)"],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[4],
     )
     assert process.stdout is not None
     with process:

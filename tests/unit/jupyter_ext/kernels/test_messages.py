@@ -94,6 +94,7 @@ def test_what_upstream_sends_in_the_older_layout_is_understood() -> None:
         join_v1("iopub", *PARTS) + b"x",
         serialize_msg_to_ws_v1(PARTS[:3], "iopub"),
         serialize_msg_to_ws_v1(PARTS, "hb"),
+        join_v1("shell", *PARTS, [b""] * 70_000),
     ],
 )
 def test_what_is_no_message_is_refused(frame: bytes) -> None:
@@ -103,8 +104,34 @@ def test_what_is_no_message_is_refused(frame: bytes) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"header": {}}', '{"header": {}, "channel": "hb"}', b"", b"\x00\x00\x00\x09"],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"header": {}}',
+        '{"channel": "shell"}',
+        '{"header": {}, "channel": "hb"}',
+        '{"header": "x", "channel": "shell"}',
+        '{"header": {}, "channel": "shell", "content": {x}}',
+        '{"header": {}, "channel": "shell"} x',
+        '{"header": {}, "channel": "shell", "content": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"header": {}, "channel": "shell", "content": [' + "[]," * 400_000 + "[]]}",
+        '{"header": {}, "channel": "shell", "content": {"code": "' + "x" * 2**24 + '"}}',
+        b"",
+        b"\x00\x00\x00\x09",
+        b"\x00\x01\x00\x00" + b"\x00\x05\x00\x00" * 66_000,
+    ],
+    ids=lambda text: str(text)[:60],
 )
 def test_json_that_is_no_message_is_refused(text: str | bytes) -> None:
     with pytest.raises(MessageError):
         json_to_v1(text)
+
+
+def test_a_long_message_in_the_older_layout_is_passed_on_as_it_is_written() -> None:
+    content = '{"code": "' + 'é\\n\\"}{' * 200_000 + '", "more": [' + "0.1, " * 1_000_000 + "1]}"
+    text = json.dumps({"header": HEADER, "channel": "shell"})[:-1] + f', "content": {content}}}'
+    parts = split_v1(json_to_v1(text))
+    assert (parts.content == content.encode()) is True
+    assert json.loads(parts.header) == HEADER
+    assert (parts.parent_header, parts.metadata) == (b"{}", b"{}")
