@@ -2,10 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import { MenuSvg, userIcon } from '@jupyterlab/ui-components';
 import { MenuBar } from '@lumino/widgets';
 
+import { fleetBundle } from './fleetBundle.js';
 import { inFleet, pageUser } from './pageUser.js';
 
 const WHO = 'jupyter-fleet:who-am-i';
@@ -27,7 +28,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     if (!inFleet() || user === null) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     const { commands } = app;
     commands.addCommand(WHO, {
       label:

@@ -1,6 +1,5 @@
 import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 
-import { isBesideProjects } from './besideProjects.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
 import { HeldVersions, kindOf, Version } from './held.js';
 import { sameContent } from './sameContent.js';
@@ -25,10 +24,10 @@ export interface IPage {
   /** The document of this path and kind (see `kindOf`); null if none is open. */
   openDocument(path: string, kind: string): IOpenDocument | null;
   ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
-  /** What to say when something would be created beside the projects; null leaves it to the server. */
-  readonly createInProject: string | null;
-  /** What to say when a project would be renamed, moved or deleted; null leaves it to the server. */
-  readonly projectStays: string | null;
+  /** Why nothing can be created or saved at a path, in words for a person; null leaves it to the server. */
+  whyNotCreate(path: string): string | null;
+  /** Why what is at a path cannot be renamed, moved, deleted or restored; null leaves it to the server. */
+  whyNotChange(path: string): string | null;
 }
 
 /**
@@ -70,12 +69,12 @@ export class VersionedDrive extends Drive {
   page: IPage | null = null;
 
   async newUntitled(options: Contents.ICreateOptions = {}): Promise<Contents.IModel> {
-    this._requireProject(`${options.path ?? ''}/untitled`);
+    this._requireCreate(`${options.path ?? ''}/untitled`);
     return super.newUntitled(options);
   }
 
   async copy(localPath: string, toLocalDir: string): Promise<Contents.IModel> {
-    this._requireProject(`${toLocalDir}/copy`);
+    this._requireCreate(`${toLocalDir}/copy`);
     return super.copy(localPath, toLocalDir);
   }
 
@@ -100,7 +99,7 @@ export class VersionedDrive extends Drive {
     localPath: string,
     options: SaveOptions = {}
   ): Promise<Contents.IModel> {
-    this._requireProject(localPath);
+    this._requireCreate(localPath);
     if (this._hasProvider(options)) {
       return super.save(localPath, options);
     }
@@ -147,30 +146,35 @@ export class VersionedDrive extends Drive {
     oldLocalPath: string,
     newLocalPath: string
   ): Promise<Contents.IModel> {
-    this._requireNoProject(oldLocalPath);
-    this._requireProject(newLocalPath);
+    this._requireChange(oldLocalPath);
+    this._requireCreate(newLocalPath);
     const model = await super.rename(oldLocalPath, newLocalPath);
     this._held.rename(oldLocalPath, model.path);
     return model;
   }
 
   async delete(localPath: string): Promise<void> {
-    this._requireNoProject(localPath);
+    this._requireChange(localPath);
     await super.delete(localPath);
     this._held.forget(localPath);
   }
 
-  /** The server would refuse what is created beside the projects, without saying what to do. */
-  private _requireProject(path: string): void {
-    const refusal = this.page?.createInProject;
-    if (refusal && isBesideProjects(path)) {
+  async restoreCheckpoint(localPath: string, checkpointID: string): Promise<void> {
+    this._requireChange(localPath);
+    await super.restoreCheckpoint(localPath, checkpointID);
+  }
+
+  /** The server would refuse it as well, but in words for programs. */
+  private _requireCreate(path: string): void {
+    const refusal = this.page?.whyNotCreate(path);
+    if (refusal) {
       throw new Error(refusal);
     }
   }
 
-  private _requireNoProject(path: string): void {
-    const refusal = this.page?.projectStays;
-    if (refusal && isBesideProjects(path)) {
+  private _requireChange(path: string): void {
+    const refusal = this.page?.whyNotChange(path);
+    if (refusal) {
       throw new Error(refusal);
     }
   }

@@ -2,7 +2,6 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { PageConfig } from '@jupyterlab/coreutils';
 import {
   errorRendererFactory,
   IRenderMime,
@@ -14,6 +13,7 @@ import {
 } from '@jupyterlab/rendermime';
 
 import { excerpt, IExcerpt } from './excerpt.js';
+import { inFleet } from './pageUser.js';
 
 export const longOutput: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:long-output',
@@ -21,7 +21,7 @@ export const longOutput: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IRenderMimeRegistry],
   activate: (_: JupyterFrontEnd, registry: IRenderMimeRegistry) => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return;
     }
     for (const stock of [textRendererFactory, errorRendererFactory]) {
