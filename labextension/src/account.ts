@@ -41,7 +41,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(SIGN_OUT, {
       label: trans.__('Sign Out'),
-      caption: trans.__('End the login of this browser; kernels go on'),
+      caption: trans.__('Sign out of this browser; your kernels keep running'),
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => {
         // With changes that are not saved, the browser asks first.
@@ -60,6 +60,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     bar.id = 'jp-fleet-account';
     bar.addClass('jp-fleet-Account');
     bar.addMenu(menu);
+    bar.contentNode.setAttribute('aria-label', trans.__('Account'));
     app.shell.add(bar, 'top', { rank: 1000 });
 
     mainMenu?.fileMenu.addGroup([{ command: SIGN_OUT }], 99);

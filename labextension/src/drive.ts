@@ -1,7 +1,8 @@
 import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
+import type { Signal } from '@lumino/signaling';
 
 import { Choice, IConflict, readConflict } from './conflict.js';
-import { HeldVersions, kindOf, Version } from './held.js';
+import { HeldVersions, kindOf, movedPath, Version } from './held.js';
 import { sameContent } from './sameContent.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
@@ -63,6 +64,12 @@ export class VersionedDrive extends Drive {
       }
     });
     this._conflicts = conflicts;
+    // Connected before anybody else, this is called before documents are.
+    this.fileChanged.connect((_, { type, oldValue, newValue }) => {
+      if (type === 'rename' && oldValue?.path && newValue?.path) {
+        this._followRename(oldValue.path, newValue.path);
+      }
+    });
   }
 
   /** Set once the page can show dialogs; without it a conflict is an error like any other. */
@@ -138,7 +145,11 @@ export class VersionedDrive extends Drive {
     const refused = [...this._unsaved.values()];
     this._unsaved.clear();
     for (const { path, kind } of refused) {
-      await this.page?.openDocument(path, kind)?.save();
+      try {
+        await this.page?.openDocument(path, kind)?.save();
+      } catch {
+        // JupyterLab has shown why; the others are saved all the same.
+      }
     }
   }
 
@@ -148,9 +159,8 @@ export class VersionedDrive extends Drive {
   ): Promise<Contents.IModel> {
     this._requireChange(oldLocalPath);
     this._requireCreate(newLocalPath);
-    const model = await super.rename(oldLocalPath, newLocalPath);
-    this._held.rename(oldLocalPath, model.path);
-    return model;
+    await this._savesEnded(oldLocalPath);
+    return super.rename(oldLocalPath, newLocalPath);
   }
 
   async delete(localPath: string): Promise<void> {
@@ -162,6 +172,32 @@ export class VersionedDrive extends Drive {
   async restoreCheckpoint(localPath: string, checkpointID: string): Promise<void> {
     this._requireChange(localPath);
     await super.restoreCheckpoint(localPath, checkpointID);
+  }
+
+  /**
+   * Tell each document that a rename has moved its own path.
+   *
+   * JupyterLab takes the path of a renamed folder for a regular expression: the documents in a folder
+   * such as "Data (2)" would keep their old path.
+   */
+  private _followRename(from: string, to: string): void {
+    for (const [path, moved] of this._held.rename(from, to)) {
+      if (path !== from) {
+        (this.fileChanged as Signal<this, Contents.IChangedArgs>).emit({
+          type: 'rename',
+          oldValue: { path },
+          newValue: { path: moved, name: moved.slice(moved.lastIndexOf('/') + 1) }
+        });
+      }
+    }
+  }
+
+  /** Wait for the saves that are under way at or below a path: their versions belong to that path. */
+  private async _savesEnded(path: string): Promise<void> {
+    const saves = [...this._queue].filter(
+      ([document]) => movedPath(document.slice(document.indexOf(':') + 1), path, path) !== null
+    );
+    await Promise.all(saves.map(([, save]) => save));
   }
 
   /** The server would refuse it as well, but in words for programs. */

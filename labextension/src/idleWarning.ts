@@ -100,7 +100,10 @@ class IdleNotices {
           {
             label: this._trans.__('Keep it'),
             // Whatever a page sends to a kernel counts as activity.
-            callback: () => void context.session?.kernel?.requestKernelInfo()
+            callback: () => {
+              // If the kernel has ended meanwhile, the next look says so.
+              context.session?.kernel?.requestKernelInfo().catch(() => undefined);
+            }
           }
         ]
       }

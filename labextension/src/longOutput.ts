@@ -72,7 +72,12 @@ export class LongText extends RenderedCommon {
       this._head.replaceChildren();
       await this._draw(this._head, part.head);
     }
-    this._gap.replaceChildren(this._button(text, part));
+    const focused = this._gap.contains(document.activeElement);
+    const button = this._button(text, part);
+    this._gap.replaceChildren(button);
+    if (focused) {
+      button.focus();
+    }
     this._tail.replaceChildren();
     await this._draw(this._tail, part.tail);
   }

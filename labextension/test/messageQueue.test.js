@@ -96,3 +96,19 @@ test('the end of a connection hands over all that waits', () => {
   queue.flush();
   assert.equal(delivered.length, 500);
 });
+
+test('a message that JupyterLab cannot take holds up none of those behind it', t => {
+  t.mock.method(console, 'error', () => undefined);
+  const taken = [];
+  const queue = new MessageQueue(new OutputLimit(), ({ header }) => {
+    if (header.msg_type === 'broken') {
+      throw new Error('not a message');
+    }
+    taken.push(header.msg_type);
+  });
+  queue.push(message('broken', {}));
+  queue.push(message('comm_open', {}));
+  assert.deepEqual(taken, ['comm_open']);
+  assert.equal(console.error.mock.callCount(), 1);
+  queue.clear();
+});
