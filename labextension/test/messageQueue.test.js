@@ -73,13 +73,20 @@ test('a few messages go through at once', () => {
 
 test('a flood is handed over in order, joined, and all of it', async () => {
   const delivered = [];
-  const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));
+  let ended;
+  const end = new Promise(resolve => (ended = resolve));
+  const queue = new MessageQueue(new OutputLimit(), next => {
+    delivered.push(next);
+    if (next.header.msg_type === 'status') {
+      ended();
+    }
+  });
   for (let i = 0; i < 3000; i += 1) {
     queue.push(print(`${i}\n`));
   }
   queue.push(message('status', { execution_state: 'idle' }));
   assert.ok(delivered.length < 100);
-  await new Promise(resolve => setTimeout(resolve, 600));
+  await end;
   assert.equal(delivered.at(-1).header.msg_type, 'status');
   assert.ok(delivered.length < 100);
   const text = delivered.map(({ content }) => content.text ?? '').join('');
