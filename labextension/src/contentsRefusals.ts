@@ -16,7 +16,7 @@ export function whyNotCreate(
   if (user !== null && isBesideProjects(path)) {
     return createInProjectText(user, trans);
   }
-  return viewerText(user, path, trans);
+  return whyOnlyLook(user, path, trans);
 }
 
 /** Why a user may not rename, move, delete or restore what is at a path; null as above. */
@@ -28,10 +28,11 @@ export function whyNotChange(
   if (user !== null && isBesideProjects(path)) {
     return projectStaysText(trans);
   }
-  return viewerText(user, path, trans);
+  return whyOnlyLook(user, path, trans);
 }
 
-function viewerText(
+/** Why a user may only look at what is at a path of a project; null if they may do more. */
+export function whyOnlyLook(
   user: IFleetUser | null,
   path: string,
   trans: TranslationBundle

@@ -115,6 +115,15 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     assert vic.kernel_sockets == 0
     assert not asked
 
+    # JupyterLab would end the kernel before it deletes the notebook.
+    name = path.rpartition("/")[2]
+    vic.page.locator(f'.jp-DirListing-item[title^="Name: {name}\n"]').click(button="right")
+    labels = vic.page.locator(".lm-Menu-itemLabel")
+    labels.filter(has_text=re.compile("^Delete$")).click()
+    vic.dialog.locator("button.jp-mod-warn").click()
+    expect_to_look_only(vic)
+    assert files.session_paths() == [path]
+
 
 def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
     fleet: Fleet, open_page: OpenPage, files: Files
