@@ -36,7 +36,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
 
     ann.page.locator('.jp-BreadCrumbs-item[title="demo"]').click()
     entry(ann, old).click()
-    entry(ann, old).press("F2")
+    ann.page.keyboard.press("F2")
     field = ann.page.locator(".jp-DirListing-editor")
     field.fill(new)
     field.press("Enter")
