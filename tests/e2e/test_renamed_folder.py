@@ -5,16 +5,11 @@ from __future__ import annotations
 import re
 import uuid
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
-
-
-def entry(lab: LabPage, name: str) -> Locator:
-    """A line of the file browser's list."""
-    return lab.page.locator(f'.jp-DirListing-item[title^="Name: {name}\n"]')
 
 
 def test_a_notebook_follows_its_renamed_and_moved_folder(
@@ -35,7 +30,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     bob.wait_for_kernel()
 
     ann.page.locator('.jp-BreadCrumbs-item[title="demo"]').click()
-    entry(ann, old).click()
+    ann.listed(old).click()
     ann.page.keyboard.press("F2")
     field = ann.page.locator(".jp-DirListing-editor")
     field.fill(new)
@@ -44,8 +39,8 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     # Another page hears of it from the session.
     expect_tab_of(bob, f"demo/{new}/{name}")
 
-    entry(ann, new).drag_to(entry(ann, other))
-    expect(entry(ann, new)).to_have_count(0)
+    ann.listed(new).drag_to(ann.listed(other))
+    expect(ann.listed(new)).to_have_count(0)
     path = f"demo/{other}/{new}/{name}"
     expect_to_be_at(ann, files, path)
     expect_tab_of(bob, path)

@@ -116,11 +116,7 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     assert not asked
 
     # JupyterLab would end the kernel before it deletes the notebook.
-    name = path.rpartition("/")[2]
-    vic.page.locator(f'.jp-DirListing-item[title^="Name: {name}\n"]').click(button="right")
-    labels = vic.page.locator(".lm-Menu-itemLabel")
-    labels.filter(has_text=re.compile("^Delete$")).click()
-    vic.dialog.locator("button.jp-mod-warn").click()
+    vic.delete_listed(path.rpartition("/")[2])
     expect_to_look_only(vic)
     assert files.session_paths() == [path]
 
@@ -142,11 +138,6 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
             else None
         ),
     )
-    item = vic.page.locator('.jp-DirListing-item[title^="Name: a.txt\n"]')
-
-    def choose(entry: str) -> None:
-        item.click(button="right")
-        vic.page.locator(".lm-Menu-itemLabel").filter(has_text=re.compile(f"^{entry}$")).click()
 
     vic.choose_in_submenu("File", "New", "Text File")
     expect_to_look_only(vic)
@@ -158,20 +149,19 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
         vic.page.locator(".jp-id-upload, [data-jp-item-name=uploader]").first.click()
     chosen.value.set_files({"name": "b.txt", "mimeType": "text/plain", "buffer": b"b"})
     expect_to_look_only(vic)
-    choose("Rename")
+    vic.choose_for_listed("a.txt", "Rename")
     vic.page.locator(".jp-DirListing-editor").fill("b.txt")
     vic.page.keyboard.press("Enter")
     expect_to_look_only(vic)
-    choose("Duplicate")
+    vic.choose_for_listed("a.txt", "Duplicate")
     expect_to_look_only(vic)
-    choose("Copy")
-    choose("Paste")
+    vic.choose_for_listed("a.txt", "Copy")
+    vic.choose_for_listed("a.txt", "Paste")
     expect_to_look_only(vic)
-    choose("Cut")
-    choose("Paste")
+    vic.choose_for_listed("a.txt", "Cut")
+    vic.choose_for_listed("a.txt", "Paste")
     expect_to_look_only(vic)
-    choose("Delete")
-    vic.dialog.locator("button.jp-mod-warn").click()
+    vic.delete_listed("a.txt")
     expect_to_look_only(vic)
     assert not asked
 

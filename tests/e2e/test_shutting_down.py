@@ -87,10 +87,7 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
         expect(bob.dialog).to_contain_text(f'"{of_ann}" in the project "demo"')
         bob.choose("Cancel")
     # Deleting the notebook would end the kernel as well.
-    bob.page.locator(f'.jp-DirListing-item[title^="Name: {of_ann}\n"]').click(button="right")
-    labels = bob.page.locator(".lm-Menu-itemLabel")
-    labels.filter(has_text=re.compile("^Delete$")).click()
-    bob.dialog.locator("button.jp-mod-warn").click()
+    bob.delete_listed(of_ann)
     expect(bob.dialog).to_contain_text("Shut Down the Kernel of ann?")
     bob.dialog.locator("button", has_text="Cancel").click()
     expect(bob.dialog).to_contain_text("the kernel goes on")
