@@ -28,6 +28,9 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     bob = open_page(lab_urls[1], fleet.token("bob"))
     bob.open_path(f"demo/{old}/{name}")
     bob.wait_for_kernel()
+    # JupyterLab's own message about a folder that is gone is not what this is about.
+    bob.page.locator('.jp-BreadCrumbs-item[title="demo"]').click()
+    expect(bob.listed(old)).to_be_visible()
 
     ann.page.locator('.jp-BreadCrumbs-item[title="demo"]').click()
     ann.listed(old).click()

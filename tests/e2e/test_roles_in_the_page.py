@@ -129,6 +129,7 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
     files.save(f"demo/{name}/a.txt", {"type": "file", "format": "text", "content": "a"})
     vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
     vic.open_path(f"demo/{name}")
+    expect(vic.listed("a.txt")).to_be_visible()
     asked = list[str]()
     vic.page.on(
         "request",
