@@ -15,7 +15,13 @@ import { tellViewOnly } from './viewOnlyNotice.js';
  * their class. Ending a session by its context does not go through the session manager.
  */
 export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundle): void {
-  const { shutdown, changeKernel, startKernel, restartKernel } = SessionContext.prototype;
+  const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
+    SessionContext.prototype;
+
+  SessionContext.prototype.initialize = async function (this: SessionContext) {
+    // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
+    return isViewer(pageUser(), this.path) ? false : initialize.call(this);
+  };
 
   SessionContext.prototype.shutdown = async function (this: SessionContext) {
     const session = this.session;

@@ -47,6 +47,10 @@ export const viewOnly: JupyterFrontEndPlugin<void> = {
             canStart,
             shouldReuse
           };
+          if (!viewer) {
+            // It was put off for the viewer. If no kernel comes of it, a cell that is run asks.
+            void sessionContext.initialize().catch(() => undefined);
+          }
         };
         follow();
         rolesChanged.connect(follow);

@@ -91,6 +91,8 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     ann.wait_for_kernel()
 
     vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    errors: list[str] = []
+    vic.page.on("pageerror", lambda error: errors.append(str(error)))
     asked: list[str] = []
     vic.page.on(
         "request",
@@ -114,6 +116,7 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     expect(vic.page.locator("#jp-bottom-panel")).not_to_contain_text("Disconnected")
     assert vic.kernel_sockets == 0
     assert not asked
+    assert not errors
 
     # JupyterLab would end the kernel before it deletes the notebook.
     vic.delete_listed(path.rpartition("/")[2])
