@@ -18,6 +18,7 @@ from jupyter_ext.auth.body_limits import check_body
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.logout import FleetLogoutHandler
 from jupyter_ext.auth.open_requests import OpenRequests
+from jupyter_ext.auth.page_user import page_user
 from jupyter_ext.auth.route_policy import Answer, decide
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.json_bodies import JsonRefused
@@ -171,8 +172,8 @@ class FleetIdentityProvider(IdentityProvider):
         )
 
     def identity_model(self, user: User) -> dict[str, Any]:
-        """What `/api/me` shows of the user."""
-        return cast(FleetUser, user).model()
+        """What `/api/me` shows of the user: roles too, as a new login may have brought others."""
+        return {**cast(FleetUser, user).model(), **page_user(cast(FleetUser, user).identity)}
 
 
 def _check_user(handler: JupyterHandler, identity: Identity) -> None:

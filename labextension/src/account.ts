@@ -2,10 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import { MenuSvg, userIcon } from '@jupyterlab/ui-components';
 import { MenuBar } from '@lumino/widgets';
 
+import { fleetBundle } from './fleetBundle.js';
 import { inFleet, pageUser } from './pageUser.js';
 
 const WHO = 'jupyter-fleet:who-am-i';
@@ -27,7 +28,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     if (!inFleet() || user === null) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     const { commands } = app;
     commands.addCommand(WHO, {
       label:
@@ -40,7 +41,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(SIGN_OUT, {
       label: trans.__('Sign Out'),
-      caption: trans.__('End the login of this browser; kernels go on'),
+      caption: trans.__('Sign out of this browser; your kernels keep running'),
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => {
         // With changes that are not saved, the browser asks first.
@@ -59,6 +60,7 @@ export const account: JupyterFrontEndPlugin<void> = {
     bar.id = 'jp-fleet-account';
     bar.addClass('jp-fleet-Account');
     bar.addMenu(menu);
+    bar.contentNode.setAttribute('aria-label', trans.__('Account'));
     app.shell.add(bar, 'top', { rank: 1000 });
 
     mainMenu?.fileMenu.addGroup([{ command: SIGN_OUT }], 99);

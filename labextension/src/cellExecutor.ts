@@ -2,8 +2,9 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ISessionContext, ISessionContextDialogs } from '@jupyterlab/apputils';
 import type { ICodeCellModel } from '@jupyterlab/cells';
 import { INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
-import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
+import { fleetBundle } from './fleetBundle.js';
 import { isViewer } from './fleetUser.js';
 import { KernelDialogs } from './kernelDialogs.js';
 import { KernelStarts } from './kernelStarts.js';
@@ -67,7 +68,7 @@ export const cellExecutor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
     inFleet() && dialogs instanceof KernelDialogs
       ? new PatientCellExecutor(
           dialogs,
-          (translator ?? nullTranslator).load('jupyter_fleet')
+          fleetBundle(translator)
         )
       : Object.freeze({ runCell })
 };

@@ -2,7 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { CommandRegistry } from '@lumino/commands';
 
-import { inFleet, pageUser } from './pageUser.js';
+import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 import { startingPlace } from './startingPlace.js';
 
 const CREATE = 'console:create';
@@ -14,17 +14,18 @@ export const consoleEntry: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IDefaultFileBrowser],
   activate: (app: JupyterFrontEnd, browser: IDefaultFileBrowser) => {
-    const user = pageUser();
-    if (!inFleet() || user === null) {
+    if (!inFleet() || pageUser() === null) {
       return;
     }
     void app.started.then(() => {
       allowOnly(
         app.commands,
         CREATE,
-        () => startingPlace(user, browser.model.path) === 'here'
+        () => startingPlace(pageUser(), browser.model.path) === 'here'
       );
-      browser.model.pathChanged.connect(() => app.commands.notifyCommandChanged(CREATE));
+      const changed = () => app.commands.notifyCommandChanged(CREATE);
+      browser.model.pathChanged.connect(changed);
+      rolesChanged.connect(changed);
     });
   }
 };

@@ -1,8 +1,8 @@
 import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
+import type { Signal } from '@lumino/signaling';
 
-import { isBesideProjects } from './besideProjects.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
-import { HeldVersions, kindOf, Version } from './held.js';
+import { HeldVersions, kindOf, movedPath, Version } from './held.js';
 import { sameContent } from './sameContent.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
@@ -25,10 +25,10 @@ export interface IPage {
   /** The document of this path and kind (see `kindOf`); null if none is open. */
   openDocument(path: string, kind: string): IOpenDocument | null;
   ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
-  /** What to say when something would be created beside the projects; null leaves it to the server. */
-  readonly createInProject: string | null;
-  /** What to say when a project would be renamed, moved or deleted; null leaves it to the server. */
-  readonly projectStays: string | null;
+  /** Why nothing can be created or saved at a path, in words for a person; null leaves it to the server. */
+  whyNotCreate(path: string): string | null;
+  /** Why what is at a path cannot be renamed, moved, deleted or restored; null leaves it to the server. */
+  whyNotChange(path: string): string | null;
 }
 
 /**
@@ -64,18 +64,24 @@ export class VersionedDrive extends Drive {
       }
     });
     this._conflicts = conflicts;
+    // Connected before anybody else, this is called before documents are.
+    this.fileChanged.connect((_, { type, oldValue, newValue }) => {
+      if (type === 'rename' && oldValue?.path && newValue?.path) {
+        this._followRename(oldValue.path, newValue.path);
+      }
+    });
   }
 
   /** Set once the page can show dialogs; without it a conflict is an error like any other. */
   page: IPage | null = null;
 
   async newUntitled(options: Contents.ICreateOptions = {}): Promise<Contents.IModel> {
-    this._requireProject(`${options.path ?? ''}/untitled`);
+    this._requireCreate(`${options.path ?? ''}/untitled`);
     return super.newUntitled(options);
   }
 
   async copy(localPath: string, toLocalDir: string): Promise<Contents.IModel> {
-    this._requireProject(`${toLocalDir}/copy`);
+    this._requireCreate(`${toLocalDir}/copy`);
     return super.copy(localPath, toLocalDir);
   }
 
@@ -100,7 +106,7 @@ export class VersionedDrive extends Drive {
     localPath: string,
     options: SaveOptions = {}
   ): Promise<Contents.IModel> {
-    this._requireProject(localPath);
+    this._requireCreate(localPath);
     if (this._hasProvider(options)) {
       return super.save(localPath, options);
     }
@@ -139,7 +145,11 @@ export class VersionedDrive extends Drive {
     const refused = [...this._unsaved.values()];
     this._unsaved.clear();
     for (const { path, kind } of refused) {
-      await this.page?.openDocument(path, kind)?.save();
+      try {
+        await this.page?.openDocument(path, kind)?.save();
+      } catch {
+        // JupyterLab has shown why; the others are saved all the same.
+      }
     }
   }
 
@@ -147,30 +157,60 @@ export class VersionedDrive extends Drive {
     oldLocalPath: string,
     newLocalPath: string
   ): Promise<Contents.IModel> {
-    this._requireNoProject(oldLocalPath);
-    this._requireProject(newLocalPath);
-    const model = await super.rename(oldLocalPath, newLocalPath);
-    this._held.rename(oldLocalPath, model.path);
-    return model;
+    this._requireChange(oldLocalPath);
+    this._requireCreate(newLocalPath);
+    await this._savesEnded(oldLocalPath);
+    return super.rename(oldLocalPath, newLocalPath);
   }
 
   async delete(localPath: string): Promise<void> {
-    this._requireNoProject(localPath);
+    this._requireChange(localPath);
     await super.delete(localPath);
     this._held.forget(localPath);
   }
 
-  /** The server would refuse what is created beside the projects, without saying what to do. */
-  private _requireProject(path: string): void {
-    const refusal = this.page?.createInProject;
-    if (refusal && isBesideProjects(path)) {
+  async restoreCheckpoint(localPath: string, checkpointID: string): Promise<void> {
+    this._requireChange(localPath);
+    await super.restoreCheckpoint(localPath, checkpointID);
+  }
+
+  /**
+   * Tell each document that a rename has moved its own path.
+   *
+   * JupyterLab takes the path of a renamed folder for a regular expression: the documents in a folder
+   * such as "Data (2)" would keep their old path.
+   */
+  private _followRename(from: string, to: string): void {
+    for (const [path, moved] of this._held.rename(from, to)) {
+      if (path !== from) {
+        (this.fileChanged as Signal<this, Contents.IChangedArgs>).emit({
+          type: 'rename',
+          oldValue: { path },
+          newValue: { path: moved, name: moved.slice(moved.lastIndexOf('/') + 1) }
+        });
+      }
+    }
+  }
+
+  /** Wait for the saves that are under way at or below a path: their versions belong to that path. */
+  private async _savesEnded(path: string): Promise<void> {
+    const saves = [...this._queue].filter(
+      ([document]) => movedPath(document.slice(document.indexOf(':') + 1), path, path) !== null
+    );
+    await Promise.all(saves.map(([, save]) => save));
+  }
+
+  /** The server would refuse it as well, but in words for programs. */
+  private _requireCreate(path: string): void {
+    const refusal = this.page?.whyNotCreate(path);
+    if (refusal) {
       throw new Error(refusal);
     }
   }
 
-  private _requireNoProject(path: string): void {
-    const refusal = this.page?.projectStays;
-    if (refusal && isBesideProjects(path)) {
+  private _requireChange(path: string): void {
+    const refusal = this.page?.whyNotChange(path);
+    if (refusal) {
       throw new Error(refusal);
     }
   }

@@ -5,8 +5,9 @@ import { MessageQueue } from './messageQueue.js';
 import { OutputLimit } from './outputLimit.js';
 import type { SignIn } from './signIn.js';
 
-/** Close code: the login is over; see docs/protocols.md. */
+/** Close codes: the login is over, or its role is too low; see docs/protocols.md. */
 const SIGNED_OUT = 4401;
+const NOT_ALLOWED = 4403;
 /** How many kernels' counts of output are remembered over a new connection. */
 const REMEMBERED = 20;
 /**
@@ -159,6 +160,9 @@ export function fleetSocketClass(
       socket.onclose = event => {
         if (event.code === SIGNED_OUT) {
           signIn.ended();
+        } else if (event.code === NOT_ALLOWED) {
+          // The page learns its user's role.
+          void signIn.check();
         }
         clearTimeout(this._askTimer);
         this._queue?.flush();

@@ -1,12 +1,20 @@
 /** Roles in a project; each includes those before it. */
 export type Role = 'viewer' | 'editor' | 'owner';
 
-/** Who is in front of this page, as the server has put it into the page's configuration. */
+/** Who is in front of this page, as the server has told. */
 export interface IFleetUser {
   readonly username: string;
   readonly displayName: string;
   /** The projects in order of their names, with the role in each. */
   readonly projects: ReadonlyMap<string, Role>;
+}
+
+/** The user as the server describes them: in the page's configuration and in `/api/me`. */
+export interface IUserModel {
+  username: string;
+  display_name: string;
+  /** Roles by project; servers of earlier versions leave them out of `/api/me`. */
+  projects?: Record<string, string>;
 }
 
 const ROLES: readonly string[] = ['viewer', 'editor', 'owner'];
@@ -18,23 +26,35 @@ const ROLES: readonly string[] = ['viewer', 'editor', 'owner'];
  * @returns null if the page does not know its user.
  */
 export function readFleetUser(option: string): IFleetUser | null {
-  if (!option) {
-    return null;
-  }
-  const { username, display_name, projects } = JSON.parse(option) as {
-    username: string;
-    display_name: string;
-    projects: Record<string, string>;
-  };
+  return option ? userOf(JSON.parse(option) as IUserModel) : null;
+}
+
+function userOf({ username, display_name, projects }: IUserModel): IFleetUser {
   return {
     username,
     displayName: display_name || username,
     projects: new Map(
-      Object.entries(projects).filter((entry): entry is [string, Role] =>
+      Object.entries(projects ?? {}).filter((entry): entry is [string, Role] =>
         ROLES.includes(entry[1])
       )
     )
   };
+}
+
+/**
+ * The page's user with the roles that the server tells now.
+ *
+ * @returns `user` itself if there is nothing new, or if the model is of another person.
+ */
+export function withRolesOf(user: IFleetUser | null, model: IUserModel): IFleetUser | null {
+  if (user === null || model.username !== user.username || !model.projects) {
+    return user;
+  }
+  const found = userOf(model);
+  const same =
+    found.projects.size === user.projects.size &&
+    [...found.projects].every(([project, role]) => user.projects.get(project) === role);
+  return same ? user : { ...user, projects: found.projects };
 }
 
 /** The project of a path: its first folder; empty for the root. */

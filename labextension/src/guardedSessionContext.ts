@@ -3,8 +3,9 @@ import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { EndingCanceled } from './endingKernels.js';
-import { IFleetUser, isViewer } from './fleetUser.js';
+import { isViewer } from './fleetUser.js';
 import type { KernelEnder } from './kernelEnder.js';
+import { pageUser } from './pageUser.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
 
 /**
@@ -13,12 +14,14 @@ import { tellViewOnly } from './viewOnlyNotice.js';
  * JupyterLab makes session contexts in many places and lets nobody replace them, so this changes
  * their class. Ending a session by its context does not go through the session manager.
  */
-export function guardSessionContexts(
-  ender: KernelEnder,
-  user: IFleetUser | null,
-  trans: TranslationBundle
-): void {
-  const { shutdown, changeKernel, startKernel, restartKernel } = SessionContext.prototype;
+export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundle): void {
+  const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
+    SessionContext.prototype;
+
+  SessionContext.prototype.initialize = async function (this: SessionContext) {
+    // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
+    return isViewer(pageUser(), this.path) ? false : initialize.call(this);
+  };
 
   SessionContext.prototype.shutdown = async function (this: SessionContext) {
     const session = this.session;
@@ -40,7 +43,7 @@ export function guardSessionContexts(
     this: SessionContext,
     options: Partial<Kernel.IModel> = {}
   ) {
-    if (isViewer(user, this.path)) {
+    if (isViewer(pageUser(), this.path)) {
       tellViewOnly(this.path, trans);
       return null;
     }
@@ -53,7 +56,7 @@ export function guardSessionContexts(
   };
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
-    return isViewer(user, this.path) ? false : startKernel.call(this);
+    return isViewer(pageUser(), this.path) ? false : startKernel.call(this);
   };
 
   SessionContext.prototype.restartKernel = async function (this: SessionContext) {

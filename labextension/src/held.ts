@@ -30,15 +30,20 @@ export class HeldVersions {
    *
    * The versions stay: a rename changes no content, and whatever version its answer names may hold
    * an edit that this page has not seen.
+   *
+   * @returns what was renamed with it: the old path and the new one of each file that is held.
    */
-  rename(from: string, to: string): void {
+  rename(from: string, to: string): [string, string][] {
+    const renamed: [string, string][] = [];
     for (const [path, kinds] of [...this._held]) {
       const moved = movedPath(path, from, to);
       if (moved !== null) {
         this._held.delete(path);
         this._held.set(moved, kinds);
+        renamed.push([path, moved]);
       }
     }
+    return renamed;
   }
 
   /** Forget a file, or a folder with all that is below it. */

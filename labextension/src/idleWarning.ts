@@ -3,15 +3,15 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { type ISessionContext, Notification } from '@jupyterlab/apputils';
-import { PageConfig } from '@jupyterlab/coreutils';
 import {
   ITranslator,
-  nullTranslator,
   type TranslationBundle
 } from '@jupyterlab/translation';
-import type { Widget } from '@lumino/widgets';
 
+import { fleetBundle } from './fleetBundle.js';
 import { hasEnded, type IListedKernel, toWarnOf } from './idleKernels.js';
+import { openWidgets } from './openWidgets.js';
+import { inFleet } from './pageUser.js';
 
 /** How often the list that JupyterLab keeps is looked at: it asks the server every ten seconds. */
 const LOOK_MS = 2000;
@@ -23,10 +23,10 @@ export const idleWarning: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     const notices = new IdleNotices(app, trans);
     void app.restored.then(() => {
       setInterval(() => notices.update(), LOOK_MS);
@@ -100,7 +100,10 @@ class IdleNotices {
           {
             label: this._trans.__('Keep it'),
             // Whatever a page sends to a kernel counts as activity.
-            callback: () => void context.session?.kernel?.requestKernelInfo()
+            callback: () => {
+              // If the kernel has ended meanwhile, the next look says so.
+              context.session?.kernel?.requestKernelInfo().catch(() => undefined);
+            }
           }
         ]
       }
@@ -111,16 +114,10 @@ class IdleNotices {
   /** The kernels of what is open in the page, each with one of those who use it. */
   private _openKernels(): Map<string, ISessionContext> {
     const open = new Map<string, ISessionContext>();
-    for (const area of ['main', 'left', 'right', 'down']) {
-      for (const widget of this._app.shell.widgets(area)) {
-        // Notebooks and consoles have one, and so have those of other extensions.
-        const { sessionContext } = widget as Widget & {
-          sessionContext?: ISessionContext;
-        };
-        const kernel = sessionContext?.session?.kernel;
-        if (sessionContext && kernel) {
-          open.set(kernel.id, sessionContext);
-        }
+    for (const { sessionContext } of openWidgets(this._app.shell)) {
+      const kernel = sessionContext?.session?.kernel;
+      if (sessionContext && kernel) {
+        open.set(kernel.id, sessionContext);
       }
     }
     return open;

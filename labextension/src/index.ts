@@ -2,7 +2,6 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { PageConfig } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import {
@@ -13,16 +12,17 @@ import {
   ServerConnection,
   ServiceManagerPlugin
 } from '@jupyterlab/services';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import type { Signal } from '@lumino/signaling';
 
 import { account } from './account.js';
-import { createInProjectText, projectStaysText } from './besideProjects.js';
 import { cellExecutor } from './cellExecutor.js';
 import { askAboutConflict } from './conflict.js';
 import { connectionLost } from './connectionLost.js';
+import { whyNotChange, whyNotCreate } from './contentsRefusals.js';
 import { consoleEntry } from './consoleEntry.js';
 import { IOpenDocument, VersionedDrive } from './drive.js';
+import { fleetBundle } from './fleetBundle.js';
 import { kindOf } from './held.js';
 import { idleWarning } from './idleWarning.js';
 import { kernelDialogs } from './kernelDialogs.js';
@@ -30,8 +30,10 @@ import { kernelEnd } from './kernelEnd.js';
 import { kernelNames } from './kernelNames.js';
 import { lastOutputs } from './lastOutputs.js';
 import { longOutput } from './longOutput.js';
-import { pageUser } from './pageUser.js';
+import { openWidgets } from './openWidgets.js';
+import { inFleet, pageUser } from './pageUser.js';
 import { projectsPage } from './projectsPage.js';
+import { roleChange } from './roleChange.js';
 import { serverSettings } from './serverSettings.js';
 import { shutDown } from './shutDown.js';
 import { signInDialog } from './signInDialog.js';
@@ -47,7 +49,7 @@ const drive: ServiceManagerPlugin<Contents.IDrive> = {
   optional: [IServerSettings],
   activate: (_: null, settings: ServerConnection.ISettings | null) => {
     const options = { serverSettings: settings ?? undefined };
-    return PageConfig.getOption('jupyterFleet') === 'true'
+    return inFleet()
       ? new VersionedDrive(options)
       : new Drive(options);
   }
@@ -69,14 +71,13 @@ const conflicts: JupyterFrontEndPlugin<void> = {
     if (!(drive instanceof VersionedDrive)) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
-    const user = pageUser();
+    const trans = fleetBundle(translator);
     drive.page = {
       openDocument: (path, kind) => openDocument(app, documents, path, kind),
       ask: (path, conflict, canRevert) =>
         askAboutConflict(path, conflict, canRevert, trans),
-      createInProject: user && createInProjectText(user, trans),
-      projectStays: user && projectStaysText(trans)
+      whyNotCreate: path => whyNotCreate(pageUser(), path, trans),
+      whyNotChange: path => whyNotChange(pageUser(), path, trans)
     };
   }
 };
@@ -87,29 +88,27 @@ function openDocument(
   path: string,
   kind: string
 ): IOpenDocument | null {
-  for (const area of ['main', 'left', 'right', 'down']) {
-    for (const widget of app.shell.widgets(area)) {
-      const context = documents.contextForWidget(widget);
-      if (
-        context &&
-        documents.services.contents.localPath(context.path) === path &&
-        documents.services.contents.driveName(context.path) === '' &&
-        kindOfContext(app, context) === kind
-      ) {
-        return {
-          revert: () => context.revert(),
-          save: () => context.save(),
-          // The status bar would go on saying "Saving started". The interface of the context
-          // hides that its signal can be emitted; nothing else tells the status bar.
-          saveEnded: () =>
-            (
-              context.saveState as Signal<
-                typeof context,
-                DocumentRegistry.SaveState
-              >
-            ).emit('failed')
-        };
-      }
+  for (const widget of openWidgets(app.shell)) {
+    const context = documents.contextForWidget(widget);
+    if (
+      context &&
+      documents.services.contents.localPath(context.path) === path &&
+      documents.services.contents.driveName(context.path) === '' &&
+      kindOfContext(app, context) === kind
+    ) {
+      return {
+        revert: () => context.revert(),
+        save: () => context.save(),
+        // The status bar would go on saying "Saving started". The interface of the context
+        // hides that its signal can be emitted; nothing else tells the status bar.
+        saveEnded: () =>
+          (
+            context.saveState as Signal<
+              typeof context,
+              DocumentRegistry.SaveState
+            >
+          ).emit('failed')
+      };
     }
   }
   return null;
@@ -141,6 +140,7 @@ export default [
   lastOutputs,
   longOutput,
   projectsPage,
+  roleChange,
   serverSettings,
   shutDown,
   signInDialog,

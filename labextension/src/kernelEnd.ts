@@ -3,8 +3,9 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
-import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
+import { fleetBundle } from './fleetBundle.js';
 import { Notice } from './notice.js';
 import { inFleet } from './pageUser.js';
 
@@ -18,7 +19,7 @@ export const kernelEnd: JupyterFrontEndPlugin<void> = {
     if (!inFleet()) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (panel: NotebookPanel, context: DocumentRegistry.Context) => {
         const notice = new Notice('warning', trans.__('Close'));

@@ -2,7 +2,9 @@ import { showErrorMessage } from '@jupyterlab/apputils';
 import type { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { askToEnd } from './endingKernels.js';
+import { whyOnlyLook } from './contentsRefusals.js';
+import { askToEnd, EndingCanceled } from './endingKernels.js';
+import { pageUser } from './pageUser.js';
 import {
   IKernelOwner,
   isMyKernel,
@@ -33,15 +35,31 @@ export class KernelEnder {
     const endSession = this._sessions.shutdown.bind(this._sessions);
     this._endKernel = endKernel;
     this._kernels.shutdown = async id => {
-      if (await this.mayEndKernel(id)) {
+      const kernel = this._runningKernel(id);
+      const refusal = kernel && whyOnlyLook(pageUser(), kernel.project ?? '', trans);
+      if (refusal) {
+        this._refused(new Error(refusal));
+      } else if (await this.mayEndKernel(id)) {
         await endKernel(id).catch(error => this._refused(error));
       }
     };
     this._sessions.shutdown = async id => {
       const session = this._runningSessions().find(running => running.id === id);
-      if (!session || (await this.mayEndSession(session))) {
+      if (!session || (await this._decideOn(session))) {
         await endSession(id);
       }
+    };
+    // JupyterLab ends the kernel of a file before it deletes the file, whatever comes of it.
+    this._sessions.stopIfNeeded = async path => {
+      await this._sessions.refreshRunning();
+      const session = this._runningSessions().find(running => running.path === path);
+      if (!session) {
+        return;
+      }
+      if (!(await this._decideOn(session))) {
+        throw new EndingCanceled();
+      }
+      await endSession(session.id).catch(() => undefined);
     };
     this._kernels.shutdownAll = async () => {
       await this._kernels.refreshRunning();
@@ -77,9 +95,7 @@ export class KernelEnder {
 
   /** Whether a kernel may be ended: it is this user's, or they say so. */
   async mayEndKernel(id: string): Promise<boolean> {
-    const kernel: IKernelOwner | undefined = [...this._kernels.running()].find(
-      running => running.id === id
-    );
+    const kernel = this._runningKernel(id);
     return (
       !kernel ||
       isMyKernel(kernel, this._me) ||
@@ -94,12 +110,25 @@ export class KernelEnder {
     );
   }
 
+  /** Whether to end a session; an error, in words for a person, if this user may not. */
+  private async _decideOn(session: ISessionOwner): Promise<boolean> {
+    const refusal = whyOnlyLook(pageUser(), session.path, this._trans);
+    if (refusal) {
+      throw new Error(refusal);
+    }
+    return this.mayEndSession(session);
+  }
+
   /** As the server describes a session that the page is connected to. */
   modelOf(connection: Session.ISessionConnection): ISessionOwner {
     return (
       this._runningSessions().find(running => running.id === connection.id) ??
       (connection.model as ISessionOwner)
     );
+  }
+
+  private _runningKernel(id: string): IKernelOwner | undefined {
+    return [...this._kernels.running()].find(running => running.id === id);
   }
 
   private _runningSessions(): ISessionOwner[] {

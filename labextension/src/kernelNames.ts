@@ -3,10 +3,10 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { kernelFor } from './kernelName.js';
+import { inFleet } from './pageUser.js';
 
 /** JupyterLab goes by language too, but only where it is saved and one kernelspec has it. */
 export const kernelNames: JupyterFrontEndPlugin<void> = {
@@ -15,7 +15,7 @@ export const kernelNames: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [INotebookTracker],
   activate: (app: JupyterFrontEnd, notebooks: INotebookTracker) => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return;
     }
     const { kernelspecs } = app.serviceManager;

@@ -3,7 +3,6 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { Cell, CodeCell } from '@jupyterlab/cells';
-import { PageConfig } from '@jupyterlab/coreutils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import {
   OutputArea,
@@ -11,6 +10,8 @@ import {
   SimplifiedOutputArea
 } from '@jupyterlab/outputarea';
 import type { Widget } from '@lumino/widgets';
+
+import { inFleet } from './pageUser.js';
 
 /** How many of the outputs that JupyterLab leaves out are shown all the same: the last ones. */
 const LAST = 3;
@@ -22,7 +23,7 @@ export const lastOutputs: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [INotebookTracker],
   activate: (_: JupyterFrontEnd, tracker: INotebookTracker) => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return;
     }
     const seen = new WeakSet<Cell>();

@@ -2,7 +2,6 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { PageConfig } from '@jupyterlab/coreutils';
 import {
   errorRendererFactory,
   IRenderMime,
@@ -14,6 +13,7 @@ import {
 } from '@jupyterlab/rendermime';
 
 import { excerpt, IExcerpt } from './excerpt.js';
+import { inFleet } from './pageUser.js';
 
 export const longOutput: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:long-output',
@@ -21,7 +21,7 @@ export const longOutput: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IRenderMimeRegistry],
   activate: (_: JupyterFrontEnd, registry: IRenderMimeRegistry) => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return;
     }
     for (const stock of [textRendererFactory, errorRendererFactory]) {
@@ -72,7 +72,12 @@ export class LongText extends RenderedCommon {
       this._head.replaceChildren();
       await this._draw(this._head, part.head);
     }
-    this._gap.replaceChildren(this._button(text, part));
+    const focused = this._gap.contains(document.activeElement);
+    const button = this._button(text, part);
+    this._gap.replaceChildren(button);
+    if (focused) {
+      button.focus();
+    }
     this._tail.replaceChildren();
     await this._draw(this._tail, part.tail);
   }

@@ -52,7 +52,7 @@ export class MessageQueue {
     }
     this._stop();
     for (const message of this._waiting.splice(0)) {
-      this._deliver(message);
+      this._handOver(message);
     }
   }
 
@@ -91,12 +91,21 @@ export class MessageQueue {
     while (count < this._waiting.length && this._spent < SLICE) {
       const message = this._waiting[count++];
       this._spent += this._cost(message);
-      this._deliver(message);
+      this._handOver(message);
     }
     this._waiting.splice(0, count);
     this._delivering = false;
     if (this._spent >= SLICE) {
       this._rest(now);
+    }
+  }
+
+  /** A message that JupyterLab does not understand must not hold up those behind it. */
+  private _handOver(message: Message): void {
+    try {
+      this._deliver(message);
+    } catch (error) {
+      console.error(error);
     }
   }
 

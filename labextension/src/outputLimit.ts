@@ -393,16 +393,20 @@ function headOf(text: string, lines: number, characters: number): number {
 export function describe(omitted: IOmitted): string {
   const parts = [];
   if (omitted.characters) {
-    parts.push(
-      `${omitted.lines.toLocaleString('en')} lines (${sizeOf(omitted.characters)})`
-    );
+    const size = sizeOf(omitted.characters);
+    // Part of one long line is no line.
+    parts.push(omitted.lines ? `${counted(omitted.lines, 'line')} (${size})` : `${size} of text`);
   }
   if (omitted.outputs) {
-    parts.push(`${omitted.outputs.toLocaleString('en')} outputs`);
+    parts.push(counted(omitted.outputs, 'output'));
   }
   return parts.length
-    ? `[… ${parts.join(' and ')} are not kept in this notebook …]`
-    : '[… and on …]';
+    ? `[… not kept in this notebook: ${parts.join(' and ')} …]`
+    : '[… continued …]';
+}
+
+function counted(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function sizeOf(characters: number): string {

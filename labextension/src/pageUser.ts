@@ -1,13 +1,30 @@
 import { PageConfig } from '@jupyterlab/coreutils';
+import { ISignal, Signal } from '@lumino/signaling';
 
-import { IFleetUser, readFleetUser } from './fleetUser.js';
+import { IFleetUser, IUserModel, readFleetUser, withRolesOf } from './fleetUser.js';
 
 /** Whether this page is served by a lab of a fleet. */
 export function inFleet(): boolean {
   return PageConfig.getOption('jupyterFleet') === 'true';
 }
 
-/** The user of this page; null if the server has not told. */
+let user: IFleetUser | null | undefined;
+const changed = new Signal<object, void>({});
+
+/** Emitted when the user of this page has other roles than before. */
+export const rolesChanged: ISignal<object, void> = changed;
+
+/** The user of this page, with the roles last heard of; null if the server has not told. */
 export function pageUser(): IFleetUser | null {
-  return readFleetUser(PageConfig.getOption('fleetUser'));
+  user ??= readFleetUser(PageConfig.getOption('fleetUser'));
+  return user;
+}
+
+/** Take what a server says of whoever is signed in: a new login may have brought other roles. */
+export function learnRoles(model: IUserModel): void {
+  const known = pageUser();
+  user = withRolesOf(known, model);
+  if (user !== known) {
+    changed.emit();
+  }
 }

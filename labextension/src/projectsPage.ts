@@ -2,14 +2,15 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { Launcher } from '@jupyterlab/launcher';
-import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { folderIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import { BoxLayout, Widget } from '@lumino/widgets';
 
 import { mayCreateSomewhere } from './besideProjects.js';
+import { fleetBundle } from './fleetBundle.js';
 import type { IFleetUser } from './fleetUser.js';
-import { inFleet, pageUser } from './pageUser.js';
+import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 import { startingPlace, StartingPlace } from './startingPlace.js';
 import { viewOnlyText } from './viewOnlyNotice.js';
 
@@ -25,20 +26,22 @@ export const projectsPage: JupyterFrontEndPlugin<void> = {
     browser: IDefaultFileBrowser,
     translator: ITranslator | null
   ) => {
-    const user = pageUser();
-    if (!inFleet() || user === null) {
+    if (!inFleet() || pageUser() === null) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     const open = (project: string) =>
       void app.commands.execute('filebrowser:go-to-path', { path: project });
     const launched = async (
       _: CommandRegistry,
       { id, result }: CommandRegistry.ICommandExecutedArgs
     ) => {
-      const main = id === 'launcher:create' ? await result : null;
+      if (id !== 'launcher:create') {
+        return;
+      }
+      const main: unknown = await result.catch(() => null);
       if (main instanceof MainAreaWidget && main.content instanceof Launcher) {
-        standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(user, open, trans));
+        standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(open, trans));
       }
     };
     app.commands.commandExecuted.connect(launched);
@@ -48,24 +51,30 @@ export const projectsPage: JupyterFrontEndPlugin<void> = {
       layout.addWidget(page);
       BoxLayout.setStretch(page, 1);
       const choose = () => {
+        const user = pageUser();
         const path = browser.model.path;
         const place = startingPlace(user, path);
         main.content.setHidden(place !== 'here');
         page.setHidden(place === 'here');
-        page.tell(place, path);
+        if (user !== null) {
+          page.tell(user, place, path);
+        }
       };
       choose();
       browser.model.pathChanged.connect(choose);
-      main.disposed.connect(() => browser.model.pathChanged.disconnect(choose));
+      rolesChanged.connect(choose);
+      main.disposed.connect(() => {
+        browser.model.pathChanged.disconnect(choose);
+        rolesChanged.disconnect(choose);
+      });
     }
   }
 };
 
 /** The projects as cards, in the looks of the launcher. */
 class ProjectsPage extends Widget {
-  constructor(user: IFleetUser, open: (project: string) => void, trans: TranslationBundle) {
+  constructor(open: (project: string) => void, trans: TranslationBundle) {
     super();
-    this._user = user;
     this._open = open;
     this._trans = trans;
     this.addClass('jp-Launcher');
@@ -73,29 +82,29 @@ class ProjectsPage extends Widget {
   }
 
   /** Say what can be begun at a path, and offer the projects. */
-  tell(place: StartingPlace, path: string): void {
+  tell(user: IFleetUser, place: StartingPlace, path: string): void {
     const body = element('div', 'jp-Launcher-body');
     const content = element('div', 'jp-Launcher-content');
     body.append(content);
-    content.append(element('p', 'jp-fleet-Projects-hint', this._hint(place, path)));
-    if (this._user.projects.size) {
-      content.append(this._projects());
+    content.append(element('p', 'jp-fleet-Projects-hint', this._hint(user, place, path)));
+    if (user.projects.size) {
+      content.append(this._projects(user));
     }
     this.node.replaceChildren(body);
   }
 
-  private _hint(place: StartingPlace, path: string): string {
+  private _hint(user: IFleetUser, place: StartingPlace, path: string): string {
     const trans = this._trans;
     switch (place) {
       case 'nowhere':
         return trans.__(
           'You are signed in as %1, but you are in no project yet. Ask whoever manages your projects to add you to one, then sign in again.',
-          this._user.username
+          user.username
         );
       case 'view only':
         return trans.__('%1 Open a file on the left to look at it.', viewOnlyText(path, trans));
       default:
-        return mayCreateSomewhere(this._user)
+        return mayCreateSomewhere(user)
           ? trans.__(
               'Open one of your projects to begin: files and notebooks are created inside a project.'
             )
@@ -105,7 +114,7 @@ class ProjectsPage extends Widget {
     }
   }
 
-  private _projects(): HTMLElement {
+  private _projects(user: IFleetUser): HTMLElement {
     const section = element('div', 'jp-Launcher-section');
     const header = element('div', 'jp-Launcher-sectionHeader');
     header.append(
@@ -113,7 +122,7 @@ class ProjectsPage extends Widget {
       element('h2', 'jp-Launcher-sectionTitle', this._trans.__('Projects'))
     );
     const cards = element('div', 'jp-Launcher-cardContainer');
-    for (const [project, role] of this._user.projects) {
+    for (const [project, role] of user.projects) {
       cards.append(this._card(project, this._roleText(role)));
     }
     section.append(header, cards);
@@ -155,7 +164,6 @@ class ProjectsPage extends Widget {
     }
   }
 
-  private readonly _user: IFleetUser;
   private readonly _open: (project: string) => void;
   private readonly _trans: TranslationBundle;
 }

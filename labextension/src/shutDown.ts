@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/tran
 import { cleaningIcon } from '@jupyterlab/ui-components';
 import { Widget } from '@lumino/widgets';
 
+import { fleetBundle } from './fleetBundle.js';
 import { guardSessionContexts } from './guardedSessionContext.js';
 import { KernelEnder } from './kernelEnder.js';
 import { inFleet, pageUser } from './pageUser.js';
@@ -25,10 +26,9 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
     if (!inFleet()) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
-    const user = pageUser();
-    const ender = new KernelEnder(app.serviceManager, user?.username ?? '', trans);
-    guardSessionContexts(ender, user, trans);
+    const trans = fleetBundle(translator);
+    const ender = new KernelEnder(app.serviceManager, pageUser()?.username ?? '', trans);
+    guardSessionContexts(ender, trans);
     replaceShutDownCommands(app, ender, trans);
     if (running) {
       // The style sheet makes room for the label beside the section's title.

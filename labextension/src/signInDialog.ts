@@ -7,11 +7,11 @@ import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { Contents, IDefaultDrive } from '@jupyterlab/services';
 import {
   ITranslator,
-  nullTranslator,
   TranslationBundle
 } from '@jupyterlab/translation';
 
 import { VersionedDrive } from './drive.js';
+import { fleetBundle } from './fleetBundle.js';
 import type { SignIn } from './signIn.js';
 import { ISignIn } from './signInPlugin.js';
 
@@ -34,7 +34,7 @@ export const signInDialog: JupyterFrontEndPlugin<void> = {
     if (!signIn) {
       return;
     }
-    const trans = (translator ?? nullTranslator).load('jupyter_fleet');
+    const trans = fleetBundle(translator);
     let shown: SignInDialog | null = null;
     let about = '';
     const show = () => {

@@ -2,6 +2,8 @@ import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import type { ServiceManagerPlugin } from '@jupyterlab/services';
 import { Token } from '@lumino/coreutils';
 
+import type { IUserModel } from './fleetUser.js';
+import { inFleet, learnRoles } from './pageUser.js';
 import { SignIn } from './signIn.js';
 
 /** The login of this page; null on a server without the fleet. */
@@ -19,7 +21,7 @@ export const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
   autoStart: true,
   provides: ISignIn,
   activate: () => {
-    if (PageConfig.getOption('jupyterFleet') !== 'true') {
+    if (!inFleet()) {
       return null;
     }
     const signIn = new SignIn(whoAmI);
@@ -49,8 +51,7 @@ async function whoAmI(): Promise<string | null | undefined> {
   if (!answer.ok) {
     return undefined;
   }
-  const { identity } = (await answer.json()) as {
-    identity: { username: string };
-  };
+  const { identity } = (await answer.json()) as { identity: IUserModel };
+  learnRoles(identity);
   return identity.username;
 }

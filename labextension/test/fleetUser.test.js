@@ -6,7 +6,8 @@ import {
   isBesideProjects,
   mayCreateSomewhere
 } from '../lib/besideProjects.js';
-import { isViewer, mayEdit, readFleetUser } from '../lib/fleetUser.js';
+import { whyNotChange, whyNotCreate } from '../lib/contentsRefusals.js';
+import { isViewer, mayEdit, readFleetUser, withRolesOf } from '../lib/fleetUser.js';
 import { startingPlace } from '../lib/startingPlace.js';
 
 const read = projects =>
@@ -59,4 +60,31 @@ test('viewers read no words for those who create', () => {
   assert.match(createInProjectText(viewer, trans), /^You may look but not create/);
   assert.match(createInProjectText(editor, trans), /open one of your projects first/);
   assert.match(createInProjectText(read({}), trans), /in no project yet/);
+});
+
+test('a page learns new roles of its own user, and of nobody else', () => {
+  const ann = read({ demo: 'viewer', other: 'editor' });
+  const told = projects => withRolesOf(ann, { username: 'ann', display_name: 'Ann', projects });
+  assert.equal(told({ other: 'editor', demo: 'viewer' }), ann);
+  assert.equal(isViewer(told({ demo: 'editor', other: 'editor' }), 'demo/a'), false);
+  assert.equal(mayEdit(told({ demo: 'viewer' }), 'other/a'), false);
+  assert.equal(mayEdit(told({ demo: 'viewer', third: 'owner' }), 'third/a'), true);
+  // A lab of an earlier version tells no roles.
+  assert.equal(told(undefined), ann);
+  const bob = { username: 'bob', display_name: 'Bob', projects: { demo: 'owner' } };
+  assert.equal(withRolesOf(ann, bob), ann);
+  assert.equal(withRolesOf(null, bob), null);
+});
+
+test('a viewer reads why nothing can be changed, and an editor asks the server', () => {
+  const trans = { __: (text, ...values) => text.replace('%1', values[0]) };
+  const ann = read({ demo: 'editor', other: 'viewer' });
+  for (const why of [whyNotCreate, whyNotChange]) {
+    assert.match(why(ann, 'other/dir/a.txt', trans), /not change anything in the project "other"/);
+    assert.equal(why(ann, 'demo/a.txt', trans), null);
+    assert.equal(why(null, 'other/a.txt', trans), null);
+    assert.equal(why(null, 'a.txt', trans), null);
+  }
+  assert.match(whyNotCreate(ann, 'a.txt', trans), /open one of your projects first/);
+  assert.match(whyNotChange(ann, 'demo', trans), /not renamed or deleted here/);
 });

@@ -22,7 +22,7 @@ test('versions follow a renamed folder and leave its namesakes alone', () => {
   const held = new HeldVersions();
   held.set('demo/a/n.txt', 'file/text', 'v1');
   held.set('demo/ab/n.txt', 'file/text', 'v2');
-  held.rename('demo/a', 'demo/c');
+  assert.deepEqual(held.rename('demo/a', 'demo/c'), [['demo/a/n.txt', 'demo/c/n.txt']]);
   assert.equal(held.get('demo/c/n.txt', 'file/text'), 'v1');
   assert.equal(held.has('demo/a/n.txt'), false);
   assert.equal(held.get('demo/ab/n.txt', 'file/text'), 'v2');

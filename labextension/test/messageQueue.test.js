@@ -73,13 +73,20 @@ test('a few messages go through at once', () => {
 
 test('a flood is handed over in order, joined, and all of it', async () => {
   const delivered = [];
-  const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));
+  let ended;
+  const end = new Promise(resolve => (ended = resolve));
+  const queue = new MessageQueue(new OutputLimit(), next => {
+    delivered.push(next);
+    if (next.header.msg_type === 'status') {
+      ended();
+    }
+  });
   for (let i = 0; i < 3000; i += 1) {
     queue.push(print(`${i}\n`));
   }
   queue.push(message('status', { execution_state: 'idle' }));
   assert.ok(delivered.length < 100);
-  await new Promise(resolve => setTimeout(resolve, 600));
+  await end;
   assert.equal(delivered.at(-1).header.msg_type, 'status');
   assert.ok(delivered.length < 100);
   const text = delivered.map(({ content }) => content.text ?? '').join('');
@@ -95,4 +102,20 @@ test('the end of a connection hands over all that waits', () => {
   assert.ok(delivered.length < 500);
   queue.flush();
   assert.equal(delivered.length, 500);
+});
+
+test('a message that JupyterLab cannot take holds up none of those behind it', t => {
+  t.mock.method(console, 'error', () => undefined);
+  const taken = [];
+  const queue = new MessageQueue(new OutputLimit(), ({ header }) => {
+    if (header.msg_type === 'broken') {
+      throw new Error('not a message');
+    }
+    taken.push(header.msg_type);
+  });
+  queue.push(message('broken', {}));
+  queue.push(message('comm_open', {}));
+  assert.deepEqual(taken, ['comm_open']);
+  assert.equal(console.error.mock.callCount(), 1);
+  queue.clear();
 });

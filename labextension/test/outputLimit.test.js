@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { OMITTED, OutputLimit } from '../lib/outputLimit.js';
+import { describe, OMITTED, OutputLimit } from '../lib/outputLimit.js';
 
 const BOUNDS = {
   headLines: 10,
@@ -74,7 +74,7 @@ test('the first and the last lines of a flood are kept, and what is missing is c
   const [head, end, ...more] = outputs([...sent, idle()]);
   assert.equal(head.text, lines(0, 10));
   const [notice, ...tail] = end.text.split('\n');
-  assert.match(notice, /986 lines .* not kept/);
+  assert.match(notice, /not kept in this notebook: 986 lines/);
   assert.equal(tail.join('\n'), lines(996, 1000));
   assert.equal(end.metadata[OMITTED].lines, 986);
   assert.equal(more.length, 0);
@@ -125,7 +125,7 @@ test('the first and the last of many displays are kept', () => {
   );
   const texts = outputs([...sent, idle()]).map(output => output.text);
   assert.deepEqual(texts.slice(0, 5), ['plot 0', 'plot 1', 'plot 2', 'plot 3', 'plot 4']);
-  assert.match(texts[5], /43 outputs are not kept/);
+  assert.match(texts[5], /not kept in this notebook: 43 outputs/);
   assert.deepEqual(texts.slice(6), ['plot 48', 'plot 49']);
 });
 
@@ -146,4 +146,15 @@ test('each execution has bounds of its own', () => {
   outputs([print(lines(0, 100), 'stdout', 'first')], limit);
   const sent = print(lines(0, 5), 'stdout', 'second');
   assert.deepEqual(limit.accept(sent), [sent]);
+});
+
+test('what is missing is counted in plain words', () => {
+  const missing = (lines, characters, outputs) => describe({ lines, characters, outputs });
+  assert.equal(missing(1, 80, 0), '[… not kept in this notebook: 1 line (1 kB) …]');
+  assert.equal(
+    missing(1234, 2_500_000, 1),
+    '[… not kept in this notebook: 1,234 lines (2.5 MB) and 1 output …]'
+  );
+  assert.equal(missing(0, 5000, 0), '[… not kept in this notebook: 5 kB of text …]');
+  assert.equal(missing(0, 0, 2), '[… not kept in this notebook: 2 outputs …]');
 });

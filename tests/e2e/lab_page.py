@@ -164,6 +164,24 @@ class LabPage:
 
     # Files
 
+    def listed(self, name: str) -> Locator:
+        """A file or folder in the list of the file browser."""
+        text = self.page.locator(
+            ".jp-DirListing-itemText", has_text=re.compile(f"^{re.escape(name)}$")
+        )
+        return self.page.locator(".jp-DirListing-item", has=text)
+
+    def delete_listed(self, name: str) -> None:
+        """Delete a file by its menu in the file browser, and confirm that."""
+        self.choose_for_listed(name, "Delete")
+        self.dialog.locator("button.jp-mod-warn").click()
+
+    def choose_for_listed(self, name: str, entry: str) -> None:
+        """Choose an entry of the menu of a file in the file browser."""
+        self.listed(name).click(button="right")
+        labels = self.page.locator(".lm-Menu-itemLabel")
+        labels.filter(has_text=re.compile(f"^{entry}$")).click()
+
     @property
     def editor(self) -> Locator:
         """The text of the file editor that is in front."""

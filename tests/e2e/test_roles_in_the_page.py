@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import uuid
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import OpenPage
-from tests.e2e.lab_page import PATIENCE_MS, LabPage
+from tests.e2e.lab_page import PATIENCE_MS, LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 
 
@@ -91,6 +91,8 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     ann.wait_for_kernel()
 
     vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    errors: list[str] = []
+    vic.page.on("pageerror", lambda error: errors.append(str(error)))
     asked: list[str] = []
     vic.page.on(
         "request",
@@ -114,6 +116,141 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     expect(vic.page.locator("#jp-bottom-panel")).not_to_contain_text("Disconnected")
     assert vic.kernel_sockets == 0
     assert not asked
+    assert not errors
+
+    # JupyterLab would end the kernel before it deletes the notebook.
+    vic.delete_listed(path.rpartition("/")[2])
+    expect_to_look_only(vic)
+    assert files.session_paths() == [path]
+
+
+def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
+    fleet: Fleet, open_page: OpenPage, files: Files
+) -> None:
+    name = f"fixed-{uuid.uuid4().hex[:8]}"
+    files.save(f"demo/{name}", {"type": "directory"})
+    files.save(f"demo/{name}/a.txt", {"type": "file", "format": "text", "content": "a"})
+    vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    vic.open_path(f"demo/{name}")
+    expect(vic.listed("a.txt")).to_be_visible()
+    asked = list[str]()
+    vic.page.on(
+        "request",
+        lambda request: (
+            asked.append(f"{request.method} {request.url}")
+            if request.method != "GET" and "/api/contents" in request.url
+            else None
+        ),
+    )
+
+    vic.choose_in_submenu("File", "New", "Text File")
+    expect_to_look_only(vic)
+    vic.choose_in_submenu("File", "New", "Notebook")
+    expect_to_look_only(vic)
+    vic.page.locator("[data-command='filebrowser:create-new-directory']").first.click()
+    expect_to_look_only(vic)
+    with vic.page.expect_file_chooser() as chosen:
+        vic.page.locator(".jp-id-upload, [data-jp-item-name=uploader]").first.click()
+    chosen.value.set_files({"name": "b.txt", "mimeType": "text/plain", "buffer": b"b"})
+    expect_to_look_only(vic)
+    vic.choose_for_listed("a.txt", "Rename")
+    vic.page.locator(".jp-DirListing-editor").fill("b.txt")
+    vic.page.keyboard.press("Enter")
+    expect_to_look_only(vic)
+    vic.choose_for_listed("a.txt", "Duplicate")
+    expect_to_look_only(vic)
+    vic.choose_for_listed("a.txt", "Copy")
+    vic.choose_for_listed("a.txt", "Paste")
+    expect_to_look_only(vic)
+    vic.delete_listed("a.txt")
+    expect_to_look_only(vic)
+    vic.choose_for_listed("a.txt", "Cut")
+    vic.page.locator('.jp-BreadCrumbs-item[title="demo"]').click()
+    vic.choose_for_listed(name, "Paste")
+    expect_to_look_only(vic)
+    assert not asked
+
+
+def expect_to_look_only(lab: LabPage) -> None:
+    expect(lab.dialog).to_contain_text('You may look but not change anything in the project "demo"')
+    lab.page.keyboard.press("Escape")
+    expect(lab.dialog).to_have_count(0)
+
+
+def test_an_open_page_follows_the_roles_of_a_new_login(
+    fleet: Fleet, open_page: OpenPage, files: Files
+) -> None:
+    path = f"demo/role-{uuid.uuid4().hex[:8]}.ipynb"
+    cell = {"cell_type": "code", "id": "c", "source": "", "metadata": {}, "outputs": []}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
+        "cells": [{**cell, "execution_count": None}],
+    }
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    url = fleet.status()["url"]
+    zoe = open_page(url, fleet.token("zoe", "viewer"))
+    zoe.open_path(path)
+    notice = zoe.notebook.locator(".jp-fleet-Notice.jp-mod-info")
+    expect(notice).to_be_visible()
+    zoe.mark()
+
+    sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
+    expect(notice).to_be_hidden()
+    assert zoe.evaluate(0, "6 * 7", timeout=60) == "42"
+    zoe.save()
+    wait_for("the notebook to be saved", lambda: not zoe.dirty, 30)
+    assert "6 * 7" in str(files.get(path)["content"])
+
+    sign_in_elsewhere(zoe, fleet.token("zoe", "viewer"))
+    expect(notice).to_be_visible()
+    zoe.run(1, "1 + 1")
+    expect(zoe.page.locator(".jp-toast-message")).to_contain_text("look but not")
+    assert zoe.prompt(1) == "[ ]:"
+    zoe.choose_in_submenu("File", "New", "Text File")
+    expect_to_look_only(zoe)
+    # Nothing of the page came from a reload, and the kernel goes on without it.
+    assert not zoe.reloaded
+    expect(zoe.page.locator("#jp-bottom-panel")).to_contain_text("No Kernel")
+    assert len(files.kernels()) == 1
+
+    # What the notice says can be read in the dark theme, too.
+    zoe.choose_theme("JupyterLab Dark")
+    assert contrast(notice) > 4.5
+
+
+def sign_in_elsewhere(lab: LabPage, token: str) -> None:
+    """Sign in again as the same person, in another tab of the same browser."""
+    tab = lab.page.context.new_page()
+    tab.goto(f"{lab.url}/login?token={token}&next=/login%3Fdone")
+    expect(tab.locator("h1")).to_contain_text("You are signed in as")
+    tab.close()
+
+
+def contrast(text: Locator) -> float:
+    """How much the colour of an element's text differs from its background: 1 (not) to 21."""
+    ratio: float = text.evaluate(
+        """node => {
+          const canvas = document.createElement('canvas').getContext('2d');
+          const style = getComputedStyle(node);
+          const light = colours => {
+            for (const colour of colours) {
+              canvas.fillStyle = colour;
+              canvas.fillRect(0, 0, 1, 1);
+            }
+            const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(part => {
+              const value = part / 255;
+              return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+            });
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const back = light([style.backgroundColor]);
+          const front = light([style.backgroundColor, style.color]);
+          return (Math.max(back, front) + 0.05) / (Math.min(back, front) + 0.05);
+        }"""
+    )
+    return ratio
 
 
 def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage) -> None:

@@ -86,6 +86,14 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
         expect(bob.dialog).to_contain_text(title)
         expect(bob.dialog).to_contain_text(f'"{of_ann}" in the project "demo"')
         bob.choose("Cancel")
+    # Deleting the notebook would end the kernel as well.
+    bob.delete_listed(of_ann)
+    expect(bob.dialog).to_contain_text("Shut Down the Kernel of ann?")
+    bob.dialog.locator("button", has_text="Cancel").click()
+    expect(bob.dialog).to_contain_text("the kernel goes on")
+    bob.page.keyboard.press("Escape")
+    expect(bob.dialog).to_have_count(0)
+    assert files.get(f"demo/{of_ann}")
     assert ann.evaluate(2, "x + 2") == "43"
     assert living(files) == {"ann"}
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")

@@ -141,6 +141,9 @@ def test_a_page_knows_its_own_user_with_roles_and_no_token(bare_labs: Labs) -> N
         config = json.loads(found[1])
         assert config["fleetUser"]["username"] == user
         assert config["fleetUser"]["projects"] == projects
+        me = requests.get(f"{url}/api/me", headers={"Authorization": f"Bearer {signed}"})
+        # A page that stays open learns there what a new login has changed.
+        assert me.json()["identity"]["projects"] == projects
         assert config["quitButton"] is False
         assert signed not in page.text
 
