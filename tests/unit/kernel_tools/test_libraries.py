@@ -66,6 +66,10 @@ _CASES = {
     "tqdm": ("from tqdm.notebook import tqdm; value = tqdm([1]).container", "application/vnd.jup"),
     "polars": ("import polars; value = polars.DataFrame({'n': [1]})", "text/html"),
     "pandas": ("import duckdb; value = duckdb.sql('select 1 as n').df()", "text/html"),
+    "pandas's styles": (
+        "import pandas; value = pandas.DataFrame({'n': [1]}).style.background_gradient()",
+        "text/html",
+    ),
     "scikit-learn": (
         "from sklearn.linear_model import LinearRegression; value = LinearRegression()",
         "text/html",

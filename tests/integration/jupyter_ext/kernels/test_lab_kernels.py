@@ -409,7 +409,7 @@ def test_a_kernel_stays_in_its_project(fleet: Fleet, ada: Client) -> None:
         ({"path": "demo/../other/a.ipynb", "type": "notebook"}, ".."),
         ({"path": "a.ipynb", "type": "notebook"}, "project"),
         ({"path": "", "type": "notebook"}, "project"),
-        ({"path": 7, "type": "notebook"}, "text"),
+        ({"path": 7, "type": "notebook"}, "string"),
         ({"path": "demo/a.ipynb", "type": "notebook", "kernel": "python"}, "kernel"),
     ],
 )
