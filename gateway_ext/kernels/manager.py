@@ -273,7 +273,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def _started(self, kernel_id: str) -> KernelRecord:
         """Waits for a launch, here or elsewhere; raises Refusal if it fails."""
-        await self.launches.wait(kernel_id)
+        try:
+            await self.launches.wait(kernel_id)
+        except Refusal:
+            # 404 if it failed because the kernel was deleted meanwhile.
+            await self.record(kernel_id)
+            raise
         deadline = asyncio.get_running_loop().time() + self.launch_seconds
         while True:
             record = await self.record(kernel_id)
@@ -326,6 +331,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         except LinkLost:
             raise owner_unknown(link.kernel_id) from None
         except CommandFailed as error:
+            # 404 if it failed because the kernel was deleted meanwhile.
+            await self.record(link.kernel_id)
             raise Refusal(500, str(error)) from error
 
     async def delete(self, place: Place, username: str, reason: str = "") -> None:

@@ -25,7 +25,7 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions import store
 from jupyter_ext.sessions.models import alive, session_model
 from jupyter_ext.sessions.patch import SessionPatch, patched
-from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path
+from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path, shown_name, shown_path
 from jupyter_ext.sessions.store import Claim, Ending, Session, Start
 from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
 
@@ -73,8 +73,19 @@ class FleetSessionManager(LoggingConfigurable):
         found = await self.run(partial(store.find_session, path=path, username=identity.user))
         if found is None or not identity.may(found.project, Role.VIEWER):
             return None
-        kernel = await self.kernel_or_none(found.kernel_id)
+        try:
+            kernel = await self.kernel_or_none(found.kernel_id)
+        except web.HTTPError as error:
+            if error.status_code == 403:
+                return None
+            raise
         if kernel is None or not alive(kernel):
+            return None
+        if (
+            kernel.get("project", found.project) != found.project
+            and found.username != identity.user
+        ):
+            # The notebook was moved here from another project, where its kernel still belongs.
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
         found = await self.run(partial(store.get_session, session_id=found.id))
@@ -100,16 +111,12 @@ class FleetSessionManager(LoggingConfigurable):
             raise web.HTTPError(400, "a session needs a path within a project")
         identity = self._identity()
         require_role(identity, project, Role.EDITOR)
-        add = partial(
-            store.add_session,
-            shown_path=path,
-            name=name or document.path.rsplit("/", 1)[-1],
-            username=identity.user,
-        )
+        posted = document
         deadline = time.monotonic() + self.start_patience
         while time.monotonic() < deadline:
             chosen = await self.kernel_or_none(kernel_id) if kernel_id else None
             if chosen is not None:
+                check_project(chosen, project)
                 kernel, start = chosen, None
             else:
                 kernel, start = await self._kernel_of_document(document, kernel_name, kernel_id)
@@ -126,12 +133,19 @@ class FleetSessionManager(LoggingConfigurable):
                 connection: Any, place: Any = place, kernel_id: str = kernel["id"]
             ) -> Session | None:
                 here = place(connection)
-                return here and add(connection, kernel_id=kernel_id, document=here)
+                return here and store.add_session(
+                    connection,
+                    kernel_id=kernel_id,
+                    document=here,
+                    shown_path=shown_path(path, posted, here),
+                    name=shown_name(path, name or posted.base, posted, here),
+                    username=identity.user,
+                )
 
             inserted = await self.run(insert)
             if inserted is not None:
                 if start is not None or await self.kernel_or_none(kernel["id"]) is not None:
-                    return session_model(inserted, kernel)
+                    return session_model(replace(inserted, shown_path=path), kernel)
                 # It had ended before the insert, and nothing told of it any more. Only the session
                 # goes: somebody else may be starting a kernel of the same id by now.
                 await self.run(partial(store.forget_session, session_id=inserted.id))
@@ -186,8 +200,11 @@ class FleetSessionManager(LoggingConfigurable):
         identity = self._identity()
         patch = SessionPatch(path, name, type)
         if kernel_id is not None:
-            if await self.kernel_or_none(kernel_id) is None:
+            kernel = await self.kernel_or_none(kernel_id)
+            if kernel is None:
                 raise web.HTTPError(400, f"No such kernel: {kernel_id}")
+            if kernel_id != present.kernel_id:
+                check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).path
             kernel_id = str(uuid.uuid4())
@@ -363,6 +380,16 @@ def checked(changed: Session, identity: Identity) -> Session:
     project = project_of(changed.path)
     require_role(identity, project, Role.EDITOR)
     return replace(changed, project=project)
+
+
+def check_project(kernel: dict[str, Any], project: str) -> None:
+    """Raise 400 if a kernel is not one of the project: the others there could not use it."""
+    if kernel.get("project", project) != project:
+        raise web.HTTPError(
+            400,
+            f"kernel {kernel['id']} belongs to the project {kernel['project']!r}: a document in"
+            f" {project!r} needs a kernel of its own project",
+        )
 
 
 def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:

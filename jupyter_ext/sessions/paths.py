@@ -29,6 +29,11 @@ class Document:
         """The first folder of its path."""
         return self.path.partition("/")[0]
 
+    @property
+    def base(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
 
 def is_placeholder(posted: str) -> bool:
     """Whether a page posts this path only until it says the real one."""
@@ -40,6 +45,20 @@ def moved_path(path: str, old: str, new: str) -> str | None:
     if path == old:
         return new
     return new + path.removeprefix(old) if path.startswith(f"{old}/") else None
+
+
+def shown_path(shown: str, old: Document, new: Document) -> str:
+    """What a page that knows `old` as `shown` is told of it once it is at `new`.
+
+    A placeholder stays: the page compares the answer with what it posted.
+    """
+    return shown if old == new or is_placeholder(shown) else new.path
+
+
+def shown_name(shown: str, name: str, old: Document, new: Document) -> str:
+    """The name of a session that was called `name` at `old` and is at `new` now. It changes with
+    the path if it was the file's name."""
+    return new.base if shown_path(shown, old, new) != shown and name == old.base else name
 
 
 def real_path(posted: str, name: str | None, type_: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
-from jupyter_ext.sessions.paths import Document, is_placeholder, moved_path
+from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
 from jupyter_ext.sessions.tables import kernel_start, lab_lease, session, session_kernel
 
 
@@ -225,18 +225,19 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
         .order_by(session.c.id)
     ).all()
     for row in sessions:
+        there = Document(row.path, row.type)
         here = Document(_moved(row.path, old, new), row.type)
         # The start of a lab that did not write the path down.
         _move_start(connection, row.document, here)
-        values = {"path": here.path, "document": here.key}
-        if row.shown_path == row.path and not is_placeholder(row.shown_path):
-            values["shown_path"] = here.path
-            if row.name == _base(row.path):
-                values["name"] = _base(here.path)
         connection.execute(
             update(session)
             .where(session.c.id == row.id, session.c.document == row.document)
-            .values(**values)
+            .values(
+                path=here.path,
+                document=here.key,
+                shown_path=shown_path(row.shown_path, there, here),
+                name=shown_name(row.shown_path, row.name, there, here),
+            )
         )
 
 
@@ -247,10 +248,6 @@ def _at_or_below(column: ColumnElement[str], path: str) -> ColumnElement[bool]:
 
 def _moved(path: str, old: str, new: str) -> str:
     return moved_path(path, old, new) or path
-
-
-def _base(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _move_start(connection: Connection, key: str, target: Document) -> None:

@@ -113,6 +113,38 @@ def test_interrupt_restart_and_delete_at_the_other_gateway(gateways: Gateways) -
     wait_until(lambda: not agents_of(kernel_id))
 
 
+def test_a_kernel_that_is_deleted_meanwhile_is_not_found(gateways: Gateways) -> None:
+    client = gateways.client()
+    there, here = (f"{url}/api/kernels" for url in gateways.urls)
+    with ThreadPoolExecutor(4) as others:
+
+        def call(method: str, path: str = "", **body: Any) -> Any:
+            return others.submit(client.call, method, f"{here}{path}", **body)
+
+        for _ in range(4):
+            kernel_id = gateways.start_kernel(0)
+            calls = [call("POST", f"/{kernel_id}/restart") for _ in range(3)]
+            time.sleep(0.05)
+            assert client.call("DELETE", f"{there}/{kernel_id}").status_code in (204, 404)
+            said = [done.result() for done in calls]
+            assert {answer.status_code for answer in said} <= {200, 404, 503}, [
+                answer.text for answer in said
+            ]
+        for pause in (0, 0.05, 0.2):
+            kernel_id = str(uuid.uuid4())
+            started = call(
+                "POST", json={"name": "python", "project": "demo", "kernel_id": kernel_id}
+            )
+            time.sleep(pause)
+            wait_until(
+                lambda kernel_id=kernel_id: (
+                    client.call("DELETE", f"{there}/{kernel_id}").status_code == 204
+                )
+            )
+            answer = started.result()
+            assert answer.status_code in (201, 404), answer.text
+
+
 def test_direct_callers_are_sent_to_the_owner(gateways: Gateways, kernel_id: str) -> None:
     client = gateways.client()
     answer = client.call(

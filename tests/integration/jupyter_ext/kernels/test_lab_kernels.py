@@ -361,6 +361,50 @@ def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
     end_session(ada, url, session["id"])
 
 
+def test_a_kernel_stays_in_its_project(fleet: Fleet, ada: Client) -> None:
+    one, two = fleet.urls
+    both = fleet.gateways.client("ada", demo="owner", other="editor")
+    bob = fleet.gateways.client("bob", other="editor")
+    save_notebook(ada, one, "demo/moved.ipynb")
+    session = open_session(both, one, "demo/moved.ipynb")
+    kernel_id = session["kernel"]["id"]
+    # Nobody gives a kernel to a document of another project: those who are only there could not
+    # use it, and a viewer would keep it alive.
+    tina = fleet.gateways.client("tina", demo="viewer", other="editor")
+    mine = open_session(tina, two, "other/mine.ipynb")
+    posted = {**notebook_session("other/new.ipynb"), "kernel": {"id": kernel_id}}
+    refused = tina.call("POST", f"{two}/api/sessions", json=posted)
+    assert refused.status_code == 400
+    assert "'demo'" in refused.json()["message"]
+    patch = {"kernel": {"id": kernel_id}}
+    refused = tina.call("PATCH", f"{two}/api/sessions/{mine['id']}", json=patch)
+    assert refused.status_code == 400
+    # A page that moves its notebook takes its kernel along, for itself alone.
+    rename(both, one, "demo/moved.ipynb", "other/moved.ipynb")
+    path = {"path": "other/moved.ipynb"}
+    moved = both.call("PATCH", f"{one}/api/sessions/{session['id']}", json=path)
+    assert moved.json()["kernel"]["id"] == kernel_id
+    again = both.call(
+        "POST",
+        f"{two}/api/sessions",
+        json=notebook_session("other/moved.ipynb", posted=path["path"]),
+    )
+    assert again.json()["id"] == session["id"]
+    theirs = [
+        client.call(
+            "POST",
+            f"{url}/api/sessions",
+            json=notebook_session("other/moved.ipynb", posted=path["path"]),
+        ).json()
+        for client, url in ((bob, one), (tina, two))
+    ]
+    assert len({model["kernel"]["id"] for model in theirs} | {kernel_id}) == 2
+    end_session(both, one, session["id"])
+    for model in theirs:
+        bob.call("DELETE", f"{one}/api/sessions/{model['id']}")
+    end_session(tina, one, mine["id"])
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -369,7 +413,7 @@ def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
         ({"path": "demo/../other/a.ipynb", "type": "notebook"}, ".."),
         ({"path": "a.ipynb", "type": "notebook"}, "project"),
         ({"path": "", "type": "notebook"}, "project"),
-        ({"path": 7, "type": "notebook"}, "text"),
+        ({"path": 7, "type": "notebook"}, "string"),
         ({"path": "demo/a.ipynb", "type": "notebook", "kernel": "python"}, "kernel"),
     ],
 )

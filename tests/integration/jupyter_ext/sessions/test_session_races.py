@@ -274,6 +274,38 @@ async def test_a_rename_during_all_of_a_start_leaves_one_kernel(
         assert not kernels.running
 
 
+@pytest.mark.parametrize("old", ["demo/dir/b.ipynb", "demo/dir"])
+async def test_a_session_is_at_the_new_name_if_its_kernel_started_during_a_rename(
+    labs: list[FleetSessionManager], kernels: Kernels, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Scripts, and pages that come back, post the path itself and no placeholder.
+    before = "demo/dir/b.ipynb"
+    new = old.replace("dir", "place")
+    after = before.replace(old, new)
+    start = labs[0].kernel_manager.start_kernel
+
+    async def start_during_rename(**arguments: Any) -> str:
+        await rename(labs[1], old, new)
+        return await start(**arguments)
+
+    monkeypatch.setattr(labs[0].kernel_manager, "start_kernel", start_during_rename)
+    made = await labs[0].create_session(before, "b.ipynb")
+    # The page takes another path in the answer for somebody else's session.
+    assert made["path"] == before
+    monkeypatch.undo()
+    found = await labs[1].get_session(made["id"])
+    assert (found["path"], found["name"]) == (after, "b.ipynb")
+    assert await labs[1].find(before) is None
+    at_old_name = await labs[1].create_session(before, "b.ipynb")
+    assert at_old_name["kernel"]["id"] != made["kernel"]["id"]
+    at_new_name = await labs[0].find(after)
+    assert at_new_name is not None
+    assert at_new_name["id"] == made["id"]
+    for session in (made, at_old_name):
+        await labs[0].delete_session(session["id"])
+    assert not kernels.running
+
+
 class Killed(BaseException):
     """The lab's process is gone: what it was about to do it does not do, then or later."""
 
