@@ -157,14 +157,14 @@ async def test_a_kernel_that_cannot_be_ended_keeps_its_session(
     labs: list[FleetSessionManager], kernels: Kernels
 ) -> None:
     session = await post(labs[0])
-    kernels.away = True
+    kernels.stuck.add(session["kernel"]["id"])
     with pytest.raises(web.HTTPError) as refused:
         await labs[0].delete_session(session["id"])
     assert refused.value.status_code == 503
     assert (await labs[1].get_session(session["id"]))["kernel"]["id"] == session["kernel"]["id"]
     other = await post(labs[1])
     assert other["kernel"]["id"] == session["kernel"]["id"]
-    kernels.away = False
+    kernels.stuck.clear()
     await labs[1].delete_session(session["id"])
     assert kernels.running
     await labs[1].delete_session(other["id"])

@@ -37,8 +37,8 @@ def test_a_gateways_port_is_never_replaced():
         assign_ports(NAMES, 8888, {"gateway-1": 11112}, lambda port: port != 11112)
 
 
-def test_a_taken_front_port_is_named_with_the_mend():
-    with pytest.raises(FleetError, match=r"port 8888 is taken.*--port"):
+def test_a_taken_front_port_is_named_with_what_to_do():
+    with pytest.raises(FleetError, match=r"port 8888 is in use.*--port"):
         assign_ports(NAMES, 8888, {}, lambda port: port != 8888)
 
 
