@@ -112,7 +112,7 @@ def order(tmp_path: Path) -> dict[str, object]:
     environment = {"PATH": "/usr/bin", "KERNEL_ID": "x", "HOME": str(tmp_path)}
     command = [python, "-m", "gateway_ext.agent"]
     return {
-        "shared": Environment.of(python, None, environment),
+        "shared": Environment.of("demo", python, None, environment),
         "environment": environment,
         "order": [command, environment, "no document"],
         "log": tmp_path / "server.log",
@@ -147,7 +147,7 @@ def test_what_cannot_be_started_is_not_tried_with_every_kernel(
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\npwd >> {begun}\nexit 3\n")
     program.chmod(0o755)
-    shared = Environment.of(str(program), None, {})
+    shared = Environment.of("demo", str(program), None, {})
     for _ in range(3):
         with pytest.raises(ForkFailed):
             servers.fork(**{**order, "shared": shared, "output": sys.stderr.fileno()})  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ def test_only_as_many_servers_are_kept_as_were_asked_for(
     python = kernel_python()
     for name in ("a", "b"):
         environment = {"PATH": "/usr/bin", "WHICH": name}
-        shared = Environment.of(python, None, environment)
+        shared = Environment.of("demo", python, None, environment)
         with (tmp_path / name).open("wb") as file:
             servers.fork(  # type: ignore[misc]
                 **{
@@ -192,7 +192,7 @@ def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
     ):
         program.write_text(f"#!/bin/sh\n{says}\n")
         program.chmod(0o755)
-        shared = Environment.of(str(program), None, {"TRY": str(number)})
+        shared = Environment.of("demo", str(program), None, {"TRY": str(number)})
         servers = ForkServers(1, 60.0)
         begun = time.monotonic()
         with pytest.raises(ForkFailed):
@@ -202,7 +202,7 @@ def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
 
 def test_variables_of_one_notebook_make_no_server_of_their_own() -> None:
     one, two = (
-        Environment.of("python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name})
+        Environment.of("demo", "python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name})
         for name in ("x", "y")
     )
     assert one == two
