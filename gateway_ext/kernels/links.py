@@ -15,6 +15,10 @@ from gateway_ext.ownership.states import state_from_process
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
 
+_YEARS = range(1970, 9000)
+_LONGEST_TEXT = 10_000
+"""In characters; a column of text has 65535 bytes."""
+
 
 class LinkLost(Exception):
     """The agent's connection ended before it answered: another gateway may own it now."""
@@ -275,12 +279,19 @@ def last_activity_of(state: Mapping[str, Any], default: datetime) -> datetime:
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:
-    """The time that an agent wrote; `default` if there is none or it cannot be read."""
+    """The time that an agent wrote, in UTC; `default` if there is none, it cannot be read, or
+    neither a database nor timedelta arithmetic could handle it."""
     try:
         moment = datetime.fromisoformat(text) if text else default
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return default
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.year in _YEARS else default
+
+
+def storable(text: str) -> str:
+    """What of an agent's text a database can store: no lone surrogates, and not too much."""
+    return text[:_LONGEST_TEXT].encode(errors="replace").decode()
 
 
 class AgentLinks:
@@ -356,14 +367,38 @@ class AgentLinks:
     async def write(self) -> None:
         """Writes what has been reported since the last time; raises DatabaseUnavailable."""
         batch, self._unwritten = self._unwritten, {}
-        observations = [observation_of(link) for link in batch.values()]
+        seen = [(link, observation_of(link)) for link in batch.values()]
         try:
-            await self._records.observe(observations)
+            await self._write(seen)
         except DatabaseUnavailable:
-            for link, seen in zip(batch.values(), observations, strict=True):
-                link.not_written(seen.ended)
-            self._unwritten = {**batch, **self._unwritten}
             raise
+        except Exception:
+            # Agents run beside code of their project: what one of them says must not keep the
+            # others' from being written.
+            self._log.exception("the states of %d kernels could not be stored together", len(seen))
+            await self._write_each(seen)
+
+    async def _write(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        try:
+            await self._records.observe([observation for _, observation in seen])
+        except DatabaseUnavailable:
+            self._put_back(seen)
+            raise
+
+    async def _write_each(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        for number, (link, observation) in enumerate(seen):
+            try:
+                await self._write([(link, observation)])
+            except DatabaseUnavailable:
+                self._put_back(seen[number + 1 :])
+                raise
+            except Exception:
+                self._log.exception("kernel %s: its state cannot be stored", link.kernel_id)
+
+    def _put_back(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        for link, observation in seen:
+            link.not_written(observation.ended)
+        self._unwritten = {**{link.kernel_id: link for link, _ in seen}, **self._unwritten}
 
     async def run(self) -> None:
         """Writes until cancelled."""
@@ -384,9 +419,9 @@ def observation_of(link: AgentLink) -> Observation:
         kernel_id=link.kernel_id,
         epoch=link.epoch,
         state=state_from_process(link.process),
-        execution_state=link.execution_state[:16],
+        execution_state=storable(link.execution_state[:16]),
         connections=link.connections,
         last_activity=link.last_activity,
-        reason=link.reason,
-        ended=link.take_ended(),
+        reason=storable(link.reason),
+        ended=storable(link.take_ended()),
     )

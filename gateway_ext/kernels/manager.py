@@ -53,6 +53,7 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+PROJECTS_SWEPT_AT_ONCE = 8
 
 NOT_STARTED = "the gateway ended before it had started the kernel"
 
@@ -359,6 +360,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
         now = datetime.now(UTC)
+        ending = []
         for link in self.links:
             rules = self.cull_rules
             if not link.measures_work:
@@ -375,7 +377,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 link.kernel_id, "", epoch=link.epoch, reason=reason
             ):
                 self.log.info("kernel %s: %s", link.kernel_id, reason)
-                await self._end_deleted(record, link)
+                # Side by side: an agent that was frozen by its kernel answers after a time-out.
+                ending.append(asyncio.ensure_future(self._end_deleted(record, link)))
+        await asyncio.gather(*ending)
 
     # Losing agents
 
@@ -476,12 +480,42 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self.lost_seconds)
-        await self._bury(await self.records.orphans(lost))
-        for record in await self.records.unended(lost):
+        await self._sweep_projects(await self.records.orphans(lost), self._bury)
+        await self._sweep_projects(await self.records.unended(lost), self._clean_up)
+        await self.records.forget(deleted=deleted, dead=dead)
+
+    async def _sweep_projects(
+        self,
+        records: Iterable[KernelRecord],
+        work: Callable[[list[KernelRecord]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Does `work` for the kernels of each project, the projects side by side: one whose
+        processes are slow to end, or cannot be ended, holds up no other. Raises
+        DatabaseUnavailable."""
+        of_project: dict[str, list[KernelRecord]] = {}
+        for record in records:
+            of_project.setdefault(record.project, []).append(record)
+        at_once = asyncio.Semaphore(PROJECTS_SWEPT_AT_ONCE)
+
+        async def of_one(project: list[KernelRecord]) -> None:
+            async with at_once:
+                await work(project)
+
+        done = await asyncio.gather(*map(of_one, of_project.values()), return_exceptions=True)
+        errors = [(name, error) for name, error in zip(of_project, done, strict=True) if error]
+        for name, error in errors:
+            if isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable):
+                self.log.error("sweeping the kernels of project %s failed", name, exc_info=error)
+        for _, error in errors:
+            if isinstance(error, DatabaseUnavailable) or not isinstance(error, Exception):
+                raise error
+
+    async def _clean_up(self, records: Iterable[KernelRecord]) -> None:
+        """Removes what deleted kernels have left behind."""
+        for record in records:
             proxy = self.launches.proxy_of(record)
             if proxy is None or await proxy.clean_up():
                 await self.records.ended(record.kernel_id)
-        await self.records.forget(deleted=deleted, dead=dead)
 
     # Leaving
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
+from gateway_ext.process_proxies.folder_removal import remove_folder
 from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
 from gateway_ext.process_proxies.memory_cgroups import end_cgroup, remove_cgroup
 from gateway_ext.process_proxies.process_session import (
@@ -39,6 +39,8 @@ LAST_WORDS_BYTES = 4000
 END_SECONDS = 5.0
 CGROUP_SECONDS = 0.5
 """How long the last processes of a kernel that was ended may take to leave its cgroup."""
+REMOVE_SECONDS = 10.0
+"""How long the removal of a kernel's folder may take. The sweep continues it."""
 DOCUMENT_SECONDS = 10.0
 """How long an agent may take to read what to start."""
 
@@ -91,8 +93,9 @@ class LocalAgentProxy(AgentProcessProxy):
         """See the base class. On another machine there is but a log to be left."""
         if self._host == this_host() and self._log_file:
             await self._in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
-            await self._in_thread(self._remove_directory)
-            return await self._in_thread(lambda: end_cgroup(self._cgroup, CGROUP_SECONDS))
+            removed = await self._in_thread(self._remove_directory)
+            ended = await self._in_thread(lambda: end_cgroup(self._cgroup, CGROUP_SECONDS))
+            return removed and ended
         return True
 
     async def last_words(self) -> str:
@@ -292,16 +295,18 @@ class LocalAgentProxy(AgentProcessProxy):
         end_cgroup(self._cgroup, CGROUP_SECONDS)
         self._remove_directory()
 
-    def _remove_directory(self) -> None:
+    def _remove_directory(self) -> bool:
+        """False if something of it is left."""
         # An agent empties it, unless it was killed; as another user than ours it can do no more.
         directory = Path(self._directory)
         # Only a folder of this very kernel, whatever a record says.
         if directory.name.partition("-")[0] != self.kernel_id.replace("-", ""):
-            return
-        shutil.rmtree(directory, ignore_errors=True)
+            return True
+        removed = remove_folder(directory, REMOVE_SECONDS)
         for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
             with contextlib.suppress(OSError):
                 older.rmdir()
+        return removed
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:

@@ -202,7 +202,9 @@ def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
 
 def test_variables_of_one_notebook_make_no_server_of_their_own() -> None:
     one, two = (
-        Environment.of("demo", "python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name})
+        Environment.of(
+            "demo", "python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name}
+        )
         for name in ("x", "y")
     )
     assert one == two

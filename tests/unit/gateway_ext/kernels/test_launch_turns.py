@@ -85,7 +85,10 @@ def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
             async with turns.turn(project):
                 order.append(project)
 
-        await asyncio.gather(*map(start, "aaaaabc"))
+        async with turns.turn("z"):
+            waiting = [asyncio.ensure_future(start(project)) for project in "aaaaabc"]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
         assert "".join(order) == "abcaaaa"
 
     asyncio.run(run())

@@ -131,7 +131,9 @@ def test_a_stopped_fork_server_is_killed_and_all_who_wait_for_it_go_on_without(
     (stopped,) = fleet.pids("a")
     os.kill(stopped, signal.SIGSTOP)
     with ThreadPoolExecutor(8) as threads:
-        failures = [one.exception(60) for one in [threads.submit(fleet.fork, "a") for _ in "12345678"]]
+        failures = [
+            one.exception(60) for one in [threads.submit(fleet.fork, "a") for _ in "12345678"]
+        ]
     assert all(isinstance(one, ForkFailed) for one in failures)
     wait_until(lambda: is_gone(stopped))
     # No new one for this project for a while, whatever environment its users ask for.

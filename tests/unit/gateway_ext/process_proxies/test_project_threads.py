@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -26,17 +27,26 @@ def test_work_of_one_project_that_hangs_holds_up_no_other_project() -> None:
 def test_a_project_has_no_more_threads_than_it_may_and_none_without_work() -> None:
     async def run() -> None:
         threads = ProjectThreads(2, "fleet-test")
-        used: set[int] = set()
+        together = threading.Barrier(2)
+        present: list[int] = []
+        most: list[int] = []
 
         def work() -> None:
-            used.add(threading.get_ident())
+            present.append(1)
+            # In pairs: two threads there are.
+            together.wait(30)
+            most.append(len(present))
+            together.wait(30)
+            present.pop()
 
         await asyncio.gather(*(threads.run("a", work) for _ in range(50)))
-        assert len(used) <= 2
-        while any(one.name.startswith("fleet-test") for one in threading.enumerate()):
-            await asyncio.sleep(0.01)
+        assert max(most) == 2
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    asyncio.run(run())
+    deadline = time.monotonic() + 30
+    while any(one.name.startswith("fleet-test") for one in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_errors_of_the_work_are_raised() -> None:
