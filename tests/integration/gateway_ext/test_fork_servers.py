@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -80,6 +81,28 @@ def test_a_server_that_is_killed_costs_neither_kernels_nor_starts() -> None:
         with gateways.client().channels(gateways.urls[0], first) as channels:
             assert channels.run("print(1)") == "1\n"
         assert agents_of(first) == [agent]
+
+
+def test_a_stopped_server_is_ended_and_the_project_s_kernels_start_without_one() -> None:
+    with running_gateways(count=1) as gateways, ThreadPoolExecutor(8) as threads:
+        start_and_look(gateways)
+        (server,) = servers_of(gateways)
+        os.kill(server.pid, signal.SIGSTOP)
+        started = [threads.submit(gateways.start_kernel, 0) for _ in range(4)]
+        other = gateways.client(user="otto", other="owner")
+        url = f"{gateways.urls[0]}/api/kernels"
+        answer = other.call("POST", url, json={"path": "other/notebook.ipynb"})
+        assert answer.status_code == 201, answer.text
+        kernel_id = answer.json()["id"]
+        # The other project has a fork server of its own.
+        (agent,) = agents_of(kernel_id)
+        (others,) = {one.pid for one in servers_of(gateways)} - {server.pid}
+        assert psutil.Process(agent).ppid() == others
+        assert other.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+        for one in started:
+            (agent,) = agents_of(one.result(120))
+            assert psutil.Process(agent).ppid() == gateways.processes[0].pid
+        wait_until(lambda: not server.is_running())
 
 
 def test_without_servers_agents_are_programs_of_their_own() -> None:
