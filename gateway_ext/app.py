@@ -103,10 +103,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     fork_servers = Integer(
         4,
         min=0,
-        help="How many fork servers are kept, the most recently used ones (about 80 MB each); "
-        "0 for none. Agents of local kernels are forked from such a process, one for "
-        "each project and environment, whose imports are done: kernels then start in a "
-        "fraction of the time.",
+        help="How many fork servers are kept (about 80 MB each), for the projects that used "
+        "theirs most recently; 0 for none. Agents of local kernels are forked from such a "
+        "process, one for each project and environment, whose imports are done: kernels then "
+        "start in a fraction of the time.",
     ).tag(config=True)
     fork_server_seconds = Float(
         600.0, help="After how many seconds without a new kernel a fork server ends."
@@ -205,7 +205,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     concurrent_launches = Integer(
         min=1,
         help="How many kernels this gateway starts on its own machine at the same time; "
-        "others wait for their turn, up to 3 s for each slow one. The default is three "
+        "others wait for their turn, up to 3 s for each slow one. Projects take turns, and "
+        "one project starts at most one fewer than this. The default is three "
         "for each processor (of the container's limit, if that is less): with more, all "
         "other requests to the gateway take longer, and the last kernel starts no sooner.",
     ).tag(config=True)

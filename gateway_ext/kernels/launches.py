@@ -128,7 +128,7 @@ class Launches:
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
-            async with self._turns.turn() if proxy.ON_THIS_MACHINE else nullcontext():
+            async with self._turns.turn(record.project) if proxy.ON_THIS_MACHINE else nullcontext():
                 # Until its turn it may have been deleted, or given up by another gateway.
                 if not await self._is_ours(record):
                     return

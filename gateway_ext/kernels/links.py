@@ -375,29 +375,38 @@ class AgentLinks:
     async def write(self) -> None:
         """Writes what has been reported since the last time; raises DatabaseUnavailable."""
         batch, self._unwritten = self._unwritten, {}
-        observations = [observation_of(link) for link in batch.values()]
+        seen = [(link, observation_of(link)) for link in batch.values()]
         try:
-            await self._observe(observations)
-        except DatabaseUnavailable:
-            for link, seen in zip(batch.values(), observations, strict=True):
-                link.not_written(seen.ended)
-            self._unwritten = {**batch, **self._unwritten}
-            raise
-
-    async def _observe(self, observations: list[Observation]) -> None:
-        try:
-            await self._records.observe(observations)
+            await self._write(seen)
         except DatabaseUnavailable:
             raise
         except Exception:
-            # One that cannot be written must not keep the others from being written.
-            for seen in observations:
-                try:
-                    await self._records.observe([seen])
-                except DatabaseUnavailable:
-                    raise
-                except Exception:
-                    self._log.exception("kernel %s: its state cannot be written", seen.kernel_id)
+            # Agents run beside code of their project: what one of them says must not keep the
+            # others' from being written.
+            self._log.exception("the states of %d kernels could not be stored together", len(seen))
+            await self._write_each(seen)
+
+    async def _write(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        try:
+            await self._records.observe([observation for _, observation in seen])
+        except DatabaseUnavailable:
+            self._put_back(seen)
+            raise
+
+    async def _write_each(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        for number, (link, observation) in enumerate(seen):
+            try:
+                await self._write([(link, observation)])
+            except DatabaseUnavailable:
+                self._put_back(seen[number + 1 :])
+                raise
+            except Exception:
+                self._log.exception("kernel %s: its state cannot be stored", link.kernel_id)
+
+    def _put_back(self, seen: list[tuple[AgentLink, Observation]]) -> None:
+        for link, observation in seen:
+            link.not_written(observation.ended)
+        self._unwritten = {**{link.kernel_id: link for link, _ in seen}, **self._unwritten}
 
     async def run(self) -> None:
         """Writes until cancelled."""

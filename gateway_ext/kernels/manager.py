@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -53,6 +54,7 @@ RESTART_SECONDS = 120.0
 SHUTDOWN_SECONDS = 20.0
 HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
+PROJECTS_SWEPT_AT_ONCE = 8
 
 NOT_STARTED = "the gateway ended before it had started the kernel"
 
@@ -367,25 +369,43 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
         now = datetime.now(UTC)
-        await each(list(self.links), lambda link: self._cull(link, now), self.log)
+        culled: list[tuple[KernelRecord, AgentLink]] = []
 
-    async def _cull(self, link: AgentLink, now: datetime) -> None:
+        async def decide(link: AgentLink) -> None:
+            record = await self._cull(link, now)
+            if record is not None:
+                culled.append((record, link))
+
+        try:
+            await each(list(self.links), decide, self.log)
+        finally:
+            # Side by side: an agent that was frozen by its kernel answers after a time-out.
+            await asyncio.gather(
+                *(
+                    each([link], partial(self._end_deleted, record), self.log)
+                    for record, link in culled
+                )
+            )
+
+    async def _cull(self, link: AgentLink, now: datetime) -> KernelRecord | None:
+        """Marks the kernel as deleted if it has been idle for too long; its record if so."""
         rules = self.cull_rules
         if not link.measures_work:
             # An older agent does not report work without messages, and its page is not warned.
             rules = replace(rules, connected=False)
         ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
         if ends is None or ends > now:
-            return
+            return None
         record = await self.records.get(link.kernel_id)
         idle = (now - link.last_activity).total_seconds()
         reason = f"culled: idle for {idle:.0f} s"
         # Only with the epoch of this very link: a gateway that slept culls nothing.
-        if record is not None and await self.records.delete(
+        if record is None or not await self.records.delete(
             link.kernel_id, "", epoch=link.epoch, reason=reason
         ):
-            self.log.info("kernel %s: %s", link.kernel_id, reason)
-            await self._end_deleted(record, link)
+            return None
+        self.log.info("kernel %s: %s", link.kernel_id, reason)
+        return record
 
     # Losing agents
 
@@ -491,9 +511,27 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self.lost_seconds)
-        await each(await self.records.orphans(lost), self._bury, self.log)
-        await each(await self.records.unended(lost), self._finish_end, self.log)
+        await self._sweep_projects(await self.records.orphans(lost), self._bury)
+        await self._sweep_projects(await self.records.unended(lost), self._finish_end)
         await self.records.forget(deleted=deleted, dead=dead)
+
+    async def _sweep_projects(
+        self,
+        records: Iterable[KernelRecord],
+        act: Callable[[KernelRecord], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Does `act` for each kernel, the projects side by side: one whose processes are slow to
+        end holds up no other. Raises DatabaseUnavailable."""
+        of_project: dict[str, list[KernelRecord]] = {}
+        for record in records:
+            of_project.setdefault(record.project, []).append(record)
+        at_once = asyncio.Semaphore(PROJECTS_SWEPT_AT_ONCE)
+
+        async def of_one(project: list[KernelRecord]) -> None:
+            async with at_once:
+                await each(project, act, self.log)
+
+        await asyncio.gather(*map(of_one, of_project.values()))
 
     async def _finish_end(self, record: KernelRecord) -> None:
         proxy = self.launches.proxy_of(record)

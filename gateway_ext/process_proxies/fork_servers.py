@@ -1,21 +1,30 @@
 """Processes in the kernels' environment from which agents are forked (gateway_ext.agent)."""
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway_ext.process_proxies.back_off import BackOff
+from gateway_ext.process_proxies.process_start import start_process
+
 MODULE = "gateway_ext.agent.fork_server"
-READY_SECONDS = 30.0
-ANSWER_SECONDS = 10.0
+READY_SECONDS = 10.0
+"""How long a new fork server may take for its imports."""
+ANSWER_SECONDS = 3.0
 FAILED_SECONDS = 60.0
-"""For so long a fork server that could not be started is not tried again."""
+"""For so long a fork server that failed is not tried again the first time."""
+LONGEST_FAILED_SECONDS = 3600.0
+_END_SECONDS = 1.0
+"""How long a killed fork server is waited for. Later starts of processes collect it otherwise."""
 
 _PER_KERNEL = ("KERNEL_", "JPY_")
 """How variables begin that differ from kernel to kernel."""
@@ -28,6 +37,11 @@ class ForkFailed(Exception):
     """The agent was not forked: it can be started as a program of its own."""
 
 
+class ForkServerBroken(ForkFailed):
+    """The fork server runs, but does not answer, or answers with nonsense. Code of the project may
+    do that to it again and again."""
+
+
 START_FOLDER = "/"
 """Where agents and fork servers start. Python imports what lies in the working folder, so it must
 not be a project's; kernels go to their own folder."""
@@ -37,16 +51,19 @@ not be a project's; kernels go to their own folder."""
 class Environment:
     """What the forks of one server share. `uid` is None where the gateway is not root."""
 
+    project: str
     python: str
     uid: int | None
     variables: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, python: str, uid: int | None, environment: Mapping[str, str]) -> "Environment":
+    def of(
+        cls, project: str, python: str, uid: int | None, environment: Mapping[str, str]
+    ) -> "Environment":
         """Everything but the variables that differ from kernel to kernel: what an interpreter, a
         library or the linker reads once, when the program starts, must be the same."""
         shared = {k: v for k, v in environment.items() if not k.startswith(_PER_KERNEL)}
-        return cls(python, uid, tuple(sorted(shared.items())))
+        return cls(project, python, uid, tuple(sorted(shared.items())))
 
 
 def masked(environment: Mapping[str, str]) -> dict[str, str]:
@@ -57,9 +74,33 @@ def masked(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def superfluous(
+    used: Mapping[Environment, float], new: Environment, limit: int
+) -> list[Environment]:
+    """Which servers must go so that there are at most `limit` with the new one. `used` says when
+    each was last used.
+
+    The project that has the most gives up its oldest: a project that asks for many environments
+    takes no server from the others.
+    """
+    kept = dict(used)
+    gone = []
+    while kept and len(kept) + 1 > limit:
+        counts = Counter(one.project for one in (*kept, new))
+        most = max(counts.values())
+        oldest = min((k for k in kept if counts[k.project] == most), key=kept.__getitem__)
+        del kept[oldest]
+        gone.append(oldest)
+    return gone
+
+
 class ForkServer:
     """One process, `python -m gateway_ext.agent.fork_server`; ends when `close` is called, when
-    this process ends, or by itself when it is not used or out of date. Its forks go on."""
+    this process ends, or by itself when it is not used or out of date. Its forks go on.
+
+    It runs under the project's user ID, so whatever it does or does not do, `fork` returns within
+    START_SECONDS + READY_SECONDS + ANSWER_SECONDS, and `close` at once.
+    """
 
     def __init__(
         self,
@@ -68,34 +109,41 @@ class ForkServer:
         log: Path,
         idle_seconds: float,
     ) -> None:
-        """Starts it without waiting; raises ForkFailed."""
+        """The first `fork` starts it."""
         self.used = time.monotonic()
         self._lock = threading.Lock()
-        self._uid = shared.uid
+        self._shared = shared
+        self._environment = masked(environment)
+        self._log = log
+        self._idle_seconds = idle_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = False
+        self._broken = False
+
+    def _begin(self) -> socket.socket:
+        """Starts the process and waits until it is ready; the socket that leads to it."""
         options: dict[str, Any] = {}
-        if shared.uid is not None:
-            options = {"user": shared.uid, "group": shared.uid, "extra_groups": []}
-        command = [shared.python, "-m", MODULE, str(idle_seconds), "-" * _ROOM]
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs, open(log, "wb") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=theirs.fileno(),
-                    stdout=output,
-                    stderr=output,
-                    cwd=START_FOLDER,
-                    env=masked(environment),
-                    start_new_session=True,
-                    umask=0o077,
-                    close_fds=True,
-                    **options,
-                )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            ours.close()
-            raise ForkFailed(str(error)) from error
-        self._control = ours
-        self._ready = False
+        uid = self._shared.uid
+        if uid is not None:
+            options = {"user": uid, "group": uid, "extra_groups": []}
+        command = [self._shared.python, "-m", MODULE, str(self._idle_seconds), "-" * _ROOM]
+        self._control, theirs = socket.socketpair()
+        with theirs, open(self._log, "wb") as output:
+            self._process = start_process(
+                command,
+                stdin=theirs.fileno(),
+                stdout=output,
+                stderr=output,
+                cwd=START_FOLDER,
+                env=self._environment,
+                start_new_session=True,
+                umask=0o077,
+                close_fds=True,
+                **options,
+            )
+        _answer(self._control, "ready", READY_SECONDS)
+        return self._control
 
     def fork(self, order: Sequence[Any], output: int, prepare: Callable[[int], None]) -> int:
         """The process id of a new agent, which writes to the file `output`, and does nothing before
@@ -105,9 +153,7 @@ class ForkServer:
         except OSError as error:
             raise ForkFailed(str(error)) from error
         try:
-            with self._lock:
-                self.used = time.monotonic()
-                pid = self._order(json.dumps(order).encode(), [output, go])
+            pid = self._order(json.dumps(order).encode(), [output, go])
             self._check(pid)
             prepare(pid)
             # An agent of which nobody knows would do its work beside the one that is started next.
@@ -120,44 +166,78 @@ class ForkServer:
         return pid
 
     def _order(self, message: bytes, files: list[int]) -> int:
-        if not self._ready:
-            self._answer("ready", READY_SECONDS)
-            self._ready = True
-        socket.send_fds(self._control, [len(message).to_bytes(8, "big")], files)
-        self._control.sendall(message)
-        return self._answer("pid", ANSWER_SECONDS)
-
-    def _answer(self, name: str, seconds: float) -> int:
-        # In one piece, as it was sent: whoever sends it in many would hold this thread for long.
-        self._control.settimeout(seconds)
-        return int(json.loads(self._control.recv(_ANSWER_BYTES))[name])
+        """What the process answers to an order, one order at a time; raises ForkFailed."""
+        # Whoever has the lock keeps it no longer than this.
+        if not self._lock.acquire(timeout=READY_SECONDS + ANSWER_SECONDS):
+            raise ForkFailed("the fork server is busy")
+        try:
+            if self._broken:
+                raise ForkServerBroken("the fork server was given up")
+            if self._closed:
+                raise ForkFailed("the fork server has ended")
+            self.used = time.monotonic()
+            control = self._control or self._begin()
+            control.settimeout(ANSWER_SECONDS)
+            socket.send_fds(control, [len(message).to_bytes(8, "big")], files)
+            control.sendall(message)
+            return _answer(control, "pid", ANSWER_SECONDS)
+        except (TimeoutError, ValueError, KeyError, TypeError, OverflowError) as error:
+            # Those who wait for the lock need not try it, too.
+            self._closed = self._broken = True
+            raise ForkServerBroken(f"the fork server gives no answer: {error!r}") from error
+        except (OSError, subprocess.SubprocessError) as error:
+            self._closed = True
+            raise ForkFailed(f"the fork server has ended: {error!r}") from error
+        finally:
+            self._lock.release()
+            if self._closed:
+                self.close()
 
     def _check(self, pid: int) -> None:
         """What runs under a project's user id may say what it likes: it never makes another's
         process ours to end."""
         owner = os.stat(f"/proc/{pid}").st_uid
-        if owner != (os.geteuid() if self._uid is None else self._uid):
+        if owner != (os.geteuid() if self._shared.uid is None else self._shared.uid):
             raise ValueError(f"process {pid} is not the project's")
 
     def close(self) -> None:
-        """Ends it and collects it."""
-        # Not while an agent is being forked.
-        with self._lock:
-            self._control.close()
-            self._process.kill()
-            self._process.wait()
+        """Ends it and collects it; if an agent is just being forked, right after that."""
+        self._closed = True
+        # Whoever has the lock looks at `_closed` once it is free again.
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._control is not None:
+                self._control.close()
+            if self._process is not None:
+                with contextlib.suppress(PermissionError, subprocess.TimeoutExpired):
+                    self._process.kill()
+                    self._process.wait(_END_SECONDS)
+        finally:
+            self._lock.release()
+
+
+def _answer(control: socket.socket, name: str, seconds: float) -> int:
+    # In one piece, as it was sent: whoever sends it in many would hold this thread for long.
+    control.settimeout(seconds)
+    answer = control.recv(_ANSWER_BYTES)
+    if not answer:
+        raise ConnectionError("the fork server has closed its connection")
+    return int(json.loads(answer)[name])
 
 
 class ForkServers:
-    """At most `limit` servers for as many environments, the last used. All methods block: for a
-    pool of threads."""
+    """At most `limit` servers for as many environments. All methods block, for as long as
+    `ForkServer.fork` does: for threads of the project's own (`project_threads`)."""
 
     def __init__(self, limit: int, idle_seconds: float) -> None:
         self._limit = limit
         self._idle_seconds = idle_seconds
+        # Never held while something is waited for: all projects need it.
         self._lock = threading.Lock()
         self._servers: dict[Environment, ForkServer] = {}
-        self._failed: dict[Environment, float] = {}
+        # Of environments in which no server starts, and projects that break theirs.
+        self._back_off = BackOff(FAILED_SECONDS, LONGEST_FAILED_SECONDS)
 
     def fork(
         self,
@@ -179,34 +259,47 @@ class ForkServers:
             for one in spare:
                 one.close()
             try:
-                return server.fork(order, output, prepare)
+                pid = server.fork(order, output, prepare)
+            except ForkServerBroken:
+                self._drop(shared, server, failed=shared.project)
+                raise
             except ForkFailed:
                 # One that was there may have ended, rightly; a new one would fail again.
-                self._drop(shared, server, failed=is_new)
+                self._drop(shared, server, failed=shared if is_new else None)
                 if is_new:
                     raise
+            else:
+                with self._lock:
+                    self._back_off.succeeded(shared.project)
+                    self._back_off.succeeded(shared)
+                return pid
 
     def _server(
         self, shared: Environment, environment: Mapping[str, str], log: Path
     ) -> tuple[ForkServer, bool, list[ForkServer]]:
         """The server for an environment, whether it is new, and others that must go for it."""
-        now = time.monotonic()
         with self._lock:
-            self._failed = {k: at for k, at in self._failed.items() if now - at < FAILED_SECONDS}
-            if not self._limit or shared in self._failed:
+            if (
+                not self._limit
+                or self._back_off.pauses(shared)
+                or self._back_off.pauses(shared.project)
+            ):
                 raise ForkFailed("there is no fork server for this environment")
             if shared in self._servers:
                 return self._servers[shared], False, []
-            by_use = sorted(self._servers, key=lambda key: self._servers[key].used)
-            spare = [self._servers.pop(key) for key in by_use[: len(by_use) + 1 - self._limit]]
+            used = {known: server.used for known, server in self._servers.items()}
+            spare = [self._servers.pop(one) for one in superfluous(used, shared, self._limit)]
             server = ForkServer(shared, environment, log, self._idle_seconds)
             self._servers[shared] = server
             return server, True, spare
 
-    def _drop(self, shared: Environment, server: ForkServer, *, failed: bool) -> None:
+    def _drop(
+        self, shared: Environment, server: ForkServer, *, failed: Environment | str | None
+    ) -> None:
+        """Forgets the server; `failed` is what pauses for it, if this is the first to say so."""
         with self._lock:
             if self._servers.get(shared) is server:
                 del self._servers[shared]
-                if failed:
-                    self._failed[shared] = time.monotonic()
+                if failed is not None:
+                    self._back_off.failed(failed)
         server.close()

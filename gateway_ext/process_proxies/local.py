@@ -1,13 +1,10 @@
 """Agents as processes of this machine."""
 
-import asyncio
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +22,7 @@ from gateway_ext.process_proxies.agent_process import (
     start_document,
 )
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
+from gateway_ext.process_proxies.folder_removal import remove_folder
 from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
 from gateway_ext.process_proxies.memory_cgroups import end_cgroup, remove_cgroup
 from gateway_ext.process_proxies.process_session import (
@@ -32,6 +30,8 @@ from gateway_ext.process_proxies.process_session import (
     kill_session,
     wait_for_end,
 )
+from gateway_ext.process_proxies.process_start import start_process, write_within
+from gateway_ext.process_proxies.project_threads import ProjectThreads
 
 T = TypeVar("T")
 
@@ -39,9 +39,13 @@ LAST_WORDS_BYTES = 4000
 END_SECONDS = 5.0
 CGROUP_SECONDS = 0.5
 """How long the last processes of a kernel that was ended may take to leave its cgroup."""
+REMOVE_SECONDS = 10.0
+"""How long the removal of a kernel's folder may take. The sweep continues it."""
+DOCUMENT_SECONDS = 10.0
+"""How long an agent may take to read what to start."""
 
-# Popen and the making of folders wait for the disk and for exec: not on the event loop.
-_threads = ThreadPoolExecutor(8, thread_name_prefix="fleet-launch")
+# Processes are waited for, and folders made and removed: not on the event loop.
+_threads = ProjectThreads(8, "fleet-launch")
 
 
 class LocalAgentProxy(AgentProcessProxy):
@@ -62,6 +66,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._process: subprocess.Popen[bytes] | None = None
         self._started: int | None = None
         self._uid: int | None = None
+        self._project = ""
         self._host = this_host()
         self._boot = boot_id()
         self._log_file = ""
@@ -72,28 +77,30 @@ class LocalAgentProxy(AgentProcessProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
-        await _in_thread(lambda: self._start(start, settings, environment))
+        self._project = start.project
+        await self._in_thread(lambda: self._start(start, settings, environment))
 
     async def look(self) -> AgentLife:
         """See the base class."""
-        return await _in_thread(self._look)
+        return await self._in_thread(self._look)
 
     async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class."""
-        await _in_thread(self._end)
+        await self._in_thread(self._end)
         return self._host == this_host()
 
     async def clean_up(self) -> bool:
         """See the base class. On another machine there is but a log to be left."""
         if self._host == this_host() and self._log_file:
-            await _in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
-            await _in_thread(self._remove_directory)
-            return await _in_thread(lambda: end_cgroup(self._cgroup, CGROUP_SECONDS))
+            await self._in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
+            removed = await self._in_thread(self._remove_directory)
+            ended = await self._in_thread(lambda: end_cgroup(self._cgroup, CGROUP_SECONDS))
+            return removed and ended
         return True
 
     async def last_words(self) -> str:
         """See the base class."""
-        return await _in_thread(self._last_words)
+        return await self._in_thread(self._last_words)
 
     def get_process_info(self) -> dict[str, Any]:
         """What another gateway needs to look at the process."""
@@ -101,6 +108,7 @@ class LocalAgentProxy(AgentProcessProxy):
             **super().get_process_info(),
             "started": self._started,
             "uid": self._uid,
+            "project": self._project,
             "host": self._host,
             "boot": self._boot,
             "log": self._log_file,
@@ -122,13 +130,19 @@ class LocalAgentProxy(AgentProcessProxy):
         self._directory = process_info.get("directory", "")
         self._uid = process_info.get("uid")
         self._cgroup = process_info.get("cgroup", "")
+        # Neither this; a user ID tells projects apart, too.
+        self._project = process_info.get("project") or str(self._uid)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await _threads.run(self._project, work)
 
     async def take(
         self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
     ) -> None:
         """See the base class. Only of a process on this machine and of the project's own user: what
         an agent says here may be a lie of its kernel, and we end the process that it names."""
-        await _in_thread(lambda: self._take(start, settings, said))
+        self._project = start.project
+        await self._in_thread(lambda: self._take(start, settings, said))
 
     def _take(self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]) -> None:
         pid, started = int(said["pid"]), int(said["started"])
@@ -199,7 +213,9 @@ class LocalAgentProxy(AgentProcessProxy):
             with open(log_file, "ab") as output:
                 file = output.fileno()
                 try:
-                    self.pid = _fork(settings, command, document, environment, uid, file, prepare)
+                    self.pid = _fork(
+                        start.project, settings, command, document, environment, uid, file, prepare
+                    )
                 except ForkFailed:
                     self._run(command, document, environment, uid, file, prepare)
         except BaseException:
@@ -222,7 +238,7 @@ class LocalAgentProxy(AgentProcessProxy):
         if uid is not None:
             options = {"user": uid, "group": uid, "extra_groups": []}
         try:
-            self._process = subprocess.Popen(
+            self._process = start_process(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -243,7 +259,7 @@ class LocalAgentProxy(AgentProcessProxy):
             prepare(self.pid)
             # Waits for the agent only if the document is longer than a pipe holds.
             with self._process.stdin as stdin:  # type: ignore[union-attr]
-                stdin.write(json.dumps(document).encode())
+                write_within(stdin.fileno(), json.dumps(document).encode(), DOCUMENT_SECONDS)
         except OSError as error:
             self._end()
             raise LaunchFailed(
@@ -271,22 +287,26 @@ class LocalAgentProxy(AgentProcessProxy):
         if started_at(self.pid) in (self._started, None):
             kill_session(self.pid, self._uid)
         if self._process is not None:
-            self._process.wait()
+            # One that runs a set-user-ID program is not ours to kill.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
         wait_for_end(self.pid, self._started, END_SECONDS)
         # First what could still write there.
         end_cgroup(self._cgroup, CGROUP_SECONDS)
         self._remove_directory()
 
-    def _remove_directory(self) -> None:
+    def _remove_directory(self) -> bool:
+        """False if something of it is left."""
         # An agent empties it, unless it was killed; as another user than ours it can do no more.
         directory = Path(self._directory)
         # Only a folder of this very kernel, whatever a record says.
         if directory.name.partition("-")[0] != self.kernel_id.replace("-", ""):
-            return
-        shutil.rmtree(directory, ignore_errors=True)
+            return True
+        removed = remove_folder(directory, REMOVE_SECONDS)
         for older in directory.parent.glob(f"{directory.name.partition('-')[0]}-*"):
             with contextlib.suppress(OSError):
                 older.rmdir()
+        return removed
 
     def _last_words(self) -> str:
         if self._host != this_host() or not self._log_file:
@@ -301,6 +321,7 @@ class LocalAgentProxy(AgentProcessProxy):
 
 
 def _fork(
+    project: str,
     settings: AgentSettings,
     command: list[str],
     document: Mapping[str, Any],
@@ -314,7 +335,7 @@ def _fork(
     if arguments != ["-m", "gateway_ext.agent"]:
         raise ForkFailed(f"{command} is not the agent alone")
     return settings.fork_servers.fork(
-        Environment.of(python, uid, environment),
+        Environment.of(project, python, uid, environment),
         environment,
         # As gateway_ext.agent.fork_server reads it.
         [command, environment, json.dumps(document)],
@@ -326,10 +347,6 @@ def _fork(
 
 def _no_preparation(pid: int) -> None:
     return
-
-
-async def _in_thread(function: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_threads, function)
 
 
 def _folders(kernels_dir: Path, start: AgentStart) -> tuple[Path, Path, Path, Path]:

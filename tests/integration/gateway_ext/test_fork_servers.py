@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -82,6 +83,28 @@ def test_a_server_that_is_killed_costs_neither_kernels_nor_starts() -> None:
         assert agents_of(first) == [agent]
 
 
+def test_a_stopped_server_is_ended_and_the_project_s_kernels_start_without_one() -> None:
+    with running_gateways(count=1) as gateways, ThreadPoolExecutor(8) as threads:
+        start_and_look(gateways)
+        (server,) = servers_of(gateways)
+        os.kill(server.pid, signal.SIGSTOP)
+        started = [threads.submit(gateways.start_kernel, 0) for _ in range(4)]
+        other = gateways.client(user="otto", other="owner")
+        url = f"{gateways.urls[0]}/api/kernels"
+        answer = other.call("POST", url, json={"path": "other/notebook.ipynb"})
+        assert answer.status_code == 201, answer.text
+        kernel_id = answer.json()["id"]
+        # The other project has a fork server of its own.
+        (agent,) = agents_of(kernel_id)
+        (others,) = {one.pid for one in servers_of(gateways)} - {server.pid}
+        assert psutil.Process(agent).ppid() == others
+        assert other.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+        for one in started:
+            (agent,) = agents_of(one.result(120))
+            assert psutil.Process(agent).ppid() == gateways.processes[0].pid
+        wait_until(lambda: not server.is_running())
+
+
 def test_without_servers_agents_are_programs_of_their_own() -> None:
     with running_gateways(count=1, changes={"FleetGatewayApp": {"fork_servers": 0}}) as gateways:
         _, agent = start_and_look(gateways)
@@ -112,7 +135,7 @@ def order(tmp_path: Path) -> dict[str, object]:
     environment = {"PATH": "/usr/bin", "KERNEL_ID": "x", "HOME": str(tmp_path)}
     command = [python, "-m", "gateway_ext.agent"]
     return {
-        "shared": Environment.of(python, None, environment),
+        "shared": Environment.of("demo", python, None, environment),
         "environment": environment,
         "order": [command, environment, "no document"],
         "log": tmp_path / "server.log",
@@ -147,7 +170,7 @@ def test_what_cannot_be_started_is_not_tried_with_every_kernel(
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\npwd >> {begun}\nexit 3\n")
     program.chmod(0o755)
-    shared = Environment.of(str(program), None, {})
+    shared = Environment.of("demo", str(program), None, {})
     for _ in range(3):
         with pytest.raises(ForkFailed):
             servers.fork(**{**order, "shared": shared, "output": sys.stderr.fileno()})  # type: ignore[arg-type]
@@ -162,7 +185,7 @@ def test_only_as_many_servers_are_kept_as_were_asked_for(
     python = kernel_python()
     for name in ("a", "b"):
         environment = {"PATH": "/usr/bin", "WHICH": name}
-        shared = Environment.of(python, None, environment)
+        shared = Environment.of("demo", python, None, environment)
         with (tmp_path / name).open("wb") as file:
             servers.fork(  # type: ignore[misc]
                 **{
@@ -192,7 +215,7 @@ def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
     ):
         program.write_text(f"#!/bin/sh\n{says}\n")
         program.chmod(0o755)
-        shared = Environment.of(str(program), None, {"TRY": str(number)})
+        shared = Environment.of("demo", str(program), None, {"TRY": str(number)})
         servers = ForkServers(1, 60.0)
         begun = time.monotonic()
         with pytest.raises(ForkFailed):
@@ -202,7 +225,9 @@ def test_a_server_that_a_project_has_taken_over_holds_nobody_for_long(
 
 def test_variables_of_one_notebook_make_no_server_of_their_own() -> None:
     one, two = (
-        Environment.of("python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name})
+        Environment.of(
+            "demo", "python", None, {"A": "a", "KERNEL_ID": name, "JPY_SESSION_NAME": name}
+        )
         for name in ("x", "y")
     )
     assert one == two

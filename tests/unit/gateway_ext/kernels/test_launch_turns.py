@@ -12,9 +12,9 @@ class Starts:
         self._turns = turns
         self.now = self.most = 0
 
-    async def start(self, until: asyncio.Event | None = None) -> None:
+    async def start(self, until: asyncio.Event | None = None, project: str = "a") -> None:
         """One that takes a moment, or until then."""
-        async with self._turns.turn():
+        async with self._turns.turn(project):
             self.now += 1
             self.most = max(self.most, self.now)
             await (asyncio.sleep(0.01) if until is None else until.wait())
@@ -23,7 +23,7 @@ class Starts:
     async def most_of(self, count: int) -> int:
         """How many of so many start at the same time."""
         self.most = 0
-        await asyncio.gather(*(self.start() for _ in range(count)))
+        await asyncio.gather(*(self.start(project="ab"[i % 2]) for i in range(count)))
         return self.most
 
 
@@ -33,7 +33,7 @@ def test_so_many_start_at_once_and_one_that_hangs_holds_nobody_up() -> None:
         assert await starts.most_of(20) == 2
         # Two that hang do not keep their turns, and give none back twice.
         end = asyncio.Event()
-        hanging = [asyncio.ensure_future(starts.start(end)) for _ in range(2)]
+        hanging = [asyncio.ensure_future(starts.start(end, project)) for project in "ab"]
         await asyncio.sleep(0)
         await asyncio.wait_for(starts.start(), 10)
         end.set()
@@ -48,7 +48,7 @@ def test_nobody_waits_any_more_when_the_turns_are_opened() -> None:
         turns = LaunchTurns(2, 60)
         starts = Starts(turns)
         end = asyncio.Event()
-        waiting = [asyncio.ensure_future(starts.start(end)) for _ in range(10)]
+        waiting = [asyncio.ensure_future(starts.start(end, "ab"[i % 2])) for i in range(10)]
         await asyncio.sleep(0.05)
         assert starts.now == 2
         turns.open()
@@ -58,5 +58,58 @@ def test_nobody_waits_any_more_when_the_turns_are_opened() -> None:
         await asyncio.gather(*waiting)
         # Those who come later wait again.
         assert await starts.most_of(20) == 2
+
+    asyncio.run(run())
+
+
+def test_a_project_whose_starts_all_hang_leaves_a_turn_to_the_others() -> None:
+    async def run() -> None:
+        starts = Starts(LaunchTurns(3, 60))
+        end = asyncio.Event()
+        hanging = [asyncio.ensure_future(starts.start(end, "a")) for _ in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(starts.start(project="b"), 10)
+        assert starts.now == 2
+        end.set()
+        await asyncio.gather(*hanging)
+
+    asyncio.run(run())
+
+
+def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
+    async def run() -> None:
+        turns = LaunchTurns(1, 60)
+        order: list[str] = []
+
+        async def start(project: str) -> None:
+            async with turns.turn(project):
+                order.append(project)
+
+        async with turns.turn("z"):
+            waiting = [asyncio.ensure_future(start(project)) for project in "aaaaabc"]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert "".join(order) == "abcaaaa"
+
+    asyncio.run(run())
+
+
+def test_starts_that_are_cancelled_keep_no_turn() -> None:
+    async def run() -> None:
+        starts = Starts(LaunchTurns(1, 60))
+        end = asyncio.Event()
+        first = asyncio.ensure_future(starts.start(end))
+        waiting = asyncio.ensure_future(starts.start(end))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        # This one gets the turn and is cancelled before it notices.
+        granted = asyncio.ensure_future(starts.start(end))
+        await asyncio.sleep(0)
+        end.set()
+        await first
+        granted.cancel()
+        await asyncio.wait([waiting, granted])
+        await asyncio.wait_for(starts.start(), 10)
 
     asyncio.run(run())

@@ -5,16 +5,19 @@ import dataclasses
 import json
 import logging
 import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway_ext.kernels.kernel_model import kernel_model
-from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost, observation_of
 from gateway_ext.ownership.records import Observation
 from gateway_ext.ownership.resolution import CullRules, KernelRecord
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.database.engine import DatabaseUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = KernelRecord(
@@ -190,36 +193,6 @@ def test_a_text_of_an_agent_that_no_table_takes_is_cut() -> None:
     assert agent.link.reason == "?" + "é" * 9_999
 
 
-async def test_one_report_that_cannot_be_written_does_not_keep_the_others(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    written = []
-    some = asyncio.Event()
-
-    class Table:
-        async def observe(self, observations: list[Observation]) -> None:
-            if any(seen.kernel_id == "bad" for seen in observations):
-                raise RuntimeError("no column is so wide")
-            written.extend(seen.kernel_id for seen in observations)
-            if written[-1] == "fine":
-                some.set()
-
-    links = AgentLinks(Table(), logging.getLogger("test"), write_seconds=0.0)  # type: ignore[arg-type]
-    running = asyncio.ensure_future(links.run())
-    for kernel_id in ("good", "bad", "fine"):
-        link = Agent().link
-        link.record = dataclasses.replace(RECORD, kernel_id=kernel_id)
-        links.add(link)
-    async with asyncio.timeout(10):
-        await some.wait()
-        some.clear()
-        links.changed(link)
-        await some.wait()
-    running.cancel()
-    assert written == ["good", "fine", "fine"]
-    assert "kernel bad: its state cannot be written" in caplog.text
-
-
 @pytest.mark.parametrize(
     "frame",
     [
@@ -238,3 +211,66 @@ def test_a_text_frame_that_is_no_object_or_too_much_is_an_error_and_changes_noth
     with pytest.raises(ValueError, match=r"."):
         agent.link.receive(frame)
     assert agent.link.state == before
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"reason": "\ud800"},
+        {"reason": "x" * 1_000_000},
+        {"execution_state": "\udfff" * 40},
+        {"last_activity": "0001-01-01T00:00:00+14:00"},
+        {"last_activity": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+def test_whatever_an_agent_says_can_be_stored(state: dict[str, Any]) -> None:
+    agent = Agent()
+    agent.link.receive(json.dumps({"type": "state", "state": {"process": "running", **state}}))
+    seen = observation_of(agent.link)
+    assert len(seen.reason.encode()) <= 65535
+    assert len(seen.execution_state.encode()) <= 16
+    assert seen.last_activity == NOW
+    assert agent.link.last_activity == NOW
+
+
+class Table:
+    """Records that refuse what is said of some kernels, and are away for others."""
+
+    def __init__(self, refused: str = "", away: str = "") -> None:
+        self.refused, self.away = refused, away
+        self.stored: list[str] = []
+
+    async def observe(self, observations: Sequence[Observation]) -> None:
+        ids = [one.kernel_id for one in observations]
+        if self.refused in ids:
+            raise ValueError("cannot be stored")
+        if self.away in ids:
+            raise DatabaseUnavailable("away")
+        self.stored += ids
+
+
+def links_to(table: Table, *kernel_ids: str) -> AgentLinks:
+    links = AgentLinks(table, logging.getLogger("test"))  # type: ignore[arg-type]
+    for kernel_id in kernel_ids:
+        link = Agent().link
+        link.record = replace(RECORD, kernel_id=kernel_id)
+        links.add(link)
+    return links
+
+
+def test_a_state_that_cannot_be_stored_keeps_no_other_kernels_state_from_being_stored() -> None:
+    table = Table(refused="bad")
+    links = links_to(table, "a", "bad", "b")
+    asyncio.run(links.write())
+    assert table.stored == ["a", "b"]
+
+
+def test_states_that_were_not_stored_are_stored_when_the_database_is_back() -> None:
+    table = Table(refused="bad", away="b")
+    links = links_to(table, "a", "bad", "b", "c")
+    with pytest.raises(DatabaseUnavailable):
+        asyncio.run(links.write())
+    assert table.stored == ["a"]
+    table.away = ""
+    asyncio.run(links.write())
+    assert sorted(table.stored) == ["a", "b", "c"]
