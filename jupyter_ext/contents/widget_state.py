@@ -1,4 +1,4 @@
-"""The widget state in a notebook's metadata, which pages load whether they trust the notebook or not.
+"""The widget state in a notebook's metadata, which pages load even of an untrusted notebook.
 
 JupyterLab's widget manager creates every model that `metadata.widgets` describes as soon as the
 notebook has a kernel, and a model of anywidget imports JavaScript from its own state. A page whose
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 WIDGETS = "widgets"
-"""The metadata key that widget managers read. All of it is hidden: none of it is for anybody else."""
+"""The metadata key that widget managers read. All that it has is hidden: nothing else reads it."""
 
 HIDDEN = "jupyter-fleet.untrusted-widgets"
 """The metadata key of a page that does not trust the state. It is beside `WIDGETS`, not below: a

@@ -19,7 +19,7 @@ _MANY_QUOTES = 200_000
 them (0.5 us each) it would keep the lock too long."""
 
 _RUN = 256
-"""Numbers that are written at once: in 0.1 ms, or 3 ms if they have as many digits as Python allows."""
+"""Numbers that are written at once: in 0.1 ms, or 3 ms with as many digits as Python allows."""
 _NUMBERS = frozenset((int, float, bool, type(None)))
 
 INDENTED_LEVELS = 32
