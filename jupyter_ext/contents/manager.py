@@ -10,7 +10,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from sqlalchemy import Connection
@@ -131,7 +131,7 @@ class FleetContentsManager(AsyncContentsManager):
         if self._notary is None:
 
             def make() -> FleetNotary:
-                notary: FleetNotary = self.notary
+                notary = cast(FleetNotary, self.notary)
                 # Threads that find no secret would write one each.
                 _ = notary.secret
                 return notary

@@ -20,4 +20,4 @@ class NotebookEncoder(BigEncoder):
 def install() -> None:
     """Replace nbformat's encoder for this process: its writers take no other one as an argument."""
     for version in (nbformat.v2, nbformat.v3, nbformat.v4):
-        version.nbjson.BytesEncoder = NotebookEncoder  # type: ignore[misc]
+        version.nbjson.BytesEncoder = NotebookEncoder

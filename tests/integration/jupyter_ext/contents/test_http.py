@@ -15,6 +15,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from traitlets.config import Config
 
 from jupyter_ext.auth.user import FleetUser, current_username
+from jupyter_ext.contents import export_handler
+from jupyter_ext.contents.export import Exports
 from jupyter_ext.contents.handlers import handlers
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.contents.widget_state import HIDDEN, STATE
@@ -61,7 +63,11 @@ def fetch(
 ) -> Fetch:
     """Answers `await fetch(method, path, body, caller=…)` with the status and the JSON body."""
     jp_serverapp.web_app.add_handlers(
-        ".*$", [(url_path_join(jp_base_url, pattern), handler) for pattern, handler in handlers]
+        ".*$",
+        [
+            (url_path_join(jp_base_url, pattern), *handler)
+            for pattern, *handler in (*handlers, *export_handler.handlers(Exports()))
+        ],
     )
     client = AsyncHTTPClient()
 
@@ -252,6 +258,32 @@ async def test_raw_download(fetch: Fetch) -> None:
     assert status == 404
 
 
+async def test_a_file_is_read_no_further_when_the_client_is_gone(
+    fetch: Fetch,
+    jp_serverapp: ServerApp,
+    jp_base_url: str,
+    http_server_port: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_a_thread(*_: Any, **__: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    monkeypatch.setattr(jp_serverapp.contents_manager, "get", wait_for_a_thread)
+    _, writer = await asyncio.open_connection("127.0.0.1", http_server_port[-1])
+    path = url_path_join(jp_base_url, "api/contents/demo/a.txt")
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Caller: ada\r\n\r\n".encode())
+    await asyncio.wait_for(begun.wait(), 20)
+    writer.close()
+    await asyncio.wait_for(cancelled.wait(), 20)
+
+
 async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
     """While 8 MB are saved and read again, the loop's longest pause stays short.
 
@@ -380,7 +412,10 @@ async def test_widget_state_that_somebody_else_saved_reaches_no_page_under_its_n
         status, raw = await fetch("GET", "files/demo/n.ipynb", raw=True)
         assert status == 200
         _, read = await fetch("GET", f"{path}?type=file&format=text")
-        return [json.loads(text)["metadata"] for text in (raw.body, read["content"])]
+        status, exported = await fetch("GET", "nbconvert/notebook/demo/n.ipynb", raw=True)
+        assert status == 200
+        texts = (raw.body, read["content"], exported.body)
+        return [json.loads(text)["metadata"]["widgets"] for text in texts]
 
     status, saved = await fetch("PUT", path, sent, caller="bob")
     assert status == 201
@@ -399,7 +434,7 @@ async def test_widget_state_that_somebody_else_saved_reaches_no_page_under_its_n
     assert (await fetch("PUT", path, got))[0] == 200
     assert await trusting(fetch) == {"ada"}
     assert [await metadata(caller) for caller in ("ada", "bob")] == [{HIDDEN: widgets}] * 2
-    assert await downloads() == [{"widgets": widgets}] * 2
+    assert await downloads() == [widgets] * 3
     # Nor does it get there as a text file, under either name.
     for name in ("widgets", HIDDEN):
         text_of_it = json.dumps(new_notebook(metadata={name: widgets}))
