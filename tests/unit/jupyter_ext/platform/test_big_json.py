@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_ext.platform import big_json
@@ -67,6 +67,7 @@ anything = st.recursive(
 
 
 @pytest.mark.parametrize("style", STYLES)
+@settings(max_examples=30)
 @given(value=anything)
 def test_each_style_is_as_in_json(style: dict[str, Any], value: Any) -> None:
     written = json.dumps(value, cls=big_json.BigEncoder, default=str, **style)
