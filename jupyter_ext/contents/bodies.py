@@ -10,11 +10,12 @@ import nbformat
 from nbformat.validator import ValidationError
 from tornado.web import HTTPError
 
-from jupyter_ext.contents import notebook_validation
+from jupyter_ext.contents import notebook_encoder, notebook_validation
 from jupyter_ext.platform import json_bodies
 from jupyter_ext.platform.big_json import BigDecoder
 
 notebook_validation.install()
+notebook_encoder.install()
 
 _COMPLAINT_LETTERS = 2000
 
@@ -71,7 +72,10 @@ def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
 def encode_notebook(notebook: nbformat.NotebookNode) -> bytes:
     """The text of the .ipynb file."""
     try:
-        text: str = nbformat.versions[notebook.nbformat].writes_json(notebook)
+        # The first version takes an encoder as an argument, the others have that of `install`.
+        text: str = nbformat.versions[notebook.nbformat].writes_json(
+            notebook, cls=notebook_encoder.NotebookEncoder
+        )
         return (text if text.endswith("\n") else text + "\n").encode()
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HTTPError(400, f"this notebook cannot be written: {error}") from None

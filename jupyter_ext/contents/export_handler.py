@@ -16,6 +16,7 @@ from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
+from jupyter_ext.contents import widget_state
 from jupyter_ext.contents.export import (
     ExportBusy,
     Exported,
@@ -74,6 +75,8 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
             if model["type"] != "notebook":
                 await FilesRedirectHandler.redirect_to_files(self, path)
                 return
+            # Documents are shown without the page's origin, so what they hold runs as nobody.
+            widget_state.put_back(model["content"])
             job = self._job(format, model)
             exported = await self._exports.run(
                 await self.contents_manager.work(lambda: big_json.dumps(job))

@@ -4,6 +4,7 @@ They differ in three things: big bodies are read and written on threads, `?versi
 earlier version, and errors carry their whole JSON body (a conflict says over what).
 """
 
+import asyncio
 import json
 import re
 import sys
@@ -58,6 +59,7 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
     contents_manager: FleetContentsManager
     _parsed: tuple[Any] | None = None
     _answer: dict[str, Any] | None = None
+    _reading: asyncio.Task[None] | None = None
 
     def get_json_body(self) -> Any:
         return self._parsed[0] if self._parsed is not None else super().get_json_body()
@@ -112,6 +114,20 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
     @web.authenticated
     @authorized
     async def get(self, path: str = "") -> None:
+        self._reading = asyncio.ensure_future(self._get(path))
+        try:
+            await self._reading
+        except asyncio.CancelledError:
+            # The client is gone.
+            raise web.Finish from None
+
+    def on_connection_close(self) -> None:
+        """Stop reading when the client is gone. A save that has come in is done all the same."""
+        super().on_connection_close()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _get(self, path: str) -> None:
         version = self.get_query_argument("version", default=None)
         if version is None:
             await _stock(super().get(path))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from jupyter_server.services.contents.manager import AsyncContentsManager
 from sqlalchemy import Connection
@@ -19,8 +19,9 @@ from traitlets import Callable as CallableTrait
 from traitlets import Type, Unicode, default
 
 from jupyter_ext.auth.user import current_identity
-from jupyter_ext.contents import models, names, tree, uploads
+from jupyter_ext.contents import models, names, tree, uploads, widget_state
 from jupyter_ext.contents.bodies import (
+    Decoded,
     decode_file,
     decode_notebook,
     encode_file,
@@ -42,6 +43,7 @@ from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.database.unavailable import AwayLog
+from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 
@@ -50,6 +52,9 @@ T = TypeVar("T")
 ATTEMPTS = 30
 """How often a transaction runs again because another one took its name or moved its version."""
 NAMES_TRIED = 100
+
+WORK_THREADS = 4
+WORK_THREADS_OF_ONE_USER = 2
 
 
 class FleetContentsManager(AsyncContentsManager):
@@ -97,21 +102,42 @@ class FleetContentsManager(AsyncContentsManager):
         self.bucket = Bucket(self.bucket_url)
         self._store_away = AwayLog(logging.getLogger("fleet.store"))
         self._store_threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fleet-store")
-        self._work_threads = ThreadPoolExecutor(4, thread_name_prefix="fleet-body")
+        self._work_threads = FairThreads(
+            WORK_THREADS, WORK_THREADS_OF_ONE_USER, thread_name_prefix="fleet-body"
+        )
         # One thread: the stock store of signatures is an SQLite connection, bound to its thread.
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="fleet-sign")
+        self._notary: FleetNotary | None = None
 
     # --- where work is done -------------------------------------------------------------------
 
     async def work(self, function: Callable[[], T]) -> T:
-        """Runs what would hold the event loop (JSON, hashes, base64) on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._work_threads, function)
+        """Runs what would hold the event loop (JSON, hashes, base64) on a thread.
 
-    async def _sign(self, function: Callable[[], T]) -> T:
-        """Runs what asks the notary on its thread, for the caller of this request: trust is one
-        user's."""
+        Callers take turns, however much one of them wants. Cancelled, it does not begin.
+        """
+        identity = current_identity()
+        whose = None if identity is None else identity.user
+        return await self._work_threads.run(whose, function)
+
+    async def _ask_notary(self, function: Callable[[], T]) -> T:
+        """Runs what asks the notary's store on its thread, for the caller of this request: trust is
+        one user's. What takes time (signatures) is to be done before, by `work`."""
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._signing_thread, run, function)
+
+    async def _made_notary(self) -> FleetNotary:
+        """The notary, made on the thread of its store, and with its secret read."""
+        if self._notary is None:
+
+            def make() -> FleetNotary:
+                notary = cast(FleetNotary, self.notary)
+                # Threads that find no secret would write one each.
+                _ = notary.secret
+                return notary
+
+            self._notary = await self._ask_notary(make)
+        return self._notary
 
     async def store(self, function: Callable[[], T]) -> T:
         """Runs calls of the object store on a thread; HTTPError 503 when it is away."""
@@ -289,8 +315,11 @@ class FleetContentsManager(AsyncContentsManager):
     ) -> dict[str, Any]:
         body = await self._body(where, version)
         if model["type"] == "notebook":
-            decoded = await self.work(lambda: decode_notebook(body))
-            await self._sign(lambda: self.mark_trusted_cells(decoded.content, str(where)))
+            notary = await self._made_notary()
+            decoded = await self.work(lambda: _decode_stored(body))
+            digests = await self.work(lambda: notary.digests(decoded.content))
+            trust = await self._ask_notary(lambda: notary.trust_of(digests))
+            await self.work(lambda: notary.show(decoded.content, trust))
         else:
             decoded = await self.work(lambda: decode_file(body, where.name, format))
         return models.with_content(model, decoded)
@@ -339,13 +368,20 @@ class FleetContentsManager(AsyncContentsManager):
         content = model["content"]
         if model["type"] == "notebook":
             notebook, message = await self.work(lambda: read_notebook(content))
-            # Before it is signed: what cannot be written makes the notary take its store for broken
-            # and begin another one.
+            widgets_seen = not widget_state.put_back(notebook)
+            # Before it is signed: what cannot be written is not to be trusted.
             body = await self.work(lambda: encode_notebook(notebook))
+            notary = await self._made_notary()
             try:
-                await self._sign(lambda: self.check_and_sign(notebook, str(where)))
+                signature = await self.work(
+                    lambda: notary.to_sign(notebook, widgets_seen=widgets_seen)
+                )
             except (AttributeError, KeyError, TypeError, UnicodeError, RecursionError) as error:
                 raise HTTPError(400, f"this is not a notebook: {error!r}") from error
+            if signature is None:
+                self.log.info("%s is saved, but not trusted", where)
+            else:
+                await self._ask_notary(lambda: notary.remember(signature))
         else:
             message = None
             body = await self.work(lambda: encode_file(content, model.get("format")))
@@ -610,18 +646,25 @@ class FleetContentsManager(AsyncContentsManager):
         return [models.checkpoint_of(version) for version in await self._read_sql(look)]
 
     async def trust_notebook(self, path: str) -> None:
-        """Signs the notebook: its outputs are shown to the caller as trusted from now on."""
+        """Signs the notebook: its outputs are shown to the caller as trusted from now on, and its
+        widget state is loaded."""
         where = parse(path)
         require(current_identity(), where, Role.VIEWER)
         _, version = await self._read_sql(lambda c: tree.find_file(c, where))
         body = await self._body(where, version)
-        decoded = await self.work(lambda: decode_notebook(body))
 
-        def sign() -> None:
-            self.notary.mark_cells(decoded.content, True)
-            self.check_and_sign(decoded.content, str(where))
+        notary = await self._made_notary()
+        decoded = await self.work(lambda: _decode_stored(body))
+        signature = await self.work(lambda: notary.to_trust(decoded.content))
+        await self._ask_notary(lambda: notary.remember(signature))
 
-        await self._sign(sign)
+
+def _decode_stored(body: bytes) -> Decoded:
+    """A notebook with its widget state under the usual name: a lab of an earlier version may have
+    stored what a page sent under the other one, and so may whoever uploaded it as a file."""
+    decoded = decode_notebook(body)
+    widget_state.put_back(decoded.content)
+    return decoded
 
 
 def base_of(model: dict[str, Any]) -> Base:

@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
 from hmac import HMAC
+from itertools import chain
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary, signature_removed
 
+from jupyter_ext.contents import widget_state
+
+
+class Trust(Enum):
+    """What of a notebook a user trusts."""
+
+    NOTHING = "nothing"
+    CELLS = "cells"
+    """The outputs, but not the widget state, which was hidden from the user."""
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Digests:
+    """The signatures of one notebook, in hex: as it is stored, and as a page gets it that does not
+    trust its widget state. Without widget state they are the same."""
+
+    stored: str
+    hidden: str
+
 
 class FleetNotary(NotebookNotary):
-    """Signs a notebook so that nobody else can make another one of the same signature."""
+    """Signs a notebook so that nobody else can make another one of the same signature.
+
+    Making signatures takes time and needs no store; `trust_of` and `remember` ask the store.
+    """
 
     def compute_signature(self, nb: Any) -> str:
         """HMAC of the notebook, in hex.
@@ -25,6 +51,54 @@ class FleetNotary(NotebookNotary):
                 hmac.update(piece)
         return hmac.hexdigest()
 
+    def digests(self, nb: Any) -> Digests:
+        """The signatures of a stored notebook, whose widget state is not hidden."""
+        stored = self.compute_signature(nb)
+        if not widget_state.hide(nb):
+            return Digests(stored, stored)
+        try:
+            return Digests(stored, self.compute_signature(nb))
+        finally:
+            widget_state.put_back(nb)
+
+    def to_sign(self, nb: Any, *, widgets_seen: bool) -> str | None:
+        """The signature that a save by a page earns; None if the page does not trust every cell.
+
+        Takes the page's marks of trust from the cells. Without `widgets_seen` the signature does
+        not cover the widget state, which was hidden from the page.
+        """
+        if not self.check_cells(nb):
+            return None
+        return self.compute_signature(nb) if widgets_seen else self.digests(nb).hidden
+
+    def to_trust(self, nb: Any) -> str:
+        """The signature of a stored notebook for a user who trusts all of it, whatever the file
+        says of any cell."""
+        self.mark_cells(nb, True)
+        # Takes the marks out again.
+        self.check_cells(nb)
+        return self.compute_signature(nb)
+
+    def trust_of(self, digests: Digests) -> Trust:
+        """What the user trusts of the notebook with these signatures."""
+        if self.store.check_signature(digests.stored, self.algorithm):
+            return Trust.ALL
+        if digests.hidden != digests.stored and self.store.check_signature(
+            digests.hidden, self.algorithm
+        ):
+            return Trust.CELLS
+        return Trust.NOTHING
+
+    def remember(self, signature: str) -> None:
+        """The user trusts what has this signature."""
+        self.store.store_signature(signature, self.algorithm)
+
+    def show(self, nb: Any, trust: Trust) -> None:
+        """Make a stored notebook one for the page of a user with this trust."""
+        self.mark_cells(nb, trust is not Trust.NOTHING)
+        if trust is not Trust.ALL:
+            widget_state.hide(nb)
+
     def mark_cells(self, nb: Any, trusted: bool) -> None:
         """Say of every code cell whether it is trusted, whatever the file says of any cell."""
         for cell in nb.get("cells", ()):
@@ -35,19 +109,31 @@ class FleetNotary(NotebookNotary):
 
 
 def pieces(value: Any) -> Iterator[bytes]:
-    """A JSON value as bytes that no other value has: each part says how long it is."""
-    if isinstance(value, dict):
-        yield b"{%d" % len(value)
-        for name in sorted(value):
-            yield from pieces(name)
-            yield from pieces(value[name])
-    elif isinstance(value, list | tuple):
-        yield b"[%d" % len(value)
-        for part in value:
-            yield from pieces(part)
-    elif isinstance(value, str):
-        text = value.encode("utf-8", "surrogatepass")
-        yield b'"%d:' % len(text)
-        yield text
-    else:
-        yield b"=%r;" % (value,)
+    """A JSON value as bytes that no other value has: each part says how long it is.
+
+    Takes time linear in the number of values, however deep they are nested.
+    """
+    # Not by recursion: each piece of a generator within a generator passes through all of them.
+    open_values: list[Iterator[Any]] = [iter((value,))]
+    while open_values:
+        for part in open_values[-1]:
+            if isinstance(part, dict):
+                yield b"{%d" % len(part)
+                open_values.append(_members(part))
+                break
+            if isinstance(part, list | tuple):
+                yield b"[%d" % len(part)
+                open_values.append(iter(part))
+                break
+            if isinstance(part, str):
+                text = part.encode("utf-8", "surrogatepass")
+                yield b'"%d:' % len(text)
+                yield text
+            else:
+                yield b"=%r;" % (part,)
+        else:
+            open_values.pop()
+
+
+def _members(value: dict[Any, Any]) -> Iterator[Any]:
+    return chain.from_iterable((name, value[name]) for name in sorted(value))

@@ -3,7 +3,7 @@
  *
  * A save whose answer was lost with the server has been committed all the same. The page then meets
  * its own content as a conflict, which is none. Notebooks pass through nbformat on the way: lists of
- * lines are joined, and the trust of cells is kept elsewhere than in the file.
+ * lines are joined, and trust is kept elsewhere than in the file.
  */
 export function sameContent(
   ours: unknown,
@@ -26,6 +26,7 @@ function canonical(value: unknown, key: string): string {
   if (value !== null && typeof value === 'object') {
     const fields = Object.entries(value)
       .filter(([name]) => !DROPPED.has(`${key}.${name}`))
+      .map(([name, item]) => [RENAMED.get(`${key}.${name}`) ?? name, item] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, item]) => `${JSON.stringify(name)}:${canonical(item, name)}`);
     return `{${fields.join(',')}}`;
@@ -40,6 +41,9 @@ const DROPPED = new Set([
   'metadata.orig_nbformat_minor',
   'metadata.signature'
 ]);
+
+/** Widget state that a page does not trust has another name there than in the file. */
+const RENAMED = new Map([['metadata.jupyter-fleet.untrusted-widgets', 'widgets']]);
 
 /** A multi-line string of nbformat 4: a list of lines under `source`, `text` or a MIME type. */
 function isLines(value: unknown[], key: string): value is string[] {

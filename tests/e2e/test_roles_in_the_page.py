@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 from playwright.sync_api import Locator, expect
 
@@ -264,3 +265,46 @@ def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage)
     names = [cookie.get("name") for cookie in eve.page.context.cookies()]
     assert "jupyter-fleet-login" not in names
     assert eve.page.request.get(f"{eve.url}/api/me").status in (401, 403)
+
+
+def any_widget(script: str) -> dict[str, Any]:
+    """The state of one model of anywidget."""
+    version = "~0.11.*"
+    model = {"_model_module": "anywidget", "_model_module_version": version}
+    view = {"_view_module": "anywidget", "_view_module_version": version, "_view_name": "AnyView"}
+    described = {
+        "model_module": "anywidget",
+        "model_module_version": version,
+        "model_name": "AnyModel",
+        "state": {**model, **view, "_model_name": "AnyModel", "_esm": script},
+    }
+    return {"version_major": 2, "version_minor": 0, "state": {"m": described}}
+
+
+def test_a_page_runs_no_script_of_widget_state_that_somebody_else_saved(
+    fleet: Fleet, open_page: OpenPage, files: Files, bob: LabPage
+) -> None:
+    state = any_widget("window.widgetRan = true; export default { render() {} };")
+    cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": []}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": files.default_kernel(), "display_name": "P"},
+            "widgets": {"application/vnd.jupyter.widget-state+json": state},
+        },
+        "cells": [{**cell, "id": "c", "execution_count": None}],
+    }
+    path = f"demo/widgets-{uuid.uuid4().hex[:8]}.ipynb"
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+
+    author = open_page(fleet.status()["url"], fleet.token("carol"))
+    author.open_path(path)
+    author.page.wait_for_function("window.widgetRan === true", timeout=PATIENCE_MS)
+
+    bob.open_path(path)
+    bob.wait_for_kernel()
+    # When a widget of the kernel is shown, those of the notebook would be loaded.
+    bob.run(0, "import ipywidgets; ipywidgets.IntSlider()")
+    expect(bob.cell(0).locator(".noUi-handle")).to_be_visible(timeout=PATIENCE_MS)
+    assert bob.page.evaluate("window.widgetRan") is None

@@ -15,8 +15,11 @@ from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from traitlets.config import Config
 
 from jupyter_ext.auth.user import FleetUser, current_username
+from jupyter_ext.contents import export_handler
+from jupyter_ext.contents.export import Exports
 from jupyter_ext.contents.handlers import handlers
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.contents.widget_state import HIDDEN, STATE
 from jupyter_ext.database.engine import shared
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.userdata.signatures import SqlSignatureStore
@@ -60,7 +63,11 @@ def fetch(
 ) -> Fetch:
     """Answers `await fetch(method, path, body, caller=…)` with the status and the JSON body."""
     jp_serverapp.web_app.add_handlers(
-        ".*$", [(url_path_join(jp_base_url, pattern), handler) for pattern, handler in handlers]
+        ".*$",
+        [
+            (url_path_join(jp_base_url, pattern), *handler)
+            for pattern, *handler in (*handlers, *export_handler.handlers(Exports()))
+        ],
     )
     client = AsyncHTTPClient()
 
@@ -251,6 +258,32 @@ async def test_raw_download(fetch: Fetch) -> None:
     assert status == 404
 
 
+async def test_a_file_is_read_no_further_when_the_client_is_gone(
+    fetch: Fetch,
+    jp_serverapp: ServerApp,
+    jp_base_url: str,
+    http_server_port: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_a_thread(*_: Any, **__: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    monkeypatch.setattr(jp_serverapp.contents_manager, "get", wait_for_a_thread)
+    _, writer = await asyncio.open_connection("127.0.0.1", http_server_port[-1])
+    path = url_path_join(jp_base_url, "api/contents/demo/a.txt")
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Caller: ada\r\n\r\n".encode())
+    await asyncio.wait_for(begun.wait(), 20)
+    writer.close()
+    await asyncio.wait_for(cancelled.wait(), 20)
+
+
 async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
     """While 8 MB are saved and read again, the loop's longest pause stays short.
 
@@ -359,6 +392,92 @@ async def test_what_one_user_trusts_nobody_else_does(fetch: Fetch) -> None:
     status, _ = await fetch("POST", f"{path}/checkpoints/{marked['id']}")
     assert status == 204
     assert await trusting(fetch) == {"bob", "vic"}
+
+
+async def test_widget_state_that_somebody_else_saved_reaches_no_page_under_its_name(
+    fetch: Fetch,
+) -> None:
+    path = "api/contents/demo/n.ipynb"
+    model = {"_esm": "steal()"}
+    widgets = {STATE: {"version_major": 2, "version_minor": 0, "state": {"m": model}}}
+    sent = shown(new_code_cell("1"))
+    sent["content"]["metadata"]["widgets"] = widgets
+
+    async def metadata(caller: str, query: str = "") -> Any:
+        status, got = await fetch("GET", path + query, caller=caller)
+        assert status == 200
+        return got["content"]["metadata"]
+
+    async def downloads() -> list[Any]:
+        status, raw = await fetch("GET", "files/demo/n.ipynb", raw=True)
+        assert status == 200
+        _, read = await fetch("GET", f"{path}?type=file&format=text")
+        status, exported = await fetch("GET", "nbconvert/notebook/demo/n.ipynb", raw=True)
+        assert status == 200
+        texts = (raw.body, read["content"], exported.body)
+        return [json.loads(text)["metadata"]["widgets"] for text in texts]
+
+    status, saved = await fetch("PUT", path, sent, caller="bob")
+    assert status == 201
+    assert await metadata("bob") == {"widgets": widgets}
+    for caller in ("ada", "vic"):
+        assert await metadata(caller) == {HIDDEN: widgets}
+        assert await metadata(caller, f"?version={saved['version']}") == {HIDDEN: widgets}
+    _, copied = await fetch("POST", "api/contents/demo", {"copy_from": "demo/n.ipynb"})
+    _, got = await fetch("GET", f"api/contents/{copied['path']}")
+    assert got["content"]["metadata"] == {HIDDEN: widgets}
+
+    # Ada's page sends back what it got, with cells that it trusts.
+    _, got = await fetch("GET", path)
+    got["content"]["cells"].append(scripted_cell(trusted=True))
+    got["content"]["cells"][0]["metadata"]["trusted"] = True
+    assert (await fetch("PUT", path, got))[0] == 200
+    assert await trusting(fetch) == {"ada"}
+    assert [await metadata(caller) for caller in ("ada", "bob")] == [{HIDDEN: widgets}] * 2
+    assert await downloads() == [widgets] * 3
+    # Nor does it get there as a text file, under either name.
+    for name in ("widgets", HIDDEN):
+        text_of_it = json.dumps(new_notebook(metadata={name: widgets}))
+        assert (await fetch("PUT", path, text(text_of_it)))[0] == 200
+        assert [await metadata(caller) for caller in CALLERS if caller != "eve"] == [
+            {HIDDEN: widgets}
+        ] * 3
+    # Whoever trusts the notebook as it is gets all of it.
+    assert (await fetch("POST", f"{path}/trust", caller="vic", raw=True))[0] == 201
+    assert await metadata("vic") == {"widgets": widgets}
+    assert await metadata("ada") == {HIDDEN: widgets}
+    # The state of one's own widgets replaces it.
+    mine = {STATE: {"state": {"mine": {}}}}
+    _, got = await fetch("GET", path)
+    got["content"]["metadata"]["widgets"] = mine
+    assert (await fetch("PUT", path, got))[0] == 200
+    assert await metadata("ada") == {"widgets": mine}
+    assert await metadata("vic") == {HIDDEN: mine}
+
+
+async def test_widget_state_of_old_formats_is_hidden_too(fetch: Fetch) -> None:
+    old = {"nbformat": 3, "nbformat_minor": 0, "worksheets": [], "metadata": {"widgets": {"a": 1}}}
+    path = "api/contents/demo/old.ipynb"
+    body = {"type": "notebook", "format": "json", "content": old}
+    assert (await fetch("PUT", path, body, caller="bob"))[0] == 201
+    _, got = await fetch("GET", path)
+    assert got["content"]["metadata"][HIDDEN] == {"a": 1}
+    assert "widgets" not in got["content"]["metadata"]
+
+
+async def test_a_notebook_is_written_in_a_size_that_does_not_grow_with_its_depth(
+    fetch: Fetch,
+) -> None:
+    deep = f"{'[' * 400}{'1,' * 5000}1{']' * 400}"
+    body = (
+        '{"type": "notebook", "format": "json", "content": {"nbformat": 4, "nbformat_minor": 5, '
+        f'"cells": [], "metadata": {{"x": {deep}}}}}}}'
+    )
+    status, saved = await fetch("PUT", "api/contents/demo/deep.ipynb", body.encode())
+    assert status == 201
+    assert saved["size"] < 20_000
+    _, got = await fetch("GET", "api/contents/demo/deep.ipynb")
+    assert got["content"]["metadata"]["x"] == json.loads(deep)
 
 
 async def test_a_notebook_sent_as_a_text_file_trusts_itself_for_nobody(fetch: Fetch) -> None:

@@ -1,7 +1,6 @@
 """Streams and commands of one agent."""
 
 import asyncio
-import dataclasses
 import json
 import logging
 import struct
