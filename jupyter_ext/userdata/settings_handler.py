@@ -23,6 +23,7 @@ from jupyter_ext.userdata.settings import (
 )
 from jupyter_ext.userdata.store import Stored
 from jupyter_ext.userdata.tables import NAME_BYTES
+from jupyter_ext.userdata.turns import Turns
 
 T = TypeVar("T")
 
@@ -57,6 +58,14 @@ class SettingsReader(APIHandler):
 
 class FleetSettingsHandler(SettingsReader):
     """One user's settings, with schemas and defaults from disk."""
+
+    _turns = Turns()
+    """Of the threads that all users share, one user has one at a time."""
+
+    async def work(self, function: Callable[[], T]) -> T:
+        """Run what blocks, when what this user asked for before is done."""
+        async with self._turns.of(self.current_user.username):
+            return await super().work(function)
 
     @web.authenticated
     async def get(self, schema_name: str = "") -> None:

@@ -10,21 +10,27 @@ from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
 from jupyter_ext.userdata import store
-from jupyter_ext.userdata.store import Stored, WorkspaceRoom, WorkspacesFull
+from jupyter_ext.userdata.store import WorkspaceRoom, WorkspacesFull
 from jupyter_ext.userdata.tables import NAME_BYTES
+from jupyter_ext.userdata.turns import Turns
 from jupyter_ext.userdata.workspaces import (
     WorkspaceError,
     check_workspace,
     empty_workspace,
     workspace_model,
 )
+from jupyter_ext.userdata.workspaces_list import batches, listed
 
 
 class FleetWorkspacesHandler(APIHandler):
     """One user's workspaces."""
+
+    _turns = Turns()
+    """A user gets one list at a time from this lab: it may be long."""
 
     def initialize(
         self, database: Database, threads: ThreadPoolExecutor, room: WorkspaceRoom
@@ -45,11 +51,36 @@ class FleetWorkspacesHandler(APIHandler):
             )
             text = json.dumps(workspace_model(found) if found else empty_workspace(space_name))
         else:
-            found_all = await self._run(partial(store.workspaces_of, username=username))
-            text = await asyncio.get_running_loop().run_in_executor(
-                self._threads, _list_of, found_all
-            )
+            async with self._turns.of(username):
+                await self._send_list(username)
+            return
         await self.finish(text)
+
+    async def _send_list(self, username: str) -> None:
+        """A batch after the other, each when the one before has been sent."""
+        sizes = await self._run(partial(store.workspace_sizes, username=username))
+        groups = batches(sizes)
+        ids: list[str] = []
+        self.write('{"workspaces": {"values": [')
+        for number, names in enumerate(groups, 1):
+            found = await self._run(
+                partial(store.workspaces_called, username=username, names=names)
+            )
+            more, values = await asyncio.get_running_loop().run_in_executor(
+                self._threads, listed, found
+            )
+            if ids and more:
+                self.write(", ")
+            ids += more
+            self.write(", ".join(values))
+            if number < len(groups):
+                # Chunks go out before `finish` says what they are.
+                self.set_header("Content-Type", "application/json")
+                try:
+                    await self.flush()
+                except StreamClosedError:
+                    return
+        await self.finish(f'], "ids": {json.dumps(ids)}}}}}')
 
     @web.authenticated
     async def put(self, space_name: str = "") -> None:
@@ -92,9 +123,3 @@ class FleetWorkspacesHandler(APIHandler):
             return await self._database.run(function)
         except DatabaseUnavailable as error:
             raise web.HTTPError(503, str(error)) from error
-
-
-def _list_of(found: list[Stored]) -> str:
-    values = [workspace_model(stored) for stored in found]
-    ids = [value["metadata"]["id"] for value in values]
-    return json.dumps({"workspaces": {"ids": ids, "values": values}})
