@@ -38,7 +38,7 @@ from jupyter_ext.fleet.status import (
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
-from jupyter_ext.platform.tokens import TokenError
+from jupyter_ext.platform.tokens import TokenError, TokenKeysError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
 DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
@@ -78,6 +78,8 @@ def _run(
         raise
     except OSError as error:
         raise FleetError(words_for(error, data_dir.root)) from error
+    except TokenKeysError as error:
+        raise FleetError(f"{error}: restore the file from a backup") from error
 
 
 def parser() -> argparse.ArgumentParser:
