@@ -140,7 +140,8 @@ $(STAMPS)/labextension: $(STAMPS)/page.sources $(STAMPS)/lab $(STAMPS)/node
 $(STAMPS)/wheel: $(STAMPS)/package.sources $(STAMPS)/labextension $(STAMPS)/tools
 	@echo "building the wheel"
 	@rm -rf dist
-	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t wheel >/dev/null
+	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t wheel >/dev/null 2>$@.log \
+		|| { cat $@.log >&2; exit 1; }
 	@touch $@
 
 $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%

@@ -48,6 +48,7 @@ from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
+from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 
 LONGEST_BODY = 16 * 1024 * 1024
@@ -244,6 +245,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     def init_configurables(self) -> None:
         """Reaches the database and reads the keys; a clear line and exit 1 if that fails."""
+        hide_tokens_in_logs()
         for name in ("database_url", "token_keys_file", "encryption_keys_file"):
             if not getattr(self, name):
                 self._fail(f"FleetGatewayApp.{name} is not set")

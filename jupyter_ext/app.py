@@ -39,6 +39,7 @@ from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.page_config import host_folders, public_page_config
+from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions import store as session_store
 from jupyter_ext.sessions.handlers import handlers as session_handlers
@@ -251,6 +252,7 @@ class JupyterFleet(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         early_errors.install()
+        hide_tokens_in_logs()
         self.handlers.extend(contents_handlers)
         self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
         self.handlers.extend(kernel_handlers)
@@ -291,7 +293,9 @@ class JupyterFleet(ExtensionApp):
         threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-settings")
         for_settings = {"database": database, "places": places, "threads": threads}
         room = WorkspaceRoom(self.max_workspaces, self.workspace_bytes)
-        for_workspaces = {"database": database, "threads": threads, "room": room}
+        # Others' settings do not wait for somebody's many workspaces.
+        own_threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-workspaces")
+        for_workspaces = {"database": database, "threads": own_threads, "room": room}
         return [
             (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),
             (r"/lab/api/settings/(?P<schema_name>.+)", FleetSettingsHandler, for_settings),

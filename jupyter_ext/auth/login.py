@@ -101,7 +101,11 @@ class FleetLoginHandler(LoginFormHandler):
 
     def _go_on(self, user: FleetUser) -> None:
         home = url_path_join(self.base_url, home_of(user.identity))
-        self._redirect_safe(self.get_argument("next", "") or home, home)
+        try:
+            self._redirect_safe(self.get_argument("next", "") or home, home)
+        except ValueError:
+            # It is no URL, or has what no header may have.
+            self.redirect(home)
 
     def _show(self, problem: str) -> None:
         self._answer(

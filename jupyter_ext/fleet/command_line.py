@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.kernels import (
     drain,
     kernel,
@@ -38,7 +38,7 @@ from jupyter_ext.fleet.status import (
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
-from jupyter_ext.platform.tokens import TokenError
+from jupyter_ext.platform.tokens import TokenError, TokenKeysError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
 DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace, DataDir], int] = options.command
     try:
-        return command(options, DataDir.at(options.data_dir))
+        data_dir = DataDir.at(options.data_dir)
+        data_dir.refuse_another_users()
+        return _run(command, options, data_dir)
     except FleetError as error:
         print(f"jupyter fleet: {error}", file=sys.stderr)
         return 1
@@ -62,6 +64,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever was reading has seen enough; nothing more can be written to them at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _run(
+    command: Callable[[argparse.Namespace, DataDir], int],
+    options: argparse.Namespace,
+    data_dir: DataDir,
+) -> int:
+    """Run the command; raises `FleetError` for whatever the operating system refuses."""
+    try:
+        return command(options, data_dir)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FleetError(words_for(error, data_dir.root)) from error
+    except TokenKeysError as error:
+        raise FleetError(f"{error}: restore the file from a backup") from error
 
 
 def parser() -> argparse.ArgumentParser:

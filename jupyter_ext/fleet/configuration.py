@@ -21,6 +21,10 @@ from jupyter_ext.fleet.tools import Tools
 EMBEDDED_BUCKET = "fleet"
 REGION = "us-east-1"
 
+CHECKS = {"front": "/front-health", "lab": "/api", "gateway": "/api", "store": "/healthz"}
+"""What the supervisor asks each kind of program for: it answers whether or not other programs, the
+database and the disk do."""
+
 ORPHAN_SECONDS = 7 * 86400
 """How long kernels outlive ``down``."""
 
@@ -345,8 +349,7 @@ def definitions(fleet: Iterable[Program], data_dir: DataDir) -> list[dict[str, A
             "log": str(data_dir.log(one.name)),
             "stop_signal": one.stop_signal,
             "stop_seconds": one.stop_seconds,
-            # The front and the store are programs of others, which have no such route.
-            "check_url": one.url if one.role in ("lab", "gateway") else None,
+            "check_url": one.url + CHECKS[one.role],
         }
         for one in fleet
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,13 @@ UIDS_OF_A_FLEET = 1000
 UID_RANGES = 4000
 
 _PLAIN_PATH = re.compile(r"[\w./@+:=,~-]+")
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"id {uid}"
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,24 @@ class DataDir:
                 " choose a shorter one with --data-dir"
             )
         return data_dir
+
+    def refuse_another_users(self) -> None:
+        """Raise `FleetError` if the directory belongs to another user and this one, who is not
+        root, can do nothing with it."""
+        try:
+            owner = self.root.stat().st_uid
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FleetError(
+                f"the data directory {self.root} cannot be looked at ({error.strerror}): choose"
+                " your own with --data-dir"
+            ) from error
+        if os.geteuid() not in (0, owner):
+            raise FleetError(
+                f"the data directory {self.root} belongs to another user ({_user_name(owner)}): run"
+                " this as that user, or choose your own with --data-dir"
+            )
 
     def create(self) -> None:
         """Make the folders that are missing, with mode 0700; raises `FleetError` if it cannot."""
@@ -76,7 +102,7 @@ class DataDir:
         with open(self.root / "fleet.lock", "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise FleetError(
                     f"another `jupyter fleet` command is running on {self.root}: wait until "
                     "it has finished"

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 MISSES = 3
 """A process is replaced after so many checks in a row without an answer."""
 
+MISSES_DURING_CHANGE = 6
+"""The same while `up` changes the fleet: what it starts may take the processor from the others."""
+
 CHECK_SECONDS = 4.0
 """How long a process has to answer one check."""
 
@@ -39,29 +42,33 @@ def misses_after(
 def to_replace(misses: Mapping[str, int], *, changing: bool) -> str | None:
     """The one process to replace now: that with the most misses, the first of equals.
 
-    None while another change of the fleet goes on (``changing``): two processes are never down at
-    the same time on our account.
+    While another change of the fleet goes on (``changing``) it takes `MISSES_DURING_CHANGE` of
+    them: `up` may itself be waiting for the process that hangs.
     """
     worst = max(misses, key=lambda name: misses[name], default=None)
-    if changing or worst is None or misses[worst] < MISSES:
+    if worst is None or misses[worst] < (MISSES_DURING_CHANGE if changing else MISSES):
         return None
     return worst
 
 
 async def answers_at_all(url: str, seconds: float = CHECK_SECONDS) -> bool:
-    """Whether a server says anything at ``url/api``, which needs neither database nor store.
+    """Whether the process behind ``url`` does anything with a request.
 
-    A refusal is an answer too. Each check is a connection of its own: the one before says nothing
-    about this one.
+    A refusal is an answer too, and so is an end of the connection, as from nginx when it has too
+    many of them: a process that hangs closes nothing. Each check is a connection of its own: the
+    one before says nothing about this one.
     """
     address = urlsplit(url)
-    request = f"GET /api HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+    path = address.path or "/"
+    request = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
     writer = None
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
             writer.write(request.encode())
-            return (await reader.readline()).startswith(b"HTTP/")
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                await reader.readline()
+            return True
     except (OSError, TimeoutError, ValueError):
         return False
     finally:

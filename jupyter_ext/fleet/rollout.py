@@ -28,14 +28,25 @@ def rollout(
     """Compare what is wanted with what runs, both as a digest by name (`Program.runs`).
 
     ``running`` has None for a process of which nobody knows how it was started: it is replaced.
-    Those that do not answer are replaced first, as long as the others (``answering``) do.
+    Those that do not answer are replaced first, as long as the others (``answering``) do. Where
+    gateways are added, labs are replaced before the old gateways: only then do they know the new
+    ones.
     """
     changed = [name for name in wanted if name in running and running[name] != wanted[name]]
+    more_gateways = any(_is_gateway(name) and name not in running for name in wanted)
+
+    def turn(name: str) -> tuple[object, ...]:
+        return name in answering, more_gateways and _is_gateway(name), *_place(name)
+
     return Rollout(
         start=tuple(sorted((name for name in wanted if name not in running), key=_place)),
-        replace=tuple(sorted(changed, key=lambda name: (name in answering, *_place(name)))),
+        replace=tuple(sorted(changed, key=turn)),
         stop=tuple(sorted((name for name in running if name not in wanted), key=_place)),
     )
+
+
+def _is_gateway(name: str) -> bool:
+    return name.startswith("gateway-")
 
 
 def _place(name: str) -> tuple[int, int, str]:

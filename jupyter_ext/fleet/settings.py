@@ -314,7 +314,8 @@ def shown_url(value: str) -> str:
 
 
 def load_settings(data_dir: DataDir) -> Settings | None:
-    """The settings kept in ``data_dir``, None if there are none yet; raises `FleetError`."""
+    """The settings kept in ``data_dir``, None if there are none yet; raises `FleetError` for a file
+    that is broken, OSError for one that cannot be read."""
     try:
         document = json.loads(data_dir.settings.read_bytes())
         kept_format = document.pop("format")
@@ -325,7 +326,7 @@ def load_settings(data_dir: DataDir) -> Settings | None:
         return Settings(**document)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FleetError(
             f"{data_dir.settings} cannot be read ({error}): restore it, or move it away, so "
             "that new ports are chosen"

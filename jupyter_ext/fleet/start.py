@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_ext.contents import bucket
@@ -29,6 +29,7 @@ from jupyter_ext.fleet.configuration import (
 from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
 from jupyter_ext.fleet.rollout import rollout
@@ -51,14 +52,16 @@ def bring_up(data_dir: DataDir, settings: Settings) -> Settings:
     """
     before = load_settings(data_dir)
     ran = bool(running_programs(data_dir))
+    prepared = _prepare(data_dir, settings)
     try:
-        return _bring_up(data_dir, settings)
-    except FleetError:
+        _apply(data_dir, prepared)
+    except (FleetError, OSError):
         if ran and before is not None and before != settings and running_programs(data_dir):
             # The first one that did not work stopped the rollout; it works as it was.
-            with contextlib.suppress(FleetError):
-                _bring_up(data_dir, before)
+            with contextlib.suppress(FleetError, OSError):
+                _apply(data_dir, _prepare(data_dir, before))
         raise
+    return prepared.settings
 
 
 def running_programs(data_dir: DataDir) -> set[str]:
@@ -69,7 +72,22 @@ def running_programs(data_dir: DataDir) -> set[str]:
     }
 
 
-def _bring_up(data_dir: DataDir, settings: Settings) -> Settings:
+@dataclass(frozen=True)
+class _Prepared:
+    """All that is needed to bring a fleet up, found out before anything of it is changed."""
+
+    settings: Settings
+    """With ports and the environment of the bucket."""
+    fleet: list[Program]
+    front: str
+    """nginx's configuration."""
+    secrets: SecretFiles
+    aws: Mapping[str, str]
+    python: Path
+    """The labs', which also runs the supervisor."""
+
+
+def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     as_root = os.geteuid() == 0
     running = running_programs(data_dir)
     before = load_settings(data_dir) or settings
@@ -97,18 +115,22 @@ def _bring_up(data_dir: DataDir, settings: Settings) -> Settings:
     _make_kernels_folder(data_dir, as_root=as_root)
     fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws)
     front = front_config(tools.front_template.read_text(), settings, data_dir, as_root=as_root)
-    with _kept_if_it_works(data_dir, settings):
-        _write_configuration(fleet, front, data_dir)
+    return _Prepared(settings, fleet, front, secrets, aws, tools.lab_python)
+
+
+def _apply(data_dir: DataDir, prepared: _Prepared) -> None:
+    running = running_programs(data_dir)
+    with _kept_if_it_works(data_dir, prepared.settings):
+        _write_configuration(prepared.fleet, prepared.front, data_dir)
         supervisor = Supervisor(data_dir)
         try:
-            _have_supervisor(supervisor, tools.lab_python)
+            _have_supervisor(supervisor, prepared.python)
             with supervisor.held():
-                _roll_out(supervisor, fleet, settings, data_dir, secrets, aws)
+                _roll_out(supervisor, prepared, data_dir)
         except BaseException:
             if not running:
                 supervisor.end()
             raise
-    return settings
 
 
 def _have_supervisor(supervisor: Supervisor, python: Path) -> None:
@@ -211,15 +233,9 @@ def _kept_if_it_works(data_dir: DataDir, settings: Settings) -> Iterator[None]:
         raise
 
 
-def _roll_out(
-    supervisor: Supervisor,
-    fleet: list[Program],
-    settings: Settings,
-    data_dir: DataDir,
-    secrets: SecretFiles,
-    aws: Mapping[str, str],
-) -> None:
-    token = secrets.service_token("lab").read_text()
+def _roll_out(supervisor: Supervisor, prepared: _Prepared, data_dir: DataDir) -> None:
+    settings, fleet, aws = prepared.settings, prepared.fleet, prepared.aws
+    token = prepared.secrets.service_token("lab").read_text()
     members = {member.name: member for member in settings.members}
     states = supervisor.states()
     running = {name: state.runs for name, state in states.items() if state.alive}
@@ -239,6 +255,9 @@ def _roll_out(
         _prepare_store(settings, data_dir, aws)
     supervisor.start_programs(plan.start)
     wait(plan.start)
+    if any(name.startswith("lab-") for name in plan.start):
+        # While an old lab is replaced, the new ones serve its pages.
+        _load_front(supervisor, data_dir)
     for name in plan.replace:
         print(f"replacing {name}", file=sys.stderr)
         supervisor.stop_programs([name])
@@ -270,14 +289,14 @@ def _prepare_store(settings: Settings, data_dir: DataDir, aws: Mapping[str, str]
 
 
 def _load_front(supervisor: Supervisor, data_dir: DataDir) -> None:
-    """Have nginx read its configuration, if that is another one than it read last.
-
-    Whoever is connected stays connected.
-    """
+    """Have nginx read its configuration, if that is another one than it read last; returns when
+    it serves by it. Whoever is connected stays connected."""
     wanted = data_dir.front_config.read_text()
     loaded = data_dir.loaded_front_config
     if not loaded.exists() or loaded.read_text() != wanted:
+        before = front_workers(data_dir)
         supervisor.reload_front(FRONT)
+        wait_for_reload(data_dir, before)
         _note_front(data_dir)
 
 

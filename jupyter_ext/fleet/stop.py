@@ -6,10 +6,11 @@ import time
 
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.embedded_store import remove_sockets
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.fleet.settings import Settings, load_settings
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
 
@@ -23,7 +24,11 @@ def stop(data_dir: DataDir) -> bool:
     states = supervisor.states()
     supervisor.end()
     supervisor.end_supervisord()
-    return bool(states) | bool(end_leftovers(data_dir))
+    ended = bool(states) | bool(end_leftovers(data_dir))
+    settings = load_settings(data_dir)
+    if settings is not None:
+        remove_sockets(settings.ports)
+    return ended
 
 
 def end_kernels(data_dir: DataDir, settings: Settings) -> int:

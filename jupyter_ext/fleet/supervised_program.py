@@ -42,7 +42,7 @@ class Definition:
     """See `Program.runs`."""
     build: str | None = None
     check_url: str | None = None
-    """Where it answers ``/api``, if it is replaced when it stops answering."""
+    """What it is asked for, if it is replaced when it stops answering."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Definition:

@@ -50,7 +50,8 @@ class Supervision:
         self._data_dir = data_dir
         self._build = installed_build(Path(sys.prefix))
         self._programs: dict[str, SupervisedProgram] = {}
-        self._changing = asyncio.Lock()
+        self._replacing = asyncio.Lock()
+        self._holders = 0
         self._left = asyncio.Event()
         self._ending: asyncio.Future[None] | None = None
         self._misses: dict[str, int] = {}
@@ -133,11 +134,15 @@ class Supervision:
         return self._states()
 
     async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Replace nothing as long as the caller keeps the connection."""
-        async with self._changing:
+        """Be slower to replace processes as long as the caller, who changes some of them, keeps the
+        connection; what is being replaced at the moment answers first."""
+        async with self._replacing:
+            self._holders += 1
+        try:
             await _write(writer, self._states())
             await reader.read()
-            self._misses = {}
+        finally:
+            self._holders -= 1
 
     def _states(self) -> dict[str, Any]:
         found = [
@@ -213,9 +218,9 @@ class Supervision:
 
         answered, late = await health.with_lateness(check)
         self._misses = health.misses_after(self._misses, answered, late)
-        name = health.to_replace(self._misses, changing=self._changing.locked())
+        name = health.to_replace(self._misses, changing=self._holders > 0)
         if name is not None:
-            async with self._changing:
+            async with self._replacing:
                 await self._replace(self._programs[name])
 
     def _check_url(self, program: SupervisedProgram) -> str | None:
@@ -229,10 +234,10 @@ class Supervision:
 
     async def _replace(self, program: SupervisedProgram) -> None:
         old = program.pid
-        say(f"{program.name} (pid {old}) did not answer {health.MISSES} times: replacing it")
+        misses = self._misses.pop(program.name)
+        say(f"{program.name} (pid {old}) did not answer {misses} times: replacing it")
         # It does not listen, to signals either.
         program.send(signal.SIGKILL)
-        self._misses.pop(program.name, None)
         url = self._check_url(program)
         deadline = time.monotonic() + REPLACED_SECONDS
         while url and time.monotonic() < deadline:

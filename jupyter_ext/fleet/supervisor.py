@@ -126,7 +126,8 @@ class Supervisor:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile it replaces no process on its own account; raises `FleetError`."""
+        """Meanwhile it replaces only what has not answered for longer than usual; raises
+        `FleetError`."""
         with self._connection(HOLD_SECONDS) as connection:
             self._exchange(connection, {"call": "hold"})
             yield

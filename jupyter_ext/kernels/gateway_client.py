@@ -224,7 +224,10 @@ class FleetGatewayClient(LoggingConfigurable):
             follow_redirects=False,
         )
         try:
-            return await self._http.fetch(request, raise_error=False)
+            answer = self._http.fetch(request, raise_error=False)
+            answer.add_done_callback(_look_at)
+            # Whoever waits may be cancelled: Tornado logs a time-out that finds nobody as an error.
+            return await asyncio.shield(answer)
         except (OSError, HTTPClientError) as error:
             # Tornado raises time-outs and connections that ended whatever `raise_error` says.
             return HTTPResponse(request, 599, error=error, reason=str(error))
@@ -243,6 +246,12 @@ class FleetGatewayClient(LoggingConfigurable):
         self._owners.move_to_end(kernel_id)
         if len(self._owners) > _REMEMBERED_OWNERS:
             self._owners.popitem(last=False)
+
+
+def _look_at(answer: asyncio.Future[HTTPResponse]) -> None:
+    """Nobody may wait for it any more; asyncio logs failures that nobody has looked at."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _error(response: HTTPResponse) -> web.HTTPError:

@@ -84,9 +84,27 @@ def save_setting(connection: Connection, username: str, schema_name: str, raw: s
     _upsert(connection, setting, {"username": username, "schema_name": schema_name}, raw)
 
 
-def workspaces_of(connection: Connection, username: str) -> list[Stored]:
-    """A user's workspaces, by name."""
-    query = select(workspace).where(workspace.c.username == username).order_by(workspace.c.name)
+# SQLite counts the letters of a text.
+_WORKSPACE_BYTES = func.length(cast(workspace.c.raw, LargeBinary))
+
+
+def workspace_sizes(connection: Connection, username: str) -> list[tuple[str, int]]:
+    """The name of each of a user's workspaces and the bytes of its text, by name."""
+    query = (
+        select(workspace.c.name, _WORKSPACE_BYTES)
+        .where(workspace.c.username == username)
+        .order_by(workspace.c.name)
+    )
+    return [(name, size) for name, size in connection.execute(query)]
+
+
+def workspaces_called(connection: Connection, username: str, names: list[str]) -> list[Stored]:
+    """Those of a user's workspaces with one of these names, by name."""
+    query = (
+        select(workspace)
+        .where(workspace.c.username == username, workspace.c.name.in_(names))
+        .order_by(workspace.c.name)
+    )
     return [
         Stored(row.name, row.raw, row.created, row.modified) for row in connection.execute(query)
     ]
@@ -107,8 +125,7 @@ def save_workspace(
 
     Saves at the same moment may each take the last place: the bounds are for the database's size.
     """
-    # SQLite counts the letters of a text.
-    length = func.length(cast(workspace.c.raw, LargeBinary))
+    length = _WORKSPACE_BYTES
     mine, named = workspace.c.username == username, workspace.c.name == name
     present = connection.execute(select(length).where(mine, named)).scalar()
     others = select(func.count(), func.coalesce(func.sum(length), 0)).where(mine, ~named)

@@ -41,10 +41,16 @@ def workspace_model(stored: Stored) -> dict[str, Any]:
     except JsonRefused:
         return empty_workspace(stored.name)
     document: dict[str, Any] = json.loads(body)
-    document["metadata"].update(
-        last_modified=stored.modified.isoformat(), created=stored.created.isoformat()
-    )
+    document["metadata"].update(workspace_times(stored))
     return document
+
+
+def workspace_times(stored: Stored) -> dict[str, str]:
+    """What the metadata of a workspace say beside its id."""
+    return {
+        "last_modified": stored.modified.isoformat(),
+        "created": stored.created.isoformat(),
+    }
 
 
 def empty_workspace(name: str) -> dict[str, Any]:

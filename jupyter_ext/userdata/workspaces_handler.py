@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.userdata import store
-from jupyter_ext.userdata.store import Stored, WorkspaceRoom, WorkspacesFull
+from jupyter_ext.userdata.store import WorkspaceRoom, WorkspacesFull
 from jupyter_ext.userdata.tables import NAME_BYTES
+from jupyter_ext.userdata.turns import Turns
 from jupyter_ext.userdata.user_handler import UserHandler
 from jupyter_ext.userdata.workspaces import (
     WorkspaceError,
@@ -18,10 +21,14 @@ from jupyter_ext.userdata.workspaces import (
     empty_workspace,
     workspace_model,
 )
+from jupyter_ext.userdata.workspaces_list import batches, listed
 
 
 class FleetWorkspacesHandler(UserHandler):
     """One user's workspaces."""
+
+    _turns = Turns()
+    """A user gets one list at a time from this lab: it may be long."""
 
     def initialize(  # type: ignore[override]
         self, database: Database, threads: ThreadPoolExecutor, room: WorkspaceRoom
@@ -35,11 +42,33 @@ class FleetWorkspacesHandler(UserHandler):
         """All workspaces, or one; a workspace that was never saved is empty."""
         if space_name:
             found = await self.mine(store.get_workspace, name=space_name)
-            text = json.dumps(workspace_model(found) if found else empty_workspace(space_name))
-        else:
-            found_all = await self.mine(store.workspaces_of)
-            text = await self.work(lambda: _list_of(found_all))
-        await self.finish(text)
+            model = workspace_model(found) if found else empty_workspace(space_name)
+            await self.finish(json.dumps(model))
+            return
+        async with self._turns.of(self.current_user.username):
+            await self._send_list()
+
+    async def _send_list(self) -> None:
+        """A batch after the other, each when the one before has been sent."""
+        sizes = await self.mine(store.workspace_sizes)
+        groups = batches(sizes)
+        ids: list[str] = []
+        self.write('{"workspaces": {"values": [')
+        for number, names in enumerate(groups, 1):
+            found = await self.mine(store.workspaces_called, names=names)
+            more, values = await self.work(partial(listed, found))
+            if ids and more:
+                self.write(", ")
+            ids += more
+            self.write(", ".join(values))
+            if number < len(groups):
+                # Chunks go out before `finish` says what they are.
+                self.set_header("Content-Type", "application/json")
+                try:
+                    await self.flush()
+                except StreamClosedError:
+                    return
+        await self.finish(f'], "ids": {json.dumps(ids)}}}}}')
 
     @web.authenticated
     async def put(self, space_name: str = "") -> None:
@@ -67,9 +96,3 @@ class FleetWorkspacesHandler(UserHandler):
     def _require_name(self, space_name: str) -> None:
         if not space_name or len(space_name.encode()) > NAME_BYTES:
             raise web.HTTPError(400, f"a workspace needs a name of up to {NAME_BYTES} bytes")
-
-
-def _list_of(found: list[Stored]) -> str:
-    values = [workspace_model(stored) for stored in found]
-    ids = [value["metadata"]["id"] for value in values]
-    return json.dumps({"workspaces": {"ids": ids, "values": values}})

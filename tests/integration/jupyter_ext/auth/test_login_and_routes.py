@@ -94,6 +94,27 @@ def test_a_login_leads_to_no_other_site(bare_labs: Labs, next_url: str) -> None:
     assert location == "/lab/tree/demo" or location.startswith("/%5C")
 
 
+@pytest.mark.parametrize("next_url", ["/lab\r\nSet-Cookie: a=b", "/a\nb", "//[", "http:///[x"])
+def test_a_login_with_a_page_that_cannot_be_goes_home_and_logs_no_token(
+    bare_labs: Labs, next_url: str
+) -> None:
+    query = urlencode({"token": token(bare_labs), "next": next_url})
+    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/lab/tree/demo"
+
+
+def test_no_error_of_a_login_puts_its_token_into_the_log(bare_labs: Labs) -> None:
+    secret = token(bare_labs)
+    query = urlencode({"token": secret}) + "&next=%FF"
+    for path in ("login", "lab", "api/contents/demo", "nowhere"):
+        requests.get(f"{bare_labs.urls[0]}/{path}?{query}", allow_redirects=False)
+    logs = "".join(file.read_text() for file in bare_labs.directory.glob("*.log"))
+    assert "next=%FF" in logs
+    assert secret not in logs
+    assert secret.rpartition(".")[2] not in logs
+
+
 def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
     session = requests.Session()
     url = bare_labs.urls[0]

@@ -345,6 +345,11 @@ def test_a_person_reads_a_page_that_loads_itself_again_without_a_lab(front, path
     assert '<meta http-equiv="refresh"' in answer.read().decode()
 
 
+def test_the_front_says_that_it_lives_whatever_labs_do(front):
+    port, *_ = front
+    assert ask(port, "GET", path="/front-health").status == 204
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_a_lab_that_takes_no_connection_is_passed_over(front, backends, method):
     port, first, second = front

@@ -132,15 +132,16 @@ def test_an_option_that_does_not_work_reaches_one_process_and_is_taken_back(
 
 def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fleet):
     before = running_fleet.processes()
-    frozen = ("lab-2", "gateway-1")
+    frozen = ("lab-2", "gateway-1", "store", "front")
+    paths = {"lab": "/api/contents", "gateway": "/api/kernelspecs", "store": "/healthz"}
     token = running_fleet.run("token", "ada").strip()
     for name in frozen:
         os.kill(before[name]["pid"], signal.SIGSTOP)
 
     def answers(name):
-        path = "/api/contents" if name.startswith("lab") else "/api/kernelspecs"
+        url = before[name]["url"] + paths.get(name.partition("-")[0], "/api/contents")
         try:
-            return requests.get(before[name]["url"] + path, headers=bearer(token), timeout=5).ok
+            return requests.get(url, headers=bearer(token), timeout=5).ok
         except requests.RequestException:
             return False
 
@@ -151,8 +152,8 @@ def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fl
         assert sum(now[name]["state"] != "running" for name in frozen) <= 1
         return all(now[name]["pid"] not in (None, before[name]["pid"]) for name in frozen)
 
-    wait_until("both are replaced", replaced, 120)
-    wait_until("both answer", lambda: all(answers(name) for name in frozen))
+    wait_until("all are replaced", replaced, 120)
+    wait_until("all answer", lambda: all(answers(name) for name in frozen))
     now = running_fleet.processes()
     others = set(before) - set(frozen)
     assert {name: now[name]["pid"] for name in others} == {
@@ -321,6 +322,9 @@ def test_changed_options_are_applied_and_kept(fleet):
     fleet.run("up", "--detach")
     assert fleet.processes() == {**after, "lab-2": fleet.processes()["lab-2"]}
     front = f"http://127.0.0.1:{fleet.port}/api"
+    assert (
+        requests.get(f"http://127.0.0.1:{fleet.port}/front-health", timeout=10).status_code == 204
+    )
     assert all(requests.get(front, timeout=10).ok for _ in range(4))
     log = fleet.data_dir.log("front").read_text()
     assert all(

@@ -97,6 +97,20 @@ def test_workspaces_are_one_users_at_every_lab(bare_labs: Labs) -> None:
     assert ada.call("GET", f"{first}/lab/api/workspaces").json()["workspaces"]["ids"] == []
 
 
+def test_a_long_list_of_workspaces_arrives_whole(bare_labs: Labs) -> None:
+    client = bare_labs.client("eve-with-much")
+    url = f"{bare_labs.urls[0]}/lab/api/workspaces"
+    data = {f"w{number}": {"x": str(number) * 600_000} for number in range(4)}
+    for name, one in data.items():
+        assert client.call("PUT", f"{url}/{name}", data=workspace(name, one)).status_code == 204
+    answer = client.call("GET", url)
+    assert answer.headers["Content-Type"].startswith("application/json")
+    listed = answer.json()["workspaces"]
+    assert listed["ids"] == [f"/{name}" for name in data]
+    assert [one["metadata"]["id"] for one in listed["values"]] == listed["ids"]
+    assert [one["data"] for one in listed["values"]] == list(data.values())
+
+
 def test_a_workspace_too_many_is_refused(bare_labs: Labs) -> None:
     client = bare_labs.client("eve-with-many")
     names = [f"w{number}" for number in range(MOST_WORKSPACES + 1)]

@@ -53,7 +53,15 @@ def test_names_differ_by_bytes_and_texts_may_be_long(database: Database) -> None
         database.run_blocking(
             partial(store.save_workspace, username="u" * 255, name=name, raw=raw + name, room=ROOM)
         )
-    found = database.run_blocking(partial(store.workspaces_of, username="u" * 255))
+    sizes = database.run_blocking(partial(store.workspace_sizes, username="u" * 255))
+    assert sorted(sizes) == [
+        (name, len((raw + name).encode())) for name in sorted(("a", "A", "a ", "å"))
+    ]
+    names = [name for name, _ in sizes]
+    found = database.run_blocking(
+        partial(store.workspaces_called, username="u" * 255, names=[*names, "none"])
+    )
+    assert [stored.name for stored in found] == names
     assert {stored.name: stored.raw for stored in found} == {
         name: raw + name for name in ("a", "A", "a ", "å")
     }
@@ -78,8 +86,8 @@ def test_a_user_keeps_so_many_workspaces_and_bytes_and_no_more(database: Databas
     save("b", "x" * 91)
     assert database.run_blocking(partial(store.delete_workspace, username="ada", name="c"))
     save("d", "x")
-    kept = database.run_blocking(partial(store.workspaces_of, username="ada"))
-    assert [one.name for one in kept] == ["a", "b", "d"]
+    kept = database.run_blocking(partial(store.workspace_sizes, username="ada"))
+    assert [name for name, _ in kept] == ["a", "b", "d"]
     # Where the bounds were lowered since, what is there can still be saved.
     room = WorkspaceRoom(workspaces=1, bytes=10)
     save("b", "x" * 90)

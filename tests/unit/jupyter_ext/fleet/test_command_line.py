@@ -1,8 +1,11 @@
+import errno
 import json
+import os
 import re
 
 import pytest
 
+from jupyter_ext.fleet import command_line, secret_files
 from jupyter_ext.fleet.command_line import main
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -63,6 +66,63 @@ def test_what_cannot_be_done_is_one_line(capsys, known, arguments, message):
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+COMMANDS = [
+    *(["up", "--detach"], ["status"], ["down"], ["kernels"], ["kernel", "k"]),
+    *(["drain", "gateway-1"], ["logs"], ["token", "ada"]),
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "free some space"), (errno.EROFS, "writable"), (errno.EACCES, "make sure")],
+)
+def test_what_the_operating_system_refuses_is_one_line(
+    capsys, known, monkeypatch, arguments, number, advice
+):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number), str(known.root / "some-file"))
+
+    command = f"{arguments[0]}_command"
+    assert callable(getattr(command_line, command))
+    monkeypatch.setattr(command_line, command, refuse)
+    assert main([*arguments, "--data-dir", str(known.root)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(known.root / "some-file") in said
+    assert os.strerror(number) in said
+    assert advice in said
+
+
+def test_a_full_disk_is_said_by_up(capsys, known, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(secret_files, "write_private", full)
+    assert main(["up", "--detach", "--bucket", "embedded", "--data-dir", str(known.root)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{known.root}: No space left on device: free some space" in said
+
+
+def test_a_broken_key_of_the_platform_is_said(capsys, known):
+    SecretFiles(known.secrets).platform_key.write_text("nonsense")
+    assert main(["token", "ada", "--data-dir", str(known.root)]) == 1
+    said = capsys.readouterr().err
+    assert "platform.pem: no private key can be read" in said
+    assert "from a backup" in said
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_directory_of_another_user_is_said_to_be_one(capsys, known, monkeypatch, arguments):
+    monkeypatch.setattr(os, "geteuid", lambda: known.root.stat().st_uid + 12345)
+    assert main([*arguments, "--data-dir", str(known.root)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "belongs to another user" in said
+    assert "--data-dir" in said
 
 
 @pytest.mark.parametrize("command", [["status"], ["down"], ["token", "ada"]])

@@ -175,8 +175,16 @@ def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
         assert definition.command == program.command
         assert definition.environment == program.environment
         assert definition.runs == program.runs
-    checked = {name for name, one in told.items() if one.check_url}
-    assert checked == {"lab-1", "lab-2", "gateway-1", "gateway-2"}
+    checks = {name: one.check_url for name, one in told.items()}
+    urls = {one.name: one.url for one in fleet}
+    assert checks == {
+        "front": urls["front"] + "/front-health",
+        "lab-1": urls["lab-1"] + "/api",
+        "lab-2": urls["lab-2"] + "/api",
+        "gateway-1": urls["gateway-1"] + "/api",
+        "gateway-2": urls["gateway-2"] + "/api",
+        "store": urls["store"] + "/healthz",
+    }
     assert told["gateway-1"].build == "gateway-build"
 
 

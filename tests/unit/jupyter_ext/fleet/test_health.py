@@ -4,7 +4,13 @@ import time
 import pytest
 
 from jupyter_ext.fleet import health
-from jupyter_ext.fleet.health import LATE_SECONDS, misses_after, to_replace
+from jupyter_ext.fleet.health import (
+    LATE_SECONDS,
+    MISSES,
+    MISSES_DURING_CHANGE,
+    misses_after,
+    to_replace,
+)
 
 
 def after(*rounds):
@@ -40,9 +46,14 @@ def test_one_process_is_replaced_at_a_time():
     everybody = dict.fromkeys(("lab-1", "lab-2", "gateway-1"), False)
     misses = after(*[(everybody, 0)] * 5)
     assert to_replace(misses, changing=False) == "lab-1"
-    assert to_replace(misses, changing=True) is None
     del misses["lab-1"]
     assert to_replace(misses, changing=False) == "lab-2"
+
+
+def test_while_up_changes_the_fleet_a_process_that_hangs_is_still_replaced_but_later():
+    assert to_replace(after(*[(SILENT, 0)] * (MISSES_DURING_CHANGE - 1)), changing=True) is None
+    assert to_replace(after(*[(SILENT, 0)] * MISSES_DURING_CHANGE), changing=True) == "lab-1"
+    assert MISSES < MISSES_DURING_CHANGE
 
 
 def test_a_process_that_is_not_asked_is_forgotten():
@@ -82,6 +93,35 @@ def test_a_refusal_is_an_answer_and_silence_is_none(says, answers):
         return await health.answers_at_all(f"http://127.0.0.1:{port}", 0.3)
 
     assert asyncio.run(run()) is answers
+
+
+def test_one_that_closes_the_connection_does_not_hang():
+    async def run():
+        async def serve(reader, writer):
+            await reader.readline()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        return await health.answers_at_all(f"http://127.0.0.1:{port}/healthz", 5)
+
+    assert asyncio.run(run()) is True
+
+
+def test_each_kind_of_process_is_asked_for_its_own_path():
+    async def run():
+        asked = []
+
+        async def serve(reader, writer):
+            asked.append(await reader.readline())
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        await health.answers_at_all(f"http://127.0.0.1:{port}/healthz", 5)
+        return asked
+
+    assert asyncio.run(run()) == [b"GET /healthz HTTP/1.1\r\n"]
 
 
 def test_a_refused_connection_is_no_answer():

@@ -29,6 +29,14 @@ def test_another_build_replaces_gateways_and_labs_in_this_order():
     )
 
 
+def test_labs_know_additional_gateways_before_the_old_one_is_replaced():
+    running = {"front": "old", "lab-1": "old", "gateway-1": "old", "store": "old"}
+    wanted = {**running, "lab-1": "new", "gateway-1": "new", "gateway-2": "new"}
+    plan = rollout(wanted, running, running)
+    assert plan.start == ("gateway-2",)
+    assert plan.replace == ("lab-1", "gateway-1")
+
+
 def test_one_that_does_not_answer_is_replaced_while_the_other_still_does():
     wanted = AS_BEFORE | {"lab-1": "new", "lab-2": "new"}
     answering = set(NAMES) - {"lab-2"}

@@ -107,3 +107,18 @@ async def test_nobody_answers(script: Script, token_file: str) -> None:
         await client(urls, token_file).call("GET", "/api/kernels", patience=1.0)
     assert raised.value.status_code == 503
     gateways.close()
+
+
+async def test_a_call_that_nobody_waits_for_any_more_ends_without_a_word(
+    token_file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateways = Gateways()
+    urls = [await gateways.start(frozen)]
+    call = client(urls, token_file).call("GET", "/api/kernels")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(call, 0.1)
+    # Its own time-out comes later.
+    await asyncio.sleep(0.5)
+    assert gateways.asked["frozen"] == 1
+    assert caplog.text == ""
+    gateways.close()

@@ -1,0 +1,53 @@
+"""No log shows a token, whoever writes the message.
+
+A login link carries its token in the URL, and Tornado quotes the URL of a request that fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+HIDDEN = "[secret]"
+
+# Three parts of base64url, the first of which is a JSON object.
+_TOKEN = re.compile(r"\beyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
+_ARGUMENT = re.compile(r"([?&](?:token|_xsrf)=)[^&\s'\"<>]+")
+
+
+def without_tokens(text: str) -> str:
+    """The text with `HIDDEN` for each token that it has."""
+    return _ARGUMENT.sub(rf"\1{HIDDEN}", _TOKEN.sub(HIDDEN, text))
+
+
+def hide_tokens_in_logs() -> None:
+    """Remove tokens from all that this process logs from now on; once is enough."""
+    make = logging.getLogRecordFactory()
+    if isinstance(make, _WithoutTokens):
+        return
+    logging.setLogRecordFactory(_WithoutTokens(make))
+
+
+class _WithoutTokens:
+    """Makes records of logs by means of another factory."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any, **named: Any) -> logging.LogRecord:
+        record: logging.LogRecord = self._make(*arguments, **named)
+        try:
+            message = record.getMessage()
+        except Exception:
+            # Its handlers report arguments that do not fit the message.
+            return record
+        hidden = without_tokens(message)
+        if hidden != message:
+            record.msg, record.args = hidden, ()
+        if record.exc_info and record.exc_info[0] is not None:
+            trace = logging.Formatter().formatException(record.exc_info)
+            hidden = without_tokens(trace)
+            if hidden != trace:
+                record.exc_text = hidden
+        return record

@@ -1,0 +1,95 @@
+"""What the supervisor does by itself."""
+
+import asyncio
+import json
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_ext.fleet import health, supervision
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.supervision import Supervision
+
+
+class Writer:
+    """One end of a connection, for `_hold`."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    async def drain(self) -> None:
+        pass
+
+
+@pytest.fixture
+def watched(monkeypatch, tmp_path):
+    """A supervisor with one program that answers nothing."""
+    monkeypatch.setattr(supervision, "REPLACED_SECONDS", 0.0)
+
+    async def silent(url: str) -> bool:
+        assert url == "http://127.0.0.1:1/healthz"
+        return False
+
+    monkeypatch.setattr(health, "answers_at_all", silent)
+    sent: list[signal.Signals] = []
+    program = SimpleNamespace(
+        name="store",
+        pid=17,
+        state="running",
+        age=10.0,
+        starts=1,
+        started_with={},
+        definition=SimpleNamespace(check_url="http://127.0.0.1:1/healthz"),
+        send=sent.append,
+    )
+    one = Supervision(DataDir.at(tmp_path))
+    one._programs["store"] = program
+    one._answered["store"] = 17
+    return one, sent
+
+
+def test_a_store_that_hangs_is_killed_after_three_checks(watched):
+    one, sent = watched
+
+    async def run():
+        for _ in range(health.MISSES):
+            assert sent == []
+            await one._watch_once()
+
+    asyncio.run(run())
+    assert sent == [signal.SIGKILL]
+
+
+def test_a_store_that_hangs_is_killed_while_up_waits_for_it(watched):
+    one, sent = watched
+
+    async def run():
+        reader, writer = asyncio.StreamReader(), Writer()
+        held = asyncio.ensure_future(one._hold(reader, writer))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert json.loads(writer.lines[0])["programs"][0]["name"] == "store"
+        for _ in range(health.MISSES_DURING_CHANGE):
+            assert sent == []
+            await one._watch_once()
+        assert sent == [signal.SIGKILL]
+        reader.feed_eof()
+        await held
+
+    asyncio.run(run())
+
+
+def test_a_program_that_has_never_answered_gets_its_time(watched):
+    one, sent = watched
+    one._answered.clear()
+
+    async def run():
+        for _ in range(2 * health.MISSES):
+            await one._watch_once()
+
+    asyncio.run(run())
+    assert sent == []

@@ -1,0 +1,50 @@
+"""Tokens in what a process logs."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+from tornado.httputil import HTTPServerRequest
+
+from jupyter_ext.platform.log_tokens import hide_tokens_in_logs, without_tokens
+
+TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl-_c2ln"
+
+
+@pytest.fixture
+def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
+    before = logging.getLogRecordFactory()
+    hide_tokens_in_logs()
+    hide_tokens_in_logs()
+    said = io.StringIO()
+    logger = logging.Logger("tornado.application")
+    logger.addHandler(logging.StreamHandler(said))
+    yield logger, said
+    logging.setLogRecordFactory(before)
+
+
+def test_a_request_that_fails_is_logged_without_its_token(
+    log: tuple[logging.Logger, io.StringIO],
+) -> None:
+    logger, said = log
+    request = HTTPServerRequest("GET", f"/login?token={TOKEN}&next=%2F")
+    try:
+        raise ValueError(f"Unsafe header value {TOKEN}")
+    except ValueError:
+        # As Tornado does.
+        logger.exception("Uncaught exception %s %s\n%r", request.method, request.uri, request)
+    assert "/login?token=[secret]&next=%2F" in said.getvalue()
+    assert "Unsafe header value [secret]" in said.getvalue()
+    assert TOKEN.rpartition(".")[2] not in said.getvalue()
+
+
+def test_other_messages_stay_as_they_are(log: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, said = log
+    logger.warning("%d%% of %r", 5, "eyes.only.here")
+    assert said.getvalue() == "5% of 'eyes.only.here'\n"
+
+
+@pytest.mark.parametrize("name", ["token", "_xsrf"])
+def test_an_argument_that_is_no_token_of_ours_is_hidden_too(name: str) -> None:
+    assert without_tokens(f"GET /x?a=b&{name}=abc (::1)") == f"GET /x?a=b&{name}=[secret] (::1)"
