@@ -136,7 +136,9 @@ class SessionSweep(LoggingConfigurable):
             try:
                 kernel = await self.sessions.kernel_or_none(kernel_id)
             except web.HTTPError as error:
-                self.log.warning("kernel %s cannot be looked up: %s", kernel_id, error.log_message or error)
+                self.log.warning(
+                    "kernel %s cannot be looked up: %s", kernel_id, error.log_message or error
+                )
                 # Raises if the gateways answer nothing at all: the others wait for the next round.
                 await self.sessions.kernel_manager.list_kernels()
                 continue
