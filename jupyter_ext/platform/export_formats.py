@@ -1,4 +1,4 @@
-"""The formats that a lab exports notebooks to. Pure: what is installed is the caller's to find out."""
+"""The formats that a lab exports notebooks to. The caller finds out what is installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _MIMETYPES = {
     "script": "",
     "slides": "text/html",
 }
-"""Without PDF and images: TeX and browsers read any file of the lab's host that a notebook names."""
+"""Without PDF and images: TeX and browsers read any file of the lab's host that a notebook names.
+"""
 _NEED_PANDOC = frozenset({"asciidoc", "latex", "rst"})
 
 PATTERN = "|".join([*_MIMETYPES, "ipynb"])
