@@ -57,7 +57,7 @@ test('viewers read no words for those who create', () => {
   const editor = read({ demo: 'viewer', other: 'editor' });
   assert.equal(mayCreateSomewhere(viewer), false);
   assert.equal(mayCreateSomewhere(editor), true);
-  assert.match(createInProjectText(viewer, trans), /^You may look but not create/);
+  assert.match(createInProjectText(viewer, trans), /^You can look at files but not create.*Ask an owner/);
   assert.match(createInProjectText(editor, trans), /open one of your projects first/);
   assert.match(createInProjectText(read({}), trans), /in no project yet/);
 });
