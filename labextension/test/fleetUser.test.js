@@ -80,7 +80,7 @@ test('a viewer reads why nothing can be changed, and an editor asks the server',
   const trans = { __: (text, ...values) => text.replace('%1', values[0]) };
   const ann = read({ demo: 'editor', other: 'viewer' });
   for (const why of [whyNotCreate, whyNotChange]) {
-    assert.match(why(ann, 'other/dir/a.txt', trans), /not change anything in the project "other"/);
+    assert.match(why(ann, 'other/dir/a.txt', trans), /not run or change them: you are a viewer of the project "other"/);
     assert.equal(why(ann, 'demo/a.txt', trans), null);
     assert.equal(why(null, 'other/a.txt', trans), null);
     assert.equal(why(null, 'a.txt', trans), null);

@@ -151,7 +151,7 @@ class Files:
         return self._answer("PUT", path, json=model)
 
     def rename(self, path: str, new_path: str) -> dict[str, Any]:
-        return self._answer("PATCH", f"contents/{path}", json={"path": new_path})
+        return self._answer("PATCH", path, json={"path": new_path})
 
     def kernels(self) -> list[dict[str, Any]]:
         """The models of every kernel that this user may see."""

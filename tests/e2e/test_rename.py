@@ -50,7 +50,8 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     )
     assert "written in the second page" in str(files.get(f"demo/{moved}")["content"])
     listed = [entry["name"] for entry in files.get("demo")["content"]]
-    assert moved in listed and name not in listed
+    assert moved in listed
+    assert name not in listed
     # And goes on there, over the version that it has saved.
     second.write(0, "written once more")
     second.save()
