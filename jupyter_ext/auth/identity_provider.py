@@ -133,7 +133,7 @@ class FleetIdentityProvider(IdentityProvider):
         # The age of a login is the token's affair.
         cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
         if not cookie:
-            problem = "the login does not belong to this fleet: log in again"
+            problem = "the login does not belong to this fleet: sign in again"
             sent = handler.get_cookie(self.cookie_name)
             handler.login_problem = problem if sent else ""  # type: ignore[attr-defined]
             return None

@@ -17,10 +17,11 @@ _PAGE = """<!DOCTYPE html>
   <meta name="viewport" content="width=device-width">
   <title>Jupyter Fleet: {title}</title>
   <style>
+    :root {{ color-scheme: light dark; }}
     body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}
     textarea {{ width: 100%; box-sizing: border-box; font: 13px monospace; }}
     button {{ font: inherit; padding: .4rem 1.2rem; margin-top: .6rem; }}
-    .problem {{ color: #b00020; }}
+    .problem {{ color: light-dark(#b00020, #ff8a80); }}
   </style>
 </head>
 <body>
@@ -30,14 +31,14 @@ _PAGE = """<!DOCTYPE html>
 """
 
 _FORM = """
-  <h1>Log in</h1>
+  <h1>Sign in</h1>
   <p class="problem" role="alert">{problem}</p>
   <form method="post" action="{action}">
     {xsrf}
     <input type="hidden" name="next" value="{next}">
     <label for="token">Paste the token that your platform gave you.</label>
     <textarea id="token" name="token" rows="6" required autofocus></textarea>
-    <button type="submit">Log in</button>
+    <button type="submit">Sign in</button>
   </form>
 """
 
@@ -109,7 +110,7 @@ class FleetLoginHandler(LoginFormHandler):
 
     def _show(self, problem: str) -> None:
         self._answer(
-            "log in",
+            "sign in",
             _FORM.format(
                 problem=xhtml_escape(problem),
                 action=xhtml_escape(url_path_join(self.base_url, "login")),

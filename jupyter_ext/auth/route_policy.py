@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
+from jupyter_ext.platform import export_formats
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -69,7 +70,6 @@ def _rule(who: Who, methods: str, pattern: str) -> Rule:
 _UUID = r"[\w-]+"
 _PATH = r"(?P<path>/.*|)"
 _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
-_EXPORTS = "asciidoc|html|ipynb|latex|markdown|notebook|python|rst|script|slides"
 
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
@@ -105,8 +105,7 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
     _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
     _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
-    # Without PDF: TeX and browsers read any file of the lab's host that a notebook names.
-    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{_EXPORTS})(?P<path>/.*)"),
+    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{export_formats.PATTERN})(?P<path>/.*)"),
     # Kernels and sessions: their project is in the body or in their record.
     _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
     _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),
@@ -132,9 +131,7 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
         if not matches:
             if identity is None:
                 return Decision(Answer.LOG_IN)
-            return Decision(
-                Answer.REFUSE, f"{method} {path} is not available to users of this fleet"
-            )
+            return Decision(Answer.REFUSE, _not_available(method, path))
         rule, match = matches[0]
         if rule.who is Who.EVERYBODY:
             return Decision(Answer.ALLOW)
@@ -158,6 +155,13 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
     if not identity.may(project, role):
         return Decision(Answer.REFUSE, f"you are not {article(role)} of the project {project!r}")
     return Decision(Answer.ALLOW)
+
+
+def _not_available(method: str, path: str) -> str:
+    format = export_formats.format_of(unquote(path)) if method in READ else None
+    if format is not None:
+        return export_formats.why_not_export(format)
+    return f"{method} {path} is not available to users of this fleet"
 
 
 def article(role: Role) -> str:

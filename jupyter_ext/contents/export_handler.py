@@ -1,17 +1,19 @@
-"""`/nbconvert/<format>/<path>`, to be installed before the stock handler of the same pattern.
+"""`/nbconvert/<format>/<path>` and `/api/nbconvert`, to be installed before the stock handlers.
 
 The stock handler converts on a thread of the server, where a notebook can keep it busy for hours,
-and imports what the notebook names. The answers are the same.
+and imports what the notebook names. The answers are the same. The list of formats, from which the
+page makes its menu, contains only those that this lab exports.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from os.path import splitext
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import FilesRedirectHandler
+from jupyter_server.base.handlers import APIHandler, FilesRedirectHandler
 from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
@@ -26,6 +28,7 @@ from jupyter_ext.contents.export import (
 )
 from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.platform import big_json
+from jupyter_ext.platform.export_formats import export_formats, needs_pandoc, why_not_export
 
 
 class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
@@ -44,6 +47,8 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
         """Convert the notebook. With `download=true` the browser saves it; `sanitize_html=true`
         removes scripts."""
         self.check_xsrf_cookie()
+        if needs_pandoc(format) and not _has_pandoc():
+            raise web.HTTPError(403, why_not_export(format))
         self._exporting = asyncio.ensure_future(self._export(format, path.strip("/")))
         try:
             await self._exporting
@@ -112,6 +117,22 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
         self.finish(exported.body)
 
 
+class ExportFormatsHandler(APIHandler):
+    """`/api/nbconvert`: the formats that this lab exports."""
+
+    auth_resource = "nbconvert"
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with `output_mimetype` by format."""
+        self.finish(export_formats(pandoc=_has_pandoc()))
+
+
+def _has_pandoc() -> bool:
+    return shutil.which("pandoc") is not None
+
+
 def _config_of_nbconvert(config: Any) -> dict[str, Any]:
     """nbconvert's part of the lab's configuration; other parts contain secrets."""
     return {
@@ -121,8 +142,11 @@ def _config_of_nbconvert(config: Any) -> dict[str, Any]:
     }
 
 
-def handlers(exports: Exports) -> list[tuple[str, type[web.RequestHandler], dict[str, Any]]]:
-    """To be installed below the server's base_url, before the stock handler."""
+def handlers(exports: Exports) -> list[tuple[Any, ...]]:
+    """To be installed below the server's base_url, before the stock handlers."""
     # Unlike the stock pattern, it needs a path: without one, POST has a handler of its own.
     pattern = rf"/nbconvert/{stock._format_regex}(?P<path>(?:/[^/]+)+)"
-    return [(pattern, ExportHandler, {"exports": exports})]
+    return [
+        (pattern, ExportHandler, {"exports": exports}),
+        (r"/api/nbconvert", ExportFormatsHandler),
+    ]

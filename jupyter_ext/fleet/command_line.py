@@ -191,7 +191,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
             wanted.refuse_while_running(kept)
         settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")
-    print(f"Log in as the demo user: {login_url(data_dir, settings)}", flush=True)
+    print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
     if options.detach or running:
         return 0
     return supervise(data_dir)
@@ -224,7 +224,7 @@ def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     elif running:
         print(as_table(document))
         if "login_url" in document:
-            print(f"\nLog in as the demo user: {document['login_url']}")
+            print(f"\nSign in as the demo user: {document['login_url']}")
     else:
         print(f"The {not_running(data_dir)}.")
     return 0 if running else 1

@@ -79,7 +79,7 @@ class FleetGatewayClient(LoggingConfigurable):
         if identity is not None:
             return self.headers_for(identity.token)
         if not self.service_token_file:
-            raise web.HTTPError(401, "you are not logged in")
+            raise web.HTTPError(401, "you are not signed in")
         return self.headers_for(Path(self.service_token_file).read_text().strip())
 
     def headers_for(self, token: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ class TokenVerifier:
                 options={"require": ["exp", "iat", "sub", "aud"], "verify_iat": False},
             )
         except jwt.ExpiredSignatureError as error:
-            raise TokenError("the token has expired: log in again") from error
+            raise TokenError("the token has expired: sign in again") from error
         except jwt.InvalidAudienceError as error:
             raise TokenError(f"the token is not meant for {AUDIENCE} (claim aud)") from error
         except jwt.MissingRequiredClaimError as error:

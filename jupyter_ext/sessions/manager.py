@@ -356,7 +356,7 @@ class FleetSessionManager(LoggingConfigurable):
     def _identity(self) -> Identity:
         identity = current_identity()
         if identity is None:
-            raise web.HTTPError(403, "log in to use sessions")
+            raise web.HTTPError(403, "sign in to use sessions")
         return identity
 
     async def run(self, function: Any, *, read_only: bool = False) -> Any:

@@ -23,7 +23,9 @@ export function createInProjectText(user: IFleetUser, trans: TranslationBundle):
     ? trans.__(
         'Files and folders are created inside a project: open one of your projects first.'
       )
-    : trans.__('You may look but not create anything: you are a viewer of all your projects.');
+    : trans.__(
+        'You can look at files but not create anything: you are a viewer of all your projects. Ask an owner to make you an editor.'
+      );
 }
 
 /** What somebody reads who would rename, move or delete a project. */

@@ -50,7 +50,7 @@ export function describe(
 ): string {
   if (conflict.version === null) {
     return trans.__(
-      '"%1" has been deleted or moved since this page opened it. Your changes are not saved. Overwrite creates it again from this page.',
+      '"%1" was deleted or moved after this page opened it. Your changes are not saved. If it was moved, open it where it is now and copy your changes into it. "Create Again" makes a second file here from this page.',
       path
     );
   }
@@ -87,7 +87,10 @@ export async function askAboutConflict(
           })
         ]
       : []),
-    Dialog.warnButton({ label: trans.__('Overwrite'), actions: ['overwrite'] })
+    Dialog.warnButton({
+      label: conflict.version === null ? trans.__('Create Again') : trans.__('Overwrite'),
+      actions: ['overwrite']
+    })
   ];
   const { button } = await showDialog({
     title: trans.__('File Changed'),

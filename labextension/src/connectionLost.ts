@@ -3,10 +3,12 @@ import { Dialog } from '@jupyterlab/apputils';
 import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { backOff } from './backOff.js';
 import { inFleet } from './pageUser.js';
 
-/** How often the server is asked whether it is back. */
-const ASK_MS = 2_000;
+/** How long to wait before the server is asked whether it is back: at first, and at most. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /** Closes JupyterLab's "Server Connection Error" when the server answers again. */
 export const connectionLost: JupyterFrontEndPlugin<void> = {
@@ -32,16 +34,30 @@ async function closeWhenBack(
   dialog: Dialog<unknown>,
   settings: ServerConnection.ISettings
 ): Promise<void> {
-  while (!dialog.isDisposed) {
-    await new Promise(resolve => setTimeout(resolve, ASK_MS));
+  for (let asked = 0; !dialog.isDisposed; asked += 1) {
+    await shown(backOff(asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
+    if (dialog.isDisposed) {
+      return;
+    }
     try {
       // What JupyterLab asks by itself, and whose failure opens the dialog. Its managers' calls do
       // not tell whether they failed.
-      await Promise.all([SessionAPI.listRunning(settings), KernelSpecAPI.getSpecs(settings)]);
+      await SessionAPI.listRunning(settings);
+      await KernelSpecAPI.getSpecs(settings);
     } catch {
       continue;
     }
     dialog.reject();
     return;
+  }
+}
+
+/** Wait, and then until somebody can see the page. */
+async function shown(pause: number): Promise<void> {
+  await new Promise(resolve => setTimeout(resolve, pause));
+  while (document.hidden) {
+    await new Promise(resolve =>
+      document.addEventListener('visibilitychange', resolve, { once: true })
+    );
   }
 }

@@ -3,6 +3,7 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { CommandRegistry } from '@lumino/commands';
 
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
+import { registeredCommand } from './registeredCommand.js';
 import { startingPlace } from './startingPlace.js';
 
 const CREATE = 'console:create';
@@ -33,24 +34,14 @@ export const consoleEntry: JupyterFrontEndPlugin<void> = {
 /**
  * Disable one of JupyterLab's commands while `allowed` says no.
  *
- * The registry has no call for that; where its inside has changed, the command stays enabled.
  * Callers that execute it for an open document are not asked.
  */
 function allowOnly(commands: CommandRegistry, id: string, allowed: () => boolean): void {
-  const inside = (commands as unknown as { _commands?: unknown })._commands;
-  const command: unknown = inside instanceof Map ? inside.get(id) : undefined;
-  if (!isCommand(command)) {
+  const command = registeredCommand(commands, id);
+  if (!command) {
     return;
   }
   const { isEnabled } = command;
   command.isEnabled = args => allowed() && isEnabled.call(undefined, args);
   commands.notifyCommandChanged(id);
-}
-
-interface ICommand {
-  isEnabled: (args: unknown) => boolean;
-}
-
-function isCommand(value: unknown): value is ICommand {
-  return typeof (value as Partial<ICommand> | undefined)?.isEnabled === 'function';
 }

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { createInProjectText, isBesideProjects, projectStaysText } from './besideProjects.js';
-import { IFleetUser, isViewer, projectOf } from './fleetUser.js';
+import { IFleetUser, isViewer } from './fleetUser.js';
+import { viewOnlyText } from './viewOnlyText.js';
 
 /**
  * Why a user may not create or save a file or folder at a path, in words for them.
@@ -37,10 +38,5 @@ export function whyOnlyLook(
   path: string,
   trans: TranslationBundle
 ): string | null {
-  return isViewer(user, path)
-    ? trans.__(
-        'You may look but not change anything in the project "%1": you are a viewer of it.',
-        projectOf(path)
-      )
-    : null;
+  return isViewer(user, path) ? viewOnlyText(path, trans) : null;
 }

@@ -3,6 +3,7 @@ import type { Signal } from '@lumino/signaling';
 
 import { Choice, IConflict, readConflict } from './conflict.js';
 import { HeldVersions, kindOf, movedPath, Version } from './held.js';
+import { Refusal } from './refusal.js';
 import { sameContent } from './sameContent.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
@@ -18,6 +19,8 @@ export interface IOpenDocument {
   save(): Promise<void>;
   /** Tell whoever shows the state of saving that this save came to nothing. */
   saveEnded(): void;
+  /** Where it is now: another page may have renamed it, and the server tells by its session. */
+  currentPath(): Promise<string>;
 }
 
 /** The page around the drive: what the drive needs of it when a save was refused. */
@@ -120,12 +123,13 @@ export class VersionedDrive extends Drive {
     }
     // One save of a document at a time: the second must name the version that the first one made.
     const discarded = this._discards.get(document) ?? 0;
+    const open = this.page?.openDocument(localPath, kindOf(options)) ?? null;
     const turn = (this._queue.get(document) ?? Promise.resolve()).then(() => {
       if ((this._discards.get(document) ?? 0) !== discarded) {
         // It holds what a person has just decided not to save.
         throw namedError('ModalDuplicateError', 'The save was cancelled');
       }
-      return this._saveVersion(localPath, document, options);
+      return this._saveVersion(localPath, document, open, options);
     });
     const settled = turn.then(
       () => undefined,
@@ -183,13 +187,17 @@ export class VersionedDrive extends Drive {
   private _followRename(from: string, to: string): void {
     for (const [path, moved] of this._held.rename(from, to)) {
       if (path !== from) {
-        (this.fileChanged as Signal<this, Contents.IChangedArgs>).emit({
-          type: 'rename',
-          oldValue: { path },
-          newValue: { path: moved, name: moved.slice(moved.lastIndexOf('/') + 1) }
-        });
+        this._tellRename(path, moved);
       }
     }
+  }
+
+  private _tellRename(from: string, to: string): void {
+    (this.fileChanged as Signal<this, Contents.IChangedArgs>).emit({
+      type: 'rename',
+      oldValue: { path: from },
+      newValue: { path: to, name: to.slice(to.lastIndexOf('/') + 1) }
+    });
   }
 
   /** Wait for the saves that are under way at or below a path: their versions belong to that path. */
@@ -204,14 +212,14 @@ export class VersionedDrive extends Drive {
   private _requireCreate(path: string): void {
     const refusal = this.page?.whyNotCreate(path);
     if (refusal) {
-      throw new Error(refusal);
+      throw new Refusal(refusal);
     }
   }
 
   private _requireChange(path: string): void {
     const refusal = this.page?.whyNotChange(path);
     if (refusal) {
-      throw new Error(refusal);
+      throw new Refusal(refusal);
     }
   }
 
@@ -262,11 +270,14 @@ export class VersionedDrive extends Drive {
   }
 
   private async _saveVersion(
-    path: string,
+    asked: string,
     document: string,
+    open: IOpenDocument | null,
     options: SaveOptions
   ): Promise<Contents.IModel> {
     const kind = kindOf(options);
+    // Where the document is: another page may have moved it, and this one not heard of that yet.
+    let path = asked;
     let base = this._held.get(path, kind) ?? this._told.get(path);
     this._told.delete(path);
     for (;;) {
@@ -274,7 +285,7 @@ export class VersionedDrive extends Drive {
         const sent = base === undefined ? options : { ...options, base_version: base };
         const model: VersionedModel = await super.save(path, sent);
         if (this._remember(path, kind, model)) {
-          this._answerOnce(path, model);
+          this._answerOnce(asked, model);
         }
         return model;
       } catch (error) {
@@ -287,8 +298,16 @@ export class VersionedDrive extends Drive {
         if (!conflict || !this.page) {
           throw error;
         }
+        const moved = await open?.currentPath();
+        if (moved !== undefined && moved !== path) {
+          this._tellRename(path, moved);
+          path = moved;
+          base = this._held.get(path, kind);
+          continue;
+        }
         const ours = await this._savedAlready(path, options, conflict);
         if (ours) {
+          this._answerOnce(asked, ours);
           return ours;
         }
         const choice = await this._decide(path, kind, document, conflict);
@@ -353,9 +372,7 @@ export class VersionedDrive extends Drive {
         return null;
       }
       this._remember(path, kind, model);
-      const found = { ...model, content: null, format: null };
-      this._answerOnce(path, found);
-      return found;
+      return { ...model, content: null, format: null };
     } catch {
       // The file cannot be read as this kind; then it is not what we saved.
       return null;

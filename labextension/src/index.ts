@@ -35,9 +35,11 @@ import { inFleet, pageUser } from './pageUser.js';
 import { projectsPage } from './projectsPage.js';
 import { roleChange } from './roleChange.js';
 import { serverSettings } from './serverSettings.js';
+import { shownRefusals } from './shownRefusals.js';
 import { shutDown } from './shutDown.js';
 import { signInDialog } from './signInDialog.js';
 import { signInPlugin } from './signInPlugin.js';
+import { viewerCommands } from './viewerCommands.js';
 import { viewOnly } from './viewOnly.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
@@ -88,6 +90,32 @@ function openDocument(
   path: string,
   kind: string
 ): IOpenDocument | null {
+  const context = openContext(app, documents, path, kind);
+  return (
+    context && {
+      revert: () => context.revert(),
+      save: () => context.save(),
+      // The status bar would go on saying "Saving started". The interface of the context
+      // hides that its signal can be emitted; nothing else tells the status bar.
+      saveEnded: () =>
+        (context.saveState as Signal<typeof context, DocumentRegistry.SaveState>).emit('failed'),
+      currentPath: async () => {
+        if (context.sessionContext.session) {
+          // The document follows its session.
+          await app.serviceManager.sessions.refreshRunning().catch(() => undefined);
+        }
+        return documents.services.contents.localPath(context.path);
+      }
+    }
+  );
+}
+
+function openContext(
+  app: JupyterFrontEnd,
+  documents: IDocumentManager,
+  path: string,
+  kind: string
+): DocumentRegistry.Context | null {
   for (const widget of openWidgets(app.shell)) {
     const context = documents.contextForWidget(widget);
     if (
@@ -96,19 +124,7 @@ function openDocument(
       documents.services.contents.driveName(context.path) === '' &&
       kindOfContext(app, context) === kind
     ) {
-      return {
-        revert: () => context.revert(),
-        save: () => context.save(),
-        // The status bar would go on saying "Saving started". The interface of the context
-        // hides that its signal can be emitted; nothing else tells the status bar.
-        saveEnded: () =>
-          (
-            context.saveState as Signal<
-              typeof context,
-              DocumentRegistry.SaveState
-            >
-          ).emit('failed')
-      };
+      return context;
     }
   }
   return null;
@@ -142,8 +158,10 @@ export default [
   projectsPage,
   roleChange,
   serverSettings,
+  shownRefusals,
   shutDown,
   signInDialog,
   signInPlugin,
+  viewerCommands,
   viewOnly
 ];

@@ -12,7 +12,7 @@ import { fleetBundle } from './fleetBundle.js';
 import type { IFleetUser } from './fleetUser.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 import { startingPlace, StartingPlace } from './startingPlace.js';
-import { viewOnlyText } from './viewOnlyNotice.js';
+import { viewOnlyText } from './viewOnlyText.js';
 
 /** Offers the projects where the launcher could create nothing. */
 export const projectsPage: JupyterFrontEndPlugin<void> = {
@@ -109,7 +109,7 @@ class ProjectsPage extends Widget {
               'Open one of your projects to begin: files and notebooks are created inside a project.'
             )
           : trans.__(
-              'Open a project to look at its files: you may look but not run or change them.'
+              'Open a project to look at its files. You cannot run or change them: you are a viewer of all your projects. Ask an owner to make you an editor.'
             );
     }
   }

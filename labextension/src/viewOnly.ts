@@ -8,7 +8,7 @@ import { fleetBundle } from './fleetBundle.js';
 import { isViewer } from './fleetUser.js';
 import { Notice } from './notice.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
-import { viewOnlyText } from './viewOnlyNotice.js';
+import { viewOnlyText } from './viewOnlyText.js';
 
 /** A viewer's notebook says that it cannot be run, and asks for no kernel. */
 export const viewOnly: JupyterFrontEndPlugin<void> = {

@@ -1,19 +1,11 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { projectOf } from './fleetUser.js';
-
-/** What a viewer reads at a path of a project. */
-export function viewOnlyText(path: string, trans: TranslationBundle): string {
-  return trans.__(
-    'You may look but not run: you are a viewer of the project "%1".',
-    projectOf(path)
-  );
-}
+import { viewOnlyText } from './viewOnlyText.js';
 
 let shown = '';
 
-/** Tell a viewer who tried to run something that they may look only. */
+/** Tell a viewer who tried to run or save something why nothing happens. */
 export function tellViewOnly(path: string, trans: TranslationBundle): void {
   // However often somebody tries, one notification is enough.
   if (shown) {

@@ -150,6 +150,9 @@ class Files:
     def save(self, path: str, model: dict[str, Any]) -> dict[str, Any]:
         return self._answer("PUT", path, json=model)
 
+    def rename(self, path: str, new_path: str) -> dict[str, Any]:
+        return self._answer("PATCH", path, json={"path": new_path})
+
     def kernels(self) -> list[dict[str, Any]]:
         """The models of every kernel that this user may see."""
         listed = self.session.get(f"{self.url}/api/kernels", timeout=30)

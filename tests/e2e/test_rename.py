@@ -37,3 +37,24 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     expect(second.dialog).to_have_count(0)
     assert second.evaluate(0, "print(os.getpid(), x)") == f"{kernel} 41"
     assert set(files.session_paths()) == {f"demo/{name}"}
+
+    # The second page saves before it has heard of another rename: at the new name.
+    second.write(0, "written in the second page")
+    moved = f"renamed-{uuid.uuid4().hex[:8]}.ipynb"
+    files.rename(f"demo/{name}", f"demo/{moved}")
+    second.save()
+    wait_for("the notebook to be saved", lambda: not second.dirty, 30)
+    expect(second.dialog).to_have_count(0)
+    expect(second.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")).to_have_text(
+        moved
+    )
+    assert "written in the second page" in str(files.get(f"demo/{moved}")["content"])
+    listed = [entry["name"] for entry in files.get("demo")["content"]]
+    assert moved in listed
+    assert name not in listed
+    # And goes on there, over the version that it has saved.
+    second.write(0, "written once more")
+    second.save()
+    wait_for("the notebook to be saved", lambda: not second.dirty, 30)
+    expect(second.dialog).to_have_count(0)
+    assert "written once more" in str(files.get(f"demo/{moved}")["content"])

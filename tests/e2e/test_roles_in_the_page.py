@@ -20,6 +20,8 @@ def test_whoever_has_several_projects_is_offered_them_first(
         fleet.status()["url"],
         fleet.token_in("dora", "demo=editor", "second=editor", "third=viewer"),
     )
+    errors = list[str]()
+    dora.page.on("pageerror", lambda error: errors.append(str(error)))
     projects = dora.page.locator(".jp-fleet-Projects")
     expect(projects.locator("[data-project]")).to_have_count(3)
     expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
@@ -43,9 +45,10 @@ def test_whoever_has_several_projects_is_offered_them_first(
     chosen.value.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
     expect_to_be_sent_into_a_project(dora)
     assert not asked
+    assert not errors
 
     projects.locator("[data-project=third]").click()
-    expect(projects).to_contain_text("You may look but not run")
+    expect(projects).to_contain_text("You can look at files but not run")
     expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
 
     projects.locator("[data-project=second]").click()
@@ -67,7 +70,7 @@ def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
     hint = vera.page.locator(".jp-fleet-Projects-hint")
     expect(hint).to_contain_text('a viewer of the project "demo"')
     vera.page.locator(".jp-BreadCrumbs-home").click()
-    expect(hint).to_contain_text("you may look but not run or change them")
+    expect(hint).to_contain_text("You cannot run or change them")
     expect(hint).not_to_contain_text("created inside a project")
     vera.open_menu("File").filter(has_text=re.compile("^New$")).click()
     console = vera.page.locator(".lm-Menu-item[data-command='console:create']")
@@ -105,14 +108,28 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     )
     vic.open_path(path)
     expect(vic.notebook.locator(".jp-fleet-Notice.jp-mod-info")).to_contain_text(
-        'You may look but not run: you are a viewer of the project "demo".'
+        'You can look at files but not run or change them: you are a viewer of the project "demo".'
+        " Ask an owner to make you an editor."
     )
     expect(vic.cell(0)).to_contain_text("42")
     vic.cell(0).locator(".cm-content").click()
     vic.page.keyboard.press("Shift+Enter")
-    expect(vic.page.locator(".jp-toast-message")).to_contain_text("look but not")
+    expect(vic.page.locator(".jp-toast-message").last).to_contain_text("look at files but not")
     assert vic.output(0).strip() == "42"
-    vic.choose_in_menu("Kernel", "Change Kernel")
+    for menu, entry in [
+        ("Kernel", "Interrupt Kernel"),
+        ("Kernel", "Restart Kernel…"),
+        ("Kernel", "Restart Kernel and Run All Cells"),
+        ("Kernel", "Reconnect to Kernel"),
+        ("Kernel", "Change Kernel"),
+        ("Run", "Restart Kernel and Run All Cells"),
+    ]:
+        dismiss_toasts(vic)
+        vic.choose_in_menu(menu, entry)
+        expect(vic.page.locator(".jp-toast-message").last).to_contain_text("Ask an owner")
+    dismiss_toasts(vic)
+    vic.save()
+    expect(vic.page.locator(".jp-toast-message").last).to_contain_text("Ask an owner")
     expect(vic.dialog).to_have_count(0)
     expect(vic.page.locator("#jp-bottom-panel")).not_to_contain_text("Disconnected")
     assert vic.kernel_sockets == 0
@@ -123,6 +140,14 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     vic.delete_listed(path.rpartition("/")[2])
     expect_to_look_only(vic)
     assert files.session_paths() == [path]
+
+
+def dismiss_toasts(lab: LabPage) -> None:
+    close = lab.page.locator(".Toastify__close-button")
+    while close.count():
+        close.first.click()
+        lab.page.wait_for_timeout(200)
+    expect(lab.page.locator(".jp-toast-message")).to_have_count(0)
 
 
 def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
@@ -173,7 +198,7 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
 
 
 def expect_to_look_only(lab: LabPage) -> None:
-    expect(lab.dialog).to_contain_text('You may look but not change anything in the project "demo"')
+    expect(lab.dialog).to_contain_text('you are a viewer of the project "demo". Ask an owner')
     lab.page.keyboard.press("Escape")
     expect(lab.dialog).to_have_count(0)
 
@@ -207,7 +232,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     sign_in_elsewhere(zoe, fleet.token("zoe", "viewer"))
     expect(notice).to_be_visible()
     zoe.run(1, "1 + 1")
-    expect(zoe.page.locator(".jp-toast-message")).to_contain_text("look but not")
+    expect(zoe.page.locator(".jp-toast-message").last).to_contain_text("look at files but not")
     assert zoe.prompt(1) == "[ ]:"
     zoe.choose_in_submenu("File", "New", "Text File")
     expect_to_look_only(zoe)

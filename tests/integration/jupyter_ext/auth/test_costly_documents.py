@@ -60,3 +60,19 @@ def test_a_lab_answers_while_it_exports_markdown_without_end(bare_labs: Labs) ->
         assert ada.call("GET", f"{bare_labs.urls[0]}/api/contents/demo").status_code == 200
     save(bare_labs, "plain")
     assert ada.call("GET", url.replace("endless", "plain")).status_code == 200
+
+
+def test_every_format_that_is_listed_is_exported_and_others_are_refused(bare_labs: Labs) -> None:
+    save(bare_labs, "listed", source="# A title")
+    ada = bare_labs.client()
+    url = bare_labs.urls[0]
+    listed = ada.call("GET", f"{url}/api/nbconvert").json()
+    assert {"html", "markdown", "python"} <= set(listed)
+    assert not {"pdf", "webpdf", "qtpdf", "qtpng", "custom"} & set(listed)
+    for name in ["asciidoc", "html", "latex", "rst", "pdf", "qtpng"]:
+        answer = ada.call("GET", f"{url}/nbconvert/{name}/demo/listed.ipynb")
+        if name in listed:
+            assert answer.status_code == 200, answer.text
+        else:
+            assert answer.status_code == 403
+            assert "This fleet does not export notebooks as" in answer.text

@@ -80,6 +80,7 @@ def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> Non
         ("GET", "/nbconvert/pdf/demo/a.ipynb"),
         ("GET", "/nbconvert/PDF/demo/a.ipynb"),
         ("GET", "/nbconvert/webpdf/demo/a.ipynb"),
+        ("GET", "/nbconvert/qtpng/demo/a.ipynb"),
         ("GET", "/lab/api/licenses/"),
         ("GET", "/lab/api/licenses/licenses.json"),
         ("GET", "/lsp/ws/pylsp"),
@@ -94,6 +95,11 @@ def test_everything_else_is_refused(method: str, path: str) -> None:
     assert decision.answer is Answer.REFUSE
     assert decision.status == 403
     assert decision.reason
+
+
+def test_who_asks_for_a_format_that_is_not_exported_reads_what_to_do() -> None:
+    reason = decide("GET", "/nbconvert/pdf/demo/a.ipynb", OWNER).reason
+    assert reason.startswith('This fleet does not export notebooks as "pdf". Choose another format')
 
 
 @pytest.mark.parametrize(
