@@ -131,9 +131,15 @@ def test_an_option_that_does_not_work_reaches_one_process_and_is_taken_back(
     assert requests.get(url, headers=bearer(token), timeout=10).ok
 
 
-def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fleet):
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        ("lab-2", "gateway-1", "store"),
+        pytest.param(("lab-2", "gateway-1", "store", "front"), marks=pytest.mark.long),
+    ],
+)
+def test_frozen_processes_are_replaced_one_by_one_while_others_answer(running_fleet, frozen):
     before = running_fleet.processes()
-    frozen = ("lab-2", "gateway-1", "store", "front")
     paths = {"lab": "/api/contents", "gateway": "/api/kernelspecs", "store": "/healthz"}
     token = running_fleet.run("token", "ada").strip()
     # nginx's worker is another process than the one that is shown.
