@@ -76,7 +76,7 @@ def test_a_user_keeps_so_many_workspaces_and_bytes_and_no_more(database: Databas
 
     for name in ("a", "b", "c"):
         save(name)
-    with pytest.raises(WorkspacesFull, match=r"3 workspaces.*more than 3: delete"):
+    with pytest.raises(WorkspacesFull, match=r"3 workspaces.*limit is 3: delete"):
         save("d")
     # What is there is still saved, and others are not concerned.
     save("a", "another")
