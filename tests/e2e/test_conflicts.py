@@ -52,7 +52,10 @@ def shared_text(files: Files) -> str:
 
 def save_cell(page: LabPage, files: Files, path: str, source: str) -> None:
     """Write and save as a person does; return when the server has it."""
+    # JupyterLab ignores the command while another save of the document is under way.
+    expect(page.page.locator("#jp-bottom-panel")).not_to_contain_text("Saving started")
     page.write(0, source)
+    expect(page.cell(0)).to_contain_text(source)
     page.save()
     wait_for(f"{source!r} to be saved", lambda: cell_of(files, path) == source, 30)
 
