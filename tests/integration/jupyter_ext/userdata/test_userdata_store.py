@@ -81,7 +81,7 @@ def test_a_user_keeps_so_many_workspaces_and_bytes_and_no_more(database: Databas
     # What is there is still saved, and others are not concerned.
     save("a", "another")
     save("d", username="bob")
-    with pytest.raises(WorkspacesFull, match=r"103 bytes.*more than 100: delete"):
+    with pytest.raises(WorkspacesFull, match=r"103 bytes.*limit is 100: delete"):
         save("b", "x" * 94)
     save("b", "x" * 91)
     assert database.run_blocking(partial(store.delete_workspace, username="ada", name="c"))
@@ -91,7 +91,7 @@ def test_a_user_keeps_so_many_workspaces_and_bytes_and_no_more(database: Databas
     # Where the bounds were lowered since, what is there can still be saved.
     room = WorkspaceRoom(workspaces=1, bytes=10)
     save("b", "x" * 90)
-    with pytest.raises(WorkspacesFull, match="more than 10"):
+    with pytest.raises(WorkspacesFull, match="limit is 10"):
         save("b", "x" * 91)
 
 
