@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.page_config import host_folders, public_page_config
+from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions import store as session_store
@@ -290,11 +290,11 @@ class JupyterFleet(ExtensionApp):
             overrides=overrides,
         )
         database = engine.shared(self.database_url)
-        threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-settings")
+        threads = FairThreads(2, 1, thread_name_prefix="fleet-settings")
         for_settings = {"database": database, "places": places, "threads": threads}
         room = WorkspaceRoom(self.max_workspaces, self.workspace_bytes)
         # Others' settings do not wait for somebody's many workspaces.
-        own_threads = ThreadPoolExecutor(2, thread_name_prefix="fleet-workspaces")
+        own_threads = FairThreads(2, 1, thread_name_prefix="fleet-workspaces")
         for_workspaces = {"database": database, "threads": own_threads, "room": room}
         return [
             (r"/lab/api/settings/?", FleetSettingsHandler, for_settings),

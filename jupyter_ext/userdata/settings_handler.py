@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from tornado import web
 
 from jupyter_ext.database.engine import Database
+from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.userdata import store
 from jupyter_ext.userdata.settings import (
     SettingsError,
@@ -20,17 +18,14 @@ from jupyter_ext.userdata.settings import (
 )
 from jupyter_ext.userdata.store import Stored
 from jupyter_ext.userdata.tables import NAME_BYTES
-from jupyter_ext.userdata.turns import Turns
 from jupyter_ext.userdata.user_handler import UserHandler
-
-T = TypeVar("T")
 
 
 class SettingsReader(UserHandler):
     """What handlers that read a user's settings share."""
 
     def initialize(  # type: ignore[override]
-        self, database: Database, places: SettingsPlaces, threads: ThreadPoolExecutor
+        self, database: Database, places: SettingsPlaces, threads: FairThreads
     ) -> None:
         """Take what all requests share."""
         super().initialize(database, threads)
@@ -43,14 +38,6 @@ class SettingsReader(UserHandler):
 
 class FleetSettingsHandler(SettingsReader):
     """One user's settings, with schemas and defaults from disk."""
-
-    _turns = Turns()
-    """Of the threads that all users share, one user has one at a time."""
-
-    async def work(self, function: Callable[[], T]) -> T:
-        """Run what blocks, when what this user asked for before is done."""
-        async with self._turns.of(self.current_user.username):
-            return await super().work(function)
 
     @web.authenticated
     async def get(self, schema_name: str = "") -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -13,6 +11,7 @@ from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
+from jupyter_ext.platform.fair_threads import FairThreads
 
 T = TypeVar("T")
 
@@ -20,7 +19,7 @@ T = TypeVar("T")
 class UserHandler(ShortAnswersTagged, APIHandler):
     """A call about what belongs to the user who makes it."""
 
-    def initialize(self, database: Database, threads: ThreadPoolExecutor) -> None:
+    def initialize(self, database: Database, threads: FairThreads) -> None:
         """Take what all requests share. Whatever parses what users have saved, or reads schemas
         from disk, runs on `threads`: it takes up to seconds, and the loop's own pool has other
         work."""
@@ -28,8 +27,8 @@ class UserHandler(ShortAnswersTagged, APIHandler):
         self._threads = threads
 
     async def work(self, function: Callable[[], T]) -> T:
-        """Run what blocks."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        """Run what blocks, when a thread is free that this user may have."""
+        return await self._threads.run(self.current_user.username, function)
 
     async def mine(self, function: Callable[..., T], **arguments: object) -> T:
         """What one of the functions of `userdata.store` returns for this user, in a transaction.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from tornado import web
 from tornado.iostream import StreamClosedError
 
 from jupyter_ext.database.engine import Database
+from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.userdata import store
 from jupyter_ext.userdata.store import WorkspaceRoom, WorkspacesFull
 from jupyter_ext.userdata.tables import NAME_BYTES
@@ -31,7 +31,7 @@ class FleetWorkspacesHandler(UserHandler):
     """A user gets one list at a time from this lab: it may be long."""
 
     def initialize(  # type: ignore[override]
-        self, database: Database, threads: ThreadPoolExecutor, room: WorkspaceRoom
+        self, database: Database, threads: FairThreads, room: WorkspaceRoom
     ) -> None:
         """Take what all requests share; `room` is what each user may keep."""
         super().initialize(database, threads)

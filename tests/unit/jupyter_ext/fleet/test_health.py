@@ -75,53 +75,53 @@ def test_a_checker_that_was_held_up_knows_it():
     assert late >= 0.3
 
 
-@pytest.mark.parametrize(
-    ("says", "answers"),
-    [(b"HTTP/1.1 200 OK\r\n", True), (b"HTTP/1.1 403 Forbidden\r\n", True), (b"", False)],
-)
-def test_a_refusal_is_an_answer_and_silence_is_none(says, answers):
-    async def run():
-        async def serve(reader, writer):
-            await reader.readline()
-            writer.write(says)
-            if not says:
-                await asyncio.sleep(5)
-            writer.close()
+def answers_at_all(serve, path="/healthz", seconds=5):
+    """What the check says of a server whose connections are handled by `serve`."""
 
+    async def run():
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        return await health.answers_at_all(f"http://127.0.0.1:{port}", 0.3)
+        return await health.answers_at_all(f"http://127.0.0.1:{port}{path}", seconds)
 
-    assert asyncio.run(run()) is answers
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("says", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 403 Forbidden\r\n"])
+def test_a_refusal_is_an_answer(says):
+    async def serve(reader, writer):
+        await reader.readline()
+        writer.write(says)
+        writer.close()
+
+    assert answers_at_all(serve) is True
+
+
+def test_silence_is_no_answer():
+    async def serve(reader, writer):
+        await reader.readline()
+        await asyncio.sleep(5)
+        writer.close()
+
+    assert answers_at_all(serve, seconds=0.3) is False
 
 
 def test_one_that_closes_the_connection_does_not_hang():
-    async def run():
-        async def serve(reader, writer):
-            await reader.readline()
-            writer.close()
+    async def serve(reader, writer):
+        await reader.readline()
+        writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        return await health.answers_at_all(f"http://127.0.0.1:{port}/healthz", 5)
-
-    assert asyncio.run(run()) is True
+    assert answers_at_all(serve) is True
 
 
 def test_each_kind_of_process_is_asked_for_its_own_path():
-    async def run():
-        asked = []
+    asked = []
 
-        async def serve(reader, writer):
-            asked.append(await reader.readline())
-            writer.close()
+    async def serve(reader, writer):
+        asked.append(await reader.readline())
+        writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        await health.answers_at_all(f"http://127.0.0.1:{port}/healthz", 5)
-        return asked
-
-    assert asyncio.run(run()) == [b"GET /healthz HTTP/1.1\r\n"]
+    answers_at_all(serve, "/healthz")
+    assert asked == [b"GET /healthz HTTP/1.1\r\n"]
 
 
 def test_a_refused_connection_is_no_answer():
