@@ -13,6 +13,20 @@ from tests.e2e.lab_page import PATIENCE_MS, LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 
 
+def changes_asked_for(page: LabPage) -> list[str]:
+    """The requests that change contents, as the page sends them from now on."""
+    asked = list[str]()
+    page.page.on(
+        "request",
+        lambda request: (
+            asked.append(f"{request.method} {request.url}")
+            if request.method != "GET" and "/api/contents" in request.url
+            else None
+        ),
+    )
+    return asked
+
+
 def test_whoever_has_several_projects_is_offered_them_first(
     fleet: Fleet, open_page: OpenPage
 ) -> None:
@@ -27,15 +41,7 @@ def test_whoever_has_several_projects_is_offered_them_first(
     expect(dora.page.locator(".jp-LauncherCard[data-category]:visible")).to_have_count(0)
 
     # Beside the projects, JupyterLab's own ways to create something say what to do.
-    asked = list[str]()
-    dora.page.on(
-        "request",
-        lambda request: (
-            asked.append(request.url)
-            if request.method != "GET" and "/api/contents" in request.url
-            else None
-        ),
-    )
+    asked = changes_asked_for(dora)
     dora.choose_in_submenu("File", "New", "Text File")
     expect_to_be_sent_into_a_project(dora)
     dora.page.locator("[data-command='filebrowser:create-new-directory']").first.click()
@@ -159,15 +165,7 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
     vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
     vic.open_path(f"demo/{name}")
     expect(vic.listed("a.txt")).to_be_visible()
-    asked = list[str]()
-    vic.page.on(
-        "request",
-        lambda request: (
-            asked.append(f"{request.method} {request.url}")
-            if request.method != "GET" and "/api/contents" in request.url
-            else None
-        ),
-    )
+    asked = changes_asked_for(vic)
 
     vic.choose_in_submenu("File", "New", "Text File")
     expect_to_look_only(vic)
