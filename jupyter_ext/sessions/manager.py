@@ -375,10 +375,20 @@ def kernel_environment(path: str) -> dict[str, str]:
 
 def checked(changed: Session, identity: Identity) -> Session:
     """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
-    the caller may not have it there."""
+    the caller may not have it there.
+
+    Only its own user takes a session, and with it the kernel, to another project: others might
+    take it where that user cannot see it.
+    """
     check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
     project = project_of(changed.path)
     require_role(identity, project, Role.EDITOR)
+    if project != changed.project and changed.username != identity.user:
+        raise web.HTTPError(
+            403,
+            f"this session belongs to {changed.username!r} and stays in the project"
+            f" {changed.project!r}: start a kernel of your own for {changed.path!r}",
+        )
     return replace(changed, project=project)
 
 

@@ -379,9 +379,20 @@ def test_a_kernel_stays_in_its_project(fleet: Fleet, ada: Client) -> None:
     patch = {"kernel": {"id": kernel_id}}
     refused = tina.call("PATCH", f"{two}/api/sessions/{mine['id']}", json=patch)
     assert refused.status_code == 400
+    # Nobody takes another person's session along, alone or with a kernel of the other project.
+    path = {"path": "other/moved.ipynb"}
+    ted = fleet.gateways.client("ted", demo="editor", other="editor")
+    for patch in (
+        path,
+        {**path, "kernel": {"name": "python"}},
+        {**path, "kernel": {"id": kernel_id}},
+    ):
+        refused = ted.call("PATCH", f"{two}/api/sessions/{session['id']}", json=patch)
+        assert refused.status_code == 403
+    listed = both.call("GET", f"{one}/api/sessions/{session['id']}").json()
+    assert (listed["path"], listed["kernel"]["id"]) == ("demo/moved.ipynb", kernel_id)
     # A page that moves its notebook takes its kernel along, for itself alone.
     rename(both, one, "demo/moved.ipynb", "other/moved.ipynb")
-    path = {"path": "other/moved.ipynb"}
     moved = both.call("PATCH", f"{one}/api/sessions/{session['id']}", json=path)
     assert moved.json()["kernel"]["id"] == kernel_id
     again = both.call(
