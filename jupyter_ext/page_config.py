@@ -13,6 +13,10 @@ from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtim
 _PATHS = frozenset({"serverRoot", "rootUri", "labextensionsPath", "extraLabextensionsPath"})
 # The route is refused, so the page should not offer it.
 _REFUSED = frozenset({"licensesUrl", "fullLicensesUrl"})
+_PLUGINS_OF_REFUSED = (
+    "@jupyterlab/apputils-extension:licenses-plugin",
+    "@jupyterlab/help-extension:licenses-commands",
+)
 
 
 def host_folders() -> tuple[str, ...]:
@@ -27,12 +31,15 @@ def public_page_config(config: dict[str, Any], folders: tuple[str, ...]) -> dict
 
     What JupyterLab puts there goes by its name; anything else that is or contains a path in one of
     `folders` (an operator's `page_config.json`, another extension) by its value. Addresses stay.
+    Plugins of routes that a lab refuses are disabled.
     """
-    return {
+    public = {
         name: value
         for name, value in config.items()
         if name not in _REFUSED and (name.endswith("Url") or not _names_path(name, value, folders))
     }
+    public["disabledExtensions"] = [*public.get("disabledExtensions", ()), *_PLUGINS_OF_REFUSED]
+    return public
 
 
 def _names_path(name: str, value: Any, folders: tuple[str, ...]) -> bool:

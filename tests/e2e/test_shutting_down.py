@@ -36,6 +36,8 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     assert "Sign Out" in entries
     assert not {"Shut Down", "Log Out"} & set(entries)
     bob.page.keyboard.press("Escape")
+    assert "Licenses" not in bob.open_menu("Help").all_inner_texts()
+    bob.page.keyboard.press("Escape")
     refused = bob.page.evaluate(
         "async () => (await fetch('/api/shutdown', {method: 'POST', headers: {'X-XSRFToken':"
         " document.cookie.match(/_xsrf=([^;]+)/)?.[1] ?? ''}})).status"

@@ -12,6 +12,7 @@ def test_no_path_of_the_host_is_told() -> None:
             "rootUri": "file:///srv/lab",
             "somebodys": {"deep": ["/opt/env/secret"]},
             "licensesUrl": "/lab/api/licenses",
+            "disabledExtensions": ["somebodys:plugin"],
             "appUrl": "/lab",
             "themesUrl": "/opt/env/api/themes",
             "preferredPath": "/",
@@ -26,6 +27,11 @@ def test_no_path_of_the_host_is_told() -> None:
         "preferredPath": "/",
         "copyAbsolutePath": False,
         "federated_extensions": [{"name": "x", "load": "static/x.js"}],
+        "disabledExtensions": [
+            "somebodys:plugin",
+            "@jupyterlab/apputils-extension:licenses-plugin",
+            "@jupyterlab/help-extension:licenses-commands",
+        ],
     }
 
 
