@@ -19,7 +19,7 @@ _PAGE = """<!DOCTYPE html>
   <style>
     :root {{ color-scheme: light dark; }}
     body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}
-    textarea {{ width: 100%; box-sizing: border-box; font: 13px monospace; }}
+    input {{ width: 100%; box-sizing: border-box; font: inherit; padding: .4rem; }}
     button {{ font: inherit; padding: .4rem 1.2rem; margin-top: .6rem; }}
     .problem {{ color: light-dark(#b00020, #ff8a80); }}
   </style>
@@ -37,7 +37,7 @@ _FORM = """
     {xsrf}
     <input type="hidden" name="next" value="{next}">
     <label for="token">Paste the token that your platform gave you.</label>
-    <textarea id="token" name="token" rows="6" required autofocus></textarea>
+    <input id="token" name="token" type="password" autocomplete="off" required autofocus>
     <button type="submit">Sign in</button>
   </form>
 """

@@ -70,8 +70,8 @@ def sign_in(page: LabPage, button: str, token: str) -> None:
     with page.page.context.expect_page() as opened:
         page.dialog.locator("button", has_text=button).click()
     tab: Page = opened.value
-    tab.locator("textarea").fill(token)
-    tab.locator("button").click()
+    tab.locator("#token").fill(token)
+    tab.locator("#token").press("Enter")
     expect(tab.locator("h1")).to_contain_text("You are signed in as")
     tab.close()
 
