@@ -15,7 +15,10 @@ _opener = build_opener(ProxyHandler({}))
 
 
 class CallFailed(Exception):
-    """No answer, or one that is not a success; ``status`` is None if there was no answer."""
+    """No answer, or one that is not a success; ``status`` is None if there was no answer.
+
+    The message is that of the answer, if it has one.
+    """
 
     def __init__(self, message: str, status: int | None) -> None:
         super().__init__(message)
@@ -31,8 +34,8 @@ def call(method: str, url: str, token: str | None = None, timeout: float = ANSWE
             body = answer.read()
     except HTTPError as error:
         with error:
-            message = _message_of(error) or error.reason
-            raise CallFailed(f"{method} {url}: {error.code} {message}", error.code) from error
+            message = _message_of(error) or f"{method} {url}: {error.code} {error.reason}"
+            raise CallFailed(message, error.code) from error
     except (OSError, HTTPException) as error:
         raise CallFailed(f"{method} {url}: {error}", None) from error
     try:

@@ -293,7 +293,10 @@ def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
             f"--expires {duration_text(options.expires)} is out of range: a token is valid for 1s"
             f" to {duration_text(LONGEST_TOKEN_SECONDS)}"
         )
-    projects = dict(options.project or [(DEMO_PROJECT, "owner")])
+    grants = options.project or [(DEMO_PROJECT, "owner")]
+    projects = dict(grants)
+    if len(projects) < len(grants):
+        raise FleetError("--project names a project twice: a user has one role in each")
     try:
         signer = SecretFiles(data_dir.secrets).signer()
         print(signer.sign(options.user, projects, options.expires))

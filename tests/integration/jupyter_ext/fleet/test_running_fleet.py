@@ -202,6 +202,9 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     assert words[-1] == ["delete", "ada"]
     assert [word for word, _ in words].count("claim") == 2
     assert "not exist" in running_fleet.run("kernel", str(uuid.uuid4()), code=1)
+    refused = running_fleet.run("kernel", "nope", code=1)
+    assert "nope" in refused
+    assert "http" not in refused
 
 
 def test_a_renamed_notebook_is_listed_by_its_new_name(running_fleet):

@@ -49,6 +49,7 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
     [
         (["token", "ada", "--project", "demo=king"], "not a role"),
         (["token", "ada", "--project", "De.mo=owner"], "not a project name"),
+        (["token", "ada", "--project", "a=viewer", "--project", "a=owner"], "a project twice"),
         (["token", " "], "user name"),
         (["logs", "lab-9"], "logs"),
         (["down", "--kernels"], "is not running"),
