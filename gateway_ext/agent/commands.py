@@ -15,7 +15,7 @@ from .kernel import Kernel
 from .kernel_process import LaunchError
 from .kernel_state import Process
 from .sender import Sender, Stream
-from .sessions import Sessions
+from .sessions import Session, Sessions, TooManySessions
 
 _log = logging.getLogger("fleet.agent")
 
@@ -117,11 +117,23 @@ class Commands:
         if received is not None and (not isinstance(received, int) or received < 0):
             raise CommandError(f"received must be a number from 0, or null, not {received!r}")
         self._close(stream)
-        session = self._sessions.known(session_id, self._journal.last)
+        session = self._session(session_id)
         session.idle_since = None
         self._kernel.connect(session_id)
         opened = self._streams[stream] = Stream(stream, session, nonce, received)
         self._sender.open(number, opened)
+
+    def _session(self, session_id: str) -> Session:
+        """The session of this id, which may be new."""
+        if self._sessions.get(session_id) is None:
+            try:
+                forgotten = self._sessions.make_room()
+            except TooManySessions as error:
+                raise CommandError(str(error)) from error
+            if forgotten is not None:
+                self._kernel.disconnect(forgotten.session_id)
+                self._journal.forget(forgotten.session_id)
+        return self._sessions.known(session_id, self._journal.last)
 
     def _close(self, number: Any) -> None:
         stream = self._streams.pop(number, None)

@@ -51,6 +51,30 @@ def test_a_cell_runs_and_its_output_and_reply_come_back(fleet: Fleet, transport:
     asyncio.run(scenario())
 
 
+def test_any_number_of_clients_come_and_go_and_so_many_at_once(fleet: Fleet) -> None:
+    # Sockets of ZMQ and file descriptors, of the agent and of the kernel, would be used up.
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        for number in range(400):
+            gone = Stream(f"gone-{number}")
+            await gone.open(link)
+            await gone.close()
+        pages = [Stream(f"page-{number}") for number in range(100)]
+        for page in pages:
+            await page.open(link)
+        assert await pages[0].run("print(6 * 7)") == "42\n"
+        assert await pages[-1].run("print(7 * 7)") == "49\n"
+        late = Stream("late")
+        with pytest.raises(AssertionError, match="100 clients are connected"):
+            await late.open(link)
+        await pages[0].close()
+        await late.open(link)
+        assert await late.run("print(8 * 7)") == "56\n"
+
+    asyncio.run(scenario())
+
+
 def test_the_state_says_busy_while_a_cell_runs_even_when_control_is_idle(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()

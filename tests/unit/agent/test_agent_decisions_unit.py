@@ -8,7 +8,7 @@ from gateway_ext.agent import sessions as sessions_module
 from gateway_ext.agent.gateway_list import GatewayList
 from gateway_ext.agent.kernel_state import Busyness
 from gateway_ext.agent.restarts import RestartPolicy
-from gateway_ext.agent.sessions import Session, Sessions
+from gateway_ext.agent.sessions import MOST_SESSIONS, Session, Sessions, TooManySessions
 from gateway_ext.agent.silence import Silence
 
 
@@ -45,6 +45,27 @@ def test_where_a_stream_starts() -> None:
     assert session.start(3, last=9) == 3
     assert session.start(9, last=9) == 9
     assert session.start(10, last=9) == 0
+
+
+def test_the_session_that_is_idle_longest_makes_room_for_another_one() -> None:
+    sessions = Sessions()
+    for number in range(MOST_SESSIONS - 4):
+        sessions.known(f"open-{number}", last=0)
+    assert sessions.make_room() is None
+    for name, since in (("fresh", 150.0), ("old", 100.0), ("older", 50.0), ("working", 1.0)):
+        sessions.known(name, last=0).idle_since = since
+    sessions.known("working", last=0).in_flight.add("request")
+    for name in ("older", "old", "fresh"):
+        forgotten = sessions.make_room()
+        assert forgotten is not None
+        assert forgotten.session_id == name
+        assert sessions.make_room() is None
+        sessions.known(f"instead of {name}", last=0)
+    with pytest.raises(TooManySessions):
+        sessions.make_room()
+    sessions.finished("request")
+    assert sessions.make_room() is not None
+    assert sessions.get("working") is None
 
 
 def test_sessions_are_forgotten_when_idle_for_long_and_without_work() -> None:
