@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from jupyter_ext.contents import export_process
+from jupyter_ext.platform.fair_turns import FairTurns
 
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JUPYTER_PATH", "JUPYTER_DATA_DIR")
 """All that a conversion gets of the lab's environment, which contains secrets."""
@@ -56,38 +57,36 @@ class Exported:
 
 @dataclass
 class Exports:
-    """The exports of one lab: `at_once` run, others wait up to `wait_seconds`."""
+    """The exports of one lab: `at_once` run, `of_one_user` of each user, and others wait up to
+    `wait_seconds`."""
 
     at_once: int = 2
-    waiting: int = 20
+    of_one_user: int = 1
+    waiting_of_one_user: int = 10
     wait_seconds: float = 20.0
     seconds: float = 30.0
     """How long one may take."""
     result_bytes: int = 256 * 1024 * 1024
-    _places: asyncio.Semaphore = field(init=False)
-    _queue: int = field(default=0, init=False)
+    _turns: FairTurns[str | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._places = asyncio.Semaphore(self.at_once)
+        self._turns = FairTurns(self.at_once, self.of_one_user)
 
     @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a place and hold it; raises ExportBusy."""
+    async def turn(self, user: str | None) -> AsyncIterator[None]:
+        """Wait for the user's turn and hold it; raises ExportBusy."""
         busy = ExportBusy("other notebooks are being exported: try again in a moment")
-        if self._queue >= self.waiting:
+        if self._turns.waiting(user) >= self.waiting_of_one_user:
             raise busy
-        self._queue += 1
         try:
             async with asyncio.timeout(self.wait_seconds):
-                await self._places.acquire()
+                await self._turns.take(user)
         except TimeoutError:
             raise busy from None
-        finally:
-            self._queue -= 1
         try:
             yield
         finally:
-            self._places.release()
+            self._turns.give_back(user)
 
     async def run(self, job: bytes) -> Exported:
         """Run a job of `export_process`; raises ExportError. Cancelling kills the process."""

@@ -18,6 +18,7 @@ from jupyter_server.nbconvert import handlers as stock
 from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
+from jupyter_ext.auth.user import current_identity
 from jupyter_ext.contents import widget_state
 from jupyter_ext.contents.export import (
     ExportBusy,
@@ -75,7 +76,8 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
         super().write_error(status_code, **arguments)
 
     async def _export(self, format: str, path: str) -> None:
-        async with self._exports.place():
+        identity = current_identity()
+        async with self._exports.turn(None if identity is None else identity.user):
             model = await self.contents_manager.get(path)
             if model["type"] != "notebook":
                 await FilesRedirectHandler.redirect_to_files(self, path)
@@ -84,7 +86,7 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
             widget_state.put_back(model["content"])
             job = self._job(format, model)
             exported = await self._exports.run(
-                await self.contents_manager.work(lambda: big_json.dumps(job))
+                await self.contents_manager.work(lambda: big_json.dumps(job), model["size"])
             )
         self._answer(model, exported)
 

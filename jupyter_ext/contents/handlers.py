@@ -18,12 +18,15 @@ from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
 from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.contents.manager import FleetContentsManager, request_bytes
 from jupyter_ext.platform import big_json
 
 BIG_BODY = 64 * 1024
 """Bytes from which JSON is parsed on a thread."""
 BIG_LIST = 100
+"""Entries of a folder from which its JSON is written on a thread."""
+ENTRY_BYTES = 400
+"""About what an entry of a folder takes in JSON."""
 _TEXTS = ("path", "copy_from", "ext", "type", "format", "base_version")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = (None, "", "directory", "file", "notebook")
@@ -78,9 +81,11 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
 
     async def _parse(self) -> None:
         body = self.request.body
+        request_bytes.set(len(body))
         if len(body) > BIG_BODY:
+            work = self.contents_manager.work
             try:
-                self._parsed = (await self.contents_manager.work(lambda: big_json.loads(body)),)
+                self._parsed = (await work(lambda: big_json.loads(body), len(body)),)
             except ValueError as error:
                 # Without trying again on the event loop, as the stock method would.
                 raise web.HTTPError(400, f"the body is not JSON: {error}") from error
@@ -106,7 +111,10 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
         content = model["content"]
         is_big = len(content) > BIG_LIST if isinstance(content, list) else content is not None
         if is_big:
-            body = await self.contents_manager.work(lambda: big_json.dumps(model, json_default))
+            size = ENTRY_BYTES * len(content) if isinstance(content, list) else model["size"]
+            body = await self.contents_manager.work(
+                lambda: big_json.dumps(model, json_default), size
+            )
         else:
             body = json.dumps(model, default=json_default).encode()
         self.finish(body)

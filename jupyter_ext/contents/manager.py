@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -55,6 +55,12 @@ NAMES_TRIED = 100
 
 WORK_THREADS = 4
 WORK_THREADS_OF_ONE_USER = 2
+SMALL_BODY = 256 * 1024
+"""Bytes of a body that has threads of its own: work on it ends soon, and several users with costly
+notebooks may have all other threads for a minute."""
+
+request_bytes: ContextVar[int | None] = ContextVar("request_bytes", default=None)
+"""The size of the body of the request that is being answered, if that is known."""
 
 
 class FleetContentsManager(AsyncContentsManager):
@@ -105,20 +111,27 @@ class FleetContentsManager(AsyncContentsManager):
         self._work_threads = FairThreads(
             WORK_THREADS, WORK_THREADS_OF_ONE_USER, thread_name_prefix="fleet-body"
         )
+        self._small_work_threads = FairThreads(
+            WORK_THREADS, WORK_THREADS_OF_ONE_USER, thread_name_prefix="fleet-small-body"
+        )
         # One thread: the stock store of signatures is an SQLite connection, bound to its thread.
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="fleet-sign")
         self._notary: FleetNotary | None = None
 
     # --- where work is done -------------------------------------------------------------------
 
-    async def work(self, function: Callable[[], T]) -> T:
+    async def work(self, function: Callable[[], T], size: int | None) -> T:
         """Runs what would hold the event loop (JSON, hashes, base64) on a thread.
 
-        Callers take turns, however much one of them wants. Cancelled, it does not begin.
+        Callers take turns, however much one of them wants. Work on bodies of up to `SMALL_BODY`
+        bytes does not wait for bigger ones; None is a `size` that is not known. Cancelled, it does
+        not begin.
         """
         identity = current_identity()
         whose = None if identity is None else identity.user
-        return await self._work_threads.run(whose, function)
+        small = size is not None and size <= SMALL_BODY
+        threads = self._small_work_threads if small else self._work_threads
+        return await threads.run(whose, function)
 
     async def _ask_notary(self, function: Callable[[], T]) -> T:
         """Runs what asks the notary's store on its thread, for the caller of this request: trust is
@@ -316,12 +329,12 @@ class FleetContentsManager(AsyncContentsManager):
         body = await self._body(where, version)
         if model["type"] == "notebook":
             notary = await self._made_notary()
-            decoded = await self.work(lambda: _decode_stored(body))
-            digests = await self.work(lambda: notary.digests(decoded.content))
+            decoded = await self.work(lambda: _decode_stored(body), len(body))
+            digests = await self.work(lambda: notary.digests(decoded.content), len(body))
             trust = await self._ask_notary(lambda: notary.trust_of(digests))
-            await self.work(lambda: notary.show(decoded.content, trust))
+            await self.work(lambda: notary.show(decoded.content, trust), len(body))
         else:
-            decoded = await self.work(lambda: decode_file(body, where.name, format))
+            decoded = await self.work(lambda: decode_file(body, where.name, format), len(body))
         return models.with_content(model, decoded)
 
     # --- saving -------------------------------------------------------------------------------
@@ -365,16 +378,16 @@ class FleetContentsManager(AsyncContentsManager):
         self, model: dict[str, Any], where: ContentPath
     ) -> tuple[bytes, str, str | None]:
         """The body, its sha256 in hex, and a complaint about a notebook."""
-        content = model["content"]
+        content, size = model["content"], request_bytes.get()
         if model["type"] == "notebook":
-            notebook, message = await self.work(lambda: read_notebook(content))
+            notebook, message = await self.work(lambda: read_notebook(content), size)
             widgets_seen = not widget_state.put_back(notebook)
             # Before it is signed: what cannot be written is not to be trusted.
-            body = await self.work(lambda: encode_notebook(notebook))
+            body = await self.work(lambda: encode_notebook(notebook), size)
             notary = await self._made_notary()
             try:
                 signature = await self.work(
-                    lambda: notary.to_sign(notebook, widgets_seen=widgets_seen)
+                    lambda: notary.to_sign(notebook, widgets_seen=widgets_seen), size
                 )
             except (AttributeError, KeyError, TypeError, UnicodeError, RecursionError) as error:
                 raise HTTPError(400, f"this is not a notebook: {error!r}") from error
@@ -384,8 +397,9 @@ class FleetContentsManager(AsyncContentsManager):
                 await self._ask_notary(lambda: notary.remember(signature))
         else:
             message = None
-            body = await self.work(lambda: encode_file(content, model.get("format")))
-        return body, await self.work(lambda: hashlib.sha256(body).hexdigest()), message
+            body = await self.work(lambda: encode_file(content, model.get("format")), size)
+        digest = await self.work(lambda: hashlib.sha256(body).hexdigest(), len(body))
+        return body, digest, message
 
     async def _node_id_for(self, where: ContentPath, base: Base) -> str:
         """The id of the file at the path, or a new one; refuses early what cannot be saved."""
@@ -418,7 +432,9 @@ class FleetContentsManager(AsyncContentsManager):
             raise HTTPError(400, "chunk must be 1, 2, 3 …, and -1 for the last one")
         if model["type"] != "file":
             raise HTTPError(400, "only type 'file' can be sent in chunks")
-        body = await self.work(lambda: encode_file(content, model.get("format")))
+        body = await self.work(
+            lambda: encode_file(content, model.get("format")), request_bytes.get()
+        )
         slot = uploads.slot(where, identity.user)
         if chunk == 1:
             self.run_pre_save_hooks(model=model, path=str(where))
@@ -445,7 +461,7 @@ class FleetContentsManager(AsyncContentsManager):
                 409, f"a part of the upload of {where} is missing: start again with chunk 1"
             ) from error
         try:
-            size, digest = await self.work(lambda: _complete(file, body))
+            size, digest = await self.work(lambda: _complete(file, body), None)
             new = _new_version(where, node_id, size, digest, identity)
             await self.store(
                 lambda: self.bucket.put_file(new.object_key, file, _metadata(where, new))
@@ -654,8 +670,8 @@ class FleetContentsManager(AsyncContentsManager):
         body = await self._body(where, version)
 
         notary = await self._made_notary()
-        decoded = await self.work(lambda: _decode_stored(body))
-        signature = await self.work(lambda: notary.to_trust(decoded.content))
+        decoded = await self.work(lambda: _decode_stored(body), len(body))
+        signature = await self.work(lambda: notary.to_trust(decoded.content), len(body))
         await self._ask_notary(lambda: notary.remember(signature))
 
 

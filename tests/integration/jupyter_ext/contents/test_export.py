@@ -36,12 +36,31 @@ async def test_a_result_that_is_too_big_is_none() -> None:
 
 async def test_who_waits_too_long_for_a_place_is_told() -> None:
     exports = Exports(at_once=1, wait_seconds=0.01)
-    async with exports.place():
+    async with exports.turn("ann"):
         with pytest.raises(ExportBusy):
-            async with exports.place():
+            async with exports.turn("ann"):
                 pass
-    async with exports.place():
+    async with exports.turn("ann"):
         pass
+
+
+async def test_one_user_takes_neither_all_places_nor_the_whole_queue() -> None:
+    exports = Exports(waiting_of_one_user=2)
+
+    async def export(user: str, end: asyncio.Event) -> None:
+        async with exports.turn(user):
+            await end.wait()
+
+    end = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(export("eve", end))
+        await asyncio.sleep(0)
+        with pytest.raises(ExportBusy):
+            async with exports.turn("eve"):
+                pass
+        async with asyncio.timeout(1), exports.turn("otto"):
+            end.set()
 
 
 async def test_cancelling_ends_the_process() -> None:

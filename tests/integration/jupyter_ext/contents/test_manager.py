@@ -1,6 +1,8 @@
 """What the manager promises, on real databases and a real object store."""
 
+import asyncio
 import base64
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from tornado.web import HTTPError
 
 from jupyter_ext.contents.bucket import Bucket
 from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.contents.manager import SMALL_BODY, FleetContentsManager, request_bytes
 from jupyter_ext.contents.tables import node
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.roles import Role
@@ -30,6 +32,29 @@ def notebook(*sources: str) -> dict[str, Any]:
 
 async def names_in(manager: FleetContentsManager, path: str) -> list[str]:
     return [entry["name"] for entry in (await manager.get(path))["content"]]
+
+
+async def test_small_files_do_not_wait_for_costly_notebooks(manager: FleetContentsManager) -> None:
+    """Whoever has two accounts can keep all threads for big bodies busy."""
+    await manager.save(notebook("small"), "demo/small.ipynb")
+    go_on = threading.Event()
+    costly = []
+    for name in ("eve", "mallory"):
+        act_as(make_identity(name))
+        costly += [
+            asyncio.ensure_future(manager.work(go_on.wait, 10 * SMALL_BODY)) for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+    act_as(make_identity("ada"))
+    try:
+        async with asyncio.timeout(20):
+            model = await manager.get("demo/small.ipynb")
+            request_bytes.set(1000)
+            await manager.save(notebook("changed"), "demo/small.ipynb")
+    finally:
+        go_on.set()
+        await asyncio.gather(*costly)
+    assert model["content"]["cells"][0]["source"] == "small"
 
 
 async def test_text_comes_back_as_it_was(manager: FleetContentsManager) -> None:

@@ -24,7 +24,7 @@ BODY = json.dumps(NOTEBOOK).encode()
 def handler() -> Any:
     """A handler of a request with BODY, without a server."""
 
-    async def work(function: Callable[[], Any]) -> Any:
+    async def work(function: Callable[[], Any], size: int) -> Any:
         return await asyncio.to_thread(function)
 
     made: Any = ContentsHandler.__new__(ContentsHandler)
@@ -43,7 +43,7 @@ async def parse() -> None:
 
 async def send() -> None:
     made = handler()
-    made._answer = {"content": NOTEBOOK}
+    made._answer = {"content": NOTEBOOK, "size": len(BODY)}
     await made._send()
     assert made.answers
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from jupyter_ext.platform.fair_threads import FairThreads
+from jupyter_ext.platform.fair_turns import FairTurns
 
 
 class Jobs:
@@ -108,12 +109,12 @@ async def test_what_runs_holds_its_thread_until_it_ends_though_nobody_waits_for_
 
 
 async def test_a_turn_that_comes_as_it_is_cancelled_goes_to_the_next() -> None:
-    threads = FairThreads(1, 1, thread_name_prefix="fair")
-    await threads._place("a")
-    first = asyncio.ensure_future(threads._place("a"))
-    second = asyncio.ensure_future(threads._place("b"))
+    turns: FairTurns[str] = FairTurns(1, 1)
+    await turns.take("a")
+    first = asyncio.ensure_future(turns.take("a"))
+    second = asyncio.ensure_future(turns.take("b"))
     await asyncio.sleep(0)
-    threads._release("a")
+    turns.give_back("a")
     first.cancel()
     await asyncio.wait_for(second, 10)
     assert first.cancelled()
