@@ -11,9 +11,12 @@ from typing import Any
 
 HIDDEN = "[secret]"
 
-# Three parts of base64url, the first of which is a JSON object.
-_TOKEN = re.compile(r"\beyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
-_ARGUMENT = re.compile(r"([?&](?:token|_xsrf)=)[^&\s'\"<>]+")
+# Three parts of base64url, the first of which is a JSON object. A letter may be right before it: in
+# an address within an address, "=" is "%3D".
+_TOKEN = re.compile(r"eyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
+_ARGUMENT = re.compile(
+    r"((?:[?&]|%3F|%26)(?:token|_xsrf)(?:=|%3D))(?:(?!%26)[^&\s'\"<>])+", re.IGNORECASE
+)
 
 
 def without_tokens(text: str) -> str:

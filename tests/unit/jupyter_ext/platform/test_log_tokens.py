@@ -24,6 +24,18 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     logging.setLogRecordFactory(before)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"302 GET /lab?next=%2Flogin%3Ftoken%3D{TOKEN}", "/lab?next=%2Flogin%3Ftoken%3D[secret]"),
+        ("GET /?next=%2Flogin%3Fa%3D1%26token%3Dabc%26b%3D2", "%26token%3D[secret]%26b%3D2"),
+        ("GET /login?TOKEN=abc&next=/", "/login?TOKEN=[secret]&next=/"),
+    ],
+)
+def test_a_token_within_an_address_is_hidden(text: str, shown: str) -> None:
+    assert without_tokens(text).endswith(shown)
+
+
 def test_a_request_that_fails_is_logged_without_its_token(
     log: tuple[logging.Logger, io.StringIO],
 ) -> None:
