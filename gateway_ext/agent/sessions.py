@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 REMEMBERED_NONCES = 1000
 """Client ends remembered for one session; only the longest unused is forgotten beyond this."""
 MOST_SESSIONS = 100
-"""Sessions of one kernel. Each has three sockets, which take 6 of the agent's file descriptors and 3
-of the kernel's, of usually 1024; ZMQ itself has no more than 1023 sockets."""
+"""Sessions of one kernel. Each has three sockets, which take 6 of the agent's file descriptors and
+3 of the kernel's, of usually 1024; ZMQ itself has no more than 1023 sockets."""
 
 
 class TooManySessions(Exception):
@@ -80,16 +80,16 @@ class Sessions:
         return self._sessions[session_id]
 
     def make_room(self) -> Session | None:
-        """Forget, and return, the session that has been idle longest if there is no room for another
-        one. Raises TooManySessions."""
+        """Forget, and return, the session that has been idle longest if there is no room for
+        another one. Raises TooManySessions."""
         if len(self._sessions) < MOST_SESSIONS:
             return None
         idle = [(one.idle_since, one) for one in self if one.idle_since is not None]
         without_work = [(since, one.session_id) for since, one in idle if not one.in_flight]
         if not without_work:
             raise TooManySessions(
-                f"{MOST_SESSIONS} clients are connected to this kernel or wait for their cells: close"
-                " some of their pages, or interrupt the kernel"
+                f"{MOST_SESSIONS} clients are connected to this kernel or wait for their cells:"
+                " close some of their pages, or interrupt the kernel"
             )
         return self._sessions.pop(min(without_work)[1])
 

@@ -64,7 +64,7 @@ export function describe(
     when
   );
   const overwrite = trans.__(
-    'Overwrite replaces that version with yours (it stays in the history).'
+    'Overwrite replaces that version with yours. The server keeps every version.'
   );
   const revert = trans.__('Revert drops your changes and loads that version.');
   return canRevert ? `${told} ${revert} ${overwrite}` : `${told} ${overwrite}`;

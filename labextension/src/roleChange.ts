@@ -40,6 +40,8 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
           leaveKernel(sessionContext);
         }
       }
+      // Buttons do not ask again by themselves whether their commands are enabled.
+      app.commands.notifyCommandChanged();
     });
   }
 };

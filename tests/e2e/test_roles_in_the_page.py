@@ -223,7 +223,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
     expect(notice).to_be_hidden()
     assert zoe.evaluate(0, "6 * 7", timeout=60) == "42"
-    zoe.save()
+    zoe.notebook.locator("[data-jp-item-name='save'] jp-button:not([disabled])").click()
     wait_for("the notebook to be saved", lambda: not zoe.dirty, 30)
     assert "6 * 7" in str(files.get(path)["content"])
 
