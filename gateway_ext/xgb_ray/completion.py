@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from gateway_ext.xgb_ray.arguments import expand, make_parser
 from gateway_ext.xgb_ray.errors import XGBRayError
 from gateway_ext.xgb_ray.rayjob_settings import JOB_SETTINGS
 
 if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
+NAMES = ("%xgb_ray", "%%xgb_ray")
 
-def complete(shell: InteractiveShell, event: Any) -> list[str]:
-    """Tab completion: commands, then the options of the command, then columns of `--data`."""
-    text = event.line
+
+def matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    """A matcher for `IPCompleter.custom_matchers`. Unlike IPython's hook for magics it keeps
+    Python's own names out of the list."""
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    @context_matcher(identifier="xgb_ray")
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        line = context.text_until_cursor
+        word = "" if line[-1:].isspace() else line.split()[-1] if line.split() else ""
+        found = complete(shell, line) if line.lstrip().startswith(NAMES) else []
+        return {
+            "completions": [
+                SimpleCompletion(text=one, type="magic") for one in found if one.startswith(word)
+            ],
+            "matched_fragment": word,
+            "suppress": True,
+            "ordered": True,
+        }
+
+    return match
+
+
+def complete(shell: InteractiveShell, text: str) -> list[str]:
+    """What may stand where the line `text` ends: commands, then the options of the command, then
+    columns of `--data`."""
     words = text.replace("%%xgb_ray", "", 1).replace("%xgb_ray", "", 1).split()
     parser = make_parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices

@@ -23,7 +23,7 @@ from gateway_ext.xgb_ray.arguments import (
     read_settings,
 )
 from gateway_ext.xgb_ray.background import Background
-from gateway_ext.xgb_ray.completion import complete
+from gateway_ext.xgb_ray.completion import matcher
 from gateway_ext.xgb_ray.errors import ParameterError, TrainingError, XGBRayError
 from gateway_ext.xgb_ray.result import TrainResult
 from gateway_ext.xgb_ray.summary import bundle, metrics_html
@@ -397,5 +397,6 @@ def register(shell: InteractiveShell) -> None:
     warnings.filterwarnings("ignore", message="IProgress not found")
     logging.getLogger("ray.widgets").setLevel(logging.WARNING)
     shell.register_magics(XGBRayMagics(shell))
-    for name in ("%xgb_ray", "%%xgb_ray"):
-        shell.set_hook("complete_command", complete, str_key=name)
+    # A terminal or kernel has a completer; a shell of a test may have none.
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.append(matcher(shell))

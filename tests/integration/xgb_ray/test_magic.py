@@ -164,6 +164,12 @@ def test_help_and_completion(kernel: NotebookKernel, parquet: Path) -> None:
         matches: list[str] = reply["content"]["matches"]
         return matches
 
-    assert "calibrate" in completed("%xgb_ray cal")
-    assert "--elastic" in completed("%xgb_ray train --ela")
-    assert "label" in completed(f"%xgb_ray train -d {parquet} -l lab")
+    assert completed("%xgb_ray cal") == ["calibrate"]
+    # Alone: names of Python's would come first.
+    assert "train" in completed("%xgb_ray ")
+    assert not {"and", "abs"} & set(completed("%xgb_ray "))
+    assert completed("%xgb_ray train --ela") == ["--elastic"]
+    assert completed(f"%xgb_ray train -d {parquet} -l lab") == ["label"]
+    kernel.run("frame_of_mine = 1")
+    assert completed("%xgb_ray train -d $frame_of_m") == ["$frame_of_mine"]
+    assert "print" in completed("pri")
