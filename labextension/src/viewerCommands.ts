@@ -9,7 +9,7 @@ import { inFleet, pageUser } from './pageUser.js';
 import { registeredCommand } from './registeredCommand.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
 
-/** What needs a kernel or saves. The Kernel and Run menus and the toolbars run these. */
+/** What needs a kernel or changes the document. Menus, shortcuts and toolbars run these. */
 const COMMANDS: readonly string[] = [
   'notebook:interrupt-kernel',
   'notebook:restart-kernel',
@@ -32,6 +32,9 @@ const COMMANDS: readonly string[] = [
   'fileeditor:restart-console',
   'fileeditor:run-code',
   'fileeditor:run-all',
+  'docmanager:duplicate',
+  'docmanager:rename',
+  'docmanager:restore-checkpoint',
   'docmanager:save'
 ];
 

@@ -129,6 +129,9 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
         ("Kernel", "Reconnect to Kernel"),
         ("Kernel", "Change Kernel"),
         ("Run", "Restart Kernel and Run All Cells"),
+        ("File", "Duplicate Notebook"),
+        ("File", "Rename Notebook…"),
+        ("File", "Revert Notebook to Checkpoint…"),
     ]:
         dismiss_toasts(vic)
         vic.choose_in_menu(menu, entry)
