@@ -1,7 +1,16 @@
 """Distributed XGBoost on Ray, as a plain Python API and as the `%xgb_ray` magic.
 
 This folder runs in the kernel's environment (extra `xgb-ray`) and imports nothing else of this
-project. Nothing heavy (ray, xgboost, pyarrow) may be imported when the package itself is: each
+project. A room imports only what stands below it:
+
+    notebook       the magic, its arguments and their completion
+    rayjob         the same commands as a job of a Kubernetes cluster
+    tuning         searches for good parameters
+    training | scoring   a training on workers that may fail; predictions, metrics and calibration
+    worker         what runs in a worker's process: boosting, and the collective between workers
+    data | ray_cluster   columns, sources and matrices; connecting to Ray and running tasks there
+    background, display, lease, errors   work beside the cell; how things look; the rest of all
+ Nothing heavy (ray, xgboost, pyarrow) may be imported when the package itself is: each
 name below is looked up on first use.
 """
 
@@ -14,15 +23,15 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _HOME = {
-    "train": "training",
-    "start_training": "training",
-    "Run": "training",
-    "TrainResult": "result",
-    "predict": "prediction",
-    "evaluate": "prediction",
-    "calibrate": "calibration",
-    "Calibration": "calibration",
-    "tune": "tuning",
+    "train": "training.train",
+    "start_training": "training.train",
+    "Run": "training.train",
+    "TrainResult": "training.result",
+    "predict": "scoring.prediction",
+    "evaluate": "scoring.prediction",
+    "calibrate": "scoring.calibration",
+    "Calibration": "scoring.calibration",
+    "tune": "tuning.tune",
     "XGBRayError": "errors",
     "DataError": "errors",
     "ParameterError": "errors",
@@ -57,6 +66,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """`%load_ext gateway_ext.xgb_ray`: registers `%xgb_ray` and `%%xgb_ray`."""
-    from gateway_ext.xgb_ray.magic import register
+    from gateway_ext.xgb_ray.notebook.magic import register
 
     register(shell)

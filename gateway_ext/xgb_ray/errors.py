@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway_ext.xgb_ray.result import TrainResult
+    from gateway_ext.xgb_ray.training.result import TrainResult
 
 
 class XGBRayError(Exception):

@@ -116,7 +116,7 @@ def plain(folder: str, rounds: int) -> dict[str, float]:
 def ours(folder: str, rounds: int, again: bool = True) -> dict[str, float]:
     """Two workers of one CPU."""
     from gateway_ext.xgb_ray import train
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.ray_cluster.connect import connect
 
     connect("local", local_cpus=2)
 
@@ -195,7 +195,7 @@ def spark(folder: str, rounds: int) -> dict[str, float]:
 def _faulty(folder: str, rounds: int, workers: int, **options: Any) -> Any:
     """A training of ours that is about to meet a fault."""
     from gateway_ext.xgb_ray import start_training
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.ray_cluster.connect import connect
 
     connect("local", local_cpus=workers)
     return start_training(
@@ -310,7 +310,7 @@ def fault_ray_train(folder: str, rounds: int, kill_at: int) -> dict[str, float]:
 def survivors(folder: str, faults: list[list[Any]], heartbeat: float) -> dict[str, float]:
     """For each fault, a signal and a number of workers, what `_back_after` tells, under the name
     "SIGNAL WORKERS NAME"."""
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.ray_cluster.connect import connect
 
     connect("local", local_cpus=max(workers for _, workers in faults))
     return {
@@ -429,10 +429,10 @@ def vectors_ours(folder: str, missing: float | None) -> dict[str, float]:
     import scipy.sparse  # noqa: F401
     import xgboost  # noqa: F401
 
-    from gateway_ext.xgb_ray import loader
-    from gateway_ext.xgb_ray.columns import parse_columns
-    from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
-    from gateway_ext.xgb_ray.sources import open_source, plan_pieces
+    from gateway_ext.xgb_ray.data import load_tasks as loader
+    from gateway_ext.xgb_ray.data.columns import parse_columns
+    from gateway_ext.xgb_ray.data.matrix import Layout, build_matrix, make_reference
+    from gateway_ext.xgb_ray.data.sources import open_source, plan_pieces
 
     conversion = 0.0
     make_shard = loader.make_shard
@@ -523,7 +523,7 @@ def isotonic(rows: int, who: str) -> dict[str, float]:
         data.groupby("p").mean("y").materialize()
         return {"ms": _ms(start)}
     if who == "ours":
-        from gateway_ext.xgb_ray.calibration import calibrate
+        from gateway_ext.xgb_ray.scoring.calibration import calibrate
 
         calibrate(p[:10], y[:10])
         start, cpu = time.perf_counter(), time.process_time()
@@ -553,7 +553,7 @@ def predict_plain(folder: str, model: str) -> dict[str, float]:
 def predict_ours(folder: str, model: str) -> dict[str, float]:
     """The same with two workers, the processes of both warm."""
     from gateway_ext.xgb_ray import predict
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.ray_cluster.connect import connect
 
     connect("local", local_cpus=2)
     # One file would be one task, and leave one of the two to start while it is measured.

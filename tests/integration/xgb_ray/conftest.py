@@ -24,7 +24,7 @@ LOGIN = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 def ray_cluster() -> Iterator[None]:
     import ray
 
-    from gateway_ext.xgb_ray.cluster import connect
+    from gateway_ext.xgb_ray.ray_cluster.connect import connect
 
     connect("local", local_cpus=8)
     yield

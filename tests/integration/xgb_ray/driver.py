@@ -10,7 +10,7 @@ import sys
 import time
 
 from gateway_ext.xgb_ray import start_training
-from gateway_ext.xgb_ray.cluster import connect
+from gateway_ext.xgb_ray.ray_cluster.connect import connect
 from tests.integration.xgb_ray.rounds import unhurried
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from gateway_ext.xgb_ray.manifests import TASK_MOUNT
+from gateway_ext.xgb_ray.rayjob.manifests import TASK_MOUNT
 from tests.servers.ray_head import TOKEN
 
 ROOT = Path(__file__).parents[3]

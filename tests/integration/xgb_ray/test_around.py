@@ -24,8 +24,8 @@ from gateway_ext.xgb_ray import (
     tune,
 )
 from gateway_ext.xgb_ray.errors import ClusterError
-from gateway_ext.xgb_ray.space import read_space
-from gateway_ext.xgb_ray.tuning import start_tuning
+from gateway_ext.xgb_ray.tuning.space import read_space
+from gateway_ext.xgb_ray.tuning.tune import start_tuning
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth": 4}
 FEATURES = [f"x{i}" for i in range(6)]

@@ -47,7 +47,7 @@ alive = [n["Alive"] for n in ray.nodes()]
 print(json.dumps([result.state, result.rounds, len(predicted), alive]))
 """
 ERROR = """
-from gateway_ext.xgb_ray.cluster import connect
+from gateway_ext.xgb_ray.ray_cluster.connect import connect
 from gateway_ext.xgb_ray.errors import ClusterError
 {before}
 try:
@@ -69,8 +69,8 @@ def test_the_cluster_that_runs_here_and_a_client_from_outside(head: RayHead, par
 TUNE = """
 import contextlib, json, time
 import psutil
-from gateway_ext.xgb_ray.space import read_space
-from gateway_ext.xgb_ray.tuning import start_tuning
+from gateway_ext.xgb_ray.tuning.space import read_space
+from gateway_ext.xgb_ray.tuning.tune import start_tuning
 space = read_space({{"objective": "binary:logistic", "eval_metric": "logloss",
                      "eta": "uniform(0.01, 0.5)"}})
 given = {{"data": {data!r}, "evals": {{"test": {data!r}}}, "features": ["x0", "x1"],

@@ -16,10 +16,10 @@ import pytest
 import xgboost as xgb
 
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
-from gateway_ext.xgb_ray.phases import Phase
-from gateway_ext.xgb_ray.result import Event
-from gateway_ext.xgb_ray.training import Status
-from gateway_ext.xgb_ray.worlds import SURVIVOR_SECONDS, Worlds
+from gateway_ext.xgb_ray.training.phases import Phase
+from gateway_ext.xgb_ray.training.result import Event
+from gateway_ext.xgb_ray.training.rounds import SURVIVOR_SECONDS, Worlds
+from gateway_ext.xgb_ray.training.train import Status
 from tests.integration.xgb_ray.rounds import unhurried
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}

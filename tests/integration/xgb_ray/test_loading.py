@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from gateway_ext.xgb_ray import start_training
-from gateway_ext.xgb_ray.controller import Controller
 from gateway_ext.xgb_ray.errors import DataError
-from gateway_ext.xgb_ray.pieces import Call, run_calls
-from gateway_ext.xgb_ray.training import make_plan, option_defaults
+from gateway_ext.xgb_ray.ray_cluster.tasks import Call, run_calls
+from gateway_ext.xgb_ray.training.controller import Controller
+from gateway_ext.xgb_ray.training.train import make_plan, option_defaults
 from tests.integration.xgb_ray.object_store import objects_in_store
 
 

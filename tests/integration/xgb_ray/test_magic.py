@@ -23,7 +23,7 @@ def _nothing_stays() -> None:
 
 MODELS = """
 import numpy, xgboost
-from gateway_ext.xgb_ray.result import TrainResult
+from gateway_ext.xgb_ray.training.result import TrainResult
 fitted = xgboost.train({}, xgboost.DMatrix(numpy.eye(2), label=[0, 1]), 1)
 unfinished = TrainResult(None, {}, [], {}, "stopped", 0, {})
 """
@@ -83,7 +83,7 @@ def test_a_second_interrupt_does_not_wait_for_the_round(
     kernel: NotebookKernel, parquet: Path
 ) -> None:
     kernel.run("""import functools, time, xgboost
-from gateway_ext.xgb_ray import training
+from gateway_ext.xgb_ray.training import train as training
 
 class Stuck(xgboost.callback.TrainingCallback):
     def after_iteration(self, model, epoch, evals_log):

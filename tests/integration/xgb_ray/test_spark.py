@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gateway_ext.xgb_ray import DataError, train
-from gateway_ext.xgb_ray.vectors import drop_zeros, read_vectors, to_dense
+from gateway_ext.xgb_ray.data.vectors import drop_zeros, read_vectors, to_dense
 
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java 17", allow_module_level=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_ext.xgb_ray.assignment import gain, host, spread
+from gateway_ext.xgb_ray.training.assignment import gain, host, spread
 
 rows = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState, pickled
+from gateway_ext.xgb_ray.worker.boosting import Boosting, Recipe, TrainState, pickled
 
 
 class Third(xgb.callback.TrainingCallback):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
-from gateway_ext.xgb_ray.calibration import (
+from gateway_ext.xgb_ray.scoring.calibration import (
     Calibration,
     calibrate,
     fit,

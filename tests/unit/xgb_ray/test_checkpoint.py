@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from gateway_ext.xgb_ray.boosting import TrainState, pickled
-from gateway_ext.xgb_ray.checkpoint import load_checkpoint, saver
 from gateway_ext.xgb_ray.errors import ClusterError, DataError
-from gateway_ext.xgb_ray.record import Record
+from gateway_ext.xgb_ray.training.checkpoint import load_checkpoint, saver
+from gateway_ext.xgb_ray.training.progress import Record
+from gateway_ext.xgb_ray.worker.boosting import TrainState, pickled
 
 
 def booster(rounds: int) -> bytes:

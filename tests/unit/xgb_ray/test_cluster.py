@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_ext.xgb_ray.cluster import why_no_room
+from gateway_ext.xgb_ray.ray_cluster.connect import why_no_room
 
 GiB = 2.0**30
 MACHINES = [{"CPU": 4.0, "memory": 8 * GiB}, {"CPU": 2.0, "memory": 16 * GiB}]

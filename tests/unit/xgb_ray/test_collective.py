@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from gateway_ext.xgb_ray.collective import _ends
+from gateway_ext.xgb_ray.worker.collective import _ends
 
 
 def test_a_descriptor_that_is_no_socket_any_more_leaves_none_open(tmp_path: Path) -> None:

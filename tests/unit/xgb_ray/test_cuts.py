@@ -12,7 +12,7 @@ import xgboost as xgb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_ext.xgb_ray.cuts import (
+from gateway_ext.xgb_ray.data.cuts import (
     Cuts,
     column_cuts,
     join_cuts,
@@ -20,8 +20,8 @@ from gateway_ext.xgb_ray.cuts import (
     sample_fraction,
     sample_shard,
 )
-from gateway_ext.xgb_ray.matrix import Layout, build_matrix, make_reference
-from gateway_ext.xgb_ray.shards import Block, Shard
+from gateway_ext.xgb_ray.data.matrix import Layout, build_matrix, make_reference
+from gateway_ext.xgb_ray.data.shards import Block, Shard
 
 BINS = 64
 

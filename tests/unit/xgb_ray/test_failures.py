@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_ext.xgb_ray.failures import FailurePolicy
+from gateway_ext.xgb_ray.training.failures import FailurePolicy
 
 
 def test_failures() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from gateway_ext.xgb_ray.job_stage import pod_trouble, read_stage
+from gateway_ext.xgb_ray.rayjob.stage import pod_trouble, read_stage
 from tests.integration.xgb_ray.kuberay import make_pod
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway_ext.xgb_ray.arguments import expand, read_line, read_params
 from gateway_ext.xgb_ray.errors import ParameterError
-from gateway_ext.xgb_ray.space import read_space
+from gateway_ext.xgb_ray.notebook.arguments import expand, read_line, read_params
+from gateway_ext.xgb_ray.tuning.space import read_space
 
 VARIABLES: dict[str, Any] = {"eta": 0.3, "where": "s3://b", "metrics": ["auc"]}
 

@@ -12,7 +12,7 @@ import pytest
 from kubernetes import client
 
 from gateway_ext.xgb_ray.errors import ParameterError
-from gateway_ext.xgb_ray.manifests import RayJobOptions, make_ray_job, make_task_config_map
+from gateway_ext.xgb_ray.rayjob.manifests import RayJobOptions, make_ray_job, make_task_config_map
 
 CRD = Path(__file__).with_name("rayjob_crd.json")
 
@@ -133,7 +133,7 @@ def test_the_whole_manifest() -> None:
             "annotations": {"note": "y"},
         },
         "spec": {
-            "entrypoint": "python -m gateway_ext.xgb_ray.job /etc/xgb-ray/task.json",
+            "entrypoint": "python -m gateway_ext.xgb_ray.rayjob.entry_point /etc/xgb-ray/task.json",
             "submissionMode": "K8sJobMode",
             "shutdownAfterJobFinishes": True,
             "ttlSecondsAfterFinished": 60,

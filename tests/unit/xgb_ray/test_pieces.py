@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_ext.xgb_ray.pieces import Attempt, Call, is_overdue, to_repeat
+from gateway_ext.xgb_ray.ray_cluster.tasks import Attempt, Call, is_overdue, to_repeat
 
 
 def attempt(started: float, backed_up: float = 0.0, is_backup: bool = False) -> Attempt:

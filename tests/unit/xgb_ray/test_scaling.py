@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_ext.xgb_ray.scaling import ElasticScaling, Pace, WaitingScaling, Workforce
+from gateway_ext.xgb_ray.training.scaling import ElasticScaling, Pace, WaitingScaling, Workforce
 
 
 def test_elastic_begins_with_survivors_but_not_with_one_of_many_newcomers() -> None:

@@ -7,9 +7,9 @@ import pytest
 import scipy.sparse as sp
 import xgboost as xgb
 
-from gateway_ext.xgb_ray.cuts import sample_shard
-from gateway_ext.xgb_ray.shards import Block, Shard, join_shards, slice_shard
-from gateway_ext.xgb_ray.vectors import narrowed
+from gateway_ext.xgb_ray.data.cuts import sample_shard
+from gateway_ext.xgb_ray.data.shards import Block, Shard, join_shards, slice_shard
+from gateway_ext.xgb_ray.data.vectors import narrowed
 
 
 def test_dense_and_sparse_rows_of_one_ranking_group_keep_every_cell() -> None:

@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_ext.xgb_ray.columns import parse_columns
+from gateway_ext.xgb_ray.data.columns import parse_columns
+from gateway_ext.xgb_ray.data.sources import (
+    MAX_SHARD_ROWS,
+    Unit,
+    open_source,
+    plan_pieces,
+    same_data,
+)
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
-from gateway_ext.xgb_ray.params import check_params
-from gateway_ext.xgb_ray.sources import MAX_SHARD_ROWS, Unit, open_source, plan_pieces, same_data
+from gateway_ext.xgb_ray.training.params import check_params
 
 units = st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 3)), min_size=1, max_size=40).map(
     lambda rows: [Unit(n, f"file-{f}", i) for i, (n, f) in enumerate(rows)]

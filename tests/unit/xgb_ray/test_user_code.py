@@ -9,8 +9,8 @@ import pytest
 import xgboost as xgb
 from xgboost.objective import TreeObjective
 
-from gateway_ext.xgb_ray.boosting import Boosting, Recipe, TrainState, pickled
-from gateway_ext.xgb_ray.user_code import UserCode
+from gateway_ext.xgb_ray.worker.boosting import Boosting, Recipe, TrainState, pickled
+from gateway_ext.xgb_ray.worker.user_code import UserCode
 
 seen: list[tuple[str, bool]] = []
 boosting: Boosting

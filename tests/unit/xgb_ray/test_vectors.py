@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway_ext.xgb_ray.data.vectors import drop_zeros, feature_names, read_vectors, to_dense
 from gateway_ext.xgb_ray.errors import DataError
-from gateway_ext.xgb_ray.vectors import drop_zeros, feature_names, read_vectors, to_dense
 
 TYPE = pa.struct(
     [

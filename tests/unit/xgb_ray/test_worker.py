@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_ext.xgb_ray import worker
-from gateway_ext.xgb_ray.worker import Worker, World
+from gateway_ext.xgb_ray.worker import worker
+from gateway_ext.xgb_ray.worker.worker import Worker, World
 
 
 def test_an_older_world_does_not_take_the_place_of_a_newer(

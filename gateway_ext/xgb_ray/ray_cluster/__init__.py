@@ -1,0 +1,1 @@
+"""Connecting to a Ray cluster, running tasks there, and what their failures mean."""

@@ -1,0 +1,1 @@
+"""What is done with a model: predictions, metrics of other data, calibration."""

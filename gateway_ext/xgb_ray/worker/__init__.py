@@ -1,0 +1,1 @@
+"""What runs in the process of a worker. Knows nothing of the driver that calls it."""
