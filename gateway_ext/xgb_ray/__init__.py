@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _HOME = {
     "train": "training.train",
     "start_training": "training.train",
-    "Run": "training.train",
+    "Run": "training.run",
     "TrainResult": "training.result",
     "predict": "scoring.prediction",
     "evaluate": "scoring.prediction",

@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from gateway_ext.xgb_ray.rayjob.client import JobStatus
-    from gateway_ext.xgb_ray.scoring.calibration import Calibration
-    from gateway_ext.xgb_ray.training.result import TrainResult
-    from gateway_ext.xgb_ray.training.train import Status
-    from gateway_ext.xgb_ray.tuning.tune import TuneResult, TuneStatus
+from typing import Any
 
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf")
 _GREY = "#8888"
@@ -104,30 +97,9 @@ def _plot(
     )
 
 
-def status_text(status: Status) -> str:
-    """One line: where a training is."""
-    words = [
-        f"{status.phase.value}: round {status.rounds}/{status.total}",
-        f"{status.alive}/{status.workers} workers",
-        f"{status.seconds:.1f} s",
-    ]
-    if status.eta is not None and status.rounds:
-        words.append(f"about {status.eta:.0f} s left")
-    if status.failures:
-        words.append(f"{status.failures} lost")
-    for data, metrics in status.metrics.items():
-        words += [f"{data}-{m} {v[-1]:.6g}" for m, v in metrics.items() if v]
-    return "  ".join(words)
-
-
-def status_html(status: Status) -> str:
-    """The live display of a training."""
-    # At the end the result, which has the plot, stands below.
-    plot = "" if status.phase.final else metric_plot(status.metrics)
-    return (
-        f"<div><code>{escape(status_text(status))}</code>"
-        f"{_bar(status.rounds, status.total)}{plot}</div>"
-    )
+def progress_html(words: str, done: int, total: int, more: str = "") -> str:
+    """The live display of something that is under way: one line, a bar, and more HTML."""
+    return f"<div><code>{escape(words)}</code>{_bar(done, total)}{more}</div>"
 
 
 def _bar(done: int, total: int) -> str:
@@ -139,74 +111,31 @@ def _bar(done: int, total: int) -> str:
     )
 
 
-def trial_line(trial: Mapping[str, Any], metric: str) -> str:
-    """One line: how a trial of a search went."""
-    value = "-" if trial["value"] is None else f"{trial['value']:.6g}"
-    return f"{trial['state']}: round {trial['rounds']}  {metric} {value}  {trial['params']}"
+def summary_html(title: str, rows: Sequence[tuple[str, str]], *parts: str) -> str:
+    """The readable summary of what has ended: a table, and more HTML below it."""
+    return f"<div><b>{escape(title)}</b>{_table(rows)}{''.join(parts)}</div>"
 
 
-def tune_text(status: TuneStatus) -> str:
-    """One line: where a search is."""
-    states = [t["state"] for t in status.trials]
-    running = states.count("running")
-    words = [
-        f"{status.ended or 'searching'}: {len(states) - running}/{status.total} trials",
-        f"{status.seconds:.1f} s",
-    ]
-    if running and not status.ended:
-        words.insert(1, f"{running} running")
-    if "failed" in states:
-        words.append(f"{states.count('failed')} failed")
-    known = [t["value"] for t in status.trials if t["value"] is not None]
-    if known:
-        best = min(known) if status.mode == "min" else max(known)
-        words.append(f"best {status.metric} {best:.6g}")
-    return "  ".join(words)
-
-
-def tune_html(status: TuneStatus) -> str:
-    """The live display of a search."""
-    ended = sum(t["state"] != "running" for t in status.trials)
-    return (
-        f"<div><code>{escape(tune_text(status))}</code>{_bar(ended, status.total)}"
-        f"{_trials(status.trials, status.metric, status.mode)}</div>"
-    )
-
-
-def tuned_html(result: TuneResult) -> str:
-    """The readable summary of a search."""
-    best = ", ".join(f"{k}={_short(v)}" for k, v in result.best_params.items())
-    rows = [
-        ("best", f"{result.metric} {result.best_value:.6g}"),
-        ("parameters", best),
-        ("trials", f"{len(result.trials)}, {result.state} after {result.seconds:.1f} s"),
-    ]
-    if result.error:
-        rows.append(("failures", result.error))
-    return (
-        f"<div><b>XGBoost on Ray: search</b>{_table(rows)}"
-        f"{_trials(result.trials, result.metric, result.mode)}</div>"
-    )
-
-
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A parameter's value for a table."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _trials(trials: Sequence[Mapping[str, Any]], metric: str, mode: str) -> str:
-    """The best trials as a table of what differs between them, and all as lines by round."""
-    from gateway_ext.xgb_ray.tuning.tune import sorted_trials
+def trials_html(ordered: Sequence[Mapping[str, Any]], metric: str) -> str:
+    """The best trials as a table of what differs between them, and all as lines by round.
 
-    if not trials:
+    Args:
+        ordered: the best first; of each `params`, `value`, `rounds`, `state` and `line`.
+    """
+    if not ordered:
         return ""
-    ordered = sorted_trials(trials, mode)
     names = list(dict.fromkeys(n for t in ordered for n in t["params"]))
     varied = [n for n in names if len({str(t["params"].get(n)) for t in ordered}) > 1]
     head = "".join(f"<th>{escape(n)}</th>" for n in (metric, "rounds", *varied, ""))
     body = "".join(
         f"<tr><td>{'' if t['value'] is None else format(t['value'], '.6g')}</td>"
         f"<td>{t['rounds']}</td>"
-        + "".join(f"<td>{escape(_short(t['params'].get(n, '')))}</td>" for n in varied)
+        + "".join(f"<td>{escape(short(t['params'].get(n, '')))}</td>" for n in varied)
         + f"<td style='text-align:left'>{escape(t['state'])}</td></tr>"
         for t in ordered[:_TRIALS_SHOWN]
     )
@@ -219,33 +148,6 @@ def _trials(trials: Sequence[Mapping[str, Any]], metric: str, mode: str) -> str:
     return f"{plot}<table><tr>{head}</tr>{body}</table>{more}"
 
 
-def job_html(status: JobStatus) -> str:
-    """The live display of a job of a cluster: where it is, and what runs in it."""
-    inner = "" if status.inside is None else status.inside._repr_html_()
-    return f"<div><code>{escape(status.words)}</code>{inner}</div>"
-
-
-def result_html(result: TrainResult) -> str:
-    """The readable summary of a training."""
-    facts = result.facts
-    rows = [
-        ("state", result.state + (f": {result.error}" if result.error else "")),
-        ("rounds", str(result.rounds)),
-        ("data", f"{facts.get('rows', 0):,} rows, {facts.get('features', 0):,} features"),
-        ("workers", str(facts.get("workers", ""))),
-        ("time", ", ".join(f"{k} {v:.1f} s" for k, v in result.timings.items() if v >= 0.05)),
-    ]
-    if result.best_iteration is not None:
-        rows.insert(2, ("best round", str(result.best_iteration)))
-    incidents = [e for e in result.events if e.kind in ("lost", "frozen", "recovered", "resized")]
-    if incidents:
-        rows.append(("failures survived", "\n".join(str(e).strip() for e in incidents)))
-    return (
-        f"<div><b>XGBoost on Ray</b>{_table(rows)}"
-        f"{metric_plot(result.evals_result, result.best_iteration)}{_importance(result)}</div>"
-    )
-
-
 def _table(rows: Sequence[tuple[str, str]]) -> str:
     """Names with texts; a line of a text is a line of the cell."""
     cells = "".join(
@@ -256,8 +158,9 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>"
 
 
-def _importance(result: TrainResult, top: int = 10) -> str:
-    scores = list(result.importance().items())[:top]
+def importance_html(importance: Mapping[str, float], top: int = 10) -> str:
+    """The first features of those that are given, the most important first."""
+    scores = list(importance.items())[:top]
     if not scores:
         return ""
     most = float(scores[0][1]) or 1.0
@@ -275,16 +178,14 @@ def metrics_html(metrics: Mapping[str, float]) -> str:
     return _table([(name, f"{value:.6g}") for name, value in metrics.items()])
 
 
-def calibration_html(calibration: Calibration) -> str:
-    """The curve of a calibration."""
-    n = len(calibration.x)
+def curve_html(words: str, x: Sequence[float], y: Sequence[float]) -> str:
+    """The curve of a calibration: `x` and `y` from 0 to 1, of the same length."""
+    n = len(x)
     step = max(1, n // 400)
     at = [*range(0, n, step), n - 1]
-    points = " ".join(
-        f"{10 + 160 * calibration.x[i]:.1f},{170 - 160 * calibration.y[i]:.1f}" for i in at
-    )
+    points = " ".join(f"{10 + 160 * x[i]:.1f},{170 - 160 * y[i]:.1f}" for i in at)
     return (
-        f"<div>{escape(repr(calibration))}<br>"
+        f"<div>{escape(words)}<br>"
         '<svg width="180" height="180" role="img" aria-label="calibration curve">'
         '<line x1="10" y1="170" x2="170" y2="10" stroke="#888" stroke-dasharray="3"/>'
         f'<polyline points="{points}" fill="none" stroke="#1f77b4" stroke-width="1.5"/></svg></div>'

@@ -11,6 +11,9 @@ from gateway_ext.xgb_ray.errors import ParameterError
 if TYPE_CHECKING:
     import xgboost as xgb
 
+DATA_ATTRIBUTE = "xgb_ray"
+"""The attribute of a model that carries what prediction has to know of the data, as JSON."""
+
 
 def load_model(model: Any) -> xgb.Booster:
     """The Booster in the result of a training or search, in a file, or itself.

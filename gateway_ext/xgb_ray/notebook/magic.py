@@ -27,7 +27,7 @@ from gateway_ext.xgb_ray.notebook.arguments import (
 )
 from gateway_ext.xgb_ray.notebook.completion import matcher
 from gateway_ext.xgb_ray.training.result import TrainResult
-from gateway_ext.xgb_ray.tuning.tune import TuneResult
+from gateway_ext.xgb_ray.tuning.result import TuneResult
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway_ext.xgb_ray.errors import TrainingError, XGBRayError
+from gateway_ext.xgb_ray.errors import TrainingError, XGBRayError, user_message
 
 
 def is_death(error: BaseException) -> bool:
@@ -24,12 +24,5 @@ def cause_of(error: BaseException) -> Exception:
 
     if isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, Exception):
         cause = error.cause
-        return cause if isinstance(cause, XGBRayError) else TrainingError(message_of(cause))
+        return cause if isinstance(cause, XGBRayError) else TrainingError(user_message(cause))
     return error if isinstance(error, Exception) else RuntimeError(str(error))
-
-
-def message_of(error: BaseException) -> str:
-    """One line for the user."""
-    from gateway_ext.xgb_ray.worker.worker import user_message
-
-    return user_message(error)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 from gateway_ext.xgb_ray.background import Background
@@ -32,8 +33,8 @@ from gateway_ext.xgb_ray.rayjob.manifests import (
 from gateway_ext.xgb_ray.rayjob.stage import Stage, pod_trouble, read_stage
 from gateway_ext.xgb_ray.scoring.calibration import Calibration
 from gateway_ext.xgb_ray.training.result import TrainResult
-from gateway_ext.xgb_ray.training.train import Status
-from gateway_ext.xgb_ray.tuning.tune import TuneStatus
+from gateway_ext.xgb_ray.training.status import Status
+from gateway_ext.xgb_ray.tuning.result import TuneStatus
 
 _GROUP, _VERSION, _PLURAL = "ray.io", "v1", "rayjobs"
 # How long a job may take to end after it was told to stop at once.
@@ -55,9 +56,8 @@ class JobStatus:
         return self.words if self.inside is None else f"{self.words}  {self.inside}"
 
     def _repr_html_(self) -> str:
-        from gateway_ext.xgb_ray.display import job_html
-
-        return job_html(self)
+        inner = "" if self.inside is None else self.inside._repr_html_()
+        return f"<div><code>{escape(self.words)}</code>{inner}</div>"
 
 
 class RayJobs:

@@ -21,9 +21,11 @@ from gateway_ext.xgb_ray.errors import ParameterError, XGBRayError
 from gateway_ext.xgb_ray.rayjob.folder import JobFolder
 from gateway_ext.xgb_ray.scoring.calibration import Calibration, calibrate
 from gateway_ext.xgb_ray.scoring.prediction import predict
-from gateway_ext.xgb_ray.training.train import Status, start_training
+from gateway_ext.xgb_ray.training.status import Status
+from gateway_ext.xgb_ray.training.train import start_training
+from gateway_ext.xgb_ray.tuning.result import TuneStatus
 from gateway_ext.xgb_ray.tuning.space import read_space
-from gateway_ext.xgb_ray.tuning.tune import TuneStatus, start_tuning
+from gateway_ext.xgb_ray.tuning.tune import start_tuning
 
 _REPORT_SECONDS = 2.0
 

@@ -22,8 +22,8 @@ from gateway_ext.xgb_ray.errors import ClusterError, TrainingError, XGBRayError
 from gateway_ext.xgb_ray.scoring.calibration import Calibration
 from gateway_ext.xgb_ray.training.phases import Phase
 from gateway_ext.xgb_ray.training.result import Event, TrainResult
-from gateway_ext.xgb_ray.training.train import Status
-from gateway_ext.xgb_ray.tuning.tune import TuneResult, TuneStatus
+from gateway_ext.xgb_ray.training.status import Status
+from gateway_ext.xgb_ray.tuning.result import TuneResult, TuneStatus
 
 COMMANDS = ("train", "tune", "predict", "calibrate")
 _KINDS = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gateway_ext.xgb_ray.display import curve_html
 from gateway_ext.xgb_ray.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ class Calibration:
         return f"Calibration({len(self.x)} points from {self.rows} rows)"
 
     def _repr_html_(self) -> str:
-        from gateway_ext.xgb_ray.display import calibration_html
-
-        return calibration_html(self)
+        return curve_html(repr(self), self.x, self.y)
 
 
 def group_exact(

@@ -13,7 +13,7 @@ import numpy as np
 
 from gateway_ext.xgb_ray.data.columns import Columns, parse_columns
 from gateway_ext.xgb_ray.data.matrix import Layout, laid_out
-from gateway_ext.xgb_ray.data.models import load_model
+from gateway_ext.xgb_ray.data.models import DATA_ATTRIBUTE, load_model
 from gateway_ext.xgb_ray.data.shards import Shard, check_groups, make_shard
 from gateway_ext.xgb_ray.data.sources import Piece, Source, open_source, plan_pieces, read_piece
 from gateway_ext.xgb_ray.data.storage import locate
@@ -21,7 +21,6 @@ from gateway_ext.xgb_ray.errors import DataError, ParameterError
 from gateway_ext.xgb_ray.ray_cluster.connect import check_task, connect
 from gateway_ext.xgb_ray.ray_cluster.tasks import get_all
 from gateway_ext.xgb_ray.scoring.calibration import Calibration
-from gateway_ext.xgb_ray.training.train import DATA_ATTRIBUTE
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway_ext.xgb_ray.data.matrix import Layout
-from gateway_ext.xgb_ray.errors import ClusterError, TrainingError, XGBRayError
-from gateway_ext.xgb_ray.ray_cluster.remote_errors import message_of
+from gateway_ext.xgb_ray.errors import ClusterError, TrainingError, XGBRayError, user_message
 from gateway_ext.xgb_ray.training.loading import Loading, rehome
 from gateway_ext.xgb_ray.training.phases import Phase
 from gateway_ext.xgb_ray.training.plan import Placed, Plan
@@ -79,7 +78,7 @@ class Controller:
                 self._fail(str(error))
                 raise
             except Exception as error:
-                text = message_of(error)
+                text = user_message(error)
                 self._fail(text)
                 raise TrainingError(text) from error
         finally:

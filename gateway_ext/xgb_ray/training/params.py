@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gateway_ext.xgb_ray.errors import ParameterError
-from gateway_ext.xgb_ray.worker.worker import first_lines
+from gateway_ext.xgb_ray.errors import ParameterError, first_lines
 
 _OURS = {
     "nthread": "cpus_per_worker",

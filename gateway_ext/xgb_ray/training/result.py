@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gateway_ext.xgb_ray.display import importance_html, metric_plot, summary_html
+
 if TYPE_CHECKING:
     import xgboost as xgb
 
@@ -91,6 +93,18 @@ class TrainResult:
         return "TrainResult(" + "; ".join(lines) + ")"
 
     def _repr_html_(self) -> str:
-        from gateway_ext.xgb_ray.display import result_html
-
-        return result_html(self)
+        facts = self.facts
+        rows = [
+            ("state", self.state + (f": {self.error}" if self.error else "")),
+            ("rounds", str(self.rounds)),
+            ("data", f"{facts.get('rows', 0):,} rows, {facts.get('features', 0):,} features"),
+            ("workers", str(facts.get("workers", ""))),
+            ("time", ", ".join(f"{k} {v:.1f} s" for k, v in self.timings.items() if v >= 0.05)),
+        ]
+        if self.best_iteration is not None:
+            rows.insert(2, ("best round", str(self.best_iteration)))
+        incidents = [e for e in self.events if e.kind in ("lost", "frozen", "recovered", "resized")]
+        if incidents:
+            rows.append(("failures survived", "\n".join(str(e).strip() for e in incidents)))
+        plot = metric_plot(self.evals_result, self.best_iteration)
+        return summary_html("XGBoost on Ray", rows, plot, importance_html(self.importance()))

@@ -5,20 +5,27 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_ext.xgb_ray.background import Background
-from gateway_ext.xgb_ray.errors import ClusterError, XGBRayError
-from gateway_ext.xgb_ray.ray_cluster.remote_errors import cause_of, is_death, message_of
-from gateway_ext.xgb_ray.tuning.tune import TuneResult, TuneStatus, start_tuning
+from gateway_ext.xgb_ray.errors import ClusterError, XGBRayError, user_message
+from gateway_ext.xgb_ray.ray_cluster.connect import connect
+from gateway_ext.xgb_ray.ray_cluster.remote_errors import cause_of, is_death
+from gateway_ext.xgb_ray.training.options import TrainOptions
+from gateway_ext.xgb_ray.tuning.options import SearchOptions
+from gateway_ext.xgb_ray.tuning.result import TuneResult, TuneStatus
+from gateway_ext.xgb_ray.tuning.search import make_search
+from gateway_ext.xgb_ray.tuning.tuning import Tuning
 
 
 class _Driver:
     """The process on the cluster, an actor."""
 
-    def start(self, arguments: dict[str, Any]) -> TuneStatus:
-        """Begin the search; raises what `start_tuning` does."""
-        self._run = start_tuning(**arguments)
+    def start(self, *arguments: Any) -> TuneStatus:
+        """Begin the search; takes and raises what `make_search` does."""
+        connect(None)
+        self._run = Tuning(*make_search(*arguments))
         return self._run.status()
 
     def look(self, stop: bool) -> tuple[TuneStatus, list[str], bool]:
@@ -34,7 +41,7 @@ class _Driver:
         """What there is after the end, and why it failed."""
         error = self._run.error
         if error is not None and not isinstance(error, XGBRayError):
-            error = ClusterError(message_of(error))
+            error = ClusterError(user_message(error))
         return self._run.result, error
 
 
@@ -43,8 +50,15 @@ class RemoteTuning(Background[TuneResult]):
 
     what = "search"
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        """`arguments` are those of `start_tuning`, which raises here what it raises there."""
+    def __init__(
+        self,
+        space: Mapping[str, Any],
+        data: Any,
+        label: str | Sequence[str],
+        search: SearchOptions,
+        training: TrainOptions,
+    ) -> None:
+        """Takes the arguments of `make_search`, and raises what that raises on the cluster."""
         import ray
 
         actor: Any = ray.remote(num_cpus=0)(_Driver)
@@ -52,7 +66,9 @@ class RemoteTuning(Background[TuneResult]):
         self._asked = threading.Event()
         self._events: list[str] = []
         try:
-            self._status: TuneStatus = ray.get(self._driver.start.remote(arguments))
+            self._status: TuneStatus = ray.get(
+                self._driver.start.remote(space, data, label, search, training)
+            )
         except BaseException as error:
             with contextlib.suppress(Exception):
                 ray.kill(self._driver)

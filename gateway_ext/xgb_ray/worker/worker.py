@@ -9,13 +9,11 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-import re
 import resource
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gateway_ext.xgb_ray.data.cuts import Cuts, cuts_of
 from gateway_ext.xgb_ray.data.matrix import Layout, build_matrix, make_reference
 from gateway_ext.xgb_ray.data.shards import Shard
+from gateway_ext.xgb_ray.errors import first_lines, user_message
 from gateway_ext.xgb_ray.worker.boosting import Boosting, Recipe, TrainState
 from gateway_ext.xgb_ray.worker.collective import Membership, Tracker, join_together, run_together
 
@@ -375,22 +374,3 @@ def is_broken_world(error: BaseException) -> bool:
     if isinstance(error, ConnectionAbortedError):
         return True
     return isinstance(error, xgb.core.XGBoostError) and "collective" in str(error)
-
-
-def first_lines(text: str) -> str:
-    """XGBoost's message without its stack trace and time stamps."""
-    text = text.split("Stack trace")[0]
-    lines = [re.sub(r"^\[\d\d:\d\d:\d\d\] \S+:\d+: ", "", s.strip()) for s in text.splitlines()]
-    return " ".join(s for s in lines if s)[:600]
-
-
-def user_message(error: BaseException) -> str:
-    """The error in one line, with the place in the user's own code if that is where it was."""
-    import xgboost as xgb
-
-    if isinstance(error, xgb.core.XGBoostError):
-        return first_lines(str(error))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not {"xgboost", "xgb_ray", "ray"} & set(f.filename.split("/"))]
-    where = f", line {own[-1].lineno} of {own[-1].name}: {own[-1].line}" if own else ""
-    return f"{type(error).__name__}: {error}{where}".rstrip(": ")

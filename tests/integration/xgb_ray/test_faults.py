@@ -19,7 +19,7 @@ from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training,
 from gateway_ext.xgb_ray.training.phases import Phase
 from gateway_ext.xgb_ray.training.result import Event
 from gateway_ext.xgb_ray.training.rounds import SURVIVOR_SECONDS, Worlds
-from gateway_ext.xgb_ray.training.train import Status
+from gateway_ext.xgb_ray.training.status import Status
 from tests.integration.xgb_ray.rounds import unhurried
 
 PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "max_depth": 4}

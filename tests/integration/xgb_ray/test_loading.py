@@ -16,7 +16,8 @@ from gateway_ext.xgb_ray import start_training
 from gateway_ext.xgb_ray.errors import DataError
 from gateway_ext.xgb_ray.ray_cluster.tasks import Call, run_calls
 from gateway_ext.xgb_ray.training.controller import Controller
-from gateway_ext.xgb_ray.training.train import make_plan, option_defaults
+from gateway_ext.xgb_ray.training.options import TrainOptions
+from gateway_ext.xgb_ray.training.planning import make_plan
 from tests.integration.xgb_ray.object_store import objects_in_store
 
 
@@ -135,7 +136,7 @@ def test_data_is_placed_without_workers_and_stays(parquet: Path) -> None:
         {"objective": "binary:logistic"},
         str(parquet),
         "label",
-        **{**option_defaults(), "features": [f"x{i}" for i in range(6)], "workers": 3},
+        TrainOptions(features=[f"x{i}" for i in range(6)], workers=3),
     )
     controller = Controller(plan)
     placed = controller.place_data()

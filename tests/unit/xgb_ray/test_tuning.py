@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_ext.xgb_ray.tuning.tune import _mode_of
+from gateway_ext.xgb_ray.tuning.search import _mode_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""One list of options for every caller."""
+
+import inspect
+import typing
+from dataclasses import fields
+
+import pytest
+
+from gateway_ext.xgb_ray import start_training, train, tune
+from gateway_ext.xgb_ray.errors import ParameterError
+from gateway_ext.xgb_ray.training.options import TrainKeywords, TrainOptions
+from gateway_ext.xgb_ray.tuning.options import SearchOptions, TuneKeywords
+from gateway_ext.xgb_ray.tuning.tune import start_tuning
+
+
+@pytest.mark.parametrize(
+    ("keywords", "tables"),
+    [(TrainKeywords, [TrainOptions]), (TuneKeywords, [TrainOptions, SearchOptions])],
+)
+def test_type_checkers_see_the_same_options(keywords: type, tables: list[type]) -> None:
+    shown = {name: hint.__forward_arg__ for name, hint in keywords.__annotations__.items()}
+    assert shown == {one.name: one.type for table in tables for one in fields(table)}
+
+
+@pytest.mark.parametrize("function", [train, start_training, tune, start_tuning])
+def test_the_signature_and_the_help_have_each_option(
+    function: typing.Callable[..., object],
+) -> None:
+    parameters = inspect.signature(function).parameters
+    text = inspect.getdoc(function) or ""
+    tables = [SearchOptions, TrainOptions] if "tun" in function.__name__ else [TrainOptions]
+    for table in tables:
+        for one in fields(table):
+            assert parameters[one.name].default == one.default
+            assert f"\n    {one.name}: {one.metadata['help'][:20]}" in text
+    assert "options" not in parameters
+    assert text.index("Args:") < text.index("num_boost_round: ") < text.index("Raises:")
+
+
+@pytest.mark.parametrize("function", [train, tune])
+def test_an_option_that_does_not_exist_is_refused(function: typing.Callable[..., object]) -> None:
+    with pytest.raises(ParameterError, match="has no option 'rounds'"):
+        function({}, "a.parquet", "label", evals={"a": "a.parquet"}, rounds=3)
