@@ -1,4 +1,4 @@
-"""Bin edges ("cuts") from a sample, once, for every worker and every change of the world.
+"""Bin edges ("cuts") from a sample, once, for every worker and every change of the group.
 
 XGBoost's hist method sketches quantiles of the whole data in a collective call, and does it again
 whenever the set of workers changes. Here they come from a weighted sample of rows, column by

@@ -2,7 +2,7 @@
 
 The rows are divided into as many portions as workers were asked for, once. Each portion has a
 matrix and a rank of its own for good. A worker that is lost leaves its portion to another, which is
-two members of the world then. So neither a loss nor a return has anyone build again what it has,
+two members of the group then. So neither a loss nor a return has anyone build again what it has,
 and the sums of a round are the same sums, in the same order, whoever computes them.
 """
 

@@ -1,7 +1,8 @@
 """Carries a training out, phase by phase, in one thread of the driver.
 
-What to do is decided in `scaling`, `failures` and `assignment`; the acting parts are `crew` (the
-workers), `loading` (the data) and `worlds` (the rounds); what is known meanwhile is in `record`.
+What to do is decided in `scaling`, `failures` and `assignment`; the acting parts are `WorkerGroup`,
+`Loading` (the data) and `Rounds`; what is known meanwhile is in `progress`. Only this file changes
+the phase.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from gateway_ext.xgb_ray.training.loading import Loading, rehome
 from gateway_ext.xgb_ray.training.phases import Phase
 from gateway_ext.xgb_ray.training.plan import Placed, Plan
 from gateway_ext.xgb_ray.training.progress import Record
-from gateway_ext.xgb_ray.training.rounds import Worlds
+from gateway_ext.xgb_ray.training.rounds import Rounds, RoundsEnd
 from gateway_ext.xgb_ray.training.stopping import Stopped, StopSwitch
-from gateway_ext.xgb_ray.training.worker_group import Crew, Slot
+from gateway_ext.xgb_ray.training.worker_group import Slot, WorkerGroup
 
 
 class Controller:
@@ -26,7 +27,7 @@ class Controller:
 
     Attributes:
         record: what is known of the training.
-        crew: its workers.
+        workers: its workers.
         layout: features and categories, once the data is loaded.
         loaded: rows and features, once the data is loaded.
     """
@@ -40,7 +41,7 @@ class Controller:
             changed=changed,
         )
         self._switch = StopSwitch()
-        self.crew = Crew(plan, self.record, self._switch)
+        self.workers = WorkerGroup(plan, self.record, self._switch)
         self.layout: Layout | None = None
         self.loaded: dict[str, Any] = {}
         self._loading_cpu = 0.0
@@ -50,7 +51,7 @@ class Controller:
     @property
     def cpu_seconds(self) -> float:
         """Of the workers and of the tasks that loaded the data."""
-        return self.crew.cpu_seconds + self._loading_cpu
+        return self.workers.cpu_seconds + self._loading_cpu
 
     def stop(self) -> None:
         """End after the round that is being computed, and keep the model."""
@@ -82,7 +83,7 @@ class Controller:
                 self._fail(text)
                 raise TrainingError(text) from error
         finally:
-            self.crew.end()
+            self.workers.end()
             if placed is not None:
                 # An error that somebody keeps would keep the data in the object store.
                 placed.shards.clear()
@@ -94,10 +95,10 @@ class Controller:
     def place_data(self) -> Placed:
         """Only load the data and make the cuts, in the room of the workers but without them."""
         try:
-            self.crew.place()
+            self.workers.place()
             return self._load()
         finally:
-            self.crew.end()
+            self.workers.end()
 
     # Phases.
 
@@ -106,9 +107,9 @@ class Controller:
         self.record.note("failed", reason=text)
 
     def _place_data(self) -> Placed:
-        self.crew.place()
+        self.workers.place()
         self.record.enter(Phase.STARTING)
-        self.crew.start()
+        self.workers.start()
         if self.plan.placed is not None:
             placed = rehome(self.plan.placed, self.plan.workers)
         else:
@@ -120,35 +121,45 @@ class Controller:
 
     def _load(self) -> Placed:
         self.record.enter(Phase.LOADING)
-        loading = Loading(self.plan, self.crew, self.record, self._switch)
+        loading = Loading(self.plan, self.workers, self.record, self._switch)
         try:
             return loading.run()
         finally:
             self._loading_cpu = loading.cpu_seconds
 
     def _train(self, placed: Placed) -> None:
-        worlds = Worlds(self.plan, placed, self.crew, self.record, self._switch)
+        rounds = Rounds(
+            self.plan,
+            placed,
+            self.workers,
+            self.record,
+            self._switch,
+            recovering=lambda: self.record.enter(Phase.RECOVERING),
+        )
         first = True
         while True:
             members = self._gather(first)
             first = False
             self.record.enter(Phase.PREPARING)
-            if not worlds.prepare(members):
+            if not rounds.prepare(members):
                 continue
             self.record.enter(Phase.TRAINING)
-            if worlds.boost(members):
+            end = rounds.boost(members)
+            if end in (RoundsEnd.FINISHED, RoundsEnd.STOPPED):
+                self.record.enter(Phase(end.value))
+                self.record.note(end.value)
                 return
 
     def _gather(self, first: bool) -> list[Slot]:
-        """Wait until the scaling policy lets a world begin; its members."""
+        """Wait until the scaling policy lets a group begin; its members."""
         waiting_since = time.monotonic()
         while True:
             self._switch.check()
-            self.crew.replace_lost()
-            ready = self.crew.ready
+            self.workers.replace_lost()
+            ready = self.workers.ready
             waited = time.monotonic() - waiting_since
             overdue = waited > self.plan.start_seconds
-            if self.plan.scaling.may_begin(self.crew.force, overdue):
+            if self.plan.scaling.may_begin(self.workers.force, overdue):
                 return ready
             if overdue:
                 raise ClusterError(
@@ -158,4 +169,4 @@ class Controller:
                 )
             if self.record.phase is not Phase.WAITING and not first:
                 self.record.enter(Phase.WAITING)
-            self.crew.tend([], 0.1)
+            self.workers.tend([], 0.1)

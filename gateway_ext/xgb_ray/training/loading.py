@@ -24,7 +24,7 @@ from gateway_ext.xgb_ray.training.assignment import spread
 from gateway_ext.xgb_ray.training.plan import Placed, Plan, StoredShard
 from gateway_ext.xgb_ray.training.progress import Record
 from gateway_ext.xgb_ray.training.stopping import StopSwitch
-from gateway_ext.xgb_ray.training.worker_group import Crew
+from gateway_ext.xgb_ray.training.worker_group import WorkerGroup
 
 
 def rehome(placed: Placed, workers: int) -> Placed:
@@ -44,11 +44,11 @@ class Loading:
         cpu_seconds: what all tasks together took.
     """
 
-    def __init__(self, plan: Plan, crew: Crew, record: Record, stop: StopSwitch) -> None:
+    def __init__(self, plan: Plan, group: WorkerGroup, record: Record, stop: StopSwitch) -> None:
         self.plan = plan
         self.cpu_seconds = 0.0
-        self._crew, self._record, self._stop = crew, record, stop
-        self._nodes = crew.nodes()
+        self._group, self._record, self._stop = group, record, stop
+        self._nodes = group.nodes()
         self._room = Counter(self._nodes)
         for node in self._room:
             self._room[node] *= plan.threads
@@ -203,7 +203,7 @@ class Loading:
 
     def _wait(self, refs: list[Any]) -> list[Any]:
         self._stop.check()
-        return self._crew.tend(refs)
+        return self._group.tend(refs)
 
 
 def _check_vectors(facts: Sequence[ShardFacts], columns: Columns) -> None:

@@ -59,7 +59,7 @@ class Record:
         self.timings[name] = self.timings.get(name, 0.0) + now - self._phase_since
         self.phase, self._phase_since = phase, now
         if phase is Phase.TRAINING:
-            # What lay between two worlds is not a round's time.
+            # What lay between two groups is not a round's time.
             self._log_at = now
         self._changed()
 

@@ -16,7 +16,7 @@ class Event:
     """Something that happened: `at` seconds after the start, after `round` completed rounds.
 
     Kinds: "started", "repeated" (a task that loads hung and was started again), "loaded", "cuts",
-    "joined" (all members of a world are connected), "prepared" (they have their matrices), "lost"
+    "joined" (all members of a group are connected), "prepared" (they have their matrices), "lost"
     (a worker died), "frozen" (it stopped answering), "recovered", "replaced", "resized", "resumed",
     "checkpoint", "stopped", "failed", "finished".
     """

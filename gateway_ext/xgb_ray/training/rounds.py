@@ -1,6 +1,6 @@
-"""Sets of workers that compute together: brought together, run, and taken apart again.
+"""Groups of workers that compute together: brought together, run, and taken apart again.
 
-A world is made of those who are ready; they join it while matrices are built. It ends together
+A group is made of those who are ready; they join it while matrices are built. It ends together
 after a round (finished, stopped, or paused to take newcomers in) or it breaks when a member is
 lost: then the survivors are called back and the newest state is taken from them.
 """
@@ -8,34 +8,55 @@ lost: then the survivors are called back and the newest state is taken from them
 from __future__ import annotations
 
 import contextlib
+import enum
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway_ext.xgb_ray.data.cuts import Cuts
 from gateway_ext.xgb_ray.errors import DataError, TrainingError
 from gateway_ext.xgb_ray.ray_cluster.remote_errors import cause_of, is_death
 from gateway_ext.xgb_ray.training.assignment import gain, host
-from gateway_ext.xgb_ray.training.phases import Phase
+from gateway_ext.xgb_ray.training.member_calls import MemberCalls
 from gateway_ext.xgb_ray.training.plan import Placed, Plan
 from gateway_ext.xgb_ray.training.progress import Record
 from gateway_ext.xgb_ray.training.scaling import Pace
 from gateway_ext.xgb_ray.training.stopping import Stopped, StopSwitch
-from gateway_ext.xgb_ray.training.worker_group import PING_SECONDS, Crew, Slot, WorkerLost
+from gateway_ext.xgb_ray.training.worker_group import Slot, WorkerGroup, WorkerLost
 from gateway_ext.xgb_ray.worker import boosting
-from gateway_ext.xgb_ray.worker.worker import Outcome, Prepared, World
+from gateway_ext.xgb_ray.worker.worker import Outcome, Prepared, RankAssignment
 
 # How long a survivor may take to come back after its sockets were shut down (usual: 20 ms), and
 # how many rounds: it may be in the middle of a long computation.
 SURVIVOR_SECONDS, SURVIVOR_ROUNDS = 5.0, 3
 
 
-class Worlds:
-    """The worlds of one training, one after the other."""
+class RoundsEnd(enum.Enum):
+    """How the rounds of one group ended."""
+
+    FINISHED = "finished"
+    """The model is complete."""
+    STOPPED = "stopped"
+    """The user, or a callback, ended the training after a round."""
+    PAUSED = "paused"
+    """Newcomers are to be taken in."""
+    BROKEN = "broken"
+    """A member was lost, or a connection: there is to be another group."""
+
+
+class Rounds:
+    """The groups of one training, one after the other."""
 
     def __init__(
-        self, plan: Plan, placed: Placed, crew: Crew, record: Record, stop: StopSwitch
+        self,
+        plan: Plan,
+        placed: Placed,
+        workers: WorkerGroup,
+        record: Record,
+        stop: StopSwitch,
+        recovering: Callable[[], None],
     ) -> None:
+        """`recovering` is called when a group breaks, before the survivors are called back."""
         self.plan = plan
         self.cuts: Cuts | None = placed.cuts
         self._layout = placed.layout
@@ -44,10 +65,12 @@ class Worlds:
             sum(s.facts.rows for s in placed.shards["train"] if s.home == p)
             for p in range(plan.workers)
         ]
-        self._crew, self._record, self._stop = crew, record, stop
+        self._workers, self._record, self._stop = workers, record, stop
+        self._recovering = recovering
         self._attempt = 0
-        # The world that is being prepared, and the calls of those who have not joined it yet.
-        self._places: dict[Slot, list[World]] = {}
+        # The ranks in the group that is being prepared, and the calls of those who have not joined
+        # it yet.
+        self._ranks: dict[Slot, list[RankAssignment]] = {}
         self._joins: set[Any] = set()
         self._met_at = 0.0
         self._build_seconds = 0.0
@@ -63,25 +86,23 @@ class Worlds:
         collective = self.cuts is None
         hosts = host(self._rows, [m.index for m in members])
         try:
-            worlds = self._meet(members)
+            ranks = self._meet(members)
         except WorkerLost:
             return False
         if not collective:
-            self._places = worlds
+            self._ranks = ranks
             if self.plan.workers > 1:
-                self._joins = {s.control("join", own) for s, own in worlds.items()}
+                self._joins = {s.control("join", own) for s, own in ranks.items()}
         started = time.monotonic()
-        calls = {
-            self._build(s, hosts[s.index], worlds[s] if collective else []): s for s in members
-        }
-        results = self._collect(calls, collective)
+        calls = {self._build(s, hosts[s.index], ranks[s] if collective else []): s for s in members}
+        results = self._collect_prepared(calls, collective)
         if results is None:
-            # Those who are left wait in a world that will not be used; the next one begins when
+            # Those who are left wait in a group that will not be used; the next one begins when
             # they have come out of it.
             for slot in members:
                 if slot.ready:
                     with contextlib.suppress(WorkerLost):
-                        self._crew.answer(slot, "abort", self._attempt)
+                        self._workers.answer(slot, "abort", self._attempt)
             return False
         seconds = 0.0
         wrong = next((p for p in results.values() if p.status == "error"), None)
@@ -89,9 +110,9 @@ class Worlds:
             raise DataError(f"the matrix cannot be built: {wrong.message}")
         for slot, prepared in results.items():
             if prepared.status == "aborted":
-                # Nobody died, yet the world broke. Counted, or it would be tried for ever.
+                # Nobody died, yet the group broke. Counted, or it would be tried for ever.
                 self._record.note("lost", reason=prepared.message)
-                self._crew.count_failure(prepared.message)
+                self._workers.count_failure(prepared.message)
                 return False
             slot.holds = slot.prepared = True
             seconds = max(seconds, prepared.seconds)
@@ -104,8 +125,8 @@ class Worlds:
         )
         return True
 
-    def boost(self, members: Sequence[Slot]) -> bool:
-        """Rounds in one world; True when the training is complete.
+    def boost(self, members: Sequence[Slot]) -> RoundsEnd:
+        """Rounds of one group.
 
         Raises:
             TrainingError: the work itself failed, or too many workers were lost.
@@ -113,41 +134,36 @@ class Worlds:
         """
         import ray
 
-        worlds, self._places = self._places, {}
-        if not worlds:
+        ranks, self._ranks = self._ranks, {}
+        if not ranks:
             try:
-                worlds = self._meet(members)
+                ranks = self._meet(members)
             except WorkerLost:
-                return False
+                return RoundsEnd.BROKEN
         record = self._record
         self._asked_pause = False
-        self._crew.head = next(s for s, own in worlds.items() if any(w.rank == 0 for w in own))
+        self._workers.head = next(s for s, own in ranks.items() if any(r.rank == 0 for r in own))
         state = ray.put(record.state)
         calls = {
             s.actor.boost.remote(own, self.plan.recipe, self.plan.evals, state): s
-            for s, own in worlds.items()
+            for s, own in ranks.items()
         }
-        results = self._collect(calls, True, members)
-        if results is None:
-            return False
-        outcomes: dict[Slot, Outcome] = results
+        outcomes = self._collect_outcomes(calls, members)
+        if outcomes is None:
+            return RoundsEnd.BROKEN
         for outcome in outcomes.values():
             if outcome.status == "error":
                 raise TrainingError(outcome.message)
         first = next((o for o in outcomes.values() if o.state is not None), None)
         if first is None or first.state is None:
-            # Nobody died, yet the world broke (a connection was lost): make a new one.
+            # Nobody died, yet the group broke (a connection was lost): make a new one.
             reason = next(iter(outcomes.values())).message
             record.note("lost", reason=reason)
-            self._crew.count_failure(reason)
+            self._workers.count_failure(reason)
             self._take_state(list(outcomes.items()))
-            return False
+            return RoundsEnd.BROKEN
         record.adopt(first.state)
-        if first.status == "paused":
-            return False
-        record.enter(Phase.FINISHED if first.status == "finished" else Phase.STOPPED)
-        record.note(record.phase.value)
-        return True
+        return RoundsEnd(first.status)
 
     def _pace(self, members: Sequence[Slot], newcomers: Sequence[Slot]) -> Pace:
         """How fast it goes, and what the newcomers would change."""
@@ -156,20 +172,20 @@ class Worlds:
         return Pace(
             rounds_left=self.plan.recipe.rounds - record.rounds,
             round_seconds=record.round_seconds,
-            join_seconds=self._crew.start_seconds + self._build_seconds,
+            join_seconds=self._workers.start_seconds + self._build_seconds,
             gain=gain(self._rows, before, {*before, *(s.index for s in newcomers)}),
         )
 
-    def _build(self, slot: Slot, portions: Sequence[int], worlds: Sequence[World]) -> Any:
+    def _build(self, slot: Slot, portions: Sequence[int], ranks: Sequence[RankAssignment]) -> Any:
         """Have a worker build the matrices of these portions."""
         sets = {
             p: {key: [s.ref for s in shards if s.home == p] for key, shards in self._shards.items()}
             for p in portions
         }
-        return slot.actor.prepare.remote(sets, self._layout, self.cuts, worlds)
+        return slot.actor.prepare.remote(sets, self._layout, self.cuts, ranks)
 
-    def _meet(self, members: Sequence[Slot]) -> dict[Slot, list[World]]:
-        """For each worker the place of each of its portions, and a meeting point for all.
+    def _meet(self, members: Sequence[Slot]) -> dict[Slot, list[RankAssignment]]:
+        """For each worker the rank of each of its portions, and a meeting point for all.
 
         Raises:
             WorkerLost: one is gone.
@@ -179,101 +195,86 @@ class Worlds:
         head = members[0]
         tracker: dict[str, Any] = {}
         if size > 1:
-            tracker = self._crew.answer(head, "start_tracker", size, head.address)
+            tracker = self._workers.answer(head, "start_tracker", size, head.address)
             if not all(s.ready for s in members):
                 raise WorkerLost
         hosts = host(self._rows, [s.index for s in members])
         self._joins, self._met_at = set(), time.monotonic()
         return {
             slot: [
-                World(self._attempt, rank, size, {**tracker, "dmlc_task_id": f"{rank:06}"})
+                RankAssignment(self._attempt, rank, size, {**tracker, "dmlc_task_id": f"{rank:06}"})
                 for rank in hosts[slot.index]
             ]
             for slot in members
         }
 
-    def _collect(
-        self,
-        calls: dict[Any, Slot],
-        collective: bool,
-        boosting_members: Sequence[Slot] = (),
-    ) -> dict[Slot, Any] | None:
-        """Results of one call on each member; None when a member was lost and the rest is back."""
-        import ray
+    def _collect_prepared(
+        self, calls: Mapping[Any, Slot], collective: bool
+    ) -> dict[Slot, Prepared] | None:
+        """The matrices of each member; None when one was lost and the rest has answered.
 
-        results: dict[Slot, Any] = {}
-        pending = dict(calls)
-        actors = {s: s.actor for s in calls.values()}
-        broken_at: float | None = None
-        patient_since = 0.0
+        Raises:
+            Stopped: the user asked to.
+        """
+        running = MemberCalls(self._workers, calls)
+        while running.pending:
+            self._stop.check()
+            for ref in running.wait(list(self._joins)):
+                self._hear_join(ref)
+            # Whoever builds for itself needs nobody else to end.
+            if collective and running.broken:
+                running.call_back(self._attempt, self._patience)
+        return None if running.lost else running.results
+
+    def _collect_outcomes(
+        self, calls: Mapping[Any, Slot], members: Sequence[Slot]
+    ) -> dict[Slot, Outcome] | None:
+        """How the rounds of each member ended; None when one was lost and the rest is back, with
+        the newest state that these have.
+
+        Raises:
+            Stopped: the user asked to end at once.
+        """
+        running = MemberCalls(self._workers, calls)
         asked_stop = False
-        lost: list[Slot] = []
-        while pending:
+        while running.pending:
             if self._stop.now:
                 raise Stopped
             if self._stop.asked and not asked_stop:
-                if not boosting_members:
-                    raise Stopped
-                self._ask(boosting_members, boosting.STOP)
+                self._ask(members, boosting.STOP)
                 asked_stop = True
-            listening_at = time.monotonic()
-            done = self._crew.tend([*pending, *self._joins])
-            # Saving a large model, say, is no time in which a survivor could be heard.
-            patient_since += max(0.0, time.monotonic() - listening_at - PING_SECONDS)
-            for ref in done:
-                if ref not in pending:
-                    self._hear_join(ref)
-                    continue
-                slot = pending.pop(ref)
-                try:
-                    results[slot] = ray.get(ref)
-                except Exception as error:
-                    if not is_death(error):
-                        raise cause_of(error) from error
-                    if slot.actor is actors[slot]:
-                        self._crew.lost(slot, "lost")
-            gone = [s for s in actors if s.actor is not actors[s] or s.state == "empty"]
-            for slot in gone:
-                if slot not in lost:
-                    lost.append(slot)
-                    for ref in [r for r, s in pending.items() if s is slot]:
-                        pending.pop(ref)
-            failed = any(
-                isinstance(r, Outcome | Prepared) and r.status in ("error", "aborted")
-                for r in results.values()
-            )
-            if (lost or failed) and broken_at is None:
-                broken_at = patient_since = time.monotonic()
-                if boosting_members:
-                    self._record.enter(Phase.RECOVERING)
-                if collective:
-                    for slot in pending.values():
-                        slot.control("abort", self._attempt)
-            if broken_at is not None and collective:
-                patience = max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
-                for slot in list(pending.values()):
-                    # A function of the user may take its time; heartbeats tell whether it lives.
-                    if time.monotonic() - max(patient_since, slot.user_code_at) > patience:
-                        reason = f"it did not come back within {patience:.0f} s"
-                        self._crew.lost(slot, "frozen", reason, counts=False)
-            elif boosting_members:
-                self._welcome_newcomers(boosting_members)
-        if not lost or broken_at is None:
-            return results
-        if boosting_members:
-            errors = [r for r in results.values() if r.status == "error"]
-            if errors:
-                raise TrainingError(errors[0].message)
-            back = time.monotonic() - broken_at
-            before = self._record.rounds
-            self._take_state([(s, o) for s, o in results.items() if s.ready])
-            self._record.note(
-                "recovered",
-                survivors=len(results),
-                survivors_back_ms=round(back * 1000, 1),
-                rounds_lost=max(0, before - self._record.state.rounds),
-            )
+            for ref in running.wait(list(self._joins)):
+                self._hear_join(ref)
+            if running.broken:
+                if running.broken_at is None:
+                    self._recovering()
+                running.call_back(self._attempt, self._patience)
+            else:
+                self._welcome_newcomers(members)
+        if not running.lost:
+            return running.results
+        self._recover(running)
         return None
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a survivor has to come back."""
+        return max(SURVIVOR_SECONDS, SURVIVOR_ROUNDS * self._record.round_seconds)
+
+    def _recover(self, running: MemberCalls) -> None:
+        """Take the newest state from those who are back."""
+        errors = [r for r in running.results.values() if r.status == "error"]
+        if errors:
+            raise TrainingError(errors[0].message)
+        back = time.monotonic() - (running.broken_at or time.monotonic())
+        before = self._record.rounds
+        self._take_state([(s, o) for s, o in running.results.items() if s.ready])
+        self._record.note(
+            "recovered",
+            survivors=len(running.results),
+            survivors_back_ms=round(back * 1000, 1),
+            rounds_lost=max(0, before - self._record.state.rounds),
+        )
 
     def _hear_join(self, ref: Any) -> None:
         """Take note when the last one has joined, unless one could not."""
@@ -303,7 +304,7 @@ class Worlds:
                 record.adopt(outcome.state)
                 return
             try:
-                state = self._crew.answer(slot, "take_state")
+                state = self._workers.answer(slot, "take_state")
             except WorkerLost:
                 continue
             if state is not None:
@@ -323,8 +324,8 @@ class Worlds:
 
         if self._asked_pause:
             return
-        absent = [s for s in self._crew.slots if s not in members]
-        self._crew.replace_lost(self._pace(members, absent))
+        absent = [s for s in self._workers.slots if s not in members]
+        self._workers.replace_lost(self._pace(members, absent))
         new = [s for s in absent if s.ready]
         for slot in new:
             if slot.spare is None and not slot.prepared:
@@ -336,12 +337,12 @@ class Worlds:
                 except Exception as error:
                     if not is_death(error):
                         raise cause_of(error) from error
-                    self._crew.lost(slot, "lost")
+                    self._workers.lost(slot, "lost")
                     continue
                 slot.prepared = found.status == "ready"
                 if not slot.prepared:
                     # Another one may have the memory, or the way to the data, that it lacks.
-                    self._crew.lost(slot, "lost", f"its matrix cannot be built: {found.message}")
+                    self._workers.lost(slot, "lost", f"its matrix cannot be built: {found.message}")
         prepared = [s for s in new if s.prepared and s.ready]
         if prepared and self.plan.scaling.may_grow(self._pace(members, prepared)):
             self._asked_pause = True

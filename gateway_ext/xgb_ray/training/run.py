@@ -63,7 +63,7 @@ class Run(Background[TrainResult]):
             rounds=record.rounds,
             total=total,
             metrics=history(record),
-            alive=self._controller.crew.alive,
+            alive=self._controller.workers.alive,
             workers=plan.workers,
             seconds=record.timings.get("total", time.monotonic() - record.started),
             eta=left * record.round_seconds if known else None,
@@ -108,7 +108,7 @@ def make_result(controller: Controller, error: BaseException | None) -> TrainRes
         facts={
             "workers": controller.plan.workers,
             **controller.loaded,
-            "peak_memory_bytes": controller.crew.peak_memory,
+            "peak_memory_bytes": controller.workers.peak_memory,
             "cpu_seconds": round(controller.cpu_seconds, 2),
         },
         error=message,

@@ -10,7 +10,7 @@ class Workforce:
     """What a scaling policy looks at.
 
     `wanted` workers were asked for; `ready` can compute now, `holding` of these have data from
-    an earlier world, `starting` are on their way.
+    an earlier group, `starting` are on their way.
     """
 
     wanted: int
@@ -38,7 +38,7 @@ class Pace:
         return self.rounds_left * self.round_seconds * self.gain
 
 
-# What taking in a newcomer costs everyone: a round's end, and a new world.
+# What taking in a newcomer costs everyone: a round's end, and a new group.
 _PAUSE_SECONDS = 0.2
 
 
@@ -49,9 +49,9 @@ class ElasticScaling:
     min_workers: int = 1
 
     def may_begin(self, force: Workforce, overdue: bool) -> bool:
-        """Whether the next world may be made of those who are ready.
+        """Whether the next group may be made of those who are ready.
 
-        The first world waits for everyone, as does one after all workers were lost (no time is
+        The first group waits for everyone, as does one after all workers were lost (no time is
         saved by starting with one of many); `overdue` says that the patience is at an end.
         """
         if force.ready < max(1, self.min_workers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,13 +39,24 @@ class WorkerLost(Exception):
 CONTROL_METHODS = ("hello", "ping", "ask", "abort", "start_tracker", "join", "take_state")
 
 
+class SlotState(enum.Enum):
+    """Where the worker of a slot is."""
+
+    EMPTY = "empty"
+    """There is none: it was lost, or not started yet."""
+    STARTING = "starting"
+    """Its process comes up."""
+    READY = "ready"
+    """It has answered and can work."""
+
+
 @dataclass(eq=False)
 class Slot:
-    """A place for one worker: its actor changes when it is replaced."""
+    """Room for one worker: its actor changes when it is replaced."""
 
     index: int
     actor: Any = None
-    state: str = "empty"  # empty, starting, ready
+    state: SlotState = SlotState.EMPTY
     pid: int = 0
     node: str = ""
     address: str = ""
@@ -62,7 +74,11 @@ class Slot:
 
     @property
     def ready(self) -> bool:
-        return self.state == "ready"
+        return self.state is SlotState.READY
+
+    @property
+    def is_empty(self) -> bool:
+        return self.state is SlotState.EMPTY
 
     def control(self, method: str, *arguments: Any) -> Any:
         """Call a method that is answered also in the middle of a round."""
@@ -70,17 +86,17 @@ class Slot:
 
     def clear(self) -> None:
         """Forget the worker that was here."""
-        self.actor, self.state, self.ping, self.hello = None, "empty", None, None
+        self.actor, self.state, self.ping, self.hello = None, SlotState.EMPTY, None, None
         self.holds, self.spare, self.prepared = False, None, False
         self.cpu_seconds = self.user_code_at = 0.0
 
 
-class Crew:
+class WorkerGroup:
     """As many slots as workers were asked for, with the room for them in the cluster.
 
     Attributes:
         slots: one a worker, in the order of their ranks.
-        head: the slot of rank 0 in the present world, or None.
+        head: the slot of rank 0 in the present group, or None.
         alive: workers that answered last time.
         failures: workers that were lost so far.
         peak_memory: of any worker, in bytes.
@@ -155,7 +171,7 @@ class Crew:
             wanted=self.plan.workers,
             ready=len(self.ready),
             holding=sum(s.holds for s in self.ready),
-            starting=sum(s.state == "starting" for s in self.slots),
+            starting=sum(s.state is SlotState.STARTING for s in self.slots),
         )
 
     def replace_lost(self, pace: Pace | None = None) -> None:
@@ -164,7 +180,7 @@ class Crew:
         Args:
             pace: of the survivors; None while they do not compute.
         """
-        empty = [s for s in self.slots if s.state == "empty"]
+        empty = [s for s in self.slots if s.is_empty]
         if empty and self.plan.scaling.may_replace(self.force, pace):
             for slot in empty:
                 self._start(slot)
@@ -192,7 +208,7 @@ class Crew:
             ),
             runtime_env=None,
         ).remote(self.plan.threads)
-        slot.state, slot.started_at = "starting", time.monotonic()
+        slot.state, slot.started_at = SlotState.STARTING, time.monotonic()
         slot.hello = slot.control("hello")
 
     def tend(self, work: Sequence[Any], timeout: float = 0.1) -> list[Any]:
@@ -211,7 +227,7 @@ class Crew:
                 record = self._record
                 slot.ping = slot.control("ping", record.logged, record.state.rounds)
                 slot.pinged_at = now
-        hellos = {s.hello: s for s in self.slots if s.state == "starting"}
+        hellos = {s.hello: s for s in self.slots if s.state is SlotState.STARTING}
         pings = {s.ping: s for s in self.slots if s.ping is not None}
         refs = [*work, *hellos, *pings]
         if not refs:
@@ -279,7 +295,7 @@ class Crew:
                 raise cause_of(error) from error
             self.lost(slot, "lost")
             return
-        slot.state, slot.hello = "ready", None
+        slot.state, slot.hello = SlotState.READY, None
         slot.pinged_at = time.monotonic()
         slot.start_seconds = slot.pinged_at - slot.started_at
         if slot.replaces:
@@ -315,7 +331,7 @@ class Crew:
         """
         import ray
 
-        actor, starting = slot.actor, slot.state == "starting"
+        actor, starting = slot.actor, slot.state is SlotState.STARTING
         self._cpu_of_the_gone += slot.cpu_seconds
         slot.clear()
         with contextlib.suppress(Exception):

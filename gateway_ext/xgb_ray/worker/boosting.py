@@ -1,7 +1,7 @@
 """The boosting rounds on one worker: `xgboost.train`'s loop, made to be left and resumed.
 
 It differs from `xgboost.train` in three ways: after each round all workers agree whether to go on
-(so that a change of the world happens at one common round), the state can be taken at any moment
+(so that a change of the group happens at one common round), the state can be taken at any moment
 (model, metrics and callbacks after the last completed round), and it starts from such a state.
 """
 
@@ -33,7 +33,7 @@ History = dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, the same on every worker and in every world.
+    """What is trained, the same on every worker and in every group.
 
     `functions` is the pickled pair of custom objective and custom metric (each may be None).
     `rounds` counts the rounds to add to the model that was given.
@@ -50,7 +50,7 @@ class TrainState:
 
     `rounds` are complete in `model` (None before the first), `evaluated` of them have their
     metrics in `history` and have been seen by the callbacks (the last may be missing one if the
-    world broke in between). `enough`: a callback ended the training after the last of them.
+    group broke in between). `enough`: a callback ended the training after the last of them.
     """
 
     rounds: int = 0
@@ -71,7 +71,7 @@ def pickled(value: Any) -> bytes:
 
 
 class Boosting:
-    """One run of rounds in one world.
+    """One run of rounds in one group.
 
     Attributes:
         rounds: how many are complete.
@@ -87,7 +87,7 @@ class Boosting:
         *,
         threads: int,
         rank: int,
-        world: int,
+        world_size: int,
     ) -> None:
         import xgboost as xgb
 
@@ -95,7 +95,7 @@ class Boosting:
         self.rounds, self.evaluated = state.rounds, state.evaluated
         self._begun = state.begun
         self._train, self._evals = train, list(evals)
-        self._rank, self._world = rank, world
+        self._rank, self._world_size = rank, world_size
         self.user_code = UserCode()
         objective, metric = pickle.loads(recipe.functions)  # noqa: S301
         self._objective = self.user_code.watched(objective)
@@ -107,7 +107,7 @@ class Boosting:
         )
         model = bytearray(state.model) if state.model is not None else None
         self.booster = xgb.Booster(
-            # Draws that follow from the round: a new world does not draw the first ones again.
+            # Draws that follow from the round: a new group does not draw the first ones again.
             {"seed_per_iteration": True, **recipe.params, "nthread": threads},
             [train, *(d for d, _ in self._evals)],
             model_file=model,
@@ -145,7 +145,7 @@ class Boosting:
             self._begun = True
         kept_at, cost = time.monotonic(), 0.0
         if self._vote == ENOUGH:
-            # The world broke before all had agreed.
+            # The group broke before all had agreed.
             return self._end("finished")
         if self.evaluated < self.rounds and self._finish_round():
             return self._end("finished")
@@ -215,9 +215,9 @@ class Boosting:
             predicted = self.booster.predict(matrix, training=False, output_margin=margin)
             value = self._metric(predicted, matrix)
             mine = value if isinstance(value, list) else [value]
-        if self._world == 1:
+        if self._world_size == 1:
             return [(str(n), float(v)) for n, v in mine]
-        first = self._world if not rows else self._rank
+        first = self._world_size if not rows else self._rank
         root = int(collective.allreduce(np.array([first]), collective.Op.MIN)[0])
         nothing: Any = None
         mine_by_name = [n for n, _ in mine] if self._rank == root else nothing
@@ -233,7 +233,7 @@ class Boosting:
         return {d: {m: v[-1] for m, v in ms.items()} for d, ms in self._history.items()}
 
     def _agree(self, vote: int) -> int:
-        if self._world == 1:
+        if self._world_size == 1:
             return vote
         from xgboost import collective
 

@@ -7,7 +7,7 @@ XGBoost 3.2, which has no call to abort:
   opened are shut down under it, on request of the driver.
 - If a socket fails between the submission of two operations, `Loop::Block` stops the thread that
   would have answered the second and then waits for it, for as long as `dmlc_timeout` says (with
-  four members about one kill in ten). Nothing wakes that wait. So each world lives in a thread of
+  four members about one kill in ten). Nothing wakes that wait. So each group lives in a thread of
   its own (XGBoost's communicator belongs to a thread), and a thread that does not come back is left
   behind. Data and completed rounds are not touched by it: a round's trees are committed at its end.
 
@@ -59,7 +59,7 @@ def run_together(
             a function of the user that waits for a file: then nobody is left behind.
 
     Raises:
-        ConnectionAbortedError: the world broke, or one was aborted.
+        ConnectionAbortedError: the group broke, or one was aborted.
         BaseException: what one of `works` raised.
     """
     for membership, work in zip(memberships, works, strict=True):
@@ -78,21 +78,21 @@ def run_together(
 
 
 def join_together(memberships: Sequence[Membership]) -> None:
-    """Have members that live in this process begin to join their world."""
+    """Have members that live in this process begin to join their group."""
     for membership in memberships:
         membership.join([m for m in memberships if m is not membership])
 
 
 class Membership:
-    """Being one of the members of one world, once. Several may live in one process.
+    """Being one of the members of one group, once. Several may live in one process.
 
     It joins, is given its work (perhaps later, when there are matrices), and is waited for.
     """
 
-    def __init__(self, world: int, tracker: dict[str, Any]) -> None:
-        """`world` is the number of members, `tracker` what `Tracker.start` returned, with
-        `dmlc_task_id` added (not used for a world of one)."""
-        self._world = world
+    def __init__(self, world_size: int, tracker: dict[str, Any]) -> None:
+        """`world_size` is the number of members, `tracker` what `Tracker.start` returned, with
+        `dmlc_task_id` added (not used for a group of one)."""
+        self._world_size = world_size
         self._arguments = tracker
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
@@ -110,17 +110,17 @@ class Membership:
         self._error: BaseException | None = None
 
     def join(self, siblings: Sequence[Membership] = ()) -> None:
-        """Begin to join the world, if there is another member.
+        """Begin to join the group, if there is another member.
 
         Args:
             siblings: other members in this process, to be called back if this one fails.
         """
         self._siblings = siblings
-        if self._world == 1:
+        if self._world_size == 1:
             self._joined.set()
             return
         self._threads = frozenset(os.listdir("/proc/self/task"))
-        threading.Thread(target=self._live, name="world", daemon=True).start()
+        threading.Thread(target=self._live, name="group", daemon=True).start()
         if siblings:
             self._wait_until_listening()
 
@@ -130,8 +130,8 @@ class Membership:
         return self._error is None and not self._aborted
 
     def give(self, work: Callable[[], Any]) -> None:
-        """Begin `work()` as a member of the world; in a world of one, do it."""
-        if self._world > 1:
+        """Begin `work()` as a member of the group; in a group of one, do it."""
+        if self._world_size > 1:
             self._work.put(work)
             return
         try:
@@ -180,7 +180,7 @@ class Membership:
                 self._tracker = (uri, int(self._arguments["dmlc_tracker_port"]))
                 self._before = frozenset(_open_sockets())
             timeout = {"dmlc_timeout": COLLECTIVE_TIMEOUT_SECONDS, "dmlc_retry": 3}
-            threading.Thread(target=self._hurry, name="join-world", daemon=True).start()
+            threading.Thread(target=self._hurry, name="join-group", daemon=True).start()
             collective.init(**self._arguments, **timeout)
             ours = self._find_own()
             with self._lock:
@@ -205,7 +205,7 @@ class Membership:
             self._leave_broken()
 
     def _leave_broken(self) -> None:
-        """Leave a world that broke; nobody waits for it.
+        """Leave a group that broke; nobody waits for it.
 
         XGBoost says goodbye to the tracker first, and a tracker that has given up never answers:
         so the goodbye is cut short.
@@ -217,10 +217,10 @@ class Membership:
         def cut_short() -> None:
             while not left.wait(0.01):
                 with self._lock:
-                    # Whoever listens here by now is a member of the next world.
+                    # Whoever listens here by now is a member of the next group.
                     self._break_connections(listening=False)
 
-        threading.Thread(target=cut_short, name="leave-world", daemon=True).start()
+        threading.Thread(target=cut_short, name="leave-group", daemon=True).start()
         for _ in range(100):
             with contextlib.suppress(Exception):
                 collective.finalize()
@@ -293,7 +293,7 @@ class Membership:
         return [inode for _, inode in sorted(found)]
 
     def _find_own(self) -> frozenset[int]:
-        """The sockets that this world uses, told from those that Ray opened meanwhile.
+        """The sockets that this group uses, told from those that Ray opened meanwhile.
 
         A connection between two members has its two ends in two members' lists; one to the
         tracker is known by its address.
@@ -302,10 +302,10 @@ class Membership:
 
         ends = {inode: _ends(fd) for inode, fd in self._new_sockets().items()}
         mine = [(e[0], e[1]) for e in ends.values() if e is not None and e[1] is not None]
-        rank, world = collective.get_rank(), collective.get_world_size()
+        rank, world_size = collective.get_rank(), collective.get_world_size()
         nothing: Any = None
         everyone: list[list[Any]] = [
-            collective.broadcast(mine if rank == r else nothing, r) for r in range(world)
+            collective.broadcast(mine if rank == r else nothing, r) for r in range(world_size)
         ]
         mirrored = {(b, a) for r, list_ in enumerate(everyone) if r != rank for a, b in list_}
         own = set()
@@ -323,7 +323,7 @@ class Membership:
 
 
 class Tracker:
-    """The meeting points of worlds, one after the other.
+    """The meeting points of groups, one after the other.
 
     None is used twice: a second start ends live members. One more than needed is kept ready, as
     XGBoost looks only ten times a second whether one that it starts has come up.
@@ -335,10 +335,12 @@ class Tracker:
         self._spare: tuple[tuple[int, str], Any] | None = None
         self._lock = threading.Lock()
 
-    def start(self, world: int, host: str) -> dict[str, Any]:
-        """Start a tracker for `world` members on this machine; its arguments for them."""
+    def start(self, world_size: int, host: str) -> dict[str, Any]:
+        """Start a tracker for `world_size` members on this machine; its arguments for them."""
         spare = self._take_spare()
-        tracker = spare[1] if spare and spare[0] == (world, host) else self._make(world, host)
+        tracker = (
+            spare[1] if spare and spare[0] == (world_size, host) else self._make(world_size, host)
+        )
 
         def wait() -> None:
             with contextlib.suppress(Exception):
@@ -347,13 +349,13 @@ class Tracker:
         threading.Thread(target=wait, name="xgboost-tracker", daemon=True).start()
         return dict(tracker.worker_args())
 
-    def keep_ready(self, world: int, host: str) -> None:
+    def keep_ready(self, world_size: int, host: str) -> None:
         """Begin to make one for the next `start`."""
 
         def make() -> None:
             with contextlib.suppress(Exception):
                 # If it cannot be made now, `start` says why.
-                self._spare = (world, host), self._make(world, host)
+                self._spare = (world_size, host), self._make(world_size, host)
 
         if self._spare is None:
             threading.Thread(target=make, name="spare-tracker", daemon=True).start()
@@ -363,10 +365,10 @@ class Tracker:
             spare, self._spare = self._spare, None
             return spare
 
-    def _make(self, world: int, host: str) -> Any:
+    def _make(self, world_size: int, host: str) -> Any:
         from xgboost.tracker import RabitTracker
 
-        tracker = RabitTracker(n_workers=world, host_ip=host, sortby="task")
+        tracker = RabitTracker(n_workers=world_size, host_ip=host, sortby="task")
         self._kept.append(tracker)
         tracker.start()
         return tracker

@@ -1,6 +1,6 @@
 """Callbacks, objectives and metrics of the user, and whether one is running.
 
-They may take as long as they like: a worker that is in one cannot answer to the end of its world,
+They may take as long as they like: a worker that is in one cannot answer to the end of its group,
 and must not be taken for one that is stuck.
 """
 

@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class World:
-    """One set of members that compute together: this one's rank, and how to meet the others.
+class RankAssignment:
+    """One member of a group that computes together: its rank, and how to meet the others.
 
     The rank is the number of the portion of the rows. A worker that looks after the portion of an
     absent one is two members.
@@ -42,7 +42,7 @@ class World:
 
     attempt: int
     rank: int
-    size: int
+    world_size: int
     tracker: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,8 +50,8 @@ class World:
 class Outcome:
     """How a part of the work ended on one worker.
 
-    `status`: "finished", "paused" (the driver asked, to change the world), "stopped" (the user
-    asked or a callback decided), "aborted" (the world broke) or "error".
+    `status`: "finished", "paused" (the driver asked, to change the group), "stopped" (the user
+    asked or a callback decided), "aborted" (the group broke) or "error".
     `state` comes from rank 0 only, and not after "aborted".
     """
 
@@ -136,7 +136,7 @@ class Worker:
             )
 
     def ask(self, flag: int, attempt: int) -> None:
-        """Ask the world of `attempt` to end together after a round (see `boosting.FLAGS`)."""
+        """Ask the group of `attempt` to end together after a round (see `boosting.FLAGS`)."""
         self._flag, self._flag_attempt = flag, attempt
 
     def abort(self, attempt: int) -> None:
@@ -146,15 +146,15 @@ class Worker:
             for membership in list(self._memberships):
                 membership.abort()
 
-    def start_tracker(self, world: int, host: str) -> dict[str, Any]:
-        """Start the meeting point of a new world here."""
-        return self._tracker.start(world, host)
+    def start_tracker(self, world_size: int, host: str) -> dict[str, Any]:
+        """Start the meeting point of a new group here."""
+        return self._tracker.start(world_size, host)
 
-    def join(self, worlds: Sequence[World]) -> bool:
-        """Join a world, with each portion of this worker, before `boost` is called for it: while
+    def join(self, ranks: Sequence[RankAssignment]) -> bool:
+        """Join a group, with each portion of this worker, before `boost` is called for it: while
         the matrices are built. Ends when that is done, or will not be any more; tells which."""
         try:
-            return all(membership.wait_joined() for membership in self._joined(worlds))
+            return all(membership.wait_joined() for membership in self._joined(ranks))
         except ConnectionAbortedError:
             return False
 
@@ -165,7 +165,7 @@ class Worker:
         portions: dict[int, dict[str, list[Any]]],
         layout: Layout,
         cuts: Cuts | None,
-        worlds: Sequence[World],
+        ranks: Sequence[RankAssignment],
     ) -> Prepared:
         """Build the matrices of this worker's portions; keeps those whose shards are the same.
 
@@ -173,7 +173,7 @@ class Worker:
             portions: for each its shards by data key.
             cuts: without them they are sketched together with the others, and returned (by
                 rank 0).
-            worlds: then, for each portion its place.
+            ranks: then, one for each portion.
         """
         started = time.monotonic()
         if cuts is None:
@@ -205,11 +205,11 @@ class Worker:
         works = [functools.partial(build, portion) for portion in portions]
         try:
             if cuts is None:
-                sketched = self._as_members(worlds, works)
+                sketched = self._as_members(ranks, works)
             else:
                 sketched = [work() for work in works]
         except Exception as error:
-            if is_broken_world(error):
+            if is_broken_group(error):
                 return Prepared("aborted", message=first_lines(str(error)))
             return Prepared("error", message=user_message(error))
         seconds = time.monotonic() - started
@@ -217,7 +217,7 @@ class Worker:
         return Prepared("ready", of_first, seconds)
 
     def _forget(self, portions: dict[int, dict[str, list[Any]]]) -> None:
-        """Drop the matrices that the next world has no use for, before new ones take room."""
+        """Drop the matrices that the next group has no use for, before new ones take room."""
         wanted = {
             (portion, name): _identity(refs)
             for portion, sets in portions.items()
@@ -228,87 +228,89 @@ class Worker:
 
     def boost(
         self,
-        worlds: Sequence[World],
+        ranks: Sequence[RankAssignment],
         recipe: Recipe,
         evals: Sequence[tuple[str, str]],
         state: TrainState,
     ) -> Outcome:
-        """Compute rounds until the end, a request of the driver, or a failure of the world.
+        """Compute rounds until the end, a request of the driver, or a failure of the group.
 
         Args:
-            worlds: for each portion of this worker its place.
+            ranks: one for each portion of this worker.
         """
         with self._lock:
             self._rounds, self._snapshot, self._log = state.rounds, None, []
         self._boostings = {}
 
-        def compute(world: World) -> str:
-            portion = world.rank
+        def compute(rank: RankAssignment) -> str:
+            portion = rank.rank
             boosting = self._boostings[portion] = Boosting(
                 recipe,
                 state,
                 self._built[portion, "train"][1],
                 [(self._built[portion, key][1], name) for key, name in evals],
                 threads=self._threads,
-                rank=world.rank,
-                world=world.size,
+                rank=rank.rank,
+                world_size=rank.world_size,
             )
             return boosting.run(
-                lambda: self._flag if self._flag_attempt == world.attempt else 0,
-                self._publish if world is worlds[0] else _ignore,
+                lambda: self._flag if self._flag_attempt == rank.attempt else 0,
+                self._publish if rank is ranks[0] else _ignore,
                 self._keep,
             )
 
         try:
-            works = [functools.partial(compute, world) for world in worlds]
-            status, *_ = self._as_members(worlds, works)
+            works = [functools.partial(compute, rank) for rank in ranks]
+            status, *_ = self._as_members(ranks, works)
         except Exception as error:
             rounds = max((b.rounds for b in self._boostings.values()), default=state.rounds)
-            if is_broken_world(error):
+            if is_broken_group(error):
                 return Outcome("aborted", rounds, message=first_lines(str(error)))
             return Outcome("error", rounds, message=user_message(error))
         first = self._boostings.get(0)
-        rounds = self._boostings[worlds[0].rank].rounds
+        rounds = self._boostings[ranks[0].rank].rounds
         return Outcome(status, rounds, first.state() if first is not None else None)
 
-    def _joined(self, worlds: Sequence[World]) -> list[Membership]:
-        """The memberships in these worlds, which are of one attempt; they join if they are new.
+    def _joined(self, ranks: Sequence[RankAssignment]) -> list[Membership]:
+        """The memberships in these groups, which are of one attempt; they join if they are new.
 
         Raises:
             ConnectionAbortedError: there is a newer attempt already.
         """
-        attempt = worlds[0].attempt
+        attempt = ranks[0].attempt
         with self._joining:
             # The calls of two attempts run in threads of their own: the later may come first.
             if attempt < self._attempt:
-                raise ConnectionAbortedError("a newer world has begun")
+                raise ConnectionAbortedError("a newer group has begun")
             if self._attempt == attempt:
                 return self._memberships
-            memberships = [Membership(world.size, world.tracker) for world in worlds]
+            memberships = [Membership(rank.world_size, rank.tracker) for rank in ranks]
             self._attempt, self._memberships = attempt, memberships
-            # An abort of this world may have come before it began here.
+            # An abort of this group may have come before it began here.
             if attempt <= self._aborted:
                 for membership in memberships:
                     membership.abort()
             join_together(memberships)
-        if worlds[0].size > 1:
-            # For the next world, which may meet here.
-            self._tracker.keep_ready(worlds[0].size, self._address)
+        if ranks[0].world_size > 1:
+            # For the next group, which may meet here.
+            self._tracker.keep_ready(ranks[0].world_size, self._address)
         return memberships
 
-    def _as_members(self, worlds: Sequence[World], works: Sequence[Callable[[], T]]) -> list[T]:
+    def _as_members(
+        self, ranks: Sequence[RankAssignment], works: Sequence[Callable[[], T]]
+    ) -> list[T]:
         try:
-            return run_together(self._joined(worlds), works, self._in_user_code)
+            return run_together(self._joined(ranks), works, self._in_user_code)
         finally:
             with self._joining:
-                if self._attempt == worlds[0].attempt:
+                if self._attempt == ranks[0].attempt:
                     self._memberships = []
 
     def _in_user_code(self) -> bool:
         return any(b.user_code.running for b in list(self._boostings.values()))
 
     def take_state(self) -> TrainState | None:
-        """The state after the last completed round, from a worker whose world broke."""
+        """The state after the last completed round, from a worker whose group broke."""
         newest = max(self._boostings.values(), key=lambda b: b.rounds, default=None)
         return newest.state() if newest is not None else None
 
@@ -367,7 +369,7 @@ def _fetcher(ref: Any) -> Callable[[], Shard]:
     return fetch
 
 
-def is_broken_world(error: BaseException) -> bool:
+def is_broken_group(error: BaseException) -> bool:
     """Whether an error means that another member is gone, and not that something is wrong."""
     import xgboost as xgb
 

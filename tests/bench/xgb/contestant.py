@@ -224,7 +224,7 @@ def fault(folder: str, rounds: int, kill_at: int, elastic: bool) -> dict[str, fl
     run = _faulty(folder, rounds, 4, elastic=elastic)
     if kill_at:
         _reached(run, kill_at)
-        os.kill(run._controller.crew.slots[3].pid, signal.SIGKILL)
+        os.kill(run._controller.workers.slots[3].pid, signal.SIGKILL)
     result = run.wait()
     back = [e.detail for e in result.events if e.kind == "recovered"]
     last = {name: values[-1] for name, values in result.evals_result["train"].items()}
@@ -339,7 +339,7 @@ def _back_after(folder: str, how: str, workers: int, heartbeat: float) -> dict[s
     record = run._controller.record
     _reached(run, 10)
     at = time.monotonic()
-    os.kill(run._controller.crew.slots[workers - 1].pid, signal.Signals[how])
+    os.kill(run._controller.workers.slots[workers - 1].pid, signal.Signals[how])
 
     def event(kind: str, after: float) -> Any:
         while True:

@@ -25,11 +25,11 @@ def main() -> None:
     run = start_training(given["params"], given["data"], "label", **options)
     before = None
     while not run.done:
-        crew = run._controller.crew
+        workers = run._controller.workers
         facts = {
             "rounds": run.status().rounds,
-            "pids": [s.pid for s in crew.ready],
-            "nodes": [s.node for s in crew.ready],
+            "pids": [s.pid for s in workers.ready],
+            "nodes": [s.node for s in workers.ready],
             "waiting": run.status().phase.value in ("waiting", "placing"),
         }
         if facts != before:

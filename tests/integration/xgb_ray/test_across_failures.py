@@ -73,7 +73,7 @@ def killed_at(run: Run, wanted: int) -> TrainResult:
         assert not run.done, run.error or "it is over already"
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    os.kill(run._controller.crew.ready[0].pid, signal.SIGKILL)
+    os.kill(run._controller.workers.ready[0].pid, signal.SIGKILL)
     result = run.wait(120)
     assert any(e.kind == "recovered" for e in result.events), [str(e) for e in result.events]
     return result

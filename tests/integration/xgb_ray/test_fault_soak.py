@@ -63,7 +63,7 @@ class Faults:
     seen: set[int] = field(default_factory=set)
 
     def workers(self) -> list[int]:
-        found = [s.pid for s in self.run._controller.crew.ready]
+        found = [s.pid for s in self.run._controller.workers.ready]
         self.seen.update(found)
         return found
 

@@ -18,7 +18,7 @@ import xgboost as xgb
 from gateway_ext.xgb_ray import Run, TrainingError, TrainResult, start_training, train
 from gateway_ext.xgb_ray.training.phases import Phase
 from gateway_ext.xgb_ray.training.result import Event
-from gateway_ext.xgb_ray.training.rounds import SURVIVOR_SECONDS, Worlds
+from gateway_ext.xgb_ray.training.rounds import SURVIVOR_SECONDS, Rounds
 from gateway_ext.xgb_ray.training.status import Status
 from tests.integration.xgb_ray.rounds import unhurried
 
@@ -39,7 +39,7 @@ def begin(parquet: Path, **options: Any) -> Run:
 
 
 def pids(run: Run) -> list[int]:
-    return [slot.pid for slot in run._controller.crew.slots if slot.state == "ready"]
+    return [slot.pid for slot in run._controller.workers.slots if slot.ready]
 
 
 def at_round(run: Run, wanted: int) -> None:
@@ -103,22 +103,22 @@ def test_one_of_four_is_killed(parquet: Path, undisturbed: Undisturbed, elastic:
 def test_another_one_is_killed_while_the_rest_join_again(
     parquet: Path, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meet = Worlds._meet
+    meet = Rounds._meet
 
-    def meet_and_kill(self: Worlds, members: Any) -> Any:
+    def meet_and_kill(self: Rounds, members: Any) -> Any:
         met = meet(self, members)
         if self._attempt == 2:
-            os.kill(self._crew.slots[2].pid, signal.SIGKILL)
+            os.kill(self._workers.slots[2].pid, signal.SIGKILL)
         return met
 
-    monkeypatch.setattr(Worlds, "_meet", meet_and_kill)
+    monkeypatch.setattr(Rounds, "_meet", meet_and_kill)
     run = begin(parquet, workers=4)
     at_round(run, 5)
-    os.kill(run._controller.crew.slots[3].pid, signal.SIGKILL)
+    os.kill(run._controller.workers.slots[3].pid, signal.SIGKILL)
     result = run.wait(120)
     same_as(result, undisturbed(4))
     assert len(result.failures) == 2
-    # The first world and the last one; that in between could not be.
+    # The first group and the last one; that in between could not be.
     joined = [e for e in result.events if e.kind == "joined"]
     assert len(joined) >= 2, [str(e) for e in result.events]
 
@@ -316,8 +316,8 @@ def test_survivors_are_not_taken_for_frozen_while_the_driver_was_busy(
     parquet: Path, undisturbed: Undisturbed
 ) -> None:
     run = begin(parquet, workers=3)
-    crew, record = run._controller.crew, run._controller.record
-    tend, slept = crew.tend, []
+    workers, record = run._controller.workers, run._controller.record
+    tend, slept = workers.tend, []
 
     def busy(work: Any, timeout: float = 0.1) -> list[Any]:
         if record.phase is not Phase.RECOVERING or slept:
@@ -327,7 +327,7 @@ def test_survivors_are_not_taken_for_frozen_while_the_driver_was_busy(
         time.sleep(SURVIVOR_SECONDS + 1)
         return []
 
-    crew.tend = busy  # type: ignore[method-assign]
+    workers.tend = busy  # type: ignore[method-assign]
     at_round(run, 10)
     os.kill(pids(run)[-1], signal.SIGKILL)
     result = run.wait(120)
@@ -340,15 +340,15 @@ def test_members_that_never_meet_are_not_tried_for_ever(
     parquet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As where a firewall stands between the workers.
-    meet = Worlds._meet
+    meet = Rounds._meet
 
-    def nowhere(self: Worlds, members: Any) -> Any:
+    def nowhere(self: Rounds, members: Any) -> Any:
         met = meet(self, members)
-        for world in (w for own in met.values() for w in own):
-            world.tracker["dmlc_tracker_port"] = 1
+        for rank in (one for own in met.values() for one in own):
+            rank.tracker["dmlc_tracker_port"] = 1
         return met
 
-    monkeypatch.setattr(Worlds, "_meet", nowhere)
+    monkeypatch.setattr(Rounds, "_meet", nowhere)
     run = begin(parquet, workers=2, cuts="full", max_failures=1)
     with pytest.raises(TrainingError, match="max_failures=1"):
         run.wait(120)
@@ -383,14 +383,14 @@ def test_a_replacement_of_no_use_is_not_tried_for_ever(
 ) -> None:
     import ray
 
-    kept: list[Worlds] = []
-    prepare = Worlds.prepare
+    kept: list[Rounds] = []
+    prepare = Rounds.prepare
 
-    def keeping(self: Worlds, members: Any) -> bool:
+    def keeping(self: Rounds, members: Any) -> bool:
         kept[:] = [self]
         return prepare(self, members)
 
-    monkeypatch.setattr(Worlds, "prepare", keeping)
+    monkeypatch.setattr(Rounds, "prepare", keeping)
     run = begin(parquet, workers=2, max_failures=2, num_boost_round=100_000)
     at_round(run, 5)
     os.kill(pids(run)[1], signal.SIGKILL)

@@ -140,7 +140,7 @@ def test_data_is_placed_without_workers_and_stays(parquet: Path) -> None:
     )
     controller = Controller(plan)
     placed = controller.place_data()
-    assert [s.pid for s in controller.crew.slots] == [0, 0, 0]
+    assert [s.pid for s in controller.workers.slots] == [0, 0, 0]
     shards = ray.get([s.ref for s in placed.shards["train"]])
     assert sum(s.rows for s in shards) == 12_000
     assert {s.home for s in placed.shards["train"]} == {0, 1, 2}

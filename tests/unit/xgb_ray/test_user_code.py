@@ -45,7 +45,7 @@ def test_all_that_is_the_users_is_known_to_be_while_it_runs() -> None:
     data = xgb.QuantileDMatrix(np.arange(20).reshape(10, 2), np.arange(10))
     recipe = Recipe({}, 1, pickled((objective, metric)))
     state = TrainState(callbacks=pickled([Callback()]))
-    boosting = Boosting(recipe, state, data, [(data, "train")], threads=1, rank=0, world=1)
+    boosting = Boosting(recipe, state, data, [(data, "train")], threads=1, rank=0, world_size=1)
     published = []
 
     def publish(rounds: int, last: Any) -> None:
