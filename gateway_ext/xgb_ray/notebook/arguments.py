@@ -16,11 +16,20 @@ from typing import Any, NoReturn
 import yaml
 
 from gateway_ext.xgb_ray.errors import ParameterError
+from gateway_ext.xgb_ray.option_table import add_flags
+from gateway_ext.xgb_ray.training.options import TrainOptions
+from gateway_ext.xgb_ray.tuning.options import SearchOptions
 
 # A number to everyone but YAML, which wants a dot in it.
 _EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 # Options of which the parser knows every value.
 _CHOICES = ("--cuts", "--search", "--scheduler", "--mode")
+# Of the options of a training: what a trial of a search takes, and any command with workers.
+_OF_TRIALS = (
+    *("num_boost_round", "early_stopping_rounds", "weight", "qid", "base_margin", "features"),
+    *("categorical", "missing", "densify", "cuts", "workers", "cpus_per_worker"),
+)
+_WORKERS = ("workers", "cpus_per_worker")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
@@ -112,49 +121,15 @@ def make_parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a model")
     _data_arguments(train)
-    train.add_argument("-n", "--rounds", type=int, default=10, help="boosting rounds")
+    add_flags(train, TrainOptions)
     _cluster_arguments(train)
-    train.add_argument("--early-stop", type=int, metavar="ROUNDS", help="early stopping rounds")
-    train.add_argument(
-        "--elastic",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="continue with fewer workers when one is lost",
-    )
-    train.add_argument(
-        "--max-failures", type=int, default=3, help="number of lost workers to tolerate"
-    )
-    train.add_argument("--model", help="a model (file, URI or $variable) to continue from")
-    train.add_argument("--checkpoint", metavar="FILE", help="save the model here during training")
-    train.add_argument("--resume", action="store_true", help="start from the checkpoint")
     _result_arguments(train, "xgb_result")
 
     tune = commands.add_parser("tune", help="search for good parameters")
     _data_arguments(tune)
-    tune.add_argument("-n", "--rounds", type=int, default=100, help="rounds of each trial")
+    add_flags(tune, TrainOptions, only=_OF_TRIALS, defaults={"num_boost_round": 100})
+    add_flags(tune, SearchOptions)
     _cluster_arguments(tune)
-    tune.add_argument("--trials", type=int, default=10, help="how many sets of parameters to try")
-    tune.add_argument("--concurrent", type=int, default=1, help="trials at a time")
-    tune.add_argument(
-        "--search", choices=("optuna", "cfo", "blendsearch", "random"), default="optuna"
-    )
-    tune.add_argument(
-        "--scheduler",
-        choices=("asha", "pbt", "none"),
-        default="asha",
-        help="asha ends bad trials early, pbt continues them from good ones",
-    )
-    tune.add_argument(
-        "--metric", help="such as test-auc; by default the last one of the last eval set"
-    )
-    tune.add_argument("--mode", choices=("min", "max"), help="known for XGBoost's own metrics")
-    tune.add_argument("--early-stop", type=int, metavar="ROUNDS", help="early stopping rounds")
-    tune.add_argument("--report-every", type=int, default=5, help="rounds between two reports")
-    tune.add_argument("--seed", type=int, default=0, help="of the search")
-    tune.add_argument(
-        "--time-budget", type=float, metavar="SECONDS", help="end the trials after this time"
-    )
-    tune.add_argument("--storage", help="folder or URI for trials on several machines")
     _result_arguments(tune, "xgb_tuned")
 
     predict = commands.add_parser("predict", help="predict, to Parquet or to a variable")
@@ -176,6 +151,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--contributions", action="store_true", help="SHAP values by feature")
     predict.add_argument("--calibration", help="$variable with a calibration to apply")
+    add_flags(predict, TrainOptions, only=_WORKERS)
     _cluster_arguments(predict)
     _result_arguments(predict, "xgb_predicted")
 
@@ -186,8 +162,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--metric", action="append", help="such as auc; may be repeated")
     evaluate.add_argument("--weight", metavar="COLUMN")
     evaluate.add_argument("--qid", metavar="COLUMN")
-    evaluate.add_argument("--workers", type=int, default=2)
-    evaluate.add_argument("--cpus", type=float, default=1, help="CPUs of each worker")
+    add_flags(evaluate, TrainOptions, only=_WORKERS)
     evaluate.add_argument("--cluster", help="local, auto, or an address such as ray://host:10001")
     evaluate.add_argument("--out", default="xgb_metrics", help="variable for the result")
 
@@ -199,6 +174,7 @@ def make_parser() -> argparse.ArgumentParser:
     calibrate.add_argument(
         "--bins", type=int, help="number of bins, instead of exact distinct predictions"
     )
+    add_flags(calibrate, TrainOptions, only=_WORKERS)
     _cluster_arguments(calibrate)
     _result_arguments(calibrate, "xgb_calibration")
 
@@ -254,26 +230,9 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="NAME=VALUE, a $variable, or YAML; overrides the cell",
     )
-    parser.add_argument("--weight", metavar="COLUMN")
-    parser.add_argument("--qid", metavar="COLUMN", help="column with ranking groups")
-    parser.add_argument("--base-margin", action="append", metavar="COLUMN")
-    parser.add_argument(
-        "--features", help="names separated by commas; by default all other columns"
-    )
-    parser.add_argument("--categorical", help="names separated by commas")
-    parser.add_argument("--missing", type=float, help="a value that means missing, such as 0")
-    parser.add_argument("--densify", action="store_true", help="gaps of sparse vectors are 0")
-    parser.add_argument(
-        "--cuts",
-        choices=("sample", "full"),
-        default="sample",
-        help="bins from a sample of rows, or from all",
-    )
 
 
 def _cluster_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--cpus", type=float, default=1, help="CPUs of each worker")
     parser.add_argument("--cluster", help="local, auto, an address (ray://host:10001), or rayjob")
     _job_argument(parser)
 

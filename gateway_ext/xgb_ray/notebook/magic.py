@@ -26,7 +26,10 @@ from gateway_ext.xgb_ray.notebook.arguments import (
     read_settings,
 )
 from gateway_ext.xgb_ray.notebook.completion import matcher
+from gateway_ext.xgb_ray.option_table import of_line
+from gateway_ext.xgb_ray.training.options import TrainOptions
 from gateway_ext.xgb_ray.training.result import TrainResult
+from gateway_ext.xgb_ray.tuning.options import SearchOptions
 from gateway_ext.xgb_ray.tuning.result import TuneResult
 
 if TYPE_CHECKING:
@@ -104,13 +107,7 @@ class XGBRayMagics(Magics):
         arguments = {
             "params": self._params(a, cell, variables),
             **self._data(a, variables),
-            "num_boost_round": a.rounds,
-            "early_stopping_rounds": a.early_stop,
-            "elastic": a.elastic,
-            "max_failures": a.max_failures,
-            "xgb_model": a.model,
-            "checkpoint_path": a.checkpoint,
-            "resume": a.resume,
+            **_options(TrainOptions, a),
         }
         self._carry_out(a, start_training, arguments, variables)
 
@@ -125,18 +122,8 @@ class XGBRayMagics(Magics):
             # A job reads the ranges itself.
             "space": params if a.cluster == "rayjob" else space,
             **self._data(a, variables),
-            "num_boost_round": a.rounds,
-            "early_stopping_rounds": a.early_stop,
-            "trials": a.trials,
-            "concurrent": a.concurrent,
-            "search": a.search,
-            "scheduler": a.scheduler,
-            "metric": a.metric,
-            "mode": a.mode,
-            "report_every": a.report_every,
-            "seed": a.seed,
-            "time_budget": a.time_budget,
-            "storage": a.storage,
+            **_options(TrainOptions, a),
+            **_options(SearchOptions, a),
         }
         self._carry_out(a, start_tuning, arguments, variables, concurrent=a.concurrent)
 
@@ -153,7 +140,7 @@ class XGBRayMagics(Magics):
             "pred_contribs": a.contributions,
             "calibration": a.calibration,
             "workers": a.workers,
-            "cpus_per_worker": a.cpus,
+            "cpus_per_worker": a.cpus_per_worker,
         }
         if a.keep and a.to is None and a.cluster != "rayjob":
             raise ParameterError("--keep is for files: give --to, a folder or URI for them")
@@ -170,7 +157,7 @@ class XGBRayMagics(Magics):
             weight=a.weight,
             qid=a.qid,
             workers=a.workers,
-            cpus_per_worker=a.cpus,
+            cpus_per_worker=a.cpus_per_worker,
             cluster=a.cluster,
         )
         self._variables[a.out] = found
@@ -197,7 +184,7 @@ class XGBRayMagics(Magics):
         return {**read_params(cell, variables), **read_settings(a.params, variables)}
 
     def _data(self, a: argparse.Namespace, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of data and workers that `train` and `tune` share."""
+        """The data of `train` and `tune`."""
         evals = []
         for text in a.eval:
             name, mark, data = text.partition("=")
@@ -208,16 +195,6 @@ class XGBRayMagics(Magics):
             "data": one_or_all(a.data),
             "label": one_or_all(a.label),
             "evals": evals,
-            "weight": a.weight,
-            "qid": a.qid,
-            "base_margin": one_or_all(a.base_margin),
-            "features": names(a.features),
-            "categorical": names(a.categorical),
-            "missing": a.missing,
-            "densify": a.densify,
-            "cuts": a.cuts,
-            "workers": a.workers,
-            "cpus_per_worker": a.cpus,
         }
 
     def _carry_out(
@@ -258,7 +235,7 @@ class XGBRayMagics(Magics):
         from gateway_ext.xgb_ray.rayjob.settings import make_options
 
         settings = {**self.rayjob, **read_settings(a.job, variables)}
-        options, storage = make_options(settings, a.out, a.workers, a.cpus)
+        options, storage = make_options(settings, a.out, a.workers, a.cpus_per_worker)
         return start(a.command, arguments, with_room_for(options, concurrent), storage)
 
     def _follow(self, a: argparse.Namespace, run: Background[Any]) -> None:
@@ -384,6 +361,18 @@ def _kept(result: Any, out: str) -> str:
     if isinstance(result, TuneResult):
         return f"stopped; the best model of {len(result.trials)} trials is in {out}"
     return f"it had ended already; see {out}"
+
+
+def _options(table: type[Any], a: argparse.Namespace) -> dict[str, Any]:
+    """The options of a table that a line gives, but for the cluster."""
+    found = {**of_line(table, a)}
+    found.pop("cluster", None)
+    for name in ("features", "categorical"):
+        if name in found:
+            found[name] = names(found[name])
+    if "base_margin" in found:
+        found["base_margin"] = one_or_all(found["base_margin"])
+    return found
 
 
 def _picture(run: Background[Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from gateway_ext.xgb_ray.option_table import option
+from gateway_ext.xgb_ray.option_table import flag, option
 
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
@@ -20,6 +20,7 @@ class TrainOptions:
     num_boost_round: int = option(
         10,
         "rounds to compute",
+        flag=flag("-n", "--rounds", kind=int),
     )
     evals: Mapping[str, Any] | Sequence[tuple[Any, str]] | None = option(
         None,
@@ -29,10 +30,12 @@ class TrainOptions:
     weight: str | None = option(
         None,
         "the column of the weights of rows",
+        flag=flag("--weight", metavar="COLUMN"),
     )
     qid: str | None = option(
         None,
         "the column of the groups of a ranking",
+        flag=flag("--qid", metavar="COLUMN"),
     )
     group: str | None = option(
         None,
@@ -41,31 +44,38 @@ class TrainOptions:
     base_margin: str | Sequence[str] | None = option(
         None,
         "the column of the margin to start from, or one for each class",
+        flag=flag("--base-margin", metavar="COLUMN", repeated=True),
     )
     features: Sequence[str] | None = option(
         None,
         "feature columns; all without another part unless given. A single column of Spark "
         "ML vectors holds all features",
+        flag=flag("--features"),
     )
     categorical: Sequence[str] | None = option(
         None,
         "those of the features that are categories",
+        flag=flag("--categorical"),
     )
     missing: float | None = option(
         None,
         "a value that means missing; what a gap in a sparse vector means then, see `Columns`",
+        flag=flag("--missing", kind=float),
     )
     densify: bool = option(
         False,
         "gaps of sparse vectors are 0, see `Columns`",
+        flag=flag("--densify"),
     )
     workers: int = option(
         2,
         "Ray actors to train with",
+        flag=flag("--workers", kind=int),
     )
     cpus_per_worker: float = option(
         1,
         "CPUs of each, all used in reading and in training",
+        flag=flag("--cpus", kind=float),
     )
     memory_per_worker: int | None = option(
         None,
@@ -75,6 +85,7 @@ class TrainOptions:
         True,
         "when a worker dies go on with the others at once and take a replacement in when "
         "that pays; otherwise hold until the replacement is there",
+        flag=flag("--elastic"),
     )
     min_workers: int = option(
         1,
@@ -83,11 +94,13 @@ class TrainOptions:
     max_failures: int = option(
         3,
         "lost workers to survive; -1 for any number",
+        flag=flag("--max-failures", kind=int),
     )
     cuts: str = option(
         "sample",
         '"sample" (bins from a sample of rows: no communication, the same bins whatever '
         'happens to workers) or "full" (bins from all rows, sketched together)',
+        flag=flag("--cuts", choices=("sample", "full")),
     )
     sample_rows: int | None = option(
         None,
@@ -110,6 +123,7 @@ class TrainOptions:
         None,
         "rounds without improvement of the last metric of the last eval set after which "
         "the training ends, as in `xgboost.train`",
+        flag=flag("--early-stop", metavar="ROUNDS", kind=int),
     )
     maximize: bool | None = option(
         None,
@@ -118,10 +132,12 @@ class TrainOptions:
     xgb_model: Any = option(
         None,
         "a Booster, a result with one, or a path to one, to continue from",
+        flag=flag("--model"),
     )
     checkpoint_path: str | None = option(
         None,
         "a file or URI to keep the model in during the training",
+        flag=flag("--checkpoint", metavar="FILE"),
     )
     checkpoint_every: int = option(
         10,
@@ -130,6 +146,7 @@ class TrainOptions:
     resume: bool = option(
         False,
         "begin from the checkpoint if it is there",
+        flag=flag("--resume"),
     )
     heartbeat_timeout: float = option(
         15.0,

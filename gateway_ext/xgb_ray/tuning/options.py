@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway_ext.xgb_ray.option_table import option
+from gateway_ext.xgb_ray.option_table import flag, option
 from gateway_ext.xgb_ray.training.options import TrainKeywords
 
 SEARCHES = ("optuna", "cfo", "blendsearch", "random")
@@ -15,28 +15,43 @@ SCHEDULERS = ("asha", "pbt", "none")
 class SearchOptions:
     """The options of `tune` and `start_tuning` beside `TrainOptions`, with the help of each."""
 
-    trials: int = option(10, "how many sets of parameters to try")
-    concurrent: int = option(1, "trials at a time")
-    search: str = option("optuna", '"optuna", "cfo" or "blendsearch" (FLAML\'s), or "random"')
+    trials: int = option(10, "how many sets of parameters to try", flag=flag("--trials", kind=int))
+    concurrent: int = option(1, "trials at a time", flag=flag("--concurrent", kind=int))
+    search: str = option(
+        "optuna",
+        '"optuna", "cfo" or "blendsearch" (FLAML\'s), or "random"',
+        flag=flag("--search", choices=SEARCHES),
+    )
     scheduler: str = option(
         "asha",
         '"asha" (ends bad trials early), "pbt" (bad trials go on from a copy of a good one with '
         'other parameters) or "none"',
+        flag=flag("--scheduler", choices=SCHEDULERS),
     )
     metric: str | None = option(
         None,
         '"NAME-METRIC" of an eval set; the last metric of the last eval set unless given',
+        flag=flag("--metric"),
     )
-    mode: str | None = option(None, '"min" or "max"; known for XGBoost\'s own metrics')
-    report_every: int = option(5, "rounds between two looks at a trial")
-    seed: int = option(0, "of the search")
+    mode: str | None = option(
+        None,
+        '"min" or "max"; known for XGBoost\'s own metrics',
+        flag=flag("--mode", choices=("min", "max")),
+    )
+    report_every: int = option(
+        5, "rounds between two looks at a trial", flag=flag("--report-every", kind=int)
+    )
+    seed: int = option(0, "of the search", flag=flag("--seed", kind=int))
     time_budget: float | None = option(
-        None, "seconds after which no new trial begins and the running ones end"
+        None,
+        "seconds after which no new trial begins and the running ones end",
+        flag=flag("--time-budget", metavar="SECONDS", kind=float),
     )
     storage: str | None = option(
         None,
         "a folder or URI that all machines of the cluster reach, for the models of the trials; "
         "needed when there are several machines",
+        flag=flag("--storage"),
     )
 
 

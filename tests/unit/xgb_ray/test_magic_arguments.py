@@ -75,8 +75,12 @@ def test_variables_in_a_line() -> None:
         "--checkpoint ${folder}/m.ubj -p eta=$eta -e test=$frame",
         variables,
     )
-    assert (found.data, found.label, found.rounds) == ([frame], ["y"], 7)
-    assert (found.features, found.weight, found.checkpoint) == (["a", "b"], None, "/data/m.ubj")
+    assert (found.data, found.label, found.num_boost_round) == ([frame], ["y"], 7)
+    assert (found.features, found.weight, found.checkpoint_path) == (
+        ["a", "b"],
+        None,
+        "/data/m.ubj",
+    )
     # These have names in them, and are read later.
     assert (found.params, found.eval) == (["eta=$eta"], ["test=$frame"])
 
@@ -92,7 +96,7 @@ def test_a_variable_for_one_of_a_few_words() -> None:
     line = "train -d x -l y --cuts $how"
     assert read_line(line, {"how": "full"}).cuts == "full"
     joined = read_line("train -d x -l y --cuts=$how --rounds=$n", {"how": "full", "n": 7})
-    assert (joined.cuts, joined.rounds) == ("full", 7)
+    assert (joined.cuts, joined.num_boost_round) == ("full", 7)
     with pytest.raises(ParameterError, match="invalid choice: 'none'"):
         read_line(line, {"how": "none"})
 

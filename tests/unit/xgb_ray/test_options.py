@@ -3,11 +3,13 @@
 import inspect
 import typing
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from gateway_ext.xgb_ray import start_training, train, tune
 from gateway_ext.xgb_ray.errors import ParameterError
+from gateway_ext.xgb_ray.notebook.arguments import read_line
 from gateway_ext.xgb_ray.training.options import TrainKeywords, TrainOptions
 from gateway_ext.xgb_ray.tuning.options import SearchOptions, TuneKeywords
 from gateway_ext.xgb_ray.tuning.tune import start_tuning
@@ -41,3 +43,21 @@ def test_the_signature_and_the_help_have_each_option(
 def test_an_option_that_does_not_exist_is_refused(function: typing.Callable[..., object]) -> None:
     with pytest.raises(ParameterError, match="has no option 'rounds'"):
         function({}, "a.parquet", "label", evals={"a": "a.parquet"}, rounds=3)
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_a_line_gives_each_option_that_has_a_flag(command: str) -> None:
+    arguments = read_line(f"{command} -d a.parquet -l y", {})
+    tables = {"train": [TrainOptions], "tune": [SearchOptions]}[command]
+    for table in tables:
+        for one in fields(table):
+            if one.metadata["flag"] is not None:
+                assert getattr(arguments, one.name) == one.default
+
+
+def test_the_documentation_has_each_flag() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "xgb_ray.md").read_text()
+    for table in (TrainOptions, SearchOptions):
+        for one in fields(table):
+            if one.metadata["flag"] is not None:
+                assert f"`{one.metadata['flag'].names[-1]}" in text, one.name
