@@ -50,12 +50,12 @@ class TrainOptions:
         None,
         "feature columns; all without another part unless given. A single column of Spark "
         "ML vectors holds all features",
-        flag=flag("--features"),
+        flag=flag("--features", metavar="NAME,NAME…"),
     )
     categorical: Sequence[str] | None = option(
         None,
         "those of the features that are categories",
-        flag=flag("--categorical"),
+        flag=flag("--categorical", metavar="NAME,NAME…"),
     )
     missing: float | None = option(
         None,
