@@ -15,8 +15,10 @@ import pyarrow.fs as pafs
 import pytest
 
 from gateway_ext.xgb_ray.errors import ClusterError, DataError, ParameterError
-from gateway_ext.xgb_ray.rayjob.client import JobRun, RayJobs, attach, start
+from gateway_ext.xgb_ray.rayjob.client import attach, start
+from gateway_ext.xgb_ray.rayjob.job_run import JobRun
 from gateway_ext.xgb_ray.rayjob.manifests import RayJobOptions
+from gateway_ext.xgb_ray.rayjob.ray_jobs import RayJobs
 from tests.integration.xgb_ray.conftest import LOGIN, Uri
 from tests.integration.xgb_ray.kuberay import KubeRay, kuberay, make_pod
 from tests.integration.xgb_ray.notebook_kernel import (
@@ -299,7 +301,7 @@ def test_a_name_that_is_taken(script: KubeRay) -> None:
 
 
 def test_an_image_that_cannot_be_pulled(script: KubeRay, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_ext.xgb_ray.rayjob.client._TROUBLE_SECONDS", 0.3)
+    monkeypatch.setattr("gateway_ext.xgb_ray.rayjob.job_run._TROUBLE_SECONDS", 0.3)
     said = 'rpc error: code = NotFound desc = failed to pull image "registry.example/kernel:1"'
     script.pods = [make_pod("job-head", waiting=("ImagePullBackOff", said))]
     run = submit(script)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.xgb_ray.errors import ParameterError
-from gateway_ext.xgb_ray.rayjob.client import refuse_logins
+from gateway_ext.xgb_ray.rayjob.sent_arguments import refuse_logins
 
 
 @pytest.mark.parametrize(
