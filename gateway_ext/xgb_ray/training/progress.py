@@ -52,6 +52,18 @@ class Record:
         """The last round whose metrics were heard of."""
         return self.log[-1][0] if self.log else 0
 
+    @property
+    def metrics(self) -> dict[str, dict[str, list[float]]]:
+        """Metrics by eval set and metric, one value a round, as far as the driver knows them."""
+        if self.phase.final or not self.log:
+            return self.state.history
+        out: dict[str, dict[str, list[float]]] = {}
+        for _, values in list(self.log):
+            for data, metrics in values.items():
+                for metric, value in metrics.items():
+                    out.setdefault(data, {}).setdefault(metric, []).append(value)
+        return out
+
     def enter(self, phase: Phase) -> None:
         """Begin a phase."""
         now = time.monotonic()

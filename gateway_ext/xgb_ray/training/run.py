@@ -11,7 +11,6 @@ from gateway_ext.xgb_ray.data.models import DATA_ATTRIBUTE
 from gateway_ext.xgb_ray.errors import TrainingError, XGBRayError
 from gateway_ext.xgb_ray.training.controller import Controller
 from gateway_ext.xgb_ray.training.phases import Phase
-from gateway_ext.xgb_ray.training.progress import Record
 from gateway_ext.xgb_ray.training.result import TrainResult
 from gateway_ext.xgb_ray.training.status import Status
 
@@ -62,25 +61,13 @@ class Run(Background[TrainResult]):
             phase=record.phase,
             rounds=record.rounds,
             total=total,
-            metrics=history(record),
+            metrics=record.metrics,
             alive=self._controller.workers.alive,
             workers=plan.workers,
             seconds=record.timings.get("total", time.monotonic() - record.started),
             eta=left * record.round_seconds if known else None,
             failures=sum(e.kind in ("lost", "frozen") for e in list(record.events)),
         )
-
-
-def history(record: Record) -> dict[str, dict[str, list[float]]]:
-    """Metrics as far as the driver knows them."""
-    if record.phase.final or not record.log:
-        return record.state.history
-    out: dict[str, dict[str, list[float]]] = {}
-    for _, values in list(record.log):
-        for data, metrics in values.items():
-            for metric, value in metrics.items():
-                out.setdefault(data, {}).setdefault(metric, []).append(value)
-    return out
 
 
 def make_result(controller: Controller, error: BaseException | None) -> TrainResult:
