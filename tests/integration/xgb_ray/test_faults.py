@@ -42,6 +42,11 @@ def pids(run: Run) -> list[int]:
     return [slot.pid for slot in run._controller.workers.slots if slot.ready]
 
 
+def holds_model(run: Run) -> None:
+    """Wait until the driver holds a model, which it keeps whatever happens to workers."""
+    wait_until(lambda: run._controller.record.state.model is not None, run=run)
+
+
 def at_round(run: Run, wanted: int) -> None:
     def there() -> bool:
         assert not run.done, run.error or "it is over already"
@@ -173,7 +178,7 @@ def test_all_workers_are_killed(parquet: Path, undisturbed: Undisturbed) -> None
 def test_too_many_failures_keep_the_model(parquet: Path) -> None:
     run = begin(parquet, workers=2, max_failures=0, num_boost_round=3000)
     at_round(run, 5)
-    time.sleep(0.5)
+    holds_model(run)
     os.kill(pids(run)[0], signal.SIGKILL)
     with pytest.raises(TrainingError, match="max_failures=0") as caught:
         run.wait(60)
@@ -203,7 +208,7 @@ def test_stop_keeps_the_model_and_stop_now_is_at_once(parquet: Path) -> None:
     assert 5 <= result.rounds == result.booster.num_boosted_rounds() < 5000
     run = begin(parquet, workers=2, num_boost_round=5000)
     at_round(run, 20)
-    time.sleep(0.5)
+    holds_model(run)
     run.stop_now()
     result = run.wait(10)
     assert result.state == "stopped"

@@ -189,6 +189,12 @@ def test_kueue_starts_suspended_and_keeps_its_label() -> None:
 
 def test_the_task_is_a_config_map() -> None:
     made = make_task_config_map(RayJobOptions(name="a", image="i", ray_version="2"), '{"x": 1}')
+    assert made == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a", "namespace": "default"},
+        "data": {"task.json": '{"x": 1}'},
+    }
     typed = client.ApiClient()._ApiClient__deserialize(copy.deepcopy(made), "V1ConfigMap")
     assert client.ApiClient().sanitize_for_serialization(typed) == made
 
