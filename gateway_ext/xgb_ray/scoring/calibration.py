@@ -65,7 +65,7 @@ class Calibration:
         return f"Calibration({len(self.x)} points from {self.rows} rows)"
 
     def _repr_html_(self) -> str:
-        return curve_html(repr(self), self.x, self.y)
+        return curve_html(repr(self), self.x.tolist(), self.y.tolist())
 
 
 def group_exact(

@@ -37,7 +37,7 @@ def make_plan(
     if o.cpus_per_worker <= 0:
         raise ParameterError("cpus_per_worker must be above 0")
     if o.cuts not in ("sample", "full"):
-        raise ParameterError(f"cuts must be 'sample' or 'full', not {o['cuts']!r}")
+        raise ParameterError(f"cuts must be 'sample' or 'full', not {o.cuts!r}")
     if not label:
         raise ParameterError("label must name the column to learn")
     if o.qid and o.group:
