@@ -61,3 +61,24 @@ def test_the_documentation_has_each_flag() -> None:
         for one in fields(table):
             if one.metadata["flag"] is not None:
                 assert f"`{one.metadata['flag'].names[-1]}" in text, one.name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"workers": 0}, "workers must be a whole number above 0, not 0"),
+        ({"num_boost_round": 1.5}, "num_boost_round must be a whole number above 0, not 1.5"),
+        ({"cpus_per_worker": 0}, "cpus_per_worker must be above 0"),
+        ({"cuts": "some"}, "cuts must be 'sample' or 'full', not 'some'"),
+        ({"qid": "a", "group": "a"}, "qid and group are the same thing"),
+        ({"early_stopping_rounds": 3}, "early_stopping_rounds needs evals"),
+        ({"resume": True}, "resume=True needs checkpoint_path"),
+        ({"evals": {"a-b": "a.parquet"}}, "a word without '-' and ':', not 'a-b'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_a_cluster_is_asked(
+    options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ParameterError) as refused:
+        start_training({"objective": "reg:squarederror"}, "a.parquet", "label", **options)
+    assert words in str(refused.value)
