@@ -39,8 +39,12 @@ from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
 from gateway_ext.kernels.processors import processors
 from gateway_ext.kernels.relay import Relay
 from gateway_ext.ownership import migrations
+from gateway_ext.ownership.gateway_records import GatewayRecords
+from gateway_ext.ownership.kernel_events import KernelEvents
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import FIRST_UID, Records
+from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
@@ -264,9 +268,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             MigrationError,
         ) as error:
             self._fail(for_operator(error))
-        self.records = Records(self.database, box, self.gateway_name, self.first_uid)
+        self.records = KernelRecords(self.database, box, self.gateway_name)
+        self.kernel_events = KernelEvents(self.database, self.gateway_name)
+        self.leftovers = Leftovers(self.database, self.gateway_name)
+        self.project_uids = ProjectUids(self.database, self.first_uid)
         self.membership = Membership(
-            self.records,
+            GatewayRecords(self.database, self.gateway_name),
             name=self.gateway_name,
             url=self.gateway_url,
             heartbeat_seconds=self.heartbeat_seconds,
@@ -390,7 +397,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             await self.kernel_manager.leave(self.drain_seconds)
             for task in self._tasks:
                 task.cancel()
-            await asyncio.wait_for(self.records.leave(), max(1.0, deadline - loop.time()))
+            await asyncio.wait_for(self.membership.leave(), max(1.0, deadline - loop.time()))
         except TimeoutError:
             self.log.warning(
                 "left without telling the other gateways: the database does not answer"

@@ -32,7 +32,7 @@ from gateway_ext.kernels.relay import (
     Relay,
     still_unknown,
 )
-from gateway_ext.ownership.records import NewKernel
+from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.resolution import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
@@ -401,8 +401,7 @@ class EventsHandler(FleetHandler):
     """`/api/fleet/kernels/{id}/events`: of deleted kernels too, as long as they are remembered."""
 
     async def get(self, kernel_id: str) -> None:
-        records = self.manager.records
-        record = await records.get(check_kernel_id(kernel_id))
+        record = await self.manager.records.get(check_kernel_id(kernel_id))
         if record is None:
             raise unknown_kernel(kernel_id)
         require_role(self.identity, record.project, Role.VIEWER)
@@ -417,7 +416,7 @@ class EventsHandler(FleetHandler):
                         "gateway": event.gateway,
                         "detail": event.detail,
                     }
-                    for event in await records.events(kernel_id)
+                    for event in await self.manager.events.of(kernel_id)
                 ],
             }
         )

@@ -18,8 +18,9 @@ from gateway_ext.kernels.kernel_manager import FleetKernelManager, agent_proxy_c
 from gateway_ext.kernels.launch_turns import LaunchTurns
 from gateway_ext.kernels.links import AgentLinks
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import Records
+from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
@@ -45,7 +46,8 @@ class Launches:
         self,
         manager: RemoteMappingKernelManager,
         *,
-        records: Records,
+        records: KernelRecords,
+        uids: ProjectUids,
         membership: Membership,
         links: AgentLinks,
         settings: AgentSettings,
@@ -57,6 +59,7 @@ class Launches:
         `at_once` how many may start on this machine at the same time."""
         self._manager = manager
         self._records = records
+        self._uids = uids
         self._membership = membership
         self._links = links
         self._settings = settings
@@ -174,7 +177,7 @@ class Launches:
         return AgentStart(
             kernel_id=record.kernel_id,
             project=record.project,
-            uid=await self._records.assign_uid(record.project),
+            uid=await self._uids.assign(record.project),
             agent_key=agent_key,
             gateways=self._membership.urls_for_agents(record.kernel_id),
             kernel_name=record.kernel_name,

@@ -24,9 +24,11 @@ from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.launches import Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.ownership.kernel_events import KernelEvents
+from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
-from gateway_ext.ownership.records import LimitReached, Limits, NewKernel, Records
 from gateway_ext.ownership.resolution import (
     CullRules,
     KernelRecord,
@@ -36,6 +38,7 @@ from gateway_ext.ownership.resolution import (
     living_owner,
     targets_for_handover,
 )
+from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
     AgentLife,
@@ -101,7 +104,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         app = self.parent
-        self.records: Records = app.records
+        self.records: KernelRecords = app.records
+        self.events: KernelEvents = app.kernel_events
+        self.leftovers: Leftovers = app.leftovers
         self.membership: Membership = app.membership
         self.agent_settings = AgentSettings(
             kernels_dir=Path(app.kernels_dir),
@@ -135,6 +140,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.launches = Launches(
             self,
             records=self.records,
+            uids=app.project_uids,
             membership=self.membership,
             links=self.links,
             settings=self.agent_settings,
@@ -310,7 +316,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
         try:
-            await self.records.note(kernel_id, event, username)
+            await self.events.note(kernel_id, event, username)
         except DatabaseUnavailable as error:
             # What was done is done.
             self.log.warning("kernel %s: %s was not recorded: %s", kernel_id, event, error)
@@ -511,9 +517,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self.lost_seconds)
-        await self._sweep_projects(await self.records.orphans(lost), self._bury)
-        await self._sweep_projects(await self.records.unended(lost), self._finish_end)
-        await self.records.forget(deleted=deleted, dead=dead)
+        await self._sweep_projects(await self.leftovers.orphans(lost), self._bury)
+        await self._sweep_projects(await self.leftovers.unended(lost), self._finish_end)
+        await self.leftovers.forget(deleted=deleted, dead=dead)
 
     async def _sweep_projects(
         self,

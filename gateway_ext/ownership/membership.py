@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.placement import order_for_start
-from gateway_ext.ownership.records import Records
 from gateway_ext.ownership.resolution import Member, in_order_of
 from jupyter_ext.database.engine import DatabaseUnavailable
 
@@ -25,7 +25,7 @@ class Membership:
 
     def __init__(
         self,
-        records: Records,
+        records: GatewayRecords,
         *,
         name: str,
         url: str,
@@ -101,6 +101,10 @@ class Membership:
         if {(member.url, member.draining) for member in self._members} != before:
             self._changed = time.monotonic()
             self.on_change()
+
+    async def leave(self) -> None:
+        """Takes this gateway off the list; raises DatabaseUnavailable."""
+        await self._records.leave()
 
     async def run(self) -> None:
         """Beats until cancelled."""

@@ -1,0 +1,86 @@
+"""What gateways that ended have left behind, and what nobody needs any more."""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from gateway_ext.ownership.kernel_events import write_event
+from gateway_ext.ownership.kernel_rows import PUBLIC, change, hold, record_of, values_of_deleted
+from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.states import KernelState
+from gateway_ext.ownership.tables import former_agent, gateway, kernel, kernel_event
+from jupyter_ext.database.engine import Database, now_utc
+
+_WITH_AGENT = (KernelState.LAUNCHING, KernelState.RUNNING, KernelState.RESTARTING)
+
+
+class Leftovers:
+    """What the gateway called `name` must look after though nobody asks for it.
+
+    Every method raises DatabaseUnavailable while the database is away.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+
+    async def orphans(self, dead_for: timedelta) -> list[KernelRecord]:
+        """Kernels that should have an agent, of which nothing has been heard for so long, and
+        whose owner has been dead for so long or is this gateway."""
+        with_agent = kernel.c.state.in_([state.value for state in _WITH_AGENT])
+        dead_with_agent = (kernel.c.state == KernelState.DEAD.value) & kernel.c.owner.is_not(None)
+        return await self._unattended(with_agent | dead_with_agent, dead_for)
+
+    async def unended(self, dead_for: timedelta) -> list[KernelRecord]:
+        """Deleted kernels of which something may be left: whoever deleted them has been dead for so
+        long, or is this gateway and could not end it all."""
+        unended = (kernel.c.state == KernelState.DELETED.value) & kernel.c.owner.is_not(None)
+        return await self._unattended(unended, dead_for)
+
+    async def _unattended(
+        self, which: ColumnElement[bool], dead_for: timedelta
+    ) -> list[KernelRecord]:
+        def transaction(connection: Connection) -> list[KernelRecord]:
+            now = now_utc(connection)
+            living = select(gateway.c.name).where(gateway.c.heartbeat > now - dead_for)
+            rows = connection.execute(
+                select(*PUBLIC).where(
+                    which,
+                    kernel.c.changed < now - dead_for,
+                    kernel.c.owner.is_(None)
+                    | (kernel.c.owner == self._name)
+                    | kernel.c.owner.not_in(living),
+                )
+            )
+            return [record_of(row) for row in rows]
+
+        return await self._database.run(transaction, read_only=True)
+
+    async def forget(self, *, deleted: timedelta, dead: timedelta) -> int:
+        """Removes the rows of kernels that were deleted, or are dead without an agent, for longer
+        than this, and events and former agents of the same age as deleted kernels; the number of
+        kernels."""
+
+        def transaction(connection: Connection) -> int:
+            now = now_utc(connection)
+            for table in (kernel_event, former_agent):
+                connection.execute(delete(table).where(table.c.at < now - deleted))
+            gone = connection.execute(
+                delete(kernel).where(
+                    kernel.c.state == KernelState.DELETED.value, kernel.c.changed < now - deleted
+                )
+            ).rowcount
+            # Not removed but marked: their agents, should one come back, must be told.
+            old = hold(
+                connection,
+                kernel.c.state == KernelState.DEAD.value,
+                kernel.c.owner.is_(None),
+                kernel.c.changed < now - dead,
+            )
+            for held in old:
+                values = values_of_deleted(held[1] + 1, now, None)
+                if change(connection, held, KernelState.DELETED, values):
+                    write_event(connection, now, held[0], "delete", "", self._name, "dead for long")
+            return gone
+
+        return await self._database.run(transaction)
