@@ -21,23 +21,27 @@ class KernelEvent:
     detail: str
 
 
+@dataclass(frozen=True)
+class NewEvent:
+    """What is to be written of an event, apart from its kernel, time and gateway."""
+
+    event: str
+    username: str = ""
+    detail: str = ""
+
+
 def write_event(
-    connection: Connection,
-    now: datetime,
-    kernel_id: str,
-    event: str,
-    username: str,
-    gateway_name: str,
-    detail: str = "",
+    connection: Connection, now: datetime, kernel_id: str, gateway_name: str, new: NewEvent
 ) -> None:
+    """Adds an event, in the transaction of what it tells of."""
     connection.execute(
         insert(kernel_event).values(
             kernel_id=kernel_id,
             at=now,
-            event=event,
-            username=username,
+            event=new.event,
+            username=new.username,
             gateway=gateway_name,
-            detail=stored_text(detail),
+            detail=stored_text(new.detail),
         )
     )
 
@@ -52,12 +56,12 @@ class KernelEvents:
         self._database = database
         self._name = name
 
-    async def note(self, kernel_id: str, event: str, username: str, detail: str = "") -> None:
+    async def note(self, kernel_id: str, event: str, username: str) -> None:
         """Writes down what somebody did to a kernel that changes nothing in its record."""
 
         def transaction(connection: Connection) -> None:
             now = now_utc(connection)
-            write_event(connection, now, kernel_id, event, username, self._name, detail)
+            write_event(connection, now, kernel_id, self._name, NewEvent(event, username))
 
         await self._database.run(transaction)
 

@@ -1,8 +1,7 @@
 """Kernel records, behind verbs of the domain.
 
-Whoever may act on a kernel holds its (owner, epoch). Every change of a kernel's state, owner or
-epoch is one UPDATE in `kernel_rows.change`, conditional on the kernel, its epoch and its state, so
-that a gateway that was frozen changes nothing when it wakes; each leaves an event behind.
+Whoever may act on a kernel holds its (owner, epoch); `kernel_rows` has the way in which they
+change.
 """
 
 import json
@@ -15,15 +14,16 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway_ext.ownership.kernel_events import write_event
+from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
-    change,
-    hold,
+    Held,
+    Transition,
+    deletion,
     read_record,
     record_of,
     stored_key,
-    values_of_deleted,
+    transition,
 )
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
@@ -69,8 +69,30 @@ class Observation:
     ended: str = ""
 
 
-def add_former_agent(connection: Connection, kernel_id: str, key: str, now: datetime) -> None:
-    """Remembers the encrypted key of an agent that must end if it lives."""
+def observed(held: Held, seen: Observation, now: datetime) -> Transition:
+    """What becomes of a kernel by what its owner saw."""
+    values: dict[str, Any] = {
+        "execution_state": seen.execution_state,
+        "connections": seen.connections,
+        "last_activity": seen.last_activity,
+        "changed": now,
+    }
+    if seen.state is not None:
+        values["reason"] = stored_text(seen.reason)
+    state = seen.state or held.state
+    is_news = state is not held.state
+    events = []
+    if seen.ended and not (is_news and state is not KernelState.RUNNING):
+        # It was started again too quickly for the record to say so.
+        events.append(NewEvent(KernelState.RESTARTING.value, detail=seen.ended))
+    if is_news:
+        events.append(NewEvent(state.value, detail=seen.reason))
+    return Transition(state, values, events)
+
+
+def dismiss_agent(connection: Connection, kernel_id: str, now: datetime) -> None:
+    """Makes the agent of a kernel that is held a former one, which must end if it lives."""
+    key = stored_key(connection, kernel_id)
     connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
 
 
@@ -119,9 +141,8 @@ class KernelRecords:
                     reason="",
                 )
             )
-            write_event(
-                connection, now, new.kernel_id, "launch", new.username, self._name, "epoch 1"
-            )
+            event = NewEvent("launch", new.username, "epoch 1")
+            write_event(connection, now, new.kernel_id, self._name, event)
             return read_record(connection, new.kernel_id)
 
         try:
@@ -142,29 +163,24 @@ class KernelRecords:
 
         def transaction(connection: Connection) -> bool:
             check_limits(connection, limits, dead.username)
-            now = now_utc(connection)
-            former = stored_key(connection, dead.kernel_id)
-            if former is None:
-                return False
-            changed = change(
-                connection,
-                (dead.kernel_id, dead.epoch, KernelState.DEAD),
-                KernelState.LAUNCHING,
-                {
+
+            def decide(held: Held, now: datetime) -> Transition | None:
+                if (held.epoch, held.state) != (dead.epoch, KernelState.DEAD):
+                    return None
+                dismiss_agent(connection, held.kernel_id, now)
+                values = {
                     "owner": self._name,
-                    "epoch": dead.epoch + 1,
+                    "epoch": held.epoch + 1,
                     "agent_key": encrypted_key,
                     "process": None,
                     "execution_state": "starting",
                     "reason": "",
                     "changed": now,
-                },
-            )
-            if changed:
-                add_former_agent(connection, dead.kernel_id, former, now)
-                detail = f"again, epoch {dead.epoch + 1}"
-                write_event(connection, now, dead.kernel_id, "launch", username, self._name, detail)
-            return changed
+                }
+                event = NewEvent("launch", username, f"again, epoch {held.epoch + 1}")
+                return Transition(KernelState.LAUNCHING, values, [event])
+
+            return self._transition(connection, dead.kernel_id, decide)
 
         return await self._database.run(transaction)
 
@@ -184,12 +200,12 @@ class KernelRecords:
         """
 
         def transaction(connection: Connection) -> bool:
-            held = hold(
-                connection,
-                kernel.c.kernel_id == kernel_id,
-                kernel.c.state != KernelState.DELETED.value,
-            )
-            if not held or not self._is_key(connection, kernel_id, agent_key):
+            wanted = connection.execute(
+                select(kernel.c.kernel_id)
+                .where(kernel.c.kernel_id == kernel_id, kernel.c.state != KernelState.DELETED.value)
+                .with_for_update()
+            ).first()
+            if wanted is None or not self._is_key(connection, kernel_id, agent_key):
                 return False
             record = read_record(connection, kernel_id)
             if if_unknown and record is not None and record.process:
@@ -219,56 +235,31 @@ class KernelRecords:
         """
 
         def transaction(connection: Connection) -> KernelRecord | None:
-            now = now_utc(connection)
-            for held in hold(connection, kernel.c.kernel_id == kernel_id):
-                _, present, state = held
-                if state is KernelState.DELETED or not self._is_key(
-                    connection, kernel_id, agent_key
-                ):
-                    continue
-                if epoch not in (None, present) or not wanted():
-                    continue
-                raised = max(present, agent_epoch) + 1
+            def decide(held: Held, now: datetime) -> Transition | None:
+                if not self._is_key(connection, kernel_id, agent_key):
+                    return None
+                if epoch not in (None, held.epoch) or not wanted():
+                    return None
+                raised = max(held.epoch, agent_epoch) + 1
                 values = {"owner": self._name, "epoch": raised, "changed": now}
-                if change(connection, held, state, values):
-                    detail = f"epoch {raised}"
-                    write_event(connection, now, kernel_id, "claim", "", self._name, detail)
-                    return read_record(connection, kernel_id)
-            return None
+                event = NewEvent("claim", detail=f"epoch {raised}")
+                return Transition(held.state, values, [event])
+
+            claimed = self._transition(connection, kernel_id, decide)
+            return read_record(connection, kernel_id) if claimed else None
 
         return await self._database.run(transaction)
 
     async def observe(self, observations: Sequence[Observation]) -> None:
         """Writes what this gateway saw of its kernels, each only if its epoch still stands."""
+        by_id = {seen.kernel_id: seen for seen in observations}
+
+        def decide(held: Held, now: datetime) -> Transition | None:
+            seen = by_id[held.kernel_id]
+            return observed(held, seen, now) if held.epoch == seen.epoch else None
 
         def transaction(connection: Connection) -> None:
-            now = now_utc(connection)
-            by_id = {seen.kernel_id: seen for seen in observations}
-            for held in hold(connection, kernel.c.kernel_id.in_(by_id)):
-                kernel_id, epoch, state = held
-                seen = by_id[kernel_id]
-                if epoch != seen.epoch or state is KernelState.DELETED:
-                    continue
-                target = seen.state or state
-                values = {
-                    "execution_state": seen.execution_state,
-                    "connections": seen.connections,
-                    "last_activity": seen.last_activity,
-                    "changed": now,
-                }
-                if seen.state is not None:
-                    values["reason"] = stored_text(seen.reason)
-                if not change(connection, held, target, values):
-                    continue
-                is_news = target is not state
-                if seen.ended and not (is_news and target is not KernelState.RUNNING):
-                    # It was started again too quickly for the record to say so.
-                    event = KernelState.RESTARTING.value
-                    write_event(connection, now, kernel_id, event, "", self._name, seen.ended)
-                if is_news:
-                    write_event(
-                        connection, now, kernel_id, target.value, "", self._name, seen.reason
-                    )
+            transition(connection, self._name, kernel.c.kernel_id.in_(by_id), decide)
 
         if observations:
             await self._database.run(transaction)
@@ -282,10 +273,9 @@ class KernelRecords:
         """
 
         def transaction(connection: Connection) -> bool:
-            now = now_utc(connection)
-            for held in hold(connection, kernel.c.kernel_id == kernel_id):
-                if held[1] != epoch or held[2] is KernelState.DELETED:
-                    continue
+            def decide(held: Held, now: datetime) -> Transition | None:
+                if held.epoch != epoch:
+                    return None
                 values = {
                     "execution_state": "dead",
                     "owner": None,
@@ -294,12 +284,12 @@ class KernelRecords:
                     "reason": stored_text(reason),
                     "changed": now,
                 }
-                if held[2] is KernelState.LAUNCHING:
-                    values["agent_key"] = self._dismiss_agent(connection, kernel_id, now)
-                if change(connection, held, KernelState.DEAD, values):
-                    write_event(connection, now, kernel_id, "dead", "", self._name, reason)
-                    return True
-            return False
+                if held.state is KernelState.LAUNCHING:
+                    dismiss_agent(connection, kernel_id, now)
+                    values["agent_key"] = self._key_of_no_agent()
+                return Transition(KernelState.DEAD, values, [NewEvent("dead", detail=reason)])
+
+            return self._transition(connection, kernel_id, decide)
 
         return await self._database.run(transaction)
 
@@ -310,47 +300,31 @@ class KernelRecords:
         stands."""
 
         def transaction(connection: Connection) -> bool:
-            now = now_utc(connection)
-            for held in hold(connection, kernel.c.kernel_id == kernel_id):
-                if held[1] != epoch or held[2] is not KernelState.LAUNCHING:
-                    continue
-                values = {"agent_key": self._dismiss_agent(connection, kernel_id, now)}
-                if change(connection, held, KernelState.LAUNCHING, values):
-                    write_event(
-                        connection, now, kernel_id, "launch", "", self._name, f"given up: {reason}"
-                    )
-                    return True
-            return False
+            def decide(held: Held, now: datetime) -> Transition | None:
+                if (held.epoch, held.state) != (epoch, KernelState.LAUNCHING):
+                    return None
+                dismiss_agent(connection, kernel_id, now)
+                values = {"agent_key": self._key_of_no_agent()}
+                event = NewEvent("launch", detail=f"given up: {reason}")
+                return Transition(KernelState.LAUNCHING, values, [event])
+
+            return self._transition(connection, kernel_id, decide)
 
         return await self._database.run(transaction)
-
-    def _dismiss_agent(self, connection: Connection, kernel_id: str, now: datetime) -> str:
-        """Makes the kernel's agent a former one; the encrypted key, which no agent has, that takes
-        the place of its key."""
-        former = stored_key(connection, kernel_id)
-        if former is not None:
-            add_former_agent(connection, kernel_id, former, now)
-        return self._box.encrypt(secrets.token_bytes(32))
 
     async def delete(
         self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
     ) -> bool:
         """Marks a kernel as deleted, whoever owns it: a user said so. With `epoch` only if that
-        still stands: an owner said so. The epoch rises, so that no owner writes to the record any
-        more. False if there was none to delete."""
+        still stands: an owner said so. False if there was none to delete."""
+        event = NewEvent("delete", username, reason)
 
-        def transaction(connection: Connection) -> bool:
-            now = now_utc(connection)
-            for held in hold(connection, kernel.c.kernel_id == kernel_id):
-                if held[2] is KernelState.DELETED or epoch not in (None, held[1]):
-                    continue
-                values = values_of_deleted(held[1] + 1, now, self._name)
-                if change(connection, held, KernelState.DELETED, values):
-                    write_event(connection, now, kernel_id, "delete", username, self._name, reason)
-                    return True
-            return False
+        def decide(held: Held, now: datetime) -> Transition | None:
+            return deletion(held, now, self._name, event) if epoch in (None, held.epoch) else None
 
-        return await self._database.run(transaction)
+        return await self._database.run(
+            lambda connection: self._transition(connection, kernel_id, decide)
+        )
 
     async def ended(self, kernel_id: str) -> None:
         """Says that of a deleted kernel nothing runs and nothing is left any more."""
@@ -438,6 +412,18 @@ class KernelRecords:
 
         stored = await self._database.run(transaction, read_only=True)
         return [self._box.decrypt(key) for key in stored]
+
+    def _transition(
+        self,
+        connection: Connection,
+        kernel_id: str,
+        decide: Callable[[Held, datetime], Transition | None],
+    ) -> bool:
+        return transition(connection, self._name, kernel.c.kernel_id == kernel_id, decide) == 1
+
+    def _key_of_no_agent(self) -> str:
+        """Takes the place of a dismissed agent's key: nobody can prove that they have it."""
+        return self._box.encrypt(secrets.token_bytes(32))
 
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:
         stored = stored_key(connection, kernel_id)

@@ -1,15 +1,22 @@
-"""The rows of kernels: how they are read, and the one way in which their state, owner and epoch
-change."""
+"""The rows of kernels: how they are read, and how they change.
 
-from collections.abc import Mapping
+Every change of a kernel's state, owner or epoch is one UPDATE in `_change`, conditional on the
+kernel, its epoch and its state, so that a gateway that was frozen changes nothing when it wakes;
+each leaves an event behind.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
+from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState, check_transition
 from gateway_ext.ownership.tables import kernel
+from jupyter_ext.database.engine import now_utc
 
 PUBLIC = [
     kernel.c[name]
@@ -34,64 +41,100 @@ PUBLIC = [
 
 
 def record_of(row: Row[Any]) -> KernelRecord:
+    """The record in a row of the columns PUBLIC."""
     values = dict(row._mapping)
     values["state"] = KernelState(values["state"])
     return KernelRecord(**values)
 
 
 def read_record(connection: Connection, kernel_id: str) -> KernelRecord | None:
+    """The kernel's record; None if there is none."""
     row = connection.execute(select(*PUBLIC).where(kernel.c.kernel_id == kernel_id)).first()
     return None if row is None else record_of(row)
 
 
-def hold(
-    connection: Connection, *conditions: ColumnElement[bool]
-) -> list[tuple[str, int, KernelState]]:
-    """(kernel_id, epoch, state) of kernels, locked against others until the transaction ends."""
+@dataclass(frozen=True)
+class Held:
+    """A kernel that is locked against others until the transaction ends."""
+
+    kernel_id: str
+    epoch: int
+    state: KernelState
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What becomes of a kernel: its state, other values that change, and the events to add."""
+
+    state: KernelState
+    values: Mapping[str, Any]
+    events: Sequence[NewEvent]
+
+
+def transition(
+    connection: Connection,
+    gateway_name: str,
+    which: ColumnElement[bool],
+    decide: Callable[[Held, datetime], Transition | None],
+) -> int:
+    """Changes each of the kernels as `decide` says, which is given the database's time too and
+    answers None for a kernel that stays as it is. Returns how many were changed.
+
+    Deleted kernels stay as they are. Raises IllegalTransition.
+    """
+    now = now_utc(connection)
+    changed = 0
+    for held in _hold(connection, which):
+        if held.state is KernelState.DELETED:
+            continue
+        decided = decide(held, now)
+        if decided is None or not _change(connection, held, decided):
+            continue
+        changed += 1
+        for event in decided.events:
+            write_event(connection, now, held.kernel_id, gateway_name, event)
+    return changed
+
+
+def _hold(connection: Connection, which: ColumnElement[bool]) -> list[Held]:
     rows = connection.execute(
         select(kernel.c.kernel_id, kernel.c.epoch, kernel.c.state)
-        .where(*conditions)
+        .where(which)
         .order_by(kernel.c.kernel_id)
         .with_for_update()
     )
-    return [(row.kernel_id, row.epoch, KernelState(row.state)) for row in rows]
+    return [Held(row.kernel_id, row.epoch, KernelState(row.state)) for row in rows]
 
 
-def change(
-    connection: Connection,
-    held: tuple[str, int, KernelState],
-    target: KernelState,
-    values: Mapping[str, Any],
-) -> bool:
-    """Takes a kernel that is as in `held` to the state `target`, with other values; False if it is
-    not any more. Raises IllegalTransition."""
-    kernel_id, epoch, state = held
-    check_transition(state, target)
+def _change(connection: Connection, held: Held, decided: Transition) -> bool:
+    """False if the kernel is not as it was held any more."""
+    check_transition(held.state, decided.state)
     changed = connection.execute(
         update(kernel)
         .where(
-            kernel.c.kernel_id == kernel_id,
-            kernel.c.epoch == epoch,
-            kernel.c.state == state.value,
+            kernel.c.kernel_id == held.kernel_id,
+            kernel.c.epoch == held.epoch,
+            kernel.c.state == held.state.value,
         )
-        .values(state=target.value, **values)
+        .values(state=decided.state.value, **decided.values)
     ).rowcount
     return bool(changed)
 
 
-def values_of_deleted(epoch: int, now: datetime, owner: str | None) -> dict[str, Any]:
-    """The other values of a kernel that gets deleted; `owner` is the gateway that ends what ran,
-    None if nothing is left to be ended."""
-    return {
+def deletion(held: Held, now: datetime, owner: str | None, event: NewEvent) -> Transition:
+    """The end of a kernel; `owner` is the gateway that ends what ran, None if nothing is left to be
+    ended. The epoch rises, so that no owner writes to the record any more."""
+    values = {
         "execution_state": "dead",
         "owner": owner,
-        "epoch": epoch,
+        "epoch": held.epoch + 1,
         "connections": 0,
         # What a launch needs holds people's secrets: it goes at once. The agent's key stays, to
         # prove to the agent that its kernel is deleted.
         "launch": "",
         "changed": now,
     }
+    return Transition(KernelState.DELETED, values, [event])
 
 
 def stored_key(connection: Connection, kernel_id: str) -> str | None:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select
 
-from gateway_ext.ownership.kernel_events import write_event
-from gateway_ext.ownership.kernel_rows import PUBLIC, change, hold, record_of, values_of_deleted
+from gateway_ext.ownership.kernel_events import NewEvent
+from gateway_ext.ownership.kernel_rows import PUBLIC, deletion, record_of, transition
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.tables import former_agent, gateway, kernel, kernel_event
@@ -71,16 +71,15 @@ class Leftovers:
                 )
             ).rowcount
             # Not removed but marked: their agents, should one come back, must be told.
-            old = hold(
+            event = NewEvent("delete", detail="dead for long")
+            transition(
                 connection,
-                kernel.c.state == KernelState.DEAD.value,
-                kernel.c.owner.is_(None),
-                kernel.c.changed < now - dead,
+                self._name,
+                (kernel.c.state == KernelState.DEAD.value)
+                & kernel.c.owner.is_(None)
+                & (kernel.c.changed < now - dead),
+                lambda held, now: deletion(held, now, None, event),
             )
-            for held in old:
-                values = values_of_deleted(held[1] + 1, now, None)
-                if change(connection, held, KernelState.DELETED, values):
-                    write_event(connection, now, held[0], "delete", "", self._name, "dead for long")
             return gone
 
         return await self._database.run(transaction)
