@@ -43,6 +43,7 @@ from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
@@ -254,7 +255,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             if not getattr(self, name):
                 self._fail(f"FleetGatewayApp.{name} is not set")
         self._tasks: list[asyncio.Task[Any]] = []
-        self._leaving = False
+        self.lifecycle = Lifecycle()
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
             box = SecretBox(Path(self.encryption_keys_file))
@@ -276,6 +277,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             GatewayRecords(self.database, self.gateway_name),
             name=self.gateway_name,
             url=self.gateway_url,
+            lifecycle=self.lifecycle,
             heartbeat_seconds=self.heartbeat_seconds,
             living_seconds=self.living_seconds,
             log=self.log,
@@ -382,11 +384,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
-        if self._leaving:
+        if self.lifecycle.leaving:
             # Asked twice: at once.
             self.io_loop.add_callback_from_signal(self.io_loop.stop)
             return
-        self._leaving = True
+        self.lifecycle.leave()
         self.log.info("Received signal %d: handing the kernels to other gateways", sig)
         self.io_loop.add_callback_from_signal(self._leave)
 

@@ -240,7 +240,7 @@ class KernelsHandler(FleetHandler):
         if chosen_by_another or not self.settings["fleet_spread_starts"]:
             membership.starts_at(membership.name)
             return None
-        if not manager.takes_kernels:
+        if not membership.takes_kernels:
             return None
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
@@ -465,7 +465,8 @@ class DrainHandler(FleetHandler):
             return
         await self.manager.undrain()
         left = len(list(self.manager.links))
-        self.answer({"name": name, "draining": False, "kernels": left})
+        draining = self.manager.membership.draining
+        self.answer({"name": name, "draining": draining, "kernels": left})
 
 
 class GatewaysHandler(FleetHandler):

@@ -27,6 +27,7 @@ from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.leftovers import Leftovers
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
 from gateway_ext.ownership.resolution import (
@@ -108,6 +109,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.events: KernelEvents = app.kernel_events
         self.leftovers: Leftovers = app.leftovers
         self.membership: Membership = app.membership
+        self.lifecycle: Lifecycle = app.lifecycle
         self.agent_settings = AgentSettings(
             kernels_dir=Path(app.kernels_dir),
             agent_command=list(app.agent_command),
@@ -135,7 +137,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.links = AgentLinks(self.records, self.log)
         self.membership.on_change = self._announce_gateways
-        self._ending = False
         self.websockets: set[OpenWebsocket] = set()
         self.launches = Launches(
             self,
@@ -177,15 +178,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             self._begun,
         )
 
-    @property
-    def takes_kernels(self) -> bool:
-        """Whether this gateway may start kernels and take them over."""
-        return not self._ending and self.membership.takes_kernels
-
     def takes(self, kernel_id: str) -> bool:
         """Whether the kernel's agent is let in: if this gateway waits for it before it leaves, even
         while all others are sent away."""
-        return self.takes_kernels or self.launches.awaits(kernel_id)
+        return self.membership.takes_kernels or self.launches.awaits(kernel_id)
 
     # Finding
 
@@ -224,7 +220,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
         Raises Refusal, and DatabaseUnavailable.
         """
-        if not self.takes_kernels:
+        if not self.membership.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
@@ -432,7 +428,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""
         self.links.remove(link, "the kernel is moving to another gateway")
-        if self._ending:
+        if self.lifecycle.leaving:
             return
         self._beside(self._check_lost(link.kernel_id))
 
@@ -558,7 +554,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        self.membership.draining = True
+        self.lifecycle.drain()
         try:
             await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
         except (DatabaseUnavailable, TimeoutError) as error:
@@ -577,12 +573,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def undrain(self) -> None:
         """Takes kernels again; raises DatabaseUnavailable."""
-        self.membership.draining = False
+        self.lifecycle.serve()
         await self.membership.beat()
 
     async def leave(self, seconds: float) -> None:
         """Drains, then closes what is left: agents find another gateway, clients get 1012."""
-        self._ending = True
+        self.lifecycle.leave()
         await self.drain(seconds)
         for link in self.links:
             self.links.remove(link, "this gateway is stopping")
@@ -596,7 +592,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         Not before all gateways have been there for `settled_seconds`, and no kernel that was active
         within `idle_seconds`.
         """
-        if not self.takes_kernels or self.membership.settled_seconds < settled_seconds:
+        if not self.membership.takes_kernels or self.membership.settled_seconds < settled_seconds:
             return
         await self.membership.beat()
         now = datetime.now(UTC)
