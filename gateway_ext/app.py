@@ -35,9 +35,10 @@ from gateway_ext.kernels.channels import channel_handlers
 from gateway_ext.kernels.handlers import kernel_handlers
 from gateway_ext.kernels.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
-from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
+from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.processors import processors
 from gateway_ext.kernels.relay import Relay
+from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
@@ -357,7 +358,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         gc.freeze()
 
         async def sweep() -> None:
-            await manager.sweep(
+            await manager.lost_kernels.sweep(
                 deleted=timedelta(days=self.keep_deleted_days),
                 dead=timedelta(seconds=self.keep_dead_seconds),
             )
@@ -367,14 +368,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
-                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the check of epochs"
+                manager.lost_kernels.leave_overtaken,
+                self.heartbeat_seconds,
+                self.log,
+                "the check of epochs",
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
         ]
         if self.rebalance_seconds > 0:
 
             async def rebalance() -> None:
-                await manager.rebalance(self.rebalance_after_seconds, self.rebalance_seconds)
+                await manager.hand_overs.rebalance(
+                    self.rebalance_after_seconds, self.rebalance_seconds
+                )
 
             self._tasks.append(
                 run_forever(rebalance, self.rebalance_seconds, self.log, "balancing the load")
@@ -396,7 +402,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.drain_seconds
         try:
-            await self.kernel_manager.leave(self.drain_seconds)
+            await self.kernel_manager.hand_overs.leave(self.drain_seconds)
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait_for(self.membership.leave(), max(1.0, deadline - loop.time()))

@@ -20,7 +20,8 @@ from gateway_ext.kernels.authentication import (
     choose_project,
     require_role,
 )
-from gateway_ext.kernels.manager import FleetMappingKernelManager, Place
+from gateway_ext.kernels.manager import FleetMappingKernelManager
+from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.kernels.relay import (
     DIRECT,
@@ -457,13 +458,13 @@ class DrainHandler(FleetHandler):
         await manager.membership.beat()
         if all(m.draining or m.name == name for m in manager.membership.members):
             raise Refusal(409, f"no other gateway could take the kernels of {name}: start one")
-        left = await manager.drain(self.settings["fleet_drain_seconds"])
+        left = await manager.hand_overs.drain(self.settings["fleet_drain_seconds"])
         self.answer({"name": name, "draining": True, "kernels": left})
 
     async def delete(self, name: str) -> None:
         if await self._there(name):
             return
-        await self.manager.undrain()
+        await self.manager.hand_overs.undrain()
         left = len(list(self.manager.links))
         draining = self.manager.membership.draining
         self.answer({"name": name, "draining": draining, "kernels": left})

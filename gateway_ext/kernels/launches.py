@@ -37,6 +37,9 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 LONGEST_TURN_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
 
+NOT_STARTED = "the gateway ended before it had started the kernel"
+"""The reason of a kernel whose launch was not begun."""
+
 
 class Launches:
     """Starts agents for records that say that they are being launched, each in a task of its own,
