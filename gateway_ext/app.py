@@ -32,7 +32,8 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
 from gateway_ext.kernels.channels import channel_handlers
-from gateway_ext.kernels.handlers import kernel_handlers
+from gateway_ext.kernels.gateway_handlers import gateway_handlers
+from gateway_ext.kernels.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
@@ -306,6 +307,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             (r"/api/fleet/agents/(?P<kernel_id>[^/]+)", AgentHandler),
             *channel_handlers,
             *kernel_handlers,
+            *gateway_handlers,
             *guarded,
             *not_found,
         ]
