@@ -14,7 +14,11 @@ from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[i
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
-from gateway_ext.kernels.kernel_manager import FleetKernelManager, agent_proxy_class, proxy_stanza
+from gateway_ext.kernels.launch_kernel_manager import (
+    LaunchKernelManager,
+    agent_proxy_class,
+    proxy_stanza,
+)
 from gateway_ext.kernels.launch_turns import LaunchTurns
 from gateway_ext.kernels.links import AgentLinks
 from gateway_ext.kernels.refusal import Refusal
@@ -215,7 +219,7 @@ class Launches:
 
     async def _take(
         self,
-        manager: FleetKernelManager,
+        manager: LaunchKernelManager,
         record: KernelRecord,
         agent_key: bytes,
         said: Mapping[str, Any],
@@ -259,8 +263,8 @@ class Launches:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
-        return FleetKernelManager(
+    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> LaunchKernelManager:
+        return LaunchKernelManager(
             connection_file=str(Path(self._manager.connection_dir) / f"kernel-{kernel_id}.json"),
             parent=self._manager,
             log=self._log,
