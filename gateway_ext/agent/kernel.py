@@ -24,7 +24,7 @@ from .kernel_process import (
     in_words,
     takes_packages,
 )
-from .kernel_state import Busyness, Process, ReportedState, utc_now
+from .kernel_state import Busyness, ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
 from .messages import MessageError, join_v1, parse_part, split_v1
@@ -131,7 +131,7 @@ class Kernel:
                 raise LaunchError("the kernel is being shut down")
             self._policy.reset()
             self._left_out = ""
-            self._change(process=Process.RESTARTING, execution_state="starting", reason=None)
+            self._change(process=ProcessState.RESTARTING, execution_state="starting", reason=None)
             if self._run is not None:
                 await self._end(self._run, now=False, restart=True)
             await self._launch()
@@ -152,7 +152,7 @@ class Kernel:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
             await self._end_orphans()
-            self._change(process=Process.DEAD, execution_state="dead", pid=None, reason=reason)
+            self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
         self._files.remove()
 
     def interrupt(self) -> None:
@@ -246,7 +246,7 @@ class Kernel:
         # With the reason for which the process before ended by itself, if it did: whoever was not
         # there asks why all variables are gone.
         self._change(
-            process=Process.RUNNING,
+            process=ProcessState.RUNNING,
             **self._left_out_reason(),
             execution_state="idle" if execution_state == "starting" else execution_state,
         )
@@ -293,7 +293,7 @@ class Kernel:
             self._left_out = words = await self._with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
-            process=Process.RESTARTING,
+            process=ProcessState.RESTARTING,
             execution_state="starting",
             restarts=self.state.restarts + 1,
             reason=words,
@@ -361,7 +361,7 @@ class Kernel:
         self._pending.clear()
         await self._end_orphans()
         self._change(
-            process=Process.DEAD,
+            process=ProcessState.DEAD,
             execution_state="dead",
             pid=None,
             reason=reason,
@@ -389,7 +389,7 @@ class Kernel:
         self.state.last_activity = utc_now()
         if self._run is not None and self._run.ready.is_set():
             self._run.channels.send(session_id, channel, parts)
-        elif self.state.process is not Process.DEAD:
+        elif self.state.process is not ProcessState.DEAD:
             self._pending.append((session_id, channel, parts))
 
     def connect(self, session_id: str) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Process(StrEnum):
+class ProcessState(StrEnum):
     """The life of the kernel's process."""
 
     STARTING = "starting"
@@ -30,7 +30,7 @@ def utc_now() -> str:
 class ReportedState:
     """The `STATE` of docs/protocols.md."""
 
-    process: Process = Process.STARTING
+    process: ProcessState = ProcessState.STARTING
     execution_state: str = "starting"
     pid: int | None = None
     reason: str | None = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway_ext.kernels.each_kernel import each
-from gateway_ext.kernels.ending import Ending
+from gateway_ext.kernels.kernel_ends import KernelEnds
 from gateway_ext.kernels.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.links import AgentLinks
 from gateway_ext.ownership.kernel_records import KernelRecords
@@ -30,7 +30,7 @@ class LostKernels:
         leftovers: Leftovers,
         launches: Launches,
         links: AgentLinks,
-        ending: Ending,
+        ends: KernelEnds,
         gateway_name: str,
         ping_seconds: float,
         lost_seconds: float,
@@ -44,7 +44,7 @@ class LostKernels:
         self._leftovers = leftovers
         self._launches = launches
         self._links = links
-        self._ending = ending
+        self._ends = ends
         self._name = gateway_name
         self._ping_seconds = ping_seconds
         self._lost_seconds = lost_seconds
@@ -136,7 +136,7 @@ class LostKernels:
         """Looks after the kernels of gateways that are long dead, and after old rows."""
         lost = timedelta(seconds=self._lost_seconds)
         await self._sweep_projects(await self._leftovers.orphans(lost), self._mark_if_dead)
-        await self._sweep_projects(await self._leftovers.unended(lost), self._ending.finish)
+        await self._sweep_projects(await self._leftovers.unended(lost), self._ends.finish)
         await self._leftovers.forget(deleted=deleted, dead=dead)
 
     async def _sweep_projects(

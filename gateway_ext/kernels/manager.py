@@ -16,10 +16,10 @@ from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agent_door import AgentDoor
-from gateway_ext.kernels.background import Background
+from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.claim_pace import ClaimPace
-from gateway_ext.kernels.ending import Ending
 from gateway_ext.kernels.hand_overs import HandOvers, OpenWebsocket
+from gateway_ext.kernels.kernel_ends import KernelEnds
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.launches import NOT_STARTED, Launches
@@ -111,14 +111,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
-        self._background = Background(self.log)
-        self.ending = Ending(self.records, self.launches, self.links, self.log)
+        self._background = BackgroundTasks(self.log)
+        self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
         self.lost_kernels = LostKernels(
             records=self.records,
             leftovers=app.leftovers,
             launches=self.launches,
             links=self.links,
-            ending=self.ending,
+            ends=self.ends,
             gateway_name=self.membership.name,
             ping_seconds=self.ping_seconds,
             lost_seconds=self.lost_seconds,
@@ -325,11 +325,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def delete(self, place: Place, username: str, reason: str = "") -> None:
         """Ends the kernel and its agent."""
         record = place.record or await self.record(place.kernel_id)
-        await self.ending.delete(record, place.link, username, reason)
+        await self.ends.delete(record, place.link, username, reason)
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
-        await self.ending.cull(self.cull_rules)
+        await self.ends.cull(self.cull_rules)
 
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""

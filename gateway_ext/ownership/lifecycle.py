@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class Phase(Enum):
+class GatewayPhase(Enum):
     """What a gateway does with its kernels."""
 
     SERVING = "serving"
@@ -19,32 +19,32 @@ class Lifecycle:
     """The phase of one gateway. LEAVING is for good."""
 
     def __init__(self) -> None:
-        self.phase = Phase.SERVING
+        self.phase = GatewayPhase.SERVING
 
     @property
     def sends_kernels_away(self) -> bool:
-        return self.phase is not Phase.SERVING
+        return self.phase is not GatewayPhase.SERVING
 
     @property
     def leaving(self) -> bool:
-        return self.phase is Phase.LEAVING
+        return self.phase is GatewayPhase.LEAVING
 
     def serve(self) -> None:
         """Keeps kernels again."""
         if not self.leaving:
-            self.phase = Phase.SERVING
+            self.phase = GatewayPhase.SERVING
 
     def drain(self) -> None:
         """Sends kernels away from now on."""
         if not self.leaving:
-            self.phase = Phase.DRAINING
+            self.phase = GatewayPhase.DRAINING
 
     def leave(self) -> None:
         """Sends kernels away from now on, and ends then."""
-        self.phase = Phase.LEAVING
+        self.phase = GatewayPhase.LEAVING
 
     def takes_kernels(self, *, others_take_them: bool) -> bool:
         """Whether kernels may come here, if other gateways do take them or do not."""
-        if self.phase is Phase.DRAINING:
+        if self.phase is GatewayPhase.DRAINING:
             return not others_take_them
-        return self.phase is Phase.SERVING
+        return self.phase is GatewayPhase.SERVING

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_ext.ownership.lifecycle import Lifecycle, Phase
+from gateway_ext.ownership.lifecycle import GatewayPhase, Lifecycle
 
 
 def test_an_operator_may_change_their_mind() -> None:
@@ -11,7 +11,7 @@ def test_an_operator_may_change_their_mind() -> None:
     lifecycle.drain()
     assert lifecycle.sends_kernels_away
     lifecycle.serve()
-    assert lifecycle.phase is Phase.SERVING
+    assert lifecycle.phase is GatewayPhase.SERVING
 
 
 def test_a_gateway_that_leaves_stays_on_its_way() -> None:
@@ -26,13 +26,13 @@ def test_a_gateway_that_leaves_stays_on_its_way() -> None:
 @pytest.mark.parametrize(
     ("phase", "beside_others", "alone"),
     [
-        (Phase.SERVING, True, True),
+        (GatewayPhase.SERVING, True, True),
         # Rather here than nowhere, as this gateway stays.
-        (Phase.DRAINING, False, True),
-        (Phase.LEAVING, False, False),
+        (GatewayPhase.DRAINING, False, True),
+        (GatewayPhase.LEAVING, False, False),
     ],
 )
-def test_kernels_are_taken(phase: Phase, beside_others: bool, alone: bool) -> None:
+def test_kernels_are_taken(phase: GatewayPhase, beside_others: bool, alone: bool) -> None:
     lifecycle = Lifecycle()
     lifecycle.phase = phase
     assert lifecycle.takes_kernels(others_take_them=True) is beside_others

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-class Background:
+class BackgroundTasks:
     """Tasks that nobody waits for; what one of them raises is logged."""
 
     def __init__(self, log: logging.Logger) -> None:

@@ -17,7 +17,7 @@ from gateway_ext.process_proxies.agent_process import AgentLife
 SHUTDOWN_SECONDS = 20.0
 
 
-class Ending:
+class KernelEnds:
     """Ends kernels with their agents. The record goes first: whatever happens to this gateway then,
     the agent is told to end by whichever it finds."""
 
