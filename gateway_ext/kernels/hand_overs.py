@@ -19,7 +19,7 @@ HANDOVER_SECONDS = 3.0
 
 
 class OpenWebsocket(Protocol):
-    """A client's websocket, as far as leaving clients behind goes."""
+    """A client's websocket, which is closed when the gateway stops."""
 
     def end(self, code: int, reason: str) -> None:
         """Closes it."""
@@ -52,8 +52,8 @@ class HandOvers:
             link.announce(self._membership.urls_for_agents(link.kernel_id))
 
     async def drain(self, seconds: float) -> int:
-        """Takes no kernels from now on and hands each to another living gateway, evenly; those that
-        are just starting here when they run, if that does not take more than half of the time.
+        """Takes no kernels from now on and hands each to another living gateway, evenly. Kernels
+        that are starting are handed over when they run, if that takes at most half of the time.
 
         Takes at most `seconds`; ends no kernel. Returns how many kernels are still here.
         """

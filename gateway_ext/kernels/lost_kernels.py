@@ -52,10 +52,10 @@ class LostKernels:
         self._log = log
 
     async def leave_overtaken(self) -> None:
-        """Lets agents go whose records have another owner by now; they dial again, and all agree.
+        """Disconnects agents whose records have another owner by now; they connect again.
 
-        So it is after this gateway was frozen, and after another one claimed a kernel so slowly,
-        because the database answered late, that the agent had come here meanwhile.
+        This happens after this gateway was frozen, and when another one claimed a kernel so slowly,
+        because the database was late, that the agent had come here meanwhile.
         """
         links = list(self._links)
         owned = await self._records.owned()
@@ -86,8 +86,8 @@ class LostKernels:
                 self._log.warning("kernel %s: %s", kernel_id, error)
 
     async def _mark_if_dead(self, record: KernelRecord) -> None:
-        """Marks a kernel as dead whose agent is known to have ended, and ends a launch in a cluster
-        that its gateway has left behind and that comes to nothing."""
+        """Marks a kernel as dead if its agent is known to have ended, and ends a launch in a
+        cluster that fails after its gateway has ended."""
         if self._links.get(record.kernel_id) or record.kernel_id in self._launches:
             return
         proxy = self._launches.proxy_of(record)
@@ -99,7 +99,7 @@ class LostKernels:
             words = await proxy.last_words()
             self._log.warning("kernel %s: its agent is dead", record.kernel_id)
             if proxy.FOUND_BY_NAME and not await proxy.end():
-                # Nobody would look for what is left of it in the cluster.
+                # Once it is marked, nobody looks for what is left of it in the cluster.
                 return
             reason = f"the kernel's agent has ended. {words}".strip()
             marked = await self._records.set_dead(record.kernel_id, record.epoch, reason)
@@ -110,8 +110,8 @@ class LostKernels:
             await self._end_launch(record, proxy)
 
     async def _end_launch(self, record: KernelRecord, proxy: AgentProcessProxy) -> None:
-        """Ends a launch in a cluster that nobody looks after, if it will never start or has taken
-        too long; no agent has dialled in yet."""
+        """Ends a launch in a cluster that no gateway waits for, if it will never start or has taken
+        too long; its agent has not connected yet."""
         kernel_id = record.kernel_id
         stored = await self._records.secrets(kernel_id)
         if stored is None:
@@ -122,8 +122,8 @@ class LostKernels:
         ):
             return
         words = await proxy.last_words()
-        # The cluster is only touched with the epoch, and only if all is as it was looked at: an
-        # agent that dials in meanwhile raises the one, a pod that starts changes the other.
+        # The cluster is only changed with the epoch, and only if everything is as it was seen: an
+        # agent that connects meanwhile raises the epoch, a pod that starts changes what was seen.
         claimed = await self._records.claim(
             kernel_id, stored.agent_key, record.epoch, epoch=record.epoch
         )
@@ -133,7 +133,7 @@ class LostKernels:
             await self._records.set_dead(kernel_id, claimed.epoch, reason)
 
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
-        """Looks after the kernels of gateways that are long dead, and after old rows."""
+        """Cleans up after gateways that have been dead for long, and removes old rows."""
         lost = timedelta(seconds=self._lost_seconds)
         await self._sweep_projects(await self._leftovers.orphans(lost), self._mark_if_dead)
         await self._sweep_projects(await self._leftovers.unended(lost), self._ends.finish)

@@ -1,7 +1,7 @@
-"""Kernel records, behind verbs of the domain.
+"""The records of kernels.
 
-Whoever may act on a kernel holds its (owner, epoch); `kernel_rows` has the way in which they
-change.
+A gateway may act on a kernel only while the record names it as the owner, with its epoch.
+`kernel_rows` says how records change.
 """
 
 import json
@@ -56,8 +56,8 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an owner saw of a kernel: written only while the epoch is still the owner's. `ended` is
-    why its process has ended by itself since the last time, though it may run again."""
+    """What an owner saw of a kernel, written only if the epoch is still the owner's. `ended` is
+    why its process has ended by itself since the last observation, even if it runs again."""
 
     kernel_id: str
     epoch: int
@@ -157,7 +157,7 @@ class KernelRecords:
         new agent key and a higher epoch. False if it has changed since `dead` was read; raises
         LimitReached.
 
-        The key of before is kept: should its agent live after all, it is told to end.
+        The old key is kept: if its agent is alive after all, it is told to end.
         """
         encrypted_key = self._box.encrypt(agent_key)
 
@@ -192,11 +192,11 @@ class KernelRecords:
         *,
         if_unknown: bool = False,
     ) -> bool:
-        """Stores how to look at the agent's process; with `if_unknown` only if nothing is stored.
+        """Stores how to find the agent's process; with `if_unknown` only if nothing is stored.
 
-        Not conditional on the epoch: the agent may have gone to another gateway already, and it is
-        the same process there. False if the agent with that key is not wanted any more, because the
-        kernel was deleted or launched again meanwhile.
+        Not conditional on the epoch: the agent may have gone to another gateway already, and its
+        process is the same there. False if the agent with that key is no longer needed, because
+        the kernel was deleted or launched again meanwhile.
         """
 
         def transaction(connection: Connection) -> bool:
@@ -229,9 +229,9 @@ class KernelRecords:
         """Makes this gateway the owner, with an epoch above the record's and the agent's; with
         `epoch` only if that is still the record's.
 
-        Of any number of claimers each gets an epoch of its own. None if the kernel is deleted or
-        unknown, if another agent is its agent by now, or if it is not `wanted` any more: that is
-        asked, on another thread, when the database has answered and nothing is changed yet.
+        Each claim gets an epoch of its own, however many come at the same time. None if the kernel
+        is deleted or unknown, if it has another agent by now, or if it is not `wanted` any more:
+        that is called on another thread, after the database has answered and before the change.
         """
 
         def transaction(connection: Connection) -> KernelRecord | None:
@@ -251,7 +251,7 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def observe(self, observations: Sequence[Observation]) -> None:
-        """Writes what this gateway saw of its kernels, each only if its epoch still stands."""
+        """Writes what this gateway saw of its kernels, each only if its epoch has not changed."""
         by_id = {seen.kernel_id: seen for seen in observations}
 
         def decide(held: Held, now: datetime) -> Transition | None:
@@ -265,11 +265,11 @@ class KernelRecords:
             await self._database.run(transaction)
 
     async def set_dead(self, kernel_id: str, epoch: int, reason: str) -> bool:
-        """Marks a kernel whose agent is known to be gone. False if the epoch no longer stands.
+        """Marks a kernel whose agent is known to be gone. False if the epoch has changed.
 
-        The epoch rises: what its owner has seen before, and not written yet, is of the past. So is
-        a launch: whoever waited for it may have started another kernel, so its agent, should it
-        come after all, is told to end.
+        The epoch rises, so that earlier observations that are not written yet are dropped. If the
+        agent of a launch connects after all, it is told to end: whoever waited for it may have
+        started another kernel.
         """
 
         def transaction(connection: Connection) -> bool:
@@ -294,10 +294,10 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def give_up(self, kernel_id: str, epoch: int, reason: str) -> bool:
-        """Gives a launch up of which something may go on: its agent is told to end by whichever
-        gateway it finds. It stays a launch until that is known to have ended, so that nothing is
-        started under its id beside it. False if it is no launch any more or the epoch no longer
-        stands."""
+        """Gives up a launch that may still be going on: its agent is told to end by whichever
+        gateway it connects to. The record stays a launch until the agent is known to have ended,
+        so that nothing else is started under its id. False if it is not a launch any more or the
+        epoch has changed."""
 
         def transaction(connection: Connection) -> bool:
             def decide(held: Held, now: datetime) -> Transition | None:
@@ -315,8 +315,8 @@ class KernelRecords:
     async def delete(
         self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
     ) -> bool:
-        """Marks a kernel as deleted, whoever owns it: a user said so. With `epoch` only if that
-        still stands: an owner said so. False if there was none to delete."""
+        """Marks a kernel as deleted: whoever owns it, for a user; with `epoch` only if that has not
+        changed, for its owner. False if there was none to delete."""
         event = NewEvent("delete", username, reason)
 
         def decide(held: Held, now: datetime) -> Transition | None:
@@ -327,7 +327,7 @@ class KernelRecords:
         )
 
     async def ended(self, kernel_id: str) -> None:
-        """Says that of a deleted kernel nothing runs and nothing is left any more."""
+        """Records that nothing of a deleted kernel runs or is left any more."""
 
         def transaction(connection: Connection) -> None:
             connection.execute(

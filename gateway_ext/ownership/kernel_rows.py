@@ -122,15 +122,15 @@ def _change(connection: Connection, held: Held, decided: Transition) -> bool:
 
 
 def deletion(held: Held, now: datetime, owner: str | None, event: NewEvent) -> Transition:
-    """The end of a kernel; `owner` is the gateway that ends what ran, None if nothing is left to be
-    ended. The epoch rises, so that no owner writes to the record any more."""
+    """The end of a kernel; `owner` is the gateway that ends what runs, None if nothing is left to
+    end. The epoch rises, so that no owner writes to the record any more."""
     values = {
         "execution_state": "dead",
         "owner": owner,
         "epoch": held.epoch + 1,
         "connections": 0,
-        # What a launch needs holds people's secrets: it goes at once. The agent's key stays, to
-        # prove to the agent that its kernel is deleted.
+        # What a launch needs contains people's secrets and is removed at once. The agent's key
+        # stays, to prove to the agent that its kernel is deleted.
         "launch": "",
         "changed": now,
     }

@@ -1,4 +1,4 @@
-"""What gateways that ended have left behind, and what nobody needs any more."""
+"""What gateways that ended have left behind, and rows that nobody needs any more."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ _WITH_AGENT = (KernelState.LAUNCHING, KernelState.RUNNING, KernelState.RESTARTIN
 
 
 class Leftovers:
-    """What the gateway called `name` must look after though nobody asks for it.
+    """What the gateway called `name` cleans up without being asked.
 
     Every method raises DatabaseUnavailable while the database is away.
     """
@@ -25,15 +25,15 @@ class Leftovers:
         self._name = name
 
     async def orphans(self, dead_for: timedelta) -> list[KernelRecord]:
-        """Kernels that should have an agent, of which nothing has been heard for so long, and
-        whose owner has been dead for so long or is this gateway."""
+        """Kernels that should have an agent, that have not been heard of for this long, and whose
+        owner has been dead for this long or is this gateway."""
         with_agent = kernel.c.state.in_([state.value for state in _WITH_AGENT])
         dead_with_agent = (kernel.c.state == KernelState.DEAD.value) & kernel.c.owner.is_not(None)
         return await self._unattended(with_agent | dead_with_agent, dead_for)
 
     async def unended(self, dead_for: timedelta) -> list[KernelRecord]:
-        """Deleted kernels of which something may be left: whoever deleted them has been dead for so
-        long, or is this gateway and could not end it all."""
+        """Deleted kernels of which something may be left, because the gateway that deleted them has
+        been dead for this long, or is this one and could not end everything."""
         unended = (kernel.c.state == KernelState.DELETED.value) & kernel.c.owner.is_not(None)
         return await self._unattended(unended, dead_for)
 
