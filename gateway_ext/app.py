@@ -32,15 +32,22 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 from gateway_ext.kernels.agents import AgentHandler
 from gateway_ext.kernels.authentication import require_token
 from gateway_ext.kernels.channels import channel_handlers
-from gateway_ext.kernels.handlers import kernel_handlers
+from gateway_ext.kernels.gateway_handlers import gateway_handlers
+from gateway_ext.kernels.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
-from gateway_ext.kernels.manager import FleetMappingKernelManager, run_forever
+from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.processors import processors
 from gateway_ext.kernels.relay import Relay
+from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.ownership import migrations
+from gateway_ext.ownership.gateway_records import GatewayRecords
+from gateway_ext.ownership.kernel_events import KernelEvents
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.leftovers import Leftovers
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import FIRST_UID, Records
+from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
@@ -84,9 +91,6 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     ).tag(config=True)
     token_keys_file = Unicode(
         help="The platform's public keys, a JWKS file. Read again when it changes."
-    ).tag(config=True)
-    service_token_file = Unicode(
-        help="A token of this gateway's own, for background calls to other parts of the fleet."
     ).tag(config=True)
     encryption_keys_file = Unicode(
         help="The keys that encrypt secrets in the database. All gateways share them."
@@ -250,7 +254,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             if not getattr(self, name):
                 self._fail(f"FleetGatewayApp.{name} is not set")
         self._tasks: list[asyncio.Task[Any]] = []
-        self._leaving = False
+        self.lifecycle = Lifecycle()
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
             box = SecretBox(Path(self.encryption_keys_file))
@@ -264,11 +268,15 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             MigrationError,
         ) as error:
             self._fail(for_operator(error))
-        self.records = Records(self.database, box, self.gateway_name, self.first_uid)
+        self.records = KernelRecords(self.database, box, self.gateway_name)
+        self.kernel_events = KernelEvents(self.database, self.gateway_name)
+        self.leftovers = Leftovers(self.database, self.gateway_name)
+        self.project_uids = ProjectUids(self.database, self.first_uid)
         self.membership = Membership(
-            self.records,
+            GatewayRecords(self.database, self.gateway_name),
             name=self.gateway_name,
             url=self.gateway_url,
+            lifecycle=self.lifecycle,
             heartbeat_seconds=self.heartbeat_seconds,
             living_seconds=self.living_seconds,
             log=self.log,
@@ -296,6 +304,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             (r"/api/fleet/agents/(?P<kernel_id>[^/]+)", AgentHandler),
             *channel_handlers,
             *kernel_handlers,
+            *gateway_handlers,
             *guarded,
             *not_found,
         ]
@@ -348,7 +357,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         gc.freeze()
 
         async def sweep() -> None:
-            await manager.sweep(
+            await manager.lost_kernels.sweep(
                 deleted=timedelta(days=self.keep_deleted_days),
                 dead=timedelta(seconds=self.keep_dead_seconds),
             )
@@ -358,14 +367,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             asyncio.ensure_future(manager.links.run()),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
-                manager.leave_overtaken, self.heartbeat_seconds, self.log, "the check of epochs"
+                manager.lost_kernels.leave_overtaken,
+                self.heartbeat_seconds,
+                self.log,
+                "the check of epochs",
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
         ]
         if self.rebalance_seconds > 0:
 
             async def rebalance() -> None:
-                await manager.rebalance(self.rebalance_after_seconds, self.rebalance_seconds)
+                await manager.hand_overs.rebalance(
+                    self.rebalance_after_seconds, self.rebalance_seconds
+                )
 
             self._tasks.append(
                 run_forever(rebalance, self.rebalance_seconds, self.log, "balancing the load")
@@ -375,11 +389,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
-        if self._leaving:
+        if self.lifecycle.leaving:
             # Asked twice: at once.
             self.io_loop.add_callback_from_signal(self.io_loop.stop)
             return
-        self._leaving = True
+        self.lifecycle.leave()
         self.log.info("Received signal %d: handing the kernels to other gateways", sig)
         self.io_loop.add_callback_from_signal(self._leave)
 
@@ -387,10 +401,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.drain_seconds
         try:
-            await self.kernel_manager.leave(self.drain_seconds)
+            await self.kernel_manager.hand_overs.leave(self.drain_seconds)
             for task in self._tasks:
                 task.cancel()
-            await asyncio.wait_for(self.records.leave(), max(1.0, deadline - loop.time()))
+            await asyncio.wait_for(self.membership.leave(), max(1.0, deadline - loop.time()))
         except TimeoutError:
             self.log.warning(
                 "left without telling the other gateways: the database does not answer"

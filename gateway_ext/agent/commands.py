@@ -13,7 +13,7 @@ from .frames import FrameError, unpack_frame
 from .journal import Journal
 from .kernel import Kernel
 from .kernel_process import LaunchError
-from .kernel_state import Process
+from .kernel_state import ProcessState
 from .sender import Sender, Stream
 from .sessions import Session, Sessions, TooManySessions
 
@@ -145,7 +145,7 @@ class Commands:
 
     async def _restart(self) -> dict[str, Any]:
         await self._kernel.restart()
-        if self._kernel.state.process is Process.DEAD:
+        if self._kernel.state.process is ProcessState.DEAD:
             raise CommandError(self._kernel.state.reason or "the kernel is dead")
         return {"state": self._kernel.state.as_json()}
 

@@ -24,7 +24,7 @@ from .kernel_process import (
     in_words,
     takes_packages,
 )
-from .kernel_state import Busyness, KernelState, Process, utc_now
+from .kernel_state import Busyness, ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
 from .messages import MessageError, join_v1, parse_part, split_v1
@@ -98,7 +98,7 @@ class Kernel:
         """`on_message` gets the session id (None for all) and the message in the v1 layout;
         `forked` can become the first process; `limit` is for each process."""
         self._limit = limit
-        self.state = KernelState()
+        self.state = ReportedState()
         self._document = document
         self._sessions = sessions
         self._on_message = on_message
@@ -131,9 +131,7 @@ class Kernel:
                 raise LaunchError("the kernel is being shut down")
             self._policy.reset()
             self._left_out = ""
-            self._change(
-                process=Process.RESTARTING, execution_state="starting", reason=None, exit_code=None
-            )
+            self._change(process=ProcessState.RESTARTING, execution_state="starting", reason=None)
             if self._run is not None:
                 await self._end(self._run, now=False, restart=True)
             await self._launch()
@@ -154,7 +152,7 @@ class Kernel:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
             await self._end_orphans()
-            self._change(process=Process.DEAD, execution_state="dead", pid=None, reason=reason)
+            self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
         self._files.remove()
 
     def interrupt(self) -> None:
@@ -207,14 +205,14 @@ class Kernel:
                 limit=self._limit,
             )
         except (LaunchError, OSError) as error:
-            await self._dead(str(error), exit_code=None)
+            await self._dead(str(error))
             return
         run: _Run
         channels = KernelChannels(
             connection, self._key, lambda *message: self._received(run, *message)
         )
         run = self._run = _Run(process, channels, with_packages)
-        self._change(pid=process.pid, started=utc_now(), execution_state="starting")
+        self._change(pid=process.pid, execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
 
@@ -248,7 +246,7 @@ class Kernel:
         # With the reason for which the process before ended by itself, if it did: whoever was not
         # there asks why all variables are gone.
         self._change(
-            process=Process.RUNNING,
+            process=ProcessState.RUNNING,
             **self._left_out_reason(),
             execution_state="idle" if execution_state == "starting" else execution_state,
         )
@@ -271,7 +269,7 @@ class Kernel:
         if self._run is run:
             self._run = None
         self._sessions.nothing_in_flight()
-        self._change(pid=None, exit_code=exit_code)
+        self._change(pid=None)
         if run.expected_end:
             return
         words = run.end_reason or in_words(exit_code)
@@ -281,13 +279,13 @@ class Kernel:
             words = self._limit.reached if self._limit and limited else MACHINE_FULL
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
-                await self._start_again(run, words, exit_code)
+                await self._start_again(run, words)
 
-    async def _start_again(self, run: _Run, words: str, exit_code: int) -> None:
+    async def _start_again(self, run: _Run, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
             words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
-            await self._dead(words, exit_code)
+            await self._dead(words)
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
@@ -295,7 +293,7 @@ class Kernel:
             self._left_out = words = await self._with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
-            process=Process.RESTARTING,
+            process=ProcessState.RESTARTING,
             execution_state="starting",
             restarts=self.state.restarts + 1,
             reason=words,
@@ -358,15 +356,14 @@ class Kernel:
             await asyncio.sleep(0.01)
             self.reap()
 
-    async def _dead(self, reason: str, exit_code: int | None) -> None:
+    async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
         self._pending.clear()
         await self._end_orphans()
         self._change(
-            process=Process.DEAD,
+            process=ProcessState.DEAD,
             execution_state="dead",
             pid=None,
-            exit_code=exit_code,
             reason=reason,
         )
         self._announce("dead", reason)
@@ -392,7 +389,7 @@ class Kernel:
         self.state.last_activity = utc_now()
         if self._run is not None and self._run.ready.is_set():
             self._run.channels.send(session_id, channel, parts)
-        elif self.state.process is not Process.DEAD:
+        elif self.state.process is not ProcessState.DEAD:
             self._pending.append((session_id, channel, parts))
 
     def connect(self, session_id: str) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Process(StrEnum):
+class ProcessState(StrEnum):
     """The life of the kernel's process."""
 
     STARTING = "starting"
@@ -27,14 +27,12 @@ def utc_now() -> str:
 
 
 @dataclass
-class KernelState:
+class ReportedState:
     """The `STATE` of docs/protocols.md."""
 
-    process: Process = Process.STARTING
+    process: ProcessState = ProcessState.STARTING
     execution_state: str = "starting"
     pid: int | None = None
-    started: str | None = None
-    exit_code: int | None = None
     reason: str | None = None
     restarts: int = 0
     last_activity: str = field(default_factory=utc_now)

@@ -10,7 +10,7 @@ from gateway_ext.kernels.dial_proofs import DialProofs, read_dial_proof
 from gateway_ext.kernels.lookup_lane import LaneFull, LookupLane
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.kernels.unproven_room import PER_KERNEL, UnprovenRoom
-from gateway_ext.ownership.records import Records, Secrets
+from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 
@@ -48,7 +48,7 @@ class AgentDoor:
     """Decides before the upgrade who gets a socket, and bounds what unknown callers cost."""
 
     def __init__(
-        self, records: Records, *, places: int, answer_seconds: float, log: logging.Logger
+        self, records: KernelRecords, *, places: int, answer_seconds: float, log: logging.Logger
     ) -> None:
         """`places` is how many sockets may be open without a proof; half of them are kept for
         kernels that exist. `answer_seconds` is how long the database may take."""

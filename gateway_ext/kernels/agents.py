@@ -18,7 +18,8 @@ from gateway_ext.agent.proof import (
 )
 from gateway_ext.kernels.agent_door import AgentDoor, Visit
 from gateway_ext.kernels.authentication import answer_refusal
-from gateway_ext.kernels.handlers import as_refusal, check_kernel_id
+from gateway_ext.kernels.fleet_handler import as_refusal
+from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.links import AgentLink
 from gateway_ext.kernels.lookup_lane import LaneFull
 from gateway_ext.kernels.refusal import Refusal

@@ -14,12 +14,17 @@ from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[i
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
-from gateway_ext.kernels.kernel_manager import FleetKernelManager, agent_proxy_class, proxy_stanza
+from gateway_ext.kernels.launch_kernel_manager import (
+    LaunchKernelManager,
+    agent_proxy_class,
+    proxy_stanza,
+)
 from gateway_ext.kernels.launch_turns import LaunchTurns
 from gateway_ext.kernels.links import AgentLinks
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.records import Records
+from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
@@ -36,6 +41,9 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 LONGEST_TURN_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
 
+NOT_STARTED = "the gateway ended before it had started the kernel"
+"""The reason of a kernel whose launch was not begun."""
+
 
 class Launches:
     """Starts agents for records that say that they are being launched, each in a task of its own,
@@ -45,7 +53,8 @@ class Launches:
         self,
         manager: RemoteMappingKernelManager,
         *,
-        records: Records,
+        records: KernelRecords,
+        uids: ProjectUids,
         membership: Membership,
         links: AgentLinks,
         settings: AgentSettings,
@@ -57,6 +66,7 @@ class Launches:
         `at_once` how many may start on this machine at the same time."""
         self._manager = manager
         self._records = records
+        self._uids = uids
         self._membership = membership
         self._links = links
         self._settings = settings
@@ -174,7 +184,7 @@ class Launches:
         return AgentStart(
             kernel_id=record.kernel_id,
             project=record.project,
-            uid=await self._records.assign_uid(record.project),
+            uid=await self._uids.assign(record.project),
             agent_key=agent_key,
             gateways=self._membership.urls_for_agents(record.kernel_id),
             kernel_name=record.kernel_name,
@@ -209,7 +219,7 @@ class Launches:
 
     async def _take(
         self,
-        manager: FleetKernelManager,
+        manager: LaunchKernelManager,
         record: KernelRecord,
         agent_key: bytes,
         said: Mapping[str, Any],
@@ -253,8 +263,8 @@ class Launches:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> FleetKernelManager:
-        return FleetKernelManager(
+    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> LaunchKernelManager:
+        return LaunchKernelManager(
             connection_file=str(Path(self._manager.connection_dir) / f"kernel-{kernel_id}.json"),
             parent=self._manager,
             log=self._log,

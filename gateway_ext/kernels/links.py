@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gateway_ext.agent.frames import EVERY_STREAM, for_client, to_stream
 from gateway_ext.kernels.text_frames import parse_text_frame
-from gateway_ext.ownership.records import Observation, Records
+from gateway_ext.ownership.kernel_records import KernelRecords, Observation
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from gateway_ext.ownership.stored_text import stored_text
@@ -304,7 +304,9 @@ class AgentLinks:
     more often than a database should be told.
     """
 
-    def __init__(self, records: Records, log: logging.Logger, write_seconds: float = 0.5) -> None:
+    def __init__(
+        self, records: KernelRecords, log: logging.Logger, write_seconds: float = 0.5
+    ) -> None:
         self._records = records
         self._log = log
         self._write_seconds = write_seconds

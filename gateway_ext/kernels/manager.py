@@ -1,14 +1,12 @@
-"""The kernels of this gateway: starting, finding and ending them, and handing them on."""
+"""The kernels of this gateway: finding and starting them, and acting on them."""
 
 import asyncio
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteMappingKernelManager,
@@ -18,65 +16,34 @@ from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agent_door import AgentDoor
+from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.claim_pace import ClaimPace
+from gateway_ext.kernels.hand_overs import HandOvers, OpenWebsocket
+from gateway_ext.kernels.kernel_ends import KernelEnds
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
-from gateway_ext.kernels.launches import Launches
+from gateway_ext.kernels.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.lost_kernels import LostKernels
+from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.ownership.kernel_events import KernelEvents
+from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
-from gateway_ext.ownership.records import LimitReached, Limits, NewKernel, Records
-from gateway_ext.ownership.resolution import (
-    CullRules,
-    KernelRecord,
-    Member,
-    cull_time,
-    is_lost,
-    living_owner,
-    targets_for_handover,
-)
+from gateway_ext.ownership.resolution import CullRules, KernelRecord, living_owner
+from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
-from gateway_ext.process_proxies.agent_process import (
-    AgentLife,
-    AgentProcessProxy,
-    AgentSettings,
-)
+from gateway_ext.process_proxies.agent_process import AgentSettings
 from gateway_ext.process_proxies.fork_servers import ForkServers
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.stream import OWNER_CHANGES
 
 ClusterT = TypeVar("ClusterT", bound=LoggingConfigurable)
 
 INTERRUPT_SECONDS = 10.0
 RESTART_SECONDS = 120.0
-SHUTDOWN_SECONDS = 20.0
-HANDOVER_SECONDS = 3.0
 LONGEST_CLAIM_WAIT = 5.0
-PROJECTS_SWEPT_AT_ONCE = 8
-
-NOT_STARTED = "the gateway ended before it had started the kernel"
-
-
-class OpenWebsocket(Protocol):
-    """A client's websocket, as far as leaving clients behind goes."""
-
-    def end(self, code: int, reason: str) -> None:
-        """Closes it."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a kernel is. At most one of `link` (here) and `owner` (a gateway elsewhere) is set;
-    neither while nobody is known to own it. `record` is None if the link alone told."""
-
-    kernel_id: str
-    project: str
-    epoch: int
-    link: AgentLink | None
-    owner: Member | None
-    record: KernelRecord | None
 
 
 class FleetMappingKernelManager(RemoteMappingKernelManager):
@@ -101,8 +68,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         app = self.parent
-        self.records: Records = app.records
+        self.records: KernelRecords = app.records
+        self.events: KernelEvents = app.kernel_events
         self.membership: Membership = app.membership
+        self.lifecycle: Lifecycle = app.lifecycle
         self.agent_settings = AgentSettings(
             kernels_dir=Path(app.kernels_dir),
             agent_command=list(app.agent_command),
@@ -129,12 +98,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self.links = AgentLinks(self.records, self.log)
-        self.membership.on_change = self._announce_gateways
-        self._ending = False
         self.websockets: set[OpenWebsocket] = set()
         self.launches = Launches(
             self,
             records=self.records,
+            uids=app.project_uids,
             membership=self.membership,
             links=self.links,
             settings=self.agent_settings,
@@ -143,7 +111,29 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = BackgroundTasks(self.log)
+        self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
+        self.lost_kernels = LostKernels(
+            records=self.records,
+            leftovers=app.leftovers,
+            launches=self.launches,
+            links=self.links,
+            ends=self.ends,
+            gateway_name=self.membership.name,
+            ping_seconds=self.ping_seconds,
+            lost_seconds=self.lost_seconds,
+            launch_seconds=self.launch_seconds,
+            log=self.log,
+        )
+        self.hand_overs = HandOvers(
+            lifecycle=self.lifecycle,
+            membership=self.membership,
+            launches=self.launches,
+            links=self.links,
+            websockets=self.websockets,
+            log=self.log,
+        )
+        self.membership.on_change = self.hand_overs.announce_gateways
         self._begun = datetime.now(UTC)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
@@ -171,15 +161,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             self._begun,
         )
 
-    @property
-    def takes_kernels(self) -> bool:
-        """Whether this gateway may start kernels and take them over."""
-        return not self._ending and self.membership.takes_kernels
-
     def takes(self, kernel_id: str) -> bool:
         """Whether the kernel's agent is let in: if this gateway waits for it before it leaves, even
         while all others are sent away."""
-        return self.takes_kernels or self.launches.awaits(kernel_id)
+        return self.membership.takes_kernels or self.launches.awaits(kernel_id)
 
     # Finding
 
@@ -218,7 +203,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
         Raises Refusal, and DatabaseUnavailable.
         """
-        if not self.takes_kernels:
+        if not self.membership.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
@@ -299,7 +284,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
     ) -> None:
         """Writes down what an agent of another gateway says of its own process, beside all else."""
-        self._beside(self.launches.learn_process(record, agent_key, said))
+        self._background.start(self.launches.learn_process(record, agent_key, said))
 
     # Acting on a kernel whose agent is connected here
 
@@ -310,7 +295,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
         try:
-            await self.records.note(kernel_id, event, username)
+            await self.events.note(kernel_id, event, username)
         except DatabaseUnavailable as error:
             # What was done is done.
             self.log.warning("kernel %s: %s was not recorded: %s", kernel_id, event, error)
@@ -338,335 +323,17 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise Refusal(500, str(error)) from error
 
     async def delete(self, place: Place, username: str, reason: str = "") -> None:
-        """Ends the kernel and its agent. The record goes first: whatever happens to this gateway
-        then, the agent is told to end by whichever it finds."""
+        """Ends the kernel and its agent."""
         record = place.record or await self.record(place.kernel_id)
-        await self.records.delete(place.kernel_id, username, reason=reason)
-        await self._end_deleted(record, place.link)
-
-    async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
-        proxy = self.launches.proxy_of(record)
-        ended = False
-        if link is not None:
-            link.deleted()
-            try:
-                await link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
-                ended = True
-            except (LinkLost, CommandFailed) as error:
-                self.log.warning("kernel %s: %s", record.kernel_id, error)
-        if proxy is not None:
-            if not ended and await proxy.look() is AgentLife.ALIVE:
-                await proxy.end()
-            if not await proxy.clean_up():
-                # The sweep tries again.
-                return
-        if record.state is KernelState.LAUNCHING:
-            # Whoever launches it may be making something just now, and be killed before it hears
-            # that nobody wants it: the sweep looks again.
-            return
-        await self.records.ended(record.kernel_id)
+        await self.ends.delete(record, place.link, username, reason)
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""
-        now = datetime.now(UTC)
-        culled: list[tuple[KernelRecord, AgentLink]] = []
-
-        async def decide(link: AgentLink) -> None:
-            record = await self._cull(link, now)
-            if record is not None:
-                culled.append((record, link))
-
-        try:
-            await each(list(self.links), decide, self.log)
-        finally:
-            # Side by side: an agent that was frozen by its kernel answers after a time-out.
-            await asyncio.gather(
-                *(
-                    each([link], partial(self._end_deleted, record), self.log)
-                    for record, link in culled
-                )
-            )
-
-    async def _cull(self, link: AgentLink, now: datetime) -> KernelRecord | None:
-        """Marks the kernel as deleted if it has been idle for too long; its record if so."""
-        rules = self.cull_rules
-        if not link.measures_work:
-            # An older agent does not report work without messages, and its page is not warned.
-            rules = replace(rules, connected=False)
-        ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
-        if ends is None or ends > now:
-            return None
-        record = await self.records.get(link.kernel_id)
-        idle = (now - link.last_activity).total_seconds()
-        reason = f"culled: idle for {idle:.0f} s"
-        # Only with the epoch of this very link: a gateway that slept culls nothing.
-        if record is None or not await self.records.delete(
-            link.kernel_id, "", epoch=link.epoch, reason=reason
-        ):
-            return None
-        self.log.info("kernel %s: %s", link.kernel_id, reason)
-        return record
-
-    # Losing agents
-
-    async def leave_overtaken(self) -> None:
-        """Lets agents go whose records have another owner by now; they dial again, and all agree.
-
-        So it is after this gateway was frozen, and after another one claimed a kernel so slowly,
-        because the database answered late, that the agent had come here meanwhile.
-        """
-        links = list(self.links)
-        owned = await self.records.owned()
-        for link in links:
-            if self.links.get(link.kernel_id) is link and link.overtaken(owned):
-                self.log.warning("kernel %s: its record has another owner", link.kernel_id)
-                self.links.remove(link, "the kernel is moving to another gateway")
-                link.close()
+        await self.ends.cull(self.cull_rules)
 
     def link_lost(self, link: AgentLink) -> None:
         """The connection of an agent has ended: it goes elsewhere, or it is dead."""
         self.links.remove(link, "the kernel is moving to another gateway")
-        if self._ending:
+        if self.lifecycle.leaving:
             return
-        self._beside(self._check_lost(link.kernel_id))
-
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does it in a task that nobody waits for."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-
-        def done(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self.log.error("work in the background failed", exc_info=error)
-
-        task.add_done_callback(done)
-
-    async def _check_lost(self, kernel_id: str) -> None:
-        # A cluster may take its time to notice: then the sweep goes on.
-        pause = self.ping_seconds
-        while pause < self.lost_seconds:
-            await asyncio.sleep(pause)
-            pause *= 2
-            try:
-                record = await self.records.get(kernel_id)
-                if (
-                    record is None
-                    or record.owner != self.membership.name
-                    or record.state is KernelState.DELETED
-                    or self.links.get(kernel_id) is not None
-                ):
-                    return
-                await each([record], self._bury, self.log)
-            except DatabaseUnavailable as error:
-                self.log.warning("kernel %s: %s", kernel_id, error)
-
-    async def _bury(self, record: KernelRecord) -> None:
-        """Marks a kernel as dead whose agent is known to have ended, and ends a launch in a cluster
-        that its gateway has left behind and that comes to nothing."""
-        if self.links.get(record.kernel_id) or record.kernel_id in self.launches:
-            return
-        proxy = self.launches.proxy_of(record)
-        if proxy is None:
-            if record.state is KernelState.LAUNCHING:
-                await self.records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
-            return
-        if await proxy.look() is AgentLife.DEAD:
-            words = await proxy.last_words()
-            self.log.warning("kernel %s: its agent is dead", record.kernel_id)
-            if proxy.FOUND_BY_NAME and not await proxy.end():
-                # Nobody would look for what is left of it in the cluster.
-                return
-            reason = f"the kernel's agent has ended. {words}".strip()
-            marked = await self.records.set_dead(record.kernel_id, record.epoch, reason)
-            if marked and not proxy.FOUND_BY_NAME:
-                # What an agent that was killed could not remove itself.
-                await proxy.end()
-        elif proxy.FOUND_BY_NAME and record.state is KernelState.LAUNCHING:
-            await self._end_launch(record, proxy)
-
-    async def _end_launch(self, record: KernelRecord, proxy: AgentProcessProxy) -> None:
-        """Ends a launch in a cluster that nobody looks after, if it will never start or has taken
-        too long; no agent has dialled in yet."""
-        kernel_id = record.kernel_id
-        stored = await self.records.secrets(kernel_id)
-        if stored is None:
-            return
-        seconds = float(stored.environment.get("KERNEL_LAUNCH_TIMEOUT", self.launch_seconds))
-        if not proxy.obstacle and not is_lost(
-            record, datetime.now(UTC), timedelta(seconds=seconds)
-        ):
-            return
-        words = await proxy.last_words()
-        # The cluster is only touched with the epoch, and only if all is as it was looked at: an
-        # agent that dials in meanwhile raises the one, a pod that starts changes the other.
-        claimed = await self.records.claim(
-            kernel_id, stored.agent_key, record.epoch, epoch=record.epoch
-        )
-        if claimed is not None and await proxy.end(as_seen=True):
-            self.log.warning("kernel %s: its launch was given up", kernel_id)
-            reason = f"the kernel did not start, and its gateway had ended. {words}".strip()
-            await self.records.set_dead(kernel_id, claimed.epoch, reason)
-
-    async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
-        """Looks after the kernels of gateways that are long dead, and after old rows."""
-        lost = timedelta(seconds=self.lost_seconds)
-        await self._sweep_projects(await self.records.orphans(lost), self._bury)
-        await self._sweep_projects(await self.records.unended(lost), self._finish_end)
-        await self.records.forget(deleted=deleted, dead=dead)
-
-    async def _sweep_projects(
-        self,
-        records: Iterable[KernelRecord],
-        act: Callable[[KernelRecord], Coroutine[Any, Any, None]],
-    ) -> None:
-        """Does `act` for each kernel, the projects side by side: one whose processes are slow to
-        end holds up no other. Raises DatabaseUnavailable."""
-        of_project: dict[str, list[KernelRecord]] = {}
-        for record in records:
-            of_project.setdefault(record.project, []).append(record)
-        at_once = asyncio.Semaphore(PROJECTS_SWEPT_AT_ONCE)
-
-        async def of_one(project: list[KernelRecord]) -> None:
-            async with at_once:
-                await each(project, act, self.log)
-
-        await asyncio.gather(*map(of_one, of_project.values()))
-
-    async def _finish_end(self, record: KernelRecord) -> None:
-        proxy = self.launches.proxy_of(record)
-        if proxy is None or await proxy.clean_up():
-            await self.records.ended(record.kernel_id)
-
-    # Leaving
-
-    def _announce_gateways(self) -> None:
-        for link in self.links:
-            link.announce(self.membership.urls_for_agents(link.kernel_id))
-
-    async def drain(self, seconds: float) -> int:
-        """Takes no kernels from now on and hands each to another living gateway, evenly; those that
-        are just starting here when they run, if that does not take more than half of the time.
-
-        Takes at most `seconds`; ends no kernel. Returns how many kernels are still here.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        self.membership.draining = True
-        try:
-            await asyncio.wait_for(self.membership.beat(), max(1.0, seconds / 4))
-        except (DatabaseUnavailable, TimeoutError) as error:
-            self.log.warning(
-                "the other gateways were not told that this one is draining: %s", error
-            )
-        await self.launches.finish((deadline - loop.time()) / 2)
-        links = list(self.links)
-        targets = targets_for_handover(len(links), self.membership.members, self.membership.name)
-        await asyncio.gather(
-            *(self._hand_over(link, urls) for link, urls in zip(links, targets, strict=True))
-        )
-        if any(targets):
-            await self.links.wait_until_empty(deadline - loop.time())
-        return len(list(self.links))
-
-    async def undrain(self) -> None:
-        """Takes kernels again; raises DatabaseUnavailable."""
-        self.membership.draining = False
-        await self.membership.beat()
-
-    async def leave(self, seconds: float) -> None:
-        """Drains, then closes what is left: agents find another gateway, clients get 1012."""
-        self._ending = True
-        await self.drain(seconds)
-        for link in self.links:
-            self.links.remove(link, "this gateway is stopping")
-            link.close()
-        for websocket in list(self.websockets):
-            websocket.end(OWNER_CHANGES, "this gateway is stopping: connect again")
-
-    async def rebalance(self, settled_seconds: float, idle_seconds: float) -> None:
-        """Hands one idle kernel to the gateway with the fewest kernels, if this one has the most.
-
-        Not before all gateways have been there for `settled_seconds`, and no kernel that was active
-        within `idle_seconds`.
-        """
-        if not self.takes_kernels or self.membership.settled_seconds < settled_seconds:
-            return
-        await self.membership.beat()
-        now = datetime.now(UTC)
-        kernels = [
-            OwnKernel(
-                link.kernel_id,
-                (now - link.last_activity).total_seconds()
-                if (link.process, link.execution_state) == ("running", "idle")
-                else None,
-                link.connections,
-            )
-            for link in self.links
-            if link.kernel_id not in self.launches
-        ]
-        move = kernel_to_move(
-            self.membership.name, self.membership.members, kernels, idle_seconds=idle_seconds
-        )
-        # A gateway may have come, or have begun to drain, in the very look before this.
-        if move is None or self.membership.settled_seconds < settled_seconds:
-            return
-        kernel_id, target = move
-        link = self.links.get(kernel_id)
-        if link is not None and link.execution_state == "idle":
-            self.log.info(
-                "kernel %s: handed to %s, which has fewer kernels", kernel_id, target.name
-            )
-            await self._hand_over(link, [target.url])
-
-    async def _hand_over(self, link: AgentLink, urls: list[str]) -> None:
-        if not urls:
-            return
-        try:
-            await link.command("handover", seconds=HANDOVER_SECONDS, gateways=urls)
-        except (LinkLost, CommandFailed) as error:
-            # It finds another one by itself when this one is gone.
-            self.log.warning("kernel %s: %s", link.kernel_id, error)
-
-
-class _OfKernel(Protocol):
-    @property
-    def kernel_id(self) -> str: ...
-
-
-OfKernelT = TypeVar("OfKernelT", bound=_OfKernel)
-
-
-async def each(
-    kernels: Iterable[OfKernelT],
-    act: Callable[[OfKernelT], Awaitable[None]],
-    log: logging.Logger,
-) -> None:
-    """Awaits `act` for one kernel after the other. What one raises is logged and keeps no other
-    from its turn, unless it is DatabaseUnavailable, which is raised."""
-    for kernel in kernels:
-        try:
-            await act(kernel)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            log.exception("kernel %s: failed; the others go on", kernel.kernel_id)
-
-
-def run_forever(
-    job: Callable[[], Any], seconds: float, log: logging.Logger, name: str
-) -> "asyncio.Task[None]":
-    """A task that awaits `job()` every `seconds`, whatever it raises."""
-
-    async def loop() -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await job()
-            except DatabaseUnavailable:
-                # The membership says it in the log.
-                continue
-            except Exception:
-                log.exception("%s failed", name)
-
-    return asyncio.ensure_future(loop())
+        self._background.start(self.lost_kernels.check(link.kernel_id))

@@ -1,5 +1,5 @@
 """Who owns which kernel: states, tables, and all SQL of the gateway behind verbs of the domain.
 
-Nothing here may import Jupyter, Enterprise Gateway or tornado, and nothing outside of
-`records.py` and the migrations may write SQL.
+Nothing here may import Jupyter, Enterprise Gateway or tornado, and nothing outside of this folder
+may write SQL of the gateway's tables.
 """

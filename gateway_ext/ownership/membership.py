@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
+from gateway_ext.ownership.gateway_records import GatewayRecords
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.placement import order_for_start
-from gateway_ext.ownership.records import Records
 from gateway_ext.ownership.resolution import Member, in_order_of
 from jupyter_ext.database.engine import DatabaseUnavailable
 
@@ -25,18 +26,19 @@ class Membership:
 
     def __init__(
         self,
-        records: Records,
+        records: GatewayRecords,
         *,
         name: str,
         url: str,
+        lifecycle: Lifecycle,
         heartbeat_seconds: float,
         living_seconds: float,
         log: logging.Logger,
     ) -> None:
         self.name = name
         self.url = url
-        self.draining = False
         self._records = records
+        self._lifecycle = lifecycle
         self._heartbeat_seconds = heartbeat_seconds
         self._living = timedelta(seconds=living_seconds)
         self._log = log
@@ -48,6 +50,11 @@ class Membership:
         """Called when a gateway has come or gone, or begins or ends to send its kernels away."""
 
     @property
+    def draining(self) -> bool:
+        """Whether this gateway sends its kernels away."""
+        return self._lifecycle.sends_kernels_away
+
+    @property
     def members(self) -> list[Member]:
         """The living gateways, this one included, by name."""
         if any(member.name == self.name for member in self._members):
@@ -56,10 +63,11 @@ class Membership:
 
     @property
     def takes_kernels(self) -> bool:
-        """Whether kernels may come here: not while they are sent away, unless nobody else would
-        take them."""
-        return not self.draining or all(
-            member.draining or member.name == self.name for member in self._members
+        """Whether kernels may come here."""
+        return self._lifecycle.takes_kernels(
+            others_take_them=any(
+                not member.draining and member.name != self.name for member in self._members
+            )
         )
 
     def urls_for_agents(self, kernel_id: str) -> list[str]:
@@ -101,6 +109,10 @@ class Membership:
         if {(member.url, member.draining) for member in self._members} != before:
             self._changed = time.monotonic()
             self.on_change()
+
+    async def leave(self) -> None:
+        """Takes this gateway off the list; raises DatabaseUnavailable."""
+        await self._records.leave()
 
     async def run(self) -> None:
         """Beats until cancelled."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway_ext.agent.agent import Agent
 from gateway_ext.agent.start_document import StartDocument
-from gateway_ext.ownership.records import NewKernel
+from gateway_ext.ownership.kernel_records import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import running_gateways
 from tests.integration.gateway_ext.records_of import records_as
 from tests.servers.short_folder import short_folder

@@ -17,7 +17,7 @@ import websocket
 
 from gateway_ext.agent.process_identity import boot_id, started_at, this_host
 from gateway_ext.agent.proof import PROTOCOL, agent_proof
-from gateway_ext.ownership.records import NewKernel
+from gateway_ext.ownership.kernel_records import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Gateways,
     agents_of,
@@ -25,7 +25,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
-from tests.integration.gateway_ext.records_of import records_as
+from tests.integration.gateway_ext.records_of import project_uids, records_as
 from tests.servers.short_folder import short_folder
 
 STATE = {"process": "running", "execution_state": "idle"}
@@ -129,8 +129,7 @@ def test_an_agent_is_not_believed_that_another_process_is_its_own(
 ) -> None:
     """Its kernel may lie for it, and gateways end the process that a record names."""
     root = os.geteuid() == 0
-    records = records_as(gateways, "x")
-    uid = asyncio.run(records.assign_uid("demo")) if root else os.geteuid()
+    uid = asyncio.run(project_uids(gateways).assign("demo")) if root else os.geteuid()
 
     def learnt() -> dict[str, Any] | None:
         record = asyncio.run(records_as(gateways, "x").get(kernel_id))

@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from gateway_ext.ownership import migrations
-from gateway_ext.ownership.records import NewKernel, Observation, Records
+from gateway_ext.ownership.kernel_events import KernelEvents
+from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Observation
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import LEGAL_TRANSITIONS, KernelState
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
@@ -74,7 +75,7 @@ class Agent:
 class Gateway:
     """What a gateway believes. It may have slept since."""
 
-    records: Records
+    records: KernelRecords
     links: dict[int, int] = field(default_factory=dict)
     """Agents (by number) that it takes for its own, with the epoch of its claim."""
     read: KernelRecord | None = None
@@ -94,7 +95,8 @@ class OwnershipProtocol(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.kernel_id = str(uuid.uuid4())
         self.gateways = [
-            Gateway(Records(self.database, self.box, f"gateway-{number}")) for number in GATEWAYS
+            Gateway(KernelRecords(self.database, self.box, f"gateway-{number}"))
+            for number in GATEWAYS
         ]
         self.agents: list[Agent] = []
         self.network: list[tuple[Any, ...]] = []
@@ -386,7 +388,7 @@ class OwnershipProtocol(RuleBasedStateMachine):
         assert len(set(epochs)) == len(epochs), "two gateways act with one epoch"
 
     def _the_history_tells_it(self, record: KernelRecord) -> None:
-        events = self.run(self.gateways[0].records.events(self.kernel_id))
+        events = self.run(KernelEvents(self.database, "gateway-0").of(self.kernel_id))
         epochs = [int(e.detail.rpartition(" ")[2]) for e in events if "epoch" in e.detail]
         assert epochs == sorted(set(epochs)), "two epochs out of turn"
         # A deleted one's owner is who ends it: that is no claim.

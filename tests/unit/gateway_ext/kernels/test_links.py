@@ -13,7 +13,7 @@ import pytest
 
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost, observation_of
-from gateway_ext.ownership.records import Observation
+from gateway_ext.ownership.kernel_records import Observation
 from gateway_ext.ownership.resolution import CullRules, KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.resolution import Member
 
@@ -26,6 +27,7 @@ async def test_heartbeats_go_on_whatever_one_of_them_raises() -> None:
         Table(),  # type: ignore[arg-type]
         name="a",
         url="http://a",
+        lifecycle=Lifecycle(),
         heartbeat_seconds=0.0,
         living_seconds=8.0,
         log=logging.getLogger("test"),

@@ -37,7 +37,7 @@ def proxy_stanza(spec: KernelSpec) -> tuple[str, dict[str, Any]]:
     return stanza.get("class_name") or DEFAULT_PROXY, dict(stanza.get("config") or {})
 
 
-class FleetKernelManager(RemoteKernelManager):
+class LaunchKernelManager(RemoteKernelManager):
     """What Enterprise Gateway's process proxies expect of a kernel manager, for one launch.
 
     It starts, watches and restarts nothing: the agent does.

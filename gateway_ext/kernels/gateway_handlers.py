@@ -1,0 +1,78 @@
+"""REST calls about gateways (docs/protocols.md, "Client to gateway")."""
+
+from tornado import web
+
+from gateway_ext.kernels.fleet_handler import FleetHandler
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.relay import OwnerAway, Relay
+
+
+class DrainHandler(FleetHandler):
+    """`/api/fleet/gateways/{name}/drain`: at any gateway, for services."""
+
+    async def _there(self, name: str) -> bool:
+        """Whether another gateway was meant, and has answered."""
+        if self.identity.service is None:
+            raise Refusal(403, "only a service token may drain gateways: use `jupyter fleet drain`")
+        membership = self.manager.membership
+        member = next((one for one in membership.members if one.name == name), None)
+        if member is None:
+            names = ", ".join(one.name for one in membership.members)
+            raise Refusal(404, f"no running gateway is called {name!r}: there are {names}")
+        if name == membership.name:
+            return False
+        relay: Relay = self.settings["fleet_relay"]
+        try:
+            answer = await relay.call(
+                member.url,
+                self.request.method or "POST",
+                self.request.uri or "",
+                self.identity.token,
+            )
+        except OwnerAway as error:
+            raise Refusal(503, f"gateway {name} does not answer: {error}") from error
+        self.pass_on(answer)
+        return True
+
+    async def post(self, name: str) -> None:
+        if await self._there(name):
+            return
+        manager = self.manager
+        # Another one may have been drained a moment ago.
+        await manager.membership.beat()
+        if all(m.draining or m.name == name for m in manager.membership.members):
+            raise Refusal(409, f"no other gateway could take the kernels of {name}: start one")
+        left = await manager.hand_overs.drain(self.settings["fleet_drain_seconds"])
+        self.answer({"name": name, "draining": True, "kernels": left})
+
+    async def delete(self, name: str) -> None:
+        if await self._there(name):
+            return
+        await self.manager.hand_overs.undrain()
+        left = len(list(self.manager.links))
+        draining = self.manager.membership.draining
+        self.answer({"name": name, "draining": draining, "kernels": left})
+
+
+class GatewaysHandler(FleetHandler):
+    """`/api/fleet/gateways`."""
+
+    def get(self) -> None:
+        membership = self.manager.membership
+        self.answer(
+            [
+                {
+                    "name": member.name,
+                    "url": member.url,
+                    "kernels": member.kernels,
+                    "draining": member.draining,
+                }
+                for member in membership.members
+            ]
+        )
+
+
+gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
+    (r"/api/fleet/gateways", GatewaysHandler),
+    (r"/api/fleet/gateways/(?P<name>[^/]+)/drain", DrainHandler),
+]

@@ -1,0 +1,105 @@
+"""The ends of kernels that somebody deleted, or that have been idle for too long."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from gateway_ext.kernels.each_kernel import each
+from gateway_ext.kernels.launches import Launches
+from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.resolution import CullRules, KernelRecord, cull_time
+from gateway_ext.ownership.states import KernelState
+from gateway_ext.process_proxies.agent_process import AgentLife
+
+SHUTDOWN_SECONDS = 20.0
+
+
+class KernelEnds:
+    """Ends kernels with their agents. The record goes first: whatever happens to this gateway then,
+    the agent is told to end by whichever it finds."""
+
+    def __init__(
+        self, records: KernelRecords, launches: Launches, links: AgentLinks, log: logging.Logger
+    ) -> None:
+        self._records = records
+        self._launches = launches
+        self._links = links
+        self._log = log
+
+    async def delete(
+        self, record: KernelRecord, link: AgentLink | None, username: str, reason: str
+    ) -> None:
+        """Ends the kernel, whose agent is at `link` if it is connected here."""
+        await self._records.delete(record.kernel_id, username, reason=reason)
+        await self._end_deleted(record, link)
+
+    async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
+        proxy = self._launches.proxy_of(record)
+        ended = False
+        if link is not None:
+            link.deleted()
+            try:
+                await link.command("shutdown", seconds=SHUTDOWN_SECONDS, now=False)
+                ended = True
+            except (LinkLost, CommandFailed) as error:
+                self._log.warning("kernel %s: %s", record.kernel_id, error)
+        if proxy is not None:
+            if not ended and await proxy.look() is AgentLife.ALIVE:
+                await proxy.end()
+            if not await proxy.clean_up():
+                # The sweep tries again.
+                return
+        if record.state is KernelState.LAUNCHING:
+            # Whoever launches it may be making something just now, and be killed before it hears
+            # that nobody wants it: the sweep looks again.
+            return
+        await self._records.ended(record.kernel_id)
+
+    async def cull(self, rules: CullRules) -> None:
+        """Ends the kernels of this gateway that have been idle for too long."""
+        now = datetime.now(UTC)
+        culled: list[tuple[KernelRecord, AgentLink]] = []
+
+        async def decide(link: AgentLink) -> None:
+            record = await self._cull(link, now, rules)
+            if record is not None:
+                culled.append((record, link))
+
+        try:
+            await each(list(self._links), decide, self._log)
+        finally:
+            # Side by side: an agent that was frozen by its kernel answers after a time-out.
+            await asyncio.gather(
+                *(
+                    each([link], partial(self._end_deleted, record), self._log)
+                    for record, link in culled
+                )
+            )
+
+    async def _cull(self, link: AgentLink, now: datetime, rules: CullRules) -> KernelRecord | None:
+        """Marks the kernel as deleted if it has been idle for too long; its record if so."""
+        if not link.measures_work:
+            # An older agent does not report work without messages, and its page is not warned.
+            rules = replace(rules, connected=False)
+        ends = cull_time(link.last_activity, link.connections, link.execution_state, rules)
+        if ends is None or ends > now:
+            return None
+        record = await self._records.get(link.kernel_id)
+        idle = (now - link.last_activity).total_seconds()
+        reason = f"culled: idle for {idle:.0f} s"
+        # Only with the epoch of this very link: a gateway that slept culls nothing.
+        if record is None or not await self._records.delete(
+            link.kernel_id, "", epoch=link.epoch, reason=reason
+        ):
+            return None
+        self._log.info("kernel %s: %s", link.kernel_id, reason)
+        return record
+
+    async def finish(self, record: KernelRecord) -> None:
+        """Ends what a gateway that deleted the kernel, or began to, has left of it."""
+        proxy = self._launches.proxy_of(record)
+        if proxy is None or await proxy.clean_up():
+            await self._records.ended(record.kernel_id)
