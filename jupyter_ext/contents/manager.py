@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from jupyter_server.services.contents.manager import AsyncContentsManager
+from nbformat.v4 import new_notebook
 from sqlalchemy import Connection
-from tornado.web import HTTPError
 from traitlets import Callable as CallableTrait
 from traitlets import Type, Unicode, default
 
@@ -36,12 +36,21 @@ from jupyter_ext.contents.bucket import (
     StoreUnavailable,
 )
 from jupyter_ext.contents.checkpoints import FleetCheckpoints
-from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.errors import (
+    BadInput,
+    BodyMissing,
+    Conflict,
+    Contended,
+    NotFound,
+    Refused,
+    SaveConflict,
+)
+from jupyter_ext.contents.http_errors import raises_http_errors
 from jupyter_ext.contents.identity import may_enter, require
 from jupyter_ext.contents.notary import FleetNotary
 from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
-from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
+from jupyter_ext.database.engine import Database, shared
 from jupyter_ext.database.unavailable import AwayLog
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.roles import Role
@@ -153,12 +162,12 @@ class FleetContentsManager(AsyncContentsManager):
         return self._notary
 
     async def store(self, function: Callable[[], T]) -> T:
-        """Runs calls of the object store on a thread; HTTPError 503 when it is away."""
+        """Runs calls of the object store on a thread; raises StoreUnavailable."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._store_threads, function)
         except StoreUnavailable as error:
             self._store_away.note(error)
-            raise HTTPError(503, str(error)) from error
+            raise
 
     async def _sql(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
         for attempts_left in reversed(range(ATTEMPTS)):
@@ -166,11 +175,9 @@ class FleetContentsManager(AsyncContentsManager):
                 return await self.database.run(function, read_only=read_only)
             except tree.NameTaken as error:
                 if not attempts_left:
-                    raise HTTPError(
-                        503, f"too many other requests change {error} at the same time: try again"
+                    raise Contended(
+                        f"too many other requests change {error} at the same time: try again"
                     ) from error
-            except DatabaseUnavailable as error:
-                raise HTTPError(503, str(error)) from error
         raise AssertionError
 
     async def _read_sql(self, function: Callable[[Connection], T]) -> T:
@@ -178,11 +185,12 @@ class FleetContentsManager(AsyncContentsManager):
 
     async def _discard(self, *keys: str) -> None:
         """Removes objects that nothing refers to; one that stays is only waste."""
-        with suppress(HTTPError):
+        with suppress(StoreUnavailable):
             await self.store(lambda: self.bucket.delete(keys))
 
     # --- looking ------------------------------------------------------------------------------
 
+    @raises_http_errors
     async def dir_exists(self, path: str) -> bool:
         where = parse(path)
         identity = current_identity()
@@ -195,6 +203,7 @@ class FleetContentsManager(AsyncContentsManager):
         found = await self._read_sql(lambda c: tree.find(c, where))
         return found is not None and found.is_directory
 
+    @raises_http_errors
     async def file_exists(self, path: str) -> bool:
         where = parse(path)
         if not where.names or not may_enter(current_identity(), where.project):
@@ -202,6 +211,7 @@ class FleetContentsManager(AsyncContentsManager):
         found = await self._read_sql(lambda c: tree.find(c, where))
         return found is not None and not found.is_directory
 
+    @raises_http_errors
     async def exists(self, path: str) -> bool:
         where = parse(path)
         if not where.names:
@@ -210,9 +220,11 @@ class FleetContentsManager(AsyncContentsManager):
             return False
         return await self._read_sql(lambda c: tree.find(c, where)) is not None
 
+    @raises_http_errors
     async def is_hidden(self, path: str) -> bool:
         return is_hidden(parse(path))
 
+    @raises_http_errors
     async def get(
         self,
         path: str,
@@ -247,14 +259,14 @@ class FleetContentsManager(AsyncContentsManager):
             await self._sql(lambda c: tree.ensure_project(c, where.project))
             found = await self._read_sql(look)
         if found is None:
-            raise HTTPError(404, f"{where} does not exist")
+            raise NotFound(f"{where} does not exist")
         node, entries = found
         if node.version is None:
             self._refuse_file_of_folder(where, type, require_hash)
             model = models.model_of(where, node, writable=writable)
             return models.with_entries(model, entries) if content else model
         if type == "directory":
-            raise HTTPError(400, f"{where} is not a directory", reason="bad type")
+            raise BadInput(f"{where} is not a directory", reason="bad type")
         wanted = node.version
         if version is not None:
             wanted = await self._read_sql(lambda c: tree.find_version(c, where, version))
@@ -269,9 +281,9 @@ class FleetContentsManager(AsyncContentsManager):
         self, where: ContentPath, type: str | None, require_hash: bool
     ) -> None:
         if type not in (None, "directory"):
-            raise HTTPError(400, f"{where or '/'} is a directory, not a {type}", reason="bad type")
+            raise BadInput(f"{where or '/'} is a directory, not a {type}", reason="bad type")
         if require_hash:
-            raise HTTPError(400, f"{where or '/'} is a directory and has no hash")
+            raise BadInput(f"{where or '/'} is a directory and has no hash")
 
     async def _root_model(self, identity: Identity | None, content: bool) -> dict[str, Any]:
         root = ContentPath("", ())
@@ -319,8 +331,8 @@ class FleetContentsManager(AsyncContentsManager):
         try:
             return await self.store(lambda: self.bucket.get(version.object_key))
         except ObjectMissing as error:
-            raise HTTPError(
-                500, f"the body of {where} (version {version.id}) is missing in the store"
+            raise BodyMissing(
+                f"the body of {where} (version {version.id}) is missing in the store"
             ) from error
 
     async def _fill(
@@ -339,25 +351,28 @@ class FleetContentsManager(AsyncContentsManager):
 
     # --- saving -------------------------------------------------------------------------------
 
+    @raises_http_errors
     async def save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         """Saves a file, a notebook or a folder; the new model, without content.
 
         `base_version` in the model: absent, and whatever is there is replaced; null, and nothing
-        may be there; a version, and it must be the current one. Else SaveConflict (HTTP 409).
+        may be there; a version, and it must be the current one. Else HTTP 409.
         """
-        where = parse(path)
+        return await self._save(model, parse(path))
+
+    async def _save(self, model: dict[str, Any], where: ContentPath) -> dict[str, Any]:
         identity = require(current_identity(), where, Role.EDITOR)
         kind = model.get("type")
         if kind not in ("directory", "file", "notebook"):
-            raise HTTPError(400, "type must be 'directory', 'file' or 'notebook'")
+            raise BadInput("type must be 'directory', 'file' or 'notebook'")
         if kind == "directory":
             self.run_pre_save_hooks(model=model, path=str(where))
             folder = await self._sql(lambda c: tree.make_directory(c, where))
             return self._saved(where, folder, identity)
         if where.is_project:
-            raise HTTPError(400, f"{where} is a folder: a file cannot be saved over it")
+            raise BadInput(f"{where} is a folder: a file cannot be saved over it")
         if model.get("content") is None:
-            raise HTTPError(400, f"no content for {where} was sent")
+            raise BadInput(f"no content for {where} was sent")
         base = base_of(model)
         if "chunk" in model:
             return await self._save_chunk(model, where, identity, base)
@@ -390,7 +405,7 @@ class FleetContentsManager(AsyncContentsManager):
                     lambda: notary.to_sign(notebook, widgets_seen=widgets_seen), size
                 )
             except (AttributeError, KeyError, TypeError, UnicodeError, RecursionError) as error:
-                raise HTTPError(400, f"this is not a notebook: {error!r}") from error
+                raise BadInput(f"this is not a notebook: {error!r}") from error
             if signature is None:
                 self.log.info("%s is saved, but not trusted", where)
             else:
@@ -410,10 +425,9 @@ class FleetContentsManager(AsyncContentsManager):
         """Runs the transaction that makes a stored body current, and clears up if it refuses."""
         try:
             return await self._sql(function)
-        except HTTPError as error:
-            # With the database away (503) nobody knows whether the body became current.
-            if error.status_code != 503:
-                await self._discard(new.object_key)
+        except Refused:
+            # With the database away nobody knows whether the body became current: it is kept then.
+            await self._discard(new.object_key)
             raise
 
     def _saved(
@@ -429,9 +443,9 @@ class FleetContentsManager(AsyncContentsManager):
     ) -> dict[str, Any]:
         chunk, content = model["chunk"], model["content"]
         if not isinstance(chunk, int) or isinstance(chunk, bool) or (chunk < 1 and chunk != -1):
-            raise HTTPError(400, "chunk must be 1, 2, 3 …, and -1 for the last one")
+            raise BadInput("chunk must be 1, 2, 3 …, and -1 for the last one")
         if model["type"] != "file":
-            raise HTTPError(400, "only type 'file' can be sent in chunks")
+            raise BadInput("only type 'file' can be sent in chunks")
         body = await self.work(
             lambda: encode_file(content, model.get("format")), request_bytes.get()
         )
@@ -447,9 +461,8 @@ class FleetContentsManager(AsyncContentsManager):
             await self.store(lambda: self.bucket.put(key, body, {}))
             try:
                 size = await self._sql(lambda c: uploads.add_part(c, found, key, len(body), where))
-            except HTTPError as error:
-                if error.status_code != 503:
-                    await self._discard(key)
+            except Refused:
+                await self._discard(key)
                 raise
             return _chunk_model(where, size)
         node_id = await self._node_id_for(where, base)
@@ -457,8 +470,8 @@ class FleetContentsManager(AsyncContentsManager):
         try:
             file = await self.store(lambda: self.bucket.join(keys))
         except ObjectMissing as error:
-            raise HTTPError(
-                409, f"a part of the upload of {where} is missing: start again with chunk 1"
+            raise Conflict(
+                f"a part of the upload of {where} is missing: start again with chunk 1"
             ) from error
         try:
             size, digest = await self.work(lambda: _complete(file, body), None)
@@ -481,6 +494,7 @@ class FleetContentsManager(AsyncContentsManager):
 
     # --- new names ----------------------------------------------------------------------------
 
+    @raises_http_errors
     async def new_untitled(self, path: str = "", type: str = "", ext: str = "") -> dict[str, Any]:
         """Makes an empty file, notebook or folder with a name that is free."""
         folder = parse(path)
@@ -492,12 +506,12 @@ class FleetContentsManager(AsyncContentsManager):
         elif kind == "file":
             wanted, insert = self.untitled_file + ext, ""
         else:
-            raise HTTPError(400, f"Unexpected model type: {kind!r}")
+            raise BadInput(f"Unexpected model type: {kind!r}")
 
         async def make(where: ContentPath) -> dict[str, Any]:
             if kind == "directory":
                 return await self._make_new_directory(where)
-            return await self.new({"type": kind, "base_version": None}, str(where))
+            return await self._save({**_empty(kind), "base_version": None}, where)
 
         return await self._first_free(folder, wanted, insert, make)
 
@@ -515,7 +529,7 @@ class FleetContentsManager(AsyncContentsManager):
     ) -> dict[str, Any]:
         """What `make` answers for the first name like `wanted` that nobody else takes first."""
         if folder.is_root:
-            raise HTTPError(400, "files live in projects: open a project's folder first")
+            raise BadInput("files live in projects: open a project's folder first")
         require(current_identity(), folder, Role.EDITOR)
         taken = await self._names_in(folder)
         free = (name for name in names.candidates(wanted, insert) if name not in taken)
@@ -525,9 +539,7 @@ class FleetContentsManager(AsyncContentsManager):
                 return model
             except SaveConflict:
                 continue
-        raise HTTPError(
-            503, f"too many other requests create files with names like {wanted}: try again"
-        )
+        raise Contended(f"too many other requests create files with names like {wanted}: try again")
 
     async def _names_in(self, folder: ContentPath) -> set[str]:
         def look(connection: Connection) -> set[str]:
@@ -535,11 +547,12 @@ class FleetContentsManager(AsyncContentsManager):
             if node is None and folder.is_project:
                 return set()
             if node is None or not node.is_directory:
-                raise HTTPError(404, f"the folder {folder} does not exist")
+                raise NotFound(f"the folder {folder} does not exist")
             return {entry.name for entry in tree.entries(connection, node)}
 
         return await self._read_sql(look)
 
+    @raises_http_errors
     async def increment_filename(self, filename: str, path: str = "", insert: str = "") -> str:
         """A name like `filename` that was free in the folder `path` when it was looked up."""
         folder = parse(path)
@@ -547,6 +560,7 @@ class FleetContentsManager(AsyncContentsManager):
         taken = await self._names_in(folder)
         return next(name for name in names.candidates(filename, insert) if name not in taken)
 
+    @raises_http_errors
     async def copy(self, from_path: str, to_path: str | None = None) -> dict[str, Any]:
         """Copies a file inside of the store: into a folder under a free name, or to a free path."""
         source = parse(from_path)
@@ -576,19 +590,20 @@ class FleetContentsManager(AsyncContentsManager):
                 lambda: self.bucket.copy(version.object_key, new.object_key, _metadata(where, new))
             )
         except ObjectMissing as error:
-            raise HTTPError(500, f"the body of version {version.id} is missing") from error
+            raise BodyMissing(f"the body of version {version.id} is missing") from error
         saved = await self._publish(lambda c: tree.save_file(c, where, new, base, node_id), new)
         return self._saved(where, saved, identity)
 
     # --- changing the tree --------------------------------------------------------------------
 
+    @raises_http_errors
     async def rename_file(self, old_path: str, new_path: str) -> None:
-        """Renames or moves; raises HTTPError 409 if the new name is taken."""
+        """Renames or moves; HTTP 409 if the new name is taken."""
         old, new = parse(old_path), parse(new_path)
         for where in (old, new):
             require(current_identity(), where, Role.EDITOR)
             if not where.names:
-                raise HTTPError(400, f"{where or '/'} is a project: projects cannot be renamed")
+                raise BadInput(f"{where or '/'} is a project: projects cannot be renamed")
         if old == new:
             return
 
@@ -598,27 +613,31 @@ class FleetContentsManager(AsyncContentsManager):
 
         await self._sql(rename)
 
+    @raises_http_errors
     async def rename(self, old_path: str, new_path: str) -> None:
         await self.rename_file(old_path, new_path)
         data = {"action": "rename", "path": str(parse(new_path))}
         self.emit(data={**data, "source_path": str(parse(old_path))})
 
+    @raises_http_errors
     async def delete_file(self, path: str) -> None:
         """Deletes a file, or a folder with everything in it."""
         where = parse(path)
         if where.is_root:
-            raise HTTPError(400, "the root cannot be deleted")
+            raise BadInput("the root cannot be deleted")
         identity = require(current_identity(), where, Role.EDITOR)
         if where.is_project:
-            raise HTTPError(400, f"{where} is a project: projects cannot be deleted here")
+            raise BadInput(f"{where} is a project: projects cannot be deleted here")
         await self._sql(lambda c: tree.remove(c, where, identity.user))
 
+    @raises_http_errors
     async def delete(self, path: str) -> None:
         await self.delete_file(path)
         self.emit(data={"action": "delete", "path": str(parse(path))})
 
     # --- versions -----------------------------------------------------------------------------
 
+    @raises_http_errors
     async def list_versions(self, path: str) -> list[dict[str, Any]]:
         """Every version of the file that is kept, oldest first."""
         where = parse(path)
@@ -630,6 +649,7 @@ class FleetContentsManager(AsyncContentsManager):
 
         return [models.version_of(version) for version in await self._read_sql(look)]
 
+    @raises_http_errors
     async def restore_version(self, path: str, version: str) -> dict[str, Any]:
         """Makes an earlier version current again, as a new version."""
         where = parse(path)
@@ -642,6 +662,7 @@ class FleetContentsManager(AsyncContentsManager):
         file, wanted = await self._read_sql(look)
         return await self._copy_version(where, file.id, wanted, UNCONDITIONAL)
 
+    @raises_http_errors
     async def mark_checkpoint(self, path: str, version: str | None) -> dict[str, Any]:
         """Marks the current version as a checkpoint (None), or takes the mark from `version`."""
         where = parse(path)
@@ -650,6 +671,7 @@ class FleetContentsManager(AsyncContentsManager):
             await self._sql(lambda c: tree.set_checkpoint(c, where, version))
         )
 
+    @raises_http_errors
     async def marked_checkpoints(self, path: str) -> list[dict[str, Any]]:
         """The file's checkpoints, oldest first."""
         where = parse(path)
@@ -661,6 +683,7 @@ class FleetContentsManager(AsyncContentsManager):
 
         return [models.checkpoint_of(version) for version in await self._read_sql(look)]
 
+    @raises_http_errors
     async def trust_notebook(self, path: str) -> None:
         """Signs the notebook: its outputs are shown to the caller as trusted from now on, and its
         widget state is loaded."""
@@ -683,13 +706,20 @@ def _decode_stored(body: bytes) -> Decoded:
     return decoded
 
 
+def _empty(kind: str) -> dict[str, Any]:
+    """The model of a new notebook or file."""
+    if kind == "notebook":
+        return {"type": kind, "content": new_notebook(), "format": "json"}
+    return {"type": kind, "content": "", "format": "text"}
+
+
 def base_of(model: dict[str, Any]) -> Base:
-    """Over which version the save is meant; raises HTTPError 400."""
+    """Over which version the save is meant; raises BadInput."""
     if "base_version" not in model:
         return UNCONDITIONAL
     base = model["base_version"]
     if base is not None and not isinstance(base, str):
-        raise HTTPError(400, "base_version must be a version or null")
+        raise BadInput("base_version must be a version or null")
     return base
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event, func, select
 from tornado.web import HTTPError
 
 from jupyter_ext.contents.bucket import Bucket
-from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.http_errors import SaveConflictAnswer
 from jupyter_ext.contents.manager import SMALL_BODY, FleetContentsManager, request_bytes
 from jupyter_ext.contents.tables import node
 from jupyter_ext.database.engine import Database
@@ -208,7 +208,7 @@ async def test_save_over_another_version_is_refused(manager: FleetContentsManage
     act_as(make_identity("ada"))
     requests = count_requests(manager)
     for base in (first["version"], None, "nonsense"):
-        with pytest.raises(SaveConflict) as refused:
+        with pytest.raises(SaveConflictAnswer) as refused:
             await manager.save(text("3", base_version=base), "demo/a")
         assert refused.value.status_code == 409
         assert refused.value.body == {
@@ -225,7 +225,7 @@ async def test_save_over_another_version_is_refused(manager: FleetContentsManage
 async def test_save_over_a_version_of_a_deleted_file(manager: FleetContentsManager) -> None:
     first = await manager.save(text("1"), "demo/a")
     await manager.delete("demo/a")
-    with pytest.raises(SaveConflict) as refused:
+    with pytest.raises(SaveConflictAnswer) as refused:
         await manager.save(text("2", base_version=first["version"]), "demo/a")
     assert refused.value.body["version"] is None
     assert refused.value.body["saved_by"] is None
@@ -730,7 +730,7 @@ async def test_the_last_chunk_of_an_upload_checks_its_base(manager: FleetContent
     first = await manager.save(text("1"), "demo/big")
     await manager.save(chunk(1, b"a", base_version=first["version"]), "demo/big")
     await manager.save(text("2"), "demo/big")
-    with pytest.raises(SaveConflict):
+    with pytest.raises(SaveConflictAnswer):
         await manager.save(chunk(-1, b"b", base_version=first["version"]), "demo/big")
     assert (await manager.get("demo/big"))["content"] == "2"
 

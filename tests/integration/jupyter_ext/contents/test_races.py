@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
-from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.http_errors import SaveConflictAnswer
 from jupyter_ext.contents.manager import FleetContentsManager
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
 
@@ -52,7 +52,7 @@ async def test_no_acknowledged_save_is_lost(labs: list[FleetContentsManager]) ->
                 await lab.save(
                     text(read["content"] + line, base_version=read["version"]), "demo/log"
                 )
-            except SaveConflict:
+            except SaveConflictAnswer:
                 conflicts += 1
             else:
                 acknowledged.append(line)
