@@ -46,9 +46,9 @@ from jupyter_ext.contents.errors import (
     SaveConflict,
 )
 from jupyter_ext.contents.http_errors import raises_http_errors
-from jupyter_ext.contents.identity import may_enter, require
 from jupyter_ext.contents.notary import FleetNotary
 from jupyter_ext.contents.paths import ContentPath, is_hidden, parse
+from jupyter_ext.contents.permissions import may_enter, require
 from jupyter_ext.contents.tree import UNCONDITIONAL, Base, NewVersion, Node, Version, new_id
 from jupyter_ext.database.engine import Database, shared
 from jupyter_ext.database.unavailable import AwayLog
