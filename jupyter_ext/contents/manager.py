@@ -173,7 +173,7 @@ class FleetContentsManager(AsyncContentsManager):
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
                 return await self.database.run(function, read_only=read_only)
-            except tree.NameTaken as error:
+            except tree.LostRace as error:
                 if not attempts_left:
                     raise Contended(
                         f"too many other requests change {error} at the same time: try again"

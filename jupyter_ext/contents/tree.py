@@ -31,8 +31,16 @@ from jupyter_ext.database.engine import now_utc
 DIRECTORY, FILE = "directory", "file"
 
 
-class NameTaken(Exception):
-    """Another transaction made an entry of that name just now: run this one again."""
+class LostRace(Exception):
+    """Another transaction was faster: run this one again. The text says what both of them change."""
+
+
+class NameTaken(LostRace):
+    """Another transaction made an entry of that name just now."""
+
+
+class VersionMoved(LostRace):
+    """Another transaction gave the file of that name another version just now."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +275,7 @@ def save_file(
     """Makes `new` the current version of the file at `path` and answers with the file.
 
     A file that is not there yet gets the id `node_id`. Raises SaveConflict when `base` is not the
-    current version, NotFound or BadInput when nothing can be saved there, NameTaken when another
+    current version, NotFound or BadInput when nothing can be saved there, LostRace when another
     transaction was faster and this one is to be run again.
     """
     existing = find(connection, path)
@@ -288,7 +296,7 @@ def save_file(
             .values(version_id=new.id, modified=now)
         )
         if changed.rowcount == 0:
-            raise NameTaken(path.name)
+            raise VersionMoved(path.name)
     connection.execute(
         insert(version).values(
             id=new.id,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from jupyter_ext.contents.errors import Conflict
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.contents.tables import upload, upload_part
-from jupyter_ext.contents.tree import NameTaken, new_id
+from jupyter_ext.contents.tree import LostRace, new_id
 from jupyter_ext.database.engine import now_utc
 
 ABANDONED_AFTER = timedelta(days=1)
@@ -45,7 +45,7 @@ def begin(connection: Connection, slot_: str) -> list[str]:
             )
         )
     except IntegrityError as error:
-        raise NameTaken(slot_) from error
+        raise LostRace(slot_) from error
     return keys
 
 
