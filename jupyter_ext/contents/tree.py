@@ -32,7 +32,7 @@ DIRECTORY, FILE = "directory", "file"
 
 
 class LostRace(Exception):
-    """Another transaction was faster: run this one again. The text says what both of them change."""
+    """Another transaction was faster: run this one again. The text says what both change."""
 
 
 class NameTaken(LostRace):

@@ -78,8 +78,8 @@ async def test_same_base_has_one_winner(labs: list[FleetContentsManager]) -> Non
         assert refused[0].status_code == 409
         base = await labs[0].get("demo/a", content=False)
         assert base["version"] == won[0]["version"]
-    keys = labs[0].bucket._client.list_objects_v2(
-        Bucket="contents", Prefix=labs[0].bucket.address.prefix + "demo/"
+    keys = labs[0].storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=labs[0].storage.bucket.address.prefix + "demo/"
     )
     assert keys["KeyCount"] == 51, "bodies of refused saves are cleared away"
 
