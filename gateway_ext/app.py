@@ -85,9 +85,6 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     token_keys_file = Unicode(
         help="The platform's public keys, a JWKS file. Read again when it changes."
     ).tag(config=True)
-    service_token_file = Unicode(
-        help="A token of this gateway's own, for background calls to other parts of the fleet."
-    ).tag(config=True)
     encryption_keys_file = Unicode(
         help="The keys that encrypt secrets in the database. All gateways share them."
     ).tag(config=True)

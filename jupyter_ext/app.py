@@ -82,7 +82,6 @@ class JupyterFleet(ExtensionApp):
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
     )
-    lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
 
     request_seconds = Float(
         60.0,

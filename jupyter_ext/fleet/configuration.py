@@ -158,7 +158,6 @@ def lab_config(
             "gateway_urls": [settings.url(gateway) for gateway in settings.gateway_names],
             "token_keys_file": str(secrets.token_keys),
             "service_token_file": str(secrets.service_token("lab")),
-            "lab_name": name,
         },
     }
 
@@ -179,7 +178,6 @@ def gateway_config(
             "gateway_url": settings.url(name),
             "gateway_name": name,
             "token_keys_file": str(secrets.token_keys),
-            "service_token_file": str(secrets.service_token("gateway")),
             "encryption_keys_file": str(secrets.encryption_keys),
             "kernels_dir": str(data_dir.kernels),
             "first_uid": data_dir.first_uid,
