@@ -166,8 +166,8 @@ def _refuse_file_of_folder(where: ContentPath, type: str | None, require_hash: b
 
 
 def _decode_stored(body: bytes) -> Decoded:
-    """A notebook with its widget state under the usual name: a lab of an earlier version may have
-    stored what a page sent under the other one, and so may whoever uploaded it as a file."""
+    """A notebook with its widget state under the usual name: whoever uploaded it as a file may have
+    used the other one."""
     decoded = decode_notebook(body)
     widget_state.put_back(decoded.content)
     return decoded

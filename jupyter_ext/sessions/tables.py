@@ -48,7 +48,7 @@ kernel_start = Table(
     Column("lease_until", UtcDateTime, nullable=False),
     # Raised by every starter: one that was overtaken can change nothing any more.
     Column("attempt", BigInteger, nullable=False),
-    # Of the document; unknown for rows of labs that wrote its key alone.
+    # Of the document; null if the kernel is ending.
     Column("path", ByteString(MAX_PATH_BYTES)),
     Column("type", ByteString(TYPE_BYTES)),
     Index(None, "kernel_id"),

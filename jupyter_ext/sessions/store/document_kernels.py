@@ -21,7 +21,7 @@ def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
         .where(kernel_start.c.kernel_id == kernel_id, kernel_start.c.state != ENDING)
         .with_for_update()
     )
-    documents = tuple(Document(row.path, row.type) for row in starts if row.path is not None)
+    documents = tuple(Document(row.path, row.type) for row in starts)
     connection.execute(
         select(session.c.id).where(session.c.kernel_id == kernel_id).with_for_update()
     ).all()

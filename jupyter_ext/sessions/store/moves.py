@@ -34,8 +34,6 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     for row in sessions:
         there = Document(row.path, row.type)
         here = Document(_moved(row.path, old, new), row.type)
-        # The start of a lab that did not write the path down.
-        _move_start(connection, row.document, here)
         connection.execute(
             update(session)
             .where(session.c.id == row.id, session.c.document == row.document)

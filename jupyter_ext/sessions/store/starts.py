@@ -111,7 +111,7 @@ def document_of(connection: Connection, start: Start) -> Document | None:
     rows = connection.execute(query.with_for_update()).all()
     if any(row.document == start.document.key for row in rows):
         return start.document
-    moved = [row for row in rows if row.attempt == start.attempt and row.path is not None]
+    moved = [row for row in rows if row.attempt == start.attempt]
     return Document(moved[0].path, moved[0].type) if moved else None
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade_lab
@@ -17,7 +16,6 @@ from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store import endings, moves, session_rows, starts
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.store.starts import Claim, Start
-from jupyter_ext.sessions.tables import kernel_start
 
 UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 LEASE = timedelta(seconds=30)
@@ -163,16 +161,6 @@ def test_whoever_starts_a_kernel_or_waits_for_it_follows_a_rename(labs: list[Dat
     assert run(partial(starts.finish_start, start=starter))
     assert run(partial(starts.document_of, start=starter)) == notebook("demo/c.ipynb")
     assert run(again).claim is Claim.ATTACH
-
-
-def test_a_start_by_a_lab_that_writes_no_path_is_moved_with_its_session(
-    labs: list[Database],
-) -> None:
-    start = running(labs[0], "demo/a.ipynb")
-    add(labs[0], start.kernel_id)
-    labs[0].run_blocking(lambda c: c.execute(update(kernel_start).values(path=None, type=None)))
-    move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
-    assert claim(labs[1], notebook("demo/c.ipynb")).kernel_id == start.kernel_id
 
 
 def test_saving_under_another_name_moves_nobody_else(labs: list[Database]) -> None:
