@@ -131,9 +131,7 @@ class Kernel:
                 raise LaunchError("the kernel is being shut down")
             self._policy.reset()
             self._left_out = ""
-            self._change(
-                process=Process.RESTARTING, execution_state="starting", reason=None, exit_code=None
-            )
+            self._change(process=Process.RESTARTING, execution_state="starting", reason=None)
             if self._run is not None:
                 await self._end(self._run, now=False, restart=True)
             await self._launch()
@@ -207,14 +205,14 @@ class Kernel:
                 limit=self._limit,
             )
         except (LaunchError, OSError) as error:
-            await self._dead(str(error), exit_code=None)
+            await self._dead(str(error))
             return
         run: _Run
         channels = KernelChannels(
             connection, self._key, lambda *message: self._received(run, *message)
         )
         run = self._run = _Run(process, channels, with_packages)
-        self._change(pid=process.pid, started=utc_now(), execution_state="starting")
+        self._change(pid=process.pid, execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
 
@@ -271,7 +269,7 @@ class Kernel:
         if self._run is run:
             self._run = None
         self._sessions.nothing_in_flight()
-        self._change(pid=None, exit_code=exit_code)
+        self._change(pid=None)
         if run.expected_end:
             return
         words = run.end_reason or in_words(exit_code)
@@ -281,13 +279,13 @@ class Kernel:
             words = self._limit.reached if self._limit and limited else MACHINE_FULL
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
-                await self._start_again(run, words, exit_code)
+                await self._start_again(run, words)
 
-    async def _start_again(self, run: _Run, words: str, exit_code: int) -> None:
+    async def _start_again(self, run: _Run, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
             words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
-            await self._dead(words, exit_code)
+            await self._dead(words)
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
@@ -358,7 +356,7 @@ class Kernel:
             await asyncio.sleep(0.01)
             self.reap()
 
-    async def _dead(self, reason: str, exit_code: int | None) -> None:
+    async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
         self._pending.clear()
         await self._end_orphans()
@@ -366,7 +364,6 @@ class Kernel:
             process=Process.DEAD,
             execution_state="dead",
             pid=None,
-            exit_code=exit_code,
             reason=reason,
         )
         self._announce("dead", reason)

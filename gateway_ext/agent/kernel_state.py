@@ -33,8 +33,6 @@ class KernelState:
     process: Process = Process.STARTING
     execution_state: str = "starting"
     pid: int | None = None
-    started: str | None = None
-    exit_code: int | None = None
     reason: str | None = None
     restarts: int = 0
     last_activity: str = field(default_factory=utc_now)

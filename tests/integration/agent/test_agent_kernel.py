@@ -180,7 +180,6 @@ def test_a_kernel_that_crashes_is_started_again_and_pages_are_told(fleet: Fleet)
         )
         await until(lambda: link.state["restarts"] == 1, 10, "a restart")
         await until(lambda: link.state["process"] == "running", 20, "runs again")
-        assert link.state["exit_code"] == 3
         assert page.text(cell) == "last words\n"
         spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
         assert "restarting" in spoken
@@ -204,7 +203,7 @@ def test_a_kernel_that_never_starts_is_dead_after_five_restarts_with_its_last_wo
         await page.open(link)
         await until(lambda: link.state["process"] == "dead", 30, "dead")
         assert link.state["restarts"] == 5
-        assert link.state["exit_code"] == 1
+        assert "exit code 1" in link.state["reason"]
         assert "no module named sense" in link.state["reason"]
         spoken = [m["content"]["execution_state"] for m in page.of(None, "status")]
         assert spoken[-1] == "dead"
