@@ -87,7 +87,7 @@ class FleetContentsManager(AsyncContentsManager):
     def _is_listed(self, name: str) -> bool:
         return self.should_list(name) and (self.allow_hidden or not name.startswith("."))
 
-    def _note(self, action: str, path: str, **more: str) -> None:
+    def _emit(self, action: str, path: str, **more: str) -> None:
         self.emit(data={"action": action, "path": path, **more})
 
     # --- reading ------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class FleetContentsManager(AsyncContentsManager):
             version=version,
         )
         if model["type"] != "directory":
-            self._note("get", str(where))
+            self._emit("get", str(where))
         return model
 
     # --- saving -------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class FleetContentsManager(AsyncContentsManager):
         if kind == "directory":
             self.run_pre_save_hooks(model=model, path=str(where))
             answer = await self._saving.directory(identity, where)
-            self._note("save", str(where))
+            self._emit("save", str(where))
             return answer
         if where.is_project:
             raise BadInput(f"{where} is a folder: a file cannot be saved over it")
@@ -176,7 +176,7 @@ class FleetContentsManager(AsyncContentsManager):
         else:
             self.run_pre_save_hooks(model=model, path=str(where))
             answer = await self._saving.file(identity, where, model, base)
-        self._note("save", str(where))
+        self._emit("save", str(where))
         self.run_post_save_hooks(model=answer, os_path=str(where))
         return answer
 
@@ -210,7 +210,7 @@ class FleetContentsManager(AsyncContentsManager):
                 return await self._save({**models.empty(kind), "base_version": None}, where)
             identity = require(current_identity(), where, Role.EDITOR)
             made = await self._saving.directory(identity, where, new=True)
-            self._note("save", str(where))
+            self._emit("save", str(where))
             return made
 
         return await self._free_names.make_first(folder, wanted, insert, make)
@@ -230,7 +230,7 @@ class FleetContentsManager(AsyncContentsManager):
         async def make(where: ContentPath) -> dict[str, Any]:
             identity = require(current_identity(), where, Role.EDITOR)
             made = await self._saving.version(identity, where, new_id(), version, None)
-            self._note("save", str(where))
+            self._emit("save", str(where))
             return made
 
         if await self._reading.is_directory(target):
@@ -238,7 +238,7 @@ class FleetContentsManager(AsyncContentsManager):
             model = await self._free_names.make_first(target, wanted, "-Copy", make)
         else:
             model = await make(target)
-        self._note("copy", model["path"], source_path=str(source))
+        self._emit("copy", model["path"], source_path=str(source))
         return model
 
     # --- changing the tree --------------------------------------------------------------------
@@ -263,7 +263,7 @@ class FleetContentsManager(AsyncContentsManager):
     @raises_http_errors
     async def rename(self, old_path: str, new_path: str) -> None:
         await self.rename_file(old_path, new_path)
-        self._note("rename", str(parse(new_path)), source_path=str(parse(old_path)))
+        self._emit("rename", str(parse(new_path)), source_path=str(parse(old_path)))
 
     @raises_http_errors
     async def delete_file(self, path: str) -> None:
@@ -279,7 +279,7 @@ class FleetContentsManager(AsyncContentsManager):
     @raises_http_errors
     async def delete(self, path: str) -> None:
         await self.delete_file(path)
-        self._note("delete", str(parse(path)))
+        self._emit("delete", str(parse(path)))
 
     # --- versions -----------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class FleetContentsManager(AsyncContentsManager):
         """Makes an earlier version current again, as a new version."""
         where = parse(path)
         answer = await self._versions.restore(where, version)
-        self._note("save", str(where))
+        self._emit("save", str(where))
         return answer
 
     @raises_http_errors
