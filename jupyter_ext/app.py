@@ -41,9 +41,9 @@ from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
-from jupyter_ext.sessions import store as session_store
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
 from jupyter_ext.userdata.settings import SettingsPlaces
@@ -82,7 +82,6 @@ class JupyterFleet(ExtensionApp):
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
     )
-    lab_name = Unicode("lab", config=True, help="Name of this lab in logs and answers.")
 
     request_seconds = Float(
         60.0,
@@ -192,7 +191,7 @@ class JupyterFleet(ExtensionApp):
                     # static files, which insists on a folder.
                     "files_handler_params": {"path": ""},
                     # Sessions are in the same database, and move in the same transaction.
-                    "on_rename": session_store.move_documents,
+                    "on_rename": move_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},

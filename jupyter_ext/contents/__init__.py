@@ -1,7 +1,17 @@
 """Files and notebooks: names and versions in SQL, bodies in an object store.
 
-`tree` and `uploads` hold all SQL, `bucket` all calls of the store; `paths`, `bodies`, `models` and
-`names` only compute. `manager` carries out what Jupyter asks for, `handlers` what HTTP needs beyond
-the stock handlers. Nothing here knows kernels or sessions, and no function keeps state between two
-requests: the next one may reach another lab.
+- `manager` is what Jupyter asks: it runs hooks, sends events, and is the only one that turns
+  `errors` into HTTP errors (`http_errors`). `handlers` and `export_handler` are what HTTP needs
+  beyond the stock handlers.
+- `reading`, `saving`, `chunked_saving`, `free_names` and `versions` each carry out one thing, by
+  way of `storage` (database and object store), `body_threads` and `signing`.
+- `tree` and `uploads` hold all SQL, `tables` its tables; `bucket` all calls of the object store.
+- `permissions` decides who may open a path. It only computes, as do `paths`, `names`, `bodies`,
+  `models`, `notary` and `widget_state`.
+
+The cut follows what users do. However a version comes about (saved whole or in chunks, copied,
+restored), `Saving.publish` makes it current.
+
+Nothing here knows kernels or sessions, and only the manager and the handlers know HTTP. No function
+keeps state between two requests: the next one may reach another lab.
 """

@@ -8,9 +8,9 @@ from typing import Any
 
 import nbformat
 from nbformat.validator import ValidationError
-from tornado.web import HTTPError
 
 from jupyter_ext.contents import notebook_encoder, notebook_validation
+from jupyter_ext.contents.errors import BadInput
 from jupyter_ext.platform import json_bodies
 from jupyter_ext.platform.big_json import BigDecoder
 
@@ -31,39 +31,39 @@ class Decoded:
 
 
 def encode_file(content: Any, format: str | None) -> bytes:
-    """The bytes of a text file or a base64 one; raises HTTPError 400 when they cannot be had."""
+    """The bytes of a text file or a base64 one; raises BadInput when they cannot be had."""
     if format not in ("text", "base64"):
-        raise HTTPError(400, "the format of a file must be 'text' or 'base64'")
+        raise BadInput("the format of a file must be 'text' or 'base64'")
     if not isinstance(content, str):
-        raise HTTPError(400, f"the content of a {format} file must be a string")
+        raise BadInput(f"the content of a {format} file must be a string")
     try:
         if format == "text":
             return content.encode()
         return base64.b64decode("".join(content.split()), validate=True)
     except UnicodeEncodeError:
-        raise HTTPError(400, "the content is not valid Unicode") from None
+        raise BadInput("the content is not valid Unicode") from None
     except (ValueError, binascii.Error) as error:
-        raise HTTPError(400, f"the content is not valid base64: {error}") from None
+        raise BadInput(f"the content is not valid base64: {error}") from None
 
 
 def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
     """A notebook from the JSON of a save, and a complaint about it, if any.
 
-    Raises HTTPError 400 when nobody could open it again. Lesser faults (an unknown key in an
+    Raises BadInput when nobody could open it again. Lesser faults (an unknown key in an
     output) are only complained about: refusing the save would cost the author the edit.
     """
     trouble = unreadable(content)
     if trouble is not None:
-        raise HTTPError(400, f"this is not a notebook: {trouble}")
+        raise BadInput(f"this is not a notebook: {trouble}")
     try:
         notebook = nbformat.from_dict(content)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise HTTPError(400, f"this is not a notebook: {error}") from None
+        raise BadInput(f"this is not a notebook: {error}") from None
     notebook_validation.repair_ids(notebook)
     try:
         nbformat.validate(notebook)
     except RecursionError as error:
-        raise HTTPError(400, f"this is not a notebook: {error}") from None
+        raise BadInput(f"this is not a notebook: {error}") from None
     except ValidationError as error:
         return notebook, _complaint(error)
     return notebook, None
@@ -78,7 +78,7 @@ def encode_notebook(notebook: nbformat.NotebookNode) -> bytes:
         )
         return (text if text.endswith("\n") else text + "\n").encode()
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise HTTPError(400, f"this notebook cannot be written: {error}") from None
+        raise BadInput(f"this notebook cannot be written: {error}") from None
 
 
 def unreadable(content: Any) -> str | None:
@@ -128,7 +128,7 @@ def _bad_cells(cells: Any, major: int) -> str | None:
 
 
 def decode_notebook(body: bytes) -> Decoded:
-    """A stored notebook as nbformat 4; raises HTTPError 400 when it cannot be read as one."""
+    """A stored notebook as nbformat 4; raises BadInput when it cannot be read as one."""
     message = None
     try:
         # It may have been saved as a text file, whose content is not checked.
@@ -142,14 +142,14 @@ def decode_notebook(body: bytes) -> Decoded:
             message = _complaint(error)
     except Exception as error:
         # nbformat raises whatever its converters of old formats stumble over.
-        raise HTTPError(400, f"this file cannot be read as a notebook: {error!r}") from error
+        raise BadInput(f"this file cannot be read as a notebook: {error!r}") from error
     return Decoded(notebook, "json", None, message)
 
 
 def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
     """A stored file as text where that is possible, or as what `format` says.
 
-    Raises HTTPError 400 when it is wanted as text and is none.
+    Raises BadInput when it is wanted as text and is none.
     """
     guessed = mimetypes.guess_type(name)[0]
     if format != "base64":
@@ -157,7 +157,7 @@ def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
             return Decoded(body.decode(), "text", guessed or "text/plain")
         except UnicodeDecodeError:
             if format == "text":
-                raise HTTPError(400, f"{name} is not UTF-8 encoded", reason="bad format") from None
+                raise BadInput(f"{name} is not UTF-8 encoded", reason="bad format") from None
     content = base64.encodebytes(body).decode("ascii")
     return Decoded(content, "base64", guessed or "application/octet-stream")
 

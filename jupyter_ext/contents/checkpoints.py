@@ -1,11 +1,18 @@
 """Checkpoints: versions that somebody marked."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jupyter_server.services.contents.checkpoints import AsyncCheckpoints
 
-if TYPE_CHECKING:
-    from jupyter_ext.contents.manager import FleetContentsManager
+
+class KeepsVersions(Protocol):
+    """What checkpoints need of the contents manager."""
+
+    async def mark_checkpoint(self, path: str, version: str | None) -> dict[str, Any]: ...
+
+    async def restore_version(self, path: str, version: str) -> dict[str, Any]: ...
+
+    async def marked_checkpoints(self, path: str) -> list[dict[str, Any]]: ...
 
 
 class FleetCheckpoints(AsyncCheckpoints):
@@ -13,7 +20,7 @@ class FleetCheckpoints(AsyncCheckpoints):
     new version, so that what it replaced can be had back. Marks move with their file by
     themselves: only versions of a file know them."""
 
-    parent: "FleetContentsManager"
+    parent: KeepsVersions
 
     async def create_checkpoint(self, contents_mgr: Any, path: str) -> dict[str, Any]:
         return await self.parent.mark_checkpoint(path, None)

@@ -17,8 +17,9 @@ from jupyter_server.services.contents import handlers as stock
 from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
-from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.manager import FleetContentsManager, request_bytes
+from jupyter_ext.contents.body_threads import request_bytes
+from jupyter_ext.contents.http_errors import SaveConflictAnswer
+from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.platform import big_json
 
 BIG_BODY = 64 * 1024
@@ -51,7 +52,7 @@ class ErrorBody:
         # Tornado doubles the percent signs of messages without arguments.
         message = (error.log_message or "").replace("%%", "%")
         body = {"message": message or self._reason, "reason": error.reason}
-        if isinstance(error, SaveConflict):
+        if isinstance(error, SaveConflictAnswer):
             body = error.body
         self.finish(json.dumps(body))
 

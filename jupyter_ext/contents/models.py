@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from nbformat.v4 import new_notebook
+
 from jupyter_ext.contents.bodies import Decoded
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.contents.tree import Node, Version
@@ -37,6 +39,13 @@ def model_of(
         "hash_algorithm": HASH_ALGORITHM if version else None,
         "version": version.id if version else None,
     }
+
+
+def empty(type: str) -> dict[str, Any]:
+    """The model to save for a new `notebook` or `file`."""
+    if type == "notebook":
+        return {"type": type, "content": new_notebook(), "format": "json"}
+    return {"type": type, "content": "", "format": "text"}
 
 
 def with_content(model: dict[str, Any], decoded: Decoded) -> dict[str, Any]:

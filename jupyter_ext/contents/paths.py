@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from tornado.web import HTTPError
-
+from jupyter_ext.contents.errors import BadInput
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 
 MAX_NAME_BYTES = 255
@@ -44,14 +43,14 @@ class ContentPath:
         return ContentPath("", ())
 
     def child(self, name: str) -> "ContentPath":
-        """The path of an entry of this folder; raises HTTPError 400 for a bad name."""
+        """The path of an entry of this folder; raises BadInput for a bad name."""
         return parse(f"{self}/{name}")
 
 
 def parse(path: str) -> ContentPath:
     """The checked form of an API path; slashes at either end do not count.
 
-    Raises HTTPError 400 that names the trouble: an empty name, `.` or `..`, NUL, a name or a path
+    Raises BadInput that names the trouble: an empty name, `.` or `..`, NUL, a name or a path
     that is too long or cannot be written in UTF-8, or a first folder that no project can have.
     """
     shown = ascii(path if len(path) < 200 else path[:200] + "…")
@@ -61,25 +60,25 @@ def parse(path: str) -> ContentPath:
     try:
         size = len(stripped.encode())
     except UnicodeEncodeError:
-        raise HTTPError(400, f"the path {shown} is not valid Unicode") from None
+        raise BadInput(f"the path {shown} is not valid Unicode") from None
     if "\0" in stripped:
-        raise HTTPError(400, f"the path {shown} contains a NUL character")
+        raise BadInput(f"the path {shown} contains a NUL character")
     names = stripped.split("/")
     for name in names:
         if not name:
-            raise HTTPError(400, f"the path {shown} contains an empty name (two slashes)")
+            raise BadInput(f"the path {shown} contains an empty name (two slashes)")
         if name in (".", ".."):
-            raise HTTPError(400, f"the path {shown} contains {name!r}: write the path out")
+            raise BadInput(f"the path {shown} contains {name!r}: write the path out")
         if len(name.encode()) > MAX_NAME_BYTES:
-            raise HTTPError(400, f"a name may have {MAX_NAME_BYTES} bytes at most: {shown}")
+            raise BadInput(f"a name may have {MAX_NAME_BYTES} bytes at most: {shown}")
     if size > MAX_PATH_BYTES:
-        raise HTTPError(400, f"a path may have {MAX_PATH_BYTES} bytes at most: {shown}")
+        raise BadInput(f"a path may have {MAX_PATH_BYTES} bytes at most: {shown}")
     if len(names) > MAX_DEPTH:
-        raise HTTPError(400, f"a path may have {MAX_DEPTH} names at most: {shown}")
+        raise BadInput(f"a path may have {MAX_DEPTH} names at most: {shown}")
     try:
         check_project_name(names[0])
     except ProjectNameError as error:
-        raise HTTPError(400, f"the path {shown} does not begin with a project: {error}") from None
+        raise BadInput(f"the path {shown} does not begin with a project: {error}") from None
     return ContentPath(names[0], tuple(names[1:]))
 
 

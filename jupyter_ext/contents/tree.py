@@ -1,6 +1,6 @@
 """All SQL about names and versions. Functions take a connection inside of a transaction.
 
-What they raise (`HTTPError`) rolls the transaction back, so a refusal changes nothing.
+What they raise (`Refused`) rolls the transaction back, so a refusal changes nothing.
 """
 
 import secrets
@@ -22,9 +22,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from tornado.web import HTTPError
 
-from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.errors import BadInput, Conflict, NotFound, SaveConflict
 from jupyter_ext.contents.paths import MAX_DEPTH, MAX_PATH_BYTES, ContentPath
 from jupyter_ext.contents.tables import ROOT_ID, TRASH_ID, deletion, node, version
 from jupyter_ext.database.engine import now_utc
@@ -32,8 +31,16 @@ from jupyter_ext.database.engine import now_utc
 DIRECTORY, FILE = "directory", "file"
 
 
-class NameTaken(Exception):
-    """Another transaction made an entry of that name just now: run this one again."""
+class LostRace(Exception):
+    """Another transaction was faster: run this one again. The text says what both change."""
+
+
+class NameTaken(LostRace):
+    """Another transaction made an entry of that name just now."""
+
+
+class VersionMoved(LostRace):
+    """Another transaction gave the file of that name another version just now."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +182,12 @@ def find(connection: Connection, path: ContentPath) -> Node | None:
 
 
 def find_file(connection: Connection, path: ContentPath) -> tuple[Node, Version]:
-    """The file at the path and its current version; raises HTTPError 404 or 400 (a folder)."""
+    """The file at the path and its current version; raises NotFound, or BadInput for a folder."""
     found = find(connection, path)
     if found is None:
-        raise HTTPError(404, f"{path} does not exist")
+        raise NotFound(f"{path} does not exist")
     if found.version is None:
-        raise HTTPError(400, f"{path} is a folder, not a file")
+        raise BadInput(f"{path} is a folder, not a file")
     return found, found.version
 
 
@@ -227,13 +234,13 @@ def _insert_node(
 def _folder_for(connection: Connection, path: ContentPath) -> list[str]:
     """The ids from the project's folder to the one in which the path's last name is to be.
 
-    Raises HTTPError 404 if it is not there, 400 if it is a file.
+    Raises NotFound if it is not there, BadInput if it is a file.
     """
     ids = trail(connection, path.parent)
     if len(ids) != len(path.names):
-        raise HTTPError(404, f"the folder {path.parent} does not exist")
+        raise NotFound(f"the folder {path.parent} does not exist")
     if not _by_id(connection, ids[-1]).is_directory:
-        raise HTTPError(400, f"{path.parent} is a file, not a folder")
+        raise BadInput(f"{path.parent} is a file, not a folder")
     return ids
 
 
@@ -245,9 +252,9 @@ def conflict(path: ContentPath, current: Version | None) -> SaveConflict:
 
 
 def check_base(path: ContentPath, existing: Node | None, base: Base) -> None:
-    """Raises HTTPError 400 if a folder is there, SaveConflict if not what `base` says."""
+    """Raises BadInput if a folder is there, SaveConflict if not what `base` says."""
     if existing is not None and existing.is_directory:
-        raise HTTPError(400, f"{path} is a folder: a file cannot be saved over it")
+        raise BadInput(f"{path} is a folder: a file cannot be saved over it")
     current = None if existing is None else existing.version
     if not isinstance(base, Unconditional) and base != (current.id if current else None):
         raise conflict(path, current)
@@ -268,7 +275,7 @@ def save_file(
     """Makes `new` the current version of the file at `path` and answers with the file.
 
     A file that is not there yet gets the id `node_id`. Raises SaveConflict when `base` is not the
-    current version, HTTPError 404 or 400 when nothing can be saved there, NameTaken when another
+    current version, NotFound or BadInput when nothing can be saved there, LostRace when another
     transaction was faster and this one is to be run again.
     """
     existing = find(connection, path)
@@ -289,7 +296,7 @@ def save_file(
             .values(version_id=new.id, modified=now)
         )
         if changed.rowcount == 0:
-            raise NameTaken(path.name)
+            raise VersionMoved(path.name)
     connection.execute(
         insert(version).values(
             id=new.id,
@@ -308,7 +315,7 @@ def save_file(
 def make_directory(connection: Connection, path: ContentPath, *, new: bool = False) -> Node:
     """The folder at the path, made if it is not there.
 
-    Raises HTTPError 400 or 404, and SaveConflict if it must be `new` and something is there.
+    Raises BadInput or NotFound, and SaveConflict if it must be `new` and something is there.
     """
     ensure_project(connection, path.project)
     existing = find(connection, path)
@@ -319,28 +326,28 @@ def make_directory(connection: Connection, path: ContentPath, *, new: bool = Fal
     if new:
         raise conflict(path, existing.version)
     if not existing.is_directory:
-        raise HTTPError(400, f"{path} is a file: a folder cannot be saved over it")
+        raise BadInput(f"{path} is a file: a folder cannot be saved over it")
     return existing
 
 
 def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
     """Gives a node another name or folder: one row, however much is below it.
 
-    Raises HTTPError 404, 409 (the new name is taken) or 400 (a folder into itself, or so far down
-    that nobody could reach what is in it).
+    Raises NotFound, Conflict (the new name is taken) or BadInput (a folder into itself, or so far
+    down that nobody could reach what is in it).
     """
     found = find(connection, old)
     if found is None:
-        raise HTTPError(404, f"{old} does not exist")
+        raise NotFound(f"{old} does not exist")
     if found.is_directory and old.parent != new.parent:
         # Two folders that are moved into each other at once would both be cut off from the root.
         connection.execute(select(node.c.id).where(node.c.id == ROOT_ID).with_for_update())
     ensure_project(connection, new.project)
     folders = _folder_for(connection, new)
     if found.id in folders:
-        raise HTTPError(400, f"the folder {old} cannot be moved into itself")
+        raise BadInput(f"the folder {old} cannot be moved into itself")
     if find(connection, new) is not None:
-        raise HTTPError(409, f"{new} already exists")
+        raise Conflict(f"{new} already exists")
     if found.is_directory:
         _check_reach(connection, found, old, new)
     try:
@@ -356,11 +363,11 @@ def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
     except IntegrityError as error:
         raise NameTaken(new.name) from error
     if changed.rowcount == 0:
-        raise HTTPError(404, f"{old} does not exist")
+        raise NotFound(f"{old} does not exist")
 
 
 def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: ContentPath) -> None:
-    """Raises HTTPError 400 if something below the folder would have a path beyond the limits."""
+    """Raises BadInput if something below the folder would have a path beyond the limits."""
     new_bytes = len(str(new).encode())
     if len(new.names) <= len(old.names) and new_bytes <= len(str(old).encode()):
         return
@@ -380,19 +387,19 @@ def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: Co
     ).one()
     what = f"the contents of {old} would be nested too deeply in {new}"
     if 1 + len(new.names) + int(names) > MAX_DEPTH:
-        raise HTTPError(400, f"{what}: a path may have {MAX_DEPTH} names at most")
+        raise BadInput(f"{what}: a path may have {MAX_DEPTH} names at most")
     if new_bytes + int(extra) > MAX_PATH_BYTES:
-        raise HTTPError(400, f"{what}: a path may have {MAX_PATH_BYTES} bytes at most")
+        raise BadInput(f"{what}: a path may have {MAX_PATH_BYTES} bytes at most")
 
 
 def remove(connection: Connection, path: ContentPath, author: str) -> None:
     """Moves the node out of sight: one row, however much is below it. Versions stay readable.
 
-    Raises HTTPError 404.
+    Raises NotFound.
     """
     found = find(connection, path)
     if found is None:
-        raise HTTPError(404, f"{path} does not exist")
+        raise NotFound(f"{path} does not exist")
     changed = connection.execute(
         update(node)
         .where(
@@ -403,7 +410,7 @@ def remove(connection: Connection, path: ContentPath, author: str) -> None:
         .values(parent_id=TRASH_ID, name=found.id)
     )
     if changed.rowcount == 0:
-        raise HTTPError(404, f"{path} does not exist")
+        raise NotFound(f"{path} does not exist")
     connection.execute(delete(deletion).where(deletion.c.node_id == found.id))
     connection.execute(
         insert(deletion).values(
@@ -427,19 +434,19 @@ def versions(
 
 
 def find_version(connection: Connection, path: ContentPath, id: str) -> Version:
-    """One version of the file at the path, current or replaced; raises HTTPError 404 or 400."""
+    """One version of the file at the path, current or replaced; raises NotFound or BadInput."""
     file, _ = find_file(connection, path)
     query = _SELECT_VERSION.where(version.c.node_id == file.id, version.c.id == id)
     found = _to_version(connection.execute(query).one_or_none())
     if found is None:
-        raise HTTPError(404, f"{path} has no version {id}")
+        raise NotFound(f"{path} has no version {id}")
     return found
 
 
 def set_checkpoint(connection: Connection, path: ContentPath, id: str | None) -> Version:
     """Marks the current version (id None) as a checkpoint, or takes the mark from version `id`.
 
-    Answers with the version; raises HTTPError 404 or 400.
+    Answers with the version; raises NotFound or BadInput.
     """
     if id is None:
         _, target = find_file(connection, path)
@@ -448,6 +455,6 @@ def set_checkpoint(connection: Connection, path: ContentPath, id: str | None) ->
         target = find_version(connection, path, id)
         mark = None
         if target.checkpointed is None:
-            raise HTTPError(404, f"{path} has no checkpoint {id}")
+            raise NotFound(f"{path} has no checkpoint {id}")
     connection.execute(update(version).where(version.c.id == target.id).values(checkpointed=mark))
     return Version(**{**target.__dict__, "checkpointed": mark})

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from tornado.web import HTTPError
 
+from jupyter_ext.contents.errors import Conflict
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.contents.tables import upload, upload_part
-from jupyter_ext.contents.tree import NameTaken, new_id
+from jupyter_ext.contents.tree import LostRace, new_id
 from jupyter_ext.database.engine import now_utc
 
 ABANDONED_AFTER = timedelta(days=1)
@@ -45,18 +45,17 @@ def begin(connection: Connection, slot_: str) -> list[str]:
             )
         )
     except IntegrityError as error:
-        raise NameTaken(slot_) from error
+        raise LostRace(slot_) from error
     return keys
 
 
 def expect(connection: Connection, slot_: str, chunk: int, path: ContentPath) -> Row[Any]:
-    """The upload that waits for `chunk` (or for its last one); raises HTTPError 409."""
+    """The upload that waits for `chunk` (or for its last one); raises Conflict."""
     found = connection.execute(select(upload).where(upload.c.slot == slot_)).one_or_none()
     if found is None:
-        raise HTTPError(409, f"no upload of {path} is in progress: start again with chunk 1")
+        raise Conflict(f"no upload of {path} is in progress: start again with chunk 1")
     if chunk not in (LAST, found.next_chunk):
-        raise HTTPError(
-            409,
+        raise Conflict(
             f"the upload of {path} expects chunk {found.next_chunk}, not {chunk}: start again "
             "with chunk 1",
         )
@@ -72,7 +71,7 @@ def add_part(
 ) -> int:
     """Notes that the next chunk lies in the store; the upload's size in bytes so far.
 
-    Raises HTTPError 409 when the same chunk was noted by another request.
+    Raises Conflict when the same chunk was noted by another request.
     """
     changed = connection.execute(
         update(upload)
@@ -82,8 +81,8 @@ def add_part(
         )
     )
     if changed.rowcount == 0:
-        raise HTTPError(
-            409, f"chunk {found.next_chunk} of {path} was sent twice: start again with chunk 1"
+        raise Conflict(
+            f"chunk {found.next_chunk} of {path} was sent twice: start again with chunk 1"
         )
     connection.execute(
         insert(upload_part).values(
@@ -111,12 +110,10 @@ def end(connection: Connection, upload_id: str) -> list[str]:
 
 
 def finish(connection: Connection, found: Row[Any], path: ContentPath) -> None:
-    """Forgets the upload whose parts were put together; raises HTTPError 409 if it went on, or
-    if another request finished it."""
+    """Forgets the upload whose parts were put together; raises Conflict if it went on, or if
+    another request finished it."""
     ended = connection.execute(
         delete(upload).where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
     )
     if ended.rowcount == 0:
-        raise HTTPError(
-            409, f"another request continued the upload of {path}: start again with chunk 1"
-        )
+        raise Conflict(f"another request continued the upload of {path}: start again with chunk 1")

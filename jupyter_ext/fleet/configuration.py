@@ -158,7 +158,6 @@ def lab_config(
             "gateway_urls": [settings.url(gateway) for gateway in settings.gateway_names],
             "token_keys_file": str(secrets.token_keys),
             "service_token_file": str(secrets.service_token("lab")),
-            "lab_name": name,
         },
     }
 

@@ -23,7 +23,6 @@ def stop(data_dir: DataDir) -> bool:
     supervisor = Supervisor(data_dir)
     states = supervisor.states()
     supervisor.end()
-    supervisor.end_supervisord()
     ended = bool(states) | bool(end_leftovers(data_dir))
     settings = load_settings(data_dir)
     if settings is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -69,7 +68,6 @@ class Supervisor:
     def start(self, python: Path, environment: Mapping[str, str]) -> None:
         """Start one in a session of its own, which adopts what runs, and wait until it answers;
         raises `FleetError`."""
-        self.end_supervisord()
         log = open_log(self._data_dir.log("supervisor"))
         try:
             process = subprocess.Popen(
@@ -178,19 +176,6 @@ class Supervisor:
         except (OSError, ValueError) as error:
             raise FleetError(f"the supervisor does not answer ({error})") from error
         return answer
-
-    def end_supervisord(self) -> None:
-        """Kill the supervisord of a fleet that an earlier version started. Killed, it leaves its
-        programs running; asked to end, it would end them."""
-        try:
-            pid = int((self._data_dir.root / "supervisor.pid").read_text())
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return
-        if os.fsencode(self._data_dir.config / "supervisord.conf") in arguments:
-            os.kill(pid, signal.SIGKILL)
-            while _process_exists(pid):
-                time.sleep(0.05)
 
 
 def _states(found: Mapping[str, Any]) -> dict[str, ProcessState]:

@@ -1,9 +1,8 @@
 """HTTP calls to gateways: to any of them, or to the one that owns a kernel.
 
 A lab knows a few gateway addresses and asks whichever answers; which gateway owns a kernel is
-looked up and remembered until that gateway says otherwise. A call is repeated until its deadline,
-so that a kernel that changes hands is seen as slow, never as gone: only a gateway's own 404 means
-that a kernel does not exist.
+looked up for each call. A call is repeated until its deadline, so that a kernel that changes hands
+is seen as slow, never as gone: only a gateway's own 404 means that a kernel does not exist.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +22,6 @@ from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.user import current_identity
 
-_REMEMBERED_OWNERS = 10_000
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
 # Not an answer about the thing asked for, but about the gateway that was asked.
@@ -63,7 +60,6 @@ class FleetGatewayClient(LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._preferred = 0
-        self._owners: OrderedDict[str, str] = OrderedDict()
 
     @default("_http")
     def _default_http(self) -> AsyncHTTPClient:
@@ -129,7 +125,7 @@ class FleetGatewayClient(LoggingConfigurable):
         return json.loads(response.body) if response.body else None
 
     async def find_owner(self, kernel_id: str, headers: dict[str, str]) -> str:
-        """The base URL of the gateway that owns a kernel now; always asks.
+        """The base URL of the gateway that owns a kernel now.
 
         Raises HTTPError as `call` does, but without patience: at most once around the gateways.
         """
@@ -139,18 +135,12 @@ class FleetGatewayClient(LoggingConfigurable):
             response = await self._fetch(base, "GET", path, None, headers, self.read_timeout)
             if response.code == 200:
                 url: str = json.loads(response.body)["url"]
-                self._remember(kernel_id, url)
                 return url
             failure = _error(response)
             if response.code not in _ELSEWHERE:
                 raise failure
             self._pass_over(base)
-        self._owners.pop(kernel_id, None)
         raise failure
-
-    def forget_owner(self, kernel_id: str) -> None:
-        """Look the owner of a kernel up again at the next call."""
-        self._owners.pop(kernel_id, None)
 
     async def _ask(
         self,
@@ -171,8 +161,7 @@ class FleetGatewayClient(LoggingConfigurable):
             bases = self._in_order()
             if kernel_id is not None:
                 try:
-                    owner = self._owners.get(kernel_id)
-                    bases = [owner or await self.find_owner(kernel_id, headers)]
+                    bases = [await self.find_owner(kernel_id, headers)]
                 except web.HTTPError as error:
                     if error.status_code not in _ELSEWHERE:
                         raise
@@ -194,8 +183,6 @@ class FleetGatewayClient(LoggingConfigurable):
                     raise failure
                 if kernel_id is None:
                     self._pass_over(base)
-                else:
-                    self._owners.pop(kernel_id, None)
             if time.monotonic() + pause > deadline:
                 raise _unavailable(failure)
             await asyncio.sleep(pause)
@@ -240,12 +227,6 @@ class FleetGatewayClient(LoggingConfigurable):
     def _pass_over(self, base: str) -> None:
         if base in self.urls and self._in_order()[0] == base:
             self._preferred = self.urls.index(base) + 1
-
-    def _remember(self, kernel_id: str, url: str) -> None:
-        self._owners[kernel_id] = url
-        self._owners.move_to_end(kernel_id)
-        if len(self._owners) > _REMEMBERED_OWNERS:
-            self._owners.popitem(last=False)
 
 
 def _look_at(answer: asyncio.Future[HTTPResponse]) -> None:

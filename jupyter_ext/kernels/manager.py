@@ -97,7 +97,6 @@ class FleetKernelManager(AsyncMappingKernelManager):
         itself."""
         query = f"?reason={quote(reason, safe='')}" if reason else ""
         await self.gateways.call_owner("DELETE", kernel_id, query, seconds=30.0)
-        self.gateways.forget_owner(kernel_id)
 
     async def interrupt_kernel(self, kernel_id: str) -> None:  # type: ignore[override]
         """Interrupt what a kernel is running."""

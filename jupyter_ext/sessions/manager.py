@@ -22,11 +22,19 @@ from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.sessions import store
 from jupyter_ext.sessions.models import alive, session_model
 from jupyter_ext.sessions.patch import SessionPatch, patched
 from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path, shown_name, shown_path
-from jupyter_ext.sessions.store import Claim, Ending, Session, Start
+from jupyter_ext.sessions.store import (
+    document_kernels,
+    endings,
+    session_rows,
+    started_kernels,
+    starts,
+)
+from jupyter_ext.sessions.store.endings import Ending
+from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.store.starts import Claim, Start
 from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
 
 _SHORTEST_POLL = 0.03
@@ -70,7 +78,9 @@ class FleetSessionManager(LoggingConfigurable):
     async def find(self, path: str) -> dict[str, Any] | None:
         """The model of a session that is known by this path and whose kernel lives, or None."""
         identity = self._identity()
-        found = await self.run(partial(store.find_session, path=path, username=identity.user))
+        found = await self.run(
+            partial(session_rows.find_session, path=path, username=identity.user)
+        )
         if found is None or not identity.may(found.project, Role.VIEWER):
             return None
         try:
@@ -88,7 +98,7 @@ class FleetSessionManager(LoggingConfigurable):
             # The notebook was moved here from another project, where its kernel still belongs.
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
-        found = await self.run(partial(store.get_session, session_id=found.id))
+        found = await self.run(partial(session_rows.get_session, session_id=found.id))
         return session_model(found, kernel) if found and found.kernel_id == kernel["id"] else None
 
     async def create_session(
@@ -124,16 +134,16 @@ class FleetSessionManager(LoggingConfigurable):
 
             # The document may have been renamed while its kernel started.
             place = (
-                partial(store.chosen_document, document=document, kernel_id=kernel["id"])
+                partial(document_kernels.chosen_document, document=document, kernel_id=kernel["id"])
                 if start is None
-                else partial(store.document_of, start=start)
+                else partial(starts.document_of, start=start)
             )
 
             def insert(
                 connection: Any, place: Any = place, kernel_id: str = kernel["id"]
             ) -> Session | None:
                 here = place(connection)
-                return here and store.add_session(
+                return here and session_rows.add_session(
                     connection,
                     kernel_id=kernel_id,
                     document=here,
@@ -148,7 +158,7 @@ class FleetSessionManager(LoggingConfigurable):
                     return session_model(replace(inserted, shown_path=path), kernel)
                 # It had ended before the insert, and nothing told of it any more. Only the session
                 # goes: somebody else may be starting a kernel of the same id by now.
-                await self.run(partial(store.forget_session, session_id=inserted.id))
+                await self.run(partial(session_rows.forget_session, session_id=inserted.id))
             # Its last session went in the meantime and the kernel goes with it: another one.
             kernel_id = None
         raise web.HTTPError(503, "this notebook's kernel keeps being ended: try again")
@@ -170,7 +180,7 @@ class FleetSessionManager(LoggingConfigurable):
         identity = self._identity()
         projects = None if identity.service else list(identity.projects)
         rows = await self.run(
-            partial(store.sessions_of_projects, projects=projects), read_only=True
+            partial(session_rows.sessions_of_projects, projects=projects), read_only=True
         )
         if not rows:
             return []
@@ -208,7 +218,7 @@ class FleetSessionManager(LoggingConfigurable):
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).path
             kernel_id = str(uuid.uuid4())
-            await self.run(partial(store.note_kernel, kernel_id=kernel_id))
+            await self.run(partial(started_kernels.note_kernel, kernel_id=kernel_id))
             await self.kernel_manager.start_kernel(
                 kernel_id=kernel_id,
                 path=where,
@@ -218,21 +228,23 @@ class FleetSessionManager(LoggingConfigurable):
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be under way.
-            old = store.hold_session(connection, session_id)
+            old = session_rows.hold_session(connection, session_id)
             if old is None:
                 raise web.HTTPError(404, f"Session not found: {session_id}")
             require_role(identity, old.project, Role.EDITOR)
             new = checked(patched(old, patch), identity)
             if kernel_id is not None and kernel_id != old.kernel_id:
-                if not store.may_use(connection, kernel_id):
+                if not document_kernels.may_use(connection, kernel_id):
                     raise web.HTTPError(400, f"No such kernel: {kernel_id}")
                 new = replace(new, kernel_id=kernel_id)
-            store.change_session(connection, old=old, new=new)
+            session_rows.change_session(connection, old=old, new=new)
             return old, new
 
         old, new = await self.run(change)
         if new.kernel_id != old.kernel_id:
-            await self._end(await self.run(partial(store.release_kernel, kernel_id=old.kernel_id)))
+            await self._end(
+                await self.run(partial(endings.release_kernel, kernel_id=old.kernel_id))
+            )
         kernel = await self.kernel_or_none(new.kernel_id)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
@@ -241,7 +253,7 @@ class FleetSessionManager(LoggingConfigurable):
     async def delete_session(self, session_id: str) -> None:
         """End a session, and its kernel if no other session uses it."""
         await self._session(session_id, Role.EDITOR)
-        await self._end(await self.run(partial(store.release_session, session_id=session_id)))
+        await self._end(await self.run(partial(endings.release_session, session_id=session_id)))
 
     async def _end(self, ending: Ending | None) -> None:
         """End a kernel that nobody uses any more. If that fails it is its documents' again, so that
@@ -251,7 +263,7 @@ class FleetSessionManager(LoggingConfigurable):
         try:
             await self.end_kernel(ending.kernel_id)
         except BaseException:
-            await asyncio.shield(self.run(partial(store.restore, ending=ending)))
+            await asyncio.shield(self.run(partial(endings.restore, ending=ending)))
             raise
 
     async def end_kernel(self, kernel_id: str, reason: str = "") -> None:
@@ -264,7 +276,7 @@ class FleetSessionManager(LoggingConfigurable):
         except web.HTTPError as error:
             if error.status_code != 404:
                 raise
-        await self.run(partial(store.remove_kernel, kernel_id=kernel_id))
+        await self.run(partial(endings.remove_kernel, kernel_id=kernel_id))
 
     async def _kernel_of_document(
         self, document: Document, kernel_name: str | None, kernel_id: str | None
@@ -274,7 +286,7 @@ class FleetSessionManager(LoggingConfigurable):
         lease = timedelta(seconds=self.lease_seconds)
         deadline = time.monotonic() + self.start_patience
         poll = _SHORTEST_POLL
-        claim = partial(store.claim_start, document=document, lease=lease, kernel_id=kernel_id)
+        claim = partial(starts.claim_start, document=document, lease=lease, kernel_id=kernel_id)
         start: Start | None = None
         while True:
             start = await self.run(partial(claim, waited=start))
@@ -284,7 +296,7 @@ class FleetSessionManager(LoggingConfigurable):
                 kernel = await self.kernel_or_none(start.kernel_id)
                 if kernel is not None and alive(kernel):
                     return kernel, start
-                await self.run(partial(store.drop_start, start=start))
+                await self.run(partial(starts.drop_start, start=start))
                 continue
             if time.monotonic() > deadline:
                 raise web.HTTPError(
@@ -309,18 +321,18 @@ class FleetSessionManager(LoggingConfigurable):
             # 5xx but 500 and 501: nobody knows whether the gateway has begun.
             unknown = error.status_code > 501
             await self.run(
-                partial(store.release_start if unknown else store.drop_start, start=start)
+                partial(starts.release_start if unknown else starts.drop_start, start=start)
             )
             raise
         except BaseException:
-            await asyncio.shield(self.run(partial(store.release_start, start=start)))
+            await asyncio.shield(self.run(partial(starts.release_start, start=start)))
             raise
-        await self.run(partial(store.finish_start, start=start))
+        await self.run(partial(starts.finish_start, start=start))
         return await self.kernel_manager.kernel_model(start.kernel_id)
 
     @contextlib.asynccontextmanager
     async def _renewing(self, start: Start, lease: timedelta) -> AsyncIterator[None]:
-        renew = partial(store.renew_start, start=start, lease=lease)
+        renew = partial(starts.renew_start, start=start, lease=lease)
 
         async def keep() -> None:
             while True:
@@ -337,7 +349,9 @@ class FleetSessionManager(LoggingConfigurable):
             await asyncio.gather(task, return_exceptions=True)
 
     async def _session(self, session_id: str, role: Role) -> Session:
-        found = await self.run(partial(store.get_session, session_id=session_id), read_only=True)
+        found = await self.run(
+            partial(session_rows.get_session, session_id=session_id), read_only=True
+        )
         identity = self._identity()
         if found is None or not identity.may(found.project, Role.VIEWER):
             raise web.HTTPError(404, f"Session not found: {session_id}")

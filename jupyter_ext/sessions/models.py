@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_ext.sessions.store import Session
+from jupyter_ext.sessions.store.session_rows import Session
 
 
 def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:

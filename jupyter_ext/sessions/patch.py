@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass, replace
 
 from jupyter_ext.sessions.paths import is_placeholder, real_path
-from jupyter_ext.sessions.store import Session
+from jupyter_ext.sessions.store.session_rows import Session
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from tornado import web
 from traitlets import Float, Instance
 from traitlets.config import LoggingConfigurable
 
-from jupyter_ext.sessions import store
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.store import endings, leases, session_rows, started_kernels
 
 _LEASE = "session sweep"
 _LOOKED_UP = 20
@@ -79,7 +79,7 @@ class SessionSweep(LoggingConfigurable):
         """Whether this lab is the one that sweeps. It stays so while it lives: it remembers since
         when a kernel has had no session."""
         seconds = 3 * self.sweep_seconds
-        hold = partial(store.hold_lease, name=_LEASE, holder=self._name, seconds=seconds)
+        hold = partial(leases.hold_lease, name=_LEASE, holder=self._name, seconds=seconds)
         return bool(await self.sessions.run(hold))
 
     async def sweep(self) -> None:
@@ -87,19 +87,19 @@ class SessionSweep(LoggingConfigurable):
         with_session = {
             row.kernel_id
             for row in await self.sessions.run(
-                partial(store.sessions_of_projects, projects=None), read_only=True
+                partial(session_rows.sessions_of_projects, projects=None), read_only=True
             )
         }
         # After the rows: a kernel that is older than its session is in the list unless it ended.
         kernels = {
             model["id"]: model for model in await self.sessions.kernel_manager.list_kernels()
         }
-        without_session = await self.sessions.run(store.unused_kernels, read_only=True)
+        without_session = await self.sessions.run(started_kernels.unused_kernels, read_only=True)
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
         await self._remove_gone([*sorted(with_session - kernels.keys()), *missing])
-        for kernel_id in await self.sessions.run(store.unfinished_endings, read_only=True):
-            if await self.sessions.run(partial(store.take_ending, kernel_id=kernel_id)):
+        for kernel_id in await self.sessions.run(endings.unfinished_endings, read_only=True):
+            if await self.sessions.run(partial(endings.take_ending, kernel_id=kernel_id)):
                 self.log.warning("kernel %s: completing its end for another lab", kernel_id)
                 await self._end(kernel_id, "its last session was ended")
 
@@ -118,12 +118,12 @@ class SessionSweep(LoggingConfigurable):
                 continue
             if kernel.get("state") == "dead" and kernel.get("owner") is None:
                 # Nothing runs, and the record, which says why, is kept by the gateways.
-                await self.sessions.run(partial(store.forget_kernel, kernel_id=kernel_id))
+                await self.sessions.run(partial(started_kernels.forget_kernel, kernel_id=kernel_id))
             elif not kernel.get("connections"):
                 idle.append(kernel_id)
         for kernel_id in self._unused.over(idle, time.monotonic()):
             # Looked at again under a lock: a session may just be coming.
-            if await self.sessions.run(partial(store.release_kernel, kernel_id=kernel_id)):
+            if await self.sessions.run(partial(endings.release_kernel, kernel_id=kernel_id)):
                 reason = f"no session has used it for {self.grace_seconds:.0f} s"
                 self.log.warning("kernel %s: ended: %s", kernel_id, reason)
                 await self._end(kernel_id, reason)
@@ -144,4 +144,4 @@ class SessionSweep(LoggingConfigurable):
                 continue
             if kernel is None:
                 self.log.info("kernel %s no longer exists: removed its sessions", kernel_id)
-                await self.sessions.run(partial(store.remove_kernel, kernel_id=kernel_id))
+                await self.sessions.run(partial(endings.remove_kernel, kernel_id=kernel_id))

@@ -34,18 +34,21 @@ session = Table(
     **_INNODB,
 )
 
+STARTING, RUNNING, ENDING = "starting", "running", "ending"
+"""The states of a kernel start."""
+
 kernel_start = Table(
     "fleet_kernel_start",
     lab_metadata,
     # One row a document: whoever inserts it starts the kernel, everybody else waits for it.
     Column("document", String(64), primary_key=True),
     Column("kernel_id", ByteString(ID_BYTES), nullable=False),
-    Column("state", String(8), nullable=False),  # starting, running, ending
+    Column("state", String(8), nullable=False),
     # Until when the starter is believed to be alive; it is renewed.
     Column("lease_until", UtcDateTime, nullable=False),
     # Raised by every starter: one that was overtaken can change nothing any more.
     Column("attempt", BigInteger, nullable=False),
-    # Of the document; unknown for rows of labs that wrote its key alone.
+    # Of the document; null if the kernel is ending.
     Column("path", ByteString(MAX_PATH_BYTES)),
     Column("type", ByteString(TYPE_BYTES)),
     Index(None, "kernel_id"),

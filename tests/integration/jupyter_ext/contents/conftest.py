@@ -132,8 +132,8 @@ def new_manager(
         config.JupyterFleet.bucket_url = store_url
         config.NotebookNotary.data_dir = str(tmp_path)
         manager = FleetContentsManager(config=config)
-        manager.database = Database(lab_database_url)
-        opened.append(manager.database)
+        manager.storage.database = Database(lab_database_url)
+        opened.append(manager.storage.database)
         return manager
 
     yield make

@@ -12,9 +12,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sqlalchemy import Connection, event, func, select
 from tornado.web import HTTPError
 
+from jupyter_ext.contents.body_threads import SMALL_BODY, request_bytes
 from jupyter_ext.contents.bucket import Bucket
-from jupyter_ext.contents.conflict import SaveConflict
-from jupyter_ext.contents.manager import SMALL_BODY, FleetContentsManager, request_bytes
+from jupyter_ext.contents.http_errors import SaveConflictAnswer
+from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.contents.tables import node
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.roles import Role
@@ -131,7 +132,7 @@ async def test_get_without_content_reads_no_body(manager: FleetContentsManager) 
 def count_requests(manager: FleetContentsManager) -> list[str]:
     """The operations that the store is asked for from now on."""
     operations: list[str] = []
-    manager.bucket._client.meta.events.register(
+    manager.storage.bucket._client.meta.events.register(
         "before-send.s3", lambda request, **_: operations.append(request.method)
     )
     return operations
@@ -208,7 +209,7 @@ async def test_save_over_another_version_is_refused(manager: FleetContentsManage
     act_as(make_identity("ada"))
     requests = count_requests(manager)
     for base in (first["version"], None, "nonsense"):
-        with pytest.raises(SaveConflict) as refused:
+        with pytest.raises(SaveConflictAnswer) as refused:
             await manager.save(text("3", base_version=base), "demo/a")
         assert refused.value.status_code == 409
         assert refused.value.body == {
@@ -225,7 +226,7 @@ async def test_save_over_another_version_is_refused(manager: FleetContentsManage
 async def test_save_over_a_version_of_a_deleted_file(manager: FleetContentsManager) -> None:
     first = await manager.save(text("1"), "demo/a")
     await manager.delete("demo/a")
-    with pytest.raises(SaveConflict) as refused:
+    with pytest.raises(SaveConflictAnswer) as refused:
         await manager.save(text("2", base_version=first["version"]), "demo/a")
     assert refused.value.body["version"] is None
     assert refused.value.body["saved_by"] is None
@@ -265,11 +266,13 @@ async def test_objects_tell_where_they_belong(manager: FleetContentsManager) -> 
     path = "demo/Zürich/日本語 ☃.txt"
     await manager.save({"type": "directory"}, "demo/Zürich")
     saved = await manager.save(text("x"), path)
-    prefix = manager.bucket.address.prefix
-    listed = manager.bucket._client.list_objects_v2(Bucket="contents", Prefix=prefix + "demo/")
+    prefix = manager.storage.bucket.address.prefix
+    listed = manager.storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=prefix + "demo/"
+    )
     (key,) = [entry["Key"] for entry in listed["Contents"]]
     assert key.split("/")[-1] == saved["version"]
-    head = manager.bucket._client.head_object(Bucket="contents", Key=key)
+    head = manager.storage.bucket._client.head_object(Bucket="contents", Key=key)
     metadata = head["Metadata"]
     assert base64.urlsafe_b64decode(metadata["fleet-path"]).decode() == path
     assert base64.urlsafe_b64decode(metadata["fleet-author"]).decode() == "ada"
@@ -468,10 +471,10 @@ async def test_renaming_a_folder_changes_one_row(manager: FleetContentsManager) 
     def rows(connection: Connection) -> dict[str, Any]:
         return {row.id: tuple(row) for row in connection.execute(select(node))}
 
-    before = manager.database.run_blocking(rows)
+    before = manager.storage.database.run_blocking(rows)
     writes: list[str] = []
     event.listen(
-        manager.database.engine,
+        manager.storage.database.engine,
         "before_cursor_execute",
         lambda _c, _cursor, statement, *_: (
             writes.append(statement)
@@ -482,7 +485,7 @@ async def test_renaming_a_folder_changes_one_row(manager: FleetContentsManager) 
     await manager.rename("demo/d", "demo/other/new")
     assert len(writes) == 1
     assert writes[0].startswith("UPDATE fleet_node")
-    after = manager.database.run_blocking(rows)
+    after = manager.storage.database.run_blocking(rows)
     assert [id for id in before if before[id] != after[id]] == [
         id for id in before if before[id][2] == "d"
     ]
@@ -546,8 +549,8 @@ async def test_deleting(manager: FleetContentsManager) -> None:
 async def test_a_deleted_body_is_kept(manager: FleetContentsManager) -> None:
     await manager.save(text("gone?"), "demo/a")
     await manager.delete("demo/a")
-    listed = manager.bucket._client.list_objects_v2(
-        Bucket="contents", Prefix=manager.bucket.address.prefix + "demo/"
+    listed = manager.storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=manager.storage.bucket.address.prefix + "demo/"
     )
     assert len(listed["Contents"]) == 1
 
@@ -680,8 +683,8 @@ async def test_chunks_reach_different_labs(
     model = await other.get("demo/big", format="base64")
     assert base64.b64decode(model["content"]) == b"".join(parts)
     assert model["hash"] == saved["hash"]
-    listed = manager.bucket._client.list_objects_v2(
-        Bucket="contents", Prefix=manager.bucket.address.prefix + "demo/.parts/"
+    listed = manager.storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=manager.storage.bucket.address.prefix + "demo/.parts/"
     )
     assert listed.get("KeyCount", 0) == 0, "parts are cleared away"
 
@@ -720,8 +723,8 @@ async def test_a_new_upload_replaces_an_unfinished_one(manager: FleetContentsMan
     await manager.save(chunk(1, b"new"), "demo/big")
     await manager.save(chunk(-1, b"!"), "demo/big")
     assert (await manager.get("demo/big"))["content"] == "new!"
-    listed = manager.bucket._client.list_objects_v2(
-        Bucket="contents", Prefix=manager.bucket.address.prefix + "demo/.parts/"
+    listed = manager.storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=manager.storage.bucket.address.prefix + "demo/.parts/"
     )
     assert listed.get("KeyCount", 0) == 0
 
@@ -730,7 +733,7 @@ async def test_the_last_chunk_of_an_upload_checks_its_base(manager: FleetContent
     first = await manager.save(text("1"), "demo/big")
     await manager.save(chunk(1, b"a", base_version=first["version"]), "demo/big")
     await manager.save(text("2"), "demo/big")
-    with pytest.raises(SaveConflict):
+    with pytest.raises(SaveConflictAnswer):
         await manager.save(chunk(-1, b"b", base_version=first["version"]), "demo/big")
     assert (await manager.get("demo/big"))["content"] == "2"
 
@@ -742,7 +745,7 @@ async def test_store_away_is_503_and_changes_nothing(
     manager: FleetContentsManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     await manager.save(text("1"), "demo/a")
-    manager.bucket = Bucket("s3://contents?endpoint=http://127.0.0.1:1")
+    manager.storage.bucket = Bucket("s3://contents?endpoint=http://127.0.0.1:1")
     for act in (manager.save(text("2"), "demo/a"), manager.get("demo/a")):
         with pytest.raises(HTTPError) as refused:
             await act
@@ -758,7 +761,7 @@ async def test_database_away_is_503(
     manager: FleetContentsManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     await manager.save(text("1"), "demo/a")
-    manager.database = Database("mysql://nobody:secret@127.0.0.1:1/none", threads=1)
+    manager.storage.database = Database("mysql://nobody:secret@127.0.0.1:1/none", threads=1)
     for act in (
         manager.save(text("2"), "demo/a"),
         manager.get("demo/a"),
@@ -773,7 +776,7 @@ async def test_database_away_is_503(
     assert "secret" not in caplog.text
     # Once in a while, not with each call.
     assert caplog.text.count("cannot be reached") == 1
-    manager.database.close()
+    manager.storage.database.close()
 
 
 async def test_pre_save_hook_can_change_and_refuse(manager: FleetContentsManager) -> None:
@@ -794,11 +797,11 @@ async def test_nothing_is_left_of_a_refused_folder(manager: FleetContentsManager
         return connection.execute(select(func.count()).select_from(node)).scalar_one()
 
     await manager.save({"type": "directory"}, "demo/d")
-    before = manager.database.run_blocking(count)
+    before = manager.storage.database.run_blocking(count)
     await manager.save({"type": "directory"}, "demo/d")
     with pytest.raises(HTTPError):
         await manager.save({"type": "directory"}, "demo/none/d")
-    assert manager.database.run_blocking(count) == before
+    assert manager.storage.database.run_blocking(count) == before
 
 
 @pytest.mark.parametrize(

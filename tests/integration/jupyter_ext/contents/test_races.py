@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
-from jupyter_ext.contents.conflict import SaveConflict
+from jupyter_ext.contents.http_errors import SaveConflictAnswer
 from jupyter_ext.contents.manager import FleetContentsManager
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
 
@@ -52,7 +52,7 @@ async def test_no_acknowledged_save_is_lost(labs: list[FleetContentsManager]) ->
                 await lab.save(
                     text(read["content"] + line, base_version=read["version"]), "demo/log"
                 )
-            except SaveConflict:
+            except SaveConflictAnswer:
                 conflicts += 1
             else:
                 acknowledged.append(line)
@@ -78,8 +78,8 @@ async def test_same_base_has_one_winner(labs: list[FleetContentsManager]) -> Non
         assert refused[0].status_code == 409
         base = await labs[0].get("demo/a", content=False)
         assert base["version"] == won[0]["version"]
-    keys = labs[0].bucket._client.list_objects_v2(
-        Bucket="contents", Prefix=labs[0].bucket.address.prefix + "demo/"
+    keys = labs[0].storage.bucket._client.list_objects_v2(
+        Bucket="contents", Prefix=labs[0].storage.bucket.address.prefix + "demo/"
     )
     assert keys["KeyCount"] == 51, "bodies of refused saves are cleared away"
 

@@ -100,7 +100,6 @@ class Labs:
                 "gateway_urls": self._gateway_urls,
                 "token_keys_file": str(self.directory / "jwks.json"),
                 "service_token_file": str(self.directory / "service-token"),
-                "lab_name": f"lab-{number}",
             },
             "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},
             "FleetSessionManager": {"lease_seconds": 3.0},

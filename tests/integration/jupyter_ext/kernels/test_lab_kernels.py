@@ -14,7 +14,7 @@ import requests
 import websocket
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.sessions.store import forget_session
+from jupyter_ext.sessions.store.session_rows import forget_session
 from tests.integration.gateway_ext.fleet_of_gateways import Client, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 

@@ -15,8 +15,8 @@ from tornado import web
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.kernels.manager import FleetKernelManager
-from jupyter_ext.sessions import store
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.store import endings, leases, moves, session_rows
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
@@ -222,7 +222,7 @@ async def test_thirty_renames_by_two_requests_at_once_lose_neither(
 
 def rename(lab: FleetSessionManager, old: str, new: str) -> Any:
     """What contents do in the transaction of a rename."""
-    return lab.run(partial(store.move_documents, old=old, new=new))
+    return lab.run(partial(moves.move_documents, old=old, new=new))
 
 
 def tell_when_asked(lab: FleetSessionManager) -> asyncio.Event:
@@ -350,7 +350,7 @@ async def test_wherever_a_lab_dies_no_kernel_is_left_that_nobody_lists(
         except Killed:
             pass
         all_leases_run_out(labs[1])
-        ending = kernels.running & set(labs[1].database.run_blocking(store.unfinished_endings))
+        ending = kernels.running & set(labs[1].database.run_blocking(endings.unfinished_endings))
         half_ended += len(ending)
         await sweep.sweep()
         assert not kernels.running & ending
@@ -372,7 +372,7 @@ async def test_the_sweep_waits_and_takes_only_what_it_knows(
 ) -> None:
     session = await post(labs[0])
     kernel_id = session["kernel"]["id"]
-    await labs[0].run(partial(store.forget_session, session_id=session["id"]))
+    await labs[0].run(partial(session_rows.forget_session, session_id=session["id"]))
     patient = SessionSweep(sessions=labs[0], grace_seconds=60.0)
     await patient.sweep()
     await patient.sweep()
@@ -394,7 +394,7 @@ async def test_the_sweep_waits_and_takes_only_what_it_knows(
     session = await post(labs[0])
     kernels.running.clear()
     await patient.sweep()
-    get = partial(store.get_session, session_id=session["id"])
+    get = partial(session_rows.get_session, session_id=session["id"])
     assert await labs[0].run(get) is not None
     await sweep.sweep()
     assert await labs[0].run(get) is None
@@ -405,7 +405,7 @@ async def test_a_kernel_that_cannot_be_ended_does_not_keep_the_others(
 ) -> None:
     for name in ("first", "second"):
         session = await labs[0].create_session(f"demo/{name}.ipynb", f"{name}.ipynb")
-        await labs[0].run(partial(store.forget_session, session_id=session["id"]))
+        await labs[0].run(partial(session_rows.forget_session, session_id=session["id"]))
     # The sweep goes by their ids.
     kernels.stuck = {min(kernels.running)}
     sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
@@ -428,12 +428,12 @@ async def test_a_kernel_that_cannot_be_looked_up_does_not_keep_the_others(
     kernels.unknown = {unknown}
     sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
     await sweep.sweep()
-    rows = labs[1].database.run_blocking(partial(store.sessions_of_projects, projects=None))
+    rows = labs[1].database.run_blocking(partial(session_rows.sessions_of_projects, projects=None))
     assert {row.kernel_id for row in rows} == {unknown, left}
 
 
 async def test_one_lab_sweeps_until_it_dies(labs: list[FleetSessionManager]) -> None:
-    hold = partial(store.hold_lease, name="test")
+    hold = partial(leases.hold_lease, name="test")
     firsts = await asyncio.gather(
         *(lab.run(partial(hold, holder=f"{n}", seconds=60)) for n, lab in enumerate(labs))
     )

@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade_lab
-from jupyter_ext.sessions import store
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store import Claim, Session, Start
-from jupyter_ext.sessions.tables import kernel_start
+from jupyter_ext.sessions.store import endings, moves, session_rows, starts
+from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.store.starts import Claim, Start
 
 UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 LEASE = timedelta(seconds=30)
@@ -38,14 +37,14 @@ def notebook(path: str) -> Document:
 
 
 def claim(database: Database, document: Document = DOCUMENT, lease: timedelta = LEASE) -> Start:
-    return database.run_blocking(partial(store.claim_start, document=document, lease=lease))
+    return database.run_blocking(partial(starts.claim_start, document=document, lease=lease))
 
 
 def add(database: Database, kernel_id: str, path: str = "demo/a.ipynb", **more: Any) -> Session:
     fields = {"shown_path": path, "name": "a.ipynb", "username": "ada", **more}
     return database.run_blocking(
         partial(
-            store.add_session,
+            session_rows.add_session,
             kernel_id=kernel_id,
             document=notebook(path),
             **fields,
@@ -55,11 +54,11 @@ def add(database: Database, kernel_id: str, path: str = "demo/a.ipynb", **more: 
 
 def test_one_of_many_starts_the_kernel(labs: list[Database]) -> None:
     with ThreadPoolExecutor(16) as threads:
-        starts = list(threads.map(lambda number: claim(labs[number % 2]), range(16)))
-    winners = [start for start in starts if start.claim is Claim.START]
+        answers = list(threads.map(lambda number: claim(labs[number % 2]), range(16)))
+    winners = [start for start in answers if start.claim is Claim.START]
     assert len(winners) == 1
-    assert {start.claim for start in starts} == {Claim.START, Claim.WAIT}
-    finish = partial(store.finish_start, start=winners[0])
+    assert {start.claim for start in answers} == {Claim.START, Claim.WAIT}
+    finish = partial(starts.finish_start, start=winners[0])
     assert labs[0].run_blocking(finish)
     assert claim(labs[1]) == replace(winners[0], claim=Claim.ATTACH)
 
@@ -68,44 +67,44 @@ def test_a_starter_that_fell_silent_is_followed_under_the_same_id(labs: list[Dat
     first = claim(labs[0], lease=timedelta(milliseconds=50))
     time.sleep(0.1)
     with ThreadPoolExecutor(8) as threads:
-        starts = list(threads.map(lambda number: claim(labs[number % 2]), range(8)))
-    (second,) = [start for start in starts if start.claim is Claim.START]
+        answers = list(threads.map(lambda number: claim(labs[number % 2]), range(8)))
+    (second,) = [start for start in answers if start.claim is Claim.START]
     assert second.kernel_id == first.kernel_id
     assert second.attempt == first.attempt + 1
     # Whoever was overtaken changes nothing any more.
     run = labs[0].run_blocking
-    assert not run(partial(store.finish_start, start=first))
-    assert not run(partial(store.renew_start, start=first, lease=LEASE))
-    run(partial(store.drop_start, start=first))
+    assert not run(partial(starts.finish_start, start=first))
+    assert not run(partial(starts.renew_start, start=first, lease=LEASE))
+    run(partial(starts.drop_start, start=first))
     assert claim(labs[1]).claim is Claim.WAIT
-    assert run(partial(store.renew_start, start=second, lease=LEASE))
+    assert run(partial(starts.renew_start, start=second, lease=LEASE))
 
 
 def test_a_start_that_failed_is_nobodys(labs: list[Database]) -> None:
     first = claim(labs[0])
-    labs[0].run_blocking(partial(store.drop_start, start=first))
+    labs[0].run_blocking(partial(starts.drop_start, start=first))
     second = claim(labs[1])
     assert second.claim is Claim.START
     assert second.kernel_id != first.kernel_id
     # One of which nobody knows whether it failed is tried again, at once and under the same id.
-    labs[1].run_blocking(partial(store.release_start, start=second))
+    labs[1].run_blocking(partial(starts.release_start, start=second))
     third = claim(labs[0])
     assert (third.claim, third.kernel_id) == (Claim.START, second.kernel_id)
 
 
 def get(database: Database, session: Session) -> Session:
-    found = database.run_blocking(partial(store.get_session, session_id=session.id))
+    found = database.run_blocking(partial(session_rows.get_session, session_id=session.id))
     assert found is not None
     return found
 
 
 def move(database: Database, old: str, new: str) -> None:
-    database.run_blocking(partial(store.move_documents, old=old, new=new))
+    database.run_blocking(partial(moves.move_documents, old=old, new=new))
 
 
 def running(database: Database, path: str) -> Start:
     start = claim(database, notebook(path))
-    assert database.run_blocking(partial(store.finish_start, start=start))
+    assert database.run_blocking(partial(starts.finish_start, start=start))
     return start
 
 
@@ -147,7 +146,7 @@ def test_a_notebook_that_is_moved_over_a_deleted_one_brings_its_kernel(
     move(labs[1], "demo/a.ipynb", "demo/b.ipynb")
     assert claim(labs[1], notebook("demo/b.ipynb")).kernel_id == kept.kernel_id
     assert get(labs[1], left) == left
-    assert labs[0].run_blocking(partial(store.release_session, session_id=left.id)) is not None
+    assert labs[0].run_blocking(partial(endings.release_session, session_id=left.id)) is not None
 
 
 def test_whoever_starts_a_kernel_or_waits_for_it_follows_a_rename(labs: list[Database]) -> None:
@@ -156,46 +155,36 @@ def test_whoever_starts_a_kernel_or_waits_for_it_follows_a_rename(labs: list[Dat
     assert waiter.claim is Claim.WAIT
     move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
     run = labs[0].run_blocking
-    assert run(partial(store.renew_start, start=starter, lease=LEASE))
-    again = partial(store.claim_start, document=DOCUMENT, lease=LEASE, waited=waiter)
+    assert run(partial(starts.renew_start, start=starter, lease=LEASE))
+    again = partial(starts.claim_start, document=DOCUMENT, lease=LEASE, waited=waiter)
     assert run(again) == replace(waiter, document=notebook("demo/c.ipynb"))
-    assert run(partial(store.finish_start, start=starter))
-    assert run(partial(store.document_of, start=starter)) == notebook("demo/c.ipynb")
+    assert run(partial(starts.finish_start, start=starter))
+    assert run(partial(starts.document_of, start=starter)) == notebook("demo/c.ipynb")
     assert run(again).claim is Claim.ATTACH
-
-
-def test_a_start_by_a_lab_that_writes_no_path_is_moved_with_its_session(
-    labs: list[Database],
-) -> None:
-    start = running(labs[0], "demo/a.ipynb")
-    add(labs[0], start.kernel_id)
-    labs[0].run_blocking(lambda c: c.execute(update(kernel_start).values(path=None, type=None)))
-    move(labs[1], "demo/a.ipynb", "demo/c.ipynb")
-    assert claim(labs[1], notebook("demo/c.ipynb")).kernel_id == start.kernel_id
 
 
 def test_saving_under_another_name_moves_nobody_else(labs: list[Database]) -> None:
     start = running(labs[0], "demo/a.ipynb")
     one, two = add(labs[0], start.kernel_id), add(labs[1], start.kernel_id)
     saved = replace(one, path="demo/c.ipynb", shown_path="demo/c.ipynb", name="c.ipynb")
-    labs[0].run_blocking(partial(store.change_session, old=one, new=saved))
+    labs[0].run_blocking(partial(session_rows.change_session, old=one, new=saved))
     assert get(labs[1], one) == saved
     assert get(labs[1], two) == two
     for path in ("demo/a.ipynb", "demo/c.ipynb"):
         assert claim(labs[1], notebook(path)).kernel_id == start.kernel_id
     # With its last page the kernel leaves the old name.
     followed = replace(two, path="demo/c.ipynb", shown_path="demo/c.ipynb")
-    labs[1].run_blocking(partial(store.change_session, old=two, new=followed))
+    labs[1].run_blocking(partial(session_rows.change_session, old=two, new=followed))
     assert claim(labs[1]).claim is Claim.START
     assert claim(labs[1], notebook("demo/c.ipynb")).kernel_id == start.kernel_id
 
 
 def test_a_notebook_that_leaves_its_project_leaves_its_kernel(labs: list[Database]) -> None:
     start = claim(labs[0])
-    labs[0].run_blocking(partial(store.finish_start, start=start))
+    labs[0].run_blocking(partial(starts.finish_start, start=start))
     one = add(labs[0], start.kernel_id)
     moved = replace(one, path="other/a.ipynb", shown_path="other/a.ipynb", project="other")
-    labs[0].run_blocking(partial(store.change_session, old=one, new=moved))
+    labs[0].run_blocking(partial(session_rows.change_session, old=one, new=moved))
     there = claim(labs[1], notebook("other/a.ipynb"))
     assert there.claim is Claim.START
     assert there.kernel_id != start.kernel_id
@@ -203,18 +192,18 @@ def test_a_notebook_that_leaves_its_project_leaves_its_kernel(labs: list[Databas
 
 def test_sessions_are_counted_and_go_with_their_kernel(labs: list[Database]) -> None:
     start = claim(labs[0])
-    labs[0].run_blocking(partial(store.finish_start, start=start))
+    labs[0].run_blocking(partial(starts.finish_start, start=start))
     sessions = [add(labs[number % 2], start.kernel_id) for number in range(3)]
     run = labs[1].run_blocking
-    assert run(partial(store.count_sessions, kernel_id=start.kernel_id)) == 3
+    assert run(partial(session_rows.count_sessions, kernel_id=start.kernel_id)) == 3
     for _ in range(2):
-        assert run(partial(store.release_session, session_id=sessions[0].id)) is None
-    listed = run(partial(store.sessions_of_projects, projects=["demo"]))
+        assert run(partial(endings.release_session, session_id=sessions[0].id)) is None
+    listed = run(partial(session_rows.sessions_of_projects, projects=["demo"]))
     assert listed == sessions[1:]
-    assert run(partial(store.sessions_of_projects, projects=["other"])) == []
-    assert run(partial(store.sessions_of_projects, projects=[])) == []
-    run(partial(store.remove_kernel, kernel_id=start.kernel_id))
-    assert run(partial(store.sessions_of_projects, projects=None)) == []
+    assert run(partial(session_rows.sessions_of_projects, projects=["other"])) == []
+    assert run(partial(session_rows.sessions_of_projects, projects=[])) == []
+    run(partial(endings.remove_kernel, kernel_id=start.kernel_id))
+    assert run(partial(session_rows.sessions_of_projects, projects=None)) == []
     assert claim(labs[0]).kernel_id != start.kernel_id
 
 
@@ -223,16 +212,16 @@ def test_paths_differ_by_bytes(labs: list[Database]) -> None:
     for path in paths:
         add(labs[0], f"kernel of {path}", path)
     for path in paths:
-        found = labs[1].run_blocking(partial(store.find_session, path=path, username="ada"))
+        found = labs[1].run_blocking(partial(session_rows.find_session, path=path, username="ada"))
         assert found is not None
         assert found.kernel_id == f"kernel of {path}"
 
 
 def test_whoever_drops_a_start_drops_no_later_one_of_that_kernel(labs: list[Database]) -> None:
     run = labs[0].run_blocking
-    again = partial(store.claim_start, document=DOCUMENT, lease=LEASE, kernel_id="chosen")
+    again = partial(starts.claim_start, document=DOCUMENT, lease=LEASE, kernel_id="chosen")
     first = run(again)
-    run(partial(store.drop_start, start=first))
+    run(partial(starts.drop_start, start=first))
     second = run(again)
-    run(partial(store.drop_start, start=first))
-    assert run(partial(store.finish_start, start=second))
+    run(partial(starts.drop_start, start=first))
+    assert run(partial(starts.finish_start, start=second))

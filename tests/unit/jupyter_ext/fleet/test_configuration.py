@@ -65,7 +65,6 @@ def test_a_lab_is_told_where_everything_is(data_dir, secrets):
         "gateway_urls": ["http://127.0.0.1:11011", "http://127.0.0.1:11012"],
         "token_keys_file": str(secrets.token_keys),
         "service_token_file": str(secrets.service_token("lab")),
-        "lab_name": "lab-2",
     }
     assert (config["ServerApp"]["ip"], config["ServerApp"]["port"]) == ("127.0.0.1", 11002)
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from jupyter_ext.sessions.patch import SessionPatch, patched
-from jupyter_ext.sessions.store import Session
+from jupyter_ext.sessions.store.session_rows import Session
 
 UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 OTHER = "1b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"

@@ -1,7 +1,6 @@
 """What a caller may do with a path."""
 
-from tornado.web import HTTPError
-
+from jupyter_ext.contents.errors import Forbidden, NotFound
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -15,14 +14,13 @@ def may_enter(identity: Identity | None, project: str) -> bool:
 def require(identity: Identity | None, path: ContentPath, role: Role) -> Identity:
     """The identity, if it has `role` in the project of `path`.
 
-    Raises HTTPError 404 for a project that is none of the caller's (whether or not it exists) and
-    403 when the role is too low.
+    Raises NotFound for a project that is none of the caller's (whether or not it exists) and
+    Forbidden when the role is too low.
     """
     if identity is None or not may_enter(identity, path.project):
-        raise HTTPError(404, f"there is no project {path.project!r} that you may see")
+        raise NotFound(f"there is no project {path.project!r} that you may see")
     if not identity.may(path.project, role):
-        raise HTTPError(
-            403,
+        raise Forbidden(
             f"you are {identity.role(path.project)} of project {path.project!r}; "
             f"this needs the role {role}",
         )

@@ -1,0 +1,85 @@
+"""Which kernel a document has, and whether a session may still be given to it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.sessions.paths import Document
+from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
+
+
+def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
+    """The documents of a kernel. From now on nobody else gives it a session or takes one."""
+    starts = connection.execute(
+        select(kernel_start.c.path, kernel_start.c.type)
+        .where(kernel_start.c.kernel_id == kernel_id, kernel_start.c.state != ENDING)
+        .with_for_update()
+    )
+    documents = tuple(Document(row.path, row.type) for row in starts)
+    connection.execute(
+        select(session.c.id).where(session.c.kernel_id == kernel_id).with_for_update()
+    ).all()
+    return documents
+
+
+def is_ending(connection: Connection, kernel_id: str) -> bool:
+    """Whether somebody has decided to end the kernel. Whoever it was may have died since: another
+    lab ends it then."""
+    query = select(kernel_start.c.document).where(kernel_start.c.document == ending_key(kernel_id))
+    return connection.execute(query).one_or_none() is not None
+
+
+def ending_key(kernel_id: str) -> str:
+    """The key of the row that says that the kernel is ending."""
+    # No document's key, which is all hexadecimal.
+    return "ending-" + hashlib.sha256(kernel_id.encode()).hexdigest()[:57]
+
+
+def may_use(connection: Connection, kernel_id: str) -> bool:
+    """Whether a session may be given to the kernel: not if it is being ended.
+
+    Until the transaction is over nobody decides to end it.
+    """
+    lock_kernel(connection, kernel_id)
+    return not is_ending(connection, kernel_id)
+
+
+def chosen_document(connection: Connection, document: Document, kernel_id: str) -> Document | None:
+    """The document, which somebody gives a kernel that runs already; None if that may not be."""
+    if not may_use(connection, kernel_id):
+        return None
+    use_kernel(connection, document, kernel_id)
+    return document
+
+
+def use_kernel(connection: Connection, document: Document, kernel_id: str) -> None:
+    """Make a kernel that runs already the one of a document that has none."""
+    if connection.execute(
+        select(kernel_start.c.document).where(kernel_start.c.document == document.key)
+    ).one_or_none():
+        return
+    # Who inserted one just now was first.
+    with contextlib.suppress(IntegrityError), connection.begin_nested():
+        connection.execute(
+            insert(kernel_start).values(
+                document=document.key,
+                path=document.path,
+                type=document.type,
+                kernel_id=kernel_id,
+                state=RUNNING,
+                lease_until=now_utc(connection),
+                attempt=first_attempt(),
+            )
+        )
+
+
+def first_attempt() -> int:
+    """The attempt of a start that nobody else has tried."""
+    # Drawn, so that whoever drops a start does not drop a later one of the same kernel id.
+    return secrets.randbelow(2**48)

@@ -1,0 +1,32 @@
+"""Work that one lab at a time does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.sessions.tables import lab_lease
+
+
+def hold_lease(connection: Connection, name: str, holder: str, seconds: float) -> bool:
+    """Whether `holder` is the one to do the work called `name` for so long from now on. It stays
+    the one as long as it asks in time."""
+    now = now_utc(connection)
+    values = {"holder": holder, "until": now + timedelta(seconds=seconds)}
+    free = (lab_lease.c.holder == holder) | (lab_lease.c.until < now)
+    taken = connection.execute(
+        update(lab_lease).where(lab_lease.c.name == name, free).values(**values)
+    )
+    if taken.rowcount:
+        return True
+    if connection.execute(select(lab_lease.c.name).where(lab_lease.c.name == name)).first():
+        return False
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(lab_lease).values(name=name, **values))
+    except IntegrityError:
+        return False
+    return True

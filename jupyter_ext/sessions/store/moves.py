@@ -1,0 +1,72 @@
+"""What a rename of files does to sessions and kernels."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, delete, select, update
+
+from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
+from jupyter_ext.sessions.tables import ENDING, kernel_start, session
+
+
+def move_documents(connection: Connection, old: str, new: str) -> None:
+    """Take sessions and kernels along when contents rename `old`, a file or a folder, to `new`.
+
+    Part of the rename's own transaction, so that a page that opens the new name finds the kernel.
+    Pages that know the old path are shown the new one; a placeholder stays what its page posted,
+    which is what it compares the answer with. A document that leaves its project leaves its kernel,
+    which runs as the old project: its page's own PATCH says so.
+    """
+    project = old.partition("/")[0]
+    if project != new.partition("/")[0]:
+        return
+    starts = connection.execute(
+        select(kernel_start.c.document, kernel_start.c.path, kernel_start.c.type)
+        .where(kernel_start.c.state != ENDING, _at_or_below(kernel_start.c.path, old))
+        .order_by(kernel_start.c.document)
+    ).all()
+    for row in starts:
+        _move_start(connection, row.document, Document(_moved(row.path, old, new), row.type))
+    sessions = connection.execute(
+        select(session)
+        .where(session.c.project == project, _at_or_below(session.c.path, old))
+        .order_by(session.c.id)
+    ).all()
+    for row in sessions:
+        there = Document(row.path, row.type)
+        here = Document(_moved(row.path, old, new), row.type)
+        connection.execute(
+            update(session)
+            .where(session.c.id == row.id, session.c.document == row.document)
+            .values(
+                path=here.path,
+                document=here.key,
+                shown_path=shown_path(row.shown_path, there, here),
+                name=shown_name(row.shown_path, row.name, there, here),
+            )
+        )
+
+
+def _at_or_below(column: ColumnElement[str], path: str) -> ColumnElement[bool]:
+    # Paths are ordered by their bytes, and "0" is the one after "/".
+    return (column == path) | ((column > f"{path}/") & (column < f"{path}0"))
+
+
+def _moved(path: str, old: str, new: str) -> str:
+    return moved_path(path, old, new) or path
+
+
+def _move_start(connection: Connection, key: str, target: Document) -> None:
+    if (
+        key == target.key
+        or not connection.execute(
+            select(kernel_start.c.document).where(kernel_start.c.document == key).with_for_update()
+        ).one_or_none()
+    ):
+        return
+    # Of a file that was deleted or overwritten: the one that moves in brings its own kernel.
+    connection.execute(delete(kernel_start).where(kernel_start.c.document == target.key))
+    connection.execute(
+        update(kernel_start)
+        .where(kernel_start.c.document == key)
+        .values(document=target.key, path=target.path, type=target.type)
+    )

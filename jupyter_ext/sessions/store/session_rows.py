@@ -1,0 +1,164 @@
+"""The rows of sessions: finding, adding, changing and counting them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.sessions.paths import Document
+from jupyter_ext.sessions.store.document_kernels import lock_kernel, use_kernel
+from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session row. `path` is the document's, `shown_path` the one that the page knows."""
+
+    id: str
+    kernel_id: str
+    project: str
+    path: str
+    shown_path: str
+    name: str
+    type: str
+    username: str
+    created: datetime
+
+    @property
+    def document(self) -> Document:
+        """What the session is about."""
+        return Document(self.path, self.type)
+
+
+def _session(row: Row[Any]) -> Session:
+    values = dict(row._mapping)
+    values.pop("document")
+    return Session(**values)
+
+
+def _shown(connection: Connection) -> ColumnElement[bool]:
+    """Which sessions exist for users: not those whose kernel somebody is ending now."""
+    ending = select(kernel_start.c.kernel_id).where(
+        kernel_start.c.kernel_id == session.c.kernel_id,
+        kernel_start.c.state == ENDING,
+        kernel_start.c.lease_until > now_utc(connection),
+    )
+    return ~ending.exists()
+
+
+def get_session(connection: Connection, session_id: str) -> Session | None:
+    """The session of this id, or None."""
+    query = select(session).where(session.c.id == session_id, _shown(connection))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _session(row)
+
+
+def hold_session(connection: Connection, session_id: str) -> Session | None:
+    """The same, and nobody else changes it, its kernel or its document in this transaction."""
+    query = select(session).where(session.c.id == session_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    lock_kernel(connection, row.kernel_id)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    return None if row is None else get_session(connection, row.id)
+
+
+def find_session(connection: Connection, path: str, username: str) -> Session | None:
+    """A session that is known by this path, one of the user's own if there is one."""
+    rows = connection.execute(
+        select(session)
+        .where(session.c.shown_path == path, _shown(connection))
+        .order_by(session.c.created)
+    ).all()
+    own = [row for row in rows if row.username == username]
+    return _session((own or rows)[0]) if rows else None
+
+
+def sessions_of_projects(connection: Connection, projects: Collection[str] | None) -> list[Session]:
+    """The sessions of these projects (None: of all), oldest first."""
+    query = select(session).where(_shown(connection)).order_by(session.c.created, session.c.id)
+    if projects is not None:
+        query = query.where(session.c.project.in_(projects))
+    return [_session(row) for row in connection.execute(query)]
+
+
+def count_sessions(connection: Connection, kernel_id: str) -> int:
+    """How many sessions use a kernel."""
+    query = select(func.count()).select_from(session).where(session.c.kernel_id == kernel_id)
+    return connection.execute(query).scalar_one()
+
+
+def add_session(
+    connection: Connection,
+    *,
+    kernel_id: str,
+    document: Document,
+    shown_path: str,
+    name: str,
+    username: str,
+) -> Session:
+    """Insert a session under a new id."""
+    new = Session(
+        id=str(uuid.uuid4()),
+        kernel_id=kernel_id,
+        project=document.project,
+        path=document.path,
+        shown_path=shown_path,
+        name=name,
+        type=document.type,
+        username=username,
+        created=now_utc(connection),
+    )
+    connection.execute(insert(session).values(document=document.key, **vars(new)))
+    return new
+
+
+def change_session(connection: Connection, old: Session, new: Session) -> None:
+    """Write what is new of a session that this transaction holds.
+
+    Only this session changes: other pages may have the old document open. The document's kernel
+    goes with the last session that uses it there.
+    """
+    changed = {name: value for name, value in vars(new).items() if value != getattr(old, name)}
+    if not changed:
+        return
+    connection.execute(
+        update(session).where(session.c.id == old.id).values(document=new.document.key, **changed)
+    )
+    if new.kernel_id != old.kernel_id:
+        connection.execute(
+            update(kernel_start)
+            .where(kernel_start.c.document == old.document.key)
+            .values(kernel_id=new.kernel_id, state=RUNNING)
+        )
+    if new.document == old.document:
+        return
+    others = (
+        select(func.count())
+        .select_from(session)
+        .where(session.c.document == old.document.key, session.c.kernel_id == new.kernel_id)
+    )
+    start = (kernel_start.c.document == old.document.key) & (
+        kernel_start.c.kernel_id == new.kernel_id
+    )
+    held = connection.execute(select(kernel_start.c.document).where(start).with_for_update())
+    if held.one_or_none() is None:
+        return
+    if not connection.execute(others).scalar_one():
+        connection.execute(delete(kernel_start).where(start))
+    # In another project it keeps running as the old one: whoever opens the document there needs
+    # another kernel.
+    if new.project == old.project:
+        use_kernel(connection, new.document, new.kernel_id)
+
+
+def forget_session(connection: Connection, session_id: str) -> None:
+    """Delete one session and leave its kernel alone."""
+    connection.execute(delete(session).where(session.c.id == session_id))

@@ -1,0 +1,36 @@
+"""The kernels that were started for a session, and are ended when none is left."""
+
+from __future__ import annotations
+
+import contextlib
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session, session_kernel
+
+
+def note_kernel(connection: Connection, kernel_id: str) -> None:
+    """Write down that a kernel is about to be started for a session: without one it is ended."""
+    with contextlib.suppress(IntegrityError), connection.begin_nested():
+        connection.execute(
+            insert(session_kernel).values(kernel_id=kernel_id, created=now_utc(connection))
+        )
+
+
+def forget_kernel(connection: Connection, kernel_id: str) -> None:
+    """A kernel that was started for a session is nobody's to end any more."""
+    connection.execute(delete(session_kernel).where(session_kernel.c.kernel_id == kernel_id))
+
+
+def unused_kernels(connection: Connection) -> list[str]:
+    """Kernels that were started for a session and have none, and that nobody starts or ends now."""
+    used = select(session.c.id).where(session.c.kernel_id == session_kernel.c.kernel_id)
+    busy = select(kernel_start.c.document).where(
+        kernel_start.c.kernel_id == session_kernel.c.kernel_id,
+        kernel_start.c.state != RUNNING,
+        (kernel_start.c.state == ENDING) | (kernel_start.c.lease_until > now_utc(connection)),
+    )
+    query = select(session_kernel.c.kernel_id).where(~used.exists(), ~busy.exists())
+    return list(connection.execute(query).scalars())
