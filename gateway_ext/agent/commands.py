@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from jupyter_ext.wire.frames import FrameError, unpack_frame
+
 from .connection import Connection, gateway_urls
-from .frames import FrameError, unpack_frame
 from .journal import Journal
 from .kernel import Kernel
 from .kernel_process import LaunchError

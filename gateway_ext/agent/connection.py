@@ -24,8 +24,7 @@ from tornado.websocket import (
     websocket_connect,
 )
 
-from .process_identity import own_process
-from .proof import (
+from jupyter_ext.wire.proof import (
     DIAL_HEADER,
     PROTOCOL,
     agent_proof,
@@ -34,6 +33,8 @@ from .proof import (
     proves,
     welcome_proof,
 )
+
+from .process_identity import own_process
 from .silence import Silence
 from .start_document import StartDocument
 

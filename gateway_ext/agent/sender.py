@@ -13,8 +13,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_ext.wire.frames import EVERY_STREAM, pack_frame
+
 from .connection import Connection
-from .frames import EVERY_STREAM, pack_frame
 from .journal import Entry, Journal
 from .sessions import Session
 

@@ -8,14 +8,6 @@ from typing import Any
 
 from tornado import web, websocket
 
-from gateway_ext.agent.proof import (
-    DIAL_HEADER,
-    PROTOCOL,
-    agent_proof,
-    deleted_proof,
-    proves,
-    welcome_proof,
-)
 from gateway_ext.kernels.agent_door import AgentDoor, Visit
 from gateway_ext.kernels.authentication import answer_refusal
 from gateway_ext.kernels.handlers import as_refusal, check_kernel_id
@@ -25,8 +17,16 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.socket_progress import bytes_received
 from jupyter_ext.platform.encryption import DecryptionError
+from jupyter_ext.wire.proof import (
+    DIAL_HEADER,
+    PROTOCOL,
+    agent_proof,
+    deleted_proof,
+    proves,
+    welcome_proof,
+)
+from jupyter_ext.wire.socket_progress import bytes_received
 
 HELLO_SECONDS = 10.0
 """From the upgrade until the hello has come as a whole, whatever else comes meanwhile."""

@@ -21,7 +21,7 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.kernels.relay import DIRECT, DIRECT_HEADER
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.messages import V1_PROTOCOL, MessageError, json_to_v1, v1_to_json
+from jupyter_ext.kernels.json_messages import V1_PROTOCOL, MessageError, json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import (
     NO_SUCH_KERNEL,
     NOT_ACCEPTED,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from gateway_ext.agent.frames import EVERY_STREAM, for_client, to_stream
 from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.records import Observation, Records
 from gateway_ext.ownership.resolution import KernelRecord
@@ -15,6 +14,7 @@ from gateway_ext.ownership.states import state_from_process
 from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""

@@ -13,14 +13,14 @@ from traitlets import Float, Integer
 from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.kernels.manager import FleetKernelManager, require_role
-from jupyter_ext.kernels.messages import (
+from jupyter_ext.kernels.json_messages import (
     V1_PROTOCOL,
     MessageError,
     channel_of,
     json_to_v1,
     v1_to_json,
 )
+from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.kernels.stream import (
     NO_SUCH_KERNEL,
     NOT_ACCEPTED,

@@ -22,7 +22,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
-from jupyter_ext.kernels.socket_progress import bytes_received
+from jupyter_ext.wire.socket_progress import bytes_received
 
 SUBPROTOCOL = "fleet.v1"
 

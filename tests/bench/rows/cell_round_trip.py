@@ -20,7 +20,7 @@ import requests
 import websocket
 from jupyter_client.manager import KernelManager
 
-from jupyter_ext.kernels.messages import join_v1, split_v1
+from jupyter_ext.kernels.json_messages import join_v1, split_v1
 from tests.bench.bench import Bench, Measure, milliseconds_of
 from tests.bench.table import Table
 from tests.servers.ports import free_ports

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_ext.agent.frames import FrameError, pack_frame, unpack_frame
 from gateway_ext.agent.kernel import Kernel
-from gateway_ext.agent.messages import MessageError, join_v1, parse_part, split_v1
-from gateway_ext.agent.proof import agent_proof, deleted_proof, proves, welcome_proof
 from gateway_ext.agent.sessions import Sessions
+from jupyter_ext.wire.frames import FrameError, pack_frame, unpack_frame
+from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
+from jupyter_ext.wire.proof import agent_proof, deleted_proof, proves, welcome_proof
 from tests.unit.agent.test_agent_process_unit import document
 
 

@@ -12,7 +12,7 @@ from jupyter_server.services.kernels.connection.base import (
     serialize_msg_to_ws_v1,
 )
 
-from jupyter_ext.kernels.messages import (
+from jupyter_ext.kernels.json_messages import (
     MessageError,
     channel_of,
     join_v1,
