@@ -18,8 +18,9 @@ from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
+from jupyter_ext.wire.close_codes import INTERNAL_ERROR, PROTOCOL_ERROR
+from jupyter_ext.wire.headers import DIAL_HEADER
 from jupyter_ext.wire.proof import (
-    DIAL_HEADER,
     PROTOCOL,
     agent_proof,
     deleted_proof,
@@ -117,7 +118,7 @@ class AgentHandler(websocket.WebSocketHandler):
             self._link.receive(message)
         except (ValueError, KeyError, TypeError) as error:
             self.log.error("kernel %s: invalid data from the agent: %s", self._kernel_id, error)
-            self.close(1002, "unreadable frame")
+            self.close(PROTOCOL_ERROR, "unreadable frame")
 
     def on_pong(self, data: bytes) -> None:
         self._heard = time.monotonic()
@@ -193,7 +194,7 @@ class AgentHandler(websocket.WebSocketHandler):
             await self._hello(message)
         except Exception:
             self.log.exception("kernel %s: its agent's hello failed", self._kernel_id)
-            self.close(1011, "the hello failed")
+            self.close(INTERNAL_ERROR, "the hello failed")
 
     async def _hello(self, message: str | bytes) -> None:
         try:

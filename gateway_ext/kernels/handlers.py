@@ -23,10 +23,6 @@ from gateway_ext.kernels.authentication import (
 from gateway_ext.kernels.manager import FleetMappingKernelManager, Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.kernels.relay import (
-    DIRECT,
-    DIRECT_HEADER,
-    HERE,
-    PLACEMENT_HEADER,
     Answer,
     OwnerAway,
     Relay,
@@ -41,6 +37,14 @@ from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_te
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER, HERE, PLACEMENT_HEADER
+from jupyter_ext.wire.routes import (
+    DRAIN_ROUTE,
+    EVENTS_ROUTE,
+    GATEWAYS_ROUTE,
+    OWNER_ROUTE,
+    pattern_of,
+)
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -503,9 +507,9 @@ kernel_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"/api/kernels/{_ID}", KernelHandler),
     (rf"/api/kernels/{_ID}/interrupt", InterruptHandler),
     (rf"/api/kernels/{_ID}/restart", RestartHandler),
-    (rf"/api/fleet/kernels/{_ID}/owner", OwnerHandler),
-    (rf"/api/fleet/kernels/{_ID}/events", EventsHandler),
-    (r"/api/fleet/gateways", GatewaysHandler),
-    (r"/api/fleet/gateways/(?P<name>[^/]+)/drain", DrainHandler),
+    (pattern_of(OWNER_ROUTE), OwnerHandler),
+    (pattern_of(EVENTS_ROUTE), EventsHandler),
+    (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
+    (pattern_of(DRAIN_ROUTE), DrainHandler),
     (r"/api/sessions(?:/.*)?", NotServedHandler),
 ]

@@ -13,7 +13,7 @@ from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.close_codes import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
 from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 
 LONGEST_STATE = 16

@@ -45,7 +45,7 @@ from gateway_ext.process_proxies.agent_process import (
 from gateway_ext.process_proxies.fork_servers import ForkServers
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.stream import OWNER_CHANGES
+from jupyter_ext.wire.close_codes import OWNER_CHANGES
 
 ClusterT = TypeVar("ClusterT", bound=LoggingConfigurable)
 

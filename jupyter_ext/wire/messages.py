@@ -1,22 +1,29 @@
 """Kernel messages in the layout of `v1.kernel.websocket.jupyter.org`.
 
-Eight bytes, little endian, with the number of offsets; the offsets; the channel's name; then
-header, parent header, metadata, content and any buffers. The last offset is the message's end.
+The number of offsets and the offsets, as little-endian 64 bit numbers; then the channel's name,
+header, parent header, metadata, content and any buffers, back to back. There is one offset before
+each of them, and the last one is the message's end.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-_PARTS_BEFORE_BUFFERS = 4
+V1_PROTOCOL = "v1.kernel.websocket.jupyter.org"
+CHANNELS = frozenset({"shell", "iopub", "stdin", "control"})
+
+MOST_PARTS = 65_536
+"""Of one message: a frame could hold millions of empty ones."""
+_LEAST_OFFSETS = 6
+"""Before channel, header, parent header, metadata and content, and one at the end."""
 
 
 class MessageError(ValueError):
-    """Bytes that are not a kernel message in the v1 layout, or not a part of one."""
+    """Bytes that are not a kernel message; the text says what is wrong with them."""
 
 
 def join_v1(channel: str, parts: Sequence[bytes]) -> bytes:
@@ -32,22 +39,41 @@ def join_v1(channel: str, parts: Sequence[bytes]) -> bytes:
 
 
 def split_v1(message: bytes) -> tuple[str, list[bytes]]:
-    """Channel and parts of one message; raises MessageError if the bytes are not such a message."""
+    """Channel and parts of one message, the inverse of `join_v1`; raises MessageError if the bytes
+    are no such message."""
+    offsets = _offsets(message)
+    return _channel(message, offsets), [message[a:b] for a, b in pairwise(offsets[1:])]
+
+
+def channel_of(message: bytes) -> str:
+    """The channel of one message: `shell`, `iopub`, `stdin` or `control`.
+
+    Raises MessageError as `split_v1` does, and copies none of the parts.
+    """
+    return _channel(message, _offsets(message))
+
+
+def _offsets(message: bytes) -> tuple[int, ...]:
     if len(message) < 8:
-        raise MessageError("the message is too short to hold its number of offsets")
+        raise MessageError(f"a kernel message of {len(message)} bytes is too short")
     (count,) = struct.unpack_from("<Q", message)
-    if count < _PARTS_BEFORE_BUFFERS + 2 or 8 * (1 + count) > len(message):
-        raise MessageError(f"the message cannot hold {count} offsets")
+    if not _LEAST_OFFSETS <= count <= min((len(message) - 8) // 8, MOST_PARTS):
+        raise MessageError(f"a kernel message of {len(message)} bytes cannot have {count} offsets")
     offsets = struct.unpack_from(f"<{count}Q", message, 8)
-    if list(offsets) != sorted(offsets) or offsets[0] < 8 * (1 + count):
-        raise MessageError("the message's offsets do not grow")
-    if offsets[-1] > len(message):
-        raise MessageError("the message is cut off")
-    pieces = [message[a:b] for a, b in itertools.pairwise(offsets)]
-    try:
-        return pieces[0].decode(), pieces[1:]
-    except UnicodeDecodeError as error:
-        raise MessageError("the message's channel is not text") from error
+    if (
+        offsets[0] != 8 * (count + 1)
+        or offsets[-1] != len(message)
+        or any(left > right for left, right in pairwise(offsets))
+    ):
+        raise MessageError("the offsets of a kernel message do not fit its length")
+    return offsets
+
+
+def _channel(message: bytes, offsets: tuple[int, ...]) -> str:
+    channel = message[offsets[0] : offsets[1]].decode("ascii", "replace")
+    if channel not in CHANNELS:
+        raise MessageError(f"no kernel has a channel {channel!r}")
+    return channel
 
 
 def parse_part(part: bytes) -> dict[str, Any]:
