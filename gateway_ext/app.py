@@ -57,6 +57,7 @@ from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
+from jupyter_ext.wire.routes import AGENT_ROUTE, pattern_of
 
 LONGEST_BODY = 16 * 1024 * 1024
 
@@ -301,7 +302,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         ]
         not_found = [entry for entry in base_handlers if entry[0] != "/api"]
         handlers = [
-            (r"/api/fleet/agents/(?P<kernel_id>[^/]+)", AgentHandler),
+            (pattern_of(AGENT_ROUTE), AgentHandler),
             *channel_handlers,
             *kernel_handlers,
             *gateway_handlers,

@@ -2,8 +2,8 @@
 
 It starts the kernel, keeps the numbered journal of what the kernel says and holds one connection
 to one gateway (docs/protocols.md). It runs in the kernel's environment: the standard library,
-pyzmq, jupyter_client and tornado may be imported here and nothing else of this project
-(`python_kernel`, which is the kernel and not the agent, imports ipykernel). `frames`,
-`messages`, `process_identity` and `proof` need the standard library alone, so the gateway may use
-them as well.
+pyzmq, jupyter_client and tornado may be imported here, and of this project only `jupyter_ext.wire`
+(`python_kernel`, which is the kernel and not the agent, imports ipykernel). `cgroup`,
+`process_identity`, `process_tree` and `start_document` need the standard library alone, and the
+gateway uses them as well.
 """

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from jupyter_ext.wire.frames import FrameError, unpack_agent_frame
+
 from .connection import Connection, gateway_urls
-from .frames import FrameError, unpack_frame
 from .journal import Journal
 from .kernel import Kernel
 from .kernel_process import LaunchError
@@ -163,7 +164,7 @@ class Commands:
     def binary(self, data: bytes) -> None:
         """A client's message or acknowledgement."""
         try:
-            frame = unpack_frame(data)
+            frame = unpack_agent_frame(data)
         except FrameError as error:
             _log.warning("%s", error)
             return

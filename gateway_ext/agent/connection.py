@@ -24,9 +24,8 @@ from tornado.websocket import (
     websocket_connect,
 )
 
-from .process_identity import own_process
-from .proof import (
-    DIAL_HEADER,
+from jupyter_ext.wire.headers import DIAL_HEADER
+from jupyter_ext.wire.proof import (
     PROTOCOL,
     agent_proof,
     deleted_proof,
@@ -34,6 +33,10 @@ from .proof import (
     proves,
     welcome_proof,
 )
+from jupyter_ext.wire.routes import AGENT_ROUTE, path_of
+from jupyter_ext.wire.socket_progress import bytes_acknowledged
+
+from .process_identity import own_process
 from .silence import Silence
 from .start_document import StartDocument
 
@@ -88,7 +91,7 @@ class Connection:
     async def open(self, kernel_id: str, key: bytes, seconds: float) -> None:
         """Connect the websocket; raises Unreachable."""
         request = HTTPRequest(
-            f"ws{self.url.removeprefix('http')}/api/fleet/agents/{kernel_id}",
+            f"ws{self.url.removeprefix('http')}{path_of(AGENT_ROUTE, kernel_id=kernel_id)}",
             headers={DIAL_HEADER: dial_header(key, kernel_id)},
             connect_timeout=seconds,
             request_timeout=seconds,
@@ -149,14 +152,8 @@ class Connection:
             await asyncio.sleep(tick)
 
     def _taken(self) -> int:
-        """How many bytes the other machine has acknowledged (tcpi_bytes_acked of Linux)."""
-        if self._socket is None:
-            return 0
-        try:
-            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
-            return int(struct.unpack_from("=Q", info, 120)[0])
-        except (OSError, struct.error):
-            return 0
+        """How many bytes the other machine has acknowledged."""
+        return 0 if self._socket is None else bytes_acknowledged(self._socket)
 
     def _waiting(self) -> int:
         """How many bytes it has not: in the system's buffer and, about, in ours."""

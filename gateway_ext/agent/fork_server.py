@@ -22,6 +22,8 @@ if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
     # As in __main__: people's files must not shadow what is imported here.
     del sys.path[0]
 
+from jupyter_ext import wire
+
 from .forked_kernel import import_what_kernels_import, take_environment, take_output
 from .program import run
 
@@ -60,7 +62,7 @@ def receive(control: socket.socket, idle_seconds: float) -> Order | None:
 
 def installed() -> tuple[int, ...]:
     """Changes when packages are installed or removed where this interpreter looks for them."""
-    folders = [*map(Path, sys.path), Path(__file__).parent]
+    folders = [*map(Path, sys.path), Path(__file__).parent, Path(wire.__file__).parent]
     return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
 

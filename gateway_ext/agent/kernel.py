@@ -13,6 +13,8 @@ from typing import Any
 
 from jupyter_client.session import Session as JupyterSession
 
+from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
+
 from .cgroup import memory_cgroup_of, oom_kills
 from .channels import KernelChannels
 from .forked_kernel import ForkedKernel
@@ -27,7 +29,6 @@ from .kernel_process import (
 from .kernel_state import Busyness, ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
-from .messages import MessageError, join_v1, parse_part, split_v1
 from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
 from .restarts import LIMIT, RestartPolicy

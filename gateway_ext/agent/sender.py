@@ -13,8 +13,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_ext.wire.frames import EVERY_STREAM, pack_agent_frame
+
 from .connection import Connection
-from .frames import EVERY_STREAM, pack_frame
 from .journal import Entry, Journal
 from .sessions import Session
 
@@ -201,7 +202,9 @@ class Sender:
             return 0
         # To a stream that lags behind, EVERY_STREAM would mean that it has all that was before.
         if entry.session is None and not self._missing:
-            await self._connection.send(pack_frame(EVERY_STREAM, entry.sequence, 0, entry.message))
+            await self._connection.send(
+                pack_agent_frame(EVERY_STREAM, entry.sequence, 0, entry.message)
+            )
             return len(entry.message)
         for stream in list(self._live.values()):
             if entry.concerns(stream.session.session_id):
@@ -211,11 +214,11 @@ class Sender:
     async def _send_to(self, stream: Stream, entry: Entry) -> None:
         self._unacknowledged.pop(stream.number, None)
         await self._connection.send(
-            pack_frame(stream.number, entry.sequence, stream.acknowledged, entry.message)
+            pack_agent_frame(stream.number, entry.sequence, stream.acknowledged, entry.message)
         )
 
     async def _send_acknowledgements(self) -> None:
         waiting, self._unacknowledged = self._unacknowledged, {}
         for stream in waiting.values():
             if not stream.closed:
-                await self._connection.send(pack_frame(stream.number, 0, stream.acknowledged))
+                await self._connection.send(pack_agent_frame(stream.number, 0, stream.acknowledged))

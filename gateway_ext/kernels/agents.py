@@ -8,14 +8,6 @@ from typing import Any
 
 from tornado import web, websocket
 
-from gateway_ext.agent.proof import (
-    DIAL_HEADER,
-    PROTOCOL,
-    agent_proof,
-    deleted_proof,
-    proves,
-    welcome_proof,
-)
 from gateway_ext.kernels.agent_door import AgentDoor, Visit
 from gateway_ext.kernels.authentication import answer_refusal
 from gateway_ext.kernels.fleet_handler import as_refusal
@@ -26,8 +18,17 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.socket_progress import bytes_received
 from jupyter_ext.platform.encryption import DecryptionError
+from jupyter_ext.wire.close_codes import INTERNAL_ERROR, PROTOCOL_ERROR
+from jupyter_ext.wire.headers import DIAL_HEADER
+from jupyter_ext.wire.proof import (
+    PROTOCOL,
+    agent_proof,
+    deleted_proof,
+    proves,
+    welcome_proof,
+)
+from jupyter_ext.wire.socket_progress import bytes_received
 
 HELLO_SECONDS = 10.0
 """From the upgrade until the hello has come as a whole, whatever else comes meanwhile."""
@@ -118,7 +119,7 @@ class AgentHandler(websocket.WebSocketHandler):
             self._link.receive(message)
         except (ValueError, KeyError, TypeError) as error:
             self.log.error("kernel %s: invalid data from the agent: %s", self._kernel_id, error)
-            self.close(1002, "unreadable frame")
+            self.close(PROTOCOL_ERROR, "unreadable frame")
 
     def on_pong(self, data: bytes) -> None:
         self._heard = time.monotonic()
@@ -194,7 +195,7 @@ class AgentHandler(websocket.WebSocketHandler):
             await self._hello(message)
         except Exception:
             self.log.exception("kernel %s: its agent's hello failed", self._kernel_id)
-            self.close(1011, "the hello failed")
+            self.close(INTERNAL_ERROR, "the hello failed")
 
     async def _hello(self, message: str | bytes) -> None:
         try:

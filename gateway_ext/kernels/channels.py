@@ -20,37 +20,30 @@ from gateway_ext.kernels.links import AgentLink, LinkLost
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.relay import DIRECT, DIRECT_HEADER
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.messages import V1_PROTOCOL, MessageError, json_to_v1, v1_to_json
-from jupyter_ext.kernels.stream import (
-    NO_SUCH_KERNEL,
-    NOT_ACCEPTED,
-    NOT_ALLOWED,
-    OWNER_CHANGES,
-    SUBPROTOCOL,
-    TRY_AGAIN,
-    KernelStream,
-    StreamEnd,
-    encode_frame,
-)
+from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
+from jupyter_ext.kernels.stream import KernelStream, StreamEnd
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.close_codes import (
+    FINAL,
+    NO_SUCH_KERNEL,
+    NOT_ACCEPTED,
+    OWNER_CHANGES,
+    PROTOCOL_ERROR,
+    TRY_AGAIN,
+)
+from jupyter_ext.wire.frames import CLIENT_HEADER_BYTES, SUBPROTOCOL, pack_client_frame
+from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
+from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError
+from jupyter_ext.wire.routes import CHANNELS_ROUTE, pattern_of
 
-_CLOSE_CODES = {
-    401: NOT_ACCEPTED,
-    403: NOT_ALLOWED,
-    404: NO_SUCH_KERNEL,
-    421: OWNER_CHANGES,
-    503: TRY_AGAIN,
-}
+_CLOSE_CODES = {**FINAL, 421: OWNER_CHANGES, 503: TRY_AGAIN}
 _PING_SECONDS = 20.0
 _UNSENT_BYTES = 64 * 1024 * 1024
 _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
-
-_FRAME_HEADER_BYTES = 16
 
 
 class ChannelsHandler(websocket.WebSocketHandler):
@@ -212,13 +205,16 @@ class _FleetWire:
             self._link.close_stream(self._stream)
 
     def from_client(self, frame: str | bytes) -> None:
-        if isinstance(frame, str) or len(frame) < _FRAME_HEADER_BYTES:
-            self.end(1002, f"{SUBPROTOCOL} has binary frames of at least 16 bytes")
+        if isinstance(frame, str) or len(frame) < CLIENT_HEADER_BYTES:
+            self.end(
+                PROTOCOL_ERROR,
+                f"{SUBPROTOCOL} has binary frames of at least {CLIENT_HEADER_BYTES} bytes",
+            )
             return
         self._link.from_client(self._stream, frame)
 
     def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
-        self._handler.push(encode_frame(start, acknowledged))
+        self._handler.push(pack_client_frame(start, acknowledged))
         if gap is not None:
             self._handler.push(json.dumps({"type": "gap", "from": gap[0], "to": gap[1]}))
 
@@ -287,4 +283,4 @@ class _StockWire:
         await self._handler.write_message(legacy, binary=isinstance(legacy, bytes))
 
 
-channel_handlers = [(r"/api/kernels/(?P<kernel_id>[^/]+)/channels", ChannelsHandler)]
+channel_handlers = [(pattern_of(CHANNELS_ROUTE), ChannelsHandler)]

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway_ext.agent.proof import DIAL_VERSION, dial_proof, proves
+from jupyter_ext.wire.proof import DIAL_VERSION, dial_proof, proves
 
 SKEW_SECONDS = 60.0
 """How far the clocks of agent and gateway may differ. Beyond that an agent is treated as one that

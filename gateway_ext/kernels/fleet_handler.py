@@ -10,10 +10,11 @@ from tornado import web
 from gateway_ext.kernels.authentication import answer_refusal, authenticate
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.relay import DIRECT, DIRECT_HEADER, Answer
+from gateway_ext.kernels.relay import Answer
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 
 
 class FleetHandler(CORSMixin, web.RequestHandler):

@@ -5,6 +5,7 @@ from tornado import web
 from gateway_ext.kernels.fleet_handler import FleetHandler
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.kernels.relay import OwnerAway, Relay
+from jupyter_ext.wire.routes import DRAIN_ROUTE, GATEWAYS_ROUTE, pattern_of
 
 
 class DrainHandler(FleetHandler):
@@ -73,6 +74,6 @@ class GatewaysHandler(FleetHandler):
 
 
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
-    (r"/api/fleet/gateways", GatewaysHandler),
-    (r"/api/fleet/gateways/(?P<name>[^/]+)/drain", DrainHandler),
+    (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
+    (pattern_of(DRAIN_ROUTE), DrainHandler),
 ]

@@ -13,7 +13,7 @@ from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
 from gateway_ext.ownership.resolution import targets_for_handover
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.stream import OWNER_CHANGES
+from jupyter_ext.wire.close_codes import OWNER_CHANGES
 
 HANDOVER_SECONDS = 3.0
 

@@ -15,8 +15,6 @@ from gateway_ext.kernels.new_kernel import parse_body, parse_new_kernel
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.kernels.relay import (
-    HERE,
-    PLACEMENT_HEADER,
     Answer,
     OwnerAway,
     Relay,
@@ -26,6 +24,8 @@ from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.resolution import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.wire.headers import HERE, PLACEMENT_HEADER
+from jupyter_ext.wire.routes import EVENTS_ROUTE, OWNER_ROUTE, pattern_of
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -278,7 +278,7 @@ kernel_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"/api/kernels/{_ID}", KernelHandler),
     (rf"/api/kernels/{_ID}/interrupt", InterruptHandler),
     (rf"/api/kernels/{_ID}/restart", RestartHandler),
-    (rf"/api/fleet/kernels/{_ID}/owner", OwnerHandler),
-    (rf"/api/fleet/kernels/{_ID}/events", EventsHandler),
+    (pattern_of(OWNER_ROUTE), OwnerHandler),
+    (pattern_of(EVENTS_ROUTE), EventsHandler),
     (r"/api/sessions(?:/.*)?", NotServedHandler),
 ]

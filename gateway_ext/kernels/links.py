@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from gateway_ext.agent.frames import EVERY_STREAM, for_client, to_stream
 from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.kernel_records import KernelRecords, Observation
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.stream import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.close_codes import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""

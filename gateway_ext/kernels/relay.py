@@ -14,14 +14,7 @@ from tornado.simple_httpclient import (
 from tornado.tcpclient import TCPClient
 
 from gateway_ext.kernels.refusal import Refusal
-
-DIRECT_HEADER = "X-Fleet-Routing"
-DIRECT = "direct"
-"""The caller looks for the owner itself: a lab, or a gateway that relays."""
-
-PLACEMENT_HEADER = "X-Fleet-Placement"
-HERE = "here"
-"""The start of a kernel is meant for the gateway that gets it: another one has chosen it."""
+from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER, HERE, PLACEMENT_HEADER
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 150.0

@@ -7,11 +7,12 @@ from typing import Any
 import jupyter_events.logger
 from jupyter_server.services.events.handlers import SubscribeWebsocket
 
-from jupyter_ext.auth.socket_login import SIGNED_OUT, SocketLogin
+from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.close_codes import NOT_ACCEPTED
 
 # Names of event fields that hold a path, in the schemas of jupyter_server.
 _PATHS = ("path", "source_path")
@@ -36,12 +37,12 @@ class FleetEventsHandler(SubscribeWebsocket):
         """Begin to pass events on."""
         user = self.current_user
         if not isinstance(user, FleetUser):
-            self.close(SIGNED_OUT, "sign in first")
+            self.close(NOT_ACCEPTED, "sign in first")
             return
         self._login = SocketLogin(
             user.identity,
             self.identity_provider.verifier,  # type: ignore[attr-defined]
-            lambda reason: self.close(SIGNED_OUT, reason),
+            lambda reason: self.close(NOT_ACCEPTED, reason),
         )
         super().open()
 

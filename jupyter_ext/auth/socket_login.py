@@ -8,9 +8,6 @@ from collections.abc import Callable
 
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
-SIGNED_OUT = 4401
-"""Close code that tells a page: the login is over, sign in and connect again."""
-
 RECHECK_SECONDS = 10.0
 """How long an open websocket may outlive the key of its token, when that is withdrawn."""
 

@@ -16,7 +16,7 @@ from nbformat import json_compat
 from nbformat import validator as nbformat_validator
 from nbformat.corpus.words import generate_corpus_id
 
-from jupyter_ext.platform.unique_items import unique_items
+from jupyter_ext.unique_items import unique_items
 
 _stock_get_validator = nbformat_validator.get_validator
 
@@ -61,7 +61,7 @@ def _generate_unique_items(self: Any) -> None:
         return
     self.create_variable_is_list()
     with self.l("if {variable}_is_list:"):
-        self.l("from jupyter_ext.platform.unique_items import all_different")
+        self.l("from jupyter_ext.unique_items import all_different")
         with self.l("if not all_different({variable}):"):
             self.exc("{name} must contain unique items", rule="uniqueItems")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
@@ -17,6 +16,7 @@ from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.table import table
+from jupyter_ext.wire.routes import DRAIN_ROUTE, EVENTS_ROUTE, GATEWAYS_ROUTE, path_of
 
 DRAIN_SECONDS = 60.0
 LAB_SECONDS = 5.0
@@ -62,7 +62,7 @@ def ask_lab(data_dir: DataDir, settings: Settings, path: str) -> Any:
 def kernels(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels. ``owner`` is None while no living gateway owns the kernel."""
     found = ask(data_dir, settings, "GET", "/api/kernels")
-    gateways = ask(data_dir, settings, "GET", "/api/fleet/gateways")
+    gateways = ask(data_dir, settings, "GET", GATEWAYS_ROUTE)
     sessions = ask_lab(data_dir, settings, "/api/sessions") or []
     living = {gateway["name"] for gateway in gateways}
     return with_session_paths(with_living_owners(found, living), sessions)
@@ -70,9 +70,9 @@ def kernels(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
 
 def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, Any]:
     """``{"kernel": model, "events": […]}`` of one kernel, a deleted one too."""
-    path = f"/api/fleet/kernels/{quote(kernel_id, safe='')}/events"
+    path = path_of(EVENTS_ROUTE, kernel_id=kernel_id)
     document: dict[str, Any] = ask(data_dir, settings, "GET", path)
-    gateways = ask(data_dir, settings, "GET", "/api/fleet/gateways")
+    gateways = ask(data_dir, settings, "GET", GATEWAYS_ROUTE)
     living = {gateway["name"] for gateway in gateways}
     sessions = ask_lab(data_dir, settings, "/api/sessions") or []
     (document["kernel"],) = with_session_paths(
@@ -83,7 +83,7 @@ def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, A
 
 def drain(data_dir: DataDir, settings: Settings, gateway: str, *, stop: bool) -> dict[str, Any]:
     """Have a gateway hand its kernels on, or (``stop``) take kernels again."""
-    path = f"/api/fleet/gateways/{quote(gateway, safe='')}/drain"
+    path = path_of(DRAIN_ROUTE, name=gateway)
     method = "DELETE" if stop else "POST"
     answer: dict[str, Any] = ask(data_dir, settings, method, path, timeout=DRAIN_SECONDS)
     return answer

@@ -13,6 +13,7 @@ from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
+from jupyter_ext.wire.routes import GATEWAYS_ROUTE
 
 DEMO_USER = "demo"
 DEMO_PROJECT = "demo"
@@ -60,7 +61,7 @@ def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
     none if no gateway answers."""
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
     for name in settings.gateway_names:
-        url = settings.url(name) + "/api/fleet/gateways"
+        url = settings.url(name) + GATEWAYS_ROUTE
         try:
             gateways = call("GET", url, token, DRAINING_ANSWER_SECONDS)
         except CallFailed:

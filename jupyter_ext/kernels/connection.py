@@ -13,28 +13,15 @@ from traitlets import Float, Integer
 from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
-from jupyter_ext.kernels.messages import (
-    V1_PROTOCOL,
-    MessageError,
-    channel_of,
-    json_to_v1,
-    v1_to_json,
-)
-from jupyter_ext.kernels.stream import (
-    NO_SUCH_KERNEL,
-    NOT_ACCEPTED,
-    NOT_ALLOWED,
-    OWNER_CHANGES,
-    KernelStream,
-    StreamEnd,
-)
+from jupyter_ext.kernels.stream import KernelStream, StreamEnd
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.close_codes import BAD_MESSAGE, FINAL, NOT_ACCEPTED, OWNER_CHANGES
+from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 _PATIENCE_BEFORE_OPENING = 2.0
-_BAD_MESSAGE = 1007
-_ENDS = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
 # The reason of a close frame has room for 123 bytes.
 _LONGEST_REASON = 100
 
@@ -74,7 +61,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
             )
         except web.HTTPError as error:
-            if error.status_code in _ENDS:
+            if error.status_code in FINAL:
                 raise
         else:
             # Whoever may send to a kernel may run code.
@@ -93,8 +80,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             try:
                 return await self._gateways.find_owner(self.kernel_id, headers)
             except web.HTTPError as error:
-                if error.status_code in _ENDS:
-                    raise StreamEnd(_ENDS[error.status_code], error.log_message or "") from error
+                if error.status_code in FINAL:
+                    raise StreamEnd(FINAL[error.status_code], error.log_message or "") from error
                 raise
 
         self._stream = KernelStream(
@@ -135,7 +122,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 message = incoming_msg
                 channel_of(message)
         except MessageError as error:
-            self._close_page(_BAD_MESSAGE, str(error))
+            self._close_page(BAD_MESSAGE, str(error))
             return
         self._stream.send(message)
 

@@ -21,6 +21,8 @@ from traitlets import Float, Instance, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.user import current_identity
+from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
+from jupyter_ext.wire.routes import OWNER_ROUTE, path_of
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
@@ -80,7 +82,7 @@ class FleetGatewayClient(LoggingConfigurable):
 
     def headers_for(self, token: str) -> dict[str, str]:
         """Headers of a call on behalf of whom `token` speaks for."""
-        return {"Authorization": f"Bearer {token}", "X-Fleet-Routing": "direct"}
+        return {"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT}
 
     async def call(
         self,
@@ -129,7 +131,7 @@ class FleetGatewayClient(LoggingConfigurable):
 
         Raises HTTPError as `call` does, but without patience: at most once around the gateways.
         """
-        path = f"/api/fleet/kernels/{quote(kernel_id, safe='')}/owner"
+        path = path_of(OWNER_ROUTE, kernel_id=kernel_id)
         failure = web.HTTPError(503, "no gateway is configured")
         for base in self._in_order():
             response = await self._fetch(base, "GET", path, None, headers, self.read_timeout)

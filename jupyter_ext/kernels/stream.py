@@ -12,32 +12,20 @@ import asyncio
 import contextlib
 import json
 import logging
-import struct
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
-from jupyter_ext.kernels.socket_progress import bytes_received
+from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MUCH, TRY_AGAIN
+from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
+from jupyter_ext.wire.routes import CHANNELS_ROUTE, path_of
+from jupyter_ext.wire.socket_progress import bytes_received
 
-SUBPROTOCOL = "fleet.v1"
-
-OWNER_CHANGES = 1012
-TRY_AGAIN = 1013
-INTERNAL_ERROR = 1011
-TOO_MUCH = 1009
-NOT_ACCEPTED = 4401
-NOT_ALLOWED = 4403
-NO_SUCH_KERNEL = 4404
-
-_FINAL_CLOSE_CODES = frozenset({NOT_ACCEPTED, NOT_ALLOWED, NO_SUCH_KERNEL})
-_FINAL_HTTP_CODES = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
-
-_FRAME = struct.Struct(">QQ")
 # Acknowledgements of a burst are gathered for so long, in seconds; a single one goes at once.
 _ACKNOWLEDGE_PAUSE = 0.005
 _FIRST_BACKOFF = 0.05
@@ -64,19 +52,6 @@ class _ConnectionEnd(Exception):
         self.at_once = at_once
 
 
-def encode_frame(sequence: int, acknowledged: int, message: bytes = b"") -> bytes:
-    """One binary frame of `fleet.v1`; without a message it is an acknowledgement alone."""
-    return _FRAME.pack(sequence, acknowledged) + message
-
-
-def decode_frame(frame: bytes) -> tuple[int, int, bytes]:
-    """`(sequence, acknowledged, message)` of a frame. Raises ValueError if it is too short."""
-    if len(frame) < _FRAME.size:
-        raise ValueError(f"a frame of {len(frame)} bytes is too short")
-    sequence, acknowledged = _FRAME.unpack_from(frame)
-    return sequence, acknowledged, frame[_FRAME.size :]
-
-
 def channels_url(
     owner: str, kernel_id: str, session_id: str, nonce: str, received: int | None
 ) -> str:
@@ -87,7 +62,7 @@ def channels_url(
     base = owner.rstrip("/")
     if base.startswith("http"):
         base = "ws" + base.removeprefix("http")
-    return f"{base}/api/kernels/{quote(kernel_id)}/channels?{urlencode(query)}"
+    return f"{base}{path_of(CHANNELS_ROUTE, kernel_id=kernel_id)}?{urlencode(query)}"
 
 
 class KernelStream:
@@ -239,8 +214,8 @@ class KernelStream:
                 max_message_size=self._max_message_bytes,
             )
         except HTTPClientError as error:
-            if error.code in _FINAL_HTTP_CODES:
-                raise StreamEnd(_FINAL_HTTP_CODES[error.code], _reason_of(error)) from error
+            if error.code in FINAL:
+                raise StreamEnd(FINAL[error.code], _reason_of(error)) from error
             raise _ConnectionEnd(f"{owner} answered {error.code}") from error
         except (OSError, StreamClosedError, WebSocketError) as error:
             raise _ConnectionEnd(f"{owner} does not answer: {error}") from error
@@ -317,7 +292,7 @@ class KernelStream:
             if isinstance(frame, str):
                 self._take_notice(frame)
                 continue
-            sequence, acknowledged, message = decode_frame(frame)
+            sequence, acknowledged, message = unpack_client_frame(frame)
             if not self._answered:
                 if message:
                     raise _ConnectionEnd(f"{owner} sent a message before its first frame")
@@ -338,7 +313,7 @@ class KernelStream:
     def _closed(self, connection: WebSocketClientConnection, owner: str) -> Exception:
         code = connection.close_code
         reason = connection.close_reason or ""
-        if code is not None and code in _FINAL_CLOSE_CODES:
+        if code is not None and code in FINAL.values():
             return StreamEnd(code, reason or "the gateway ended the connection")
         # Trying again at once after a good connection is what makes a change of owner short; a
         # gateway that closes right after its first frame is asked more slowly.
@@ -375,7 +350,7 @@ class KernelStream:
             return
         try:
             written = connection.write_message(
-                encode_frame(sequence, self._received or 0, message), binary=True
+                pack_client_frame(sequence, self._received or 0, message), binary=True
             )
         except (StreamClosedError, WebSocketError):
             # The reader sees the end as well and connects again; what is pending is sent then.

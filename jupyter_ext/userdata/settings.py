@@ -24,7 +24,7 @@ from jupyterlab_server.translation_utils import (
 from tornado import web
 
 from jupyter_ext.platform.json_bodies import JsonLimits, JsonRefused, check
-from jupyter_ext.platform.unique_items import unique_items
+from jupyter_ext.unique_items import unique_items
 from jupyter_ext.userdata.store import Stored
 
 JSON5_BYTES = 16 * 1024

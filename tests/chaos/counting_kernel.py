@@ -7,7 +7,7 @@ import uuid
 
 import requests
 
-from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
+from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import KernelStream
 
 COUNT = """

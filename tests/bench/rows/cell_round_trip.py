@@ -20,7 +20,7 @@ import requests
 import websocket
 from jupyter_client.manager import KernelManager
 
-from jupyter_ext.kernels.messages import join_v1, split_v1
+from jupyter_ext.wire.messages import join_v1, split_v1
 from tests.bench.bench import Bench, Measure, milliseconds_of
 from tests.bench.table import Table
 from tests.servers.ports import free_ports
@@ -106,7 +106,7 @@ class WebsocketKernel:
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
         if self.v1:
             parts = (json.dumps(part).encode() for part in (header, {}, {}, content))
-            self.socket.send_binary(join_v1("shell", *parts))
+            self.socket.send_binary(join_v1("shell", list(parts)))
         else:
             message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}}
             self.socket.send(json.dumps({**message, "content": content, "buffers": []}))
@@ -132,10 +132,8 @@ class WebsocketKernel:
     def _next(self) -> tuple[str, str | None, dict[str, Any]]:
         frame = self.socket.recv()
         if isinstance(frame, bytes):
-            parts = split_v1(frame)
-            header, parent, content = map(
-                json.loads, (parts.header, parts.parent_header, parts.content)
-            )
+            _, parts = split_v1(frame)
+            header, parent, content = (json.loads(parts[place]) for place in (0, 1, 3))
         else:
             document = json.loads(frame)
             header, parent, content = (

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 import websocket
 
-from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
+from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.servers.ports import free_ports
@@ -60,11 +60,13 @@ def gateway_python() -> str:
 def copy_agent(directory: Path) -> Path:
     """Copies the agent and the magics: the checkout may be closed to the users under which kernels
     run. Returns what PYTHONPATH must be."""
-    code = directory / "code" / "gateway_ext"
-    for folder in ("agent", "kernel_tools"):
-        shutil.copytree(REPOSITORY / "gateway_ext" / folder, code / folder)
-    shutil.copy(REPOSITORY / "gateway_ext" / "__init__.py", code)
-    return code.parent
+    code = directory / "code"
+    for package in ("gateway_ext", "jupyter_ext"):
+        (code / package).mkdir(parents=True)
+        shutil.copy(REPOSITORY / package / "__init__.py", code / package)
+    for folder in ("gateway_ext/agent", "gateway_ext/kernel_tools", "jupyter_ext/wire"):
+        shutil.copytree(REPOSITORY / folder, code / folder)
+    return code
 
 
 def wait_until(condition: Any, seconds: float = 20.0, every: float = 0.05) -> Any:

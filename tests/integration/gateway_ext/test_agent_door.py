@@ -12,9 +12,10 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from gateway_ext.agent.proof import DIAL_HEADER, dial_header
 from gateway_ext.kernels.unproven_room import PER_KERNEL
 from gateway_ext.ownership.kernel_records import NewKernel
+from jupyter_ext.wire.headers import DIAL_HEADER
+from jupyter_ext.wire.proof import dial_header
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until
 from tests.integration.gateway_ext.records_of import records_as
 from tests.integration.gateway_ext.test_gateway_refusals import KEY, introduce

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from jupyter_ext.kernels.messages import json_to_v1, v1_to_json
+from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import KernelStream
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Gateways,

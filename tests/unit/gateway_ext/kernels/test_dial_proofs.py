@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway_ext.agent.proof import DIAL_VERSION, dial_header, dial_proof
 from gateway_ext.kernels.dial_proofs import (
     PER_KERNEL,
     SKEW_SECONDS,
@@ -10,6 +9,7 @@ from gateway_ext.kernels.dial_proofs import (
     DialProofs,
     read_dial_proof,
 )
+from jupyter_ext.wire.proof import DIAL_VERSION, dial_header, dial_proof
 
 KEY = b"k" * 32
 NOW = 1_800_000_000

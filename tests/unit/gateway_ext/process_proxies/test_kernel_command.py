@@ -62,6 +62,7 @@ def test_the_bundle_is_the_agent(tmp_path: Path) -> None:
     bundle = tmp_path / "agent.zip"
     bundle.write_bytes(agent_bundle())
     program = (
+        "import gateway_ext.agent.program, jupyter_ext.wire.frames as f; print(f.__file__); "
         "import gateway_ext.agent.start_document as d; print(d.__file__); "
         "d.parse_start_document('{}')"
     )
@@ -73,5 +74,8 @@ def test_the_bundle_is_the_agent(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.strip() == f"{bundle}/gateway_ext/agent/start_document.py"
+    assert done.stdout.split() == [
+        f"{bundle}/jupyter_ext/wire/frames.py",
+        f"{bundle}/gateway_ext/agent/start_document.py",
+    ]
     assert "StartDocumentError" in done.stderr

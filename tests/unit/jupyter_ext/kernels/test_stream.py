@@ -10,20 +10,16 @@ import pytest
 from tornado import httpserver, netutil, web
 from tornado.websocket import WebSocketHandler
 
-from jupyter_ext.kernels.stream import (
+from jupyter_ext.kernels.stream import KernelStream, StreamEnd, channels_url
+from jupyter_ext.wire.close_codes import (
     NO_SUCH_KERNEL,
     NOT_ACCEPTED,
     NOT_ALLOWED,
     OWNER_CHANGES,
-    SUBPROTOCOL,
     TOO_MUCH,
     TRY_AGAIN,
-    KernelStream,
-    StreamEnd,
-    channels_url,
-    decode_frame,
-    encode_frame,
 )
+from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -57,7 +53,7 @@ class Gateway:
 
             def on_message(self, message: str | bytes) -> None:
                 assert isinstance(message, bytes)
-                self.frames.put_nowait(decode_frame(message))
+                self.frames.put_nowait(unpack_client_frame(message))
 
         application = web.Application([(r"/api/kernels/([\w-]+)/channels", Channels)])
         sockets = netutil.bind_sockets(0, "127.0.0.1")
@@ -166,16 +162,16 @@ def test_messages_go_both_ways_and_are_acknowledged() -> None:
             assert socket.request.headers["Authorization"] == "Bearer t"
             assert socket.get_argument("session_id") == "s 1"
             assert socket.get_argument("received", None) is None
-            socket.write_message(encode_frame(5, 0), binary=True)
+            socket.write_message(pack_client_frame(5, 0), binary=True)
             assert await sent(socket, b"before the connection") == (1, 5)
             stream.send(b"after it")
             assert (await sent(socket, b"after it"))[0] == 2
             assert stream.pending_bytes == len(b"before the connection") + len(b"after it")
-            socket.write_message(encode_frame(0, 2), binary=True)
+            socket.write_message(pack_client_frame(0, 2), binary=True)
             await until(lambda: stream.pending_bytes == 0)
             # A duplicate and what the page has already are not handed over again.
             for number in (4, 6, 6, 9, 7, 10):
-                socket.write_message(encode_frame(number, 2, b"m%d" % number), binary=True)
+                socket.write_message(pack_client_frame(number, 2, b"m%d" % number), binary=True)
             await acknowledged(socket, 10)
             assert page.messages == [b"m6", b"m9", b"m10"]
 
@@ -186,11 +182,11 @@ def test_a_new_owner_gets_what_the_old_one_did_not_take_over() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (stream, page):
             first = await gateway.next_socket()
-            first.write_message(encode_frame(0, 0), binary=True)
+            first.write_message(pack_client_frame(0, 0), binary=True)
             for text in (b"a", b"b", b"c"):
                 stream.send(text)
             await sent(first, b"c")
-            first.write_message(encode_frame(1, 1, b"out 1"), binary=True)
+            first.write_message(pack_client_frame(1, 1, b"out 1"), binary=True)
             await acknowledged(first, 1)
             first.close(OWNER_CHANGES, "elsewhere")
             stream.send(b"d")
@@ -198,9 +194,9 @@ def test_a_new_owner_gets_what_the_old_one_did_not_take_over() -> None:
             second = await gateway.next_socket()
             assert second.get_argument("received") == "1"
             assert second.get_argument("stream") == first.get_argument("stream")
-            second.write_message(encode_frame(1, 2), binary=True)
+            second.write_message(pack_client_frame(1, 2), binary=True)
             assert [(await second.frames.get())[::2] for _ in range(2)] == [(3, b"c"), (4, b"d")]
-            second.write_message(encode_frame(2, 4, b"out 2"), binary=True)
+            second.write_message(pack_client_frame(2, 4, b"out 2"), binary=True)
             await until(lambda: page.messages == [b"out 1", b"out 2"])
             assert page.ends == []
 
@@ -211,15 +207,15 @@ def test_a_new_journal_is_heard_from_its_start() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (_, page):
             first = await gateway.next_socket()
-            first.write_message(encode_frame(40, 0), binary=True)
-            first.write_message(encode_frame(41, 0, b"of the old agent"), binary=True)
+            first.write_message(pack_client_frame(40, 0), binary=True)
+            first.write_message(pack_client_frame(41, 0, b"of the old agent"), binary=True)
             await acknowledged(first, 41)
             first.close(OWNER_CHANGES, "its agent is dead")
             # The kernel was started again by another agent, whose journal begins anew.
             second = await gateway.next_socket()
             assert second.get_argument("received") == "41"
-            second.write_message(encode_frame(0, 0), binary=True)
-            second.write_message(encode_frame(1, 0, b"of the new agent"), binary=True)
+            second.write_message(pack_client_frame(0, 0), binary=True)
+            second.write_message(pack_client_frame(1, 0, b"of the new agent"), binary=True)
             await until(lambda: len(page.messages) == 2)
             assert page.messages == [b"of the old agent", b"of the new agent"]
 
@@ -230,19 +226,19 @@ def test_what_was_not_handed_over_is_asked_for_again() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (_, page):
             first = await gateway.next_socket()
-            first.write_message(encode_frame(0, 0), binary=True)
+            first.write_message(pack_client_frame(0, 0), binary=True)
             page.gate.clear()
             for number in (1, 2, 3):
-                first.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+                first.write_message(pack_client_frame(number, 0, b"%d" % number), binary=True)
             await asyncio.sleep(0.1)
             first.close(OWNER_CHANGES)
             await asyncio.sleep(0.1)
             page.gate.set()
             second = await gateway.next_socket()
             start = int(second.get_argument("received"))
-            second.write_message(encode_frame(start, 0), binary=True)
+            second.write_message(pack_client_frame(start, 0), binary=True)
             for number in range(start + 1, 6):
-                second.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+                second.write_message(pack_client_frame(number, 0, b"%d" % number), binary=True)
             await until(lambda: len(page.messages) == 5)
             assert page.messages == [b"1", b"2", b"3", b"4", b"5"]
 
@@ -253,12 +249,12 @@ def test_a_gap_is_taken_and_the_rest_follows() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (_, page):
             first = await gateway.next_socket()
-            first.write_message(encode_frame(3, 0), binary=True)
+            first.write_message(pack_client_frame(3, 0), binary=True)
             first.close(OWNER_CHANGES)
             second = await gateway.next_socket()
-            second.write_message(encode_frame(10, 0), binary=True)
+            second.write_message(pack_client_frame(10, 0), binary=True)
             second.write_message(json.dumps({"type": "gap", "from": 4, "to": 10}))
-            second.write_message(encode_frame(11, 0, b"eleven"), binary=True)
+            second.write_message(pack_client_frame(11, 0, b"eleven"), binary=True)
             await until(lambda: page.messages == [b"eleven"])
 
     run(test)
@@ -294,7 +290,7 @@ def test_a_silent_owner_is_left() -> None:
         async with streaming(resolve, ping_seconds=0.2) as (stream, _):
             await asyncio.wait_for(accepted.wait(), 10)
             socket = await gateway.next_socket()
-            socket.write_message(encode_frame(0, 0), binary=True)
+            socket.write_message(pack_client_frame(0, 0), binary=True)
             await until(lambda: stream.connected)
         for writer in deaf:
             writer.close()
@@ -307,10 +303,10 @@ def test_a_slow_page_is_not_a_silent_owner() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway), ping_seconds=0.1) as (_, page):
             socket = await gateway.next_socket()
-            socket.write_message(encode_frame(0, 0), binary=True)
+            socket.write_message(pack_client_frame(0, 0), binary=True)
             page.gate.clear()
             for number in (1, 2, 3):
-                socket.write_message(encode_frame(number, 0, b"%d" % number), binary=True)
+                socket.write_message(pack_client_frame(number, 0, b"%d" % number), binary=True)
             await asyncio.sleep(0.5)
             page.gate.set()
             await until(lambda: len(page.messages) == 3)
@@ -353,7 +349,7 @@ def test_a_gateway_that_cannot_tell_yet_is_asked_again() -> None:
             await asyncio.sleep(0.3)
             gateway.refusal = None
             socket = await gateway.next_socket()
-            socket.write_message(encode_frame(0, 0), binary=True)
+            socket.write_message(pack_client_frame(0, 0), binary=True)
             await until(lambda: stream.connected)
             assert page.ends == []
 
@@ -414,7 +410,7 @@ def test_a_gateway_that_closes_at_once_is_not_hammered() -> None:
                     socket = await asyncio.wait_for(gateway.sockets.get(), 0.2)
                 except TimeoutError:
                     continue
-                socket.write_message(encode_frame(0, 0), binary=True)
+                socket.write_message(pack_client_frame(0, 0), binary=True)
                 socket.close(OWNER_CHANGES)
                 count += 1
             assert 2 <= count <= 8
@@ -432,8 +428,8 @@ def test_a_page_that_cannot_take_a_message_ends_the_stream() -> None:
 
             stream._on_message = fail
             socket = await gateway.next_socket()
-            socket.write_message(encode_frame(0, 0), binary=True)
-            socket.write_message(encode_frame(1, 0, b"x"), binary=True)
+            socket.write_message(pack_client_frame(0, 0), binary=True)
+            socket.write_message(pack_client_frame(1, 0, b"x"), binary=True)
             await until(lambda: bool(page.ends))
             assert "the page is gone" in page.ends[0][1]
             assert page.messages == []

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 from jsonschema._utils import equal
 from jsonschema.validators import extend
 
-from jupyter_ext.platform.unique_items import all_different, unique_items
+from jupyter_ext.unique_items import all_different, unique_items
 
 SAME_HASH = 2**61 - 1
 """Whole multiples of it have one hash in Python."""

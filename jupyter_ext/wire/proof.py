@@ -15,9 +15,8 @@ import time
 PROTOCOL = 1
 """The protocol's version that agents and gateways of this release speak."""
 
-DIAL_HEADER = "X-Fleet-Agent-Proof"
 DIAL_VERSION = 1
-"""The version of that header's value, which stands first in it."""
+"""The version of the value of DIAL_HEADER, which stands first in it."""
 
 
 def _proof(key: bytes, *fields: object) -> str:

@@ -1,0 +1,16 @@
+"""With which codes websockets of clients are closed (docs/protocols.md), and a few of RFC 6455."""
+
+PROTOCOL_ERROR = 1002
+BAD_MESSAGE = 1007
+TOO_MUCH = 1009
+INTERNAL_ERROR = 1011
+OWNER_CHANGES = 1012
+"""Look the kernel's owner up again."""
+TRY_AGAIN = 1013
+NOT_ACCEPTED = 4401
+"""The token is not accepted, or no longer."""
+NOT_ALLOWED = 4403
+NO_SUCH_KERNEL = 4404
+
+FINAL = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
+"""HTTP status and close code of the answers after which there is nothing to wait for."""
