@@ -193,21 +193,21 @@ def test_a_text_of_an_agent_that_no_table_takes_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "words"),
     [
-        "[]",
-        '{"type": "state", "state": "running"}',
-        '{"type": "state", "state": ' + "[" * 100_000 + "]" * 100_000 + "}",
-        '{"type": "state", "state": [' + "[]," * 100_000 + "[]]}",
-        '{"type": "state", "state": {"reason": "' + "x" * 2**20 + '"}}',
+        ("[]", "not a JSON object"),
+        ('{"type": "state", "state": "running"}', "dictionary update sequence"),
+        ('{"type": "state", "state": ' + "[" * 100_000 + "]" * 100_000 + "}", "levels deep"),
+        ('{"type": "state", "state": [' + "[]," * 100_000 + "[]]}", "arrays and objects"),
+        ('{"type": "state", "state": {"reason": "' + "x" * 2**20 + '"}}', "at most"),
     ],
 )
 def test_a_text_frame_that_is_no_object_or_too_much_is_an_error_and_changes_nothing(
-    frame: str,
+    frame: str, words: str
 ) -> None:
     agent = Agent()
     before = agent.link.state
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=words):
         agent.link.receive(frame)
     assert agent.link.state == before
 
