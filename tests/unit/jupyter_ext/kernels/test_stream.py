@@ -249,19 +249,28 @@ def test_what_was_not_handed_over_is_asked_for_again() -> None:
     run(test)
 
 
-def test_a_gap_is_taken_and_the_rest_follows() -> None:
+def test_a_gap_is_taken_and_the_rest_follows(caplog: pytest.LogCaptureFixture) -> None:
     async def test(gateway: Gateway) -> None:
-        async with streaming(resolver(gateway)) as (_, page):
+        async with streaming(resolver(gateway)) as (stream, page):
             first = await gateway.next_socket()
             first.write_message(encode_frame(3, 0), binary=True)
             first.close(OWNER_CHANGES)
             second = await gateway.next_socket()
+            assert second.get_argument("received") == "3"
             second.write_message(encode_frame(10, 0), binary=True)
             second.write_message(json.dumps({"type": "gap", "from": 4, "to": 10}))
-            second.write_message(encode_frame(11, 0, b"eleven"), binary=True)
+            await until(lambda: stream.connected)
+            second.close(OWNER_CHANGES)
+            # What is lost is not asked for again.
+            third = await gateway.next_socket()
+            assert third.get_argument("received") == "10"
+            third.write_message(encode_frame(10, 0), binary=True)
+            third.write_message(encode_frame(11, 0, b"eleven"), binary=True)
             await until(lambda: page.messages == [b"eleven"])
 
     run(test)
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "kernel k-1: messages 4 to 10 are no longer in the kernel's journal" in warning
 
 
 def test_a_silent_owner_is_left() -> None:
