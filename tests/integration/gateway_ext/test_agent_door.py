@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from gateway_ext.agent.proof import DIAL_HEADER, dial_header
 from gateway_ext.kernels.unproven_room import PER_KERNEL
 from gateway_ext.ownership.records import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.records_of import records_as
 from tests.integration.gateway_ext.test_gateway_refusals import KEY, introduce
 
@@ -66,7 +66,8 @@ def kernel_without_agent(gateways: Gateways) -> str:
     """A kernel whose agent has `KEY`, and is not there; the gateway knows that it exists."""
     new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
     assert asyncio.run(records_as(gateways, "gateway-0").insert_launching(new, KEY)) is not None
-    time.sleep(2 * gateways.settings(0)["FleetGatewayApp"]["heartbeat_seconds"])
+    # It reads as often which kernels exist.
+    wait_for_heartbeats(gateways, 0)
     return new.kernel_id
 
 
