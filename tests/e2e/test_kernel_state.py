@@ -60,7 +60,9 @@ def test_the_message_about_a_lost_connection_closes_when_it_is_back(ann: LabPage
     ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
     ann.page.locator("#jp-running-sessions").get_by_title("Refresh List").click()
     expect(lost).to_be_visible()
-    ann.page.wait_for_timeout(2500)
+    # The page asks again, and is refused again.
+    with ann.page.expect_response(re.compile("/api/sessions(\\?|$)")):
+        pass
     expect(lost).to_be_visible()
     ann.page.unroute_all()
     expect(lost).to_have_count(0)

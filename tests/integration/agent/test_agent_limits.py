@@ -173,13 +173,29 @@ def test_a_kernel_that_its_cgroup_ended_says_so(fleet: Fleet, cgroup: Path) -> N
 LOOKS_OFTEN = """
 from gateway_ext.agent import kernel_watch, program
 kernel_watch.TREE_SECONDS = kernel_watch.WORK_SECONDS = 0.5
+looks = open("looks", "ab", buffering=0)
+look = kernel_watch.KernelWatch._look
+
+async def counted(watch, pid):
+    await look(watch, pid)
+    looks.write(b".")
+
+kernel_watch.KernelWatch._look = counted
 program.main()
 """
-"""An agent that looks at its kernel's work ten times as often as others."""
+"""An agent that looks at its kernel's work ten times as often as others, and counts the looks."""
+
+
+async def several_looks(fleet: Fleet) -> None:
+    """Returns when the agent has looked a few more times, and said what it saw."""
+    looks = fleet.agent_cwd / "looks"
+    before = looks.stat().st_size
+    await until(lambda: looks.stat().st_size >= before + 3, 20, "looks at the kernel")
 
 
 def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> None:
     fleet.agent_command = [sys.executable, "-c", LOOKS_OFTEN]
+    fleet.agent_cwd = fleet.cwd
 
     async def scenario() -> None:
         link, page = await opened(fleet)
@@ -194,16 +210,17 @@ def test_work_without_messages_is_reported_and_idleness_is_not(fleet: Fleet) -> 
         assert later > first
         await page.run("on = False")
         # A lease counts, however little is used.
-        await asyncio.sleep(1.5)
+        await several_looks(fleet)
         quiet = link.state["last_work"]
         lease = folder / "mine"
         lease.touch()
-        soon = datetime.now().timestamp() + 8
+        soon = datetime.now().timestamp() + 60
         os.utime(lease, (soon, soon))
         assert await until_work_after(link, quiet) > quiet
         lease.unlink()
+        await several_looks(fleet)
         quiet = link.state["last_work"]
-        await asyncio.sleep(1.5)
+        await several_looks(fleet)
         assert link.state["last_work"] == quiet
 
     asyncio.run(scenario())

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from gateway_ext.ownership.kernel_records import NewKernel
 from jupyter_ext.wire.headers import DIAL_HEADER
 from jupyter_ext.wire.proof import dial_header
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.records_of import records_as
 from tests.integration.gateway_ext.test_gateway_refusals import KEY, introduce
 
@@ -67,7 +67,8 @@ def kernel_without_agent(gateways: Gateways) -> str:
     """A kernel whose agent has `KEY`, and is not there; the gateway knows that it exists."""
     new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
     assert asyncio.run(records_as(gateways, "gateway-0").insert_launching(new, KEY)) is not None
-    time.sleep(2 * gateways.settings(0)["FleetGatewayApp"]["heartbeat_seconds"])
+    # It reads as often which kernels exist.
+    wait_for_heartbeats(gateways, 0)
     return new.kernel_id
 
 

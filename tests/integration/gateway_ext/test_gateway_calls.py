@@ -121,10 +121,10 @@ def test_a_kernel_that_is_deleted_meanwhile_is_not_found(gateways: Gateways) -> 
         def call(method: str, path: str = "", **body: Any) -> Any:
             return others.submit(client.call, method, f"{here}{path}", **body)
 
-        for _ in range(4):
+        for pause in (0, 0.02, 0.05, 0.1):
             kernel_id = gateways.start_kernel(0)
             calls = [call("POST", f"/{kernel_id}/restart") for _ in range(3)]
-            time.sleep(0.05)
+            time.sleep(pause)
             assert client.call("DELETE", f"{there}/{kernel_id}").status_code in (204, 404)
             said = [done.result() for done in calls]
             assert {answer.status_code for answer in said} <= {200, 404, 503}, [
@@ -177,7 +177,7 @@ def test_what_does_not_exist(gateways: Gateways) -> None:
         # A websocket's address that is asked without an upgrade is a bad request at most.
         assert answer.status_code == 404, (path, answer.text)
         assert answer.json()["reason"] == "Not Found"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         client.channels(gateways.urls[1], unknown)
     assert refused.value.status_code == 404

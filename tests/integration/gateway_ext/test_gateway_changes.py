@@ -19,6 +19,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     lab_python,
     wait_until,
 )
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.records_of import records_as
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
@@ -145,7 +146,7 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     os.kill(agent, signal.SIGKILL)
     # Long before the sweep would find it.
     wait_until(lambda: gateways.client().call("GET", url).json()["state"] == "dead", 10)
-    time.sleep(1)
+    wait_for_heartbeats(gateways, 1)
     assert gateways.client().call("GET", url).json()["state"] == "dead"
     assert "agent" in gateways.client().call("GET", url).json()["reason"]
     # A restart starts a new one, wherever it is asked for.
@@ -298,7 +299,9 @@ def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
         code = "import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)"
         request = {"channel": "shell", "header": header, "content": {"code": code}}
         stream.send(json_to_v1(json.dumps(request)))
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(30):
+            while len(lines) < 5:  # noqa: ASYNC110 (the stream adds them)
+                await asyncio.sleep(0.02)
         gateways.processes[0].signal(signal.SIGKILL)
         await asyncio.wait_for(done.wait(), 30)
         url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"

@@ -118,7 +118,7 @@ def test_a_kernel_that_was_launched_while_the_database_went_can_be_found(
         # The first one takes a while to import what kernels need.
         wait_until(lambda: servers_of(gateways), every=0.01)
         own_mariadb.kill()
-        time.sleep(2)
+        wait_until(lambda: agents_of(kernel_id), every=0.01)
         own_mariadb.start_again()
         assert answer.result().status_code == 201, answer.result().text
         (agent,) = agents_of(kernel_id)

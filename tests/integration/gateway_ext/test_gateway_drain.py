@@ -15,6 +15,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.test_fork_servers import servers_of
 
 
@@ -152,7 +153,8 @@ def test_limits_and_culling_after_a_hand_over(culling_gateways: Gateways) -> Non
     assert (event["username"], event["gateway"]) == ("", "gateway-1")
     assert event["detail"].startswith("culled: idle for 1")
     wait_until(lambda: not agents_of(idle))
-    time.sleep(3)
+    # Several more looks at what is idle.
+    wait_for_heartbeats(gateways, 1, 6)
     assert state(gateways, busy) == "busy"
     assert page.run("print(1)") == "1\n"
     # Ready for the fixture's end.

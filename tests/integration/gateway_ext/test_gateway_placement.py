@@ -1,6 +1,5 @@
 """New kernels spread over the gateways, and a gateway that joins takes its share."""
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.test_gateway_drain import kernels_by_gateway
 
 
@@ -78,7 +78,7 @@ def test_starts_are_spread_and_a_gateway_that_joins_takes_its_share(spreading: G
         assert reply["status"] == "ok"
         assert page.run("print(x + 1)") == "42\n"
     # Each of the three has given one away, and nothing goes back and forth.
-    time.sleep(1)
+    wait_for_heartbeats(gateways, 1, 5)
     assert kernels_by_gateway(gateways, 1) == even
     assert claims(gateways, kernels) == 15
     for one in kernels:
@@ -90,7 +90,8 @@ def test_a_start_survives_the_gateway_that_was_chosen(spreading: Gateways) -> No
     kernel_id = str(uuid.uuid4())
     # Among gateways with as many kernels the first one by name is chosen.
     wait_until(lambda: not any(kernels_by_gateway(gateways, 1).values()))
-    time.sleep(1.5)
+    # The one that is asked has seen it too.
+    wait_for_heartbeats(gateways, 1)
     chosen = gateways.processes[0]
     with ThreadPoolExecutor(1) as pool:
         url = f"{gateways.urls[1]}/api/kernels"

@@ -21,7 +21,7 @@ from jupyter_ext.app import CannotStart, JupyterFleet
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.metadata import LAB_VERSION_TABLE
 from jupyter_ext.platform.tokens import create_keys
-from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY
+from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
@@ -220,7 +220,9 @@ def _unread_bytes(port: int) -> int:
 
 
 def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: SeaweedFS) -> None:
-    labs: Labs = start_bare_labs(directory, seaweedfs, 1)
+    # It would wait for longer than the test.
+    patient = {"JupyterFleet": {"stop_seconds": 600.0}}
+    labs: Labs = start_bare_labs(directory, seaweedfs, 1, patient)
     client, url = labs.client(), labs.urls[0]
     cells = [
         {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": "x" * 200_000}
@@ -239,7 +241,6 @@ def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: Sea
     log = directory / "lab-0.log"
     # In the middle of the save: the body has arrived, and the store keeps the answer from leaving.
     os.kill(seaweedfs.process.pid, signal.SIGSTOP)
-    goes_on = threading.Timer(1.0, os.kill, (seaweedfs.process.pid, signal.SIGCONT))
     try:
         thread.start()
         assert body.sent.wait(60)
@@ -248,12 +249,14 @@ def test_a_lab_that_stops_answers_what_was_asked(directory: Path, seaweedfs: Sea
         while _unread_bytes(port):
             assert time.monotonic() < deadline
             time.sleep(0.01)
+        labs.processes[0].signal(signal.SIGTERM)
+        labs.processes[0].wait_until(lambda: "received signal 15" in log.read_text())
+        assert answers == []
     finally:
-        goes_on.start()
-    began = time.monotonic()
-    labs.stop()
-    assert time.monotonic() - began < 10
-    thread.join(10)
-    goes_on.join()
+        os.kill(seaweedfs.process.pid, signal.SIGCONT)
+    thread.join(60)
     assert answers in ([201], [200])
+    # Nothing else is waited for.
+    wait_until(lambda: labs.processes[0].exit_code is not None, 60)
+    assert labs.processes[0].exit_code == 0
     assert "Traceback" not in log.read_text()

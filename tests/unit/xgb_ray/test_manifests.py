@@ -188,11 +188,14 @@ def test_kueue_starts_suspended_and_keeps_its_label() -> None:
 
 
 def test_the_task_is_a_config_map() -> None:
-    made = make_task_config_map(RayJobOptions(name="a", image="i", ray_version="2"), '{"x": 1}')
+    options = RayJobOptions(
+        name="a", namespace="ml", image="i", ray_version="2", labels={"team": "x"}
+    )
+    made = make_task_config_map(options, '{"x": 1}')
     assert made == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "a", "namespace": "default"},
+        "metadata": {"name": "a", "namespace": "ml", "labels": {"team": "x"}},
         "data": {"task.json": '{"x": 1}'},
     }
     typed = client.ApiClient()._ApiClient__deserialize(copy.deepcopy(made), "V1ConfigMap")

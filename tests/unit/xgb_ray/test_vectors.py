@@ -84,7 +84,7 @@ def test_different_sizes_are_an_error() -> None:
 
 
 def test_an_index_outside_is_an_error() -> None:
-    with pytest.raises(DataError, match="outside"):
+    with pytest.raises(DataError, match="has an index outside its vectors' size 4"):
         read_vectors(pa.array([sparse({4: 1.0}, 4)], TYPE), "v")
 
 

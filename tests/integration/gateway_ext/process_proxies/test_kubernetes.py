@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import pytest
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
     IMAGE,
-    LOST_SECONDS,
     ClusterFleet,
     cluster_fleet,
 )
@@ -210,7 +208,11 @@ def test_a_cluster_that_is_away_kills_nothing(fleet: ClusterFleet) -> None:
     assert fleet.run(0, kernel_id, "x = 41; print(x + 1)") == "42"
     # The agent's machine ends. As long as nobody can say so, nobody says so.
     fleet.kubernetes.containers[pod["metadata"]["uid"]].kill()
-    time.sleep(3 * LOST_SECONDS)
+    asked = len(fleet.kubernetes.asked("GET", "/fleet/"))
+    # Each of the answers has been given.
+    wait_until(
+        lambda: len(fleet.kubernetes.asked("GET", "/fleet/")) >= asked + len(answers) + 2, 60
+    )
     assert fleet.model(kernel_id)["state"] == "running"
     fleet.kubernetes.end_scripts()
     wait_until(lambda: fleet.model(kernel_id)["state"] == "dead")

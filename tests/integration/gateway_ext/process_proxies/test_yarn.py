@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
-    LOST_SECONDS,
     OURS,
     ClusterFleet,
 )
@@ -164,7 +162,9 @@ def test_a_resource_manager_that_is_away_or_starts_kills_nothing(fleet: ClusterF
     fleet.yarn.script("GET", "/apps", *answers, not_found(application_id), forever=True)
     with fleet.yarn.lock:
         fleet.yarn._containers[application_id].kill()
-    time.sleep(3 * LOST_SECONDS)
+    asked = len(fleet.yarn.asked("GET", "/apps"))
+    # Each of the answers has been given.
+    wait_until(lambda: len(fleet.yarn.asked("GET", "/apps")) >= asked + len(answers) + 1, 60)
     assert fleet.model(kernel_id)["state"] == "running"
     # Now it has read all that it knew, and this is not among it.
     fleet.yarn.end_scripts()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import psutil
 import pytest
 
 from jupyter_ext.contents.export import ExportBusy, Exports, ExportTooBig
@@ -59,13 +60,18 @@ async def test_one_user_takes_neither_all_places_nor_the_whole_queue() -> None:
         with pytest.raises(ExportBusy):
             async with exports.turn("eve"):
                 pass
-        async with asyncio.timeout(1), exports.turn("otto"):
+        async with asyncio.timeout(10), exports.turn("otto"):
             end.set()
 
 
 async def test_cancelling_ends_the_process() -> None:
+    before = set(psutil.Process().children())
     running = asyncio.ensure_future(Exports().run(job(ENDLESS)))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(20):
+        while not (started := set(psutil.Process().children()) - before):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    (process,) = started
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert not process.is_running()

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -285,9 +286,9 @@ async def test_a_file_is_read_no_further_when_the_client_is_gone(
 
 
 async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
-    """While 8 MB are saved and read again, the loop's longest pause stays short.
+    """While 8 MB are saved and read again, nothing keeps the loop's thread for long.
 
-    The bar is far above what is aimed at: other processes load the machine while tests run.
+    Measured is the processor time of that thread: other processes load the machine while tests run.
     """
     big = "0123456789abcde\n" * (8 * 2**20 // 16)
     body = json.dumps(text(big)).encode()
@@ -296,11 +297,10 @@ async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
 
     async def watch() -> None:
         nonlocal longest
-        loop = asyncio.get_running_loop()
         while not done:
-            before = loop.time()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            longest = max(longest, loop.time() - before)
+            longest = max(longest, time.thread_time() - before)
 
     watcher = asyncio.ensure_future(watch())
     status, _ = await fetch("PUT", "api/contents/demo/big.txt", body)

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -362,7 +363,7 @@ def test_a_lab_that_takes_no_connection_is_passed_over(front, backends, method):
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", first))
-        time.sleep(0.1)
+        assert select.select([], waiting[:1], [], 10)[1]
         for _ in range(3):
             assert ask(port, method, b"x" if method == "PUT" else None).status == 200
         for one in waiting:

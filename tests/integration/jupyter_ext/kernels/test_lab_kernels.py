@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import websocket
+from sqlalchemy import func, select
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.sessions.store.session_rows import forget_session
-from tests.integration.gateway_ext.fleet_of_gateways import Client, wait_until
+from jupyter_ext.sessions.tables import kernel_start
+from tests.integration.gateway_ext.fleet_of_gateways import Channels, Client, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
 pytestmark = pytest.mark.timeout(120)
@@ -55,6 +57,26 @@ def end_session(client: Client, url: str, session_id: str) -> None:
 def kernel_status(client: Client, url: str, kernel_id: str) -> int:
     status: int = client.call("GET", f"{url}/api/kernels/{kernel_id}").status_code
     return status
+
+
+def printed_until(page: Channels, words: str) -> str:
+    """What is printed up to and with these words."""
+    text = ""
+    while words not in text:
+        message = page.receive()
+        if message["header"]["msg_type"] == "stream":
+            text += message["content"]["text"]
+    return text
+
+
+def starts(fleet: Fleet) -> int:
+    """How many kernels are being started for documents."""
+    database = Database(fleet.labs.database_url)
+    try:
+        count = select(func.count()).select_from(kernel_start)
+        return database.run_blocking(lambda connection: connection.execute(count).scalar_one())
+    finally:
+        database.close()
 
 
 def gateway_number(fleet: Fleet, url: str) -> int:
@@ -112,7 +134,7 @@ def test_a_page_stays_open_while_the_owner_is_killed(fleet: Fleet, ada: Client) 
     with ada.channels(fleet.urls[0], kernel_id, v1=True) as page:
         pid = page.run("import os, time; x = 41; print(os.getpid())")
         request = page.execute("for i in range(30): print(i, flush=True); time.sleep(0.1)")
-        time.sleep(1)
+        early = printed_until(page, "5\n")
         owner = fleet.gateways.owner(kernel_id)
         assert owner is not None
         number = gateway_number(fleet, owner)
@@ -120,7 +142,7 @@ def test_a_page_stays_open_while_the_owner_is_killed(fleet: Fleet, ada: Client) 
         fleet.gateways.processes[number].signal(signal.SIGKILL)
         text, reply = page.finish(request)
         assert reply["status"] == "ok"
-        assert text == "".join(f"{i}\n" for i in range(30))
+        assert early + text == "".join(f"{i}\n" for i in range(30))
         assert page.run("print(x + 1)") == "42\n"
         assert time.monotonic() - began < 15
         assert page.run("print(os.getpid())") == pid
@@ -157,9 +179,10 @@ def test_output_while_no_page_is_there_comes_to_the_same_session(fleet: Fleet, a
     kernel_id = session["kernel"]["id"]
     first = ada.channels(fleet.urls[0], kernel_id)
     first.run("import time")
-    request = first.execute("for i in range(20): print(i, flush=True); time.sleep(0.05)")
-    first._websocket.shutdown()
-    time.sleep(0.5)
+    with ada.channels(fleet.urls[1], kernel_id) as other:
+        request = first.execute("for i in range(20): print(i, flush=True); time.sleep(0.05)")
+        first._websocket.shutdown()
+        printed_until(other, "9\n")
     # The page reconnects to another lab, with the session id that it has.
     resumed = websocket.create_connection(
         f"{fleet.urls[1].replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
@@ -289,8 +312,8 @@ def test_interrupt_restart_and_kernel_specs(fleet: Fleet, ada: Client) -> None:
     kernel_id = session["kernel"]["id"]
     with ada.channels(url, kernel_id, v1=True) as page:
         page.run("import time; x = 1")
-        request = page.execute("time.sleep(60)")
-        time.sleep(0.5)
+        request = page.execute("print('on', flush=True); time.sleep(60)")
+        printed_until(page, "on\n")
         answer = ada.call("POST", f"{fleet.urls[1]}/api/kernels/{kernel_id}/interrupt")
         assert answer.status_code == 204, answer.text
         assert page.finish(request)[1]["ename"] == "KeyboardInterrupt"
@@ -443,7 +466,7 @@ def test_a_starter_that_dies_is_followed_by_another_lab(fleet: Fleet, ada: Clien
     try:
         with ThreadPoolExecutor(1) as threads:
             first = threads.submit(ada.call, "POST", f"{fleet.urls[0]}/api/sessions", json=body)
-            time.sleep(0.3)
+            wait_until(lambda: starts(fleet) == 1)
             fleet.labs.processes[0].signal(signal.SIGKILL)
             with pytest.raises(requests.ConnectionError):
                 first.result()

@@ -3,6 +3,7 @@
 import asyncio
 
 from gateway_ext.kernels.launch_turns import LaunchTurns
+from tests import skipped_time
 
 
 class Starts:
@@ -40,7 +41,7 @@ def test_so_many_start_at_once_and_one_that_hangs_holds_nobody_up() -> None:
         await asyncio.gather(*hanging)
         assert await starts.most_of(20) == 2
 
-    asyncio.run(run())
+    skipped_time.run(run())
 
 
 def test_nobody_waits_any_more_when_the_turns_are_opened() -> None:
@@ -49,17 +50,17 @@ def test_nobody_waits_any_more_when_the_turns_are_opened() -> None:
         starts = Starts(turns)
         end = asyncio.Event()
         waiting = [asyncio.ensure_future(starts.start(end, "ab"[i % 2])) for i in range(10)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
         assert starts.now == 2
         turns.open()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
         assert starts.now == 10
         end.set()
         await asyncio.gather(*waiting)
         # Those who come later wait again.
         assert await starts.most_of(20) == 2
 
-    asyncio.run(run())
+    skipped_time.run(run())
 
 
 def test_a_project_whose_starts_all_hang_leaves_a_turn_to_the_others() -> None:
@@ -73,7 +74,7 @@ def test_a_project_whose_starts_all_hang_leaves_a_turn_to_the_others() -> None:
         end.set()
         await asyncio.gather(*hanging)
 
-    asyncio.run(run())
+    skipped_time.run(run())
 
 
 def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
@@ -91,7 +92,7 @@ def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
         await asyncio.gather(*waiting)
         assert "".join(order) == "abcaaaa"
 
-    asyncio.run(run())
+    skipped_time.run(run())
 
 
 def test_starts_that_are_cancelled_keep_no_turn() -> None:
@@ -112,4 +113,4 @@ def test_starts_that_are_cancelled_keep_no_turn() -> None:
         await asyncio.wait([waiting, granted])
         await asyncio.wait_for(starts.start(), 10)
 
-    asyncio.run(run())
+    skipped_time.run(run())

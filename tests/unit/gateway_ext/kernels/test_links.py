@@ -17,6 +17,7 @@ from gateway_ext.ownership.kernel_records import Observation
 from gateway_ext.ownership.resolution import CullRules, KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+from tests import skipped_time
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = KernelRecord(
@@ -144,7 +145,7 @@ def test_commands() -> None:
         with pytest.raises(LinkLost):
             await task
 
-    asyncio.run(run())
+    skipped_time.run(run())
 
 
 def test_what_the_agent_reports() -> None:
@@ -193,21 +194,23 @@ def test_a_text_of_an_agent_that_no_table_takes_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "words"),
     [
-        "[]",
-        '{"type": "state", "state": "running"}',
-        '{"type": "state", "state": ' + "[" * 100_000 + "]" * 100_000 + "}",
-        '{"type": "state", "state": [' + "[]," * 100_000 + "[]]}",
-        '{"type": "state", "state": {"reason": "' + "x" * 2**20 + '"}}',
+        ("[]", "not a JSON object"),
+        ('{"type": "state", "state": "running"}', "dictionary update sequence"),
+        ('{"type": "state", "state": ' + "[" * 1000 + "]" * 1000 + "}", "levels deep"),
+        ('{"type": "state", "state": ' + "[" * 100_000 + "]" * 100_000 + "}", "arrays and objects"),
+        ('{"type": "state", "state": [' + "[]," * 100_000 + "[]]}", "arrays and objects"),
+        ('{"type": "state", "state": {"reason": "' + "x" * 2**20 + '"}}', "at most"),
     ],
+    ids=["list", "text", "deep", "very deep", "many", "long"],
 )
 def test_a_text_frame_that_is_no_object_or_too_much_is_an_error_and_changes_nothing(
-    frame: str,
+    frame: str, words: str
 ) -> None:
     agent = Agent()
     before = agent.link.state
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=words):
         agent.link.receive(frame)
     assert agent.link.state == before
 

@@ -126,11 +126,11 @@ def test_other_projects_fork_while_the_fork_server_of_one_is_stopped(
 def test_a_stopped_fork_server_is_killed_and_all_who_wait_for_it_go_on_without(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_servers, "ANSWER_SECONDS", 0.5)
     fleet.fork("a")
     (stopped,) = fleet.pids("a")
     os.kill(stopped, signal.SIGSTOP)
-    with ThreadPoolExecutor(8) as threads:
+    with monkeypatch.context() as soon, ThreadPoolExecutor(8) as threads:
+        soon.setattr(fork_servers, "ANSWER_SECONDS", 0.5)
         failures = [
             one.exception(60) for one in [threads.submit(fleet.fork, "a") for _ in "12345678"]
         ]

@@ -1,6 +1,5 @@
 """The objects of a kernel, compared with those that one would write by hand."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -128,23 +127,50 @@ def test_a_template_as_in_enterprise_gateway(tmp_path: Path) -> None:
     mounts = "[{name: data, mountPath: /data}]"
     environment = {**ENVIRONMENT, "KERNEL_VOLUME_MOUNTS": mounts, "KERNEL_POD_NAME": "theirs"}
     [template] = render(tmp_path / "t.j2", template_variables(environment))
-    pod = make_pod(template, KERNEL, "/opt/conda/bin/python")
-    spec, [container] = pod["spec"], pod["spec"]["containers"]
-    assert pod["metadata"]["name"] == f"ada-{ID}"
-    assert pod["metadata"]["labels"] == {"app": "enterprise-gateway", **LABELS}
-    assert spec["restartPolicy"] == "Never"
-    assert spec["automountServiceAccountToken"] is True
-    assert [volume["name"] for volume in spec["volumes"]] == ["jupyter-fleet"]
-    assert container["command"][0] == "/opt/conda/bin/python"
-    assert [one["mountPath"] for one in container["volumeMounts"]] == [
-        "/data",
-        "/var/run/jupyter-fleet",
-    ]
-    assert {one["name"]: one["value"] for one in container["env"]} == {
-        "MINE": "kept",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONPATH": "/var/run/jupyter-fleet/agent.zip:/opt/lib",
-        "KERNEL_ID": ID,
+    assert make_pod(template, KERNEL, "/opt/conda/bin/python") == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"ada-{ID}",
+            "namespace": "fleet",
+            "labels": {"app": "enterprise-gateway", **LABELS},
+            "annotations": {"fleet-project": "demo"},
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": True,
+            "containers": [
+                {
+                    "name": "main",
+                    "image": "team/kernel:7",
+                    "command": ["/opt/conda/bin/python", "-m", "gateway_ext.agent"],
+                    "args": ["--document", "/var/run/jupyter-fleet/start.json"],
+                    "env": [
+                        {"name": "MINE", "value": "kept"},
+                        {"name": "PYTHONNOUSERSITE", "value": "1"},
+                        {
+                            "name": "PYTHONPATH",
+                            "value": "/var/run/jupyter-fleet/agent.zip:/opt/lib",
+                        },
+                        {"name": "KERNEL_ID", "value": ID},
+                    ],
+                    "volumeMounts": [
+                        {"name": "data", "mountPath": "/data"},
+                        {
+                            "name": "jupyter-fleet",
+                            "mountPath": "/var/run/jupyter-fleet",
+                            "readOnly": True,
+                        },
+                    ],
+                }
+            ],
+            "volumes": [
+                {
+                    "name": "jupyter-fleet",
+                    "secret": {"secretName": f"ada-{ID}", "defaultMode": 0o444},
+                }
+            ],
+        },
     }
 
 
@@ -153,22 +179,51 @@ def test_our_spark_application() -> None:
         SPECS / "spark_python_operator" / "sparkoperator.k8s.io-v1beta2.yaml.j2",
         template_variables(ENVIRONMENT),
     )
-    application = make_spark_application(template, KERNEL)
-    spec = application["spec"]
-    assert application["metadata"]["labels"] == LABELS
-    assert spec["restartPolicy"] == {"type": "Never"}
-    assert spec["mainApplicationFile"] == "local:///var/run/jupyter-fleet/agent.py"
-    assert spec["arguments"] == ["--document", "/var/run/jupyter-fleet/start.json"]
-    assert spec["sparkConf"] == {
-        "spark.kubernetes.driverEnv.PYTHONPATH": "/var/run/jupyter-fleet/agent.zip",
-        "spark.kubernetes.driverEnv.PYTHONNOUSERSITE": "1",
+    assert make_spark_application(template, KERNEL) == {
+        "apiVersion": "sparkoperator.k8s.io/v1beta2",
+        "kind": "SparkApplication",
+        "metadata": {
+            "name": f"ada-{ID}",
+            "namespace": "fleet",
+            "labels": LABELS,
+            "annotations": {"fleet-project": "demo"},
+        },
+        "spec": {
+            "type": "Python",
+            "mode": "cluster",
+            "sparkVersion": "4.0.0",
+            "pythonVersion": "3",
+            "image": "team/kernel:7",
+            "restartPolicy": {"type": "Never"},
+            "mainApplicationFile": "local:///var/run/jupyter-fleet/agent.py",
+            "arguments": ["--document", "/var/run/jupyter-fleet/start.json"],
+            "sparkConf": {
+                "spark.kubernetes.driverEnv.PYTHONPATH": "/var/run/jupyter-fleet/agent.zip",
+                "spark.kubernetes.driverEnv.PYTHONNOUSERSITE": "1",
+            },
+            "driver": {
+                "serviceAccount": "kernels",
+                "cores": 1,
+                "memory": "1g",
+                "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+                "labels": LABELS,
+                "secrets": [
+                    {
+                        "name": f"ada-{ID}",
+                        "path": "/var/run/jupyter-fleet",
+                        "secretType": "Generic",
+                    }
+                ],
+            },
+            "executor": {
+                "image": "team/executor:7",
+                "instances": 2,
+                "cores": 1,
+                "memory": "1g",
+                "labels": {**LABELS, "component": "worker"},
+            },
+        },
     }
-    assert spec["driver"]["secrets"] == [
-        {"name": f"ada-{ID}", "path": "/var/run/jupyter-fleet", "secretType": "Generic"}
-    ]
-    assert spec["driver"]["labels"] == LABELS
-    assert spec["executor"]["labels"] == {**LABELS, "component": "worker"}
-    assert (spec["image"], spec["executor"]["image"]) == ("team/kernel:7", "team/executor:7")
 
 
 OWNER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"ada-{ID}", "uid": "u1"}}
@@ -176,28 +231,60 @@ REFERENCE = {"apiVersion": "v1", "kind": "Pod", "name": f"ada-{ID}", "uid": "u1"
 
 
 def test_the_secret_goes_with_its_pod() -> None:
-    secret = make_files(KERNEL, OWNER, {"start.json": b"{}"})
-    assert secret["metadata"]["ownerReferences"] == [REFERENCE]
-    assert base64.b64decode(secret["data"]["start.json"]) == b"{}"
+    assert make_files(KERNEL, OWNER, {"start.json": b"{}"}) == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"ada-{ID}",
+            "namespace": "fleet",
+            "labels": LABELS,
+            "ownerReferences": [REFERENCE],
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "data": {"start.json": "e30="},
+    }
 
 
 def test_what_else_a_template_makes() -> None:
-    config = make_extra({"kind": "ConfigMap", "metadata": {"name": "c"}}, KERNEL, OWNER)
-    assert config["metadata"]["ownerReferences"] == [REFERENCE]
-    claim = make_extra({"kind": "PersistentVolumeClaim", "metadata": {"name": "c"}}, KERNEL, OWNER)
-    # It holds people's data.
-    assert "ownerReferences" not in claim["metadata"]
+    template = {"kind": "ConfigMap", "metadata": {"name": "c", "labels": {"team": "x"}}}
+    assert make_extra({**template, "data": {"a": "b"}}, KERNEL, OWNER) == {
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "c",
+            "namespace": "fleet",
+            "labels": {"team": "x", **LABELS},
+            "ownerReferences": [REFERENCE],
+        },
+        "data": {"a": "b"},
+    }
+    # A claim holds people's data: nothing that removes a kernel's objects may find it.
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "c"}}
+    assert make_extra(claim, KERNEL, OWNER) == {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "c", "namespace": "fleet"},
+    }
     with pytest.raises(LaunchFailed, match="makes a PersistentVolume: "):
         make_extra({"kind": "PersistentVolume"}, KERNEL, OWNER)
 
 
 def test_a_namespace_of_its_own() -> None:
-    assert make_namespace(KERNEL)["metadata"] == {"name": "fleet", "labels": LABELS}
-    binding = make_role_binding(KERNEL, "kernel-controller", "kernels")
-    assert binding["roleRef"]["name"] == "kernel-controller"
-    assert binding["subjects"] == [
-        {"kind": "ServiceAccount", "name": "kernels", "namespace": "fleet"}
-    ]
+    assert make_namespace(KERNEL) == {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "fleet", "labels": LABELS},
+    }
+    assert make_role_binding(KERNEL, "kernel-controller", "kernels") == {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "kernel-controller", "namespace": "fleet", "labels": LABELS},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "kernel-controller",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "kernels", "namespace": "fleet"}],
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_ext.auth import socket_login
 from jupyter_ext.auth.socket_login import SocketLogin
-from jupyter_ext.platform.tokens import TokenSigner, TokenVerifier, create_keys
+from jupyter_ext.platform.tokens import Identity, TokenSigner, TokenVerifier, create_keys
 
 
 def signer_and_verifier(folder: Path) -> tuple[TokenSigner, TokenVerifier]:
@@ -32,8 +32,18 @@ async def test_a_login_ends_soon_after_its_key_is_withdrawn(
     signer, verifier = signer_and_verifier(tmp_path)
     identity = verifier.verify(signer.sign("ada", {}, 3600))
     ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    looks: list[str] = []
+    verify = verifier.verify
+
+    def watched(token: str) -> Identity:
+        looks.append(token)
+        return verify(token)
+
+    monkeypatch.setattr(verifier, "verify", watched)
     login = SocketLogin(identity, verifier, ended.set_result)
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(10):
+        while len(looks) < 3:  # noqa: ASYNC110 (timers of the login call it)
+            await asyncio.sleep(0.01)
     assert not ended.done()
     create_keys(tmp_path / "private.pem", tmp_path / "jwks.json")
     assert "key" in await asyncio.wait_for(ended, 10)
@@ -42,7 +52,12 @@ async def test_a_login_ends_soon_after_its_key_is_withdrawn(
 
 async def test_a_stopped_watch_tells_nobody(tmp_path: Path) -> None:
     signer, verifier = signer_and_verifier(tmp_path)
-    ended: list[str] = []
-    SocketLogin(verifier.verify(signer.sign("ada", {}, 1)), verifier, ended.append).stop()
-    await asyncio.sleep(2.2)
-    assert not ended
+    identity = verifier.verify(signer.sign("ada", {}, 1))
+    told: list[str] = []
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    stopped = SocketLogin(identity, verifier, told.append)
+    # It ends no sooner than the other one would.
+    SocketLogin(identity, verifier, ended.set_result)
+    stopped.stop()
+    await asyncio.wait_for(ended, 10)
+    assert not told

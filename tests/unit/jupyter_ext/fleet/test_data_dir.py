@@ -22,7 +22,7 @@ def test_a_data_directory_that_others_can_read_is_closed(tmp_path):
 
 @pytest.mark.parametrize("name", ["with blank", 'quo"te', "semi;colon", "per%cent", "new\nline"])
 def test_a_path_that_programs_would_misread_is_refused(tmp_path, name):
-    with pytest.raises(FleetError, match="path"):
+    with pytest.raises(FleetError, match="has blanks or special characters"):
         DataDir.at(tmp_path / name)
 
 

@@ -43,7 +43,7 @@ def test_a_broken_file_is_named(tmp_path, content):
 
 def test_a_newer_format_is_refused(tmp_path):
     (tmp_path / "fleet.json").write_text(json.dumps({"format": FORMAT + 1, "shape": "round"}))
-    with pytest.raises(FleetError, match="newer"):
+    with pytest.raises(FleetError, match="written by a newer Jupyter Fleet"):
         load_settings(DataDir.at(tmp_path))
 
 

@@ -30,6 +30,7 @@ class Gateway:
     def __init__(self) -> None:
         self.sockets: asyncio.Queue[Any] = asyncio.Queue()
         self.refusal: tuple[int, str] | None = None
+        self.refused = 0
         self.server: httpserver.HTTPServer | None = None
         self.url = ""
 
@@ -42,6 +43,7 @@ class Gateway:
 
             async def get(self, *args: Any, **kwargs: Any) -> None:
                 if gateway.refusal:
+                    gateway.refused += 1
                     self.set_status(gateway.refusal[0])
                     self.finish(json.dumps({"message": gateway.refusal[1]}))
                     return
@@ -49,7 +51,11 @@ class Gateway:
 
             def open(self, kernel_id: str) -> None:
                 self.frames: asyncio.Queue[tuple[int, int, bytes]] = asyncio.Queue()
+                self.pings = 0
                 gateway.sockets.put_nowait(self)
+
+            def on_ping(self, data: bytes) -> None:
+                self.pings += 1
 
             def on_message(self, message: str | bytes) -> None:
                 assert isinstance(message, bytes)
@@ -75,11 +81,13 @@ class Page:
 
     def __init__(self) -> None:
         self.messages: list[bytes] = []
+        self.offered: list[bytes] = []
         self.ends: list[tuple[int, str]] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def on_message(self, message: bytes) -> None:
+        self.offered.append(message)
         await self.gate.wait()
         self.messages.append(message)
 
@@ -230,9 +238,8 @@ def test_what_was_not_handed_over_is_asked_for_again() -> None:
             page.gate.clear()
             for number in (1, 2, 3):
                 first.write_message(pack_client_frame(number, 0, b"%d" % number), binary=True)
-            await asyncio.sleep(0.1)
+            await until(lambda: page.offered == [b"1"])
             first.close(OWNER_CHANGES)
-            await asyncio.sleep(0.1)
             page.gate.set()
             second = await gateway.next_socket()
             start = int(second.get_argument("received"))
@@ -245,19 +252,28 @@ def test_what_was_not_handed_over_is_asked_for_again() -> None:
     run(test)
 
 
-def test_a_gap_is_taken_and_the_rest_follows() -> None:
+def test_a_gap_is_taken_and_the_rest_follows(caplog: pytest.LogCaptureFixture) -> None:
     async def test(gateway: Gateway) -> None:
-        async with streaming(resolver(gateway)) as (_, page):
+        async with streaming(resolver(gateway)) as (stream, page):
             first = await gateway.next_socket()
             first.write_message(pack_client_frame(3, 0), binary=True)
             first.close(OWNER_CHANGES)
             second = await gateway.next_socket()
+            assert second.get_argument("received") == "3"
             second.write_message(pack_client_frame(10, 0), binary=True)
             second.write_message(json.dumps({"type": "gap", "from": 4, "to": 10}))
-            second.write_message(pack_client_frame(11, 0, b"eleven"), binary=True)
+            await until(lambda: stream.connected)
+            second.close(OWNER_CHANGES)
+            # What is lost is not asked for again.
+            third = await gateway.next_socket()
+            assert third.get_argument("received") == "10"
+            third.write_message(pack_client_frame(10, 0), binary=True)
+            third.write_message(pack_client_frame(11, 0, b"eleven"), binary=True)
             await until(lambda: page.messages == [b"eleven"])
 
     run(test)
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "kernel k-1: messages 4 to 10 are no longer in the kernel's journal" in warning
 
 
 def test_a_silent_owner_is_left() -> None:
@@ -301,13 +317,15 @@ def test_a_silent_owner_is_left() -> None:
 
 def test_a_slow_page_is_not_a_silent_owner() -> None:
     async def test(gateway: Gateway) -> None:
-        async with streaming(resolver(gateway), ping_seconds=0.1) as (_, page):
+        async with streaming(resolver(gateway), ping_seconds=0.25) as (_, page):
             socket = await gateway.next_socket()
             socket.write_message(pack_client_frame(0, 0), binary=True)
             page.gate.clear()
             for number in (1, 2, 3):
                 socket.write_message(pack_client_frame(number, 0, b"%d" % number), binary=True)
-            await asyncio.sleep(0.5)
+            # So many that a silent owner would have been left.
+            pings = socket.pings
+            await until(lambda: socket.pings >= pings + 4)
             page.gate.set()
             await until(lambda: len(page.messages) == 3)
             assert gateway.sockets.empty()
@@ -318,12 +336,13 @@ def test_a_slow_page_is_not_a_silent_owner() -> None:
 @pytest.mark.parametrize("code", [NO_SUCH_KERNEL, NOT_ACCEPTED, NOT_ALLOWED])
 def test_some_ends_are_final(code: int) -> None:
     async def test(gateway: Gateway) -> None:
-        async with streaming(resolver(gateway)) as (_, page):
+        async with streaming(resolver(gateway)) as (stream, page):
             socket = await gateway.next_socket()
             socket.close(code, "why")
             await until(lambda: bool(page.ends))
             assert page.ends == [(code, "why")]
-            await asyncio.sleep(0.2)
+            task = stream._task
+            await until(lambda: task is None or task.done())
             assert gateway.sockets.empty()
 
     run(test)
@@ -346,7 +365,7 @@ def test_a_gateway_that_cannot_tell_yet_is_asked_again() -> None:
     async def test(gateway: Gateway) -> None:
         gateway.refusal = (503, "no owner yet")
         async with streaming(resolver(gateway)) as (stream, page):
-            await asyncio.sleep(0.3)
+            await until(lambda: gateway.refused >= 3)
             gateway.refusal = None
             socket = await gateway.next_socket()
             socket.write_message(pack_client_frame(0, 0), binary=True)
@@ -402,18 +421,14 @@ def test_too_much_for_an_absent_owner_ends_the_stream() -> None:
 def test_a_gateway_that_closes_at_once_is_not_hammered() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (_, page):
-            count = 0
             loop = asyncio.get_running_loop()
-            end = loop.time() + 1.5
-            while loop.time() < end:
-                try:
-                    socket = await asyncio.wait_for(gateway.sockets.get(), 0.2)
-                except TimeoutError:
-                    continue
+            begun = loop.time()
+            for _ in range(5):
+                socket = await gateway.next_socket()
                 socket.write_message(pack_client_frame(0, 0), binary=True)
                 socket.close(OWNER_CHANGES)
-                count += 1
-            assert 2 <= count <= 8
+            # Pauses of 0.05, 0.1, 0.2 and 0.4 s lie between them.
+            assert loop.time() - begun > 0.7
             assert page.ends == []
 
     run(test)

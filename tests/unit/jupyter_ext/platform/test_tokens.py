@@ -63,7 +63,7 @@ def test_the_token_is_not_in_the_repr(signer, verifier):
 
 
 def test_an_expired_token_is_refused(signer, verifier):
-    with pytest.raises(TokenError, match="expired"):
+    with pytest.raises(TokenError, match="the token has expired"):
         verifier.verify(signer.sign("ada", {"demo": "owner"}, -5))
 
 
@@ -81,7 +81,7 @@ def test_a_forged_signature_is_refused(tmp_path, keys, verifier):
     token = jwt.encode(
         claims, (tmp_path / "p2.pem").read_text(), algorithm="EdDSA", headers={"kid": key_id}
     )
-    with pytest.raises(TokenError, match="signature"):
+    with pytest.raises(TokenError, match="signature is wrong"):
         verifier.verify(token)
 
 
