@@ -17,7 +17,7 @@ import type { Signal } from '@lumino/signaling';
 
 import { account } from './account.js';
 import { cellExecutor } from './cellExecutor.js';
-import { askAboutConflict } from './conflict.js';
+import { askAboutConflict } from './conflictDialog.js';
 import { connectionLost } from './connectionLost.js';
 import { whyNotChange, whyNotCreate } from './contentsRefusals.js';
 import { consoleEntry } from './consoleEntry.js';
