@@ -2,9 +2,11 @@ import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 import type { Signal } from '@lumino/signaling';
 
 import { Choice, IConflict, readConflict } from './conflict.js';
-import { HeldVersions, kindOf, movedPath, Version } from './held.js';
+import { HeldVersions, kindOf, Version } from './held.js';
+import { namedError } from './namedError.js';
 import { Refusal } from './refusal.js';
 import { sameContent } from './sameContent.js';
+import { Ask, SaveQueue } from './saveQueue.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
 type VersionedModel = Contents.IModel & { version?: Version | null };
@@ -117,31 +119,11 @@ export class VersionedDrive extends Drive {
       // The file has no new version before its last chunk.
       return super.save(localPath, options);
     }
-    const document = `${kindOf(options)}:${localPath}`;
-    if (this._asking.has(document)) {
-      throw namedError('ModalDuplicateError', 'Modal is already displayed');
-    }
-    // One save of a document at a time: the second must name the version that the first one made.
-    const discarded = this._discards.get(document) ?? 0;
-    const open = this.page?.openDocument(localPath, kindOf(options)) ?? null;
-    const turn = (this._queue.get(document) ?? Promise.resolve()).then(() => {
-      if ((this._discards.get(document) ?? 0) !== discarded) {
-        // It holds what a person has just decided not to save.
-        throw namedError('ModalDuplicateError', 'The save was cancelled');
-      }
-      return this._saveVersion(localPath, document, open, options);
-    });
-    const settled = turn.then(
-      () => undefined,
-      () => undefined
+    const kind = kindOf(options);
+    const open = this.page?.openDocument(localPath, kind) ?? null;
+    return this._queue.run(localPath, kind, ask =>
+      this._saveVersion(localPath, kind, open, options, ask)
     );
-    this._queue.set(document, settled);
-    void settled.then(() => {
-      if (this._queue.get(document) === settled) {
-        this._queue.delete(document);
-      }
-    });
-    return turn;
   }
 
   /** Save again the open documents whose save was refused because nobody was signed in. */
@@ -163,7 +145,8 @@ export class VersionedDrive extends Drive {
   ): Promise<Contents.IModel> {
     this._requireChange(oldLocalPath);
     this._requireCreate(newLocalPath);
-    await this._savesEnded(oldLocalPath);
+    // Their versions belong to that path.
+    await this._queue.ended(oldLocalPath);
     return super.rename(oldLocalPath, newLocalPath);
   }
 
@@ -198,14 +181,6 @@ export class VersionedDrive extends Drive {
       oldValue: { path: from },
       newValue: { path: to, name: to.slice(to.lastIndexOf('/') + 1) }
     });
-  }
-
-  /** Wait for the saves that are under way at or below a path: their versions belong to that path. */
-  private async _savesEnded(path: string): Promise<void> {
-    const saves = [...this._queue].filter(
-      ([document]) => movedPath(document.slice(document.indexOf(':') + 1), path, path) !== null
-    );
-    await Promise.all(saves.map(([, save]) => save));
   }
 
   /** The server would refuse it as well, but in words for programs. */
@@ -271,11 +246,11 @@ export class VersionedDrive extends Drive {
 
   private async _saveVersion(
     asked: string,
-    document: string,
+    kind: string,
     open: IOpenDocument | null,
-    options: SaveOptions
+    options: SaveOptions,
+    ask: Ask
   ): Promise<Contents.IModel> {
-    const kind = kindOf(options);
     // Where the document is: another page may have moved it, and this one not heard of that yet.
     let path = asked;
     let base = this._held.get(path, kind) ?? this._told.get(path);
@@ -289,13 +264,14 @@ export class VersionedDrive extends Drive {
         }
         return model;
       } catch (error) {
-        if (this.page && isSignedOut(error)) {
+        const { page } = this;
+        if (page && isSignedOut(error)) {
           // The page asks to sign in, once for everything, and then saves what is open here.
-          this._unsaved.set(document, { path, kind });
+          this._unsaved.set(`${kind}:${path}`, { path, kind });
           return this._giveUp(path, kind, 'cancel');
         }
         const conflict = await this._readConflict(error, base);
-        if (!conflict || !this.page) {
+        if (!conflict || !page) {
           throw error;
         }
         const moved = await open?.currentPath();
@@ -310,28 +286,13 @@ export class VersionedDrive extends Drive {
           this._answerOnce(asked, ours);
           return ours;
         }
-        const choice = await this._decide(path, kind, document, conflict);
+        const canRevert = page.openDocument(path, kind) !== null;
+        const choice = await ask(() => page.ask(path, conflict, canRevert));
         if (choice !== 'overwrite') {
-          this._discards.set(document, (this._discards.get(document) ?? 0) + 1);
           return this._giveUp(path, kind, choice);
         }
         base = conflict.version;
       }
-    }
-  }
-
-  private async _decide(
-    path: string,
-    kind: string,
-    document: string,
-    conflict: IConflict
-  ): Promise<Choice> {
-    this._asking.add(document);
-    try {
-      const canRevert = this.page!.openDocument(path, kind) !== null;
-      return await this.page!.ask(path, conflict, canRevert);
-    } finally {
-      this._asking.delete(document);
     }
   }
 
@@ -427,12 +388,9 @@ export class VersionedDrive extends Drive {
   private readonly _told = new Map<string, Version | null>();
   /** The answers of saves, each until its document has asked for it (see `_answerOnce`). */
   private readonly _saved = new Map<string, Contents.IModel>();
-  private readonly _queue = new Map<string, Promise<void>>();
-  private readonly _asking = new Set<string>();
+  private readonly _queue = new SaveQueue();
   /** The documents whose save was refused because nobody was signed in. */
   private readonly _unsaved = new Map<string, { path: string; kind: string }>();
-  /** How often a person gave up saving a document. */
-  private readonly _discards = new Map<string, number>();
   private _versioned = false;
 }
 
@@ -444,11 +402,4 @@ function isSignedOut(error: unknown): boolean {
     error instanceof ServerConnection.ResponseError &&
     error.response.status === 401
   );
-}
-
-/** JupyterLab tells errors that need no further word by their name. */
-function namedError(name: string, message: string): Error {
-  const error = new Error(message);
-  error.name = name;
-  return error;
 }
