@@ -41,7 +41,7 @@ type Render = (options: renderError.IRenderOptions) => Promise<void>;
  *
  * While a text grows at its end only the end is drawn again.
  */
-export class LongText extends RenderedCommon {
+class LongText extends RenderedCommon {
   constructor(options: IRenderMime.IRendererOptions, render: Render) {
     super(options);
     this.addClass('jp-RenderedText');
