@@ -150,6 +150,19 @@ export class VersionedDrive extends Drive {
     return super.rename(oldLocalPath, newLocalPath);
   }
 
+  /**
+   * Follow a document that another page has moved: what is open of the file, and the version held.
+   *
+   * A move by this page is known already.
+   */
+  async documentMoved(from: string, to: string): Promise<void> {
+    // Their versions belong to the old path.
+    await this._queue.ended(from);
+    if (this._held.has(from)) {
+      this._tellRename(from, to);
+    }
+  }
+
   async delete(localPath: string): Promise<void> {
     this._requireChange(localPath);
     await super.delete(localPath);

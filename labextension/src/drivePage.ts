@@ -2,7 +2,7 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { IDocumentManager } from '@jupyterlab/docmanager';
+import { IDocumentManager, IDocumentWidgetOpener } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { Contents, IDefaultDrive } from '@jupyterlab/services';
 import { ITranslator } from '@jupyterlab/translation';
@@ -21,12 +21,13 @@ export const drivePage: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:conflicts',
   description: 'Asks what to do when somebody else has saved a file first.',
   autoStart: true,
-  requires: [IDefaultDrive, IDocumentManager],
+  requires: [IDefaultDrive, IDocumentManager, IDocumentWidgetOpener],
   optional: [ITranslator],
   activate: (
     app: JupyterFrontEnd,
     drive: Contents.IDrive,
     documents: IDocumentManager,
+    opener: IDocumentWidgetOpener,
     translator: ITranslator | null
   ) => {
     if (!(drive instanceof VersionedDrive)) {
@@ -40,8 +41,27 @@ export const drivePage: JupyterFrontEndPlugin<void> = {
       whyNotCreate: path => whyNotCreate(pageUser(), path, trans),
       whyNotChange: path => whyNotChange(pageUser(), path, trans)
     };
+    opener.opened.connect((_, { context }) => followMoves(drive, documents, context));
   }
 };
+
+/** Tell the drive where a document goes: by the path of its session when another page moves it. */
+function followMoves(
+  drive: VersionedDrive,
+  documents: IDocumentManager,
+  context: DocumentRegistry.Context
+): void {
+  const { contents } = documents.services;
+  if (contents.driveName(context.path) !== '') {
+    return;
+  }
+  let path = contents.localPath(context.path);
+  context.pathChanged.connect((_, moved) => {
+    const from = path;
+    path = contents.localPath(moved);
+    void drive.documentMoved(from, path);
+  });
+}
 
 function openDocument(
   app: JupyterFrontEnd,

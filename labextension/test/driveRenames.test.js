@@ -130,3 +130,48 @@ test('an edit of the moved document is asked about where it is now', async () =>
   assert.equal(page.questions[0].path, 'demo/b.txt');
   assert.equal(document.content, 'of bob');
 });
+
+test('a document that has heard of its move holds its version there', async () => {
+  const document = await openFile('demo/Data/a.txt');
+  server.rename('demo/Data', 'demo/Runs');
+  server.save('demo/Runs/a.txt', 'of bob');
+  document.path = 'demo/Runs/a.txt';
+  await page.drive.documentMoved('demo/Data/a.txt', 'demo/Runs/a.txt');
+  page.answers = ['cancel'];
+  // JupyterLab would ask a question of its own, if it could tell the two versions apart.
+  await assert.rejects(document.save('mine'), { name: 'ModalCancelError' });
+  assert.equal(page.questions[0].conflict.saved_by, 'bob');
+  assert.deepEqual(server.saves, [['demo/Runs/a.txt', 'v1', 'mine']]);
+});
+
+test('the other documents of a moved file follow it too', async () => {
+  await openFile();
+  const binary = await page.open('demo/a.txt', { type: 'file', format: 'base64' });
+  await page.drive.documentMoved('demo/a.txt', 'demo/b.txt');
+  assert.equal(binary.path, 'demo/b.txt');
+});
+
+test('of a rename by this page nobody is told twice', async () => {
+  await openFile();
+  const told = toldRenames();
+  await page.drive.rename('demo/a.txt', 'demo/b.txt');
+  await page.drive.documentMoved('demo/a.txt', 'demo/b.txt');
+  assert.deepEqual(told, ['demo/a.txt > demo/b.txt']);
+});
+
+test('a move that is heard of during a save takes along the version that it made', async () => {
+  const document = await openFile();
+  let end;
+  server.before = ({ method }) =>
+    method === 'PUT' ? new Promise(resolve => (end = resolve)) : undefined;
+  const saved = document.save('one');
+  await soon();
+  const moved = page.drive.documentMoved('demo/a.txt', 'demo/b.txt');
+  end();
+  await saved;
+  server.rename('demo/a.txt', 'demo/b.txt');
+  await moved;
+  server.before = async () => undefined;
+  await document.save('two');
+  assert.deepEqual(server.saves[1], ['demo/b.txt', 'v2', 'two']);
+});
