@@ -66,9 +66,6 @@ export const cellExecutor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
     translator: ITranslator | null
   ) =>
     inFleet() && dialogs instanceof KernelDialogs
-      ? new PatientCellExecutor(
-          dialogs,
-          fleetBundle(translator)
-        )
+      ? new PatientCellExecutor(dialogs, fleetBundle(translator))
       : Object.freeze({ runCell })
 };

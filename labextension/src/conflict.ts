@@ -24,11 +24,7 @@ export function readConflict(body: unknown): IConflict | null {
     return null;
   }
   const { version, last_modified, saved_by } = body as Record<string, unknown>;
-  if (
-    version !== null &&
-    typeof version !== 'string' &&
-    typeof version !== 'number'
-  ) {
+  if (version !== null && typeof version !== 'string' && typeof version !== 'number') {
     return null;
   }
   return {

@@ -48,8 +48,7 @@ export interface IPage {
  */
 export class VersionedDrive extends Drive {
   constructor(options: { serverSettings?: ServerConnection.ISettings } = {}) {
-    const settings =
-      options.serverSettings ?? ServerConnection.makeSettings();
+    const settings = options.serverSettings ?? ServerConnection.makeSettings();
     const conflicts = new WeakMap<Response, Promise<unknown>>();
     super({
       serverSettings: {
@@ -90,10 +89,7 @@ export class VersionedDrive extends Drive {
     return super.copy(localPath, toLocalDir);
   }
 
-  async get(
-    localPath: string,
-    options?: Contents.IFetchOptions
-  ): Promise<Contents.IModel> {
+  async get(localPath: string, options?: Contents.IFetchOptions): Promise<Contents.IModel> {
     if (this._hasProvider(options) || !options?.hash) {
       return super.get(localPath, options);
     }
@@ -107,10 +103,7 @@ export class VersionedDrive extends Drive {
     return model;
   }
 
-  async save(
-    localPath: string,
-    options: SaveOptions = {}
-  ): Promise<Contents.IModel> {
+  async save(localPath: string, options: SaveOptions = {}): Promise<Contents.IModel> {
     this._requireCreate(localPath);
     if (this._hasProvider(options)) {
       return super.save(localPath, options);
@@ -139,10 +132,7 @@ export class VersionedDrive extends Drive {
     }
   }
 
-  async rename(
-    oldLocalPath: string,
-    newLocalPath: string
-  ): Promise<Contents.IModel> {
+  async rename(oldLocalPath: string, newLocalPath: string): Promise<Contents.IModel> {
     this._requireChange(oldLocalPath);
     this._requireCreate(newLocalPath);
     // Their versions belong to that path.
@@ -212,10 +202,7 @@ export class VersionedDrive extends Drive {
   }
 
   /** Answer the question of a document before and after its save. */
-  private async _check(
-    path: string,
-    options: Contents.IFetchOptions
-  ): Promise<Contents.IModel> {
+  private async _check(path: string, options: Contents.IFetchOptions): Promise<Contents.IModel> {
     const saved = this._saved.get(path);
     if (saved) {
       // After a save: the version that this save made, not one that came since.
@@ -310,11 +297,7 @@ export class VersionedDrive extends Drive {
   }
 
   /** End a save that a person gave up: with the file as the server has it, or with an error. */
-  private async _giveUp(
-    path: string,
-    kind: string,
-    choice: Choice
-  ): Promise<Contents.IModel> {
+  private async _giveUp(path: string, kind: string, choice: Choice): Promise<Contents.IModel> {
     const open = this.page!.openDocument(path, kind);
     if (choice === 'revert' && open) {
       await open.revert();
@@ -367,11 +350,7 @@ export class VersionedDrive extends Drive {
   }
 
   /** @returns whether the server keeps versions of this file. */
-  private _remember(
-    path: string,
-    kind: string,
-    model: VersionedModel
-  ): boolean {
+  private _remember(path: string, kind: string, model: VersionedModel): boolean {
     if (model.version === undefined || model.version === null) {
       return false;
     }
@@ -387,12 +366,8 @@ export class VersionedDrive extends Drive {
     setTimeout(() => this._saved.delete(path), 0);
   }
 
-  private _hasProvider(
-    options: Contents.IContentProvisionOptions | undefined
-  ): boolean {
-    return !!this.contentProviderRegistry.getProvider(
-      options?.contentProviderId
-    );
+  private _hasProvider(options: Contents.IContentProvisionOptions | undefined): boolean {
+    return !!this.contentProviderRegistry.getProvider(options?.contentProviderId);
   }
 
   private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
@@ -411,8 +386,5 @@ export class VersionedDrive extends Drive {
 const NEVER = '1970-01-01T00:00:00.000000Z';
 
 function isSignedOut(error: unknown): boolean {
-  return (
-    error instanceof ServerConnection.ResponseError &&
-    error.response.status === 401
-  );
+  return error instanceof ServerConnection.ResponseError && error.response.status === 401;
 }

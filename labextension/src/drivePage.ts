@@ -1,7 +1,4 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IDocumentManager, IDocumentWidgetOpener } from '@jupyterlab/docmanager';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { Contents, IDefaultDrive } from '@jupyterlab/services';
@@ -36,8 +33,7 @@ export const drivePage: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     drive.page = {
       openDocument: (path, kind) => openDocument(app, documents, path, kind),
-      ask: (path, conflict, canRevert) =>
-        askAboutConflict(path, conflict, canRevert, trans),
+      ask: (path, conflict, canRevert) => askAboutConflict(path, conflict, canRevert, trans),
       whyNotCreate: path => whyNotCreate(pageUser(), path, trans),
       whyNotChange: path => whyNotChange(pageUser(), path, trans)
     };
@@ -109,14 +105,9 @@ function openContext(
   return null;
 }
 
-function kindOfContext(
-  app: JupyterFrontEnd,
-  context: DocumentRegistry.Context
-): string | null {
+function kindOfContext(app: JupyterFrontEnd, context: DocumentRegistry.Context): string | null {
   // Not in the interface, but documented on the class: which kind of model the context has.
   const { factoryName } = context as unknown as { factoryName?: string };
   const factory = app.docRegistry.getModelFactory(factoryName ?? '');
-  return factory
-    ? kindOf({ type: factory.contentType, format: factory.fileFormat })
-    : null;
+  return factory ? kindOf({ type: factory.contentType, format: factory.fileFormat }) : null;
 }

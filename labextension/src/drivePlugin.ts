@@ -19,8 +19,6 @@ export const drivePlugin: ServiceManagerPlugin<Contents.IDrive> = {
   optional: [IServerSettings],
   activate: (_: null, settings: ServerConnection.ISettings | null) => {
     const options = { serverSettings: settings ?? undefined };
-    return inFleet()
-      ? new VersionedDrive(options)
-      : new Drive(options);
+    return inFleet() ? new VersionedDrive(options) : new Drive(options);
   }
 };

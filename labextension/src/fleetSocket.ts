@@ -143,10 +143,7 @@ export function fleetSocketClass(
     }
 
     private _dial(protocols?: string | string[]): void {
-      const socket = (this._socket = new WebSocket(
-        withUser(this.url, signIn.user),
-        protocols
-      ));
+      const socket = (this._socket = new WebSocket(withUser(this.url, signIn.user), protocols));
       socket.binaryType = this._binaryType;
       socket.onopen = () => {
         this._emit(new Event('open'));
@@ -210,10 +207,7 @@ export function fleetSocketClass(
     /** Dispatch an event to listeners and to the property of its name, as websockets do. */
     private _emit(event: Event): void {
       const property = `on${event.type}` as 'onopen' | 'onclose';
-      (this[property] as ((this: WebSocket, event: Event) => unknown) | null)?.call(
-        this,
-        event
-      );
+      (this[property] as ((this: WebSocket, event: Event) => unknown) | null)?.call(this, event);
       this.dispatchEvent(event);
     }
 

@@ -1,12 +1,6 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { type ISessionContext, Notification } from '@jupyterlab/apputils';
-import {
-  ITranslator,
-  type TranslationBundle
-} from '@jupyterlab/translation';
+import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import { fleetBundle } from './fleetBundle.js';
 import { hasEnded, type IListedKernel, toWarnOf } from './idleKernels.js';

@@ -22,11 +22,7 @@ import {
  */
 export class KernelEnder {
   /** Takes over the managers' ways to end kernels, for as long as the page lives. */
-  constructor(
-    services: ServiceManager.IManager,
-    me: string,
-    trans: TranslationBundle
-  ) {
+  constructor(services: ServiceManager.IManager, me: string, trans: TranslationBundle) {
     this._kernels = services.kernels;
     this._sessions = services.sessions;
     this._me = me;
@@ -105,9 +101,7 @@ export class KernelEnder {
 
   /** Whether a session's kernel may be ended: it is this user's, or they say so. */
   async mayEndSession(session: ISessionOwner): Promise<boolean> {
-    return (
-      isMySession(session, this._me) || askToEnd(nameOfSession(session), this._trans)
-    );
+    return isMySession(session, this._me) || askToEnd(nameOfSession(session), this._trans);
   }
 
   /** Whether to end a session; an error, in words for a person, if this user may not. */

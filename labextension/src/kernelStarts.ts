@@ -131,8 +131,7 @@ export class KernelStarts<T extends IStartingContext> {
         clearTimeout(timer);
         resolve();
       };
-      const timer =
-        milliseconds === undefined ? undefined : setTimeout(done, milliseconds);
+      const timer = milliseconds === undefined ? undefined : setTimeout(done, milliseconds);
       context.kernelChanged.connect(done);
       context.statusChanged.connect(done);
       context.disposed.connect(done);

@@ -1,7 +1,4 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import {
   errorRendererFactory,
   IRenderMime,
@@ -101,14 +98,8 @@ class LongText extends RenderedCommon {
     button.className = 'jp-TrimmedOutputs-button';
     button.textContent =
       part.lines > 1
-        ? trans.__(
-            '… %1 lines not shown. Show more',
-            part.lines.toLocaleString()
-          )
-        : trans.__(
-            '… %1 characters not shown. Show more',
-            part.characters.toLocaleString()
-          );
+        ? trans.__('… %1 lines not shown. Show more', part.lines.toLocaleString())
+        : trans.__('… %1 characters not shown. Show more', part.characters.toLocaleString());
     button.onclick = () => {
       this._more += 1;
       void this._show(text);

@@ -138,10 +138,7 @@ class ProjectsPage extends Widget {
     const icon = element('div', 'jp-LauncherCard-icon');
     icon.append(folderIcon.element({ tag: 'span', stylesheet: 'launcherCard' }));
     const label = element('div', 'jp-LauncherCard-label');
-    label.append(
-      element('p', '', project),
-      element('p', 'jp-fleet-Projects-role', role)
-    );
+    label.append(element('p', '', project), element('p', 'jp-fleet-Projects-role', role));
     card.append(icon, label);
     card.addEventListener('click', () => this._open(project));
     card.addEventListener('keydown', event => {

@@ -1,9 +1,5 @@
 import { PageConfig } from '@jupyterlab/coreutils';
-import {
-  IServerSettings,
-  ServerConnection,
-  ServiceManagerPlugin
-} from '@jupyterlab/services';
+import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
 import { fleetSocketClass, parsedOnce } from './fleetSocket.js';
 import { Fetch, heldFetch } from './heldFetch.js';
