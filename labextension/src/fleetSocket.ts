@@ -153,7 +153,7 @@ export function fleetSocketClass(
         }
       };
       socket.onerror = () => this._emit(new Event('error'));
-      socket.onmessage = event => this._receive(event);
+      socket.onmessage = (event: MessageEvent<ArrayBuffer>) => this._receive(event);
       socket.onclose = event => {
         if (event.code === SIGNED_OUT) {
           signIn.ended();
@@ -168,7 +168,7 @@ export function fleetSocketClass(
       };
     }
 
-    private _receive(event: MessageEvent): void {
+    private _receive(event: MessageEvent<ArrayBuffer>): void {
       let message: KernelMessage.IMessage | null = null;
       if (this._queue) {
         try {
@@ -219,7 +219,7 @@ export function fleetSocketClass(
     private _ended = false;
   }
 
-  return FleetSocket as unknown as typeof WebSocket;
+  return FleetSocket;
 }
 
 /** Websockets carry no headers: the person whom the page belongs to is in the query. */

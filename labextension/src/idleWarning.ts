@@ -46,7 +46,7 @@ class IdleNotices {
     const open = this._openKernels();
     const listed = new Map<string, IListedKernel>();
     for (const model of this._app.serviceManager.kernels.running()) {
-      listed.set(model.id, model as IListedKernel);
+      listed.set(model.id, model);
     }
     const now = Date.now();
     const endings = toWarnOf(listed.values(), new Set(open.keys()), now);

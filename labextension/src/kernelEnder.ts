@@ -36,7 +36,7 @@ export class KernelEnder {
       if (refusal) {
         this._refused(new Error(refusal));
       } else if (await this.mayEndKernel(id)) {
-        await endKernel(id).catch(error => this._refused(error));
+        await endKernel(id).catch((error: Error) => this._refused(error));
       }
     };
     this._sessions.shutdown = async id => {
@@ -116,8 +116,7 @@ export class KernelEnder {
   /** As the server describes a session that the page is connected to. */
   modelOf(connection: Session.ISessionConnection): ISessionOwner {
     return (
-      this._runningSessions().find(running => running.id === connection.id) ??
-      (connection.model as ISessionOwner)
+      this._runningSessions().find(running => running.id === connection.id) ?? connection.model
     );
   }
 
@@ -132,7 +131,7 @@ export class KernelEnder {
   private async _endAll(ends: Promise<void>[]): Promise<void> {
     const refused = (await Promise.allSettled(ends)).find(end => end.status === 'rejected');
     if (refused) {
-      this._refused((refused as PromiseRejectedResult).reason);
+      this._refused(refused.reason as Error);
     }
   }
 

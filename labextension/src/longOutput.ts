@@ -50,6 +50,7 @@ class LongText extends RenderedCommon {
   }
 
   async render(model: IRenderMime.IMimeModel): Promise<void> {
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string -- as JupyterLab's renderer does
     await this._show(String(model.data[this.mimeType]));
   }
 

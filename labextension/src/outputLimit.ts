@@ -93,7 +93,8 @@ export class OutputLimit {
     this._executions.delete(parent);
     this._executions.set(parent, execution);
     if (this._executions.size > REMEMBERED) {
-      this._executions.delete(this._executions.keys().next().value!);
+      const [oldest] = this._executions.keys();
+      this._executions.delete(oldest);
     }
     return execution;
   }
@@ -235,7 +236,7 @@ class Execution {
       return [];
     }
     // Without its content, which may be long.
-    this._model = { ...message, content: {}, buffers: [] } as unknown as Message;
+    this._model = { ...message, content: {}, buffers: [] };
     return [this._ending('display_data')];
   }
 
@@ -252,7 +253,7 @@ class Execution {
         transient: { display_id: `fleet-end-of-${model.header.msg_id}` }
       },
       buffers: []
-    } as unknown as Message;
+    };
   }
 
   private _clear(): void {

@@ -32,17 +32,16 @@ export const projectsPage: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     const open = (project: string) =>
       void app.commands.execute('filebrowser:go-to-path', { path: project });
-    const launched = async (
-      _: CommandRegistry,
-      { id, result }: CommandRegistry.ICommandExecutedArgs
-    ) => {
+    const launched = (_: CommandRegistry, { id, result }: CommandRegistry.ICommandExecutedArgs) => {
       if (id !== 'launcher:create') {
         return;
       }
-      const main: unknown = await result.catch(() => null);
-      if (main instanceof MainAreaWidget && main.content instanceof Launcher) {
-        standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(open, trans));
-      }
+      const show = (main: unknown) => {
+        if (main instanceof MainAreaWidget && main.content instanceof Launcher) {
+          standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(open, trans));
+        }
+      };
+      void result.then(show, () => undefined);
     };
     app.commands.commandExecuted.connect(launched);
 
