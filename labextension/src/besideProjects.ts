@@ -20,9 +20,7 @@ export function createInProjectText(user: IFleetUser, trans: TranslationBundle):
     );
   }
   return mayCreateSomewhere(user)
-    ? trans.__(
-        'Files and folders are created inside a project: open one of your projects first.'
-      )
+    ? trans.__('Files and folders are created inside a project: open one of your projects first.')
     : trans.__(
         'You can look at files but not create anything: you are a viewer of all your projects. Ask an owner to make you an editor.'
       );
@@ -30,7 +28,5 @@ export function createInProjectText(user: IFleetUser, trans: TranslationBundle):
 
 /** What somebody reads who would rename, move or delete a project. */
 export function projectStaysText(trans: TranslationBundle): string {
-  return trans.__(
-    'Projects are not renamed or deleted here: ask whoever manages your projects.'
-  );
+  return trans.__('Projects are not renamed or deleted here: ask whoever manages your projects.');
 }

@@ -12,7 +12,7 @@ import { inFleet, pageUser } from './pageUser.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
 
 /** Runs each cell once, on the notebook's one kernel, however early it is run. */
-export class PatientCellExecutor implements INotebookCellExecutor {
+class PatientCellExecutor implements INotebookCellExecutor {
   constructor(dialogs: KernelDialogs, trans: TranslationBundle) {
     this._starts = new KernelStarts<ISessionContext>(dialogs);
     this._trans = trans;
@@ -66,9 +66,6 @@ export const cellExecutor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
     translator: ITranslator | null
   ) =>
     inFleet() && dialogs instanceof KernelDialogs
-      ? new PatientCellExecutor(
-          dialogs,
-          fleetBundle(translator)
-        )
+      ? new PatientCellExecutor(dialogs, fleetBundle(translator))
       : Object.freeze({ runCell })
 };

@@ -1,6 +1,3 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
-
 import type { Version } from './held.js';
 
 /**
@@ -27,11 +24,7 @@ export function readConflict(body: unknown): IConflict | null {
     return null;
   }
   const { version, last_modified, saved_by } = body as Record<string, unknown>;
-  if (
-    version !== null &&
-    typeof version !== 'string' &&
-    typeof version !== 'number'
-  ) {
+  if (version !== null && typeof version !== 'string' && typeof version !== 'number') {
     return null;
   }
   return {
@@ -39,68 +32,4 @@ export function readConflict(body: unknown): IConflict | null {
     last_modified: typeof last_modified === 'string' ? last_modified : null,
     saved_by: typeof saved_by === 'string' && saved_by ? saved_by : null
   };
-}
-
-/** The sentences of the dialog: who saved what and when, and what the buttons do. */
-export function describe(
-  path: string,
-  conflict: IConflict,
-  canRevert: boolean,
-  trans: TranslationBundle
-): string {
-  if (conflict.version === null) {
-    return trans.__(
-      '"%1" was deleted or moved after this page opened it. Your changes are not saved. If it was moved, open it where it is now and copy your changes into it. "Create Again" makes a second file here from this page.',
-      path
-    );
-  }
-  const when = conflict.last_modified
-    ? new Date(conflict.last_modified).toLocaleString()
-    : trans.__('an unknown time');
-  const told = trans.__(
-    '"%1" was saved by %2 at %3, after this page opened or last saved it. Your changes are not saved.',
-    path,
-    conflict.saved_by ?? trans.__('someone else'),
-    when
-  );
-  const overwrite = trans.__(
-    'Overwrite replaces that version with yours. The server keeps every version.'
-  );
-  const revert = trans.__('Revert drops your changes and loads that version.');
-  return canRevert ? `${told} ${revert} ${overwrite}` : `${told} ${overwrite}`;
-}
-
-/** Ask what to do about a refused save. */
-export async function askAboutConflict(
-  path: string,
-  conflict: IConflict,
-  canRevert: boolean,
-  trans: TranslationBundle
-): Promise<Choice> {
-  const buttons = [
-    Dialog.cancelButton(),
-    ...(canRevert && conflict.version !== null
-      ? [
-          Dialog.okButton({
-            label: trans.__('Revert'),
-            actions: ['revert']
-          })
-        ]
-      : []),
-    Dialog.warnButton({
-      label: conflict.version === null ? trans.__('Create Again') : trans.__('Overwrite'),
-      actions: ['overwrite']
-    })
-  ];
-  const { button } = await showDialog({
-    title: trans.__('File Changed'),
-    body: describe(path, conflict, canRevert, trans),
-    buttons,
-    // Enter must not throw away anybody's work.
-    defaultButton: 0
-  });
-  if (button.actions.includes('overwrite')) {
-    return 'overwrite';
-  }
-  return button.actions.includes('revert') ? 'revert' : 'cancel';
 }

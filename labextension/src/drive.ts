@@ -2,9 +2,11 @@ import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 import type { Signal } from '@lumino/signaling';
 
 import { Choice, IConflict, readConflict } from './conflict.js';
-import { HeldVersions, kindOf, movedPath, Version } from './held.js';
+import { HeldVersions, kindOf, Version } from './held.js';
+import { namedError } from './namedError.js';
 import { Refusal } from './refusal.js';
 import { sameContent } from './sameContent.js';
+import { Ask, SaveQueue } from './saveQueue.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
 type VersionedModel = Contents.IModel & { version?: Version | null };
@@ -46,8 +48,7 @@ export interface IPage {
  */
 export class VersionedDrive extends Drive {
   constructor(options: { serverSettings?: ServerConnection.ISettings } = {}) {
-    const settings =
-      options.serverSettings ?? ServerConnection.makeSettings();
+    const settings = options.serverSettings ?? ServerConnection.makeSettings();
     const conflicts = new WeakMap<Response, Promise<unknown>>();
     super({
       serverSettings: {
@@ -88,10 +89,7 @@ export class VersionedDrive extends Drive {
     return super.copy(localPath, toLocalDir);
   }
 
-  async get(
-    localPath: string,
-    options?: Contents.IFetchOptions
-  ): Promise<Contents.IModel> {
+  async get(localPath: string, options?: Contents.IFetchOptions): Promise<Contents.IModel> {
     if (this._hasProvider(options) || !options?.hash) {
       return super.get(localPath, options);
     }
@@ -105,10 +103,7 @@ export class VersionedDrive extends Drive {
     return model;
   }
 
-  async save(
-    localPath: string,
-    options: SaveOptions = {}
-  ): Promise<Contents.IModel> {
+  async save(localPath: string, options: SaveOptions = {}): Promise<Contents.IModel> {
     this._requireCreate(localPath);
     if (this._hasProvider(options)) {
       return super.save(localPath, options);
@@ -117,31 +112,11 @@ export class VersionedDrive extends Drive {
       // The file has no new version before its last chunk.
       return super.save(localPath, options);
     }
-    const document = `${kindOf(options)}:${localPath}`;
-    if (this._asking.has(document)) {
-      throw namedError('ModalDuplicateError', 'Modal is already displayed');
-    }
-    // One save of a document at a time: the second must name the version that the first one made.
-    const discarded = this._discards.get(document) ?? 0;
-    const open = this.page?.openDocument(localPath, kindOf(options)) ?? null;
-    const turn = (this._queue.get(document) ?? Promise.resolve()).then(() => {
-      if ((this._discards.get(document) ?? 0) !== discarded) {
-        // It holds what a person has just decided not to save.
-        throw namedError('ModalDuplicateError', 'The save was cancelled');
-      }
-      return this._saveVersion(localPath, document, open, options);
-    });
-    const settled = turn.then(
-      () => undefined,
-      () => undefined
+    const kind = kindOf(options);
+    const open = this.page?.openDocument(localPath, kind) ?? null;
+    return this._queue.run(localPath, kind, ask =>
+      this._saveVersion(localPath, kind, open, options, ask)
     );
-    this._queue.set(document, settled);
-    void settled.then(() => {
-      if (this._queue.get(document) === settled) {
-        this._queue.delete(document);
-      }
-    });
-    return turn;
   }
 
   /** Save again the open documents whose save was refused because nobody was signed in. */
@@ -157,14 +132,25 @@ export class VersionedDrive extends Drive {
     }
   }
 
-  async rename(
-    oldLocalPath: string,
-    newLocalPath: string
-  ): Promise<Contents.IModel> {
+  async rename(oldLocalPath: string, newLocalPath: string): Promise<Contents.IModel> {
     this._requireChange(oldLocalPath);
     this._requireCreate(newLocalPath);
-    await this._savesEnded(oldLocalPath);
+    // Their versions belong to that path.
+    await this._queue.ended(oldLocalPath);
     return super.rename(oldLocalPath, newLocalPath);
+  }
+
+  /**
+   * Follow a document that another page has moved: what is open of the file, and the version held.
+   *
+   * A move by this page is known already.
+   */
+  async documentMoved(from: string, to: string): Promise<void> {
+    // Their versions belong to the old path.
+    await this._queue.ended(from);
+    if (this._held.has(from)) {
+      this._tellRename(from, to);
+    }
   }
 
   async delete(localPath: string): Promise<void> {
@@ -200,14 +186,6 @@ export class VersionedDrive extends Drive {
     });
   }
 
-  /** Wait for the saves that are under way at or below a path: their versions belong to that path. */
-  private async _savesEnded(path: string): Promise<void> {
-    const saves = [...this._queue].filter(
-      ([document]) => movedPath(document.slice(document.indexOf(':') + 1), path, path) !== null
-    );
-    await Promise.all(saves.map(([, save]) => save));
-  }
-
   /** The server would refuse it as well, but in words for programs. */
   private _requireCreate(path: string): void {
     const refusal = this.page?.whyNotCreate(path);
@@ -224,10 +202,7 @@ export class VersionedDrive extends Drive {
   }
 
   /** Answer the question of a document before and after its save. */
-  private async _check(
-    path: string,
-    options: Contents.IFetchOptions
-  ): Promise<Contents.IModel> {
+  private async _check(path: string, options: Contents.IFetchOptions): Promise<Contents.IModel> {
     const saved = this._saved.get(path);
     if (saved) {
       // After a save: the version that this save made, not one that came since.
@@ -271,11 +246,11 @@ export class VersionedDrive extends Drive {
 
   private async _saveVersion(
     asked: string,
-    document: string,
+    kind: string,
     open: IOpenDocument | null,
-    options: SaveOptions
+    options: SaveOptions,
+    ask: Ask
   ): Promise<Contents.IModel> {
-    const kind = kindOf(options);
     // Where the document is: another page may have moved it, and this one not heard of that yet.
     let path = asked;
     let base = this._held.get(path, kind) ?? this._told.get(path);
@@ -289,13 +264,14 @@ export class VersionedDrive extends Drive {
         }
         return model;
       } catch (error) {
-        if (this.page && isSignedOut(error)) {
+        const { page } = this;
+        if (page && isSignedOut(error)) {
           // The page asks to sign in, once for everything, and then saves what is open here.
-          this._unsaved.set(document, { path, kind });
+          this._unsaved.set(`${kind}:${path}`, { path, kind });
           return this._giveUp(path, kind, 'cancel');
         }
         const conflict = await this._readConflict(error, base);
-        if (!conflict || !this.page) {
+        if (!conflict || !page) {
           throw error;
         }
         const moved = await open?.currentPath();
@@ -310,9 +286,9 @@ export class VersionedDrive extends Drive {
           this._answerOnce(asked, ours);
           return ours;
         }
-        const choice = await this._decide(path, kind, document, conflict);
+        const canRevert = page.openDocument(path, kind) !== null;
+        const choice = await ask(() => page.ask(path, conflict, canRevert));
         if (choice !== 'overwrite') {
-          this._discards.set(document, (this._discards.get(document) ?? 0) + 1);
           return this._giveUp(path, kind, choice);
         }
         base = conflict.version;
@@ -320,27 +296,8 @@ export class VersionedDrive extends Drive {
     }
   }
 
-  private async _decide(
-    path: string,
-    kind: string,
-    document: string,
-    conflict: IConflict
-  ): Promise<Choice> {
-    this._asking.add(document);
-    try {
-      const canRevert = this.page!.openDocument(path, kind) !== null;
-      return await this.page!.ask(path, conflict, canRevert);
-    } finally {
-      this._asking.delete(document);
-    }
-  }
-
   /** End a save that a person gave up: with the file as the server has it, or with an error. */
-  private async _giveUp(
-    path: string,
-    kind: string,
-    choice: Choice
-  ): Promise<Contents.IModel> {
+  private async _giveUp(path: string, kind: string, choice: Choice): Promise<Contents.IModel> {
     const open = this.page!.openDocument(path, kind);
     if (choice === 'revert' && open) {
       await open.revert();
@@ -393,11 +350,7 @@ export class VersionedDrive extends Drive {
   }
 
   /** @returns whether the server keeps versions of this file. */
-  private _remember(
-    path: string,
-    kind: string,
-    model: VersionedModel
-  ): boolean {
+  private _remember(path: string, kind: string, model: VersionedModel): boolean {
     if (model.version === undefined || model.version === null) {
       return false;
     }
@@ -413,12 +366,8 @@ export class VersionedDrive extends Drive {
     setTimeout(() => this._saved.delete(path), 0);
   }
 
-  private _hasProvider(
-    options: Contents.IContentProvisionOptions | undefined
-  ): boolean {
-    return !!this.contentProviderRegistry.getProvider(
-      options?.contentProviderId
-    );
+  private _hasProvider(options: Contents.IContentProvisionOptions | undefined): boolean {
+    return !!this.contentProviderRegistry.getProvider(options?.contentProviderId);
   }
 
   private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
@@ -427,12 +376,9 @@ export class VersionedDrive extends Drive {
   private readonly _told = new Map<string, Version | null>();
   /** The answers of saves, each until its document has asked for it (see `_answerOnce`). */
   private readonly _saved = new Map<string, Contents.IModel>();
-  private readonly _queue = new Map<string, Promise<void>>();
-  private readonly _asking = new Set<string>();
+  private readonly _queue = new SaveQueue();
   /** The documents whose save was refused because nobody was signed in. */
   private readonly _unsaved = new Map<string, { path: string; kind: string }>();
-  /** How often a person gave up saving a document. */
-  private readonly _discards = new Map<string, number>();
   private _versioned = false;
 }
 
@@ -440,15 +386,5 @@ export class VersionedDrive extends Drive {
 const NEVER = '1970-01-01T00:00:00.000000Z';
 
 function isSignedOut(error: unknown): boolean {
-  return (
-    error instanceof ServerConnection.ResponseError &&
-    error.response.status === 401
-  );
-}
-
-/** JupyterLab tells errors that need no further word by their name. */
-function namedError(name: string, message: string): Error {
-  const error = new Error(message);
-  error.name = name;
-  return error;
+  return error instanceof ServerConnection.ResponseError && error.response.status === 401;
 }

@@ -12,7 +12,7 @@ export class EndingCanceled extends Error {
 }
 
 /** The sentences of the question: which notebook's kernel, in which project, whose. */
-export function endingQuestion(
+function endingQuestion(
   { notebook, project, person }: IKernelName,
   trans: TranslationBundle
 ): string {

@@ -102,7 +102,7 @@ export class ExecutionState {
       parent_header: {},
       metadata: {},
       content: { execution_state: state }
-    } as Message;
+    };
   }
 
   private readonly _untracked: ReadonlySet<string>;

@@ -143,10 +143,7 @@ export function fleetSocketClass(
     }
 
     private _dial(protocols?: string | string[]): void {
-      const socket = (this._socket = new WebSocket(
-        withUser(this.url, signIn.user),
-        protocols
-      ));
+      const socket = (this._socket = new WebSocket(withUser(this.url, signIn.user), protocols));
       socket.binaryType = this._binaryType;
       socket.onopen = () => {
         this._emit(new Event('open'));
@@ -156,7 +153,7 @@ export function fleetSocketClass(
         }
       };
       socket.onerror = () => this._emit(new Event('error'));
-      socket.onmessage = event => this._receive(event);
+      socket.onmessage = (event: MessageEvent<ArrayBuffer>) => this._receive(event);
       socket.onclose = event => {
         if (event.code === SIGNED_OUT) {
           signIn.ended();
@@ -171,7 +168,7 @@ export function fleetSocketClass(
       };
     }
 
-    private _receive(event: MessageEvent): void {
+    private _receive(event: MessageEvent<ArrayBuffer>): void {
       let message: KernelMessage.IMessage | null = null;
       if (this._queue) {
         try {
@@ -210,10 +207,7 @@ export function fleetSocketClass(
     /** Dispatch an event to listeners and to the property of its name, as websockets do. */
     private _emit(event: Event): void {
       const property = `on${event.type}` as 'onopen' | 'onclose';
-      (this[property] as ((this: WebSocket, event: Event) => unknown) | null)?.call(
-        this,
-        event
-      );
+      (this[property] as ((this: WebSocket, event: Event) => unknown) | null)?.call(this, event);
       this.dispatchEvent(event);
     }
 
@@ -225,7 +219,7 @@ export function fleetSocketClass(
     private _ended = false;
   }
 
-  return FleetSocket as unknown as typeof WebSocket;
+  return FleetSocket;
 }
 
 /** Websockets carry no headers: the person whom the page belongs to is in the query. */

@@ -15,6 +15,7 @@ import { tellViewOnly } from './viewOnlyNotice.js';
  * their class. Ending a session by its context does not go through the session manager.
  */
 export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundle): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- each is called on its context
   const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
     SessionContext.prototype;
 

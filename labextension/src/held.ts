@@ -59,22 +59,13 @@ export class HeldVersions {
 }
 
 /** What tells the documents of one path apart: the type and format that JupyterLab asks for. */
-export function kindOf(model: {
-  type?: string;
-  format?: string | null;
-}): string {
+export function kindOf(model: { type?: string; format?: string | null }): string {
   // A notebook is always JSON, whether or not the request says so.
-  return model.type === 'notebook'
-    ? 'notebook'
-    : `${model.type ?? 'file'}/${model.format ?? ''}`;
+  return model.type === 'notebook' ? 'notebook' : `${model.type ?? 'file'}/${model.format ?? ''}`;
 }
 
 /** Where `path` is after `from` became `to`; null if it is neither `from` nor below it. */
-export function movedPath(
-  path: string,
-  from: string,
-  to: string
-): string | null {
+export function movedPath(path: string, from: string, to: string): string | null {
   if (path === from) {
     return to;
   }

@@ -50,10 +50,7 @@ export function heldFetch(fetch: Fetch, signIn: SignIn): Fetch {
 }
 
 function isSave(request: Request): boolean {
-  return (
-    request.method === 'PUT' &&
-    new URL(request.url).pathname.includes('/api/contents/')
-  );
+  return request.method === 'PUT' && new URL(request.url).pathname.includes('/api/contents/');
 }
 
 /** Whether this asks what became of a kernel. */
@@ -68,10 +65,7 @@ function unavailable(response: Response): Response {
 
 /** Whether a person did something, rather than the page by itself (a layout is kept at each change). */
 function isAct(request: Request): boolean {
-  return (
-    request.method !== 'GET' &&
-    !new URL(request.url).pathname.includes('/lab/api/')
-  );
+  return request.method !== 'GET' && !new URL(request.url).pathname.includes('/lab/api/');
 }
 
 function named(request: Request, user: string | null): Request {

@@ -1,12 +1,6 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { type ISessionContext, Notification } from '@jupyterlab/apputils';
-import {
-  ITranslator,
-  type TranslationBundle
-} from '@jupyterlab/translation';
+import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import { fleetBundle } from './fleetBundle.js';
 import { hasEnded, type IListedKernel, toWarnOf } from './idleKernels.js';
@@ -52,7 +46,7 @@ class IdleNotices {
     const open = this._openKernels();
     const listed = new Map<string, IListedKernel>();
     for (const model of this._app.serviceManager.kernels.running()) {
-      listed.set(model.id, model as IListedKernel);
+      listed.set(model.id, model);
     }
     const now = Date.now();
     const endings = toWarnOf(listed.values(), new Set(open.keys()), now);

@@ -17,10 +17,7 @@ import { tellViewOnly } from './viewOnlyNotice.js';
 import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
 
 /** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
-export class KernelDialogs
-  extends SessionContextDialogs
-  implements IKernelChoice<ISessionContext>
-{
+export class KernelDialogs extends SessionContextDialogs implements IKernelChoice<ISessionContext> {
   constructor(
     options: ISessionContext.IDialogsOptions,
     sessions: Session.IManager,

@@ -22,11 +22,7 @@ import {
  */
 export class KernelEnder {
   /** Takes over the managers' ways to end kernels, for as long as the page lives. */
-  constructor(
-    services: ServiceManager.IManager,
-    me: string,
-    trans: TranslationBundle
-  ) {
+  constructor(services: ServiceManager.IManager, me: string, trans: TranslationBundle) {
     this._kernels = services.kernels;
     this._sessions = services.sessions;
     this._me = me;
@@ -40,7 +36,7 @@ export class KernelEnder {
       if (refusal) {
         this._refused(new Error(refusal));
       } else if (await this.mayEndKernel(id)) {
-        await endKernel(id).catch(error => this._refused(error));
+        await endKernel(id).catch((error: Error) => this._refused(error));
       }
     };
     this._sessions.shutdown = async id => {
@@ -105,9 +101,7 @@ export class KernelEnder {
 
   /** Whether a session's kernel may be ended: it is this user's, or they say so. */
   async mayEndSession(session: ISessionOwner): Promise<boolean> {
-    return (
-      isMySession(session, this._me) || askToEnd(nameOfSession(session), this._trans)
-    );
+    return isMySession(session, this._me) || askToEnd(nameOfSession(session), this._trans);
   }
 
   /** Whether to end a session; an error, in words for a person, if this user may not. */
@@ -122,8 +116,7 @@ export class KernelEnder {
   /** As the server describes a session that the page is connected to. */
   modelOf(connection: Session.ISessionConnection): ISessionOwner {
     return (
-      this._runningSessions().find(running => running.id === connection.id) ??
-      (connection.model as ISessionOwner)
+      this._runningSessions().find(running => running.id === connection.id) ?? connection.model
     );
   }
 
@@ -138,7 +131,7 @@ export class KernelEnder {
   private async _endAll(ends: Promise<void>[]): Promise<void> {
     const refused = (await Promise.allSettled(ends)).find(end => end.status === 'rejected');
     if (refused) {
-      this._refused((refused as PromiseRejectedResult).reason);
+      this._refused(refused.reason as Error);
     }
   }
 

@@ -19,9 +19,7 @@ export function kernelFor(
   if (!name || name in specs) {
     return null;
   }
-  const wanted = (
-    language || (NAMES_OF_PYTHON.test(name) ? 'python' : '')
-  ).toLowerCase();
+  const wanted = (language || (NAMES_OF_PYTHON.test(name) ? 'python' : '')).toLowerCase();
   if (!wanted) {
     return null;
   }

@@ -1,8 +1,5 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { kernelFor } from './kernelName.js';

@@ -117,7 +117,7 @@ export class KernelStarts<T extends IStartingContext> {
       void context.ready.then(() => this._ready.add(context));
     }
     // Promises that are resolved already call back before this goes on.
-    await null;
+    await Promise.resolve();
   }
 
   /** Wait until something about the context's kernel changes, or for so many milliseconds. */
@@ -131,8 +131,7 @@ export class KernelStarts<T extends IStartingContext> {
         clearTimeout(timer);
         resolve();
       };
-      const timer =
-        milliseconds === undefined ? undefined : setTimeout(done, milliseconds);
+      const timer = milliseconds === undefined ? undefined : setTimeout(done, milliseconds);
       context.kernelChanged.connect(done);
       context.statusChanged.connect(done);
       context.disposed.connect(done);

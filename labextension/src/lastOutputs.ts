@@ -1,14 +1,7 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Cell, CodeCell } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import {
-  OutputArea,
-  OutputAreaModel,
-  SimplifiedOutputArea
-} from '@jupyterlab/outputarea';
+import { OutputArea, OutputAreaModel, SimplifiedOutputArea } from '@jupyterlab/outputarea';
 import type { Widget } from '@lumino/widgets';
 
 import { inFleet } from './pageUser.js';

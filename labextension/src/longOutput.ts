@@ -1,7 +1,4 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import {
   errorRendererFactory,
   IRenderMime,
@@ -41,7 +38,7 @@ type Render = (options: renderError.IRenderOptions) => Promise<void>;
  *
  * While a text grows at its end only the end is drawn again.
  */
-export class LongText extends RenderedCommon {
+class LongText extends RenderedCommon {
   constructor(options: IRenderMime.IRendererOptions, render: Render) {
     super(options);
     this.addClass('jp-RenderedText');
@@ -53,6 +50,7 @@ export class LongText extends RenderedCommon {
   }
 
   async render(model: IRenderMime.IMimeModel): Promise<void> {
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string -- as JupyterLab's renderer does
     await this._show(String(model.data[this.mimeType]));
   }
 
@@ -101,14 +99,8 @@ export class LongText extends RenderedCommon {
     button.className = 'jp-TrimmedOutputs-button';
     button.textContent =
       part.lines > 1
-        ? trans.__(
-            '… %1 lines not shown. Show more',
-            part.lines.toLocaleString()
-          )
-        : trans.__(
-            '… %1 characters not shown. Show more',
-            part.characters.toLocaleString()
-          );
+        ? trans.__('… %1 lines not shown. Show more', part.lines.toLocaleString())
+        : trans.__('… %1 characters not shown. Show more', part.characters.toLocaleString());
     button.onclick = () => {
       this._more += 1;
       void this._show(text);

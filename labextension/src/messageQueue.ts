@@ -155,10 +155,7 @@ export function join(waiting: Message[], next: Message): void {
     const at = lastOf(waiting, next);
     const found = waiting[at] as KernelMessage.IStreamMsg | undefined;
     const stream = next as KernelMessage.IStreamMsg;
-    if (
-      found?.header.msg_type === 'stream' &&
-      found.content.name === stream.content.name
-    ) {
+    if (found?.header.msg_type === 'stream' && found.content.name === stream.content.name) {
       const text = found.content.text + stream.content.text;
       waiting[at] = { ...found, content: { ...found.content, text } };
       return;

@@ -63,13 +63,9 @@ export class OutputLimit {
     }
     const type = message.header.msg_type;
     if (type === 'status') {
-      const idle =
-        (message.content as { execution_state?: string }).execution_state ===
-        'idle';
+      const idle = (message.content as { execution_state?: string }).execution_state === 'idle';
       const execution = this._executions.get(parent);
-      return idle && execution
-        ? [...execution.update(), ...execution.last(), message]
-        : [message];
+      return idle && execution ? [...execution.update(), ...execution.last(), message] : [message];
     }
     if (!OUTPUT_TYPES.has(type)) {
       return [message];
@@ -89,18 +85,16 @@ export class OutputLimit {
 
   /** The present ends of the outputs that are being cut. */
   update(): Message[] {
-    return [...this._executions.values()].flatMap(execution =>
-      execution.update()
-    );
+    return [...this._executions.values()].flatMap(execution => execution.update());
   }
 
   private _execution(parent: string): Execution {
-    const execution =
-      this._executions.get(parent) ?? new Execution(this._bounds);
+    const execution = this._executions.get(parent) ?? new Execution(this._bounds);
     this._executions.delete(parent);
     this._executions.set(parent, execution);
     if (this._executions.size > REMEMBERED) {
-      this._executions.delete(this._executions.keys().next().value!);
+      const [oldest] = this._executions.keys();
+      this._executions.delete(oldest);
     }
     return execution;
   }
@@ -204,10 +198,7 @@ class Execution {
     const before = this._line;
     const written = write(before, text);
     const characters =
-      this._characters +
-      written.done.length +
-      written.line.text.length -
-      before.text.length;
+      this._characters + written.done.length + written.line.text.length - before.text.length;
     const lines = this._lines + countLines(written.done);
     if (
       characters <= this._bounds.headCharacters &&
@@ -232,9 +223,7 @@ class Execution {
     const head = fits > before.text.length ? all.slice(0, fits) : before.text;
     this._tail.write(name, all.slice(head.length));
     return [
-      ...(head === before.text
-        ? []
-        : [withText(message, write(before, `\r${head}`).output)]),
+      ...(head === before.text ? [] : [withText(message, write(before, `\r${head}`).output)]),
       ...this._behind(message)
     ];
   }
@@ -247,7 +236,7 @@ class Execution {
       return [];
     }
     // Without its content, which may be long.
-    this._model = { ...message, content: {}, buffers: [] } as unknown as Message;
+    this._model = { ...message, content: {}, buffers: [] };
     return [this._ending('display_data')];
   }
 
@@ -264,7 +253,7 @@ class Execution {
         transient: { display_id: `fleet-end-of-${model.header.msg_id}` }
       },
       buffers: []
-    } as unknown as Message;
+    };
   }
 
   private _clear(): void {
@@ -344,10 +333,7 @@ class Tail {
   private _shorten(times: number): void {
     const { tailLines, tailCharacters } = this._bounds;
     const lines = countLines(this._kept);
-    if (
-      this._kept.length <= times * tailCharacters &&
-      lines <= times * tailLines
-    ) {
+    if (this._kept.length <= times * tailCharacters && lines <= times * tailLines) {
       return;
     }
     let start = this._kept.length - Math.min(this._kept.length, tailCharacters);

@@ -32,17 +32,16 @@ export const projectsPage: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     const open = (project: string) =>
       void app.commands.execute('filebrowser:go-to-path', { path: project });
-    const launched = async (
-      _: CommandRegistry,
-      { id, result }: CommandRegistry.ICommandExecutedArgs
-    ) => {
+    const launched = (_: CommandRegistry, { id, result }: CommandRegistry.ICommandExecutedArgs) => {
       if (id !== 'launcher:create') {
         return;
       }
-      const main: unknown = await result.catch(() => null);
-      if (main instanceof MainAreaWidget && main.content instanceof Launcher) {
-        standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(open, trans));
-      }
+      const show = (main: unknown) => {
+        if (main instanceof MainAreaWidget && main.content instanceof Launcher) {
+          standBeside(main as MainAreaWidget<Launcher>, new ProjectsPage(open, trans));
+        }
+      };
+      void result.then(show, () => undefined);
     };
     app.commands.commandExecuted.connect(launched);
 
@@ -138,10 +137,7 @@ class ProjectsPage extends Widget {
     const icon = element('div', 'jp-LauncherCard-icon');
     icon.append(folderIcon.element({ tag: 'span', stylesheet: 'launcherCard' }));
     const label = element('div', 'jp-LauncherCard-label');
-    label.append(
-      element('p', '', project),
-      element('p', 'jp-fleet-Projects-role', role)
-    );
+    label.append(element('p', '', project), element('p', 'jp-fleet-Projects-role', role));
     card.append(icon, label);
     card.addEventListener('click', () => this._open(project));
     card.addEventListener('keydown', event => {

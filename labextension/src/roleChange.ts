@@ -15,15 +15,11 @@ const LABEL = 'read-only-indicator';
 /** Lets what is open follow this user's roles; notices of notebooks see to themselves. */
 export const roleChange: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:role-change',
-  description: 'Lets open documents follow a change of this user\'s role.',
+  description: "Lets open documents follow a change of this user's role.",
   autoStart: true,
   requires: [IDocumentManager],
   optional: [ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    documents: IDocumentManager,
-    translator: ITranslator | null
-  ) => {
+  activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null) => {
     if (!inFleet()) {
       return;
     }

@@ -5,11 +5,7 @@
  * its own content as a conflict, which is none. Notebooks pass through nbformat on the way: lists of
  * lines are joined, and trust is kept elsewhere than in the file.
  */
-export function sameContent(
-  ours: unknown,
-  theirs: unknown,
-  kind: string
-): boolean {
+export function sameContent(ours: unknown, theirs: unknown, kind: string): boolean {
   if (kind !== 'notebook') {
     return ours === theirs;
   }

@@ -1,9 +1,5 @@
 import { PageConfig } from '@jupyterlab/coreutils';
-import {
-  IServerSettings,
-  ServerConnection,
-  ServiceManagerPlugin
-} from '@jupyterlab/services';
+import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
 import { fleetSocketClass, parsedOnce } from './fleetSocket.js';
 import { Fetch, heldFetch } from './heldFetch.js';
@@ -23,7 +19,9 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
       return stock;
     }
     const fetch = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
-    const untracked = JSON.parse(PageConfig.getOption('untracked_message_types') || '[]');
+    const untracked = JSON.parse(
+      PageConfig.getOption('untracked_message_types') || '[]'
+    ) as string[];
     return ServerConnection.makeSettings({
       fetch,
       WebSocket: fleetSocketClass(signIn, stock.serializer, stateAt(fetch), untracked),
@@ -37,7 +35,11 @@ function stateAt(fetch: Fetch): (url: string) => Promise<string | null> {
   return async url => {
     try {
       const response = await fetch(url, { cache: 'no-store' });
-      return response.ok ? (await response.json()).execution_state : null;
+      if (!response.ok) {
+        return null;
+      }
+      const kernel = (await response.json()) as { execution_state: string };
+      return kernel.execution_state;
     } catch {
       return null;
     }

@@ -82,7 +82,10 @@ function replaceShutDownCommands(
     }
     const { button } = await showDialog({
       title,
-      body: new KernelList(question(kernels.length, trans), kernels.map(k => ender.labelOf(k))),
+      body: new KernelList(
+        question(kernels.length, trans),
+        kernels.map(k => ender.labelOf(k))
+      ),
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Shut Down') })]
     });
     if (button.accept) {

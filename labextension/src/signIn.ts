@@ -138,7 +138,7 @@ export class SignIn {
       this._user = found;
     }
     const state = judge(this._user, found, this._state);
-    this._otherUser = state === 'other' ? found ?? this._otherUser : null;
+    this._otherUser = state === 'other' ? (found ?? this._otherUser) : null;
     if (state === 'in') {
       clearTimeout(this._timer);
       this._foundAt = Date.now();

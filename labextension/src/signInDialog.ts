@@ -1,14 +1,8 @@
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { Contents, IDefaultDrive } from '@jupyterlab/services';
-import {
-  ITranslator,
-  TranslationBundle
-} from '@jupyterlab/translation';
+import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import { VersionedDrive } from './drive.js';
 import { fleetBundle } from './fleetBundle.js';
@@ -118,10 +112,7 @@ function bodyFor(signIn: SignIn, trans: TranslationBundle): string {
   );
 }
 
-function buttonsFor(
-  signIn: SignIn,
-  trans: TranslationBundle
-): ReadonlyArray<Dialog.IButton> {
+function buttonsFor(signIn: SignIn, trans: TranslationBundle): ReadonlyArray<Dialog.IButton> {
   if (signIn.state !== 'other') {
     return [
       Dialog.cancelButton({ label: trans.__('Not Now') }),

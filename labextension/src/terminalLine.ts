@@ -20,11 +20,7 @@ export interface IWritten {
  * A progress bar that is drawn a thousand times comes out as its last state.
  */
 export function write(before: ITerminalLine, piece: string): IWritten {
-  if (
-    before.cursor === before.text.length &&
-    !piece.includes('\r') &&
-    !piece.includes('\b')
-  ) {
+  if (before.cursor === before.text.length && !piece.includes('\r') && !piece.includes('\b')) {
     const end = piece.lastIndexOf('\n') + 1;
     const text = end ? piece.slice(end) : before.text + piece;
     return {
@@ -54,12 +50,9 @@ export function write(before: ITerminalLine, piece: string): IWritten {
 /** The shortest way from `before` to `done` and `line`, if no line became shorter. */
 function redraw(before: ITerminalLine, done: string, line: ITerminalLine): string {
   const target = done + line.text;
-  const appended =
-    before.cursor === before.text.length && target.startsWith(before.text);
+  const appended = before.cursor === before.text.length && target.startsWith(before.text);
   const start = appended ? target.slice(before.text.length) : `\r${target}`;
-  return line.cursor === line.text.length
-    ? start
-    : `${start}\r${line.text.slice(0, line.cursor)}`;
+  return line.cursor === line.text.length ? start : `${start}\r${line.text.slice(0, line.cursor)}`;
 }
 
 /** `part` holds no newline. */

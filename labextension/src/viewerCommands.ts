@@ -45,11 +45,7 @@ export const viewerCommands: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [IDocumentManager],
   optional: [ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    documents: IDocumentManager,
-    translator: ITranslator | null
-  ) => {
+  activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null) => {
     if (!inFleet() || pageUser() === null) {
       return;
     }

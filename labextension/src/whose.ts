@@ -55,10 +55,7 @@ export function nameOfSession(session: ISessionOwner): IKernelName {
 }
 
 /** How to name a kernel; `sessions` are all that run. */
-export function nameOfKernel(
-  kernel: IKernelOwner,
-  sessions: Iterable<ISessionOwner>
-): IKernelName {
+export function nameOfKernel(kernel: IKernelOwner, sessions: Iterable<ISessionOwner>): IKernelName {
   const used = [...sessions].find(session => session.kernel?.id === kernel.id);
   return {
     notebook: used ? nameOfSession(used).notebook : baseName(kernel.path ?? ''),

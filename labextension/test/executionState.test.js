@@ -24,9 +24,11 @@ function shown(messages) {
 
 test('a kernel is busy while a cell runs, whatever ends beside it', () => {
   const state = new ExecutionState(UNTRACKED);
-  const heard = [status('busy', 'cell'), status('busy', 'subshell'), status('idle', 'subshell')].map(
-    message => state.heard(message)
-  );
+  const heard = [
+    status('busy', 'cell'),
+    status('busy', 'subshell'),
+    status('idle', 'subshell')
+  ].map(message => state.heard(message));
   assert.equal(shown(heard), 'busy');
   // The request itself is told apart by its id, which stays.
   assert.equal(heard[2].parent_header.msg_id, 'subshell');

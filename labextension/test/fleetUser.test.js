@@ -57,7 +57,10 @@ test('viewers read no words for those who create', () => {
   const editor = read({ demo: 'viewer', other: 'editor' });
   assert.equal(mayCreateSomewhere(viewer), false);
   assert.equal(mayCreateSomewhere(editor), true);
-  assert.match(createInProjectText(viewer, trans), /^You can look at files but not create.*Ask an owner/);
+  assert.match(
+    createInProjectText(viewer, trans),
+    /^You can look at files but not create.*Ask an owner/
+  );
   assert.match(createInProjectText(editor, trans), /open one of your projects first/);
   assert.match(createInProjectText(read({}), trans), /in no project yet/);
 });
@@ -80,7 +83,10 @@ test('a viewer reads why nothing can be changed, and an editor asks the server',
   const trans = { __: (text, ...values) => text.replace('%1', values[0]) };
   const ann = read({ demo: 'editor', other: 'viewer' });
   for (const why of [whyNotCreate, whyNotChange]) {
-    assert.match(why(ann, 'other/dir/a.txt', trans), /not run or change them: you are a viewer of the project "other"/);
+    assert.match(
+      why(ann, 'other/dir/a.txt', trans),
+      /not run or change them: you are a viewer of the project "other"/
+    );
     assert.equal(why(ann, 'demo/a.txt', trans), null);
     assert.equal(why(null, 'other/a.txt', trans), null);
     assert.equal(why(null, 'a.txt', trans), null);

@@ -15,7 +15,10 @@ test('a notebook opened as notebook and as text is held twice', () => {
 
 test('a notebook is of one kind, whether or not its format is named', () => {
   assert.equal(kindOf({ type: 'notebook' }), kindOf({ type: 'notebook', format: 'json' }));
-  assert.notEqual(kindOf({ type: 'file', format: 'text' }), kindOf({ type: 'file', format: 'base64' }));
+  assert.notEqual(
+    kindOf({ type: 'file', format: 'text' }),
+    kindOf({ type: 'file', format: 'base64' })
+  );
 });
 
 test('versions follow a renamed folder and leave its namesakes alone', () => {

@@ -22,7 +22,14 @@ async function pageOfAnn() {
       xsrf: request.headers.get('X-XSRFToken')
     });
     return new Response(null, {
-      status: server.user === null ? 403 : server.user !== 'ann' ? 401 : request.url.endsWith('forbidden') ? 403 : 200
+      status:
+        server.user === null
+          ? 403
+          : server.user !== 'ann'
+            ? 401
+            : request.url.endsWith('forbidden')
+              ? 403
+              : 200
     });
   };
   return { server, signIn, fetch: heldFetch(answer, signIn) };
@@ -50,7 +57,10 @@ test('a refused request is sent again, whole, when the same person is back', asy
   assert.equal(server.refused, 1);
   await signInAgain(server, signIn);
   assert.equal((await answer).status, 200);
-  assert.deepEqual(server.sent.map(sent => sent.body), ['{"a": 1}', '{"a": 1}']);
+  assert.deepEqual(
+    server.sent.map(sent => sent.body),
+    ['{"a": 1}', '{"a": 1}']
+  );
   assert.equal(server.sent[1].xsrf, 'new');
 });
 

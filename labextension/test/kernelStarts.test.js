@@ -89,7 +89,11 @@ test('cells that are run before the first start wait for it, in order, and start
   assert.deepEqual(order, []);
   notebook.end({});
   await Promise.all(cells);
-  assert.deepEqual(order, [[1, true], [2, true], [3, true]]);
+  assert.deepEqual(order, [
+    [1, true],
+    [2, true],
+    [3, true]
+  ]);
   assert.equal(notebook.starts, 0);
 });
 

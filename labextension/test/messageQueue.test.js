@@ -18,8 +18,7 @@ function message(type, content, parent = 'cell', channel = 'iopub') {
   };
 }
 
-const print = (text, name = 'stdout', parent = 'cell') =>
-  message('stream', { name, text }, parent);
+const print = (text, name = 'stdout', parent = 'cell') => message('stream', { name, text }, parent);
 const clear = wait => message('clear_output', { wait });
 const update = (id, text) =>
   message('update_display_data', { data: { 'text/plain': text }, transient: { display_id: id } });
@@ -30,20 +29,33 @@ function joined(...messages) {
   for (const next of messages) {
     join(waiting, next);
   }
-  return waiting.map(({ header, content }) => content.text ?? content.data?.['text/plain'] ?? header.msg_type);
+  return waiting.map(
+    ({ header, content }) => content.text ?? content.data?.['text/plain'] ?? header.msg_type
+  );
 }
 
 test('text of one stream is joined, that of two is not', () => {
-  assert.deepEqual(joined(print('a'), print('b'), print('c', 'stderr'), print('d')), ['ab', 'c', 'd']);
+  assert.deepEqual(joined(print('a'), print('b'), print('c', 'stderr'), print('d')), [
+    'ab',
+    'c',
+    'd'
+  ]);
 });
 
 test('text is joined across what another cell or a widget says', () => {
   assert.deepEqual(joined(print('a'), print('x', 'stdout', 'other'), print('b')), ['ab', 'x']);
-  assert.deepEqual(joined(print('a'), comm({ state: { value: 1 } }), print('b')), ['ab', 'comm_msg']);
+  assert.deepEqual(joined(print('a'), comm({ state: { value: 1 } }), print('b')), [
+    'ab',
+    'comm_msg'
+  ]);
 });
 
 test('text is not moved past a widget that begins to catch it, or past the end of its cell', () => {
-  assert.deepEqual(joined(print('a'), comm({ state: { msg_id: 'cell' } }), print('b')), ['a', 'comm_msg', 'b']);
+  assert.deepEqual(joined(print('a'), comm({ state: { msg_id: 'cell' } }), print('b')), [
+    'a',
+    'comm_msg',
+    'b'
+  ]);
   const idle = message('status', { execution_state: 'idle' });
   assert.deepEqual(joined(print('a'), idle, print('b')), ['a', 'status', 'b']);
 });

@@ -95,8 +95,15 @@ test('a single line without an end is bounded', () => {
 });
 
 test('a line that is not finished when the bound is reached is not shown twice', () => {
-  const [head, end] = outputs([print(`${lines(0, 9)}begun`), print(` and on\n${lines(10, 13)}`), idle()]);
-  assert.equal(head.text + end.text.split('\n').slice(1).join('\n'), `${lines(0, 9)}begun and on\n${lines(10, 13)}`);
+  const [head, end] = outputs([
+    print(`${lines(0, 9)}begun`),
+    print(` and on\n${lines(10, 13)}`),
+    idle()
+  ]);
+  assert.equal(
+    head.text + end.text.split('\n').slice(1).join('\n'),
+    `${lines(0, 9)}begun and on\n${lines(10, 13)}`
+  );
 });
 
 test('a progress bar never reaches the bound', () => {
@@ -136,8 +143,16 @@ test('an error is always kept', () => {
 
 test('clearing begins anew, at once or with the next output', () => {
   for (const wait of [false, true]) {
-    const found = outputs([print(lines(0, 100)), message('clear_output', { wait }), print('new\n'), idle()]);
-    assert.deepEqual(found.map(output => output.text), ['new\n']);
+    const found = outputs([
+      print(lines(0, 100)),
+      message('clear_output', { wait }),
+      print('new\n'),
+      idle()
+    ]);
+    assert.deepEqual(
+      found.map(output => output.text),
+      ['new\n']
+    );
   }
 });
 

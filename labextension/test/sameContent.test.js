@@ -56,5 +56,8 @@ test('widget state is the same whether or not it is hidden from the page', () =>
   const with_ = metadata => ({ ...notebook(cell('a')), metadata });
   const hidden = state => with_({ 'jupyter-fleet.untrusted-widgets': state, z: 1 });
   assert.equal(sameContent(hidden({ a: 1 }), with_({ widgets: { a: 1 }, z: 1 }), 'notebook'), true);
-  assert.equal(sameContent(hidden({ a: 1 }), with_({ widgets: { a: 2 }, z: 1 }), 'notebook'), false);
+  assert.equal(
+    sameContent(hidden({ a: 1 }), with_({ widgets: { a: 2 }, z: 1 }), 'notebook'),
+    false
+  );
 });

@@ -59,8 +59,14 @@ test('a kernel is named by the notebook that uses it, else by the one it was sta
 
 test('a kernel that a page did not start is restarted after a question, whoever made the session', () => {
   const session = { id: 's', path: 'demo/a.ipynb', name: 'a.ipynb' };
-  assert.equal(startedByOther({ ...session, username: 'me', kernel: { id: 'k', username: 'ann' } }, 'me'), true);
-  assert.equal(startedByOther({ ...session, username: 'ann', kernel: { id: 'k', username: 'me' } }, 'me'), false);
+  assert.equal(
+    startedByOther({ ...session, username: 'me', kernel: { id: 'k', username: 'ann' } }, 'me'),
+    true
+  );
+  assert.equal(
+    startedByOther({ ...session, username: 'ann', kernel: { id: 'k', username: 'me' } }, 'me'),
+    false
+  );
   assert.equal(startedByOther({ ...session, username: 'ann', kernel: null }, 'me'), true);
   assert.equal(startedByOther({ ...session, kernel: { id: 'k' } }, 'me'), false);
 });
