@@ -53,7 +53,8 @@ def pack_agent_frame(stream: int, sequence: int, acknowledged: int, message: byt
 def unpack_agent_frame(frame: bytes) -> AgentFrame:
     """An agent's frame, or one for it; raises FrameError if it is shorter than a frame's header."""
     _check(frame, _AGENT_HEADER)
-    return AgentFrame(*_AGENT_HEADER.unpack_from(frame), frame[_AGENT_HEADER.size :])
+    stream, sequence, acknowledged = _AGENT_HEADER.unpack_from(frame)
+    return AgentFrame(stream, sequence, acknowledged, frame[_AGENT_HEADER.size :])
 
 
 def to_stream(stream: int, client_frame: bytes) -> bytes:
