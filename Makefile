@@ -218,10 +218,11 @@ test-labextension: $(STAMPS)/labextension
 	@echo "== $@"; cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test
 
 .PHONY: lint
-lint: test-install ## ruff, mypy, eslint and prettier
+lint: test-install ## ruff, mypy, import-linter, eslint and prettier
 	@echo "== $@"; failed=0; \
 	$(LAB)/bin/ruff check . || failed=1; \
 	$(LAB)/bin/ruff format --check . || failed=1; \
+	$(LAB)/bin/lint-imports --no-cache || failed=1; \
 	$(LAB)/bin/mypy jupyter_ext || failed=1; \
 	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|kernel_tools|xgb_ray)/' --follow-imports silent || failed=1; \
 	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/kernel_tools gateway_ext/xgb_ray || failed=1; \

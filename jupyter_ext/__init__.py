@@ -6,9 +6,12 @@ Importing this package imports nothing: gateways, which live in another environm
 here may import `gateway_ext`: labs and gateways meet over HTTP only.
 """
 
+import importlib
+
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:
     """Name the server extension; called by jupyter_server only."""
-    from .app import JupyterFleet
-
-    return [{"module": "jupyter_ext", "app": JupyterFleet}]
+    # By name: type checkers follow an import even in a function, and in the kernel's environment
+    # they would look for all that a lab needs.
+    app = importlib.import_module("jupyter_ext.app")
+    return [{"module": "jupyter_ext", "app": app.JupyterFleet}]

@@ -1,0 +1,1 @@
+"""A contract for `lint-imports`; the contracts themselves are in `.importlinter`."""
