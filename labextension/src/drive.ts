@@ -223,9 +223,8 @@ export class VersionedDrive extends Drive {
         format: null
       };
     }
-    // No document of this drive's holds a version: the document is new here, or came to this path
-    // by a rename elsewhere. What the server tells now is what the document compares itself with,
-    // and what its save may replace.
+    // No document of this path holds a version: this one is new here. What the server tells now is
+    // what the document compares itself with, and what its save may replace.
     try {
       const model: VersionedModel = await super.get(path, options);
       if (model.version !== undefined && model.version !== null) {

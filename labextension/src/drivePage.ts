@@ -37,7 +37,14 @@ export const drivePage: JupyterFrontEndPlugin<void> = {
       whyNotCreate: path => whyNotCreate(pageUser(), path, trans),
       whyNotChange: path => whyNotChange(pageUser(), path, trans)
     };
-    opener.opened.connect((_, { context }) => followMoves(drive, documents, context));
+    // A document is opened again whenever somebody chooses it.
+    const followed = new WeakSet<DocumentRegistry.Context>();
+    opener.opened.connect((_, { context }) => {
+      if (!followed.has(context)) {
+        followed.add(context);
+        followMoves(drive, documents, context);
+      }
+    });
   }
 };
 

@@ -98,6 +98,15 @@ test('what a document was told of a path is used once', async () => {
   );
 });
 
+test('a server that cannot tell whether there is a file has not said that there is none', async () => {
+  server.save('demo/other.txt', 'start');
+  await page.open('demo/other.txt');
+  server.before = async ({ method }) => (method === 'GET' ? 500 : undefined);
+  await assert.rejects(page.drive.get('demo/a.txt', { content: false, hash: true }));
+  await page.drive.save('demo/a.txt', { type: 'file', format: 'text', content: 'one' });
+  assert.equal(server.saves[0][1], 'any');
+});
+
 test('a document that holds nothing replaces the version that it was told of', async () => {
   server.save('demo/a.txt', 'start');
   const document = page.create('demo/a.txt');

@@ -131,6 +131,15 @@ test('"Create Again" makes a file where the document\'s was deleted', async () =
   assert.equal(server.saves[2][1], 'v3');
 });
 
+test('a file that cannot be created again is an error, not another question', async () => {
+  const document = await conflict();
+  server.files.delete('demo/a.txt');
+  server.before = async ({ method }) => (method === 'PUT' ? 404 : undefined);
+  page.answers = ['overwrite', 'cancel'];
+  await assert.rejects(document.save('mine'), error => error.response?.status === 404);
+  assert.equal(page.questions.length, 1);
+});
+
 test('other refusals are errors, about which nobody is asked', async () => {
   server.save('demo/a.txt', 'start');
   const document = await page.open('demo/a.txt');
@@ -189,18 +198,21 @@ test('while a person is asked, the document is not saved, and others are', async
   const document = await conflict();
   server.save('demo/b.txt', 'start');
   const other = await page.open('demo/b.txt');
+  const binary = { type: 'file', format: 'base64', content: 'aGk=' };
   let choose;
   page.answers = [new Promise(resolve => (choose = resolve))];
   const asked = document.save('one');
   await soon();
   await assert.rejects(document.save('two'), { name: 'ModalDuplicateError' });
   await other.save('three');
+  await page.drive.save('demo/a.txt', binary);
   choose('overwrite');
+  page.answers = ['overwrite'];
   await asked;
   await document.save('four');
   assert.deepEqual(
     server.saves.map(([, , content]) => content),
-    ['one', 'three', 'one', 'four']
+    ['one', 'three', 'aGk=', 'one', 'one', 'four']
   );
 });
 
@@ -211,7 +223,9 @@ test('a save whose answer was lost is no conflict', async () => {
   const document = await page.open('demo/a.txt');
   server.answersToLose = 1;
   await assert.rejects(document.save('mine'), /Failed to fetch/);
-  await document.save('mine');
+  const model = await document.save('mine');
+  assert.equal(model.content, null);
+  assert.equal(document.hash, 'hash of v2');
   await document.save('next');
   assert.deepEqual(page.questions, []);
   assert.deepEqual(server.saves, [

@@ -20,7 +20,8 @@ function toldRenames() {
   const told = [];
   page.drive.fileChanged.connect((_, { type, oldValue, newValue }) => {
     if (type === 'rename') {
-      told.push(`${oldValue.path} > ${newValue.path}`);
+      const named = newValue.path.endsWith(`/${newValue.name}`);
+      told.push(`${oldValue.path} > ${named ? newValue.path : 'a path of another name'}`);
     }
   });
   return told;

@@ -49,6 +49,7 @@ export class OpenPage {
 /** A document that talks to its drive as JupyterLab's do (see `Context` in its docregistry). */
 class OpenDocument {
   content = '';
+  hash = undefined;
   /** How often the page was told that a save came to nothing. */
   ended = 0;
   /** Where its session is, if another page has moved it. */
@@ -72,18 +73,18 @@ class OpenDocument {
   async revert() {
     const model = await this._drive.get(this.path, { ...this._how, content: true, hash: true });
     this.content = model.content;
-    this._hash = model.hash;
+    this.hash = model.hash;
   }
 
   async save(content = this.content) {
     const { path } = this;
     this.content = content;
     const found = await this._ask(path);
-    if (this._hash !== undefined && found?.hash !== undefined && found.hash !== this._hash) {
+    if (this.hash !== undefined && found?.hash !== undefined && found.hash !== this.hash) {
       throw new Error('JupyterLab asks its own question');
     }
     const model = await this._drive.save(path, { ...this._how, content });
-    this._hash = (await this._ask(path))?.hash;
+    this.hash = (await this._ask(path))?.hash;
     return model;
   }
 

@@ -33,6 +33,23 @@ test('a save begins when the one before it has ended, well or badly', async () =
   assert.deepEqual(done, ['one', 'two', 'three']);
 });
 
+test('a save that comes during the second waits for it, though the first has ended', async () => {
+  const { done, saves, run } = heldSaves();
+  run('one');
+  const second = run('two');
+  await soon();
+  saves.one.resolve();
+  await soon();
+  const third = run('three');
+  await soon();
+  assert.deepEqual(done, ['one', 'two']);
+  saves.two.resolve();
+  await second;
+  await soon();
+  saves.three.resolve();
+  await third;
+});
+
 test('other paths and kinds do not wait', async () => {
   const { done, run } = heldSaves();
   run('one');

@@ -57,6 +57,11 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     assert bob.evaluate(0, "print(os.getpid(), x)") == f"{kernel} 41"
     assert files.session_paths() == [path]
 
+    # The other page still holds the version that it loaded, so its save is a conflict.
+    bob.save()
+    expect(bob.dialog).to_contain_text("was saved by ann")
+    bob.choose("Cancel")
+
 
 def expect_to_be_at(lab: LabPage, files: Files, path: str) -> None:
     expect_tab_of(lab, path)
