@@ -161,16 +161,16 @@ PYTEST := -m pytest -q -m "not long and not chaos"
 UNIT := -m pytest -q -p no:tests.servers.mariadb -p no:tests.servers.seaweedfs
 
 .PHONY: unit unit-lab unit-gateway unit-kernel
-unit: $(DEV) ## the unit tests: a minute, without servers and browsers
+unit: install $(DEV) ## the unit tests: a minute, without servers and browsers
 	@$(MAKE) --jobs 2 --keep-going --output-sync=target unit-kernel unit-lab unit-gateway
 
-unit-lab: $(DEV)
+unit-lab: install $(DEV)
 	@echo "== $@"; $(FLEET_LAB_PYTHON) $(UNIT) tests/unit/jupyter_ext
 
-unit-gateway: $(DEV)
+unit-gateway: install $(DEV)
 	@echo "== $@"; $(FLEET_GATEWAY_PYTHON) $(UNIT) tests/unit/gateway_ext
 
-unit-kernel: $(DEV)
+unit-kernel: install $(DEV)
 	@echo "== $@"; $(FLEET_KERNEL_PYTHON) $(UNIT) tests/unit/agent tests/unit/kernel_tools tests/unit/xgb_ray
 
 .PHONY: test
