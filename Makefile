@@ -151,9 +151,27 @@ $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 
 # --- checks
 
+DEV := $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
+
 # Two at a time, the longest first.
 SUITES := test-gateway test-lab test-e2e test-xgb-ray test-chaos test-agent lint test-labextension
 PYTEST := -m pytest -q -m "not long and not chaos"
+
+# Without the plugins that start databases and stores, a test that needs one fails.
+UNIT := -m pytest -q -p no:tests.servers.mariadb -p no:tests.servers.seaweedfs
+
+.PHONY: unit unit-lab unit-gateway unit-kernel
+unit: install $(DEV) ## the unit tests: a minute, without servers and browsers
+	@$(MAKE) --jobs 2 --keep-going --output-sync=target unit-kernel unit-lab unit-gateway
+
+unit-lab: install $(DEV)
+	@echo "== $@"; $(FLEET_LAB_PYTHON) $(UNIT) tests/unit/jupyter_ext
+
+unit-gateway: install $(DEV)
+	@echo "== $@"; $(FLEET_GATEWAY_PYTHON) $(UNIT) tests/unit/gateway_ext
+
+unit-kernel: install $(DEV)
+	@echo "== $@"; $(FLEET_KERNEL_PYTHON) $(UNIT) tests/unit/agent tests/unit/kernel_tools tests/unit/xgb_ray
 
 .PHONY: test
 test: test-install ## install what tests need and run every check
@@ -189,7 +207,7 @@ test-e2e: test-install
 	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/e2e
 
 .PHONY: test-install
-test-install: install $(STAMPS)/test-programs $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
+test-install: install $(STAMPS)/test-programs $(DEV)
 
 .PHONY: test-long
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
@@ -218,15 +236,23 @@ test-labextension: $(STAMPS)/labextension
 	@echo "== $@"; cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" && jlpm test
 
 .PHONY: lint
-lint: test-install ## ruff, mypy, import-linter, eslint and prettier
+lint: $(DEV) $(STAMPS)/labextension ## linters, types, and the rules of our own (tests/lint)
 	@echo "== $@"; failed=0; \
 	$(LAB)/bin/ruff check . || failed=1; \
 	$(LAB)/bin/ruff format --check . || failed=1; \
 	$(LAB)/bin/lint-imports --no-cache || failed=1; \
+	git ls-files -z | xargs -0 $(LAB)/bin/codespell || failed=1; \
+	$(LAB)/bin/python -m pytest -q tests/lint || failed=1; \
+	(cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" jlpm lint) || failed=1; \
+	$(MAKE) types || failed=1; \
+	exit $$failed
+
+.PHONY: types
+types: $(DEV)
+	@failed=0; \
 	$(LAB)/bin/mypy jupyter_ext || failed=1; \
 	$(GATEWAY)/bin/mypy gateway_ext --exclude '^gateway_ext/(agent|kernel_tools|xgb_ray)/' --follow-imports silent || failed=1; \
 	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/kernel_tools gateway_ext/xgb_ray || failed=1; \
-	(cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" jlpm lint) || failed=1; \
 	exit $$failed
 
 .PHONY: bench
