@@ -9,8 +9,13 @@ project. A room imports only what stands below it:
     training | scoring   a training on workers that may fail; predictions, metrics and calibration
     worker         what runs in a worker's process: boosting, and the collective between workers
     data | ray_cluster   columns, sources and matrices; connecting to Ray and running tasks there
-    background, display, lease, errors   work beside the cell; how things look; the rest of all
- Nothing heavy (ray, xgboost, pyarrow) may be imported when the package itself is: each
+    background     work beside the cell
+    display        how results and progress look
+    option_table   options with their help, for signatures and lines
+    lease          keeps a kernel with work from being culled
+    errors         what a user of this package sees
+
+Nothing heavy (ray, xgboost, pyarrow) may be imported when the package itself is: each
 name below is looked up on first use.
 """
 

@@ -1,4 +1,4 @@
-"""What the tasks do that bring data into the object store. See `pieces.run_calls`.
+"""What the tasks do that bring data into the object store; `training.loading` runs them.
 
 References to objects come nested in lists, so that Ray hands over the reference and not the object.
 """
