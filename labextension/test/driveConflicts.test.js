@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
+import { BINARY, NOTEBOOK, notebook } from './documents.js';
 import { OpenPage } from './openPage.js';
 import { VersionedServer } from './versionedServer.js';
-
-const NOTEBOOK = { type: 'notebook', format: 'json' };
-const BINARY = { type: 'file', format: 'base64' };
-
-const notebook = source => ({
-  cells: [{ cell_type: 'code', id: 'c1', metadata: {}, outputs: [], source }],
-  metadata: {},
-  nbformat: 4,
-  nbformat_minor: 5
-});
 
 let server;
 let page;
