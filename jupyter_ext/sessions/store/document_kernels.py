@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -66,17 +67,27 @@ def use_kernel(connection: Connection, document: Document, kernel_id: str) -> No
         return
     # Who inserted one just now was first.
     with contextlib.suppress(IntegrityError), connection.begin_nested():
-        connection.execute(
-            insert(kernel_start).values(
-                document=document.key,
-                path=document.path,
-                type=document.type,
-                kernel_id=kernel_id,
-                state=RUNNING,
-                lease_until=now_utc(connection),
-                attempt=first_attempt(),
-            )
+        insert_start(
+            connection,
+            document,
+            kernel_id,
+            state=RUNNING,
+            lease_until=now_utc(connection),
+            attempt=first_attempt(),
         )
+
+
+def insert_start(connection: Connection, document: Document, kernel_id: str, **more: Any) -> None:
+    """Add the row of a document's kernel; IntegrityError if the document has one."""
+    connection.execute(
+        insert(kernel_start).values(
+            document=document.key,
+            path=document.path,
+            type=document.type,
+            kernel_id=kernel_id,
+            **more,
+        )
+    )
 
 
 def first_attempt() -> int:

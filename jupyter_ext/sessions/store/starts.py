@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store.document_kernels import first_attempt, is_ending
+from jupyter_ext.sessions.store.document_kernels import first_attempt, insert_start, is_ending
 from jupyter_ext.sessions.store.started_kernels import note_kernel
 from jupyter_ext.sessions.tables import ENDING, RUNNING, STARTING, kernel_start
 
@@ -67,16 +67,13 @@ def claim_start(
         attempt = first_attempt()
         try:
             with connection.begin_nested():
-                connection.execute(
-                    insert(kernel_start).values(
-                        document=document.key,
-                        path=document.path,
-                        type=document.type,
-                        kernel_id=kernel_id,
-                        state=STARTING,
-                        lease_until=now + lease,
-                        attempt=attempt,
-                    )
+                insert_start(
+                    connection,
+                    document,
+                    kernel_id,
+                    state=STARTING,
+                    lease_until=now + lease,
+                    attempt=attempt,
                 )
         except IntegrityError:
             row = connection.execute(query).one_or_none()
