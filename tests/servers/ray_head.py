@@ -51,8 +51,10 @@ def ray_head(
         environment={
             **{k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "PYTHONPATH")},
             **TOKEN,
-            **(environment or {}),
             "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120",
+            # The head forks a server for each client, and gRPC's fork handlers crash some.
+            "GRPC_ENABLE_FORK_SUPPORT": "0",
+            **(environment or {}),
         },
         directory=Path(folder.name),
     )

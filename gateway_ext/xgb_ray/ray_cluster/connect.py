@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 120
 
 
+# How often a client tries a cluster whose head fails to start the client's server. The head forks
+# with gRPC's threads running, and once in a while the new process dies of it.
+_CLIENT_ATTEMPTS = 3
+_NO_CLIENT_SERVER = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
+
 # The address that `connect` was last given, and the cluster that this led to.
 _connected: tuple[str, str] | None = None
 
@@ -79,7 +84,7 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
     options["runtime_env"] = {"py_modules": [str(package)]}
     try:
         with _few_words():
-            ray.init(address=cluster, **options)
+            _init_elsewhere(cluster, options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise ClusterError(_why_not(cluster, str(error))) from error
     try:
@@ -88,6 +93,19 @@ def connect(cluster: str | None, *, local_cpus: int | None = None) -> None:
         ray.shutdown()
         raise
     _connected = str(cluster), _identity()
+
+
+def _init_elsewhere(cluster: str | None, options: Mapping[str, Any]) -> None:
+    """Call `ray.init` for a cluster that somebody else started, and again where that helps."""
+    import ray
+
+    for left in reversed(range(_CLIENT_ATTEMPTS)):
+        try:
+            ray.init(address=cluster, **options)
+            return
+        except ConnectionAbortedError as error:
+            if not left or not any(words in str(error) for words in _NO_CLIENT_SERVER):
+                raise
 
 
 def of_a_client() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.servers.ray_head import TOKEN, RayHead
+from tests.servers.ray_head import TOKEN, RayHead, ray_head
 
 ROOT = Path(__file__).parents[3]
 
@@ -103,6 +103,28 @@ def test_a_search_from_outside(head: RayHead, parquet: Path) -> None:
     assert "has no column 'lable'; did you mean 'label'?" in wrong
     assert events.startswith('1 ["running: round ')
     assert json.loads(found) == ["stopped", True]
+
+
+FIRST_SERVER_DIES = """
+import os, sys
+if "--mode=specific-server" in sys.orig_argv:
+    try:
+        os.close(os.open({marker!r}, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        pass
+    else:
+        os._exit(1)
+"""
+
+
+@pytest.mark.long
+def test_a_head_that_fails_to_start_the_server_of_a_client(tmp_path: Path) -> None:
+    marker = tmp_path / "died"
+    (tmp_path / "sitecustomize.py").write_text(FIRST_SERVER_DIES.format(marker=str(marker)))
+    faults = {"PYTHONPATH": str(tmp_path), "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "10"}
+    with ray_head(tmp_path / "head.log", environment=faults) as head:
+        assert run(ERROR.format(before="", cluster=head.client)) == ""
+    assert marker.exists()
 
 
 @pytest.mark.parametrize("module", ["ray", "xgboost"])
