@@ -14,13 +14,13 @@ from jupyter_ext.fleet.supervisor import ProcessState
 START_SECONDS = 120.0
 PAUSE = 0.2
 MOST_STARTS = 3
-"""A program that has ended so often before it answered for the first time is not tried further."""
+"""A program that ends this often before its first answer has failed to start."""
 
 PROBES = {"lab": "/api/me", "front": "/api", "gateway": "/api/kernelspecs", "store": "/healthz"}
 
 
 def answers(member: Member, service_token: str, timeout: float = 5.0) -> bool:
-    """Whether ``member`` does its work."""
+    """Whether ``member`` answers requests."""
     try:
         call("GET", member.url + PROBES[member.role], service_token, timeout)
     except CallFailed:
@@ -35,7 +35,7 @@ def wait_for(
     service_token: str,
     seconds: float = START_SECONDS,
 ) -> None:
-    """Return when all ``members`` answer; `FleetError` with the last words of one that cannot."""
+    """Return when all ``members`` answer; `FleetError` quotes the log of one that does not."""
     waiting = list(members)
     starts: dict[str, int] = {}
     deadline = time.monotonic() + seconds
@@ -57,7 +57,7 @@ def wait_for(
 
 
 def last_words(data_dir: DataDir, member: Member) -> str:
-    """The last line of a program's log that says something, and where the rest is."""
+    """The last line of a program's log that is not empty, and the log's path."""
     log = data_dir.log(member.name)
     try:
         lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]

@@ -15,26 +15,26 @@ from urllib.parse import unquote, urlsplit
 DISTRIBUTION = "jupyter-fleet"
 DIGITS = 12
 
-# What an installer notes about itself; the same wheel installed twice is one build.
+# Installers write these files; the same wheel installed twice is one build.
 _OF_THE_INSTALLER = re.compile(r"\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url|uv_cache)")
 
 
 @dataclass(frozen=True)
 class Builds:
-    """What is installed where the programs of a fleet come from."""
+    """The builds in the environments that the fleet's programs run in."""
 
     lab: str
     gateway: str
     store: str
-    """Which program the store is; empty where the fleet runs none."""
+    """Identifies the store's executable; empty if the fleet runs no store."""
 
 
 def installed_build(environment: Path) -> str:
-    """Names what is installed in the virtual environment at ``environment``: our own files, and
-    the versions of everything else.
+    """A digest of what is installed in the virtual environment at ``environment``: the files of
+    this project, and the versions of everything else.
 
-    The version number alone does not tell two checkouts apart. ``unknown`` where ours is not
-    installed.
+    The version number alone does not tell two checkouts apart. ``unknown`` if this project is not
+    installed there.
     """
     digest = hashlib.sha256()
     found = False

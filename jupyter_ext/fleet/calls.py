@@ -10,14 +10,14 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 ANSWER_SECONDS = 30.0
 
-# A proxy that is set in the environment has no business with 127.0.0.1.
+# Calls to 127.0.0.1 must not go through a proxy that is set in the environment.
 _opener = build_opener(ProxyHandler({}))
 
 
 class CallFailed(Exception):
-    """No answer, or one that is not a success; ``status`` is None if there was no answer.
+    """The call got an error response, or none; ``status`` is None if there was no response.
 
-    The message is that of the answer, if it has one.
+    The message is the response's, if it has one.
     """
 
     def __init__(self, message: str, status: int | None) -> None:
@@ -45,7 +45,7 @@ def call(method: str, url: str, token: str | None = None, timeout: float = ANSWE
 
 
 def _message_of(error: HTTPError) -> str | None:
-    """What labs and gateways say in the JSON of an answer that is not a success."""
+    """The message in the JSON of an error response of a lab or gateway."""
     try:
         return str(json.loads(error.read())["message"])
     except (OSError, HTTPException, ValueError, KeyError, TypeError):

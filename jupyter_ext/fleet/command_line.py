@@ -48,7 +48,7 @@ LOG_LINES = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for what cannot be done, 2 for wrong usage."""
+    """Run one command and return the exit code: 0, 1 if it failed, 2 for wrong usage."""
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace, DataDir], int] = options.command
     try:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever was reading has seen enough; nothing more can be written to them at exit either.
+        # The reader has closed the pipe; Python must not try to flush to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -71,7 +71,7 @@ def _run(
     options: argparse.Namespace,
     data_dir: DataDir,
 ) -> int:
-    """Run the command; raises `FleetError` for whatever the operating system refuses."""
+    """Run the command; raises `FleetError` for errors of the operating system, too."""
     try:
         return command(options, data_dir)
     except BrokenPipeError:
@@ -139,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     leave = add(
         "drain",
         drain_command,
-        "Move a gateway's kernels to the other gateways; it accepts no kernels until it restarts.",
+        "Move a gateway's kernels to the other gateways. It accepts none until it restarts.",
     )
     leave.add_argument("gateway", metavar="GATEWAY", help="for example gateway-1")
     leave.add_argument("--stop", action="store_true", help="let it accept kernels again")
@@ -178,7 +178,7 @@ def grant(text: str) -> tuple[str, str]:
 def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``up``: see `parser`."""
     told = told_settings(vars(options), os.environ)
-    # What is wrong with an option is said before anything is made.
+    # Report a wrong option before creating anything.
     Settings().changed(told)
     data_dir.create()
     with data_dir.locked():
@@ -306,7 +306,7 @@ def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 
 
 def known_settings(data_dir: DataDir) -> Settings:
-    """The settings of the fleet in ``data_dir``; raises `FleetError` if there never was one."""
+    """The settings of the fleet in ``data_dir``; raises `FleetError` if there is no fleet."""
     settings = load_settings(data_dir)
     if settings is None:
         raise FleetError(

@@ -1,4 +1,4 @@
-"""What is written for the programs of a fleet: pure functions from settings to documents."""
+"""Configuration files of a fleet's programs: pure functions from settings to documents."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ EMBEDDED_BUCKET = "fleet"
 REGION = "us-east-1"
 
 CHECKS = {"front": "/front-health", "lab": "/api", "gateway": "/api", "store": "/healthz"}
-"""What the supervisor asks each kind of program for: it answers whether or not other programs, the
-database and the disk do."""
+"""The path that the supervisor requests from each kind of program. None of these needs another
+program, the database or the disk."""
 
 ORPHAN_SECONDS = 7 * 86400
 """How long kernels outlive ``down``."""
 
-# Names of variables that programs may inherit; a prefix where one ends with "*". Whatever else is
-# in the environment of who types `up` (tokens, passwords) is nobody's business.
+# Names of variables that programs may inherit; one that ends with "*" is a prefix. They must not
+# see anything else (tokens, passwords) that is in the environment of `up`.
 INHERITED = (
     "PATH",
     "HOME",
@@ -64,11 +64,11 @@ class Program:
     stop_seconds: int
     """How long it may take to stop before it is killed."""
     environment: Mapping[str, str]
-    """What it gets beside `inherited`; paths only, never a secret."""
+    """Variables in addition to `inherited`; paths only, never a secret."""
     configuration: Mapping[str, Any] | None = None
-    """What is in the file that ``command`` names, if the program reads it only when it starts."""
+    """The content of the file that ``command`` names, if the program reads it only at its start."""
     build: str = ""
-    """The build of our own software that it runs; of others' programs, which file it is."""
+    """The build of this project that it runs; for other programs, an ID of the executable."""
 
     @property
     def runs(self) -> str:
@@ -93,7 +93,7 @@ def inherited(environment: Mapping[str, str]) -> dict[str, str]:
 def store_environment(
     settings: Settings, secrets: SecretFiles, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Where boto3 finds its credentials, for the labs and for the checks of `up`."""
+    """The variables that tell labs, and the checks of `up`, where boto3 finds its credentials."""
     if settings.bucket is None:
         return {
             "AWS_SHARED_CREDENTIALS_FILE": str(secrets.store_credentials),
@@ -107,12 +107,12 @@ def store_environment(
 
 
 def bucket_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say where credentials of a bucket are found."""
+    """The environment variables that say where a bucket's credentials are."""
     return {name: environment[name] for name in INHERITED_BY_LABS if name in environment}
 
 
 def bucket_url(settings: Settings) -> str:
-    """The bucket of the contents, as labs are told."""
+    """The URL of the bucket, as in the labs' configuration."""
     if settings.bucket is not None:
         return settings.bucket
     return f"s3://{EMBEDDED_BUCKET}?endpoint={settings.url('store-s3')}&region={REGION}"
@@ -130,10 +130,10 @@ def lab_config(
             "base_url": "/",
             "open_browser": False,
             "allow_root": True,
-            # The front says what the browser asked for.
+            # The front passes on which host and scheme the browser asked for.
             "trust_xheaders": True,
             "terminals_enabled": False,
-            # Without our extension it would be a server of this machine's files.
+            # Without our extension it would serve the files of this machine.
             "reraise_server_extension_failures": True,
             "identity_provider_class": "jupyter_ext.auth.identity_provider.FleetIdentityProvider",
             "contents_manager_class": "jupyter_ext.contents.manager.FleetContentsManager",
@@ -141,7 +141,7 @@ def lab_config(
             # Also where the package is not installed but only in PYTHONPATH.
             "jpserver_extensions": {
                 "jupyter_ext": True,
-                # Both start programs on the lab's machine for whoever asks.
+                # Both start programs on the lab's machine for any user.
                 "jupyter_lsp": False,
                 "jupyter_server_terminals": False,
             },
@@ -272,7 +272,7 @@ def programs(
                 command=(str(tools.gateway), f"--config={data_dir.gateway_config(name)}"),
                 url=settings.url(name),
                 stop_signal="TERM",
-                # It hands its agents over to others first.
+                # It first hands its agents over to other gateways.
                 stop_seconds=30,
                 environment={
                     "JUPYTER_CONFIG_DIR": str(data_dir.config / name),
@@ -313,7 +313,7 @@ def _store(
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-master.telemetry=false",
-        # The master's own calls delete everything, and ask nobody who they are.
+        # The master's own API can delete everything and authenticates nobody.
         "-disableHttp",
         # Alone, it wins every election; by default it takes 20 s for that after a restart.
         "-master.electionTimeout=1s",
@@ -326,7 +326,7 @@ def _store(
         role="store",
         command=command,
         url=settings.url("store-s3"),
-        # It is stopped when nobody writes any more, and what it has acknowledged survives SIGKILL
+        # By then nobody writes any more, and writes that it has acknowledged survive SIGKILL
         # (that may happen at any time): its own way of stopping would wait for 25 s.
         stop_signal="KILL",
         stop_seconds=1,

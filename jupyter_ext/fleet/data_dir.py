@@ -1,4 +1,4 @@
-"""Where a fleet keeps what on this machine."""
+"""The paths of a fleet's files on this machine."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ class DataDir:
         return data_dir
 
     def refuse_another_users(self) -> None:
-        """Raise `FleetError` if the directory belongs to another user and this one, who is not
-        root, can do nothing with it."""
+        """Raise `FleetError` if the directory belongs to another user and this user, who is not
+        root, cannot use it."""
         try:
             owner = self.root.stat().st_uid
         except FileNotFoundError:
             return
         except OSError as error:
             raise FleetError(
-                f"the data directory {self.root} cannot be looked at ({error.strerror}): choose"
+                f"the data directory {self.root} cannot be read ({error.strerror}): choose"
                 " your own with --data-dir"
             ) from error
         if os.geteuid() not in (0, owner):
@@ -98,7 +98,7 @@ class DataDir:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the fleet for one command that changes it; raises `FleetError` if another does."""
+        """Lock the fleet for one command that changes it; raises `FleetError` if it is locked."""
         with open(self.root / "fleet.lock", "w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +111,7 @@ class DataDir:
 
     @property
     def settings(self) -> Path:
-        """What `up` was told and chose: counts, ports, URLs; kept over down and up."""
+        """Options of `up`, and the ports that it chose; kept when the fleet is down."""
         return self.root / "fleet.json"
 
     @property
@@ -173,12 +173,12 @@ class DataDir:
 
     @property
     def processes(self) -> Path:
-        """What each process was started with, as the supervisor noted it."""
+        """What each process was started with, as recorded by the supervisor."""
         return self.root / "processes"
 
     @property
     def labs(self) -> Path:
-        """What Jupyter insists on writing to a local disk; nothing in it is missed."""
+        """Files that Jupyter must write to a local disk; all of them may be lost."""
         return self.root / "labs"
 
     @property
@@ -188,7 +188,8 @@ class DataDir:
 
     @property
     def gateway_database(self) -> str:
-        """URL of the embedded database of gateways: another file, so that neither starves."""
+        """URL of the embedded database of gateways: another file, so that labs and gateways do not
+        block each other."""
         return f"sqlite:///{self.root}/gateway.sqlite"
 
     @property
@@ -202,8 +203,8 @@ class DataDir:
     def first_uid(self) -> int:
         """User id of the kernels of the first project, when root runs the fleet.
 
-        Another one for (nearly) every data directory: fleets beside each other know nothing of each
-        other, and kernels of one id can read each other's files.
+        It differs for (nearly) every data directory: two fleets on one machine do not know of each
+        other, and kernels with the same id could read each other's files.
         """
         return FIRST_UID + UIDS_OF_A_FLEET * (int(self._digits, 16) % UID_RANGES)
 

@@ -18,8 +18,8 @@ SOCKETS = Path("/tmp")  # noqa: S108 (SeaweedFS knows no other folder)
 def prepare_bucket(url: str, seconds: float) -> None:
     """Make the bucket and write to it; raises `StoreUnavailable` if that fails for ``seconds``.
 
-    Credentials are found as boto3 finds them. The first body makes the store grow its volumes, for
-    some seconds: nobody's save should wait for that.
+    boto3 finds the credentials in its usual places. The first write makes the store allocate its
+    volumes, which takes some seconds: no save should have to wait for that.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 _ADVICE = {
     errno.ENOSPC: "free some space on that disk, then repeat this",
-    errno.EDQUOT: "free some of the space that your user may have, then repeat this",
+    errno.EDQUOT: "your disk quota is used up: delete some of your files, then repeat this",
     errno.EROFS: "make that file system writable, then repeat this",
     errno.EACCES: "make sure that you may read and write it, then repeat this",
     errno.EPERM: "make sure that you may read and write it, then repeat this",
@@ -29,5 +29,5 @@ def words_for(error: OSError, root: Path) -> str:
     one line that ends with what to do."""
     where = error.filename or error.filename2 or root
     what = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0, "see whether the machine can do it, then repeat this")
+    advice = _ADVICE.get(error.errno or 0, "check the machine and its log, then repeat this")
     return f"{where}: {what}: {advice}"

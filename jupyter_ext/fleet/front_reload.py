@@ -1,4 +1,4 @@
-"""Whether nginx serves by the configuration that it was last told to read.
+"""Whether nginx uses the configuration that it was last told to load.
 
 After SIGHUP its master starts a new worker and tells the old one to accept no more connections.
 Only then does every new request follow the new configuration.
@@ -21,7 +21,7 @@ SHUTTING_DOWN = f"{NGINX_WORKER} is shutting down"
 
 
 def front_workers(data_dir: DataDir) -> dict[int, str]:
-    """How each worker of the fleet's nginx shows itself, by process id."""
+    """The command line of each worker of the fleet's nginx, by process id."""
     shown = {}
     for one in find_leftovers(data_dir):
         if one.name == FRONT and one.worker:
@@ -35,7 +35,7 @@ def front_workers(data_dir: DataDir) -> dict[int, str]:
 
 
 def reloaded(before: Mapping[int, str], now: Mapping[int, str]) -> bool:
-    """Whether a worker runs that is not one of those before, and none of those accepts requests."""
+    """Whether a new worker runs and none of those from before the reload accepts requests."""
     return any(pid not in before for pid in now) and all(
         shown.startswith(SHUTTING_DOWN) for pid, shown in now.items() if pid in before
     )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 MISSES = 3
-"""A process is replaced after so many checks in a row without an answer."""
+"""A process is replaced after this many checks in a row without an answer."""
 
 MISSES_DURING_CHANGE = 6
 """The same while `up` changes the fleet: what it starts may take the processor from the others."""
@@ -21,7 +21,7 @@ PAUSE_SECONDS = 2.0
 """Between two rounds of checks."""
 
 LATE_SECONDS = 1.0
-"""A checker that was itself held up for longer has learned nothing about others."""
+"""If the checker itself was delayed for longer, its round of checks does not count."""
 
 _TICK = 0.2
 
@@ -40,10 +40,11 @@ def misses_after(
 
 
 def to_replace(misses: Mapping[str, int], *, changing: bool) -> str | None:
-    """The one process to replace now: that with the most misses, the first of equals.
+    """The one process to replace now: the one with the most misses, the first of equals.
 
-    While another change of the fleet goes on (``changing``) it takes `MISSES_DURING_CHANGE` of
-    them: `up` may itself be waiting for the process that hangs.
+    While the fleet is being changed (``changing``), a process is replaced only after
+    `MISSES_DURING_CHANGE` misses. It must be replaced even then, because `up` may be waiting for
+    it.
     """
     worst = max(misses, key=lambda name: misses[name], default=None)
     if worst is None or misses[worst] < (MISSES_DURING_CHANGE if changing else MISSES):
@@ -52,11 +53,10 @@ def to_replace(misses: Mapping[str, int], *, changing: bool) -> str | None:
 
 
 async def answers_at_all(url: str, seconds: float = CHECK_SECONDS) -> bool:
-    """Whether the process behind ``url`` does anything with a request.
+    """Whether the process at ``url`` responds to a request.
 
-    A refusal is an answer too, and so is an end of the connection, as from nginx when it has too
-    many of them: a process that hangs closes nothing. Each check is a connection of its own: the
-    one before says nothing about this one.
+    An error response counts, and so does closing the connection, as nginx does when it has too
+    many: a process that hangs does not close anything. Each check opens a new connection.
     """
     address = urlsplit(url)
     path = address.path or "/"
@@ -79,7 +79,7 @@ async def answers_at_all(url: str, seconds: float = CHECK_SECONDS) -> bool:
 async def with_lateness(
     work: Callable[[], Awaitable[dict[str, bool]]],
 ) -> tuple[dict[str, bool], float]:
-    """What ``work`` returns, and by how many seconds at worst this process was late meanwhile.
+    """What ``work`` returns, and the longest delay of this process meanwhile, in seconds.
 
     Measured with the clock that goes on while the machine is suspended.
     """

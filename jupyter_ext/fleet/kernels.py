@@ -1,6 +1,6 @@
 """``jupyter fleet kernels``, ``kernel`` and ``drain``: asking gateways about kernels.
 
-What a kernel's notebook is called now is the labs' to know: gateways know what it was started for.
+Only labs know the current name of a kernel's notebook; gateways know the name at its start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEAD = ("ID", "STATE", "OWNER", "EPOCH", "PROJECT", "PATH", "USER", "LAST ACTIVI
 
 
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
-    """The answer of the first gateway that gives one, whichever it is; raises `FleetError`."""
+    """The response of the first gateway that responds; raises `FleetError` if none does."""
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
     problem = None
     for name in settings.gateway_names:
@@ -42,14 +42,14 @@ def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options
 
 
 def not_running(data_dir: DataDir) -> str:
-    """What to say of a fleet that has no supervisor, after "the"."""
+    """A phrase, to follow "the", that says what to do about a fleet without a supervisor."""
     if find_leftovers(data_dir):
         return f"fleet in {data_dir.root} has lost its supervisor: `jupyter fleet up` adopts it"
     return f"fleet in {data_dir.root} is not running: `jupyter fleet up` starts it"
 
 
 def ask_lab(data_dir: DataDir, settings: Settings, path: str) -> Any:
-    """The answer of the first lab that gives one to a GET; None if none does."""
+    """The response of the first lab that responds to a GET; None if none does."""
     token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
     for name in settings.lab_names:
         try:
@@ -82,7 +82,7 @@ def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, A
 
 
 def drain(data_dir: DataDir, settings: Settings, gateway: str, *, stop: bool) -> dict[str, Any]:
-    """Have a gateway hand its kernels on, or (``stop``) take kernels again."""
+    """Have a gateway hand over its kernels, or (``stop``) accept kernels again."""
     path = path_of(DRAIN_ROUTE, name=gateway)
     method = "DELETE" if stop else "POST"
     answer: dict[str, Any] = ask(data_dir, settings, method, path, timeout=DRAIN_SECONDS)
@@ -92,14 +92,14 @@ def drain(data_dir: DataDir, settings: Settings, gateway: str, *, stop: bool) ->
 def with_living_owners(
     models: Sequence[Mapping[str, Any]], living: Collection[str]
 ) -> list[dict[str, Any]]:
-    """The models, with the owners that do not live taken away."""
+    """The models; ``owner`` becomes None where that gateway does not run."""
     return [{**one, "owner": one["owner"] if one["owner"] in living else None} for one in models]
 
 
 def with_session_paths(
     models: Sequence[Mapping[str, Any]], sessions: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The models, each with the path that its notebook has now; unchanged without a session."""
+    """The models, each with its notebook's current path; unchanged if it has no session."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for session in sessions:
         found.setdefault(session["kernel"]["id"], []).append(session)

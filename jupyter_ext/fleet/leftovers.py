@@ -1,4 +1,4 @@
-"""The fleet's own programs as the machine shows them, whether or not anybody supervises them."""
+"""The fleet's own processes on this machine, whether or not a supervisor watches them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Leftover:
     name: str
     """The program's name."""
     worker: bool = False
-    """Whether it is nothing without its parent: a worker of nginx."""
+    """Whether it is a worker of nginx, which cannot be adopted without its master."""
 
 
 def program_of(arguments: list[str], data_dir: DataDir) -> str | None:
     """The name of the fleet's program that has these arguments; None for others and for kernels."""
     if arguments[0].startswith(NGINX_MASTER):
-        # nginx shows itself so, in one piece.
+        # nginx rewrites its command line to a single string.
         arguments = arguments[0].removeprefix(NGINX_MASTER).split()
     config = f"--config={data_dir.config}/"
     for one in arguments[1:]:
@@ -49,8 +49,8 @@ def program_of(arguments: list[str], data_dir: DataDir) -> str | None:
 
 
 def first_of_each(found: list[Leftover]) -> dict[str, Leftover]:
-    """The process of each program that was there first: a child that has not yet become another
-    program, or a worker, looks like its parent."""
+    """The oldest process of each program: a worker, or a child between fork and exec, looks like
+    its parent."""
     pids = {(one.name, one.pid) for one in found}
     roots = [one for one in found if (one.name, one.parent) not in pids]
     return {one.name: one for one in sorted(roots, key=lambda one: -one.started)}
@@ -66,7 +66,7 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
             arguments = os.fsdecode((folder / "cmdline").read_bytes()).split("\0")
             worker = arguments[0].startswith(NGINX_WORKER)
             if worker:
-                # It shows nothing else of what it belongs to than the log that it holds.
+                # Only the log that it has open shows which fleet it belongs to.
                 ours = os.readlink(folder / "fd" / "2") == str(data_dir.log(FRONT))
                 name = FRONT if ours else None
             else:
@@ -81,14 +81,14 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
 
 
 def end_orphans(data_dir: DataDir, name: str) -> None:
-    """Kill what is left of a program whose own process has ended: it may hold a port."""
+    """Kill the remaining children of a program that has ended: they may hold its port."""
     for one in find_leftovers(data_dir):
         if one.name == name:
             _signal(one.pid, signal.SIGKILL)
 
 
 def end_leftovers(data_dir: DataDir) -> int:
-    """End what a supervisor that was killed has left behind; returns how many there were."""
+    """End the processes that a killed supervisor left behind; returns how many there were."""
     pids = [one.pid for one in find_leftovers(data_dir)]
     for pid in pids:
         _signal(pid, signal.SIGTERM)

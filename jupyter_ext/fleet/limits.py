@@ -10,7 +10,7 @@ _CULL_INTERVAL = 5
 
 
 def gateway_limits(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The part of a gateway's configuration that the limits make, without what is not limited."""
+    """The part of a gateway's configuration that sets the limits; unlimited things are absent."""
     limits = {
         "max_kernels": settings.max_kernels,
         "max_kernels_per_user": settings.max_kernels_per_user,

@@ -1,4 +1,4 @@
-"""Logs that programs write to directly, so that they need nobody who reads them."""
+"""Log files that programs write to directly, so that no process has to read their output."""
 
 from __future__ import annotations
 

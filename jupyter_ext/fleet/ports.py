@@ -19,7 +19,7 @@ FRONT = "front"
 def is_free(port: int) -> bool:
     """Whether a server could listen on ``port`` now."""
     with socket.socket() as probe:
-        # As servers do: connections of a server that has just ended do not count.
+        # As servers do, so that connections of a server that has just ended do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -51,10 +51,10 @@ def assign_ports(
     free: Callable[[int], bool] = is_free,
     choose: Callable[[int, int], int] = random.randint,
 ) -> dict[str, int]:
-    """Give each of ``names`` a port: the kept one, or else a new one that is free.
+    """Give each of ``names`` a port: the saved one, or else a free one.
 
-    A kept port that somebody else took is replaced, except those of gateways, whose addresses the
-    agents of running kernels know, and the front's, whose address people know: `FleetError`.
+    A saved port that another program has taken is replaced. For gateways, whose addresses are
+    known to the agents of running kernels, and for the front, this raises `FleetError` instead.
     """
     if not free(front):
         raise FleetError(

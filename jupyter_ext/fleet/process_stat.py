@@ -1,4 +1,4 @@
-"""What Linux tells about a process in ``/proc/PID/stat``."""
+"""Fields of ``/proc/PID/stat``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class ProcessStat:
     parent: int
     """The parent's process id."""
     started: int
-    """In clock ticks since the machine started; tells two processes of one pid apart."""
+    """In clock ticks since boot; distinguishes two processes that had the same pid."""
 
     @classmethod
     def parse(cls, text: str) -> ProcessStat:
-        """From the file's text; raises ValueError or IndexError for another one."""
+        """From the file's text; raises ValueError or IndexError if it is malformed."""
         # The name of the program, the second field, may contain blanks and brackets.
         fields = text.rpartition(")")[2].split()
         return cls(fields[0], int(fields[1]), int(fields[19]))

@@ -11,15 +11,15 @@ ORDER = ("store", "gateway-", "lab-", "front")
 
 @dataclass(frozen=True)
 class Rollout:
-    """What is to be done to get from what runs to what is wanted. Names of programs."""
+    """The names of the programs to start, replace and stop."""
 
     start: tuple[str, ...]
-    """Nothing runs under these names: side by side."""
+    """These do not run yet. They are started side by side."""
     replace: tuple[str, ...]
-    """These run as they were started before: one after the other, each when the one before
-    answers."""
+    """These run with an old configuration or build. They are replaced one after the other, each
+    when the previous one answers."""
     stop: tuple[str, ...]
-    """Nobody wants these any more: last, when nothing leads to them."""
+    """These are no longer wanted. They are stopped last, when nothing refers to them."""
 
 
 def rollout(
@@ -27,10 +27,9 @@ def rollout(
 ) -> Rollout:
     """Compare what is wanted with what runs, both as a digest by name (`Program.runs`).
 
-    ``running`` has None for a process of which nobody knows how it was started: it is replaced.
-    Those that do not answer are replaced first, as long as the others (``answering``) do. Where
-    gateways are added, labs are replaced before the old gateways: only then do they know the new
-    ones.
+    ``running`` has None for a process that was started in an unknown way: it is replaced.
+    Processes that do not answer (all but ``answering``) are replaced first. If gateways are added,
+    labs are replaced before the old gateways, because labs learn of the new ones only then.
     """
     changed = [name for name in wanted if name in running and running[name] != wanted[name]]
     more_gateways = any(_is_gateway(name) and name not in running for name in wanted)

@@ -16,7 +16,7 @@ from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 
 SERVICE_TOKEN_SECONDS = 10 * 365 * 86400
-"""Each `up` signs new service tokens; they must outlast whatever runs until the next one."""
+"""Each `up` signs new service tokens; they must be valid until the next `up`."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SecretFiles:
 
     @property
     def store_security(self) -> Path:
-        """The folder of what closes the embedded store's other ports."""
+        """The certificate and keys that protect the embedded store's other ports."""
         return self.folder / "store"
 
     @property
@@ -98,7 +98,7 @@ class SecretFiles:
             write_private(self.service_token(service), token)
 
     def keep_bucket_credentials(self, environment: Mapping[str, str]) -> None:
-        """Put credentials given in the environment into a file: no program shall inherit them."""
+        """Put credentials from the environment into a file, so that no program inherits them."""
         access_key = environment.get("AWS_ACCESS_KEY_ID")
         secret_key = environment.get("AWS_SECRET_ACCESS_KEY")
         if access_key and secret_key:

@@ -1,4 +1,4 @@
-"""What a fleet was told and chose, kept over `down` and `up`."""
+"""The options and ports of a fleet, kept when it is down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jupyter_ext.fleet.quantities import duration, duration_text, size, size_tex
 from jupyter_ext.platform.private_file import write_private
 
 FORMAT = 2
-"""Raised when older versions cannot read the file any more; they say so then."""
+"""Increased when older versions can no longer read the file; they then report that."""
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
 MOST_PROCESSES = 64
@@ -40,23 +40,23 @@ class Member:
 
 @dataclass(frozen=True)
 class Option:
-    """What `up` can be told about one setting, and what may be said."""
+    """The option of `up` for one setting, and its valid values."""
 
     metavar: str
     help: str
     kind: Callable[[str], Any] = str
     least: int | None = None
     zero: str | None = None
-    """What 0 means where it may be said although it is less than `least`."""
+    """What 0 means, if it is valid although it is less than `least`."""
     most: int | None = None
     unset: str | None = None
-    """The word that brings None back, the value that says "as it was at first"."""
+    """The word that sets the value back to None, which means the default."""
     folder: bool = False
-    """Whether the value is a folder, which is kept as an absolute path."""
+    """Whether the value is a folder, which is saved as an absolute path."""
     needs_down: str | None = None
     """Why a running fleet cannot change it; None if replacing processes one by one is enough."""
     variable: str | None = None
-    """The environment variable that says the same where the option is not given."""
+    """The environment variable that is used if the option is not given."""
 
 
 def option(default: Any, metavar: str, help: str, **rest: Any) -> Any:
@@ -68,10 +68,10 @@ def option(default: Any, metavar: str, help: str, **rest: Any) -> Any:
 class Settings:
     """One fleet on one machine.
 
-    A field made with `option` is an option of `up`, is checked, kept in the data directory, and
-    applied to a fleet that runs: what `configuration` makes of it decides which processes are
-    replaced. ``database`` and ``bucket`` are None for the embedded ones, an environment is None for
-    the one beside the lab's.
+    A field made with `option` is an option of `up`: it is checked, saved in the data directory, and
+    applied to a running fleet, where a process is replaced if its `configuration` changes.
+    ``database`` and ``bucket`` are None for the embedded ones, an environment is None for the one
+    next to the lab's.
     """
 
     port: int = option(
@@ -153,7 +153,7 @@ class Settings:
         least=LEAST_IDLE_SECONDS,
         zero="never",
     )
-    """Seconds, and so is the next."""
+    """In seconds, as is the next one."""
     cull_warning: int = option(
         CULL_WARNING_SECONDS,
         "TIME",
@@ -177,12 +177,12 @@ class Settings:
 
     @property
     def port_names(self) -> list[str]:
-        """What needs a port beside the front."""
+        """The programs, other than the front, that need a port."""
         store = () if self.bucket else STORE_PORTS
         return [*self.lab_names, *self.gateway_names, *store]
 
     def url(self, name: str = FRONT) -> str:
-        """Address of a program; the front's if nothing is said."""
+        """Address of a program, by default of the front."""
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
 
@@ -197,7 +197,7 @@ class Settings:
         return found
 
     def changed(self, told: Mapping[str, Any]) -> Settings:
-        """These settings with those of ``told`` that are not None; raises `FleetError`."""
+        """These settings, replaced by those of ``told`` that are not None; raises `FleetError`."""
         values = {
             name: _checked(name, OPTIONS[name], value)
             for name, value in told.items()
@@ -220,8 +220,8 @@ class Settings:
             )
 
     def differences(self, other: Settings) -> dict[str, str]:
-        """In words, what ``other`` has instead of these settings, by option; URLs without their
-        passwords."""
+        """The differences between these settings and ``other``, for people: by option, and with
+        passwords removed from URLs."""
         return {
             name: f"{flag(name)} {shown(one, getattr(self, name))} instead of"
             f" {shown(one, getattr(other, name))}"
@@ -243,16 +243,16 @@ class Settings:
 OPTIONS: dict[str, Option] = {
     one.name: one.metadata["option"] for one in fields(Settings) if "option" in one.metadata
 }
-"""The options of `up` that are kept, by the name of their setting."""
+"""The options of `up` that are saved, by the name of their setting."""
 
 
 def flag(name: str) -> str:
-    """What the setting called ``name`` is called on the command line."""
+    """The command-line option for the setting ``name``."""
     return f"--{name.replace('_', '-')}"
 
 
 def told_settings(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """What was said about the settings: by an option, or else by its environment variable."""
+    """The settings that were given: by an option, or else by its environment variable."""
     told = {}
     for name, one in OPTIONS.items():
         value = options.get(name)
@@ -279,7 +279,7 @@ def _checked(name: str, one: Option, value: Any) -> Any:
 
 
 def bounds(one: Option) -> str:
-    """The values that an option with a least one may have, in words."""
+    """The valid values of an option that has a minimum, in words."""
     least, most = typed(one, one.least), typed(one, one.most)
     words = f"{least} or more" if one.most is None else f"{least} to {most}"
     return words if one.zero is None else f"{words}, or 0 ({one.zero})"
@@ -305,7 +305,7 @@ def shown(one: Option, value: object) -> str:
 
 
 def shown_url(value: str) -> str:
-    """A text for people to read: a URL without what its password may be."""
+    """A text for people to read: in a URL, whatever may be a password is hidden."""
     parts = urlsplit(value)
     if parts.password is None:
         return value

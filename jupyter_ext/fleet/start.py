@@ -43,12 +43,12 @@ STORE_SECONDS = 45.0
 
 
 def bring_up(data_dir: DataDir, settings: Settings) -> Settings:
-    """Make what runs into the fleet of ``settings``, and return when it answers, with its ports.
+    """Bring up the fleet that ``settings`` describe; returns them with ports when all answer.
 
-    Whatever runs and is as it should be goes on untouched; what was started in another way, or
-    from another build, is replaced one process at a time; programs that lost their supervisor are
-    adopted. Raises `FleetError` for whatever is in the way. Then the settings that were kept before
-    are kept still; if nothing ran, nothing runs, and if something ran it runs as it was.
+    Processes that already match keep running; those with another configuration or build are
+    replaced one at a time; programs that lost their supervisor are adopted. If that fails, raises
+    `FleetError` and leaves the saved settings as they were; what ran before runs as before, and
+    nothing else is left running.
     """
     before = load_settings(data_dir)
     ran = bool(running_programs(data_dir))
@@ -57,7 +57,7 @@ def bring_up(data_dir: DataDir, settings: Settings) -> Settings:
         _apply(data_dir, prepared)
     except (FleetError, OSError):
         if ran and before is not None and before != settings and running_programs(data_dir):
-            # The first one that did not work stopped the rollout; it works as it was.
+            # The first replacement that failed stopped the rollout: restore the old configuration.
             with contextlib.suppress(FleetError, OSError):
                 _apply(data_dir, _prepare(data_dir, before))
         raise
@@ -65,7 +65,7 @@ def bring_up(data_dir: DataDir, settings: Settings) -> Settings:
 
 
 def running_programs(data_dir: DataDir) -> set[str]:
-    """The programs of the fleet that run, supervised or not."""
+    """The fleet's programs that are running, supervised or not."""
     states = Supervisor(data_dir).states()
     return {name for name, state in states.items() if state.pid} | {
         one.name for one in find_leftovers(data_dir)
@@ -74,7 +74,7 @@ def running_programs(data_dir: DataDir) -> set[str]:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """All that is needed to bring a fleet up, found out before anything of it is changed."""
+    """Everything that is needed to bring a fleet up, determined before anything is changed."""
 
     settings: Settings
     """With ports and the environment of the bucket."""
@@ -84,7 +84,7 @@ class _Prepared:
     secrets: SecretFiles
     aws: Mapping[str, str]
     python: Path
-    """The labs', which also runs the supervisor."""
+    """The labs' interpreter, which also runs the supervisor."""
 
 
 def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
@@ -289,8 +289,8 @@ def _prepare_store(settings: Settings, data_dir: DataDir, aws: Mapping[str, str]
 
 
 def _load_front(supervisor: Supervisor, data_dir: DataDir) -> None:
-    """Have nginx read its configuration, if that is another one than it read last; returns when
-    it serves by it. Whoever is connected stays connected."""
+    """Have nginx load its configuration if it has changed; returns when nginx uses it.
+    Connections stay open."""
     wanted = data_dir.front_config.read_text()
     loaded = data_dir.loaded_front_config
     if not loaded.exists() or loaded.read_text() != wanted:

@@ -57,7 +57,7 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
 
 
 def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
-    """The names of the gateways that take no kernels, as the first gateway that answers knows them;
+    """The names of the gateways that are draining, according to the first gateway that answers;
     none if no gateway answers."""
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
     for name in settings.gateway_names:
@@ -73,8 +73,8 @@ def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
 def describe(
     member: Member, state: ProcessState | None, *, draining: bool = False
 ) -> dict[str, Any]:
-    """One process of the fleet. ``build`` is what it was started with; None for programs of
-    others. Only a gateway has ``draining``."""
+    """One process of the fleet. ``build`` is the build it was started with; None for third-party
+    programs. Only a gateway has ``draining``."""
     return {
         "name": member.name,
         "role": member.role,

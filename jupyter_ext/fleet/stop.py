@@ -1,4 +1,4 @@
-"""``jupyter fleet down``: end the programs in the order in which they need each other."""
+"""``jupyter fleet down``: end the programs, each before those that it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAUSE = 0.5
 
 
 def stop(data_dir: DataDir) -> bool:
-    """End every program, not the kernels; returns whether anything ran."""
+    """End every program but not the kernels; returns whether anything was running."""
     supervisor = Supervisor(data_dir)
     states = supervisor.states()
     supervisor.end()

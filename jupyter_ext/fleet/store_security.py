@@ -1,8 +1,8 @@
-"""What closes the embedded store to everybody but itself.
+"""Protects the embedded store's internal ports.
 
-SeaweedFS is several servers that speak to each other. Without this, each of them serves, changes
-and deletes everything for whoever can reach 127.0.0.1, which is every kernel; only its S3 port asks
-who is calling.
+SeaweedFS consists of several servers that talk to each other. Without this, anybody who can reach
+127.0.0.1, which includes every kernel, could read, change and delete everything through them; only
+the S3 port authenticates its callers.
 """
 
 from __future__ import annotations

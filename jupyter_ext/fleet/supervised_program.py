@@ -21,7 +21,7 @@ from jupyter_ext.fleet.process_stat import ProcessStat
 from jupyter_ext.platform.private_file import write_private
 
 STEADY_SECONDS = 1.0
-"""A program that has run for so long has started; one that ended sooner is tried again later."""
+"""A program that has run this long has started; one that ends sooner is retried later."""
 
 MOST_PAUSE = 10.0
 """Seconds between two tries of a program that ends as soon as it starts; the first pause is 1 s."""
@@ -34,7 +34,7 @@ class Definition:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    """What it gets beside the supervisor's own."""
+    """Variables in addition to the supervisor's own."""
     log: str
     stop_signal: str
     stop_seconds: float
@@ -42,7 +42,7 @@ class Definition:
     """See `Program.runs`."""
     build: str | None = None
     check_url: str | None = None
-    """What it is asked for, if it is replaced when it stops answering."""
+    """The URL that is checked, if the program is to be replaced when it stops answering."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Definition:
@@ -54,37 +54,37 @@ class Definition:
 class _Process:
     pid: int
     descriptor: int
-    """A pidfd: no signal of ours hits a process that has the same number later."""
+    """A pidfd, so that no signal reaches a later process with the same pid."""
     child: subprocess.Popen[bytes] | None
     """None for one that was adopted."""
     began: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def send(self, number: signal.Signals) -> None:
-        # Once it has ended the descriptor may be closed, and be another one's.
+        # Once it has ended, the descriptor may be closed and reused.
         if not self.ended.is_set():
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.descriptor, number)
 
 
 class SupervisedProgram:
-    """One program. It lives in the event loop that it is made in."""
+    """One program. Use it only in the event loop that creates it."""
 
     def __init__(
         self, definition: Definition, data_dir: DataDir, say: Callable[[str], None]
     ) -> None:
         self.definition: Definition | None = definition
-        """None when it is to be no more; then it can only be stopped."""
+        """None if the program is no longer defined; then it can only be stopped."""
         self.name = definition.name
         self._stop = (signal.Signals[f"SIG{definition.stop_signal}"], definition.stop_seconds)
         self._data_dir = data_dir
         self._note = data_dir.processes / f"{self.name}.json"
         self.started_with: Mapping[str, Any] = {}
-        """``runs`` and ``build`` of its process; empty if nobody noted them."""
+        """``runs`` and ``build`` of its process; empty if they were not recorded."""
         self._say = say
         self._process: _Process | None = None
         self.starts = 0
-        """How often its start was tried."""
+        """How many times it has been started."""
         self._wanted = False
         self._stopping: asyncio.Task[None] | None = None
         self._start_after_stop = False
@@ -131,8 +131,8 @@ class SupervisedProgram:
         return True
 
     def start(self) -> None:
-        """Start it, and again whenever it ends; nothing if that is so already. While it is being
-        stopped it is started once it has ended."""
+        """Start it, and restart it whenever it ends; does nothing if it is already started. If it
+        is being stopped, it starts once it has ended."""
         if self._stopping is not None:
             self._start_after_stop = True
             return
@@ -141,11 +141,11 @@ class SupervisedProgram:
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
     async def stop(self) -> None:
-        """End it; returns when it has ended. It stays so unless `start` is called later."""
+        """End it; returns when it has ended. It stays down until `start` is called."""
         self._start_after_stop = False
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop_now())
-        # A caller that goes away leaves no half-stopped program.
+        # If the caller is cancelled, the program is still stopped.
         await asyncio.shield(self._stopping)
 
     async def _stop_now(self) -> None:
@@ -177,7 +177,7 @@ class SupervisedProgram:
             self._process.send(number)
 
     def define(self, definition: Definition | None) -> None:
-        """What to start from the next time on."""
+        """Use ``definition`` from the next start on."""
         self.definition = definition
 
     async def _keep(self) -> None:
@@ -204,7 +204,7 @@ class SupervisedProgram:
     async def _spawn(self) -> _Process | None:
         self.starts += 1
         try:
-            # It reads what every process of this machine was started with.
+            # This reads the command lines of all processes on this machine.
             await asyncio.to_thread(end_orphans, self._data_dir, self.name)
             definition = self.definition
             if definition is None:
@@ -230,7 +230,7 @@ class SupervisedProgram:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # What is typed at a terminal is not for it.
+                # Ctrl-C in the terminal must not reach it.
                 process_group=0,
                 umask=0o077,
             )
@@ -251,7 +251,7 @@ class SupervisedProgram:
             write_private(self._note, json.dumps({**process, **self.started_with}))
         except OSError as error:
             # The next supervisor will not know, and `up` then replaces it once more.
-            self._say(f"what {self.name} was started with could not be noted: {error}")
+            self._say(f"what {self.name} was started with could not be recorded: {error}")
 
     def _noted(self, leftover: Leftover) -> Mapping[str, Any]:
         try:

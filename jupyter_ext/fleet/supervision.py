@@ -1,10 +1,10 @@
 """The process that supervises the programs of one data directory.
 
-``python -m jupyter_ext.fleet.supervision DATA_DIR``. It starts programs, starts those again that
-end, replaces those that stop answering, and keeps their logs short. It holds nothing that is
-missed: programs write to their logs themselves and outlive it, and the next supervisor adopts them.
+``python -m jupyter_ext.fleet.supervision DATA_DIR``. It starts programs, restarts those that end,
+replaces those that stop answering, and rotates their logs. Nothing is lost if it dies: programs
+write their own logs and outlive it, and the next supervisor adopts them.
 
-It answers on a Unix socket, a line of JSON for a line of JSON (`Supervision._answer`).
+It listens on a Unix socket and answers each line of JSON with one line (`Supervision._answer`).
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from jupyter_ext.fleet.log_file import rotate
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
 OPEN_FILES = 65536
-"""What a busy front needs, as far as the machine allows it."""
+"""The number of open files that a busy front needs, if the machine allows that many."""
 
 FIRST_ANSWER_SECONDS = 120.0
-"""A process that has never answered is left alone for so long: it may be at a migration."""
+"""A process that has never answered gets this long: it may be running a migration."""
 
 REPLACED_SECONDS = 60.0
-"""After replacing a process, the others are left alone for so long unless it answers before."""
+"""After replacing one process, wait this long, or until it answers, before replacing another."""
 
 ROTATE_SECONDS = 5.0
 ENDING_ORDER = ("front", "lab-", "gateway-", "store")
-"""Whoever writes ends before the store does; all of one kind end side by side."""
+"""Programs that write end before the store; all of one kind end at the same time."""
 
 
 class Supervision:
@@ -112,8 +112,8 @@ class Supervision:
             writer.close()
 
     async def _answer(self, call: str, names: list[str], number: str | None) -> dict[str, Any]:
-        """``states``; ``load`` the definitions again; ``start``, ``stop``, ``signal`` programs;
-        ``leave`` them running, or ``end`` them all, and end itself."""
+        """Commands: ``states``; ``load`` reloads the definitions; ``start``, ``stop`` and
+        ``signal`` programs; ``leave`` ends the supervisor only, ``end`` all programs as well."""
         if call == "load":
             try:
                 self._load()
@@ -134,8 +134,8 @@ class Supervision:
         return self._states()
 
     async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Be slower to replace processes as long as the caller, who changes some of them, keeps the
-        connection; what is being replaced at the moment answers first."""
+        """Be slower to replace processes while the caller, who is changing the fleet, keeps the
+        connection open. Waits first until a process that is being replaced answers."""
         async with self._replacing:
             self._holders += 1
         try:
@@ -236,7 +236,7 @@ class Supervision:
         old = program.pid
         misses = self._misses.pop(program.name)
         say(f"{program.name} (pid {old}) did not answer {misses} times: replacing it")
-        # It does not listen, to signals either.
+        # It would not react to SIGTERM either.
         program.send(signal.SIGKILL)
         url = self._check_url(program)
         deadline = time.monotonic() + REPLACED_SECONDS
@@ -261,7 +261,7 @@ async def _again_and_again(work: Callable[[], Awaitable[None]], pause: float) ->
         try:
             await work()
         except Exception as error:
-            # Whatever it is, the others are still to be looked after.
+            # Whatever went wrong, keep watching the other programs.
             say(f"{work.__qualname__} failed: {error!r}")
         await asyncio.sleep(pause)
 

@@ -36,12 +36,12 @@ class ProcessState:
     """``running``, ``starting``, ``backoff``, ``stopping`` or ``stopped``."""
     pid: int | None
     build: str | None = None
-    """The build that its process was started with; None where that is not told."""
+    """The build that its process was started with; None if unknown."""
     runs: str | None = None
     """What its process was started with: equal to `Program.runs` if nothing has changed."""
 
     starts: int = 0
-    """How often this supervisor has tried to start it."""
+    """How many times this supervisor has started it."""
 
     @property
     def alive(self) -> bool:
@@ -66,8 +66,8 @@ class Supervisor:
         return str(found["build"]) if found else None
 
     def start(self, python: Path, environment: Mapping[str, str]) -> None:
-        """Start one in a session of its own, which adopts what runs, and wait until it answers;
-        raises `FleetError`."""
+        """Start one in its own session and wait until it answers; it adopts running programs.
+        Raises `FleetError`."""
         log = open_log(self._data_dir.log("supervisor"))
         try:
             process = subprocess.Popen(
@@ -99,7 +99,7 @@ class Supervisor:
         return _states(found) if found else {}
 
     def load(self) -> None:
-        """Have it read the definitions of the programs again; what runs goes on as it is."""
+        """Have it reload the programs' definitions; running programs are not affected."""
         self._order("load")
 
     def start_programs(self, names: Iterable[str]) -> None:
@@ -111,21 +111,21 @@ class Supervisor:
         self._order("stop", STOP_SECONDS, names=list(names))
 
     def reload_front(self, name: str) -> None:
-        """Have the front read its configuration again; connections stay."""
+        """Have the front reload its configuration; connections stay open."""
         self._order("signal", names=[name], signal="HUP")
 
     def end(self) -> None:
-        """End it, with whatever it still runs, and return when it has ended."""
+        """End it and all programs that it still runs, and return when it has ended."""
         self._go("end")
 
     def leave(self) -> None:
-        """End it alone: its programs go on for the next one to adopt."""
+        """End only the supervisor: its programs keep running, and the next one adopts them."""
         self._go("leave")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile it replaces only what has not answered for longer than usual; raises
-        `FleetError`."""
+        """Within this block the supervisor waits longer before it replaces a process that does not
+        answer. Raises `FleetError`."""
         with self._connection(HOLD_SECONDS) as connection:
             self._exchange(connection, {"call": "hold"})
             yield
@@ -183,7 +183,7 @@ def _states(found: Mapping[str, Any]) -> dict[str, ProcessState]:
 
 
 def _process_exists(pid: int) -> bool:
-    # Its parent may be this process: a child that has ended must be waited for to vanish.
+    # Its parent may be this process: reap it, or it stays a zombie.
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     stat = ProcessStat.of(pid)

@@ -1,4 +1,4 @@
-"""The programs of others that a fleet on one machine consists of."""
+"""The programs that a fleet on one machine needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jupyter_ext.fleet.build import Builds, installed_build
 from jupyter_ext.fleet.failure import FleetError
 
 SYSTEM_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where Debian keeps nginx is not in everybody's PATH."""
+"""Debian installs nginx in a folder that is not in every user's PATH."""
 
 NOBODY = 65534
 CHECK_SECONDS = 60
@@ -22,7 +22,7 @@ CHECKED_IMPORTS = "import gateway_ext.agent, ipykernel"
 
 @dataclass(frozen=True)
 class Tools:
-    """Absolute paths of everything that is started, and of the files they are started with."""
+    """Absolute paths of the programs to start and of the files that they need."""
 
     lab_python: Path
     gateway: Path
@@ -64,7 +64,7 @@ def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_stor
 
 
 def environment(name: str, told: str | None) -> Path:
-    """The virtual environment called ``name``: what was told, or else the one beside this one."""
+    """The virtual environment called ``name``: the given one, or else the one next to this one."""
     if told is not None:
         return Path(told)
     beside = Path(sys.prefix).parent / name
@@ -82,7 +82,7 @@ def builds(tools: Tools) -> Builds:
 
 
 def _file_identity(file: Path) -> str:
-    """Tells a program from an older one at the same place, without reading all of it."""
+    """Distinguishes an executable from an older one at the same path without reading it."""
     found = file.stat()
     return f"{found.st_size}-{int(found.st_mtime)}"
 
@@ -100,7 +100,7 @@ def shared_data(name: str, source: str, prefix: Path) -> Path:
 def check_kernel_python(python: Path, *, as_root: bool) -> None:
     """Make sure that agents can start with ``python``; raises `FleetError`.
 
-    A fleet of root's runs kernels under other users' ids, who must be able to read and execute it.
+    If root runs the fleet, kernels run under other user IDs, which must be able to execute it.
     """
     clean = {"PATH": SYSTEM_PATHS, "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
@@ -123,7 +123,7 @@ def check_kernel_python(python: Path, *, as_root: bool) -> None:
         ) from error
     except subprocess.TimeoutExpired as error:
         raise FleetError(
-            f"{python} did not start within {CHECK_SECONDS} s: find out why"
+            f"{python} did not start within {CHECK_SECONDS} s: run it yourself to see why"
         ) from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
