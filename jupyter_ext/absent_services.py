@@ -1,8 +1,7 @@
-"""Services of JupyterLab that a lab does not have.
+"""Services of JupyterLab that a lab does not offer.
 
-What every page asks for is answered as empty: a language server on a lab would run as the lab's
-user and see none of the kernel's environment, and a path of the lab's host is nothing that a page
-may know.
+Every page requests them, so the lab returns empty results. A language server would run as the lab's
+user and not see the kernel's environment, and pages must not learn paths of the lab's host.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ class NoLocalPathsHandler(APIHandler):
 
     @web.authenticated
     def get(self) -> None:
-        """The path is nowhere on this server."""
+        """Always answer that the path does not exist on this server."""
         self.get_query_argument("path")
         self.finish({"resolved": []})
 
 
 class NoLicensesHandler(APIHandler):
-    """`/lab/api/licenses`, which the route policy refuses. The stock handler answers no refusal at
-    all: its `finish` is a coroutine that nobody awaits, so the connection stays open."""
+    """`/lab/api/licenses`, which the route policy refuses. The stock handler cannot send that
+    error: nobody awaits its coroutine `finish`, so the connection would stay open."""
 
     @web.authenticated
     def get(self) -> None:

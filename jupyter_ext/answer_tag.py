@@ -9,8 +9,8 @@ LONGEST_TAGGED = 256 * 1024
 
 
 class ShortAnswersTagged:
-    """For handlers of long answers. Tornado would hash each on the event loop, 1 ms a megabyte, for
-    pages that never ask whether an answer has changed."""
+    """For handlers with long responses. Tornado would hash each on the event loop, which takes 1 ms
+    per megabyte, and pages never ask whether these responses have changed."""
 
     def compute_etag(self: Any) -> str | None:
         if sum(len(part) for part in self._write_buffer) > LONGEST_TAGGED:

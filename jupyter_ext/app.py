@@ -1,7 +1,6 @@
 """The server extension: it turns a JupyterLab server into a lab of a fleet.
 
-It does nothing unless a database is configured, so that it can be installed beside other servers of
-the same environment.
+It does nothing unless a database is configured, so that other servers can use the same environment.
 """
 
 from __future__ import annotations
@@ -55,11 +54,11 @@ from jupyter_ext.userdata.workspaces_handler import FleetWorkspacesHandler
 
 
 class CannotStart(Exception):
-    """Something that a lab needs cannot be used; the text says what, in one line."""
+    """Something that a lab needs is missing or unusable; the text says what, in one line."""
 
 
 class JupyterFleet(ExtensionApp):
-    """One lab: reads its configuration and swaps the fleet's managers in."""
+    """One lab: reads its configuration and replaces Jupyter's managers by the fleet's."""
 
     name = "jupyter_fleet"
 
@@ -99,15 +98,15 @@ class JupyterFleet(ExtensionApp):
         1000,
         min=1,
         config=True,
-        help="How many workspaces (layouts of the page) each user may keep; one more is refused "
-        "with 413.",
+        help="How many workspaces (layouts of the page) each user may keep; further ones are "
+        "rejected with 413.",
     )
     workspace_bytes = Int(
         64 * 1024 * 1024,
         min=1024 * 1024,
         config=True,
-        help="How many bytes the workspaces of each user may have together; a list of them is read "
-        "as a whole.",
+        help="Maximum size in bytes of each user's workspaces together; all of them are read to "
+        "list them.",
     )
 
     stop_seconds = Float(
@@ -142,8 +141,8 @@ class JupyterFleet(ExtensionApp):
             self.log.critical("Jupyter Fleet cannot start: %s", error)
             sys.exit(1)
         except Exception:
-            # jupyter_server would log it and go on as a server without our routes and rules, whose
-            # files are this machine's.
+            # jupyter_server would only log the error and continue without our routes and rules,
+            # serving the files of this machine.
             self.log.critical("Jupyter Fleet cannot start", exc_info=True)
             sys.exit(1)
         serverapp.update_config(self.server_config())
@@ -179,7 +178,7 @@ class JupyterFleet(ExtensionApp):
                     "kernel_spec_manager_class": FleetKernelSpecManager,
                     "kernel_websocket_connection_class": FleetWebsocketConnection,
                     "identity_provider_class": FleetIdentityProvider,
-                    # A shell on the lab would be a shell on everybody's lab.
+                    # Everybody uses this lab, so nobody may have a shell on it.
                     "terminals_enabled": False,
                     # File > Shut Down would end the lab of everybody; the route is refused as well.
                     "quit_button": False,
@@ -200,7 +199,7 @@ class JupyterFleet(ExtensionApp):
                     "store_factory": lambda: SqlSignatureStore(database, current_username)
                 },
                 "LabApp": {
-                    # What would install code into a shared server, or ask others on its behalf.
+                    # These would install code into a shared server or send requests on its behalf.
                     "extension_manager": "readonly",
                     "news_url": None,
                     "check_for_updates_class": NeverCheckForUpdate,
@@ -209,12 +208,12 @@ class JupyterFleet(ExtensionApp):
         )
 
     def initialize(self) -> None:  # type: ignore[override]
-        """Put the handlers in place; not called before the web application exists."""
+        """Install the handlers; must be called after the web application was created."""
         if self.active:
             super().initialize()
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
-        """Begin what a lab does beside answering; called when the server listens."""
+        """Start the lab's background work; called when the server listens."""
         if not self.active:
             return
         # Half-sent requests are not waited for; jupyter_server has no option for it.
@@ -227,7 +226,8 @@ class JupyterFleet(ExtensionApp):
             self._sweep = asyncio.ensure_future(sweep.run())
 
     async def stop_extension(self) -> None:
-        """Send the pages to another lab and answer what was asked; called when the server stops."""
+        """Disconnect pages, so that they use another lab, and finish pending requests; called when
+        the server stops."""
         if self._sweep is not None:
             self._sweep.cancel()
         provider = getattr(self.serverapp, "identity_provider", None)
@@ -241,7 +241,7 @@ class JupyterFleet(ExtensionApp):
         await asyncio.sleep(0.05)
 
     def initialize_settings(self) -> None:
-        """Tell the page's half of the bundle, which does nothing elsewhere, that it is on a lab."""
+        """Tell the labextension, which otherwise does nothing, that this server is a lab."""
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(

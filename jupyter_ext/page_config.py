@@ -1,4 +1,4 @@
-"""What a page is told about its lab: addresses and switches, and no path of the lab's host."""
+"""The configuration that a page gets from its lab: URLs and switches, no paths of the host."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _PLUGINS_OF_REFUSED = (
 
 
 def host_folders() -> tuple[str, ...]:
-    """The folders of the host that hold everything a lab reads."""
+    """The folders of the host from which a lab reads files."""
     folders = {sys.prefix, sys.base_prefix, str(Path.home()), jupyter_runtime_dir(), os.getcwd()}
     folders.update(jupyter_path(), jupyter_config_path())
     return tuple(sorted(folders - {"", os.sep}))
 
 
 def public_page_config(config: dict[str, Any], folders: tuple[str, ...]) -> dict[str, Any]:
-    """A copy of `config` without anything that names a path of the host.
+    """A copy of `config` without paths of the host.
 
-    What JupyterLab puts there goes by its name; anything else that is or contains a path in one of
-    `folders` (an operator's `page_config.json`, another extension) by its value. Addresses stay.
-    Plugins of routes that a lab refuses are disabled.
+    JupyterLab's own entries are removed by name; other entries (from an operator's
+    `page_config.json` or another extension) if their value is or contains a path in one of
+    `folders`. URLs stay. Plugins whose routes a lab refuses are disabled.
     """
     public = {
         name: value

@@ -15,11 +15,11 @@ from typing import Any
 from jupyterlab_server.themes_handler import ThemesHandler
 
 LOOK_AGAIN_SECONDS = 5.0
-"""How often the disk is searched for new themes at most."""
+"""Minimum time between two searches of the disk for new themes."""
 
 
 class ThemeFolders:
-    """Where themes are: those of extensions first, and last JupyterLab's own, `themes_dir`."""
+    """The folders with themes: those of extensions first, JupyterLab's own `themes_dir` last."""
 
     def __init__(self, labextensions_path: Sequence[str], themes_dir: str) -> None:
         self._labextensions_path = tuple(labextensions_path)
@@ -44,16 +44,16 @@ class ThemeFolders:
 
 
 class FleetThemesHandler(ThemesHandler):
-    """The stock handler, which finds its folders before it answers instead of when it is made."""
+    """The stock handler, but it finds its folders on a thread before it answers."""
 
     def initialize(self, folders: ThemeFolders, **arguments: Any) -> None:  # type: ignore[override]
-        """Take what the stock handler takes, except for its folders."""
+        """Accept the stock handler's arguments, except for its folders."""
         self._folders = folders
         self._arguments = arguments
         # Without `labextensions_path` there is nothing to search.
         super().initialize(path=[], **arguments)
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Find the folders, for a caller who has passed the route policy."""
+        """Find the folders, after the route policy has allowed the request."""
         await super().prepare()
         super().initialize(path=await self._folders.folders(), **self._arguments)

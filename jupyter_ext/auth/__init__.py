@@ -1,7 +1,7 @@
 """Who is asking, and which routes they may use.
 
-The identity provider turns a platform token into a user for every request; the route policy then
-allows the route by name or refuses it. What somebody may do within a project's files or with one
-kernel is decided where those are (contents, sessions, the gateway), by the same identity. Nothing
-here may read contents, sessions or kernels.
+For every request, the identity provider turns a platform token into a user; the route policy then
+allows the route by name or refuses it. Which files and kernels the user may access is decided
+elsewhere (contents, sessions, the gateway), with the same identity. Nothing here may read contents,
+sessions or kernels.
 """

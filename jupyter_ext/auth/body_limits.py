@@ -1,7 +1,7 @@
-"""How large a body each route reads.
+"""How large a request body each route accepts.
 
-Checked for every request, before a handler parses the body. A route that is not named here takes a
-small JSON document.
+Checked for every request before a handler parses the body. A route that is not listed here accepts
+a small JSON document.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def limits_of(method: str, path: str) -> JsonLimits:
 
 
 def check_body(method: str, path: str, body: bytes) -> None:
-    """Raises JsonRefused for a body that the route does not take. Blocks, some ns a byte."""
+    """Raises JsonRefused for a body that the route does not accept. Blocks for some ns per byte."""
     limits = limits_of(method, path)
     check(body, limits)
     if limits.bytes is not None:

@@ -1,8 +1,8 @@
-"""Error pages for requests that fail before it is known who sent them.
+"""Error pages for requests that fail before their user is known.
 
-Tornado refuses a malformed form before a handler looks up the user. The error page then asks
-whether somebody is logged in, and jupyter_server raises instead of answering: the client gets an
-empty page and the log a traceback, which strangers can repeat as often as they like.
+Tornado rejects a malformed form before a handler looks up the user. The error page then asks
+whether somebody is logged in, and jupyter_server raises an exception: the client gets an empty page
+and the log a traceback, and anybody can cause that without a login.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ _PATHS = ("path", "source_path")
 
 
 def may_see(identity: Identity, event: dict[str, Any]) -> bool:
-    """Whether every path in `event` is in a project of the reader's; an event without one is
-    nobody's."""
+    """Whether every path in `event` is in a project that the reader may see; False for an event
+    without a path."""
     paths = [event[name] for name in _PATHS if isinstance(event.get(name), str)]
     try:
         return bool(paths) and all(identity.may(split_path(path)[0], Role.VIEWER) for path in paths)
@@ -34,7 +34,7 @@ class FleetEventsHandler(SubscribeWebsocket):
     _login: SocketLogin | None = None
 
     def open(self) -> None:
-        """Begin to pass events on."""
+        """Start forwarding events."""
         user = self.current_user
         if not isinstance(user, FleetUser):
             self.close(NOT_ACCEPTED, "sign in first")
@@ -47,7 +47,7 @@ class FleetEventsHandler(SubscribeWebsocket):
         super().open()
 
     def on_close(self) -> None:
-        """The reader has left, or the login is over."""
+        """The reader has disconnected, or the login has ended."""
         if self._login is not None:
             self._login.stop()
             super().on_close()
@@ -55,7 +55,7 @@ class FleetEventsHandler(SubscribeWebsocket):
     async def event_listener(
         self, logger: jupyter_events.logger.EventLogger, schema_id: str, data: dict[str, Any]
     ) -> None:
-        """Pass an event on to a reader who may see it."""
+        """Send an event to a reader who may see it."""
         user = self.current_user
         if isinstance(user, FleetUser) and may_see(user.identity, data):
             await super().event_listener(logger, schema_id, data)

@@ -1,4 +1,4 @@
-"""From the token of a request to its user, and past the route policy."""
+"""Finds the user of a request by its token, and applies the route policy."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
-# Browsers drop a cookie above 4096 bytes without a word.
+# Browsers silently drop cookies above 4096 bytes.
 LONGEST_COOKIE = 4000
 _SECONDS_PER_DAY = 86400
-# Who opened the page: another person may sign in with the same browser while it stays open. Pages
-# cannot set headers of websockets, so those have an argument.
+# The user who opened the page: somebody else may sign in with the same browser meanwhile. Pages
+# cannot set headers of websockets, so those use a query argument.
 _USER_HEADER = "X-Fleet-User"
 _USER_ARGUMENT = "fleet_user"
-# A browser that had dropped the cookie with the token could not be told that the token expired.
+# The cookie outlives the token: without it the lab could not tell that the login has expired.
 _COOKIE_DAYS_AFTER_TOKEN = 1.0
 # Checking a body takes 3 ns a byte; larger ones are checked on a thread.
 _BIG_BODY = 64 * 1024
@@ -81,8 +81,8 @@ class FleetIdentityProvider(IdentityProvider):
         """The user of a request; None if nobody is logged in and the route needs nobody.
 
         Raises 401 for a token that is not accepted, 403 for a route that is not allowed, 413 or 400
-        for a body that the route does not read, each with the reason. `handler.login_problem` tells
-        the login page about a cookie that has run out.
+        for a body that the route does not accept, each with the reason. `handler.login_problem`
+        tells the login page about a cookie whose token has expired.
         """
         known = getattr(handler, "_jupyter_current_user", None)
         if known is not None:
@@ -130,7 +130,7 @@ class FleetIdentityProvider(IdentityProvider):
             # Only an explicit token exempts a request from the XSRF check; a cookie never does.
             handler._token_authenticated = True  # type: ignore[attr-defined]
             return identity
-        # The age of a login is the token's affair.
+        # The token decides how long a login is valid.
         cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
         if not cookie:
             problem = "the login does not belong to this fleet: sign in again"
@@ -144,8 +144,8 @@ class FleetIdentityProvider(IdentityProvider):
             return None
 
     def set_login_cookie(self, handler: web.RequestHandler, user: User) -> None:
-        """Keep the user's token in an HttpOnly, signed cookie. It says nothing any more when
-        the token has expired.
+        """Keep the user's token in an HttpOnly, signed cookie, which is worthless when the token
+        has expired.
 
         Raises 413 if the token does not fit into a cookie.
         """
@@ -172,15 +172,15 @@ class FleetIdentityProvider(IdentityProvider):
         )
 
     def identity_model(self, user: User) -> dict[str, Any]:
-        """What `/api/me` shows of the user: roles too, as a new login may have brought others."""
+        """What `/api/me` shows of the user, including the roles, which a new login may change."""
         return {**cast(FleetUser, user).model(), **page_user(cast(FleetUser, user).identity)}
 
 
 def _check_user(handler: JupyterHandler, identity: Identity) -> None:
-    """Raise 401 if the caller says that it acts for somebody else than the login does.
+    """Raise 401 if the page was opened for another user than the one who is now signed in.
 
-    Otherwise a page whose browser has been signed in as another person would save and run as that
-    person without telling anybody.
+    Otherwise, after somebody else has signed in with the same browser, the page would silently save
+    and run code as that person.
     """
     sent = handler.request.headers.get(_USER_HEADER)
     if sent is None and isinstance(handler, WebSocketHandler):

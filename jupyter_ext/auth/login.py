@@ -51,23 +51,23 @@ _DONE = """
 
 
 def home_of(identity: Identity) -> str:
-    """Where a person who wants no page in particular begins.
+    """The page to which a login leads by default.
 
-    Nothing can be created beside the projects, so whoever has one project begins inside it.
+    Nothing can be created outside the projects, so a user with only one project starts inside it.
     """
     projects = list(identity.projects)
     return f"lab/tree/{projects[0]}" if len(projects) == 1 else "lab"
 
 
 class FleetLoginHandler(LoginFormHandler):
-    """Turns a token into a login and goes on to the page that was wanted."""
+    """Turns a token into a login and redirects to the requested page."""
 
     @allow_unauthenticated
     def get(self) -> None:
         """Log in with `?token=`, or show the form.
 
-        With `?again` also somebody who is logged in gets the form. `?done` is where the tab ends in
-        which the user of an open page signs in again.
+        With `?again`, users who are already logged in get the form, too. `?done` is shown at the
+        end in the tab in which the user of an open page signs in again.
         """
         token = self.get_query_argument("token", "")
         again = self.get_query_argument("again", None) is not None
@@ -105,7 +105,7 @@ class FleetLoginHandler(LoginFormHandler):
         try:
             self._redirect_safe(self.get_argument("next", "") or home, home)
         except ValueError:
-            # It is no URL, or has what no header may have.
+            # It is not a URL, or contains characters that a header must not have.
             self.redirect(home)
 
     def _show(self, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""The requests that are being answered, so that a lab that stops can finish them."""
+"""The requests in progress, so that a stopping lab can finish them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from tornado.websocket import WebSocketHandler
 
 
 class OpenRequests:
-    """Requests between their beginning and their end. Websockets are not among them: they end
-    when somebody closes them."""
+    """Requests in progress, without websockets, which end only when somebody closes them."""
 
     def __init__(self) -> None:
         self._handlers: weakref.WeakSet[RequestHandler] = weakref.WeakSet()
@@ -22,16 +21,16 @@ class OpenRequests:
             self._handlers.add(handler)
 
     def count(self) -> int:
-        """How many requests have not been answered; those whose client has left do not count."""
+        """How many requests are unanswered, without those whose client has disconnected."""
         return sum(
             not handler._finished and not handler.request.connection.stream.closed()  # type: ignore[union-attr]
             for handler in list(self._handlers)
         )
 
     async def wait(self, seconds: float) -> int:
-        """Return when all are answered, or after `seconds`; how many are left."""
+        """Return when all are answered, or after `seconds`, the number that is left."""
         end = asyncio.get_running_loop().time() + seconds
-        # Nothing tells when the last one is through: handlers of others end as they like.
+        # There is no event for the end of the last one: third-party handlers end in many ways.
         while self.count() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         return self.count()

@@ -1,4 +1,4 @@
-"""What the page knows of the person in front of it: name and roles, never the token."""
+"""What the page knows of its user: name and roles, never the token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def page_user(identity: Identity) -> dict[str, Any]:
 def with_page_user(handler: JupyterHandler, page_config: dict[str, Any]) -> dict[str, Any]:
     """A page's configuration with `fleetUser`.
 
-    Returns another dictionary: JupyterLab's own is shared by the pages of everybody.
+    Returns a copy: JupyterLab's own dictionary is shared by the pages of all users.
     """
     user = handler.current_user
     if not isinstance(user, FleetUser):

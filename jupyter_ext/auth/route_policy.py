@@ -1,9 +1,9 @@
-"""Which routes exist for whom: allowed by name, or refused.
+"""Which routes each user may call: a route is either in the table or refused.
 
-The table is checked for every request before its handler runs. It says what a project's role must
-be where the URL names the project; where only the body or a kernel id does, the code behind the
-route decides. Stock jupyter_server asks its authorizer on some routes only, and a lab is shared:
-what would change the server itself, or start a shell on it, is not in the table.
+The table is checked for every request before its handler runs. Where the URL names the project, the
+table states the required role; where only the body or a kernel id does, the handler's code decides.
+Stock jupyter_server asks its authorizer on some routes only. Because a lab is shared, routes that
+change the server itself, or start a shell on it, are not in the table.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ READ = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Who(Enum):
-    """Whom a rule lets in."""
+    """Who may use a route."""
 
     EVERYBODY = "everybody"
     """No login needed."""
     USERS = "users"
-    """Whoever is logged in."""
+    """Everybody who is logged in."""
     VIEWERS = "viewers"
-    """Viewers of the project in the group `path` of the URL; users, if it is the root."""
+    """Viewers of the project in the group `path` of the URL; for the root, all users."""
     EDITORS = "editors"
     """Editors of the project in the group `path` of the URL."""
     SERVICES = "services"
-    """The fleet's own servers."""
+    """The fleet's own servers (tokens with `service`)."""
 
 
 class Answer(Enum):
-    """What becomes of a request."""
+    """What to do with a request."""
 
     ALLOW = "allow"
     LOG_IN = "log in"
@@ -81,8 +81,8 @@ RULES: tuple[Rule, ...] = (
     # The page itself and what it is made of.
     _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
     _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),
-    # Without licenses: what a reader asks for there goes to `re` as a pattern, and one pattern can
-    # hold the process for ever.
+    # Without licenses: that handler passes an argument of the request to `re` as a pattern, and
+    # some patterns block the process forever.
     _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings)(?:/.*)?"),
     _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
     _rule(Who.USERS, "GET PUT", r"/lab/api/settings(?:/.*)?"),
@@ -92,14 +92,14 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
     _rule(Who.USERS, "POST", r"/api/security/csp-report"),
     _rule(Who.USERS, "GET", r"/api/events/subscribe"),
-    # Files: what follows a file's path comes first, or it would be taken for a part of the path.
+    # Files: routes with a suffix after the path come first; otherwise it would count as path.
     _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),
     _rule(
         Who.EDITORS,
         "POST PUT PATCH DELETE",
         rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}",
     ),
-    # Whoever may read a notebook may trust it, for themselves.
+    # Users may trust, for themselves, every notebook that they may read.
     _rule(Who.VIEWERS, "POST", r"/api/contents(?P<path>/.*)/trust"),
     _rule(Who.VIEWERS, "GET", rf"/api/contents{_PATH}"),
     _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
@@ -143,7 +143,7 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
             return Decision(Answer.REFUSE, f"{path} is for the fleet's own servers")
         project, _ = split_path(unquote(match["path"]))
     except (ProjectNameError, ProjectPathError):
-        # Not a secret, and the contents manager explains it better: nothing is there.
+        # That no such project exists is no secret, and the contents manager explains it better.
         return Decision(Answer.ALLOW)
     if not project:
         if rule.who is Who.VIEWERS:

@@ -9,15 +9,14 @@ from collections.abc import Callable
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 RECHECK_SECONDS = 10.0
-"""How long an open websocket may outlive the key of its token, when that is withdrawn."""
+"""How long a websocket may stay open after the key of its token was removed."""
 
 
 class SocketLogin:
     """Watches the login behind one open websocket.
 
-    `on_end(reason)` is called once, on the event loop: at the second the token expires, or within
-    `RECHECK_SECONDS` of the moment its key is no longer among the accepted ones. It is not called
-    after `stop()`.
+    `on_end(reason)` is called once, on the event loop: when the token expires, or within
+    `RECHECK_SECONDS` after its key was removed. It is not called after `stop()`.
     """
 
     def __init__(

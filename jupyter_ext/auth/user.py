@@ -1,4 +1,4 @@
-"""The user of a request, and how code far from the request finds them."""
+"""The user of a request, also for code that has no access to the request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FleetUser(User):
 
 
 def initials_of(display_name: str) -> str:
-    """Up to two letters: of the first and the last word of the name."""
+    """Up to two letters: the initials of the first and the last word of the name."""
     words = display_name.split()
     if not words:
         return ""
@@ -56,6 +56,6 @@ def current_identity() -> Identity | None:
 
 
 def current_username() -> str | None:
-    """The person behind the request that is being handled; None for nobody and for services."""
+    """The name of the user whose request is being handled; None without one, and for services."""
     identity = current_identity()
     return None if identity is None or identity.service else identity.user

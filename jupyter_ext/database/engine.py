@@ -24,18 +24,18 @@ T = TypeVar("T")
 _log = logging.getLogger("fleet.database")
 
 RETRY_SECONDS = 20.0
-"""How long a transaction that lost against others is tried again."""
+"""How long a transaction that conflicts with others is retried."""
 
 SQLITE_BUSY_SECONDS = 10.0
 MYSQL_CONNECT_SECONDS = 5
 MYSQL_ANSWER_SECONDS = 20
-"""A database that does not answer for so long (frozen, partitioned) counts as away."""
+"""A database that does not answer for this long (frozen, partitioned) counts as unavailable."""
 RUN_SECONDS = 30.0
-"""Nobody waits longer, however many wait for a thread while the database does not answer."""
+"""No caller waits longer, even if many wait for a thread while the database does not answer."""
 
-# Of the MySQL protocol: deadlock, lock wait timeout, and a savepoint that is not there any more,
-# which is what a deadlock within a savepoint looks like: the server has rolled everything back,
-# so SQLAlchemy cannot go back to the savepoint and says that instead of the deadlock.
+# MySQL errors: deadlock, lock wait timeout, and a savepoint that does not exist. The last one hides
+# a deadlock within a savepoint: the server has rolled everything back, so SQLAlchemy fails to roll
+# back to the savepoint and reports that instead of the deadlock.
 _MYSQL_TRY_AGAIN = {1213, 1205, 1305}
 _MYSQL_AWAY = {
     1040: "has too many connections",
@@ -61,9 +61,9 @@ _READ_ONLY_OPTION = "fleet_read_only"
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is away, refuses us or is too busy; `for_operator` says which.
+    """The database is unreachable, refuses us or is too busy; `for_operator` says which.
 
-    Whether a transaction that was being committed took effect is then unknown.
+    If a transaction was being committed, it may or may not have taken effect.
     """
 
     FOR_CLIENTS = (
@@ -73,11 +73,11 @@ class DatabaseUnavailable(Unavailable):
 
 
 class _GivenUp(Exception):
-    """Nobody waits for the transaction any more."""
+    """The caller no longer waits for the transaction."""
 
 
 def _parse(url: str) -> URL:
-    """The SQLAlchemy URL for `url`; raises DatabaseUnavailable when it is not one of ours."""
+    """The SQLAlchemy URL for `url`; raises DatabaseUnavailable if it is not a supported URL."""
     advice = "use sqlite:////absolute/path or mysql://user:password@host:port/database"
     try:
         parsed = make_url(url)
@@ -167,11 +167,11 @@ def _must_try_again(error: DBAPIError) -> bool:
 
 
 class Database:
-    """One database and the threads that speak to it.
+    """One database and the threads that use it.
 
     `url` is `sqlite:////absolute/path` or `mysql://user:password@host:port/database`. At most
-    `threads` transactions of `run` are under way at once. Raises DatabaseUnavailable for a URL that
-    cannot be read; connects only when first used.
+    `threads` transactions of `run` are in progress at a time. Raises DatabaseUnavailable for an
+    invalid URL; connects only when first used.
     """
 
     def __init__(self, url: str, *, threads: int = 8) -> None:
@@ -189,12 +189,11 @@ class Database:
     async def run(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
         """`function(connection)` in one transaction on a thread of the pool; its result.
 
-        The whole transaction runs again when it lost against another one (deadlock, lock timeout,
-        busy SQLite), so `function` must touch nothing but the database. Whatever it raises rolls
+        The whole transaction is retried after a conflict with another one (deadlock, lock timeout,
+        busy SQLite), so `function` must have no effects outside the database. Any exception rolls
         the transaction back. `read_only` promises that it writes nothing: on SQLite it then does
-        not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most. What nobody
-        waits for any more, because of that or because the caller was cancelled, is rolled back,
-        unless it is just being committed.
+        not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most. After that, or
+        if the caller was cancelled, the transaction is rolled back unless its commit has begun.
         """
         loop = asyncio.get_running_loop()
         given_up = threading.Event()
@@ -275,13 +274,13 @@ class Database:
             raise DatabaseUnavailable(f"the database {self.shown_url} {reason}") from error
 
     def close(self) -> None:
-        """Waits for what is under way, then closes every connection."""
+        """Waits for transactions in progress, then closes every connection."""
         self._threads.shutdown(wait=True)
         self.engine.dispose()
 
 
 def now_utc(connection: Connection) -> datetime:
-    """The database's clock: the one clock that all labs and gateways share."""
+    """The time of the database's clock, the only clock that all labs and gateways share."""
     if connection.dialect.name == "sqlite":
         # SQLite's clock is that of the machine, but it only tells milliseconds.
         return datetime.now(UTC)

@@ -26,12 +26,12 @@ class MigrationError(Exception):
 
 
 def upgrade(database: Database, script_location: Path, version_table: str) -> None:
-    """Runs every migration below `script_location`/versions that the database lacks.
+    """Runs every pending migration in `script_location`/versions.
 
-    Safe when many processes start at once: one migrates, the others wait. On MySQL a table change
-    commits itself, so write migrations that may be run again after a crash in the middle
-    (`if_not_exists=True`). Blocks; raises DatabaseUnavailable, or MigrationError when the
-    database is newer than this code.
+    Safe when many processes start at once: one migrates, the others wait. MySQL commits every table
+    change implicitly, so a migration must be repeatable after a crash in the middle
+    (`if_not_exists=True`). Blocks; raises DatabaseUnavailable, or MigrationError if the database is
+    newer than this code.
     """
     script = ScriptDirectory(str(script_location))
     if _is_current(database, script, version_table):
@@ -75,7 +75,7 @@ def _migrate(connection: Connection, script: ScriptDirectory, version_table: str
 
 @contextmanager
 def _only_one(database: Database, version_table: str) -> Iterator[None]:
-    """Holds the right to migrate; it ends by itself with the process that holds it."""
+    """Holds the lock for migrations, which is released when its process ends."""
     deadline = time.monotonic() + LOCK_SECONDS
     too_long = DatabaseUnavailable(
         f"another process has been migrating {database.shown_url} for {LOCK_SECONDS:.0f} s"
@@ -93,14 +93,14 @@ def _only_one(database: Database, version_table: str) -> Iterator[None]:
                     time.sleep(0.05)
             yield
         return
-    # Named locks are the server's: two fleets in two databases must not wait for each other.
+    # Named locks are global to the server: fleets in two databases must not block each other.
     scope = f"{database.engine.url.database}/{version_table}"
     name = "fleet-" + hashlib.sha256(scope.encode()).hexdigest()[:40]
     with database.engine.connect() as connection:
         while not connection.execute(text("SELECT GET_LOCK(:name, 5)"), {"name": name}).scalar():
             if time.monotonic() > deadline:
                 raise too_long
-        # The lock is the connection's, not the transaction's.
+        # The lock belongs to the connection, not to the transaction.
         connection.commit()
         try:
             yield

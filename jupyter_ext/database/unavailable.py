@@ -1,4 +1,4 @@
-"""Something that a server needs is away: what its clients are told, and what its operator reads."""
+"""An unavailable service: what clients are told, and what the operator reads in the log."""
 
 import logging
 import time
@@ -6,8 +6,8 @@ from typing import ClassVar
 
 
 class Unavailable(Exception):
-    """Its text is for everybody: what is away, and what to do. `for_operator` also names addresses,
-    never passwords: it is for logs, and for whoever starts a server."""
+    """Its text is for all users: what is unavailable, and what to do. `for_operator` also contains
+    addresses, never passwords: it is for logs and for the person who starts a server."""
 
     FOR_CLIENTS: ClassVar[str]
 
@@ -25,8 +25,8 @@ def for_operator(error: Exception) -> str:
 
 
 class AwayLog:
-    """Keeps in the log what clients are not told, each text once in `seconds`: while something is
-    away, every call says the same. Any thread may use it."""
+    """Logs the details that clients do not get, each text at most once in `seconds`, because during
+    an outage every call fails in the same way. Thread-safe."""
 
     def __init__(self, logger: logging.Logger, seconds: float = 10.0) -> None:
         self._logger = logger

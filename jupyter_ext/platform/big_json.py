@@ -1,8 +1,8 @@
 """JSON of big documents, parsed and written on a thread without stopping the other threads.
 
-`json.loads` and `json.dumps` run in C and keep the interpreter's lock from the first byte to the
-last: 16 MB of numbers stop the event loop for 300 ms, whichever thread parses them. Python code
-gives the lock up every 5 ms, so here Python code makes the values.
+`json.loads` and `json.dumps` run in C and hold the GIL from the first byte to the last: 16 MB of
+numbers stop the event loop for 300 ms, whichever thread parses them. Python code releases the GIL
+every 5 ms, so the values are created in Python code here.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from math import isfinite
 from typing import Any
 
 _MANY_QUOTES = 200_000
-"""json's C scanner calls Python code for numbers and objects, but not for strings: with so many of
-them (0.5 us each) it would keep the lock too long."""
+"""json's C scanner calls Python code for numbers and objects, but not for strings: with this many
+of them (0.5 us each) it would hold the GIL too long."""
 
 _RUN = 256
 """Numbers that are written at once: in 0.1 ms, or 3 ms with as many digits as Python allows."""
@@ -37,7 +37,7 @@ class BigDecoder(json.JSONDecoder):
         super().__init__(parse_float=_float, parse_int=_int, object_pairs_hook=_object)
 
     def decode(self, s: str, *arguments: Any) -> Any:
-        """The value of a text; raises ValueError, also for what is nested too deeply to parse."""
+        """The value of a text; raises ValueError, also if it is nested too deeply to parse."""
         if s.count('"') > _MANY_QUOTES:
             self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]
         try:
@@ -54,11 +54,11 @@ def loads(body: bytes) -> Any:
 class BigEncoder(json.JSONEncoder):
     """An encoder for `json.dumps(value, cls=BigEncoder)`, which writes the same text.
 
-    The stock one, in Python, hands each value through a generator for every level above it. Here
+    The stock encoder, in Python, passes each value through one generator per nesting level. Here
     the time is linear in the number of values, and only runs of `_RUN` numbers are written in C.
 
-    With `indent`, what is nested deeper than `INDENTED_LEVELS` is written in one line: a million
-    numbers in 400 levels, 2 MB without spaces, would be 400 MB.
+    With `indent`, values nested deeper than `INDENTED_LEVELS` are written in one line: indented, a
+    million numbers in 400 levels (2 MB without spaces) would be 400 MB.
     """
 
     def encode(self, o: Any) -> str:
@@ -151,8 +151,8 @@ class BigEncoder(json.JSONEncoder):
 
 @dataclass(slots=True)
 class _Opened:
-    """An array or object of which a part is written: what comes before each member, and the member;
-    what comes after the last one; and how many arrays and objects its members are in."""
+    """An array or object that is partly written: its members, each with the text before it; the
+    text after the last one; and the nesting level of its members."""
 
     members: Iterator[tuple[str, Any]]
     end: str
@@ -173,7 +173,7 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     return BigEncoder(default=default).encode(value).encode()
 
 
-# In Python, unlike `float`, `int` and `dict`, so that the scanner gives the lock up here.
+# In Python, unlike `float`, `int` and `dict`, so that the scanner can release the GIL here.
 def _float(text: str) -> float:
     return float(text)
 

@@ -1,4 +1,4 @@
-"""Numbers of things in messages."""
+"""Counts in messages: singular and plural."""
 
 
 def counted(number: int, noun: str) -> str:

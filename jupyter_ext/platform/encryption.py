@@ -1,7 +1,8 @@
 """Encryption of secrets at rest: keys of agents, environments of users, tokens.
 
-Every value carries the id of the key that encrypted it, so that keys can be rotated: put the new
-key last in the key file of every server, then first, and drop the old one when no value names it.
+Every value carries the ID of the key that encrypted it, so that keys can be rotated: add the new
+key at the end of every server's key file, later move it to the front, and remove the old key when
+no value needs it any more.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def needs_pandoc(format: str) -> bool:
 
 
 def why_not_export(format: str) -> str:
-    """What a person reads who asks for a format that is not exported."""
+    """The message for a user who requests a format that is not available."""
     return (
         f'This fleet does not export notebooks as "{format}". Choose another format, such as HTML,'
         " or download the notebook and export it on your own machine with jupyter nbconvert."

@@ -1,4 +1,4 @@
-"""Threads that several users share, none of whom can take them all."""
+"""Threads that users share fairly: no user can occupy all of them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class FairThreads:
     async def run(self, user: str | None, function: Callable[[], T]) -> T:
         """What the function returns or raises, called on a thread.
 
-        Cancelled while it waits, it is not called; a function that runs goes on, and its user holds
-        the thread until it ends.
+        If cancelled while it waits, the function is not called. A function that already runs
+        continues, and its user occupies the thread until it ends.
         """
         loop = asyncio.get_running_loop()
         await self._turns.take(user)

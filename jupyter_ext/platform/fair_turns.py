@@ -1,4 +1,4 @@
-"""Turns that several users or projects share, none of whom can take them all."""
+"""A semaphore that users or projects share fairly: none of them can hold all turns."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Key = TypeVar("Key", bound=Hashable)
 class FairTurns(Generic[Key]):
     """`at_once` turns, of which each key (a user, a project) holds at most `of_one` at a time.
 
-    Whoever finds none free waits; a free one goes to the keys in turn, each of which has a queue.
-    To be used from one event loop at a time.
+    If none is free, the caller waits in its key's queue; free turns go to the keys round-robin.
+    Use it from one event loop at a time.
     """
 
     def __init__(self, at_once: int, of_one: int) -> None:
@@ -23,12 +23,12 @@ class FairTurns(Generic[Key]):
         self._free = at_once
         self._of_one = of_one
         self._held: Counter[Key] = Counter()
-        # The key whose turn is next comes first. One that waits for nothing is not in it.
+        # The key whose turn is next comes first. Keys without waiters are not in it.
         self._waiting: dict[Key, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
     async def turn(self, key: Key) -> AsyncIterator[None]:
-        """Wait for a turn, which ends with the block."""
+        """Wait for a turn and hold it for the `with` block."""
         await self.take(key)
         try:
             yield
@@ -36,7 +36,7 @@ class FairTurns(Generic[Key]):
             self.give_back(key)
 
     async def take(self, key: Key) -> None:
-        """Wait for a turn and hold it until `give_back`; cancelled, none is held."""
+        """Wait for a turn and hold it until `give_back`; if cancelled, no turn is held."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(waiter)
         self._give_free()
@@ -46,7 +46,7 @@ class FairTurns(Generic[Key]):
             if waiter.cancelled():
                 self._remove(key, waiter)
             else:
-                # It came at the same moment.
+                # The turn was given at the moment of the cancellation.
                 self.give_back(key)
             raise
 
@@ -59,11 +59,11 @@ class FairTurns(Generic[Key]):
         self._give_free()
 
     def waiting(self, key: Key) -> int:
-        """How many of this key wait."""
+        """How many callers with this key wait."""
         return len(self._waiting.get(key, ()))
 
     def open(self) -> None:
-        """Give everybody who waits now a turn."""
+        """Give a turn to everybody who is waiting now."""
         while self._waiting:
             self._give(next(iter(self._waiting)))
 
@@ -76,7 +76,7 @@ class FairTurns(Generic[Key]):
             self._give(key)
 
     def _give(self, key: Key) -> None:
-        """A turn for whoever of the key has waited longest; its others wait behind other keys."""
+        """Give a turn to the key's longest waiter; the key then goes to the end of the line."""
         waiters = self._waiting.pop(key)
         waiter = waiters.popleft()
         if waiters:

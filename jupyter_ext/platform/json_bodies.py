@@ -1,8 +1,8 @@
 """Limits of JSON texts from outside, checked before they are parsed.
 
-`json.loads` holds the interpreter from the first byte to the last: 60 MB of `[],[],…` are 20
-million lists and stop every thread for many seconds, and a deeply nested text ends in
-RecursionError. Looking at the brackets costs 3 ns a byte, and lets other threads run in between.
+`json.loads` holds the GIL from the first byte to the last: 60 MB of `[],[],…` are 20 million lists
+and stop every thread for many seconds, and a deeply nested text raises RecursionError. Counting the
+brackets costs 3 ns per byte and lets other threads run in between.
 """
 
 import codecs
@@ -20,7 +20,7 @@ _LONE_SURROGATE = re.compile(
 
 
 class JsonRefused(ValueError):
-    """A JSON text that is not parsed; `status` is the HTTP status that says so."""
+    """A JSON text is rejected without parsing it; `status` is the HTTP status for the response."""
 
     status = 400
 
@@ -33,7 +33,7 @@ class JsonTooBig(JsonRefused):
 
 @dataclass(frozen=True)
 class JsonLimits:
-    """The most that is parsed. `containers` are arrays and objects, `values` the items in them."""
+    """Upper limits. `containers` are arrays and objects, `values` the items in them."""
 
     bytes: int | None
     depth: int
@@ -49,10 +49,10 @@ DOCUMENT = JsonLimits(bytes=None, depth=500, containers=1_000_000, values=5_000_
 
 
 def check(body: bytes, limits: JsonLimits) -> None:
-    """Raises JsonRefused for what is not UTF-8, or is more than `limits` allow.
+    """Raises JsonRefused for a body that is not UTF-8 or exceeds `limits`.
 
-    Whether it is JSON is left to the parser: it reads up to the first mistake, and up to there it
-    finds the same brackets as this.
+    Does not check whether it is valid JSON: the parser stops at the first error, and up to there
+    it sees the same brackets as this check.
     """
     if limits.bytes is not None and len(body) > limits.bytes:
         raise JsonTooBig(
@@ -68,7 +68,7 @@ def check(body: bytes, limits: JsonLimits) -> None:
     for start in range(0, len(body), _PIECE):
         piece = body[start : start + _PIECE]
         try:
-            # Another encoding has the bytes of brackets and quotes where it has other letters.
+            # In other encodings, the bytes of brackets and quotes can be parts of other characters.
             decoder.decode(piece, final=start + _PIECE >= len(body))
         except UnicodeDecodeError:
             raise JsonRefused("the body is not UTF-8") from None
@@ -94,6 +94,6 @@ def check(body: bytes, limits: JsonLimits) -> None:
 
 
 def check_texts(body: bytes) -> None:
-    """Raises JsonRefused for half of a surrogate pair, which no database or URL can take."""
+    """Raises JsonRefused for an unpaired surrogate, which no database or URL can contain."""
     if _LONE_SURROGATE.search(body.replace(b"\\\\", b"__")):
-        raise JsonRefused("the body has half of a surrogate pair (\\ud800 to \\udfff) in a text")
+        raise JsonRefused("the body has an unpaired surrogate (\\ud800 to \\udfff) in a text")

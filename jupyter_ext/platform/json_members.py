@@ -1,7 +1,7 @@
 """The members of a JSON object as they are written, without parsing their values.
 
-A value is passed on as it is, so only its end must be found: that takes a look at brackets and
-strings, whatever number of values lies between them.
+Values are passed on unchanged, so only their ends must be found. That requires looking at brackets
+and strings only, however many values there are.
 """
 
 import json
@@ -21,11 +21,10 @@ _TOKEN = re.compile(_STRING + rb'|"|\{|\}|\[|\]', re.DOTALL)
 
 
 def members(text: bytes, *, tokens: int, depth: int) -> dict[str, bytes]:
-    """The text of each value by its name; the last one counts.
+    """The text of each value by its name; of duplicate names the last one counts.
 
-    Raises JsonRefused if it is no object, and for nesting deeper than `depth`; JsonTooBig for more
-    than `tokens` strings and brackets. Values that are neither arrays nor objects are not looked
-    at closely, and nothing within a value is.
+    Raises JsonRefused if it is not an object, and for nesting deeper than `depth`; JsonTooBig for
+    more than `tokens` strings and brackets. Does not check that the values are valid JSON.
     """
     match = _OPEN.match(text)
     if match is None:

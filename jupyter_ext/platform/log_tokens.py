@@ -1,6 +1,6 @@
-"""No log shows a token, whoever writes the message.
+"""Removes tokens from all log messages.
 
-A login link carries its token in the URL, and Tornado quotes the URL of a request that fails.
+A login link carries its token in the URL, and Tornado logs the URL of a request that fails.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _ARGUMENT = re.compile(
 
 
 def without_tokens(text: str) -> str:
-    """The text with `HIDDEN` for each token that it has."""
+    """The text with each token replaced by `HIDDEN`."""
     return _ARGUMENT.sub(rf"\1{HIDDEN}", _TOKEN.sub(HIDDEN, text))
 
 
 def hide_tokens_in_logs() -> None:
-    """Remove tokens from all that this process logs from now on; once is enough."""
+    """Remove tokens from everything that this process logs from now on. One call is enough."""
     make = logging.getLogRecordFactory()
     if isinstance(make, _WithoutTokens):
         return
@@ -33,7 +33,7 @@ def hide_tokens_in_logs() -> None:
 
 
 class _WithoutTokens:
-    """Makes records of logs by means of another factory."""
+    """Creates log records with another factory and removes tokens from them."""
 
     def __init__(self, make: Any) -> None:
         self._make = make

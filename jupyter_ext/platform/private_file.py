@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Put ``content`` at ``path`` with mode 0600, whole or not at all, replacing what was there."""
+    """Write ``content`` to ``path`` atomically, with mode 0600, replacing an existing file."""
     data = content.encode() if isinstance(content, str) else content
     # mkstemp creates with 0600 whatever the umask is: there is no moment at which others can read.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

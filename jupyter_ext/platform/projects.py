@@ -9,15 +9,15 @@ PROJECT_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
 class ProjectNameError(ValueError):
-    """A name that no project can have; the text says which names can be used."""
+    """An invalid project name; the text says which names are valid."""
 
 
 class ProjectPathError(ValueError):
-    """A path that does not lead into a project, whatever exists there."""
+    """A path that cannot be in any project."""
 
 
 def check_project_name(name: str) -> str:
-    """Return ``name`` if a project may be called that, else raise `ProjectNameError`."""
+    """Return ``name`` if it is a valid project name, else raise `ProjectNameError`."""
     if not PROJECT_NAME.match(name):
         raise ProjectNameError(
             f"{name!r} is not a project name: use up to 63 lower-case letters, digits, '-' and '_',"

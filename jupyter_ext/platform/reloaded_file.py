@@ -17,9 +17,9 @@ T = TypeVar("T")
 class ReloadedFile(Generic[T]):
     """The parsed content of ``path``; `current` costs one ``stat`` unless the file has changed.
 
-    The first reading raises what ``parse`` or the operating system raises. A later one that fails
-    leaves the last good content in force and is logged: a key file that is being replaced must not
-    lock everybody out.
+    The first read raises whatever ``parse`` or the operating system raises. If a later read fails,
+    that is logged and the last good content stays in use: a key file that is being replaced must
+    not lock everybody out.
     """
 
     def __init__(self, path: Path, parse: Callable[[bytes], T]) -> None:
@@ -30,7 +30,7 @@ class ReloadedFile(Generic[T]):
         self._value = parse(path.read_bytes())
 
     def current(self) -> T:
-        """The newest content that could be read."""
+        """The newest valid content."""
         try:
             stamp = self._stamp()
             if stamp == self._seen:

@@ -6,17 +6,17 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A role in a project; each one includes those before it."""
+    """A role in a project; each role includes the previous ones."""
 
     VIEWER = "viewer"
     """May read files and look at what kernels print."""
     EDITOR = "editor"
     """May also change files and run code."""
     OWNER = "owner"
-    """May also do what ends other people's work, such as ending their kernels."""
+    """May also interrupt other people's work, for example end their kernels."""
 
     def includes(self, other: Role) -> bool:
-        """Whether whoever has this role may do everything that ``other`` may do."""
+        """Whether this role allows everything that ``other`` allows."""
         return _ORDER[self] >= _ORDER[other]
 
 

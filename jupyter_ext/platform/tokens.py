@@ -32,7 +32,7 @@ LONGEST_USER_NAME = 255
 
 
 class TokenError(Exception):
-    """The token is not accepted; the text says why and holds nothing of the token's secret."""
+    """The token is not accepted; the text says why and contains nothing secret."""
 
 
 class TokenKeysError(Exception):
@@ -49,12 +49,12 @@ class Identity:
     service: str | None
     """``"lab"`` or ``"gateway"`` if the caller is one of our own servers, else None."""
     expires: float
-    """When the token, and with it every login made with it, ends; seconds since 1970."""
+    """When the token, and every login made with it, expires; seconds since 1970."""
     token: str = field(repr=False)
     """The token itself, to be passed on to a gateway; never to be logged."""
 
     def role(self, project: str) -> Role | None:
-        """The role in ``project``, None for a stranger. Our own servers own every project."""
+        """The role in ``project``, None without one. Our own servers are owners everywhere."""
         return Role.OWNER if self.service else self.projects.get(project)
 
     def may(self, project: str, role: Role) -> bool:
@@ -66,7 +66,7 @@ class Identity:
 class TokenVerifier:
     """Checks tokens against the public keys of a JWKS file, which is read again when it changes.
 
-    Raises `TokenKeysError` at once if the file is missing or holds no usable key.
+    Raises `TokenKeysError` at once if the file is missing or has no usable key.
     """
 
     def __init__(self, keys_file: Path) -> None:
@@ -79,7 +79,7 @@ class TokenVerifier:
             ) from error
 
     def verify(self, token: str) -> Identity:
-        """Return whom ``token`` speaks for, or raise `TokenError`."""
+        """Return the caller that ``token`` identifies, or raise `TokenError`."""
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
@@ -111,7 +111,7 @@ class TokenVerifier:
 
 
 def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
-    """Turn verified claims into an `Identity`; raises `TokenError` where they make no sense."""
+    """Turn verified claims into an `Identity`; raises `TokenError` for invalid ones."""
     user = claims["sub"]
     if not isinstance(user, str) or not user.strip() or len(user) > LONGEST_USER_NAME:
         raise TokenError(
@@ -139,7 +139,7 @@ def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
 
 
 def check_grant(project: str, role: object) -> str:
-    """Return ``project`` if that role can be given in it, else raise `TokenError`."""
+    """Return ``project`` if its name and the role are valid, else raise `TokenError`."""
     if role not in [known.value for known in Role]:
         raise TokenError(f"{role!r} is not a role (in project {project!r}): use {', '.join(Role)}")
     try:
@@ -176,7 +176,8 @@ class TokenSigner:
     ) -> str:
         """Return a token for ``user`` that ends ``expires_in`` seconds from now.
 
-        Raises `TokenError` for what no verifier would accept (roles, names of projects, services).
+        Raises `TokenError` for claims that no verifier would accept (roles, project names,
+        services).
         """
         now = time.time()
         claims: dict[str, Any] = {
@@ -229,7 +230,7 @@ def _parse_jwks(data: bytes) -> dict[str, jwt.PyJWK]:
         try:
             key = jwt.PyJWK(entry)
         except (jwt.PyJWTError, AttributeError, TypeError):
-            # A platform may publish keys of kinds that we do not read, beside those that we do.
+            # A platform may also publish keys of types that we do not support.
             continue
         # A symmetric key in a public document would let every reader sign.
         if key.key_id and key.algorithm_name in ALGORITHMS and not entry.get("d"):

@@ -1,4 +1,4 @@
-"""With which codes websockets of clients are closed (docs/protocols.md), and a few of RFC 6455."""
+"""Close codes for clients' websockets (docs/protocols.md), and a few of RFC 6455."""
 
 PROTOCOL_ERROR = 1002
 BAD_MESSAGE = 1007
@@ -13,4 +13,4 @@ NOT_ALLOWED = 4403
 NO_SUCH_KERNEL = 4404
 
 FINAL = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
-"""HTTP status and close code of the answers after which there is nothing to wait for."""
+"""HTTP statuses after which retrying is useless, and the close codes for them."""

@@ -51,7 +51,7 @@ def pack_agent_frame(stream: int, sequence: int, acknowledged: int, message: byt
 
 
 def unpack_agent_frame(frame: bytes) -> AgentFrame:
-    """An agent's frame, or one for it; raises FrameError if it is shorter than a frame's header."""
+    """Parse a frame from or to an agent; raises FrameError if it is shorter than the header."""
     _check(frame, _AGENT_HEADER)
     stream, sequence, acknowledged = _AGENT_HEADER.unpack_from(frame)
     return AgentFrame(stream, sequence, acknowledged, frame[_AGENT_HEADER.size :])
@@ -63,9 +63,9 @@ def to_stream(stream: int, client_frame: bytes) -> bytes:
 
 
 def for_client(agent_frame: bytes) -> tuple[int, int, bool, bytes]:
-    """An agent's frame as a gateway passes it on: stream, sequence, whether there is a message, and
-    the client's frame, which is the rest byte for byte. Raises FrameError if it is shorter than a
-    frame's header."""
+    """What a gateway needs to forward an agent's frame: the stream, the sequence, whether there is
+    a message, and the frame for the client, which is the rest of the bytes. Raises FrameError if it
+    is shorter than the header."""
     _check(agent_frame, _AGENT_HEADER)
     stream, sequence, _ = _AGENT_HEADER.unpack_from(agent_frame)
     has_message = len(agent_frame) > _AGENT_HEADER.size

@@ -2,11 +2,11 @@
 
 DIRECT_HEADER = "X-Fleet-Routing"
 DIRECT = "direct"
-"""The caller looks for the owner itself: a lab, or a gateway that relays."""
+"""The caller (a lab, or a gateway that relays) looks up the owner itself."""
 
 PLACEMENT_HEADER = "X-Fleet-Placement"
 HERE = "here"
-"""The start of a kernel is meant for the gateway that gets it: another one has chosen it."""
+"""Start the kernel here: another gateway has chosen this one."""
 
 DIAL_HEADER = "X-Fleet-Agent-Proof"
-"""With which an agent dials; `proof.dial_header` makes its value."""
+"""The header with which an agent connects; `proof.dial_header` makes its value."""

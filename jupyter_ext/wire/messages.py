@@ -23,7 +23,7 @@ _LEAST_OFFSETS = 6
 
 
 class MessageError(ValueError):
-    """Bytes that are not a kernel message; the text says what is wrong with them."""
+    """Bytes that are not a valid kernel message; the text says why."""
 
 
 def join_v1(channel: str, parts: Sequence[bytes]) -> bytes:
@@ -77,8 +77,8 @@ def _channel(message: bytes, offsets: tuple[int, ...]) -> str:
 
 
 def parse_part(part: bytes) -> dict[str, Any]:
-    """The JSON object that a part of a message is; raises MessageError for anything else, and for
-    one that is nested too deeply to be read."""
+    """Decode a part of a message, which must be a JSON object; raises MessageError if it is not, or
+    if it is nested too deeply."""
     try:
         document = json.loads(part)
     except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""Proofs by which agent and gateway show each other that they know the agent's key.
+"""Proofs with which an agent and a gateway show each other that they know the agent's key.
 
-Every proof binds the other end's nonce, so that none can be used again, and says what it is for,
-so that none can be used for something else. The one with which an agent dials comes before the
-gateway has said anything: it binds the time, and gateways take it once.
+Every proof includes the other end's nonce, so that it cannot be replayed, and its purpose, so that
+it cannot be used for another one. The proof in the header of the agent's first request precedes
+any nonce of the gateway: it includes the time, and a gateway accepts it only once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROTOCOL = 1
 """The protocol's version that agents and gateways of this release speak."""
 
 DIAL_VERSION = 1
-"""The version of the value of DIAL_HEADER, which stands first in it."""
+"""The version of DIAL_HEADER's format; the value begins with it."""
 
 
 def _proof(key: bytes, *fields: object) -> str:
@@ -26,12 +26,13 @@ def _proof(key: bytes, *fields: object) -> str:
 
 
 def agent_proof(key: bytes, kernel_id: str, gateway_nonce: str, epoch: int) -> str:
-    """What the agent says in its hello, hex."""
+    """The proof in the agent's hello, in hex."""
     return _proof(key, "agent", PROTOCOL, kernel_id, gateway_nonce, epoch)
 
 
 def dial_proof(key: bytes, kernel_id: str, when: int, nonce: str) -> str:
-    """What the agent says in a header when it dials, hex; `when` is its clock in seconds."""
+    """The proof in the header with which the agent connects, in hex; `when` is its clock in
+    seconds."""
     return _proof(key, "dial", DIAL_VERSION, kernel_id, when, nonce)
 
 
@@ -42,17 +43,17 @@ def dial_header(key: bytes, kernel_id: str) -> str:
 
 
 def welcome_proof(key: bytes, kernel_id: str, agent_nonce: str, epoch: int) -> str:
-    """What a gateway says in its welcome, hex."""
+    """The proof in a gateway's welcome, in hex."""
     return _proof(key, "welcome", kernel_id, agent_nonce, epoch)
 
 
 def deleted_proof(key: bytes, kernel_id: str, agent_nonce: str) -> str:
-    """What a gateway says when the kernel's record was deleted, hex."""
+    """The proof in a gateway's answer that the kernel was deleted, in hex."""
     return _proof(key, "deleted", kernel_id, agent_nonce)
 
 
 def proves(claimed: object, expected: str) -> bool:
-    """Whether what the other end sent is the expected proof, in constant time."""
+    """Whether the other end sent the expected proof; compares in constant time."""
     # As bytes: a str beyond ASCII cannot be compared, and JSON may hold half a character.
     return isinstance(claimed, str) and hmac.compare_digest(
         claimed.encode(errors="replace"), expected.encode()

@@ -1,21 +1,21 @@
-"""How far the bytes of a TCP connection have come. Frames do not tell: a long one is under way for
-longer than a silent peer is waited for."""
+"""How many bytes a TCP connection has transferred. Counting frames is not enough: a long one can
+take longer than the timeout for a silent peer."""
 
 import socket
 import struct
 
-# Places of two 64 bit numbers in Linux' struct tcp_info (linux/tcp.h).
+# Offsets of two 64-bit numbers in Linux's struct tcp_info (linux/tcp.h).
 _BYTES_ACKNOWLEDGED = 120
 _BYTES_RECEIVED = 128
 
 
 def bytes_acknowledged(connection: socket.socket) -> int:
-    """How many bytes the other machine has taken; 0 if that is not known."""
+    """How many bytes the other machine has acknowledged; 0 if unknown."""
     return _counter(connection, _BYTES_ACKNOWLEDGED)
 
 
 def bytes_received(connection: socket.socket) -> int:
-    """How many bytes the other end has got through to this machine; 0 if that is not known."""
+    """How many bytes this machine has received from the other end; 0 if unknown."""
     return _counter(connection, _BYTES_RECEIVED)
 
 

@@ -1,7 +1,7 @@
 """Signatures of trusted notebooks belong to a user.
 
-A signature without a user said that everybody trusts a notebook because somebody does: none of
-those is kept. The old table stays as long as labs of the version before may run.
+With a signature without a user, everybody trusted a notebook because one person did: those are
+dropped. The old table stays as long as labs of the previous version may run.
 """
 
 import sqlalchemy as sa
