@@ -1,4 +1,4 @@
-"""Bodies of files between what the contents API says and the bytes that are stored."""
+"""Converts between the content in models of the contents API and the bytes that are stored."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ _COMPLAINT_LETTERS = 2000
 
 @dataclass(frozen=True)
 class Decoded:
-    """Content as the API says it, and what validation had to say about a notebook."""
+    """Content as in the API's models, and for a notebook the message of its validation, if any."""
 
     content: Any
     format: str
@@ -31,7 +31,7 @@ class Decoded:
 
 
 def encode_file(content: Any, format: str | None) -> bytes:
-    """The bytes of a text file or a base64 one; raises BadInput when they cannot be had."""
+    """The bytes of a file sent as text or base64; raises BadInput if it cannot be decoded."""
     if format not in ("text", "base64"):
         raise BadInput("the format of a file must be 'text' or 'base64'")
     if not isinstance(content, str):
@@ -47,10 +47,10 @@ def encode_file(content: Any, format: str | None) -> bytes:
 
 
 def read_notebook(content: Any) -> tuple[nbformat.NotebookNode, str | None]:
-    """A notebook from the JSON of a save, and a complaint about it, if any.
+    """A notebook from the JSON of a save, and a warning about it, if any.
 
-    Raises BadInput when nobody could open it again. Lesser faults (an unknown key in an
-    output) are only complained about: refusing the save would cost the author the edit.
+    Raises BadInput if nobody could open it again. Lesser errors (an unknown key in an output) only
+    cause a warning, because rejecting the save would lose the author's edit.
     """
     trouble = unreadable(content)
     if trouble is not None:
@@ -147,9 +147,9 @@ def decode_notebook(body: bytes) -> Decoded:
 
 
 def decode_file(body: bytes, name: str, format: str | None) -> Decoded:
-    """A stored file as text where that is possible, or as what `format` says.
+    """A stored file in the given `format`; by default as text if possible, else as base64.
 
-    Raises BadInput when it is wanted as text and is none.
+    Raises BadInput if text is requested and the file is not UTF-8.
     """
     guessed = mimetypes.guess_type(name)[0]
     if format != "base64":

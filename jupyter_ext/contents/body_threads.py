@@ -1,4 +1,4 @@
-"""Threads for work on bodies that would hold the event loop: JSON, hashes, base64, signatures."""
+"""Threads for work on bodies that would block the event loop: JSON, hashes, base64, signatures."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,15 +12,15 @@ T = TypeVar("T")
 THREADS = 4
 THREADS_OF_ONE_USER = 2
 SMALL_BODY = 256 * 1024
-"""Bytes of a body that has threads of its own: work on it ends soon, and several users with costly
-notebooks may have all other threads for a minute."""
+"""Bodies of up to this many bytes have their own threads: they are quick, and must not wait while
+several users with large notebooks occupy the other threads for a minute."""
 
 request_bytes: ContextVar[int | None] = ContextVar("request_bytes", default=None)
-"""The size of the body of the request that is being answered, if that is known."""
+"""The size of the current request's body in bytes, None if unknown."""
 
 
 class BodyThreads:
-    """Two pools: big bodies do not hold up small ones."""
+    """Two pools, so that big bodies do not delay small ones."""
 
     def __init__(self) -> None:
         self._big = FairThreads(THREADS, THREADS_OF_ONE_USER, thread_name_prefix="fleet-body")
@@ -31,7 +31,8 @@ class BodyThreads:
     async def run(self, function: Callable[[], T], size: int | None) -> T:
         """Runs work on a body of `size` bytes (None if unknown) on a thread.
 
-        Callers take turns, however much one of them wants. Cancelled, it does not begin.
+        Users take turns, however much one of them requests. Work that is cancelled while it waits
+        does not start.
         """
         identity = current_identity()
         whose = None if identity is None else identity.user

@@ -31,7 +31,7 @@ _SPOOL = 8 * 1024 * 1024
 
 
 class StoreUnavailable(Unavailable):
-    """The store is away or refuses us; `for_operator` says which, in one line."""
+    """The store is unreachable or rejects us; `for_operator` says which, in one line."""
 
     FOR_CLIENTS = (
         "the store of file contents is unavailable or rejects this lab: try again in a "
@@ -45,7 +45,7 @@ class ObjectMissing(Exception):
 
 @dataclass(frozen=True)
 class BucketAddress:
-    """Where bodies lie. `prefix` is empty or ends with a slash."""
+    """Where bodies are stored. `prefix` is empty or ends with a slash."""
 
     scheme: str
     bucket: str
@@ -57,7 +57,7 @@ class BucketAddress:
 def parse_bucket_url(url: str) -> BucketAddress:
     """Reads `s3://BUCKET[/PREFIX]?endpoint=…&region=…` or the same with `oss://` (Aliyun).
 
-    Raises StoreUnavailable that says what to write instead; credentials in the URL are refused.
+    Raises StoreUnavailable, which says what to write instead; rejects credentials in the URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("s3", "oss") or not parts.netloc:
@@ -106,7 +106,8 @@ class Bucket:
                 s3={"addressing_style": "virtual" if virtual_host else "path"},
             ),
         )
-        # A belt only: which version is current is decided in SQL. Not every store knows it.
+        # Only an additional safeguard, which not every store supports: SQL decides which version is
+        # current.
         self._create_only = True
         if self.address.scheme == "oss":
             self._create_only = False
@@ -191,8 +192,8 @@ class Bucket:
             raise self._unavailable(error, key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes objects; one that is not there is no error. Raises StoreUnavailable, and
-        ValueError for a key that is empty: with a prefix alone it would be somebody else's."""
+        """Removes objects; a missing one is not an error. Raises StoreUnavailable, and ValueError
+        for an empty key, which would leave only the prefix and name another object."""
         keys = list(keys)
         if not all(keys):
             raise ValueError("an object without a key cannot be removed")
@@ -205,7 +206,7 @@ class Bucket:
             raise self._unavailable(error) from error
 
     def join(self, keys: Iterable[str]) -> BinaryIO:
-        """The bodies one after the other in a temporary file, which the caller closes.
+        """The concatenated bodies in a temporary file, which the caller closes.
 
         Raises StoreUnavailable or ObjectMissing.
         """
@@ -220,7 +221,7 @@ class Bucket:
         return joined
 
     def create_if_missing(self) -> None:
-        """Makes sure that the bucket is there and can be written; raises StoreUnavailable."""
+        """Checks that the bucket exists and is writable; raises StoreUnavailable."""
         try:
             try:
                 self._client.head_bucket(Bucket=self.address.bucket)
@@ -231,7 +232,7 @@ class Bucket:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable(error) from error
         probe = f".fleet-probe/{uuid.uuid4().hex}"
-        # Not empty: SeaweedFS makes room for the bucket when the first byte comes.
+        # Not empty: SeaweedFS allocates the bucket's volumes at the first byte.
         self.put(probe, b"probe", {})
         self.delete([probe])
 
@@ -286,8 +287,8 @@ def check(bucket_url: str) -> None:
     Creates the bucket if it is missing and the store lets us.
     """
     if "AWS_EC2_METADATA_DISABLED" not in os.environ and parse_bucket_url(bucket_url).endpoint:
-        # Nobody who names an endpoint has credentials in the metadata of an AWS machine; asking
-        # there takes seconds elsewhere.
+        # With an endpoint, credentials never come from the metadata service of an AWS machine, and
+        # asking it takes seconds elsewhere.
         os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     try:
         Bucket(bucket_url).create_if_missing()

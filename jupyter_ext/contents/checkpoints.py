@@ -1,4 +1,4 @@
-"""Checkpoints: versions that somebody marked."""
+"""Checkpoints: versions that a user has marked."""
 
 from typing import Any, Protocol
 
@@ -16,9 +16,9 @@ class KeepsVersions(Protocol):
 
 
 class FleetCheckpoints(AsyncCheckpoints):
-    """A checkpoint's id is that of its version. Making one stores nothing; restoring one makes a
-    new version, so that what it replaced can be had back. Marks move with their file by
-    themselves: only versions of a file know them."""
+    """A checkpoint is a mark on a version and has that version's id. Creating one stores no data;
+    restoring one creates a new version, so that the replaced one is kept. If a file is renamed, its
+    checkpoints need no change, because they belong to its versions."""
 
     parent: KeepsVersions
 

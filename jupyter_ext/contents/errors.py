@@ -1,6 +1,6 @@
-"""Why a request for contents fails, in terms of contents; `http_errors` says it in HTTP.
+"""Errors of contents, independent of HTTP; `http_errors` maps them to HTTP errors.
 
-The message of each is for the user: what is wrong and, where something can be done, what to do.
+Each message is for the user: what is wrong and, if possible, what to do.
 """
 
 from datetime import datetime
@@ -11,9 +11,9 @@ class ContentsError(Exception):
 
 
 class Refused(ContentsError):
-    """The request will not be carried out, and changed nothing.
+    """The request was refused and changed nothing.
 
-    `reason` is what clients of Jupyter compare, such as `bad type`; None for most refusals.
+    `reason` is a text that Jupyter's clients compare, such as `bad type`; mostly None.
     """
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
@@ -30,15 +30,16 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """There is no such file, folder, version or checkpoint, or the caller may not know of it."""
+    """There is no such file, folder, version or checkpoint, or the caller may not see it."""
 
 
 class Conflict(Refused):
-    """What is stored is not what the request presumes."""
+    """The stored state differs from what the request assumes."""
 
 
 class SaveConflict(Conflict):
-    """A save over a version that the page did not hold: says what is there, all None if nothing."""
+    """A save over a version that the page did not have. The fields describe what is there instead;
+    all are None if nothing is."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Conversion of notebooks to other formats, each in a process of its own."""
+"""Conversion of notebooks to other formats, each in a separate process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from jupyter_ext.contents import export_process
 from jupyter_ext.platform.fair_turns import FairTurns
 
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "JUPYTER_PATH", "JUPYTER_DATA_DIR")
-"""All that a conversion gets of the lab's environment, which contains secrets."""
+"""The only variables that a conversion gets from the lab's environment, which contains secrets."""
 _PIECE = 1024 * 1024
 _CPU_SECONDS_MORE = 30
-"""A conversion whose lab has died ends itself this much later than the lab would have killed it."""
+"""If its lab has died, a conversion ends itself this much later than the lab would have done."""
 
 
 class ExportError(Exception):
@@ -92,7 +92,7 @@ class Exports:
         """Run a job of `export_process`; raises ExportError. Cancelling kills the process."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            # Without it, modules beside the script would be imported instead of others.
+            # Otherwise modules in the script's folder would take precedence over installed ones.
             "-P",
             export_process.__file__,
             str(math.ceil(self.seconds) + _CPU_SECONDS_MORE),
@@ -128,7 +128,7 @@ class Exports:
 
 async def _feed(process: Process, job: bytes) -> None:
     stdin = cast(asyncio.StreamWriter, process.stdin)
-    # A process that ends before it has read everything says why in its answer.
+    # A process that ends before it has read everything gives the reason in its output.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         stdin.write(job)
         await stdin.drain()

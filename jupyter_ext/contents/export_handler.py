@@ -1,8 +1,8 @@
 """`/nbconvert/<format>/<path>` and `/api/nbconvert`, to be installed before the stock handlers.
 
 The stock handler converts on a thread of the server, where a notebook can keep it busy for hours,
-and imports what the notebook names. The answers are the same. The list of formats, from which the
-page makes its menu, contains only those that this lab exports.
+and imports modules that the notebook names. The responses here are the same. The list of formats,
+from which the page builds its menu, contains only those that this lab exports.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ExportHandler(ShortAnswersTagged, stock.NbconvertFileHandler):
             if model["type"] != "notebook":
                 await FilesRedirectHandler.redirect_to_files(self, path)
                 return
-            # Documents are shown without the page's origin, so what they hold runs as nobody.
+            # Shown without the page's origin, so scripts in the document cannot act as the user.
             widget_state.put_back(model["content"])
             job = self._job(format, model)
             exported = await self._exports.run(

@@ -1,4 +1,4 @@
-"""Names that nothing in a folder has."""
+"""Finds unused names in a folder."""
 
 from collections.abc import Callable, Coroutine
 from itertools import islice
@@ -18,7 +18,7 @@ NAMES_TRIED = 100
 
 
 class FreeNames:
-    """Looks for names like the one that is wanted, for the caller of the request."""
+    """Looks for unused names similar to a wanted one, as the caller of the request."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -30,7 +30,8 @@ class FreeNames:
         insert: str,
         make: Callable[[ContentPath], Coroutine[Any, Any, dict[str, Any]]],
     ) -> dict[str, Any]:
-        """What `make` answers for the first name like `wanted` that nobody else takes first."""
+        """The result of `make` with the first unused name like `wanted`; if another request takes
+        that name first, tries the next one."""
         if folder.is_root:
             raise BadInput("files live in projects: open a project's folder first")
         require(current_identity(), folder, Role.EDITOR)

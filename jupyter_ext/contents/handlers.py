@@ -1,7 +1,7 @@
 """HTTP handlers of the contents API, to be installed before the stock ones of the same patterns.
 
-They differ in three things: big bodies are read and written on threads, `?version=` reads an
-earlier version, and errors carry their whole JSON body (a conflict says over what).
+They differ in three ways: big bodies are read and written on threads, `?version=` reads an earlier
+version, and errors have their complete JSON body (a conflict says which version is there).
 """
 
 import asyncio
@@ -23,23 +23,23 @@ from jupyter_ext.contents.manager import FleetContentsManager
 from jupyter_ext.platform import big_json
 
 BIG_BODY = 64 * 1024
-"""Bytes from which JSON is parsed on a thread."""
+"""JSON of at least this many bytes is parsed on a thread."""
 BIG_LIST = 100
-"""Entries of a folder from which its JSON is written on a thread."""
+"""The JSON of a folder with at least this many entries is written on a thread."""
 ENTRY_BYTES = 400
-"""About what an entry of a folder takes in JSON."""
+"""Approximate size of a folder's entry in JSON."""
 _TEXTS = ("path", "copy_from", "ext", "type", "format", "base_version")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = (None, "", "directory", "file", "notebook")
 
 
 async def _stock(answering: Any) -> None:
-    """Waits for a stock method, which its decorators make look as if it might return None."""
+    """Awaits a stock method, whose decorators give it a type that includes None."""
     await answering
 
 
 class ErrorBody:
-    """Errors as JSON: `message`, `reason` and what the error itself has to add."""
+    """Errors as JSON: `message`, `reason` and the error's own fields."""
 
     def write_error(self: Any, status_code: int, **arguments: Any) -> None:
         error = arguments.get("exc_info", (None, None, None))[1]
@@ -69,14 +69,14 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
         return self._parsed[0] if self._parsed is not None else super().get_json_body()
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:
-        """Keeps the model; `_send` writes it on a thread when the stock method is through."""
+        """Keeps the model; after the stock method, `_send` encodes it on a thread."""
         if location:
             self.set_header("Location", self.location_url(model["path"]))
         self.set_header("Last-Modified", model["last_modified"])
         self._answer = model
 
     async def _finish_error(self, code: int, message: str) -> None:
-        """Refuses as every other method does; the stock one writes plain text here."""
+        """Answers errors in JSON as the other methods do; the stock one writes plain text here."""
         error = sys.exc_info()[1]
         raise error if isinstance(error, web.HTTPError) else web.HTTPError(code, message)
 
@@ -92,7 +92,7 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
                 raise web.HTTPError(400, f"the body is not JSON: {error}") from error
 
     def _check_body(self) -> None:
-        """Raises HTTPError 400 for what the stock methods stumble over or take for a file."""
+        """Raises HTTPError 400 for bodies that the stock methods fail on or mistake for a file."""
         body = self.get_json_body()
         if body is None:
             return
@@ -131,7 +131,7 @@ class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):
             raise web.Finish from None
 
     def on_connection_close(self) -> None:
-        """Stop reading when the client is gone. A save that has come in is done all the same."""
+        """Stop reading when the client is gone. A save that was received is still carried out."""
         super().on_connection_close()
         if self._reading is not None:
             self._reading.cancel()

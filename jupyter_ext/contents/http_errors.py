@@ -1,4 +1,4 @@
-"""Errors of contents as HTTP errors. Only the manager uses this: it is where Jupyter asks."""
+"""Maps errors of contents to HTTP errors. Only the manager, which Jupyter calls, uses this."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -58,7 +58,7 @@ def http_error(error: ContentsError | Unavailable) -> HTTPError:
 def raises_http_errors(
     method: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Makes a method that fails with an error of contents fail with the HTTP error for it."""
+    """Decorator for methods: raises the HTTP error for each error of contents."""
 
     @wraps(method)
     async def answering(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""The contents manager of a lab: what Jupyter asks of contents, in HTTP's terms."""
+"""The contents manager of a lab: Jupyter's interface to contents, with HTTP errors."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -33,9 +33,9 @@ T = TypeVar("T")
 class FleetContentsManager(AsyncContentsManager):
     """Names and versions in SQL, bodies in an object store; the first folder is the project.
 
-    Every method acts for the caller of the request that is being answered (`current_identity`).
-    Errors are HTTPError: 400 bad input, 403 role too low, 404 nothing there (or not the caller's),
-    409 conflict, 503 database or store away.
+    Every method acts for the caller of the current request (`current_identity`). Errors are
+    HTTPError: 400 bad input, 403 role too low, 404 nothing there (or not visible to the caller),
+    409 conflict, 503 database or store unavailable.
     """
 
     database_url = Unicode(
@@ -48,8 +48,8 @@ class FleetContentsManager(AsyncContentsManager):
     on_rename = CallableTrait(
         lambda _connection, _old, _new: None,
         config=True,
-        help="Called in the transaction of each rename with its connection and both paths: what"
-        " belongs to files by their paths moves with them.",
+        help="Called in the transaction of each rename with its connection and both paths, to "
+        "update whatever refers to files by their paths.",
     )
 
     @default("files_handler_params")
@@ -123,7 +123,7 @@ class FleetContentsManager(AsyncContentsManager):
         require_hash: bool = False,
         version: str | None = None,
     ) -> dict[str, Any]:
-        """The model of what is at `path`, always with `version` and `hash` of a file.
+        """The model of what is at `path`; for a file always with `version` and `hash`.
 
         `version` asks for an earlier version of a file instead of the current one.
         """
@@ -146,8 +146,8 @@ class FleetContentsManager(AsyncContentsManager):
     async def save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         """Saves a file, a notebook or a folder; the new model, without content.
 
-        `base_version` in the model: absent, and whatever is there is replaced; null, and nothing
-        may be there; a version, and it must be the current one. Else HTTP 409.
+        `base_version` in the model says what may be replaced: absent, anything; null, nothing (no
+        file may exist); a version, only that one. Otherwise HTTP 409.
         """
         return await self._save(model, parse(path))
 
@@ -217,7 +217,7 @@ class FleetContentsManager(AsyncContentsManager):
 
     @raises_http_errors
     async def increment_filename(self, filename: str, path: str = "", insert: str = "") -> str:
-        """A name like `filename` that was free in the folder `path` when it was looked up."""
+        """A name like `filename` that is currently unused in the folder `path`."""
         return await self._free_names.look_up(parse(path), filename, insert)
 
     @raises_http_errors

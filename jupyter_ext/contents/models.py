@@ -1,4 +1,4 @@
-"""Models of the contents API: the JSON that answers carry."""
+"""Models of the contents API: the JSON of its responses."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -49,7 +49,7 @@ def empty(type: str) -> dict[str, Any]:
 
 
 def with_content(model: dict[str, Any], decoded: Decoded) -> dict[str, Any]:
-    """The model with the content of its file, and the complaint about it, if any."""
+    """The model with the content of its file, and the validation message, if any."""
     filled = {
         **model,
         "content": decoded.content,
@@ -72,7 +72,7 @@ def checkpoint_of(version: Version) -> dict[str, Any]:
 
 
 def version_of(version: Version) -> dict[str, Any]:
-    """What a history says of a version."""
+    """One entry of a file's history: a version."""
     return {
         "version": version.id,
         "base_version": version.base_id,

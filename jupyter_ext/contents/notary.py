@@ -16,7 +16,7 @@ from jupyter_ext.contents import widget_state
 
 
 class Trust(Enum):
-    """What of a notebook a user trusts."""
+    """Which parts of a notebook a user trusts."""
 
     NOTHING = "nothing"
     CELLS = "cells"
@@ -26,24 +26,24 @@ class Trust(Enum):
 
 @dataclass(frozen=True)
 class Digests:
-    """The signatures of one notebook, in hex: as it is stored, and as a page gets it that does not
-    trust its widget state. Without widget state they are the same."""
+    """The signatures of one notebook, in hex: of the stored form, and of the form for pages that do
+    not trust its widget state. Without widget state they are the same."""
 
     stored: str
     hidden: str
 
 
 class FleetNotary(NotebookNotary):
-    """Signs a notebook so that nobody else can make another one of the same signature.
+    """Signs notebooks so that nobody can construct another one with the same signature.
 
-    Making signatures takes time and needs no store; `trust_of` and `remember` ask the store.
+    Computing a signature takes time and needs no store; `trust_of` and `remember` use the store.
     """
 
     def compute_signature(self, nb: Any) -> str:
         """HMAC of the notebook, in hex.
 
-        The stock signature is that of all texts in it, one after the other: it stays the same when
-        somebody cuts them in other places and makes an output of what I trusted as a source.
+        The stock signature covers the concatenation of all texts in the notebook. It stays the same
+        if somebody divides the texts differently, so that trusted source becomes an output.
         """
         hmac = HMAC(self.secret, digestmod=self.digestmod)
         with signature_removed(nb):
@@ -62,25 +62,25 @@ class FleetNotary(NotebookNotary):
             widget_state.put_back(nb)
 
     def to_sign(self, nb: Any, *, widgets_seen: bool) -> str | None:
-        """The signature that a save by a page earns; None if the page does not trust every cell.
+        """The signature for a save by a page; None if the page does not trust every cell.
 
-        Takes the page's marks of trust from the cells. Without `widgets_seen` the signature does
-        not cover the widget state, which was hidden from the page.
+        Removes the page's trust marks from the cells. Without `widgets_seen` the signature does not
+        cover the widget state, which was hidden from the page.
         """
         if not self.check_cells(nb):
             return None
         return self.compute_signature(nb) if widgets_seen else self.digests(nb).hidden
 
     def to_trust(self, nb: Any) -> str:
-        """The signature of a stored notebook for a user who trusts all of it, whatever the file
-        says of any cell."""
+        """The signature of a stored notebook for a user who trusts all of it; ignores trust marks
+        in the file."""
         self.mark_cells(nb, True)
         # Takes the marks out again.
         self.check_cells(nb)
         return self.compute_signature(nb)
 
     def trust_of(self, digests: Digests) -> Trust:
-        """What the user trusts of the notebook with these signatures."""
+        """Which parts of the notebook with these signatures the user trusts."""
         if self.store.check_signature(digests.stored, self.algorithm):
             return Trust.ALL
         if digests.hidden != digests.stored and self.store.check_signature(
@@ -90,17 +90,17 @@ class FleetNotary(NotebookNotary):
         return Trust.NOTHING
 
     def remember(self, signature: str) -> None:
-        """The user trusts what has this signature."""
+        """Record that the user trusts the notebook with this signature."""
         self.store.store_signature(signature, self.algorithm)
 
     def show(self, nb: Any, trust: Trust) -> None:
-        """Make a stored notebook one for the page of a user with this trust."""
+        """Prepare a stored notebook for the page of a user with this trust."""
         self.mark_cells(nb, trust is not Trust.NOTHING)
         if trust is not Trust.ALL:
             widget_state.hide(nb)
 
     def mark_cells(self, nb: Any, trusted: bool) -> None:
-        """Say of every code cell whether it is trusted, whatever the file says of any cell."""
+        """Mark every code cell as trusted or not; ignores trust marks in the file."""
         for cell in nb.get("cells", ()):
             if not isinstance(cell.get("metadata"), dict):
                 cell["metadata"] = NotebookNode()
@@ -109,11 +109,11 @@ class FleetNotary(NotebookNotary):
 
 
 def pieces(value: Any) -> Iterator[bytes]:
-    """A JSON value as bytes that no other value has: each part says how long it is.
+    """Encode a JSON value unambiguously: each part is preceded by its length.
 
     Takes time linear in the number of values, however deep they are nested.
     """
-    # Not by recursion: each piece of a generator within a generator passes through all of them.
+    # Not recursive: with nested generators, each piece would pass through all levels.
     open_values: list[Iterator[Any]] = [iter((value,))]
     while open_values:
         for part in open_values[-1]:

@@ -10,7 +10,7 @@ from jupyter_ext.platform.big_json import BigEncoder
 
 
 class NotebookEncoder(BigEncoder):
-    """The stand-in for nbformat's encoder, whose time grows with the depth of each value."""
+    """Replaces nbformat's encoder, whose time grows with the depth of each value."""
 
     def default(self, o: Any) -> Any:
         """Bytes are ASCII."""
@@ -18,6 +18,6 @@ class NotebookEncoder(BigEncoder):
 
 
 def install() -> None:
-    """Replace nbformat's encoder for this process: its writers take no other one as an argument."""
+    """Replace nbformat's encoder in this process; its writers have no argument for another one."""
     for version in (nbformat.v2, nbformat.v3, nbformat.v4):
         version.nbjson.BytesEncoder = NotebookEncoder

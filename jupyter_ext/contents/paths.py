@@ -14,7 +14,7 @@ MAX_DEPTH = 40
 
 @dataclass(frozen=True)
 class ContentPath:
-    """A path that was checked. The root has an empty project; a project's folder no names."""
+    """A checked path. The root has an empty project; a project's folder has no names."""
 
     project: str
     names: tuple[str, ...]
@@ -32,12 +32,12 @@ class ContentPath:
 
     @property
     def name(self) -> str:
-        """The last name; of the root, the empty string."""
+        """The last name; for the root, the empty string."""
         return self.names[-1] if self.names else self.project
 
     @property
     def parent(self) -> "ContentPath":
-        """The folder around it; the root is its own parent."""
+        """The enclosing folder; the root is its own parent."""
         if self.names:
             return ContentPath(self.project, self.names[:-1])
         return ContentPath("", ())
@@ -48,10 +48,10 @@ class ContentPath:
 
 
 def parse(path: str) -> ContentPath:
-    """The checked form of an API path; slashes at either end do not count.
+    """Parse and check an API path; slashes at either end are ignored.
 
-    Raises BadInput that names the trouble: an empty name, `.` or `..`, NUL, a name or a path
-    that is too long or cannot be written in UTF-8, or a first folder that no project can have.
+    Raises BadInput, which says what is wrong: an empty name, `.` or `..`, NUL, a name or path that
+    is too long or cannot be encoded in UTF-8, or a first folder that is not a valid project name.
     """
     shown = ascii(path if len(path) < 200 else path[:200] + "…")
     stripped = path.strip("/")

@@ -14,8 +14,8 @@ def may_enter(identity: Identity | None, project: str) -> bool:
 def require(identity: Identity | None, path: ContentPath, role: Role) -> Identity:
     """The identity, if it has `role` in the project of `path`.
 
-    Raises NotFound for a project that is none of the caller's (whether or not it exists) and
-    Forbidden when the role is too low.
+    Raises NotFound if the caller has no role in the project (whether or not it exists), and
+    Forbidden if the role is too low.
     """
     if identity is None or not may_enter(identity, path.project):
         raise NotFound(f"there is no project {path.project!r} that you may see")

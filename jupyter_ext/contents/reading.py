@@ -21,8 +21,8 @@ from jupyter_ext.platform.tokens import Identity
 
 
 class Reading:
-    """What is at a path, for the caller of the request. `is_listed` says by its name whether an
-    entry of a folder is shown."""
+    """Reads paths for the caller of the request. `is_listed` decides by its name whether an entry
+    of a folder is shown."""
 
     def __init__(
         self,
@@ -37,13 +37,13 @@ class Reading:
         self._is_listed = is_listed
 
     async def find(self, where: ContentPath) -> Node | None:
-        """What is at a path inside of a project; None also if the caller may not know."""
+        """What is at a path within a project; None if there is nothing that the caller may see."""
         if not may_enter(current_identity(), where.project):
             return None
         return await self._storage.read_sql(lambda c: tree.find(c, where))
 
     async def is_directory(self, where: ContentPath) -> bool:
-        """Whether the caller sees a folder there: of a project also before it is first used."""
+        """Whether the caller sees a folder there; a project has one even before its first use."""
         if where.is_root:
             return True
         identity = current_identity()
@@ -166,8 +166,8 @@ def _refuse_file_of_folder(where: ContentPath, type: str | None, require_hash: b
 
 
 def _decode_stored(body: bytes) -> Decoded:
-    """A notebook with its widget state under the usual name: whoever uploaded it as a file may have
-    used the other one."""
+    """The notebook with its widget state under the usual name; a file that was uploaded may have it
+    under the other one."""
     decoded = decode_notebook(body)
     widget_state.put_back(decoded.content)
     return decoded

@@ -1,4 +1,4 @@
-"""Saving: the object store gets the body, then a transaction makes it the current version."""
+"""Saving: put the body into the object store, then make it the current version in a transaction."""
 
 import asyncio
 import base64
@@ -23,7 +23,7 @@ from jupyter_ext.platform.tokens import Identity
 
 
 class Saving:
-    """Saves for an `identity` that is an editor. Answers are models without content."""
+    """Saves for an `identity` that is an editor. Methods return models without content."""
 
     def __init__(
         self, storage: Storage, threads: BodyThreads, signing: Signing, log: logging.Logger
@@ -36,7 +36,7 @@ class Saving:
     async def directory(
         self, identity: Identity, where: ContentPath, *, new: bool = False
     ) -> dict[str, Any]:
-        """Makes a folder, unless there is one already and it need not be `new`."""
+        """Creates a folder; if it exists already, that is an error only if it must be `new`."""
         made = await self._storage.sql(lambda c: tree.make_directory(c, where, new=new))
         return answer(where, made, identity)
 
@@ -63,7 +63,7 @@ class Saving:
         version: Version,
         base: Base,
     ) -> dict[str, Any]:
-        """Saves the body of a version that exists, of this or another file."""
+        """Saves the body of an existing version, of this or another file."""
         new = new_version(where, node_id, version.size, version.hash, identity)
         try:
             await self._storage.objects(
@@ -75,28 +75,28 @@ class Saving:
         return answer(where, saved, identity)
 
     async def node_id_for(self, where: ContentPath, base: Base) -> str:
-        """The id of the file at the path, or a new one; refuses early what cannot be saved."""
+        """The id of the file at the path, or a new one; raises early if it cannot be saved."""
         node = await self._storage.read_sql(lambda c: tree.check_target(c, where, base))
         return node.id if node is not None else new_id()
 
     async def publish(self, function: Callable[[Connection], Node], new: NewVersion) -> Node:
-        """Runs the transaction that makes a stored body current, and clears up if it refuses."""
+        """Runs the transaction that makes a stored body current; removes the body if that fails."""
         try:
             return await self._storage.sql(function)
         except Refused:
-            # With the database away nobody knows whether the body became current: it is kept then.
+            # Without the database it is unknown whether the body became current, so it is kept.
             await self._storage.discard(new.object_key)
             raise
 
     async def _encode(
         self, model: dict[str, Any], where: ContentPath
     ) -> tuple[bytes, str, str | None]:
-        """The body, its sha256 in hex, and a complaint about a notebook."""
+        """The body, its sha256 in hex, and a warning about the notebook, if any."""
         content, size = model["content"], request_bytes.get()
         if model["type"] == "notebook":
             notebook, message = await self._threads.run(lambda: read_notebook(content), size)
             widgets_seen = not widget_state.put_back(notebook)
-            # Before it is signed: what cannot be written is not to be trusted.
+            # Before it is signed: a notebook that cannot be written must not become trusted.
             body = await self._threads.run(lambda: encode_notebook(notebook), size)
             if not await self._signing.sign(notebook, size, widgets_seen=widgets_seen):
                 self._log.info("%s is saved, but not trusted", where)
@@ -108,7 +108,7 @@ class Saving:
 
 
 def base_of(model: dict[str, Any]) -> Base:
-    """Over which version the save is meant; raises BadInput."""
+    """The version that the save may replace; raises BadInput."""
     if "base_version" not in model:
         return UNCONDITIONAL
     base = model["base_version"]
@@ -128,13 +128,13 @@ def answer(
 def new_version(
     where: ContentPath, node_id: str, size: int, digest: str, identity: Identity
 ) -> NewVersion:
-    """A version with an object key that nothing else has."""
+    """A version with a unique object key."""
     id = new_id()
     return NewVersion(id, f"{where.project}/{node_id}/{id}", size, digest, identity.user)
 
 
 def metadata(where: ContentPath, new: NewVersion) -> dict[str, str]:
-    """What the object says of itself, so that the database can be rebuilt from the bucket.
+    """The object's metadata, from which the database can be rebuilt.
 
     S3 keeps ASCII only, 2 KB in all: path and author are base64 of UTF-8.
     """

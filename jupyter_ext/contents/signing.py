@@ -1,4 +1,4 @@
-"""Which notebooks the caller of a request trusts."""
+"""Signs notebooks, and checks which ones the caller of a request trusts."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Signing:
-    """Makes signatures on the threads for bodies, and asks the notary's store on its own thread.
+    """Computes signatures on the threads for bodies, and uses the notary's store on one thread.
 
     `size` is that of the notebook's body in bytes, None if unknown.
     """
@@ -27,16 +27,16 @@ class Signing:
         self._store_thread = ThreadPoolExecutor(1, thread_name_prefix="fleet-sign")
 
     async def show(self, notebook: Any, size: int | None) -> None:
-        """Makes a stored notebook one for the page of the caller."""
+        """Prepares a stored notebook for the caller's page."""
         notary = await self._made_notary()
         digests = await self._threads.run(lambda: notary.digests(notebook), size)
         trust = await self._ask_store(lambda: notary.trust_of(digests))
         await self._threads.run(lambda: notary.show(notebook, trust), size)
 
     async def sign(self, notebook: Any, size: int | None, *, widgets_seen: bool) -> bool:
-        """Signs what a page saves, if the page trusts every cell; whether it does.
+        """Signs what a page saves if the page trusts every cell; returns whether it does.
 
-        Raises BadInput for what is no notebook. `widgets_seen` as in `FleetNotary.to_sign`.
+        Raises BadInput for an invalid notebook. `widgets_seen` as in `FleetNotary.to_sign`.
         """
         notary = await self._made_notary()
         try:
@@ -57,18 +57,18 @@ class Signing:
         await self._ask_store(lambda: notary.remember(signature))
 
     async def _ask_store(self, function: Callable[[], T]) -> T:
-        """Runs what asks the notary's store on its thread, for the caller of this request: trust is
-        one user's."""
+        """Runs a function on the notary's thread for the caller of this request, because each user
+        has their own trust."""
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._store_thread, run, function)
 
     async def _made_notary(self) -> FleetNotary:
-        """The notary, made on the thread of its store, and with its secret read."""
+        """The notary, created on its store's thread, with its secret loaded."""
         if self._notary is None:
 
             def make() -> FleetNotary:
                 notary = self._make_notary()
-                # Threads that find no secret would write one each.
+                # Otherwise several threads that find no secret would each create one.
                 _ = notary.secret
                 return notary
 

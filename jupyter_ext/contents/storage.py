@@ -19,13 +19,13 @@ from jupyter_ext.database.unavailable import AwayLog
 T = TypeVar("T")
 
 ATTEMPTS = 30
-"""How often a transaction runs again because another one took its name or moved its version."""
+"""How often a transaction is retried after another one took its name or changed its version."""
 
 
 class Storage:
-    """Runs SQL and calls of the object store on threads.
+    """Runs SQL and calls to the object store on threads.
 
-    Raises DatabaseUnavailable or StoreUnavailable when one of them is away.
+    Raises DatabaseUnavailable or StoreUnavailable.
     """
 
     def __init__(self, database_url: str, bucket_url: str) -> None:
@@ -35,7 +35,7 @@ class Storage:
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="fleet-store")
 
     async def sql(self, function: Callable[[Connection], T], *, read_only: bool = False) -> T:
-        """Runs a transaction, again if it loses a race; raises Contended if it loses every one."""
+        """Runs a transaction; retries it if it loses a race, and raises Contended in the end."""
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
                 return await self.database.run(function, read_only=read_only)
@@ -47,7 +47,7 @@ class Storage:
         raise AssertionError
 
     async def read_sql(self, function: Callable[[Connection], T]) -> T:
-        """Runs a transaction that writes nothing."""
+        """Runs a read-only transaction."""
         return await self.sql(function, read_only=True)
 
     async def objects(self, function: Callable[[Bucket], T]) -> T:
@@ -70,6 +70,6 @@ class Storage:
             ) from error
 
     async def discard(self, *keys: str) -> None:
-        """Removes objects that nothing refers to; one that stays is only waste."""
+        """Removes unreferenced objects; if that fails, they only waste space."""
         with suppress(StoreUnavailable):
             await self.objects(lambda bucket: bucket.delete(keys))

@@ -28,7 +28,7 @@ node = Table(
     Column("name", ByteString(MAX_NAME_BYTES), nullable=False),
     # directory or file; whether a file is a notebook is told by its name, as in Jupyter.
     Column("type", String(9), nullable=False),
-    # The current version of a file. No foreign key: the two tables would need each other first.
+    # The current version of a file. No foreign key, because it would be circular.
     Column("version_id", ByteString(ID_BYTES)),
     Column("created", UtcDateTime, nullable=False),
     Column("modified", UtcDateTime, nullable=False),

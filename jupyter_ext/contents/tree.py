@@ -1,6 +1,6 @@
 """All SQL about names and versions. Functions take a connection inside of a transaction.
 
-What they raise (`Refused`) rolls the transaction back, so a refusal changes nothing.
+An exception (`Refused`) rolls the transaction back, so a refused request changes nothing.
 """
 
 import secrets
@@ -32,15 +32,15 @@ DIRECTORY, FILE = "directory", "file"
 
 
 class LostRace(Exception):
-    """Another transaction was faster: run this one again. The text says what both change."""
+    """Another transaction was faster: retry this one. The text says what both change."""
 
 
 class NameTaken(LostRace):
-    """Another transaction made an entry of that name just now."""
+    """Another transaction has just created an entry with that name."""
 
 
 class VersionMoved(LostRace):
-    """Another transaction gave the file of that name another version just now."""
+    """Another transaction has just changed the version of that file."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Node:
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A body that lies in the store and is to become a version."""
+    """A body in the store that is to become a version."""
 
     id: str
     object_key: str
@@ -86,16 +86,16 @@ class NewVersion:
 
 
 class Unconditional:
-    """The base of a save that replaces whatever is there."""
+    """The base of a save that may replace anything."""
 
 
 UNCONDITIONAL = Unconditional()
 Base = str | None | Unconditional
-"""Over which version to save: an id, None if nothing may be there, or UNCONDITIONAL."""
+"""The version that a save may replace: an id, None if no file may exist, or UNCONDITIONAL."""
 
 
 def new_id() -> str:
-    """32 hex digits that nobody else draws; later ones sort after earlier ones."""
+    """32 unique hex digits; later IDs sort after earlier ones."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
@@ -171,12 +171,12 @@ def _by_id(connection: Connection, id: str) -> Node:
 
 
 def root(connection: Connection) -> Node:
-    """The folder of the projects' folders; its name is empty."""
+    """The root, which contains the projects' folders; its name is empty."""
     return _by_id(connection, ROOT_ID)
 
 
 def find(connection: Connection, path: ContentPath) -> Node | None:
-    """What is at a path inside of a project, None if nothing is."""
+    """What is at a path within a project, None if nothing is."""
     ids = trail(connection, path)
     return _by_id(connection, ids[-1]) if len(ids) == len(path.names) + 1 else None
 
@@ -198,7 +198,7 @@ def entries(connection: Connection, directory: Node) -> list[Node]:
 
 
 def ensure_project(connection: Connection, project: str) -> None:
-    """Makes the project's folder when it is used for the first time."""
+    """Creates the project's folder when it is first used."""
     path = ContentPath(project, ())
     if not trail(connection, path):
         _insert_node(connection, ROOT_ID, project, DIRECTORY, now_utc(connection))
@@ -226,15 +226,15 @@ def _insert_node(
     try:
         connection.execute(insert(node).values(values))
     except IntegrityError as error:
-        # Also when the id was taken or the folder went away: the next attempt sees which.
+        # Also if the id was taken or the folder was removed: the retry finds out which.
         raise NameTaken(name) from error
     return str(values["id"])
 
 
 def _folder_for(connection: Connection, path: ContentPath) -> list[str]:
-    """The ids from the project's folder to the one in which the path's last name is to be.
+    """The ids of the folders from the project's folder to the parent of the path.
 
-    Raises NotFound if it is not there, BadInput if it is a file.
+    Raises NotFound if the parent does not exist, BadInput if it is a file.
     """
     ids = trail(connection, path.parent)
     if len(ids) != len(path.names):
@@ -245,14 +245,14 @@ def _folder_for(connection: Connection, path: ContentPath) -> list[str]:
 
 
 def conflict(path: ContentPath, current: Version | None) -> SaveConflict:
-    """The refusal that says what is there."""
+    """The error that describes what is there."""
     if current is None:
         return SaveConflict(str(path))
     return SaveConflict(str(path), current.id, current.created, current.author)
 
 
 def check_base(path: ContentPath, existing: Node | None, base: Base) -> None:
-    """Raises BadInput if a folder is there, SaveConflict if not what `base` says."""
+    """Raises BadInput if a folder is there, SaveConflict if it is not the version `base`."""
     if existing is not None and existing.is_directory:
         raise BadInput(f"{path} is a folder: a file cannot be saved over it")
     current = None if existing is None else existing.version
@@ -261,7 +261,7 @@ def check_base(path: ContentPath, existing: Node | None, base: Base) -> None:
 
 
 def check_target(connection: Connection, path: ContentPath, base: Base) -> Node | None:
-    """The file over which a save would go; refuses what `save_file` would, and writes nothing."""
+    """The file that a save would replace; raises what `save_file` would raise, writes nothing."""
     existing = find(connection, path)
     check_base(path, existing, base)
     if existing is None and not path.parent.is_project:
@@ -272,11 +272,11 @@ def check_target(connection: Connection, path: ContentPath, base: Base) -> Node 
 def save_file(
     connection: Connection, path: ContentPath, new: NewVersion, base: Base, node_id: str
 ) -> Node:
-    """Makes `new` the current version of the file at `path` and answers with the file.
+    """Makes `new` the current version of the file at `path` and returns the file.
 
-    A file that is not there yet gets the id `node_id`. Raises SaveConflict when `base` is not the
-    current version, NotFound or BadInput when nothing can be saved there, LostRace when another
-    transaction was faster and this one is to be run again.
+    A new file gets the id `node_id`. Raises SaveConflict if `base` is not the current version,
+    NotFound or BadInput if nothing can be saved there, LostRace if another transaction was faster
+    and this one must be retried.
     """
     existing = find(connection, path)
     check_base(path, existing, base)
@@ -313,7 +313,7 @@ def save_file(
 
 
 def make_directory(connection: Connection, path: ContentPath, *, new: bool = False) -> Node:
-    """The folder at the path, made if it is not there.
+    """The folder at the path, created if it does not exist.
 
     Raises BadInput or NotFound, and SaveConflict if it must be `new` and something is there.
     """
@@ -331,16 +331,16 @@ def make_directory(connection: Connection, path: ContentPath, *, new: bool = Fal
 
 
 def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
-    """Gives a node another name or folder: one row, however much is below it.
+    """Renames a node or moves it to another folder: changes one row, however much is below it.
 
-    Raises NotFound, Conflict (the new name is taken) or BadInput (a folder into itself, or so far
-    down that nobody could reach what is in it).
+    Raises NotFound, Conflict (the new name is taken) or BadInput (a folder cannot be moved into
+    itself, nor so deep that its contents could not be reached).
     """
     found = find(connection, old)
     if found is None:
         raise NotFound(f"{old} does not exist")
     if found.is_directory and old.parent != new.parent:
-        # Two folders that are moved into each other at once would both be cut off from the root.
+        # Two folders that are moved into each other at the same time would both lose the root.
         connection.execute(select(node.c.id).where(node.c.id == ROOT_ID).with_for_update())
     ensure_project(connection, new.project)
     folders = _folder_for(connection, new)
@@ -367,7 +367,7 @@ def rename(connection: Connection, old: ContentPath, new: ContentPath) -> None:
 
 
 def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: ContentPath) -> None:
-    """Raises BadInput if something below the folder would have a path beyond the limits."""
+    """Raises BadInput if a path below the folder would exceed the limits."""
     new_bytes = len(str(new).encode())
     if len(new.names) <= len(old.names) and new_bytes <= len(str(old).encode()):
         return
@@ -393,7 +393,7 @@ def _check_reach(connection: Connection, folder: Node, old: ContentPath, new: Co
 
 
 def remove(connection: Connection, path: ContentPath, author: str) -> None:
-    """Moves the node out of sight: one row, however much is below it. Versions stay readable.
+    """Marks the node as deleted: changes one row, however much is below it. Versions are kept.
 
     Raises NotFound.
     """

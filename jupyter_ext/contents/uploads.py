@@ -1,4 +1,4 @@
-"""SQL of uploads in chunks: which chunk is next, and where the earlier ones lie.
+"""SQL of uploads in chunks: which chunk is next, and where the earlier ones are stored.
 
 The chunks of one upload may reach different labs. Nothing is visible before the last one.
 """
@@ -22,14 +22,14 @@ LAST = -1
 
 
 def slot(path: ContentPath, user: str) -> str:
-    """What tells uploads apart: one user uploads one file of a path at a time."""
+    """The key of an upload: each user can upload one file per path at a time."""
     return hashlib.sha256(f"{user}\0{path}".encode()).hexdigest()
 
 
 def begin(connection: Connection, slot_: str) -> list[str]:
-    """Makes room for an upload from its first chunk; the keys of parts to remove from the store.
+    """Records a new upload; returns the keys of parts to remove from the store.
 
-    Those are of an earlier upload of the same file, and of any that was abandoned.
+    Those belong to an earlier upload of the same file, or to abandoned uploads.
     """
     now = now_utc(connection)
     stale = connection.execute(
@@ -69,9 +69,9 @@ def add_part(
     size: int,
     path: ContentPath,
 ) -> int:
-    """Notes that the next chunk lies in the store; the upload's size in bytes so far.
+    """Records that the next chunk is in the store; returns the upload's size in bytes so far.
 
-    Raises Conflict when the same chunk was noted by another request.
+    Raises Conflict if another request has recorded the same chunk.
     """
     changed = connection.execute(
         update(upload)
@@ -93,7 +93,7 @@ def add_part(
 
 
 def part_keys(connection: Connection, upload_id: str) -> list[str]:
-    """Where the chunks lie, in order."""
+    """The keys of the chunks, in order."""
     query = (
         select(upload_part.c.object_key)
         .where(upload_part.c.upload_id == upload_id)
@@ -103,15 +103,15 @@ def part_keys(connection: Connection, upload_id: str) -> list[str]:
 
 
 def end(connection: Connection, upload_id: str) -> list[str]:
-    """Forgets the upload; the keys of its parts, to be removed from the store."""
+    """Deletes the upload; returns the keys of its parts, to be removed from the store."""
     keys = part_keys(connection, upload_id)
     connection.execute(delete(upload).where(upload.c.id == upload_id))
     return keys
 
 
 def finish(connection: Connection, found: Row[Any], path: ContentPath) -> None:
-    """Forgets the upload whose parts were put together; raises Conflict if it went on, or if
-    another request finished it."""
+    """Deletes the upload after its parts were joined; raises Conflict if another request has
+    continued or finished it."""
     ended = connection.execute(
         delete(upload).where(upload.c.id == found.id, upload.c.next_chunk == found.next_chunk)
     )

@@ -1,4 +1,4 @@
-"""The versions of a file that are kept, and the marks that make some of them checkpoints."""
+"""The stored versions of a file, and the marks that make some of them checkpoints."""
 
 from typing import Any
 

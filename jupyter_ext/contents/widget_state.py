@@ -11,19 +11,19 @@ from __future__ import annotations
 from typing import Any
 
 WIDGETS = "widgets"
-"""The metadata key that widget managers read. All that it has is hidden: nothing else reads it."""
+"""The metadata key that widget managers read. All of it is hidden, since nothing else reads it."""
 
 HIDDEN = "jupyter-fleet.untrusted-widgets"
-"""The metadata key of a page that does not trust the state. It is beside `WIDGETS`, not below: a
-page that saves widget state replaces all that is there."""
+"""The metadata key for pages that do not trust the state. It is next to `WIDGETS`, not below it,
+because a page that saves widget state replaces everything below `WIDGETS`."""
 
 STATE = "application/vnd.jupyter.widget-state+json"
 
 
 def hide(notebook: Any) -> bool:
-    """Rename the widget state of a notebook for a page that does not trust it.
+    """Rename a notebook's widget state for a page that does not trust it.
 
-    Returns whether there is any.
+    Returns whether the notebook has any.
     """
     metadata = notebook.get("metadata") or {}
     if WIDGETS not in metadata:
@@ -35,9 +35,9 @@ def hide(notebook: Any) -> bool:
 def put_back(notebook: Any) -> bool:
     """Undo `hide` in what a page sends, so that the file has the usual name.
 
-    Returns whether hidden state was put back, which the sender has not seen. If the page's own
+    Returns whether hidden state, which the sender has not seen, was restored. If the page's own
     kernel has widgets and the page saves their state, that replaces the hidden state, as it would
-    replace any. Without widgets it saves an empty state, which replaces nothing.
+    replace any other. Without widgets the page saves an empty state, which replaces nothing.
     """
     metadata = notebook.get("metadata") or {}
     if HIDDEN not in metadata:
