@@ -1,4 +1,4 @@
-"""Between a page's websocket and the stream of its kernel."""
+"""Connects a page's websocket with the stream of its kernel."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _LONGEST_REASON = 100
 class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     """Relays whole messages between a page and a kernel, wherever the kernel's owner is.
 
-    While the owner changes the page's websocket stays open and what it sends is kept. When there
-    is nothing left to wait for, the websocket is closed, so that the page connects again or asks
-    what became of its kernel.
+    While the owner changes, the page's websocket stays open and its messages are kept. If waiting
+    becomes useless, the websocket is closed, so that the page reconnects or asks for the state of
+    its kernel.
     """
 
     give_up_seconds = Float(
@@ -52,9 +52,9 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     _legacy = False
 
     async def prepare(self) -> None:
-        """Refuse the websocket if the kernel does not exist or is not the user's to use.
+        """Refuse the websocket if the kernel does not exist or the user may not use it.
 
-        If nobody can tell at the moment, the websocket opens and waits.
+        If no gateway answers at the moment, the websocket opens and waits.
         """
         try:
             model = await self._gateways.call(
@@ -68,8 +68,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             require_role(self._identity, model["project"], Role.EDITOR)
 
     async def connect(self) -> None:
-        """Begin to relay. Returns at once: the owner may not be known yet."""
-        # The handler lets go of this connection before the last messages are through.
+        """Start relaying. Returns at once: the owner may not be known yet."""
+        # The handler drops its reference to this connection before the last messages were relayed.
         self._handler = self.websocket_handler
         self._handler.set_nodelay(True)
         self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
@@ -112,7 +112,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             self._closing = asyncio.ensure_future(self._stream.close())
 
     def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
-        """Pass a page's message on to the kernel."""
+        """Send a page's message to the kernel."""
         if self._stream is None:
             return
         try:
@@ -151,10 +151,10 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     @classmethod
     async def close_all(cls) -> None:
-        """Send every page to another lab; called when this lab stops."""
+        """Disconnect all pages, so that they use another lab; called when this lab stops."""
         for connection in list(cls.open_connections):
             connection._close_page(OWNER_CHANGES, "this server is stopping; another one takes over")
-        # Until the close frames are out and the streams have ended.
+        # Wait until the close frames are sent and the streams have ended.
         for _ in range(20):
             if not cls.open_connections:
                 return

@@ -1,8 +1,8 @@
 """HTTP calls to gateways: to any of them, or to the one that owns a kernel.
 
-A lab knows a few gateway addresses and asks whichever answers; which gateway owns a kernel is
-looked up for each call. A call is repeated until its deadline, so that a kernel that changes hands
-is seen as slow, never as gone: only a gateway's own 404 means that a kernel does not exist.
+A lab knows a few gateway addresses and uses any one that answers; for each call about a kernel it
+looks up the kernel's owner. A call is retried until its deadline, so that a kernel whose owner
+changes seems slow, never gone: only a 404 from a gateway means that a kernel does not exist.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jupyter_ext.wire.routes import OWNER_ROUTE, path_of
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
-# Not an answer about the thing asked for, but about the gateway that was asked.
+# These statuses say something about the gateway, not about what was requested.
 _ELSEWHERE = frozenset({421, 502, 503, 504, 599})
 
 
@@ -65,14 +65,14 @@ class FleetGatewayClient(LoggingConfigurable):
 
     @default("_http")
     def _default_http(self) -> AsyncHTTPClient:
-        # Made at the first call, because it belongs to the loop that runs then. The usual limit of
-        # ten calls at once would let one slow launch hold up everybody.
+        # Created at the first call, because it is bound to the running event loop. With the default
+        # limit of ten concurrent calls, a few slow launches would block everybody.
         return SimpleAsyncHTTPClient(
             force_instance=True, max_clients=1000, max_body_size=256 * 1024 * 1024
         )
 
     def headers(self) -> dict[str, str]:
-        """Headers of a call on behalf of the present user, or of this lab if there is none."""
+        """Headers of a call on behalf of the current user, or of this lab if there is none."""
         identity = current_identity()
         if identity is not None:
             return self.headers_for(identity.token)
@@ -81,7 +81,7 @@ class FleetGatewayClient(LoggingConfigurable):
         return self.headers_for(Path(self.service_token_file).read_text().strip())
 
     def headers_for(self, token: str) -> dict[str, str]:
-        """Headers of a call on behalf of whom `token` speaks for."""
+        """Headers of a call on behalf of the user or service that `token` identifies."""
         return {"Authorization": f"Bearer {token}", DIRECT_HEADER: DIRECT}
 
     async def call(
@@ -93,11 +93,11 @@ class FleetGatewayClient(LoggingConfigurable):
         seconds: float | None = None,
         patience: float | None = None,
     ) -> Any:
-        """Ask any gateway; its JSON answer, or None if it has none.
+        """Call any gateway; returns the JSON of its response, or None if the response is empty.
 
-        `path` begins with `/api`. One gateway has `seconds` to answer, all of them together have
-        `patience`. Raises HTTPError with the gateway's own status and message, or 503 if none gave
-        an answer in time.
+        `path` begins with `/api`. Each gateway has `seconds` to answer, all of them together have
+        `patience`. Raises HTTPError with the gateway's status and message, or 503 if none answered
+        in time.
         """
         response = await self._ask(
             method, path, body, kernel_id=None, seconds=seconds, patience=patience
@@ -129,7 +129,7 @@ class FleetGatewayClient(LoggingConfigurable):
     async def find_owner(self, kernel_id: str, headers: dict[str, str]) -> str:
         """The base URL of the gateway that owns a kernel now.
 
-        Raises HTTPError as `call` does, but without patience: at most once around the gateways.
+        Raises HTTPError as `call` does, but asks each gateway at most once.
         """
         path = path_of(OWNER_ROUTE, kernel_id=kernel_id)
         failure = web.HTTPError(503, "no gateway is configured")
@@ -172,7 +172,7 @@ class FleetGatewayClient(LoggingConfigurable):
                 left = max(0.5, min(seconds, deadline - time.monotonic()))
                 response = None
                 if seconds > self.read_timeout:
-                    # What may take long must not wait as long for a gateway that is frozen.
+                    # A call that may take long must not wait equally long for a frozen gateway.
                     response = await self._fetch(
                         base, "GET", "/api", None, headers, self.read_timeout
                     )
@@ -215,14 +215,14 @@ class FleetGatewayClient(LoggingConfigurable):
         try:
             answer = self._http.fetch(request, raise_error=False)
             answer.add_done_callback(_look_at)
-            # Whoever waits may be cancelled: Tornado logs a time-out that finds nobody as an error.
+            # The caller may be cancelled: Tornado logs a later time-out of its request as an error.
             return await asyncio.shield(answer)
         except (OSError, HTTPClientError) as error:
-            # Tornado raises time-outs and connections that ended whatever `raise_error` says.
+            # Tornado raises time-outs and closed connections even with `raise_error=False`.
             return HTTPResponse(request, 599, error=error, reason=str(error))
 
     def _in_order(self) -> list[str]:
-        """The gateways, the one that answered last first."""
+        """The gateways, beginning with the one that answered most recently."""
         start = self._preferred % len(self.urls) if self.urls else 0
         return [*self.urls[start:], *self.urls[:start]]
 
@@ -232,13 +232,13 @@ class FleetGatewayClient(LoggingConfigurable):
 
 
 def _look_at(answer: asyncio.Future[HTTPResponse]) -> None:
-    """Nobody may wait for it any more; asyncio logs failures that nobody has looked at."""
+    """Retrieve the exception, because asyncio logs those that nobody has retrieved."""
     if not answer.cancelled():
         answer.exception()
 
 
 def _error(response: HTTPResponse) -> web.HTTPError:
-    """What a gateway answered, to be passed on to the page."""
+    """The error for a gateway's response, to be passed on to the page."""
     message = ""
     try:
         document = json.loads(response.body)

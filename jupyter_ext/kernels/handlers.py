@@ -1,4 +1,4 @@
-"""Routes whose stock handlers ask the process for what only a gateway knows."""
+"""Replacements for stock handlers that use state of the process which only gateways have."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FleetKernelActionHandler(KernelActionHandler):
     @web.authenticated
     @authorized
     async def post(self, kernel_id: str, action: str) -> None:
-        """As the stock method, which turns every refusal of a restart into a 500."""
+        """Like the stock method, but that one turns every error of a restart into a 500."""
         manager = cast(FleetKernelManager, self.kernel_manager)
         if action == "interrupt":
             await manager.interrupt_kernel(kernel_id)
@@ -86,7 +86,7 @@ class FleetKernelSpecsHandler(MainKernelSpecHandler):
 class FleetKernelSpecResourceHandler(JupyterHandler):
     """`/kernelspecs/<name>/<path>`: files of kernel specs as the gateways have them.
 
-    The stock handler looks for a file of that path on the lab's own disk as well.
+    The stock handler would also look for the file on the lab's own disk.
     """
 
     @web.authenticated

@@ -2,8 +2,8 @@
 text, or, with buffers, a binary frame of `!I` offsets, JSON and buffers
 (jupyter_server/services/kernels/connection/base.py).
 
-Inside the fleet only v1 is used (`jupyter_ext.wire.messages`): these functions stand where a
-client that does not speak it is connected.
+Within the fleet only v1 is used (`jupyter_ext.wire.messages`): these functions translate for
+clients that do not support it.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def v1_to_json(message: bytes) -> str | bytes:
 
 
 def json_to_v1(message: str | bytes) -> bytes:
-    """The v1 layout of a message in the older one. Raises MessageError if it is none, or too long
-    for the event loop.
+    """Convert a message from the older layout to v1. Raises MessageError if it is invalid, or too
+    long for the event loop.
 
-    What is short is parsed, so that nonsense is refused here; what is longer is left to the kernel,
-    as all messages in the v1 layout are.
+    Short parts are parsed, so that invalid ones are rejected here; the kernel checks longer parts,
+    as it does for all messages that arrive in the v1 layout.
     """
     buffers: list[bytes] = []
     text: str | bytes = message
@@ -109,7 +109,7 @@ def json_to_v1(message: str | bytes) -> bytes:
 
 
 def _checked(value: bytes) -> bytes:
-    """The part of a message; raises ValueError if it is short and not JSON."""
+    """A part of a message; raises ValueError if it is short enough to check and not JSON."""
     if len(value) > _LONGEST_CHECKED:
         return value
     return value if json.loads(value.decode()) else b"{}"

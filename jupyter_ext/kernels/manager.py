@@ -1,4 +1,4 @@
-"""The kernel manager of a lab: it manages nothing and asks the gateways."""
+"""The kernel manager of a lab: it keeps no kernels and forwards every call to the gateways."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from jupyter_ext.platform.tokens import Identity
 
 
 class FleetKernel(LoggingConfigurable):
-    """A kernel by its id. It may exist or not: only a gateway knows."""
+    """A handle for a kernel ID. Only a gateway knows whether the kernel exists."""
 
     kernel_id = Unicode()
 
 
 class FleetKernelManager(AsyncMappingKernelManager):
-    """Kernels of the fleet, as far as the present user may see them.
+    """Kernels of the fleet that the current user may see.
 
-    No kernel belongs to a lab, so this keeps no list: an id that another lab started is as good as
-    one of its own, and when the lab stops nothing happens to any kernel.
+    No kernel belongs to a lab, so this keeps no list: kernels that another lab started work in the
+    same way, and stopping a lab does not affect any kernel.
     """
 
     start_timeout = Float(
         60.0, config=True, help="Seconds that one gateway has for starting a kernel."
     )
     list_patience = Float(
-        5.0, config=True, help="Seconds after which a list is given up; pages ask again anyway."
+        5.0, config=True, help="Seconds after which listing kernels fails; pages ask again anyway."
     )
     gateways = Instance(FleetGatewayClient)
 
@@ -54,11 +54,11 @@ class FleetKernelManager(AsyncMappingKernelManager):
         env: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> str:
-        """Start a kernel, or find the one that has this id already; its id.
+        """Start a kernel, or find the one that already has this id; returns its id.
 
-        `path` is that of the notebook (`project/dir/nb.ipynb`); its first folder is the kernel's
-        project. Without a path the caller's only project is meant. Repeating the call with the
-        same id starts nothing twice, which is why it may be tried at several gateways.
+        `path` is the notebook's path (`project/dir/nb.ipynb`); its first folder is the kernel's
+        project. Without a path it is the caller's only project. Repeating the call with the same
+        id starts nothing twice, so it can be retried at several gateways.
         """
         kernel_id = kernel_id or str(uuid.uuid4())
         if not kernel_name:
@@ -78,7 +78,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
         return kernel_id
 
     async def list_kernels(self) -> list[dict[str, Any]]:
-        """The models of every kernel that the caller may see; 503 rather than a part of them."""
+        """The models of all kernels that the caller may see; 503 instead of an incomplete list."""
         models: list[dict[str, Any]] = await self.gateways.call(
             "GET", "/api/kernels", patience=self.list_patience
         )
@@ -105,7 +105,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
     async def restart_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, **kwargs: Any
     ) -> None:
-        """Start a kernel's process anew, under the same id."""
+        """Restart a kernel's process; the kernel keeps its id."""
         await self.gateways.call_owner(
             "POST", kernel_id, "/restart", {}, seconds=self.start_timeout
         )
@@ -115,15 +115,15 @@ class FleetKernelManager(AsyncMappingKernelManager):
         return FleetKernel(parent=self, kernel_id=kernel_id)
 
     def list_kernel_ids(self) -> list[str]:
-        """None: no kernel is this process's to look after or to end."""
+        """None: this process must not watch or end any kernel."""
         return []
 
     async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
-        """Nothing: stopping a lab ends no kernel."""
+        """Does nothing: stopping a lab ends no kernel."""
 
 
 def project_of(path: str) -> str:
-    """The project of a path, empty for the root; a bad path gives 400 with the reason."""
+    """The project of a path, empty for the root; raises HTTPError 400 for an invalid path."""
     try:
         return split_path(path)[0]
     except (ProjectNameError, ProjectPathError) as error:

@@ -15,11 +15,9 @@ from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 
 
 class FleetKernelSpecManager(KernelSpecManager):
-    """Kernel specs of the fleet: the same in every lab, whatever is installed beside it."""
+    """Kernel specs of the fleet, the same in every lab, whatever is installed on its machine."""
 
-    fresh_seconds = Float(
-        10.0, config=True, help="Seconds for which kernel specs are not asked for again."
-    )
+    fresh_seconds = Float(10.0, config=True, help="Seconds for which kernel specs are cached.")
     gateways = Instance(FleetGatewayClient)
 
     @default("gateways")
@@ -32,7 +30,7 @@ class FleetKernelSpecManager(KernelSpecManager):
         self._asked_at = 0.0
 
     async def get_all_specs(self) -> dict[str, Any]:  # type: ignore[override]
-        """`{name: {"name", "spec", "resources"}}`; old ones while no gateway answers."""
+        """`{name: {"name", "spec", "resources"}}`; the cached ones while no gateway answers."""
         document = await self._document()
         specs: dict[str, Any] = document.get("kernelspecs", {})
         base_url = getattr(self.parent, "base_url", "/")
@@ -57,13 +55,13 @@ class FleetKernelSpecManager(KernelSpecManager):
         return name
 
     async def get_kernel_spec_resource(self, kernel_name: str, path: str) -> bytes:
-        """A logo or script of a kernel spec; raises HTTPError, 404 for what cannot be one."""
+        """A logo or script of a kernel spec; raises HTTPError, 404 for an invalid path."""
         if not is_resource(path) or kernel_name not in await self.get_all_specs():
             raise web.HTTPError(404, f"kernel spec {kernel_name!r} has no {path!r}")
         return await self.gateways.call_raw(f"/kernelspecs/{quote(kernel_name)}/{quote(path)}")
 
     async def default_name(self) -> str:
-        """The name of the kernel spec that is meant when none is named."""
+        """The name of the default kernel spec."""
         return default_of(await self._document())
 
     async def _document(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The client end of `fleet.v1`: one kernel's messages, over as many connections as it takes.
+"""The client end of `fleet.v1`: one kernel's messages, over any number of connections.
 
-A `KernelStream` outlives its connections. When the kernel changes hands it looks up the new owner,
-says what it has, and both ends send the rest again: its user (a lab for its page, a gateway for a
-client that asked the wrong gateway) sees each message once and in order, or an end, never a
-silence. The protocol is described in docs/protocols.md.
+A `KernelStream` outlives its connections. When the kernel's owner changes, it looks up the new one,
+says what it has received, and both ends resend the rest. Its user (a lab on behalf of a page, or a
+gateway on behalf of a client that called the wrong gateway) gets each message once and in order, or
+is told that the stream has ended. The protocol is described in docs/protocols.md.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_clien
 from jupyter_ext.wire.routes import CHANNELS_ROUTE, path_of
 from jupyter_ext.wire.socket_progress import bytes_received
 
-# Acknowledgements of a burst are gathered for so long, in seconds; a single one goes at once.
+# Acknowledgements of a burst are collected for this many seconds; a single one is sent at once.
 _ACKNOWLEDGE_PAUSE = 0.005
 _FIRST_BACKOFF = 0.05
 _LONGEST_BACKOFF = 1.0
 
 
 class StreamEnd(Exception):
-    """Raised by `resolve` (or within) when the stream can never go on.
+    """Raised by `resolve` (or internally) when the stream cannot continue.
 
-    `code` is the close code for whoever is at the other end, the text says why.
+    `code` is the close code for the client, the text says why.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -45,7 +45,7 @@ class StreamEnd(Exception):
 
 
 class _ConnectionEnd(Exception):
-    """One connection is over, the stream is not."""
+    """One connection has ended, the stream has not."""
 
     def __init__(self, reason: str, *, at_once: bool = False) -> None:
         super().__init__(reason)
@@ -131,19 +131,19 @@ class KernelStream:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes that the kernel's agent has not taken over yet."""
+        """Bytes that the kernel's agent has not acknowledged yet."""
         return self._pending_bytes
 
     def start(self) -> None:
-        """Begin to connect. Must be called on the event loop."""
+        """Start connecting. Must be called on the event loop."""
         if self._task is None and not self._ended:
             self._task = asyncio.ensure_future(self._run())
 
     def send(self, message: bytes) -> None:
-        """Queue a message (v1 layout) for the kernel; it leaves at once if the owner is there.
+        """Queue a message (v1 layout) for the kernel; it is sent at once if the owner is connected.
 
-        A message that does not fit `max_pending_bytes` beside others ends the stream: to drop it
-        in silence would leave a cell waiting for ever.
+        A message that would exceed `max_pending_bytes` ends the stream: dropping it silently would
+        leave a cell waiting forever.
         """
         if self._ended:
             return
@@ -230,7 +230,7 @@ class KernelStream:
             if wire is None or wire.closed():
                 raise _ConnectionEnd(f"{owner} closed the connection at once")
             wire.set_nodelay(True)
-            # Tornado's client has no option for it, and stops reading at 100 MB.
+            # Tornado's client has no option for this, and stops reading at 100 MB.
             wire.max_buffer_size = self._max_message_bytes
             connection.on_pong = self._on_pong  # type: ignore[method-assign]
             tasks = [
@@ -261,7 +261,7 @@ class KernelStream:
     async def _watch(
         self, connection: WebSocketClientConnection, wire: IOStream, owner: str
     ) -> None:
-        """Tell a silent peer from a quiet one. While the page is slow nothing is read, and
+        """Detect a peer that no longer responds. While the page is slow nothing is read, so then
         silence means nothing."""
         loop = asyncio.get_running_loop()
         arrived = 0
@@ -275,7 +275,7 @@ class KernelStream:
             before = arrived
             if not wire.closed():
                 arrived = bytes_received(wire.socket)
-            # A long message takes longer to arrive than a silent peer is waited for.
+            # A long message can take longer to arrive than the timeout for a silent peer.
             if not self._heard and self._reading and arrived == before:
                 raise _ConnectionEnd(f"{owner} is silent", at_once=True)
             if not self._answered and loop.time() - self._lost_at > self._give_up_seconds:
@@ -315,8 +315,8 @@ class KernelStream:
         reason = connection.close_reason or ""
         if code is not None and code in FINAL.values():
             return StreamEnd(code, reason or "the gateway ended the connection")
-        # Trying again at once after a good connection is what makes a change of owner short; a
-        # gateway that closes right after its first frame is asked more slowly.
+        # After a good connection, reconnect at once, so that a change of owner takes little time;
+        # slow down if a gateway closes right after its first frame.
         age = asyncio.get_running_loop().time() - self._answered_at
         at_once = self._answered and age > _LONGEST_BACKOFF and code != TRY_AGAIN
         return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once)
@@ -324,7 +324,7 @@ class KernelStream:
     def _begin(self, start: int, acknowledged: int) -> None:
         self._answered = True
         self._answered_at = asyncio.get_running_loop().time()
-        # Below what we have only if that was of another journal: the kernel got a new agent.
+        # Lower than ours only if that number is from another journal: the kernel got a new agent.
         self._received = start
         self._forget(acknowledged)
         for sequence, message in self._pending:
@@ -353,7 +353,7 @@ class KernelStream:
                 pack_client_frame(sequence, self._received or 0, message), binary=True
             )
         except (StreamClosedError, WebSocketError):
-            # The reader sees the end as well and connects again; what is pending is sent then.
+            # The reader notices it too and reconnects; pending messages are sent then.
             return
         written.add_done_callback(_look_at)
 

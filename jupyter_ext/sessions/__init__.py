@@ -1,7 +1,7 @@
-"""Sessions of all labs in SQL, and the promise that one notebook has one kernel.
+"""Sessions of all labs in SQL, and the guarantee that each notebook has one kernel.
 
-`paths`, `patch` and `models` only compute, `tables` and `store` hold all SQL, `manager` carries out
-what Jupyter asks for with the help of the kernel manager, `sweep` what labs that died left undone,
-`handlers` says it in HTTP. Nothing here may import contents, and no function may take a gateway's
-silence for a kernel's death.
+`paths`, `patch` and `models` have no side effects, `tables` and `store` have all SQL. `manager` is
+Jupyter's session manager and uses the kernel manager, `sweep` finishes what dead labs left undone,
+`handlers` has the HTTP routes. Nothing here may import contents, and no function may treat a kernel
+as dead because a gateway does not answer.
 """

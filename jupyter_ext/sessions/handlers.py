@@ -1,4 +1,4 @@
-"""The sessions service in HTTP. Stock handlers turn every refusal into a 500 or 501."""
+"""HTTP handlers of the sessions service. The stock ones turn every error into a 500 or 501."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
 
     @web.authenticated
     async def post(self) -> None:
-        """A session for a path: an existing one of that very path, or a new one."""
+        """A session for a path: an existing one with exactly that path, or a new one."""
         manager = cast(FleetSessionManager, self.session_manager)
         document = self._body()
         path, type_ = text(document, "path"), text(document, "type")

@@ -69,14 +69,14 @@ class FleetSessionManager(LoggingConfigurable):
         return shared(self.database_url)
 
     def close(self) -> None:
-        """Nothing: the database belongs to the process."""
+        """Does nothing: the database belongs to the process."""
 
     async def session_exists(self, path: str) -> bool:
-        """Whether a session with a living kernel is known by this path."""
+        """Whether a session with this path and a living kernel exists."""
         return await self.find(path) is not None
 
     async def find(self, path: str) -> dict[str, Any] | None:
-        """The model of a session that is known by this path and whose kernel lives, or None."""
+        """The model of a session with this path and a living kernel, or None."""
         identity = self._identity()
         found = await self.run(
             partial(session_rows.find_session, path=path, username=identity.user)
@@ -109,7 +109,7 @@ class FleetSessionManager(LoggingConfigurable):
         kernel_name: str | None = None,
         kernel_id: str | None = None,
     ) -> dict[str, Any]:
-        """Make a session for what a page posted; its model, with the posted path.
+        """Create a session for a page's POST; returns its model, with the posted path.
 
         The kernel is `kernel_id` if that is given and exists, else the one of the document, which
         is started if there is none. Raises HTTPError.
@@ -174,8 +174,8 @@ class FleetSessionManager(LoggingConfigurable):
     async def list_sessions(self) -> list[dict[str, Any]]:
         """The models of all sessions in the caller's projects whose kernel lives.
 
-        Raises HTTPError 503 if the gateways do not answer: a page takes a session that is missing
-        for ended.
+        Raises HTTPError 503 if the gateways do not answer, because pages treat a missing session
+        as ended.
         """
         identity = self._identity()
         projects = None if identity.service else list(identity.projects)
@@ -200,11 +200,11 @@ class FleetSessionManager(LoggingConfigurable):
         kernel_id: str | None = None,
         kernel_name: str | None = None,
     ) -> dict[str, Any]:
-        """Change the given fields of a session; its new model, with the posted path if there is
-        one: a page takes another path in the answer for its own.
+        """Change the given fields of a session; returns its new model, with the posted path if
+        there is one, because a page adopts the path in the response.
 
-        `kernel_id` attaches to a kernel that runs, `kernel_name` starts a new one. The old kernel
-        ends if no session is left that uses it.
+        `kernel_id` attaches to a running kernel, `kernel_name` starts a new one. The old kernel
+        ends if no session uses it any more.
         """
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
@@ -227,7 +227,7 @@ class FleetSessionManager(LoggingConfigurable):
             )
 
         def change(connection: Any) -> tuple[Session, Session]:
-            # Read, decided and written in one transaction: another PATCH may be under way.
+            # Read, decided and written in one transaction: another PATCH may be in progress.
             old = session_rows.hold_session(connection, session_id)
             if old is None:
                 raise web.HTTPError(404, f"Session not found: {session_id}")
@@ -256,8 +256,8 @@ class FleetSessionManager(LoggingConfigurable):
         await self._end(await self.run(partial(endings.release_session, session_id=session_id)))
 
     async def _end(self, ending: Ending | None) -> None:
-        """End a kernel that nobody uses any more. If that fails it is its documents' again, so that
-        it can be ended once more."""
+        """End a kernel that nobody uses any more. If that fails, it is given back to its documents,
+        so that it can be ended later."""
         if ending is None:
             return
         try:
@@ -267,7 +267,7 @@ class FleetSessionManager(LoggingConfigurable):
             raise
 
     async def end_kernel(self, kernel_id: str, reason: str = "") -> None:
-        """End a kernel of which it is written down that it is to end, then its last session.
+        """End a kernel whose ending has been recorded, then delete its last session.
 
         `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it.
         """
@@ -281,8 +281,8 @@ class FleetSessionManager(LoggingConfigurable):
     async def _kernel_of_document(
         self, document: Document, kernel_name: str | None, kernel_id: str | None
     ) -> tuple[dict[str, Any], Start]:
-        """The model of the document's kernel, which is started by exactly one of all who ask, and
-        the start that it comes from."""
+        """The model of the document's kernel, which exactly one of all concurrent callers starts,
+        and the record of that start."""
         lease = timedelta(seconds=self.lease_seconds)
         deadline = time.monotonic() + self.start_patience
         poll = _SHORTEST_POLL
@@ -318,7 +318,7 @@ class FleetSessionManager(LoggingConfigurable):
                     env=kernel_environment(path),
                 )
         except web.HTTPError as error:
-            # 5xx but 500 and 501: nobody knows whether the gateway has begun.
+            # 5xx except 500 and 501: the gateway may or may not have started the kernel.
             unknown = error.status_code > 501
             await self.run(
                 partial(starts.release_start if unknown else starts.drop_start, start=start)
@@ -383,7 +383,7 @@ class FleetSessionManager(LoggingConfigurable):
 
 
 def kernel_environment(path: str) -> dict[str, str]:
-    """What a kernel is told about its document, as in stock Jupyter."""
+    """The environment variables that tell a kernel about its document, as in stock Jupyter."""
     return {"JPY_SESSION_NAME": path}
 
 
@@ -391,8 +391,8 @@ def checked(changed: Session, identity: Identity) -> Session:
     """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
     the caller may not have it there.
 
-    Only its own user takes a session, and with it the kernel, to another project: others might
-    take it where that user cannot see it.
+    Only a session's own user may move it, and its kernel, to another project: others might move it
+    to a project that this user cannot see.
     """
     check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
     project = project_of(changed.path)
@@ -407,7 +407,7 @@ def checked(changed: Session, identity: Identity) -> Session:
 
 
 def check_project(kernel: dict[str, Any], project: str) -> None:
-    """Raise 400 if a kernel is not one of the project: the others there could not use it."""
+    """Raise 400 if a kernel is in another project: the project's members could not use it."""
     if kernel.get("project", project) != project:
         raise web.HTTPError(
             400,
@@ -417,7 +417,7 @@ def check_project(kernel: dict[str, Any], project: str) -> None:
 
 
 def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:
-    """Raise 400 for what no column could hold."""
+    """Raise 400 for values that are too long for their columns."""
     for what, text, limit in (
         ("path", path, MAX_PATH_BYTES),
         ("path", real, MAX_PATH_BYTES),

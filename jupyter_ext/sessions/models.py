@@ -8,8 +8,8 @@ from jupyter_ext.sessions.store.session_rows import Session
 
 
 def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
-    """The model of a session and its kernel: Jupyter's fields, who made it and in which project,
-    and the path of its document, which a page may not have heard of yet."""
+    """The model of a session and its kernel: Jupyter's fields, its creator and project, and the
+    current path of its document, which the page may not know yet."""
     model = {
         "id": session.id,
         "path": session.shown_path,
@@ -27,6 +27,6 @@ def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
 
 
 def alive(kernel: dict[str, Any]) -> bool:
-    """Whether a kernel may still run code. A dead one keeps its record, with the reason, until
-    somebody deletes it; it is nobody's kernel any more."""
+    """Whether a kernel can still run code. A dead kernel keeps its record, with the reason, until
+    somebody deletes it, but no document uses it any more."""
     return kernel.get("execution_state") != "dead" and kernel.get("state") != "dead"

@@ -1,4 +1,4 @@
-"""What a PATCH makes of a session."""
+"""How a PATCH changes a session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def patched(old: Session, patch: SessionPatch) -> Session:
     if patch.path is None:
         if not waiting or new.name == old.name:
             return new
-        # The placeholder stands for a document of that name.
+        # The placeholder represents a document with that name.
         placeholder = posixpath.join(posixpath.dirname(old.path), old.shown_path.rpartition("/")[2])
         return replace(new, path=real_path(placeholder, new.name, new.type))
     path = real_path(patch.path, new.name, new.type)

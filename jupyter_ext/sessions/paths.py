@@ -1,4 +1,4 @@
-"""What a session is about: the real path behind the path that a page posts."""
+"""The document of a session: finds the real path for the path that a page posts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Document:
 
     @property
     def key(self) -> str:
-        """Its name among kernel starts: sha256, because no index takes a whole path."""
+        """Its key among kernel starts: a sha256, because a whole path is too long for an index."""
         return hashlib.sha256(f"{self.type}\0{self.path}".encode()).hexdigest()
 
     @property
@@ -36,37 +36,37 @@ class Document:
 
 
 def is_placeholder(posted: str) -> bool:
-    """Whether a page posts this path only until it says the real one."""
+    """Whether this is a placeholder that a page posts before it sends the real path."""
     return _UUID.match(posted.rstrip("/").rpartition("/")[2]) is not None
 
 
 def moved_path(path: str, old: str, new: str) -> str | None:
-    """Where `path` is once `old`, a file or a folder, is called `new`; None if it stays."""
+    """The path after `old`, a file or a folder, is renamed to `new`; None if it does not change."""
     if path == old:
         return new
     return new + path.removeprefix(old) if path.startswith(f"{old}/") else None
 
 
 def shown_path(shown: str, old: Document, new: Document) -> str:
-    """What a page that knows `old` as `shown` is told of it once it is at `new`.
+    """The path to show, after a rename from `old` to `new`, to a page that knows `old` as `shown`.
 
-    A placeholder stays: the page compares the answer with what it posted.
+    A placeholder does not change: the page compares the response with what it posted.
     """
     return shown if old == new or is_placeholder(shown) else new.path
 
 
 def shown_name(shown: str, name: str, old: Document, new: Document) -> str:
-    """The name of a session that was called `name` at `old` and is at `new` now. It changes with
-    the path if it was the file's name."""
+    """The new name of a session whose document moved from `old` to `new`. It changes with the path
+    if `name` was the file's name."""
     return new.base if shown_path(shown, old, new) != shown and name == old.base else name
 
 
 def real_path(posted: str, name: str | None, type_: str) -> str:
     """The path of the document that a session is for, without outer slashes.
 
-    JupyterLab posts `<folder>/<uuid>` with the notebook's name beside it, and puts the real path in
-    place later (sessioncontext.ts), so that two pages would never share a kernel. Consoles have no
-    document: two of the same name are two consoles.
+    JupyterLab first posts `<folder>/<uuid>` with the notebook's name and sends the real path later
+    (sessioncontext.ts), so by the posted paths two pages would never share a kernel. Consoles have
+    no document: two of the same name are two consoles.
     """
     path = "/".join(part for part in posted.split("/") if part)
     folder, base = posixpath.split(path)

@@ -1,4 +1,4 @@
-"""Kernels that no session needs, and sessions whose kernel is gone: found and ended by one lab."""
+"""Periodically ends kernels that no session needs, and removes sessions whose kernel is gone."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _LOOKED_UP = 20
 
 
 class Grace:
-    """Tells what has been there for some time, without a break, from what is there just now."""
+    """Remembers since when things have been present without interruption."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._since: dict[str, float] = {}
 
     def over(self, present: Iterable[str], now: float) -> list[str]:
-        """Those of the present ones that have been present for `seconds`."""
+        """The items of `present` that have been present for `seconds`."""
         self._since = {name: self._since.get(name, now) for name in present}
         return sorted(name for name, since in self._since.items() if now - since >= self.seconds)
 
 
 class SessionSweep(LoggingConfigurable):
-    """Finishes what labs that died left half done. Works as the lab itself, not as a user.
+    """Finishes what dead labs left half done. Acts as the lab itself, not as a user.
 
-    Only kernels that were started for a session are ended: one that a client started by itself
-    needs no session. What a gateway does not know for certain is left alone.
+    Ends only kernels that were started for a session: one that a client started directly needs no
+    session. Leaves alone what no gateway knows for certain.
     """
 
     sweep_seconds = Float(
@@ -65,25 +65,25 @@ class SessionSweep(LoggingConfigurable):
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
         while self.sweep_seconds > 0:
-            # So that labs that were started together do not ask together.
+            # A random delay, so that labs that were started together do not sweep together.
             await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311
             try:
                 if await self._is_mine():
                     await self.sweep()
             except web.HTTPError as error:
-                self.log.info("sessions are swept later: %s", error.log_message or error)
+                self.log.info("the session sweep is postponed: %s", error.log_message or error)
             except Exception:
-                self.log.exception("sweeping sessions failed")
+                self.log.exception("the session sweep failed")
 
     async def _is_mine(self) -> bool:
-        """Whether this lab is the one that sweeps. It stays so while it lives: it remembers since
-        when a kernel has had no session."""
+        """Whether this lab is the one that sweeps. One lab does it as long as it lives, because it
+        remembers since when each kernel has had no session."""
         seconds = 3 * self.sweep_seconds
         hold = partial(leases.hold_lease, name=_LEASE, holder=self._name, seconds=seconds)
         return bool(await self.sessions.run(hold))
 
     async def sweep(self) -> None:
-        """One round. Raises HTTPError 503 while gateways or the database are away."""
+        """One round. Raises HTTPError 503 while the gateways or the database are unavailable."""
         with_session = {
             row.kernel_id
             for row in await self.sessions.run(
@@ -122,7 +122,7 @@ class SessionSweep(LoggingConfigurable):
             elif not kernel.get("connections"):
                 idle.append(kernel_id)
         for kernel_id in self._unused.over(idle, time.monotonic()):
-            # Looked at again under a lock: a session may just be coming.
+            # Checked again under a lock: a session may have been added.
             if await self.sessions.run(partial(endings.release_kernel, kernel_id=kernel_id)):
                 reason = f"no session has used it for {self.grace_seconds:.0f} s"
                 self.log.warning("kernel %s: ended: %s", kernel_id, reason)
@@ -130,7 +130,7 @@ class SessionSweep(LoggingConfigurable):
 
     async def _remove_gone(self, missing: list[str]) -> None:
         gone = self._gone.over(missing, time.monotonic())
-        # Drawn, so that kernels nobody can tell about do not take up every round.
+        # At random, so that kernels whose state stays unknown do not fill every round.
         for kernel_id in random.sample(gone, min(len(gone), _LOOKED_UP)):
             # The list is a moment old, and only a 404 says that there is no such kernel.
             try:

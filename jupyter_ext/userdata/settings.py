@@ -1,4 +1,4 @@
-"""A user's settings over the schemas and defaults that jupyterlab_server finds on disk."""
+"""A user's settings, on top of the schemas and defaults that jupyterlab_server finds on disk."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from jupyter_ext.unique_items import unique_items
 from jupyter_ext.userdata.store import Stored
 
 JSON5_BYTES = 16 * 1024
-"""json5 is written in Python and takes up to 35 µs a byte: half a second for so many."""
+"""json5 is written in Python and takes up to 35 µs per byte: half a second for this many."""
 RAW = JsonLimits(bytes=256 * 1024, depth=100, containers=10_000, values=50_000)
 """Settings of one schema."""
 LOOK_AGAIN_SECONDS = 5.0
-"""How often the disk is searched for a schema that is not known."""
+"""Minimum time between two searches of the disk for an unknown schema."""
 _COMPLAINT_LETTERS = 500
 # jsonschema's own `uniqueItems` is quadratic.
 _Validator = extend(Draft7Validator, {"uniqueItems": unique_items})
@@ -42,7 +42,7 @@ _translating = threading.Lock()
 
 
 class SettingsError(ValueError):
-    """What a user wants to set is not what the schema allows; the text says why."""
+    """The schema does not allow the user's settings; the text says why."""
 
 
 @dataclass
@@ -62,10 +62,10 @@ class SettingsPlaces:
     _known: _Known = field(default_factory=_Known, repr=False, compare=False)
 
     def read(self, schema_name: str = "", *, ids_only: bool = False, locale: str) -> dict[str, Any]:
-        """What jupyterlab_server answers for somebody who has set nothing. Blocks.
+        """jupyterlab_server's response for a user without settings. Blocks.
 
-        Raises HTTPError 404 for a name that is not one of the installed schemas. jupyterlab_server
-        makes a path of the name, whatever is in it, so that any file of the host could be named.
+        Raises HTTPError 404 for a name that is not one of the installed schemas: jupyterlab_server
+        would turn any name into a path, and so into any file of the host.
         """
         with _translating:
             if schema_name and not self._has(schema_name):
@@ -109,7 +109,7 @@ def locale_of(settings: dict[str, Stored]) -> str:
 
 
 def valid_locale(chosen: Any) -> str:
-    """A language that translations may be looked for in: the one chosen, or English."""
+    """A valid language for translations: the one chosen, or English."""
     if not isinstance(chosen, str):
         return DEFAULT_LOCALE
     if chosen == "default":
@@ -120,9 +120,9 @@ def valid_locale(chosen: Any) -> str:
 
 
 def with_user_settings(entry: dict[str, Any], stored: Stored | None) -> dict[str, Any]:
-    """One schema's entry with what the user has set for it.
+    """One schema's entry with the user's settings.
 
-    What no longer fits the schema is left out, as jupyterlab_server does.
+    Settings that no longer match the schema are left out, as in jupyterlab_server.
     """
     if stored is None or "schema" not in entry:
         return entry

@@ -22,12 +22,12 @@ from jupyter_ext.userdata.user_handler import UserHandler
 
 
 class SettingsReader(UserHandler):
-    """What handlers that read a user's settings share."""
+    """Base of the handlers that read a user's settings."""
 
     def initialize(  # type: ignore[override]
         self, database: Database, places: SettingsPlaces, threads: FairThreads
     ) -> None:
-        """Take what all requests share."""
+        """Accept the objects that all requests share."""
         super().initialize(database, threads)
         self._places = places
 

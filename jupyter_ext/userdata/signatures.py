@@ -15,11 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 class SqlSignatureStore(SignatureStore):
-    """Signatures in the database of all labs, each of one user: what one user ran or trusted runs
-    no script in another one's page. Its methods block, as nbformat's interface does.
+    """Signatures in the labs' database. Each belongs to one user, so that a notebook that one user
+    ran or trusted runs no scripts in another user's page. Methods block, as in nbformat.
 
-    `whose` names the user whom a call is made for; nobody (None) trusts nothing. While the database
-    is away a notebook is untrusted, not unreadable.
+    `whose` returns the user of the current call; without one (None) nothing is trusted. While the
+    database is unavailable, notebooks are untrusted, not unreadable.
     """
 
     def __init__(self, database: Database, whose: Callable[[], str | None]) -> None:
@@ -53,7 +53,7 @@ class SqlSignatureStore(SignatureStore):
             return False
 
     def remove_signature(self, digest: str, algorithm: str) -> None:
-        """The user trusts a notebook no longer; raises DatabaseUnavailable."""
+        """Forget that the user trusts a notebook; raises DatabaseUnavailable."""
         username = self._whose()
         if username is not None:
             self._database.run_blocking(
@@ -63,4 +63,4 @@ class SqlSignatureStore(SignatureStore):
             )
 
     def close(self) -> None:
-        """Nothing: the database belongs to the process."""
+        """Does nothing: the database belongs to the process."""

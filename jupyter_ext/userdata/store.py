@@ -37,19 +37,19 @@ _REMOVED_AT_ONCE = 10 * SIGNATURES_COUNTED
 
 @dataclass(frozen=True)
 class WorkspaceRoom:
-    """How much one user may keep: so many workspaces, and in all of them so many bytes."""
+    """Limits for one user: the number of workspaces, and their total size in bytes."""
 
     workspaces: int
     bytes: int
 
 
 class WorkspacesFull(Exception):
-    """A workspace does not fit into what its user may keep; the text says what to do."""
+    """A workspace exceeds its user's limits; the text says what to do."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A text of a user's, under its name."""
+    """One text of a user, by its name."""
 
     name: str
     raw: str
@@ -99,7 +99,7 @@ def workspace_sizes(connection: Connection, username: str) -> list[tuple[str, in
 
 
 def workspaces_called(connection: Connection, username: str, names: list[str]) -> list[Stored]:
-    """Those of a user's workspaces with one of these names, by name."""
+    """The user's workspaces with these names, by name."""
     query = (
         select(workspace)
         .where(workspace.c.username == username, workspace.c.name.in_(names))
@@ -123,7 +123,7 @@ def save_workspace(
 ) -> None:
     """Replace one workspace of a user; raises WorkspacesFull.
 
-    Saves at the same moment may each take the last place: the bounds are for the database's size.
+    Concurrent saves may slightly exceed the limits, which only protect the database's size.
     """
     length = _WORKSPACE_BYTES
     mine, named = workspace.c.username == username, workspace.c.name == name
@@ -135,7 +135,7 @@ def save_workspace(
         raise WorkspacesFull(
             f"you have {count} workspaces, and the limit is {room.workspaces}: {advice}"
         )
-    # Whoever has too much already may still go on with what is there.
+    # Users above the limits can still save workspaces that exist.
     saved = len(raw.encode())
     if size + saved > room.bytes and saved > (present or 0):
         raise WorkspacesFull(
@@ -146,7 +146,7 @@ def save_workspace(
 
 
 def delete_workspace(connection: Connection, username: str, name: str) -> bool:
-    """Delete one workspace of a user; whether it was there."""
+    """Delete one workspace of a user; returns whether it existed."""
     condition = (workspace.c.username == username) & (workspace.c.name == name)
     return connection.execute(delete(workspace).where(condition)).rowcount > 0
 
@@ -202,7 +202,7 @@ def has_signature(connection: Connection, username: str, algorithm: str, digest:
 
 
 def remove_signature(connection: Connection, username: str, algorithm: str, digest: str) -> None:
-    """The user trusts the notebook no longer; what others trust stays."""
+    """Forget that the user trusts the notebook; other users' trust stays."""
     connection.execute(delete(trusted_notebook).where(*_is(username, algorithm, digest)))
 
 

@@ -19,8 +19,8 @@ _BROKEN = "a language pack of this server cannot be read: the server's log says 
 
 
 class FleetTranslationsHandler(SettingsReader):
-    """The stock handler reads a settings file that all users share, makes the language that one
-    asks for everybody's, and answers errors with tracebacks, which name paths of the host."""
+    """Language packs per user. The stock handler reads a settings file that all users share, sets
+    one user's language for everybody, and answers errors with tracebacks that contain paths."""
 
     @web.authenticated
     async def get(self, locale: str | None = None) -> None:

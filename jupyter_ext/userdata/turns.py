@@ -1,4 +1,4 @@
-"""One piece of costly work at a time for each user."""
+"""Limits each user to one expensive operation at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 
 class Turns:
-    """Locks by user, each for as long as somebody has it or waits for it."""
+    """Locks by user; each exists only while it is held or waited for."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

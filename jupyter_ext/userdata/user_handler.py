@@ -1,4 +1,4 @@
-"""What handlers of one user's own settings and workspaces share."""
+"""Base of the handlers for a user's own settings and workspaces."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ T = TypeVar("T")
 
 
 class UserHandler(ShortAnswersTagged, APIHandler):
-    """A call about what belongs to the user who makes it."""
+    """A request about the caller's own data."""
 
     def initialize(self, database: Database, threads: FairThreads) -> None:
-        """Take what all requests share. Whatever parses what users have saved, or reads schemas
-        from disk, runs on `threads`: it takes up to seconds, and the loop's own pool has other
-        work."""
+        """Accept the objects that all requests share. Parsing users' data and reading schemas runs
+        on `threads`: it can take seconds, and the event loop's own pool has other work."""
         self._database = database
         self._threads = threads
 
     async def work(self, function: Callable[[], T]) -> T:
-        """Run what blocks, when a thread is free that this user may have."""
+        """Run blocking work as soon as a thread is available to this user."""
         return await self._threads.run(self.current_user.username, function)
 
     async def mine(self, function: Callable[..., T], **arguments: object) -> T:
-        """What one of the functions of `userdata.store` returns for this user, in a transaction.
-        Raises HTTPError 503 while the database is away."""
+        """The result of a function of `userdata.store` for this user, in a transaction. Raises
+        HTTPError 503 while the database is unavailable."""
         username = self.current_user.username
         try:
             return await self._database.run(partial(function, username=username, **arguments))

@@ -11,7 +11,7 @@ from jupyter_ext.userdata.store import Stored
 
 
 class WorkspaceError(ValueError):
-    """The body is no workspace of this name; the text says why."""
+    """The body is not a workspace with this name; the text says why."""
 
 
 def workspace_id(name: str) -> str:
@@ -31,7 +31,7 @@ def check_workspace(name: str, raw: str) -> None:
 
 
 def workspace_model(stored: Stored) -> dict[str, Any]:
-    """A stored workspace with its times; an empty one for what is too much to be read.
+    """A stored workspace with its times; an empty one if it is too big to be read.
 
     Blocks: up to some 10 ms.
     """
@@ -46,7 +46,7 @@ def workspace_model(stored: Stored) -> dict[str, Any]:
 
 
 def workspace_times(stored: Stored) -> dict[str, str]:
-    """What the metadata of a workspace say beside its id."""
+    """The metadata of a workspace, without its id."""
     return {
         "last_modified": stored.modified.isoformat(),
         "created": stored.created.isoformat(),
@@ -54,5 +54,5 @@ def workspace_times(stored: Stored) -> dict[str, str]:
 
 
 def empty_workspace(name: str) -> dict[str, Any]:
-    """What JupyterLab gets for a workspace that was never saved."""
+    """The response for a workspace that was never saved."""
     return {"data": {}, "metadata": {"id": workspace_id(name)}}

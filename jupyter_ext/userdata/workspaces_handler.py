@@ -28,12 +28,12 @@ class FleetWorkspacesHandler(UserHandler):
     """One user's workspaces."""
 
     _turns = Turns()
-    """A user gets one list at a time from this lab: it may be long."""
+    """Each user gets one list at a time from this lab, because lists can be long."""
 
     def initialize(  # type: ignore[override]
         self, database: Database, threads: FairThreads, room: WorkspaceRoom
     ) -> None:
-        """Take what all requests share; `room` is what each user may keep."""
+        """Accept the objects that all requests share; `room` has each user's limits."""
         super().initialize(database, threads)
         self._room = room
 
@@ -49,7 +49,7 @@ class FleetWorkspacesHandler(UserHandler):
             await self._send_list()
 
     async def _send_list(self) -> None:
-        """A batch after the other, each when the one before has been sent."""
+        """Send the list in batches, each after the previous one was sent."""
         sizes = await self.mine(store.workspace_sizes)
         groups = batches(sizes)
         ids: list[str] = []
@@ -62,7 +62,7 @@ class FleetWorkspacesHandler(UserHandler):
             ids += more
             self.write(", ".join(values))
             if number < len(groups):
-                # Chunks go out before `finish` says what they are.
+                # Chunks are sent before `finish` would set the content type.
                 self.set_header("Content-Type", "application/json")
                 try:
                     await self.flush()

@@ -1,8 +1,8 @@
 """The list of a user's workspaces, put together from their texts.
 
-A user may keep far more than the event loop or a thread should parse at once. JupyterLab saves a
-workspace with its metadata at the end: only those are parsed and written anew, with the times of
-the workspace, and the rest is passed on as it is.
+A user's workspaces can be too big to be parsed at once on the event loop or a thread. JupyterLab
+puts the metadata at the end of a workspace: only they are parsed and written again, with the
+workspace's times, and the rest is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jupyter_ext.userdata.workspaces import workspace_model, workspace_times
 
 BATCH_BYTES = 1024 * 1024
 BATCH_WORKSPACES = 100
-"""So much of a list is in memory at a time, or one workspace."""
+"""How much of a list is in memory at a time, unless a single workspace is bigger."""
 
 _METADATA_LETTERS = 4096
 # A name outside of the JSON's strings, an object of plain values, and then the document's end.
@@ -57,7 +57,7 @@ def listed(workspaces: Sequence[Stored]) -> tuple[list[str], list[str]]:
 
 
 def _with_times(stored: Stored) -> tuple[str, str] | None:
-    """Without a look at the workspace's data; None if the metadata are not at the end."""
+    """The same without parsing the workspace's data; None if the metadata are not at the end."""
     raw = stored.raw
     start = raw.rfind('"metadata"', -_METADATA_LETTERS)
     match = _METADATA_LAST.match(raw, start) if start > 0 else None

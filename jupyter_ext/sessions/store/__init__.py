@@ -1,5 +1,5 @@
 """All SQL of sessions and of their kernels. Every function is one step of a transaction.
 
-`document_kernels` is what the others share; then come `session_rows` and `started_kernels`, then
-`starts` and `endings`. `moves` and `leases` stand alone. Nothing here acts on a kernel.
+The layers are `document_kernels`, which the others use, then `session_rows` and `started_kernels`,
+then `starts` and `endings`. `moves` and `leases` are independent. Nothing here acts on a kernel.
 """

@@ -1,4 +1,4 @@
-"""Kernels that end because no session needs them: what is written down before and after."""
+"""Records of kernels that are ended because no session needs them."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from jupyter_ext.sessions.tables import ENDING, STARTING, kernel_start, session,
 class Ending:
     """A kernel that is to end because no session needs it, and the documents whose kernel it was.
 
-    The intention is written down before the kernel is ended. Its last session goes after it: should
-    the lab die in between, any other one finds both and ends the kernel."""
+    The intention is recorded before the kernel is ended, and its last session is deleted after
+    that: if the lab dies in between, another lab finds both and ends the kernel."""
 
     kernel_id: str
     documents: tuple[Document, ...] = ()
 
 
 _LEASE = timedelta(minutes=2)
-"""Longer than gateways have for ending a kernel. Then another lab ends it."""
+"""Longer than gateways may take to end a kernel. After this time another lab ends it."""
 
 
 def release_session(connection: Connection, session_id: str) -> Ending | None:
-    """Delete one session. If it is the last of its kernel it stays until the kernel has ended,
-    which is then up to the caller; None if there is nothing to be ended."""
+    """Delete one session. The last session of a kernel stays until the kernel has ended: then
+    returns the ending, which the caller must carry out. None if no kernel has to end."""
     query = select(session).where(session.c.id == session_id)
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    # Before anything is deleted: whoever is just adding a session is waited for here.
+    # Locked before anything is deleted, to wait for transactions that are adding a session.
     documents = lock_kernel(connection, row.kernel_id)
     if connection.execute(query.with_for_update()).one_or_none() is None:
         return None
@@ -48,8 +48,8 @@ def release_session(connection: Connection, session_id: str) -> Ending | None:
 
 
 def release_kernel(connection: Connection, kernel_id: str) -> Ending | None:
-    """What is to be ended of a kernel that no session uses any more; None if one does or if it is
-    just being started."""
+    """The ending of a kernel that no session uses any more; None if one does, or if the kernel is
+    being started."""
     documents = lock_kernel(connection, kernel_id)
     starting = select(kernel_start.c.document).where(
         kernel_start.c.kernel_id == kernel_id,
@@ -81,7 +81,7 @@ def _begin_ending(
                 )
             )
     except IntegrityError:
-        # Somebody else is ending it, or has died over it.
+        # Another lab is ending it, or died while doing so.
         return take_ending(connection, kernel_id)
     return Ending(kernel_id, documents)
 
@@ -106,7 +106,7 @@ def unfinished_endings(connection: Connection) -> list[str]:
 
 
 def restore(connection: Connection, ending: Ending) -> None:
-    """The kernel could not be ended: it is its documents' again, unless they have another one."""
+    """The kernel could not be ended: give it back to its documents that have no other one."""
     connection.execute(
         delete(kernel_start).where(kernel_start.c.document == ending_key(ending.kernel_id))
     )
@@ -115,7 +115,7 @@ def restore(connection: Connection, ending: Ending) -> None:
 
 
 def remove_kernel(connection: Connection, kernel_id: str) -> None:
-    """Forget a kernel that is known to be gone: its sessions, its start, and that it was ours."""
+    """Delete all records of a kernel that is gone: its sessions, its start, its origin."""
     connection.execute(delete(session).where(session.c.kernel_id == kernel_id))
     connection.execute(delete(kernel_start).where(kernel_start.c.kernel_id == kernel_id))
     connection.execute(delete(session_kernel).where(session_kernel.c.kernel_id == kernel_id))

@@ -1,4 +1,4 @@
-"""Work that one lab at a time does."""
+"""Leases for work that only one lab at a time does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from jupyter_ext.sessions.tables import lab_lease
 
 
 def hold_lease(connection: Connection, name: str, holder: str, seconds: float) -> bool:
-    """Whether `holder` is the one to do the work called `name` for so long from now on. It stays
-    the one as long as it asks in time."""
+    """Take or renew the lease for the work called `name`; returns whether `holder` has it. The
+    holder keeps it as long as it renews in time."""
     now = now_utc(connection)
     values = {"holder": holder, "until": now + timedelta(seconds=seconds)}
     free = (lab_lease.c.holder == holder) | (lab_lease.c.until < now)

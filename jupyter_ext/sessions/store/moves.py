@@ -1,4 +1,4 @@
-"""What a rename of files does to sessions and kernels."""
+"""Updates sessions and kernels when files are renamed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jupyter_ext.sessions.tables import ENDING, kernel_start, session
 
 
 def move_documents(connection: Connection, old: str, new: str) -> None:
-    """Take sessions and kernels along when contents rename `old`, a file or a folder, to `new`.
+    """Move sessions and kernels along when contents renames `old`, a file or a folder, to `new`.
 
-    Part of the rename's own transaction, so that a page that opens the new name finds the kernel.
-    Pages that know the old path are shown the new one; a placeholder stays what its page posted,
-    which is what it compares the answer with. A document that leaves its project leaves its kernel,
-    which runs as the old project: its page's own PATCH says so.
+    Runs in the rename's transaction, so that a page that opens the new name finds the kernel. Pages
+    that know the old path get the new one; a placeholder does not change, because its page compares
+    the response with what it posted. A document that moves to another project loses its kernel,
+    which runs as the old project; the page's own PATCH reports that.
     """
     project = old.partition("/")[0]
     if project != new.partition("/")[0]:
@@ -63,7 +63,7 @@ def _move_start(connection: Connection, key: str, target: Document) -> None:
         ).one_or_none()
     ):
         return
-    # Of a file that was deleted or overwritten: the one that moves in brings its own kernel.
+    # The target was deleted or overwritten; the moved file keeps its own kernel.
     connection.execute(delete(kernel_start).where(kernel_start.c.document == target.key))
     connection.execute(
         update(kernel_start)

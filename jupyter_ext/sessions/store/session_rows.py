@@ -32,7 +32,7 @@ class Session:
 
     @property
     def document(self) -> Document:
-        """What the session is about."""
+        """The session's document."""
         return Document(self.path, self.type)
 
 
@@ -43,7 +43,7 @@ def _session(row: Row[Any]) -> Session:
 
 
 def _shown(connection: Connection) -> ColumnElement[bool]:
-    """Which sessions exist for users: not those whose kernel somebody is ending now."""
+    """Selects the sessions that users can see: those whose kernel is not being ended."""
     ending = select(kernel_start.c.kernel_id).where(
         kernel_start.c.kernel_id == session.c.kernel_id,
         kernel_start.c.state == ENDING,
@@ -60,7 +60,7 @@ def get_session(connection: Connection, session_id: str) -> Session | None:
 
 
 def hold_session(connection: Connection, session_id: str) -> Session | None:
-    """The same, and nobody else changes it, its kernel or its document in this transaction."""
+    """The same, and locks the session, its kernel and its document for this transaction."""
     query = select(session).where(session.c.id == session_id)
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -71,7 +71,7 @@ def hold_session(connection: Connection, session_id: str) -> Session | None:
 
 
 def find_session(connection: Connection, path: str, username: str) -> Session | None:
-    """A session that is known by this path, one of the user's own if there is one."""
+    """A session with this path, preferably one of the user's own."""
     rows = connection.execute(
         select(session)
         .where(session.c.shown_path == path, _shown(connection))
@@ -121,10 +121,10 @@ def add_session(
 
 
 def change_session(connection: Connection, old: Session, new: Session) -> None:
-    """Write what is new of a session that this transaction holds.
+    """Update a session that this transaction has locked.
 
     Only this session changes: other pages may have the old document open. The document's kernel
-    goes with the last session that uses it there.
+    moves with the last session that uses it there.
     """
     changed = {name: value for name, value in vars(new).items() if value != getattr(old, name)}
     if not changed:

@@ -1,4 +1,4 @@
-"""The kernels that were started for a session, and are ended when none is left."""
+"""Kernels that were started for a session, and are ended when no session is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session, 
 
 
 def note_kernel(connection: Connection, kernel_id: str) -> None:
-    """Write down that a kernel is about to be started for a session: without one it is ended."""
+    """Record that a kernel is about to be started for a session, and ends when it has none."""
     with contextlib.suppress(IntegrityError), connection.begin_nested():
         connection.execute(
             insert(session_kernel).values(kernel_id=kernel_id, created=now_utc(connection))
@@ -20,12 +20,12 @@ def note_kernel(connection: Connection, kernel_id: str) -> None:
 
 
 def forget_kernel(connection: Connection, kernel_id: str) -> None:
-    """A kernel that was started for a session is nobody's to end any more."""
+    """Delete the record: the kernel is no longer to be ended for lack of a session."""
     connection.execute(delete(session_kernel).where(session_kernel.c.kernel_id == kernel_id))
 
 
 def unused_kernels(connection: Connection) -> list[str]:
-    """Kernels that were started for a session and have none, and that nobody starts or ends now."""
+    """Kernels that were started for a session, have none, and are not being started or ended."""
     used = select(session.c.id).where(session.c.kernel_id == session_kernel.c.kernel_id)
     busy = select(kernel_start.c.document).where(
         kernel_start.c.kernel_id == session_kernel.c.kernel_id,

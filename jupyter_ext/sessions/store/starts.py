@@ -1,4 +1,4 @@
-"""Who starts the kernel of a document: one of all who ask, and another one if that one dies."""
+"""Decides which of several callers starts a document's kernel; if it dies, another one does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, STARTING, kernel_start
 
 
 class Claim(Enum):
-    """What somebody who wants a kernel for a document has to do."""
+    """What a caller who wants a kernel for a document must do."""
 
     START = "start"
-    """Start the kernel; everybody else waits."""
+    """Start the kernel; all others wait."""
     WAIT = "wait"
     """Somebody else is starting it."""
     ATTACH = "attach"
@@ -49,16 +49,16 @@ def claim_start(
     """Ask for the kernel of a document; `kernel_id` is the id for a new one, if the caller has
     chosen it, `waited` the start that the caller has been waiting for.
 
-    Whoever gets `START` has until the end of `lease` to renew it or be done. A starter whose lease
-    has run out is followed by the next one with the same kernel id, which gateways take for the
-    same kernel, so nothing is started twice.
+    A caller that gets `START` must renew its `lease` or finish before it expires. After that the
+    next caller starts the kernel with the same kernel id, which gateways treat as the same kernel,
+    so nothing is started twice.
     """
     if waited is not None:
         # It may be called otherwise by now.
         document = document_of(connection, waited) or waited.document
     now = now_utc(connection)
     if kernel_id and is_ending(connection, kernel_id):
-        # A kernel of this id would be ended with the old one.
+        # A new kernel with this id would be ended with the old one.
         kernel_id = None
     query = select(kernel_start).where(kernel_start.c.document == document.key).with_for_update()
     row = connection.execute(query).one_or_none()
@@ -113,7 +113,7 @@ def document_of(connection: Connection, start: Start) -> Document | None:
 
 
 def renew_start(connection: Connection, start: Start, lease: timedelta) -> bool:
-    """Keep a start for another `lease`; False if somebody else has taken over."""
+    """Renew the `lease` of a start; False if another lab has taken over."""
     changed = connection.execute(
         update(kernel_start).where(_mine(start)).values(lease_until=now_utc(connection) + lease)
     )
@@ -121,18 +121,18 @@ def renew_start(connection: Connection, start: Start, lease: timedelta) -> bool:
 
 
 def finish_start(connection: Connection, start: Start) -> bool:
-    """Say that the kernel runs; False if somebody else has taken over."""
+    """Record that the kernel runs; False if another lab has taken over."""
     changed = connection.execute(update(kernel_start).where(_mine(start)).values(state=RUNNING))
     return changed.rowcount > 0
 
 
 def drop_start(connection: Connection, start: Start) -> None:
-    """The kernel could not be started, or is gone: the next one starts another."""
+    """The kernel could not be started, or is gone: the next caller starts another one."""
     connection.execute(delete(kernel_start).where(_mine(start)))
 
 
 def release_start(connection: Connection, start: Start) -> None:
-    """The kernel may have been started or not: the next one tries at once, under the same id."""
+    """The kernel may or may not have been started: the next caller retries with the same id."""
     connection.execute(
         update(kernel_start)
         .where(_mine(start))
