@@ -94,6 +94,6 @@ def check(body: bytes, limits: JsonLimits) -> None:
 
 
 def check_texts(body: bytes) -> None:
-    """Raises JsonRefused for an unpaired surrogate, which no database or URL can contain."""
+    """Raises JsonRefused for half of a surrogate pair, which no database or URL can contain."""
     if _LONE_SURROGATE.search(body.replace(b"\\\\", b"__")):
-        raise JsonRefused("the body has an unpaired surrogate (\\ud800 to \\udfff) in a text")
+        raise JsonRefused("the body has half of a surrogate pair (\\ud800 to \\udfff) in a text")
