@@ -1,4 +1,4 @@
-"""The agent: one small process beside each kernel, its only parent and its only client.
+"""The agent: a small process next to each kernel, which is its parent and its only client.
 
 It starts the kernel, keeps the numbered journal of what the kernel says and holds one connection
 to one gateway (docs/protocols.md). It runs in the kernel's environment: the standard library,

@@ -24,17 +24,17 @@ from .start_document import StartDocument
 _log = logging.getLogger("fleet.agent")
 
 _STATE_SECONDS = 0.02
-"""Changes of state that follow one another as quickly are told as one."""
+"""Changes of state within this time are reported together."""
 _ACTIVITY_SECONDS = 10.0
-"""How often a change of nothing but the time of the last activity is told."""
+"""How often a change is reported if only the time of the last activity has changed."""
 _SESSION_SECONDS = 3600.0
 """How long a session is remembered when nobody has a stream open for it."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Between two rounds of dialling all gateways; doubled each time, with jitter."""
 _SERVED_SECONDS = 1.0
-"""A gateway that kept the connection for less did not serve us."""
+"""A connection that lasted for less counts as a failed attempt."""
 _HERD_SECONDS = 0.2
-"""The agents of a gateway that was killed come to the next one spread over this time."""
+"""Agents whose gateway was killed connect to the next one at random moments within this time."""
 
 
 class Agent:
@@ -73,7 +73,7 @@ class Agent:
             asyncio.create_task(self._ended.wait()),
         ]
         try:
-            # The others go on until the last one ends them; only a fault ends one before.
+            # The others run until the last one ends them; otherwise only an error ends one.
             for task in asyncio.as_completed(work):
                 await task
                 if self._ended.is_set():
@@ -98,7 +98,7 @@ class Agent:
             self._ended.set()
 
     async def _say_goodbye(self) -> None:
-        """Let the gateway have what is still to be said, the kernel's end included."""
+        """Send the remaining messages to the gateway, including the kernel's end."""
         if self._sender is None or self._connection is None:
             return
         self._tell()
@@ -139,7 +139,7 @@ class Agent:
     # -- gateways -----------------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        """Dial one gateway after the other and serve the one that claims the kernel."""
+        """Connect to one gateway after the other and serve the one that claims the kernel."""
         pause = _SHORTEST_PAUSE
         alone_since = time.monotonic()
         while True:
@@ -163,7 +163,7 @@ class Agent:
                 self.end("the kernel was deleted")
                 return
             except Exception:
-                # Whatever is wrong with one gateway or with us must not cost the kernel.
+                # No error of a gateway or of this agent may end the kernel.
                 _log.exception("gateway %s: unexpected", url)
                 continue
             alone_since = time.monotonic()
@@ -205,7 +205,7 @@ class Agent:
         self._leaving = asyncio.create_task(leave())
 
     async def _serve(self, connection: Connection) -> bool:
-        """Obey the gateway of a welcomed connection until the connection ends.
+        """Execute the commands of the gateway that claimed the kernel until the connection ends.
 
         Returns whether it ended because the journal overtook it, with nothing wrong at the gateway.
         """

@@ -1,7 +1,7 @@
 """The ZMQ sockets between the agent and one kernel process.
 
-Frames pass as they are: what goes to the kernel is signed, what comes from it is checked, and of
-neither is more parsed here than the place of the parts.
+Frames pass unchanged: messages to the kernel are signed, signatures of messages from it are
+verified, and only the boundaries of their parts are parsed here.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class _Socket:
     def read(self) -> int:
         """Receive what is there, at most a batch; returns how many messages there were.
 
-        After a batch whoever sends gets a turn, so that no burst drives messages out of the journal
-        that a willing connection could have taken.
+        After a batch the sender gets a turn, so that a burst does not push messages out of the
+        journal that the connection could still have sent.
         """
         count = size = 0
         while count < _BATCH_MESSAGES and size < _BATCH_BYTES:
@@ -154,14 +154,14 @@ class KernelChannels:
                 socket.close()
 
     async def drain(self, quiet: float = 0.1) -> None:
-        """Receive what an ended process still had under way, until nothing comes for `quiet` s."""
+        """Receive what an ended process had sent, until nothing arrives for `quiet` seconds."""
         while True:
             await asyncio.sleep(quiet)
             if not sum(socket.read() for socket in [self._iopub, *self._sockets.values()]):
                 return
 
     def close(self) -> None:
-        """Close every socket; what the kernel was not given is dropped."""
+        """Close every socket; drop what was not delivered to the kernel."""
         for socket in [self._iopub, *self._sockets.values()]:
             socket.close()
         self._sockets.clear()

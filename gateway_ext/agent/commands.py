@@ -26,7 +26,7 @@ class CommandError(Exception):
 
 
 class Commands:
-    """Carries out what comes over one connection, and keeps the streams that are open on it."""
+    """Executes the commands of one connection, and keeps its open streams."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Commands:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def text(self, frame: object) -> None:
-        """A text frame of the gateway, parsed. What is not known here is of a later protocol."""
+        """Handle a parsed text frame of the gateway. Unknown types are from a later protocol."""
         if isinstance(frame, dict) and frame.get("type") == "gateways":
             self._on_gateways(gateway_urls(frame))
             return

@@ -1,4 +1,4 @@
-"""One connection to one gateway: dialled, proved both ways, watched for silence."""
+"""One connection to one gateway: connecting, proofs in both directions, detection of silence."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _WELCOME_SECONDS = 30.0
 
 
 class Unreachable(Exception):
-    """The gateway did not answer, or not as a gateway answers."""
+    """The gateway did not answer, or did not follow the protocol."""
 
 
 class Refused(Exception):
-    """The gateway will not serve the kernel now."""
+    """The gateway refuses to serve the kernel at the moment."""
 
     def __init__(self, message: str, gateways: list[str]) -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ class Connection:
                 on_message_callback=self._received,
             )
         except (OSError, HTTPClientError, WebSocketError, AssertionError, ValueError) as error:
-            # Tornado asserts what it expects of an answer; whatever answers here must not end us.
+            # Tornado uses assertions on responses; no response may end the agent.
             raise Unreachable(f"{self.url}: {error}") from error
         protocol = self._websocket.protocol
         stream = protocol.stream if protocol is not None else None
@@ -134,7 +134,7 @@ class Connection:
         next_ping = before = time.monotonic()
         while not self.closed.is_set():
             now = time.monotonic()
-            # When it was the agent that slept, the gateway was not silent.
+            # If the agent itself was suspended, the gateway was not silent.
             self._silence.excuse(max(0.0, now - before - 2 * tick))
             before = now
             if self._silence.too_long(now, self._taken()):
@@ -185,7 +185,7 @@ class Connection:
         return frame
 
     def listen(self, on_message: Callable[[str | bytes], None]) -> None:
-        """From now on give every frame to `on_message`, first those that have come already."""
+        """From now on pass every frame to `on_message`, first those that have already arrived."""
         self.on_message = on_message
         while not self._early.empty():
             on_message(self._early.get_nowait())
@@ -229,14 +229,14 @@ class Connection:
             self._pinging.cancel()
 
     def leave(self, reason: str) -> None:
-        """Close politely: what was sent still arrives."""
+        """Close with a handshake: what was sent still arrives."""
         if self._websocket is not None and not self.closed.is_set():
             self._left = True
             self._websocket.close(1000, reason)
         self._gone()
 
     def drop(self) -> None:
-        """Close at once, unless it was left politely: nothing is sent or received any more."""
+        """Close at once, unless `leave` was called: nothing is sent or received any more."""
         if self._left:
             return
         protocol = self._websocket.protocol if self._websocket is not None else None
@@ -315,7 +315,7 @@ async def _introduce(
 
 
 def gateway_urls(frame: dict[str, Any]) -> list[str]:
-    """The gateways that a frame names; what is no URL is left out."""
+    """The gateways that a frame names, without invalid URLs."""
     urls = frame.get("gateways")
     if not isinstance(urls, list):
         return []

@@ -1,9 +1,9 @@
-"""`python -m gateway_ext.agent.fork_server`: starts agents by forking, its imports done.
+"""`python -m gateway_ext.agent.fork_server`: imports everything once, then forks agents.
 
-Most of an agent's and of a Python kernel's start is imports. Here they are done once, for the
-kernels of one project in one environment (docs/protocols.md, "How an agent is started"). It runs
-under the project's user id, from the first start on; agents that it has forked do not need it any
-more.
+Imports take most of the time that an agent or a Python kernel needs to start. A fork server does
+them once for all kernels of one project in one environment (docs/protocols.md, "How an agent is
+started"). It starts with the project's first kernel and runs under the project's user ID. Agents do
+not need it after they were forked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
-    # As in __main__: people's files must not shadow what is imported here.
+    # As in __main__: users' files must not shadow the modules that are imported here.
     del sys.path[0]
 
 from jupyter_ext import wire
@@ -46,7 +46,7 @@ class Order:
 
 
 def receive(control: socket.socket, idle_seconds: float) -> Order | None:
-    """The next order; None when the gateway has gone, or has had none for too long."""
+    """The next order; None if the gateway has ended, or has sent none for too long."""
     control.settimeout(idle_seconds)
     try:
         size, files, _, _ = socket.recv_fds(control, 8, 2)
@@ -69,13 +69,13 @@ def installed() -> tuple[int, ...]:
 def serve(control: socket.socket, idle_seconds: float) -> Order | None:
     """Fork an agent for each order, until there is nothing more to do.
 
-    Returns None in the server and the order in each fork: whoever called goes on as the agent.
+    Returns None in the server, and in each fork the order: there, the caller becomes the agent.
     """
     before = installed()
     _tell(control, ready=os.getpid())
     while order := receive(control, idle_seconds):
         if installed() != before:
-            # Half of what is imported would be old. The gateway starts another server.
+            # The imported modules are outdated. The gateway starts another server.
             return None
         pid = os.fork()
         if pid == 0:
@@ -108,7 +108,7 @@ def main() -> None:
     A second argument only makes room for the command lines that the forks are shown with.
     """
     control = socket.socket(fileno=os.dup(0))
-    # Nobody waits for agents here: they outlive whoever started them.
+    # Agents outlive this server, so nobody waits for them here.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     import_what_kernels_import()
     if threading.active_count() > 1:

@@ -1,8 +1,8 @@
-"""A Python kernel's process that was forked before the kernel is started, its imports done.
+"""A Python kernel's process that is forked, with its imports done, before the kernel starts.
 
 The agent forks it before its own event loop and threads begin, when that is still safe. It waits,
-and becomes a kernel when the agent says how; what `exec` would give it (arguments, environment,
-folder, output) it takes from there. If the agent ends first, so does it.
+and becomes the kernel when the agent sends it the arguments, environment, folder and output that
+`exec` would set. If the agent ends first, so does this process.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def is_forkable(argv: Sequence[str], own_python: str) -> bool:
 
 
 def import_what_kernels_import() -> None:
-    """Import it once for all forks; what the environment lacks is left to the kernel to miss."""
-    # The debugger would otherwise warn here, of what concerns nobody who does not debug.
+    """Import it once for all forks. Ignores missing modules: the kernel will report them."""
+    # Otherwise the debugger prints a warning here that only matters when debugging.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     for name in _IMPORTED_BY_KERNELS:
         with contextlib.suppress(ImportError):
@@ -75,7 +75,7 @@ class ForkedKernel:
     def become(
         self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int
     ) -> None:
-        """Let it be the kernel with this command; raises OSError if it has ended."""
+        """Make it the kernel with this command; raises OSError if it has ended."""
         message = json.dumps([list(argv), dict(environment), str(cwd)]).encode()
         socket.send_fds(self._control, [len(message).to_bytes(8, "big")], [output])
         self._control.sendall(message)
@@ -153,7 +153,7 @@ def take_output(output: int) -> None:
 
 
 def take_environment(argv: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Have this environment and no other, and be shown with it and with `argv`."""
+    """Replace the environment, and show it and `argv` in /proc."""
     os.environ.clear()
     os.environ.update(environment)
     show_as(argv, environment)

@@ -1,4 +1,4 @@
-"""Which gateway the agent dials next."""
+"""Which gateway the agent connects to next."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class GatewayList:
         return list(self._urls)
 
     def welcomed(self, url: str, urls: Iterable[str]) -> None:
-        """A gateway that claimed the kernel named the gateways that live now.
+        """The gateway that claimed the kernel has sent the list of running gateways.
 
-        Those of before are forgotten, or a long life would gather addresses that nobody answers at;
-        the ones from the start stay, last, because they may be a service that never moves.
+        Earlier lists are forgotten, because over a long time most of their addresses become stale.
+        The addresses from the start stay at the end, because they may be those of a stable service.
         """
         self._urls = _unique([*urls, url, *self._first])
 
@@ -35,15 +35,15 @@ class GatewayList:
         self._urls = _unique([*self._urls, *urls])
 
     def next(self) -> str | None:
-        """A gateway to dial, None when all were tried in this round."""
+        """The next gateway to try, None if all were tried in this round."""
         return next((url for url in self._urls if url not in self._tried), None)
 
     def tried(self, url: str) -> None:
-        """This gateway did not serve us in this round."""
+        """Do not try this gateway again in this round."""
         self._tried.add(url)
 
     def new_round(self) -> None:
-        """All may be tried again."""
+        """Start a new round: all may be tried again."""
         self._tried.clear()
 
 

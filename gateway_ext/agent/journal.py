@@ -1,4 +1,4 @@
-"""The numbered journal of what the kernel said, bounded in bytes."""
+"""The numbered journal of the kernel's messages, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from typing import NamedTuple
 
 SHORT_BYTES = 4096
-"""Replies and states are no longer than this, as a rule, and most output that overflows is."""
+"""Replies and states are rarely longer than this; outputs that fill the journal mostly are."""
 
 
 class Entry(NamedTuple):
@@ -22,11 +22,11 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """Messages numbered 1, 2, 3 ...; the oldest go when they hold more than `limit` bytes together.
+    """Messages numbered 1, 2, 3, …; the oldest are dropped if all exceed `limit` bytes together.
 
-    Long ones go first as long as the short ones hold no more than half of it: whoever missed some
-    output must still learn that the cell has ended. The newest message is kept however large it
-    is, and does not drive out the others.
+    Long messages are dropped first as long as short ones take no more than half of the limit, so
+    that a client that missed some output still learns that the cell has ended. The newest message
+    is kept whatever its size, and its size does not cause others to be dropped.
     """
 
     def __init__(self, limit: int) -> None:
@@ -77,14 +77,14 @@ class Journal:
         return self._entries.get(sequence)
 
     def gap(self, session: str, after: int) -> tuple[int, int] | None:
-        """Between which numbers a session that has everything up to `after` misses messages: first
-        and last. Short ones in between may still be here.
+        """The first and last number of the messages that were dropped for a session which has
+        everything up to `after`. Short messages in between may still be here.
 
-        None if everything that concerns the session is still here.
+        None if all messages for the session are still here.
         """
         end = max(self._dropped_for_all, self._dropped_for.get(session, 0))
         return (after + 1, end) if end > after else None
 
     def forget(self, session: str) -> None:
-        """Stop remembering which messages of a session were dropped: it is gone."""
+        """Forget which messages of a session were dropped, because the session has ended."""
         self._dropped_for.pop(session, None)

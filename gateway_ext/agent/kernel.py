@@ -1,4 +1,4 @@
-"""The kernel as the agent knows it: processes that follow one another, their sockets and state."""
+"""The kernel: its successive processes, their sockets and its state."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _ORPHANS_SECONDS = 5.0
 """How long the processes that a kernel leaves behind may take to end after SIGKILL."""
 _NUDGE_SECONDS = 0.3
 _NUDGES = 100
-"""A kernel that says nothing on iopub for so long counts as running all the same. On a machine that
-starts many kernels it may well take seconds until iopub is connected; what is printed before that
+"""After this time a kernel that sends nothing on iopub counts as running anyway. On a machine that
+starts many kernels it can take seconds until iopub is connected; what the kernel prints before that
 is lost."""
 _PACKAGES_SECONDS = 30.0
-"""A kernel that has not answered for so long, with packages that people installed, is ended and
-started without them: one of them may wait for something at its import."""
+"""A kernel with packages that users installed is ended after this time without an answer and
+started without them: one of them may block when it is imported."""
 
 
 class _Run:
@@ -111,7 +111,7 @@ class Kernel:
         self._log = KernelLog(document.directory / "kernel.log")
         self._policy = RestartPolicy()
         self._left_out = ""
-        """Why people's packages are left out, until a person restarts the kernel."""
+        """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: _Run | None = None
         self._pending: list[tuple[str, str, list[bytes]]] = []
@@ -144,7 +144,7 @@ class Kernel:
                 wait.cancel()
 
     async def shutdown(self, now: bool, reason: str) -> None:
-        """End the process for good, with all that it has started; `now` without asking it first."""
+        """End the process for good, with everything that it started; `now`: SIGKILL at once."""
         self._closed = True
         if now and self._run is not None:
             self._run.expected_end = True
@@ -171,7 +171,7 @@ class Kernel:
         reap_orphans(self._own_pids())
 
     def worked(self) -> None:
-        """Take note that the kernel's processes work, whatever its messages say."""
+        """Record that the kernel's processes are working, even if its messages do not show it."""
         self.state.last_work = utc_now()
         self._on_state()
 
@@ -262,7 +262,7 @@ class Kernel:
         self.reap()
         if run.making_ready is not None:
             run.making_ready.cancel()
-        # What the process left behind in its own group would otherwise outlive it unseen.
+        # Otherwise processes in its process group would outlive it unnoticed.
         _end_group(run.process.pid)
         await run.channels.drain()
         run.channels.close()
@@ -330,7 +330,7 @@ class Kernel:
     async def _ask_to_end(self, run: _Run, restart: bool) -> None:
         half = _SHUTDOWN_SECONDS / 2
         if run.ready.is_set() and not run.ended.is_set():
-            # A kernel that is busy must first be freed to obey, as in jupyter_client.
+            # A busy kernel must be interrupted before it handles the request, as in jupyter_client.
             self.interrupt()
             run.channels.request("control", "shutdown_request", {"restart": restart})
             if await run.process.ends_within(half):
@@ -444,7 +444,7 @@ class Kernel:
             self._change(execution_state=run.busyness.heard(heard, request))
 
     def _announce(self, execution_state: str, reason: str) -> None:
-        """Say on iopub, in the kernel's place, what only its parent can know."""
+        """Send a status on iopub on behalf of the kernel, which only its parent can know."""
         content = {"execution_state": execution_state, "reason": reason}
         status = self._voice.msg("status", content)
         self._on_message(None, join_v1("iopub", self._voice.serialize(status)[2:]))

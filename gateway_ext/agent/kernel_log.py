@@ -12,7 +12,7 @@ _TAIL_BYTES = 4096
 class KernelLog:
     """Copies a pipe to `path`; a full file becomes `path`.1, so that at most twice `limit` is kept.
 
-    A thread of its own does it, so that neither a slow disk nor a busy agent ever holds the kernel.
+    A separate thread does it, so that neither a slow disk nor a busy agent ever blocks the kernel.
     """
 
     def __init__(self, path: Path, limit: int = 4 * 2**20) -> None:
@@ -36,7 +36,7 @@ class KernelLog:
                 try:
                     self._write(data)
                 except OSError:
-                    # A full disk costs the log; the pipe must be emptied all the same.
+                    # If the disk is full the log is lost, but the pipe must still be emptied.
                     continue
 
     def _write(self, data: bytes) -> None:

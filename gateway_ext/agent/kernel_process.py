@@ -81,7 +81,7 @@ def kernel_environment(
     result = dict(environment)
     for name, value in (document.kernelspec.get("env") or {}).items():
         result[name] = string.Template(str(value)).safe_substitute(environment)
-    # It keeps people's code out of agents.
+    # The agent's own setting, which keeps users' code out of agents.
     result.pop("PYTHONNOUSERSITE", None)
     result["JPY_PARENT_PID"] = str(agent_pid)
     result[LEASES] = str(leases_folder(document.directory))
@@ -107,7 +107,7 @@ def in_words(exit_code: int) -> str:
 
 
 def prepare_directory(directory: Path) -> None:
-    """Make the kernel's directory if need be, and close it to everyone else."""
+    """Create the kernel's directory if necessary, with access for this user only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if stat.S_IMODE(directory.stat().st_mode) != 0o700:
         directory.chmod(0o700)
@@ -158,7 +158,7 @@ class ConnectionFiles:
         return prefix
 
     def remove(self) -> None:
-        """Remove the directory that was made because the kernel's own has too long a path."""
+        """Remove the directory that replaces the kernel's own if that has too long a path."""
         if self._short is not None:
             shutil.rmtree(self._short, ignore_errors=True)
 

@@ -14,11 +14,11 @@ class ProcessState(StrEnum):
     STARTING = "starting"
     """Started for the first time, or again after it was dead; has not answered yet."""
     RUNNING = "running"
-    """Answers, or answered and is busy."""
+    """It answers, or has answered and is busy."""
     RESTARTING = "restarting"
     """The old process is being ended, or the new one has not answered yet."""
     DEAD = "dead"
-    """Ended and will not be started again unless somebody asks."""
+    """It has ended, and is started again only if somebody asks for it."""
 
 
 def utc_now() -> str:
@@ -48,7 +48,7 @@ class ReportedState:
 class Busyness:
     """Whether the kernel is busy, from its `status` messages.
 
-    The last status does not say it: the `idle` of a control request comes while a cell runs.
+    The last status alone is not enough: a control request sends `idle` while a cell runs.
     """
 
     def __init__(self) -> None:

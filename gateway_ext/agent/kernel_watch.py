@@ -1,4 +1,4 @@
-"""Looks at what the kernel's processes use: work that no message tells of, and memory."""
+"""Measures the processor time and memory of the kernel's processes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ WORK_SECONDS = 5.0
 """How often work is measured."""
 TREE_SECONDS = 1.0
 MEMORY_SECONDS = 0.25
-"""How often memory is looked at where no cgroup limits it."""
+"""How often memory is measured if no cgroup limits it."""
 
 
 class KernelWatch:
-    """Tells the kernel when it has worked, and ends it when it uses too much memory."""
+    """Reports when the kernel has worked, and ends it if it uses too much memory."""
 
     def __init__(self, document: StartDocument, kernel: Kernel, limit: MemoryLimit | None) -> None:
         self._kernel = kernel
@@ -45,8 +45,8 @@ class KernelWatch:
                 try:
                     await self._look(pid)
                 except Exception:
-                    # Whatever /proc says here must not cost the kernel.
-                    _log.exception("the kernel's processes cannot be looked at")
+                    # No error in reading /proc may end the kernel.
+                    _log.exception("the kernel's processes cannot be inspected")
             watched = self._limit is not None and self._limit.is_watched
             pause = MEMORY_SECONDS if watched else WORK_SECONDS
             # A look at thousands of processes takes long: most of the time is the kernel's.

@@ -1,4 +1,4 @@
-"""Leases: a kernel's code says "I am working" by files, whatever its processes use meanwhile."""
+"""Leases: files with which code in a kernel reports that it is working."""
 
 from __future__ import annotations
 

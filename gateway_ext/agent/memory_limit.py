@@ -22,8 +22,8 @@ def megabytes(count: float) -> str:
 
 
 class MemoryLimit:
-    """The limit of one kernel: a cgroup that the gateway made, or else our own look at what the
-    kernel's processes use."""
+    """The limit of one kernel: enforced by a cgroup that the gateway created, or else by the
+    agent, which measures the kernel's processes."""
 
     def __init__(self, limit_bytes: int, cgroup: Path | None) -> None:
         self.limit_bytes = limit_bytes
@@ -31,7 +31,7 @@ class MemoryLimit:
 
     @property
     def is_watched(self) -> bool:
-        """Whether nobody but the agent sees to it."""
+        """Whether only the agent enforces it."""
         return self.cgroup is None
 
     def apply(self, pid: int) -> None:
@@ -50,7 +50,7 @@ class MemoryLimit:
             _log.warning("the kernel has no RLIMIT_DATA: %s", error)
 
     def exceeded(self, used_bytes: int) -> str:
-        """Why a kernel that used so much was ended."""
+        """The reason for a kernel that was ended because it used this much."""
         return (
             f"out of memory: the kernel used {megabytes(used_bytes)}, and may use "
             f"{megabytes(self.limit_bytes)}. Work on less data at a time, or ask for more"
@@ -58,7 +58,7 @@ class MemoryLimit:
 
     @property
     def reached(self) -> str:
-        """Why a kernel was ended that the system let have no more."""
+        """The reason for a kernel that the system ended at its limit."""
         return (
             f"out of memory: the kernel needed more than the {megabytes(self.limit_bytes)} that it "
             "may use. Work on less data at a time, or ask for more"
@@ -71,7 +71,7 @@ MACHINE_FULL = "out of memory: the kernel's machine or container had none left a
 class MemoryMeter:
     """Says when to measure exactly (PSS), which takes long for large processes.
 
-    The sum of what the processes have resident is never below it, and is read in no time.
+    The sum of the processes' resident memory is an upper bound that is cheap to read.
     """
 
     def __init__(self, limit_bytes: int) -> None:

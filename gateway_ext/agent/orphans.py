@@ -31,7 +31,7 @@ def adopt_orphans() -> None:
 def reap_orphans(own: Collection[int]) -> None:
     """Reap the children that have ended, except `own`, which are waited for elsewhere.
 
-    Stops at an ended child of `own`: to be called again when that one has been reaped.
+    Stops at a child of `own` that has ended: call it again after that one was reaped.
     """
     # One system call for each that has ended, however many are still running. WNOWAIT leaves the
     # exit code to whoever waits for it.

@@ -1,9 +1,9 @@
-"""The packages that people install for their kernels: a virtual environment on top of the kernels'.
+"""A project's packages: a virtual environment on top of the kernels' environment.
 
-It belongs to one project and lies outside of the kernels' environment, which stays as the operator
-made it. Packages in it hide those of the same name in the environment; pip sees both, and installs
-and removes only here. Only a kernel's own process reads it: what is in it is people's code, and
-nothing of it may run in an agent or a fork server.
+It is outside of the kernels' environment, which stays as the operator created it. Packages in it
+hide those of the same name in the environment; pip sees both, and installs and removes only here.
+Only a kernel's own process uses it: it contains users' code, which must never run in an agent or a
+fork server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 FOLDER = "FLEET_PACKAGES"
 """Variable of a kernel's environment: the folder."""
 END_WITH = "FLEET_PACKAGES_END_WITH"
-"""Variable: what the folder ends with, for example `pod`. Without it the folder stays."""
+"""Variable: with what the folder is deleted, for example `pod`. Without it the folder stays."""
 LEFT_OUT = "FLEET_PACKAGES_LEFT_OUT"
 """Variable: why this kernel runs without the packages, in words."""
 
@@ -72,15 +72,15 @@ def is_empty(folder: Path) -> bool:
 
 
 def hides_what_is_imported(folder: Path) -> bool:
-    """Whether something is installed there of which this process has another version in use."""
+    """Whether it has a package of which this process has already imported another version."""
     with os.scandir(site_packages(folder)) as entries:
         return any(entry.name.partition(".")[0] in sys.modules for entry in entries)
 
 
 def make_site(folder: Path) -> None:
-    """Makes the folder, or brings it in line with the environment of this process; raises OSError.
+    """Creates the folder, or updates it for the environment of this process; raises OSError.
 
-    Kernels that start at the same time may all do it.
+    Safe for kernels that start at the same time.
     """
     environment = [path for path in site.getsitepackages() if os.path.isdir(path)]
     configuration = _configuration(environment)
@@ -113,7 +113,7 @@ def make_site(folder: Path) -> None:
         folder / "pip.conf",
         f"[global]\ndisable-pip-version-check = true\nconstraint = {constraints}\n",
     )
-    # Last: it says that all of the above is there.
+    # Written last, to show that everything above is complete.
     _write(folder / "pyvenv.cfg", configuration)
 
 

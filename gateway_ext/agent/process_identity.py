@@ -1,4 +1,4 @@
-"""Telling a process from another one that got its number later."""
+"""Distinguishes a process from a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _STATE, _THREADS, _START = 0, 17, 19
 
 
 def this_host() -> str:
-    """The name of this machine (or container): process numbers mean nothing elsewhere."""
+    """The name of this machine (or container); pids mean nothing on another one."""
     return socket.gethostname()
 
 
 def boot_id() -> str:
-    """Changes with every boot; after one no process of before lives."""
+    """The ID of the current boot; no process survives a reboot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
@@ -42,7 +42,7 @@ def started_at(pid: int) -> int | None:
 
 
 def own_process() -> dict[str, Any]:
-    """What an agent says of itself in its hello (docs/protocols.md); nothing if /proc is shut."""
+    """The `process` in an agent's hello (docs/protocols.md); empty if /proc cannot be read."""
     pid = os.getpid()
     try:
         return {"pid": pid, "started": started_at(pid), "host": this_host(), "boot": boot_id()}

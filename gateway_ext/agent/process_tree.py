@@ -37,11 +37,11 @@ class Process:
     cpu_seconds: float
     """Its own and that of its children that have ended, since it began."""
     is_daemon: bool
-    """Whether it is there to serve others, and uses a processor now and then for nobody."""
+    """Whether it is a daemon that uses some processor time even when nothing is computed."""
 
 
 def is_daemon(arguments: Sequence[str]) -> bool:
-    """Whether a command is one of Ray's or Spark's that run while nothing is computed."""
+    """Whether a command is that of a daemon of Ray or Spark."""
     if not arguments:
         return False
     program = arguments[0]

@@ -1,9 +1,9 @@
-"""`python -m gateway_ext.agent.python_kernel`: ipykernel that drops nothing of what it prints,
-with the magics of `kernel_tools`.
+"""`python -m gateway_ext.agent.python_kernel`: ipykernel that loses no output, with the magics of
+`kernel_tools`.
 
-A publishing ZMQ socket throws away what a subscriber has not taken when 1000 messages wait, which a
-cell that prints in a loop reaches on a machine with more to do. Only the kernel's end can be told
-otherwise. Nothing grows by it for long: the agent always reads.
+A ZMQ PUB socket drops messages when 1000 wait for a subscriber, and a cell that prints in a loop
+reaches that on a busy machine. The limit can be removed only in the kernel. Memory does not grow
+for long, because the agent always reads.
 """
 
 import os

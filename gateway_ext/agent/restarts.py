@@ -1,15 +1,15 @@
-"""When a kernel that ended by itself is started again."""
+"""When a kernel that ended by itself is restarted."""
 
 from __future__ import annotations
 
 LIMIT = 5
-"""Starts in a row after unasked ends, as in jupyter_client's KernelRestarter."""
+"""Restarts in a row after unexpected ends, as in jupyter_client's KernelRestarter."""
 STABLE_SECONDS = 10.0
-"""A process that lived this long has started well: the row begins anew."""
+"""A process that lived this long has started successfully: the count starts again."""
 
 
 class RestartPolicy:
-    """Counts unasked ends in a row and says how long to wait before the next start."""
+    """Counts unexpected ends in a row and decides how long to wait before the next start."""
 
     def __init__(self) -> None:
         self._row = 0
@@ -17,7 +17,7 @@ class RestartPolicy:
     def pause(self, lived: float) -> float | None:
         """Seconds to wait before the next start of a process that lived `lived` seconds.
 
-        None if it has been started again often enough.
+        None if it must not be restarted any more.
         """
         if lived >= STABLE_SECONDS:
             self._row = 0
@@ -27,5 +27,5 @@ class RestartPolicy:
         return 0.0 if self._row == 1 else min(0.1 * 2**self._row, 1.0)
 
     def reset(self) -> None:
-        """A person asked for a new process: the row begins anew."""
+        """A user asked for a new process: reset the count."""
         self._row = 0

@@ -1,7 +1,7 @@
-"""What goes to the gateway, in the right order and no faster than it is taken.
+"""Sends messages to the gateway, in order and no faster than it receives them.
 
-Nothing of the kernel's waits here: messages stay in the journal until the connection takes them, so
-that a slow gateway costs neither memory nor the kernel's time.
+No messages of the kernel are buffered here: they stay in the journal until the connection can send
+them, so that a slow gateway neither uses memory nor delays the kernel.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Sender:
         self._acknowledging: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
-        """There is something new in the journal."""
+        """Tell the sender that the journal has a new message."""
         self._caught_up.clear()
         self._awake.set()
 

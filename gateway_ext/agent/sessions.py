@@ -18,11 +18,11 @@ class TooManySessions(Exception):
 
 @dataclass
 class Session:
-    """One session id of Jupyter's: a page, whatever number of connections and ends it has had."""
+    """One of Jupyter's session ids: a page, with any number of connections and client ends."""
 
     session_id: str
     acknowledged: int
-    """The last number of the journal that the session has taken over for good."""
+    """The last number of the journal that the session has acknowledged."""
     received: dict[str, int] = field(default_factory=dict)
     """By the nonce of the client's end: the last number that the kernel was given."""
     in_flight: set[str] = field(default_factory=set)
@@ -52,8 +52,8 @@ class Session:
     def start(self, received: int | None, last: int) -> int:
         """After which number of the journal a stream of this session starts.
 
-        `received` is what the client says that it has, `last` the journal's newest number. A client
-        that has more than there is speaks of another journal and has nothing of this one.
+        `received` is the number that the client reports, `last` the journal's newest one. A higher
+        number than `last` belongs to another journal: the client then has nothing of this one.
         """
         if received is None:
             return self.acknowledged
@@ -99,7 +99,7 @@ class Sessions:
             session.in_flight.discard(request)
 
     def nothing_in_flight(self) -> None:
-        """The process that had the requests is gone."""
+        """The process that had the requests has ended: forget them."""
         for session in self:
             session.in_flight.clear()
 

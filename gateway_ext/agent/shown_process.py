@@ -18,10 +18,10 @@ def room_filled(parts: Sequence[bytes], room: int) -> bytes:
 
 
 def show_as(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Let /proc tell these arguments and this environment, as far as there is room.
+    """Make /proc show these arguments and this environment, as far as there is room.
 
-    There is as much as this program's own took. To be called when nothing in C uses the old
-    environment any more: after it was replaced in os.environ.
+    The room is that of this program's own. Call it when no C code uses the old environment any
+    more: after it was replaced in os.environ.
     """
     stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     arg_start, arg_end, env_start, env_end = map(int, stat[_ARG_START : _ARG_START + 4])

@@ -1,4 +1,4 @@
-"""When a peer has been silent for so long that it counts as gone."""
+"""When a silent peer counts as disconnected."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from __future__ import annotations
 class Silence:
     """Times in monotonic seconds, places and amounts in bytes of the connection.
 
-    A ping waits behind whatever was sent before it, on a slow network for longer than the time-out.
-    As long as the other machine goes on taking what is before the first unanswered ping, the peer
-    is not silent. Once it has taken the ping, or takes nothing more, the time runs: a frozen
-    process's machine goes on taking bytes for a while.
+    A ping waits behind the data that was sent before it, on a slow network longer than the timeout.
+    As long as the other machine keeps receiving data before the first unanswered ping, the peer is
+    not silent. The timeout starts when it has received the ping, or receives nothing more: a frozen
+    process's machine keeps receiving for a while.
     """
 
     def __init__(self, timeout: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The document that tells an agent what to start and whom to dial."""
+"""The document that tells an agent what to start and which gateways to connect to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StartDocumentError(ValueError):
 
 @dataclass(frozen=True)
 class Packages:
-    """Where people's packages for this kernel are, and what they end with (empty: nothing)."""
+    """The folder of this kernel's packages, and with what they are deleted (empty: never)."""
 
     folder: Path
     end_with: str

@@ -1,4 +1,4 @@
-"""Whether a kernel works though it runs no cell: by the processor time of its processes."""
+"""Whether a kernel works although it runs no cell, by the processor time of its processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ and a Spark driver that computes is work."""
 
 
 class WorkMeter:
-    """Is shown the kernel's processes from time to time and says whether they have worked."""
+    """Gets the kernel's processes from time to time and decides whether they have worked."""
 
     def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
         self._window = window_seconds

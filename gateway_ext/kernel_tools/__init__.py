@@ -1,5 +1,5 @@
-"""What people use in their kernels: magics.
+"""Magics for users.
 
-Runs in the kernel's environment and may import nothing else of ours but the names that agents
-give to variables (`gateway_ext.agent.package_site`).
+They run in the kernel's environment. Of this project they may import only the names of the
+environment variables that agents set (`gateway_ext.agent.package_site`).
 """

@@ -39,7 +39,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def words_after(line: str, folder: Path, end_with: str) -> str:
-    """What a person should know after `%pip LINE` has succeeded; empty if nothing."""
+    """The message to show after `%pip LINE` has succeeded; may be empty."""
     command = next((word for word in line.split() if not word.startswith("-")), "")
     if command not in ("install", "uninstall"):
         return ""
@@ -54,7 +54,7 @@ def words_after(line: str, folder: Path, end_with: str) -> str:
 
 
 def words_without_packages(why: str, folder: Path) -> str:
-    """What a person should know whose kernel runs without the packages."""
+    """The message to show if the kernel runs without the packages."""
     return (
         f"This kernel runs without the packages that %pip has installed: {why}.\nRemove the "
         "one that causes this (%pip uninstall NAME), or all of them (!rm -r "
