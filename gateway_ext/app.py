@@ -65,8 +65,8 @@ LONGEST_BODY = 16 * 1024 * 1024
 class FleetGatewayApp(EnterpriseGatewayApp):
     """One of several interchangeable gateways.
 
-    Everything that must outlive it is in the database; the kernels live beside their agents.
-    SIGTERM hands them to the other gateways and ends this one, never a kernel.
+    Everything that must outlive it is in the database; the kernels run next to their agents.
+    SIGTERM hands the kernels over to other gateways and ends this one, never a kernel.
     """
 
     description = "A Jupyter Enterprise Gateway of a fleet: its kernels outlive it."
@@ -249,7 +249,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         return "gateway_ext.kernels.kernelspecs.FleetKernelSpecManager"
 
     def init_configurables(self) -> None:
-        """Reaches the database and reads the keys; a clear line and exit 1 if that fails."""
+        """Connects to the database and reads the keys; if that fails, logs why and exits with 1."""
         hide_tokens_in_logs()
         for name in ("database_url", "token_keys_file", "encryption_keys_file"):
             if not getattr(self, name):
@@ -289,8 +289,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         self.exit(1)
 
     def _create_request_handlers(self) -> list[tuple[Any, ...]]:
-        """Our handlers, then those of Enterprise Gateway that make sense in a fleet, for callers
-        with a token. The last one answers 404 to everything else."""
+        """Our handlers, then those of Enterprise Gateway that make sense in a fleet, which need a
+        token. The last one answers 404 to everything else."""
         guarded = [
             (pattern, require_token(handler), *rest)
             for pattern, handler, *rest in (
@@ -312,7 +312,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         return [(url_path_join("/", self.base_url, pattern), *rest) for pattern, *rest in handlers]
 
     def init_webapp(self) -> None:
-        """As in Enterprise Gateway, and what our handlers need."""
+        """The settings of Enterprise Gateway, and those that our handlers need."""
         super().init_webapp()
         self.web_app.settings.update(
             fleet_token_verifier=self.token_verifier,
@@ -344,7 +344,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {advice}")
 
     def start(self) -> None:
-        """Runs until a signal comes; then hands the kernels on."""
+        """Runs until it gets a signal; then hands the kernels over."""
         ioloop.IOLoop.current().add_callback(self._begin)
         if sys.platform != "win32":
             signal.signal(signal.SIGINT, self._signal_stop)
@@ -352,8 +352,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     def _begin(self) -> None:
         manager: FleetMappingKernelManager = self.kernel_manager
-        # What is there now stays: no collection need go through it again and hold the event loop,
-        # which it would for some 90 ms after every hundred kernels or so.
+        # The present objects are permanent. Garbage collection must not visit them again: it would
+        # block the event loop for some 90 ms after every hundred kernels or so.
         gc.collect()
         gc.freeze()
 
@@ -391,7 +391,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
         if self.lifecycle.leaving:
-            # Asked twice: at once.
+            # A second signal: stop at once.
             self.io_loop.add_callback_from_signal(self.io_loop.stop)
             return
         self.lifecycle.leave()
@@ -416,19 +416,19 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self.log.exception("leaving the fleet failed")
         finally:
             self.http_server.stop()
-            # One more turn of the loop, so that the last frames and answers leave.
+            # One more iteration of the loop, so that the last frames and responses are sent.
             await asyncio.sleep(0.05)
             self.io_loop.stop()
 
     def shutdown(self) -> None:
-        """Ends no kernel: that is what Enterprise Gateway does here."""
+        """Logs the end. Unlike Enterprise Gateway, ends no kernel."""
         self.log.info("The gateway has stopped; its kernels keep running")
 
 
 def main() -> None:
     """The console script jupyter-fleet-gateway."""
     FleetGatewayApp.launch_instance()
-    # Without a wait for threads that a database which hangs does not let go for another 20 s.
+    # Do not wait for threads, which a hanging database can block for another 20 s.
     atexit._run_exitfuncs()
     os._exit(0)
 

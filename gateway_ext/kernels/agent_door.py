@@ -1,4 +1,4 @@
-"""Who gets a socket as an agent: those who prove that they are one, and few others."""
+"""Admission of agents' websockets: those with a proof, and a few without one."""
 
 import asyncio
 import logging
@@ -38,14 +38,14 @@ class Visit:
         return self.secrets is not None
 
     def leave(self) -> None:
-        """Gives the place back; a second time it does nothing."""
+        """Releases the place; does nothing the second time."""
         if self._inside:
             self._inside = False
             self._door._left(self)
 
 
 class AgentDoor:
-    """Decides before the upgrade who gets a socket, and bounds what unknown callers cost."""
+    """Decides before the upgrade which callers get a websocket, and limits unknown callers."""
 
     def __init__(
         self, records: KernelRecords, *, places: int, answer_seconds: float, log: logging.Logger
@@ -72,7 +72,7 @@ class AgentDoor:
         self._known = frozenset(await self._records.kernel_ids())
 
     async def run(self, seconds: float) -> None:
-        """Reads it again and again until cancelled: no socket should cost a look-up for that."""
+        """Reads them periodically until cancelled, so that a websocket needs no query for that."""
         while True:
             try:
                 await self.learn_kernels()
@@ -84,7 +84,7 @@ class AgentDoor:
             await asyncio.sleep(seconds)
 
     def add(self, kernel_id: str) -> None:
-        """A kernel exists since just now."""
+        """Record that a kernel has just been created."""
         self._known |= {kernel_id}
 
     async def enter(self, kernel_id: str, header: str | None) -> Visit:
@@ -108,13 +108,13 @@ class AgentDoor:
         if said is None or not self._proofs.may_be_right(kernel_id, said):
             return None
         if self._looked_up[kernel_id] >= PER_KERNEL:
-            # Whoever knows the id of one kernel delays the agents of no other.
+            # A caller that knows the id of one kernel must not delay the agents of others.
             return None
         self._looked_up[kernel_id] += 1
         try:
             stored = await self.secrets(kernel_id, exists=exists)
         except (LaneFull, DatabaseUnavailable, DecryptionError):
-            # It can still be let in as one that has sent none.
+            # It can still be admitted as a caller without a proof.
             return None
         finally:
             _count_down(self._looked_up, kernel_id)
@@ -133,8 +133,8 @@ class AgentDoor:
         return await self.in_time(lane.run(lambda: self._records.former_keys(kernel_id)))
 
     async def in_time(self, work: Awaitable[T]) -> T:
-        """What the database answers; raises DatabaseUnavailable if that takes too long. Another
-        gateway may reach it, and the agent is still here to be told."""
+        """The result of the query; raises DatabaseUnavailable if it takes too long, while the agent
+        is still connected and can try another gateway."""
         try:
             return await asyncio.wait_for(work, self._answer_seconds)
         except TimeoutError:

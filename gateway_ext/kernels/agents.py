@@ -31,25 +31,25 @@ from jupyter_ext.wire.proof import (
 from jupyter_ext.wire.socket_progress import bytes_received
 
 HELLO_SECONDS = 10.0
-"""From the upgrade until the hello has come as a whole, whatever else comes meanwhile."""
+"""From the upgrade until the complete hello, whatever else arrives meanwhile."""
 HELLO_BYTES = 256 * 1024
-"""Until it has proved who it is, a peer may not make us hold more than this."""
+"""The memory limit for a peer that has not proved its identity."""
 
 _TURN_BYTES = 2**19
-"""After so many bytes of one agent the rest of the gateway gets a turn: a few milliseconds."""
+"""After this many bytes from one agent (a few milliseconds) the rest of the gateway gets a turn."""
 _FRAME_COST = 4096
-"""A short frame takes as long as so many bytes of a long one."""
+"""A short frame takes as long as this many bytes of a long one."""
 
 
 def _look_at(written: "asyncio.Future[None]") -> None:
-    # A frame that was on its way when the connection ended; on_close tells everybody.
+    # A frame was being sent when the connection ended; on_close informs everybody.
     if not written.cancelled():
         written.exception()
 
 
 class AgentHandler(websocket.WebSocketHandler):
-    """One connection of one agent. No token: the agent proves that it knows its own key, as soon as
-    it dials if it is not an older one."""
+    """One connection of one agent. Instead of a token, the agent proves that it knows its own key,
+    in the first request unless it is an older agent."""
 
     def initialize(self) -> None:
         self.manager: Any = self.settings["kernel_manager"]
@@ -133,7 +133,7 @@ class AgentHandler(websocket.WebSocketHandler):
             self._deadline = None
 
     def _hello_is_late(self) -> None:
-        # Not a closing handshake, which would give it more time.
+        # No closing handshake, which would give it more time.
         stream: Any = self.ws_connection.stream if self.ws_connection is not None else None
         if stream is not None:
             stream.close()
@@ -163,7 +163,7 @@ class AgentHandler(websocket.WebSocketHandler):
             limit = self.manager.ping_timeout if self._link is not None else HELLO_SECONDS
             if silent > limit:
                 self.log.warning("kernel %s: its agent is silent", self._kernel_id)
-                # Not a closing handshake: nobody is there to take part in it.
+                # No closing handshake: the other end does not respond.
                 stream.close()
                 return
             try:
@@ -175,7 +175,7 @@ class AgentHandler(websocket.WebSocketHandler):
         try:
             written = self.write_message(frame, binary=isinstance(frame, bytes))
         except websocket.WebSocketClosedError:
-            # on_close follows and tells everybody.
+            # on_close follows and informs everybody.
             return
         written.add_done_callback(_look_at)
 
@@ -292,7 +292,7 @@ class AgentHandler(websocket.WebSocketHandler):
         return proves(proof, agent_proof(key, self._kernel_id, self._nonce, epoch))
 
     async def _send_away(self, epoch: int, nonce: str, proof: str, visit: Visit) -> None:
-        """Answers somebody who is not the kernel's agent, or is it no longer."""
+        """Answers a peer that is not, or no longer, the kernel's agent."""
         for key in await self._door.former_keys(self._kernel_id, exists=visit.exists):
             if self._proves(proof, key, epoch):
                 self._tell_to_end(key, nonce)

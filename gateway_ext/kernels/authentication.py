@@ -1,7 +1,7 @@
-"""Who is calling, and may they.
+"""Authentication and authorization of callers.
 
-Everything is refused unless a handler says which role it asks for. Enterprise Gateway's own
-handlers that stay reachable are put behind `require_token`.
+Everything is refused unless a handler states which role it needs. Enterprise Gateway's own handlers
+that are still used are wrapped in `require_token`.
 """
 
 import json
@@ -30,7 +30,7 @@ def bearer_token(header: str | None) -> str:
 
 
 def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
-    """Whom the header's token speaks for; raises Refusal (401)."""
+    """The caller that the header's token identifies; raises Refusal (401)."""
     try:
         return verifier.verify(bearer_token(header))
     except TokenError as error:
@@ -64,8 +64,8 @@ def choose_project(identity: Identity, asked: str | None) -> str:
 
 
 def answer_refusal(handler: web.RequestHandler, refusal: Refusal) -> None:
-    """Finishes the request with the refusal."""
-    # What the handler has said so far belongs to an answer that is not given.
+    """Finishes the request with the error."""
+    # Discard what the handler has written so far.
     handler.clear()
     handler.set_status(refusal.status)
     for name, value in refusal.headers.items():

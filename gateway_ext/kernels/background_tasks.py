@@ -1,4 +1,4 @@
-"""Work that nobody waits for."""
+"""Tasks in the background."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ class BackgroundTasks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does it in a task of its own."""
+        """Runs it in a new task."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
 

@@ -1,8 +1,8 @@
 """The websockets of clients.
 
-`fleet.v1` (labs, and gateways that relay) goes straight through the agent's link. Stock clients
-(`v1.kernel.websocket.jupyter.org`, or JSON) are put on a `KernelStream`, which speaks `fleet.v1`
-to the owner, be it this gateway or another, and follows it when it changes.
+`fleet.v1` (labs, and gateways that relay) uses the agent's link directly. Stock clients
+(`v1.kernel.websocket.jupyter.org`, or JSON) get a `KernelStream`, which speaks `fleet.v1` to the
+owner, this gateway or another one, and follows it when it changes.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
             refusal = as_refusal(500, error)
             if not fleet or refusal.status not in _CLOSE_CODES:
                 raise
-            # The protocol has codes for it, and a handshake that is refused hides them.
+            # The protocol has close codes for this, which a rejected handshake could not send.
             self._refusal = refusal
         await super().get(kernel_id)
 
@@ -119,7 +119,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
         if self._identity is None or self._wire is None:
             raise RuntimeError("opened without having been admitted")
         loop = asyncio.get_running_loop()
-        # The loop's clock is not the wall's.
+        # The event loop has its own clock.
         left = self._identity.expires - time.time()
         self._expiry = loop.call_later(left, self.end, NOT_ACCEPTED, "the token has expired")
         self.manager.websockets.add(self)
@@ -141,7 +141,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
     def push(self, frame: str | bytes) -> None:
-        """Sends without waiting. A client that takes too little is sent away: it comes again and
+        """Sends without waiting. A client that reads too slowly is disconnected: it reconnects and
         gets the rest from the kernel's journal."""
         size = len(frame)
         self._unsent += size
@@ -275,7 +275,7 @@ class _StockWire:
         return place.owner.url
 
     async def _to_client(self, message: bytes) -> None:
-        """Waits until the client has room, so that a slow one slows the stream down."""
+        """Waits until the client can receive more, so that a slow client slows the stream down."""
         if self._handler.selected_subprotocol == V1_PROTOCOL:
             await self._handler.write_message(message, binary=True)
             return

@@ -1,9 +1,9 @@
-"""How fast a gateway takes kernels over."""
+"""Limits how fast a gateway takes over kernels."""
 
 
 class ClaimPace:
-    """Gives each claim its moment, so that the agents of a gateway that has gone do not bring the
-    database and the next gateway to their knees."""
+    """Schedules claims, so that the agents of a gateway that has ended do not overload the database
+    and the next gateway."""
 
     def __init__(self, claims_per_second: float, longest_wait: float) -> None:
         self._interval = 1.0 / claims_per_second
@@ -11,8 +11,8 @@ class ClaimPace:
         self._next = 0.0
 
     def wait(self, now: float) -> float | None:
-        """How many seconds the claim that comes at `now` has to wait; None if that is too long, and
-        the agent had better ask another gateway."""
+        """How many seconds a claim at `now` must wait; None if that is too long, so that the agent
+        should try another gateway."""
         wait = max(0.0, self._next - now)
         if wait > self._longest_wait:
             return None

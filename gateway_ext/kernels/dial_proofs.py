@@ -1,4 +1,4 @@
-"""The proof that an agent sends in a header when it dials (docs/protocols.md)."""
+"""The proof in the header with which an agent connects (docs/protocols.md)."""
 
 import re
 import time
@@ -45,8 +45,8 @@ class DialProofs:
         self._by_expiry: deque[tuple[float, str, str]] = deque()
 
     def may_be_right(self, kernel_id: str, said: DialProof) -> bool:
-        """What can be told without the key: its time fits, it was not taken before, and there is
-        room to remember it."""
+        """The checks that need no key: its time is valid, it was not used before, and there is room
+        to remember it."""
         self._forget()
         return (
             abs(self._clock() - said.when) <= SKEW_SECONDS
@@ -56,7 +56,7 @@ class DialProofs:
         )
 
     def take(self, kernel_id: str, said: DialProof, key: bytes) -> bool:
-        """Whether the proof is right, and taken now for the first and only time."""
+        """Whether the proof is correct and used for the first time; marks it as used."""
         if not self.may_be_right(kernel_id, said):
             return False
         if not proves(said.proof, dial_proof(key, kernel_id, said.when, said.nonce)):

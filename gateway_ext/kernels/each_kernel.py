@@ -1,4 +1,4 @@
-"""Work on one kernel after the other, of which one may fail."""
+"""Work on kernels one after the other, where one failure does not stop the rest."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,8 +20,8 @@ async def each(
     act: Callable[[OfKernelT], Awaitable[None]],
     log: logging.Logger,
 ) -> None:
-    """Awaits `act` for one kernel after the other. What one raises is logged and keeps no other
-    from its turn, unless it is DatabaseUnavailable, which is raised."""
+    """Awaits `act` for one kernel after the other. Logs an exception and continues with the next
+    kernel, except for DatabaseUnavailable, which is raised."""
     for kernel in kernels:
         try:
             await act(kernel)

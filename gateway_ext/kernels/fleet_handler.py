@@ -1,4 +1,4 @@
-"""What the gateway's REST calls have in common."""
+"""Base of the gateway's REST handlers."""
 
 import json
 from collections.abc import Awaitable
@@ -18,7 +18,7 @@ from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 
 
 class FleetHandler(CORSMixin, web.RequestHandler):
-    """A call by somebody with a valid token. Refusals are raised."""
+    """A call with a valid token. Errors are raised as Refusal."""
 
     identity: Identity
 
@@ -36,7 +36,7 @@ class FleetHandler(CORSMixin, web.RequestHandler):
 
     @property
     def direct(self) -> bool:
-        """Whether the caller looks for the owner itself."""
+        """Whether the caller looks up the owner itself."""
         return self.request.headers.get(DIRECT_HEADER) == DIRECT
 
     def answer(self, document: object, status: int = 200) -> None:

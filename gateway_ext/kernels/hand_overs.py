@@ -47,12 +47,12 @@ class HandOvers:
         self._log = log
 
     def announce_gateways(self) -> None:
-        """Tells each agent here where else it may go."""
+        """Tells each agent here which other gateways it may use."""
         for link in self._links:
             link.announce(self._membership.urls_for_agents(link.kernel_id))
 
     async def drain(self, seconds: float) -> int:
-        """Takes no kernels from now on and hands each to another living gateway, evenly. Kernels
+        """Accepts no kernels from now on and hands each to another running gateway, evenly. Kernels
         that are starting are handed over when they run, if that takes at most half of the time.
 
         Takes at most `seconds`; ends no kernel. Returns how many kernels are still here.
@@ -77,7 +77,7 @@ class HandOvers:
         return len(list(self._links))
 
     async def undrain(self) -> None:
-        """Takes kernels again; raises DatabaseUnavailable."""
+        """Accepts kernels again; raises DatabaseUnavailable."""
         self._lifecycle.serve()
         await self._membership.beat()
 
@@ -115,7 +115,7 @@ class HandOvers:
         move = kernel_to_move(
             self._membership.name, self._membership.members, kernels, idle_seconds=idle_seconds
         )
-        # A gateway may have come, or have begun to drain, in the very look before this.
+        # A gateway may have joined or started to drain just now.
         if move is None or self._membership.settled_seconds < settled_seconds:
             return
         kernel_id, target = move

@@ -18,8 +18,8 @@ SHUTDOWN_SECONDS = 20.0
 
 
 class KernelEnds:
-    """Ends kernels with their agents. The record goes first: whatever happens to this gateway then,
-    the agent is told to end by whichever it finds."""
+    """Ends kernels with their agents. The record is deleted first: if this gateway fails after
+    that, any other gateway tells the agent to end."""
 
     def __init__(
         self, records: KernelRecords, launches: Launches, links: AgentLinks, log: logging.Logger
@@ -53,8 +53,8 @@ class KernelEnds:
                 # The sweep tries again.
                 return
         if record.state is KernelState.LAUNCHING:
-            # Whoever launches it may be making something just now, and be killed before it hears
-            # that nobody wants it: the sweep looks again.
+            # The gateway that launches it may be creating objects right now, and be killed before
+            # it learns of the deletion: the sweep looks again.
             return
         await self._records.ended(record.kernel_id)
 
@@ -90,7 +90,7 @@ class KernelEnds:
         record = await self._records.get(link.kernel_id)
         idle = (now - link.last_activity).total_seconds()
         reason = f"culled: idle for {idle:.0f} s"
-        # Only with the epoch of this very link: a gateway that slept culls nothing.
+        # Only with the epoch of this link: a gateway that was frozen culls nothing.
         if record is None or not await self._records.delete(
             link.kernel_id, "", epoch=link.epoch, reason=reason
         ):
@@ -99,7 +99,7 @@ class KernelEnds:
         return record
 
     async def finish(self, record: KernelRecord) -> None:
-        """Ends what a gateway that deleted the kernel, or began to, has left of it."""
+        """Ends what is left of a kernel whose gateway ended while deleting it."""
         proxy = self._launches.proxy_of(record)
         if proxy is None or await proxy.clean_up():
             await self._records.ended(record.kernel_id)

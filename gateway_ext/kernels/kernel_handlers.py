@@ -69,10 +69,10 @@ class KernelsHandler(FleetHandler):
         self.pass_on(answer)
 
     async def _start_elsewhere(self, new: NewKernel, body: Mapping[str, Any]) -> Answer | None:
-        """The answer of the gateway with the fewest kernels; None if this one starts the kernel.
+        """The response of the gateway with the fewest kernels; None if this one starts the kernel.
 
-        The kernel has its id before anybody is asked: if the chosen gateway ends during the start,
-        this one finds the record that it has left, or starts the kernel itself.
+        The kernel gets its id before the call: if the chosen gateway ends during the start, this
+        one finds the record that it left, or starts the kernel itself.
         """
         manager, relay = self.manager, self.settings["fleet_relay"]
         membership = manager.membership
@@ -85,7 +85,7 @@ class KernelsHandler(FleetHandler):
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
         for member in membership.for_a_start():
-            # Before anything is waited for: the next start, a moment later, goes elsewhere.
+            # Before the first await, so that a start that follows at once uses another gateway.
             membership.starts_at(member.name)
             if member.name == membership.name:
                 return None
@@ -109,9 +109,9 @@ class _OneKernelHandler(FleetHandler):
     async def at_owner(self, kernel_id: str, role: Role, *, twice: bool) -> Place | Answer:
         """The kernel's place if this gateway may act, or the owner's answer.
 
-        A direct caller that is wrong here gets 421, or 503 at once; others are relayed, and wait
-        while an owner is being found. `twice` says that the call does no harm when it is made
-        again without knowing whether it was done.
+        A direct caller that should call another gateway gets 421, or 503 at once; others are
+        relayed, and wait while the kernel has no owner. `twice` says that the call is idempotent,
+        so that it may be repeated.
         """
         kernel_id = check_kernel_id(kernel_id)
         relay: Relay = self.settings["fleet_relay"]
@@ -180,8 +180,8 @@ class KernelHandler(_OneKernelHandler):
             lost = timedelta(seconds=self.manager.lost_seconds)
             if self.direct and not is_lost(record, datetime.now(UTC), lost):
                 raise
-            # Nobody can be asked. The record is what counts: whichever gateway the agent finds
-            # tells it to end.
+            # No gateway can reach the agent. The record is decisive: the next gateway that the
+            # agent connects to tells it to end.
             place = Place(kernel_id, record.project, record.epoch, None, None, record)
         if isinstance(place, Answer):
             self.pass_on(place)
@@ -189,7 +189,7 @@ class KernelHandler(_OneKernelHandler):
         reason = ""
         if self.identity.service is not None:
             reason = self.get_query_argument("reason", "")[:LONGEST_REASON]
-        # A service that says why does it by itself, for nobody.
+        # A service that gives a reason acts by itself, not for a user.
         await self.manager.delete(place, "" if reason else self.identity.user, reason)
         self.set_status(204)
         self.finish()
@@ -263,7 +263,7 @@ class EventsHandler(FleetHandler):
 
 
 class NotServedHandler(FleetHandler):
-    """What Enterprise Gateway serves from its memory and a fleet does not have there."""
+    """Routes that Enterprise Gateway serves from memory and a fleet does not have."""
 
     async def _refuse(self, *args: str) -> None:
         raise Refusal(404, "sessions are kept by the labs: a gateway of a fleet has none")

@@ -11,7 +11,7 @@ from gateway_ext.ownership.states import KernelState, state_from_process
 def kernel_model(record: KernelRecord, link: AgentLink | None, rules: CullRules) -> dict[str, Any]:
     """Jupyter's model of a kernel with the fleet's additions (docs/protocols.md).
 
-    The record is what every gateway knows, up to a second old; `link` is the agent's own word.
+    The record, which every gateway can read, may be a second old; `link` has the newest state.
     """
     state, execution_state, reason = record.state, record.execution_state, record.reason
     last_activity, connections, epoch = record.last_activity, record.connections, record.epoch

@@ -10,8 +10,8 @@ from gateway_ext.kernels.manager import FleetMappingKernelManager
 
 
 class FleetKernelSpecHandler(KernelSpecHandler):
-    """The stock handler, but a name that Python's kernelspecs have elsewhere means ours, as in a
-    start. The answer has our name."""
+    """The stock handler, but a usual name of Python kernelspecs stands for ours, as when a kernel
+    is started. The response has our name."""
 
     async def get(self, kernel_name: str) -> None:
         manager: FleetMappingKernelManager = self.settings["kernel_manager"]

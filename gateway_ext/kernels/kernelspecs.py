@@ -12,7 +12,7 @@ from traitlets import List, Unicode
 
 _USUAL_NAMES = ("python3", "python")
 _NAMES_OF_PYTHON = re.compile(r"python[-_]?[0-9.]*|conda-(.+-)?py", re.IGNORECASE)
-"""How Python's kernelspecs are called elsewhere: by ipykernel, and by nb_conda_kernels."""
+"""Names of Python kernelspecs in other installations: from ipykernel and nb_conda_kernels."""
 
 
 def python_kernelspec(asked: str, languages: Mapping[str, str], default: str) -> str | None:
@@ -47,8 +47,8 @@ class FleetKernelSpecManager(KernelSpecManager):
 
     kernel_dirs = List(
         Unicode(),
-        help="Folders that hold kernelspecs, each in a folder of its own; the first one that "
-        "has a name wins. The default is the folders `kernels` on Jupyter's data path.",
+        help="Folders that contain kernelspecs, each in its own folder. If a name occurs more than "
+        "once, the first one is used. The default is the folders `kernels` on Jupyter's data path.",
     ).tag(config=True)
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:

@@ -1,4 +1,4 @@
-"""What surrounds a process proxy, and which one a kernelspec names."""
+"""The kernel manager around a process proxy, and which proxy a kernelspec names."""
 
 from typing import Any
 
@@ -50,6 +50,6 @@ class LaunchKernelManager(RemoteKernelManager):
         return proxy
 
     def forget(self) -> None:
-        """Lets go of the app's traits, which would otherwise keep this object for ever."""
+        """Unlinks the app's traits, which would otherwise keep this object alive forever."""
         for link in self._links:
             link.unlink()

@@ -1,4 +1,4 @@
-"""How many kernels start on this machine at the same time."""
+"""Limits how many kernels start on this machine at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,26 +8,25 @@ from jupyter_ext.platform.fair_turns import FairTurns
 
 
 class LaunchTurns:
-    """Lets so many kernels start at once and the others after them: the projects take turns, and
-    within a project it is first come, first served. One project never has all turns.
+    """Lets a limited number of kernels start at a time. The projects take turns, and within a
+    project the order is first come, first served. One project never has all turns.
 
-    A start is work for a processor; more at once than there are processors to fill end none of
-    them sooner, and leave the gateway but its fair share among all those processes: everybody who
-    asks it for something would wait.
+    A start keeps a processor busy. More starts than the processors can handle would finish no
+    sooner, and would delay the gateway's responses to all other requests.
     """
 
     def __init__(self, at_once: int, longest_seconds: float) -> None:
-        """A kernel that takes longer than `longest_seconds` makes nobody wait any more."""
+        """A kernel that takes longer than `longest_seconds` no longer blocks others."""
         self._turns: FairTurns[str] = FairTurns(at_once, max(1, at_once - 1))
         self._longest_seconds = longest_seconds
 
     def open(self) -> None:
-        """Everybody who waits now has a turn."""
+        """Give a turn to everybody who waits now."""
         self._turns.open()
 
     @asynccontextmanager
     async def turn(self, project: str) -> AsyncIterator[None]:
-        """Waits for a turn, which ends with the block."""
+        """Waits for a turn and holds it for the `with` block."""
         await self._turns.take(project)
         given_back = False
 

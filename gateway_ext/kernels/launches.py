@@ -1,4 +1,4 @@
-"""The starts of kernels that this gateway is about: from a record to a running kernel."""
+"""The kernel starts in progress at this gateway: from a record to a running kernel."""
 
 import asyncio
 import logging
@@ -46,8 +46,8 @@ NOT_STARTED = "the gateway ended before it had started the kernel"
 
 
 class Launches:
-    """Starts agents for records that say that they are being launched, each in a task of its own,
-    and writes down how they are found."""
+    """Starts agents for records in the state `launching`, each in a separate task, and records how
+    to find the agents."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Launches:
     def begin(
         self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
     ) -> None:
-        """Launches in a task of its own: a client that hangs up ends no launch."""
+        """Launches in a separate task, so that a client that disconnects does not cancel it."""
         task = asyncio.ensure_future(self._run(record, spec, agent_key, client))
         self._tasks[record.kernel_id] = task
 
@@ -152,13 +152,13 @@ class Launches:
                     return
                 seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self._seconds))
                 await self._kernel_runs(kernel_id, proxy, seconds)
-            # The answer says that it runs, so the other gateways should say so too.
+            # The response will say that it runs, so the other gateways should know that, too.
             await self._links.write()
         except DatabaseUnavailable:
-            # What was launched dials in, and what was not is found by the sweep.
+            # Agents that were launched connect by themselves; the sweep finds launches that failed.
             raise
         except Exception as error:
-            # Whatever went wrong: a record that stayed a launch would block its notebook.
+            # After any error: a record that stayed `launching` would block its notebook.
             if not await self._launch_failed(kernel_id, proxy, error):
                 return
             if isinstance(error, web.HTTPError):
@@ -195,8 +195,8 @@ class Launches:
     async def learn_process(
         self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
     ) -> None:
-        """Writes down what an agent says of its own process: whoever started it ended before it had
-        done so, and without it nobody would ever see that the agent has died."""
+        """Records what an agent reports of its own process, if the gateway that started it ended
+        too early. Without it no gateway could detect that the agent has died."""
         kernel_id = record.kernel_id
         if kernel_id in self:
             return
@@ -239,7 +239,7 @@ class Launches:
         *,
         if_unknown: bool = False,
     ) -> bool:
-        """Writes down how the agent is found. False if nobody wants it any more."""
+        """Records how to find the agent. False if it is not wanted any more."""
         process = {**proxy.get_process_info(), "proxy": class_name}
         wanted = await self._records.set_process(
             start.kernel_id, start.agent_key, process, if_unknown=if_unknown
@@ -251,8 +251,8 @@ class Launches:
     async def _write_process_at_last(
         self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
     ) -> bool:
-        """The same when the agent runs already: without it nobody would ever see that it has died.
-        While the database is away it is tried again, for as long as a launch may take."""
+        """The same when the agent already runs: without it no gateway could detect its death.
+        Retries while the database is unavailable, for as long as a launch may take."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds
         while True:
@@ -305,11 +305,11 @@ class Launches:
     async def _launch_failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
-        """Clears up. False if the kernel runs after all, or another gateway owns it by now.
+        """Cleans up after a failed launch. False if the kernel runs after all or has a new owner.
 
-        Whoever asked for the kernel may start another one once it is answered, so the launch's
-        agent is dismissed: should it still come it is told to end. What could not be ended stays a
-        launch in the records, until the sweep has ended it.
+        The client may start another kernel after the error, so this launch's agent is dismissed:
+        if it still connects, it is told to end. If it could not be ended, the record stays
+        `launching` until the sweep has ended it.
         """
         message = error.message if isinstance(error, Refusal) else str(error)
         self._log.error("kernel %s: not started: %s", kernel_id, message)
@@ -361,9 +361,9 @@ class Launches:
         return proxy
 
     async def finish(self, seconds: float) -> None:
-        """Waits for what is being started, for so long at most: whoever waits for a kernel gets an
-        answer, and its record says how the agent is found. Nothing waits for its turn any more: an
-        agent that runs when this gateway ends dials another one, but one that does not is lost."""
+        """Waits at most `seconds` for the kernels that are starting, so that their clients get a
+        response and their records say how to find the agents. Starts that wait for a turn begin at
+        once: agents that run when this gateway ends connect to another one."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         self._finishing += 1

@@ -27,7 +27,7 @@ class LinkLost(Exception):
 
 
 class CommandFailed(Exception):
-    """The agent says that it could not do it; the text is the agent's."""
+    """The agent could not execute the command; the text is the agent's."""
 
 
 class ClientEnd(Protocol):
@@ -51,7 +51,7 @@ class _Stream:
 
 
 class AgentLink:
-    """One agent that obeys this gateway: commands to it, streams through it, what it reports."""
+    """One agent that this gateway controls: its commands, streams and reports."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class AgentLink:
         return ended
 
     def not_written(self, ended: str) -> None:
-        """What `take_ended` gave could not be written down: it is to be given again."""
+        """The result of `take_ended` could not be recorded: return it again the next time."""
         self._ended = self._ended or ended
 
     @property
@@ -167,7 +167,7 @@ class AgentLink:
         number = self._next_id
 
         def answered(result: dict[str, Any] | None) -> None:
-            # In the very callback that reads the result: the missed messages are right behind it.
+            # In the callback that reads the result, because the missed messages follow at once.
             if result is None:
                 return
             if not result.get("ok"):
@@ -207,7 +207,7 @@ class AgentLink:
     # What the agent sends
 
     def receive(self, frame: str | bytes) -> None:
-        """Takes one frame from the agent; raises ValueError if it makes no sense."""
+        """Handles one frame from the agent; raises ValueError if it is invalid."""
         if isinstance(frame, bytes):
             self._receive_message(frame)
             return
@@ -253,7 +253,7 @@ class AgentLink:
         self._close()
 
     def end(self, reason: str) -> None:
-        """The connection is gone: tells whoever waits for it."""
+        """The connection is lost: informs everybody who waits for it."""
         if self.lost:
             return
         self.lost = True
@@ -276,16 +276,16 @@ class AgentLink:
 
 
 def last_activity_of(state: Mapping[str, Any], default: datetime) -> datetime:
-    """When the kernel last said or got something, or its processes worked, by its agent's state."""
+    """When the kernel last sent or got a message, or its processes worked, as the agent reports."""
     said = parse_activity(state.get("last_activity"), default)
     worked = state.get("last_work")
     return max(said, parse_activity(worked, said)) if worked else said
 
 
 def parse_activity(text: str | None, default: datetime) -> datetime:
-    """The time that an agent wrote, in UTC; `default` if there is none or it cannot be meant.
+    """The time that an agent sent, in UTC; `default` if it is missing or invalid.
 
-    Not later than now: what happens in the future would never be idle.
+    At most the current time, because a kernel with a time in the future would never become idle.
     """
     if not text:
         return default
@@ -298,7 +298,7 @@ def parse_activity(text: str | None, default: datetime) -> datetime:
 
 
 class AgentLinks:
-    """The links by kernel, and the writing of what they report into the records.
+    """The links by kernel; writes what they report into the records.
 
     Reports are gathered for `write_seconds`: a kernel that runs many short cells changes its state
     more often than a database should be told.
@@ -324,7 +324,7 @@ class AgentLinks:
         return self._links.get(kernel_id)
 
     def add(self, link: AgentLink) -> None:
-        """A new link takes the place of an older one of the same kernel."""
+        """Adds a link, replacing an older one of the same kernel."""
         older = self._links.pop(link.kernel_id, None)
         if older is not None:
             older.end("the agent has reconnected")

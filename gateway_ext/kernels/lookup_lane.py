@@ -1,4 +1,4 @@
-"""A bounded way to the database for callers whom nobody knows yet."""
+"""Limits database queries for callers that are not authenticated yet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class LaneFull(Exception):
-    """Too many wait already."""
+    """Too many queries are waiting already."""
 
 
 class LookupLane:

@@ -21,7 +21,7 @@ PROJECTS_SWEPT_AT_ONCE = 8
 
 
 class LostKernels:
-    """Finds out what has become of kernels that nobody hears of, and marks the dead ones."""
+    """Checks kernels whose agents have disappeared, and marks the dead ones."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a POST for a new kernel asks for."""
+"""Parses the POST for a new kernel."""
 
 import json
 import re

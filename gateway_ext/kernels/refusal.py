@@ -1,4 +1,4 @@
-"""Answers that say no."""
+"""Error responses."""
 
 from http.client import responses
 
@@ -8,7 +8,7 @@ RETRY_SECONDS = 1
 class Refusal(Exception):
     """A call is refused with an HTTP status and a message for people.
 
-    `extra` goes into the answer's JSON. A 503 tells the caller to come again.
+    `extra` is added to the response's JSON. A 503 tells the caller when to retry.
     """
 
     def __init__(self, status: int, message: str, **extra: object) -> None:

@@ -1,4 +1,4 @@
-"""Calls that came to the wrong gateway, passed on to the kernel's owner."""
+"""Relays calls to the gateway that owns the kernel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ class Answer:
 
 
 class OwnerAway(Exception):
-    """The gateway that was taken for the owner is not, or cannot be reached: look again.
+    """The assumed owner is not the owner, or cannot be reached: look it up again.
 
-    `acted` says that it may have done what was asked for.
+    `acted` says that it may have carried out the call.
     """
 
     def __init__(self, message: str, *, acted: bool) -> None:
@@ -42,7 +42,7 @@ class OwnerAway(Exception):
 
 
 class _NotConnected(OSError):
-    """There was no connection that a request could have been sent on."""
+    """No connection was established, so the request was not sent."""
 
 
 class _Connector(TCPClient):
@@ -78,8 +78,8 @@ class Relay:
     async def start(self, url: str, path: str, token: str, body: bytes) -> Answer:
         """Has a kernel started at the gateway `url`, and returns its answer; raises OwnerAway.
 
-        A gateway that does not answer at all is noticed within `SIGN_OF_LIFE_SECONDS`: a start may
-        well take a minute, and is not to wait as long for a gateway that is frozen.
+        A gateway that does not respond at all is detected within `SIGN_OF_LIFE_SECONDS`: a start
+        may take a minute, but must not wait that long for a frozen gateway.
         """
         try:
             await self._call(url, "GET", "/api", token, SIGN_OF_LIFE_SECONDS)

@@ -1,4 +1,4 @@
-"""Jobs that a gateway does again and again."""
+"""Periodic jobs of a gateway."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Reading the text frames that come from agents, or from what claims to be one."""
+"""Parses text frames from agents, or from peers that claim to be agents."""
 
 import json
 from typing import Any

@@ -1,9 +1,9 @@
-"""How many agents' sockets may be open before their other end has proved who it is."""
+"""Limits the number of open websockets whose callers have not proved that they are agents."""
 
 from collections import Counter
 
 PER_KERNEL = 4
-"""An agent has one connection at a time; a few more may not have been noticed as broken."""
+"""An agent has one connection at a time; a few broken ones may not have been detected yet."""
 
 
 class UnprovenRoom:

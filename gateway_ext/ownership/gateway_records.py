@@ -11,7 +11,7 @@ from jupyter_ext.database.engine import Database, now_utc
 
 
 class GatewayRecords:
-    """The gateways and their signs of life, for the gateway called `name`.
+    """The gateways and their heartbeats, for the gateway called `name`.
 
     Every method raises DatabaseUnavailable while the database is away.
     """
@@ -21,7 +21,7 @@ class GatewayRecords:
         self._name = name
 
     async def heartbeat(self, url: str, *, draining: bool) -> None:
-        """Says that this gateway lives, by the database's clock."""
+        """Records a heartbeat of this gateway, with the database's time."""
 
         def transaction(connection: Connection) -> None:
             values = {"url": url, "heartbeat": now_utc(connection), "draining": draining}
@@ -42,7 +42,7 @@ class GatewayRecords:
         await self._database.run(transaction)
 
     async def members(self, living: timedelta) -> list[Member]:
-        """The gateways that gave a sign of life within `living`, by name."""
+        """The gateways with a heartbeat within `living`, by name."""
 
         def transaction(connection: Connection) -> list[Member]:
             now = now_utc(connection)

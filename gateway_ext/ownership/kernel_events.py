@@ -1,4 +1,4 @@
-"""What happened to kernels."""
+"""The history of kernels."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ class KernelEvent:
 
 @dataclass(frozen=True)
 class NewEvent:
-    """What is to be written of an event, apart from its kernel, time and gateway."""
+    """The data of an event, without its kernel, time and gateway."""
 
     event: str
     username: str = ""
@@ -33,7 +33,7 @@ class NewEvent:
 def write_event(
     connection: Connection, now: datetime, kernel_id: str, gateway_name: str, new: NewEvent
 ) -> None:
-    """Adds an event, in the transaction of what it tells of."""
+    """Adds an event, in the transaction of the change that it describes."""
     connection.execute(
         insert(kernel_event).values(
             kernel_id=kernel_id,
@@ -57,7 +57,7 @@ class KernelEvents:
         self._name = name
 
     async def note(self, kernel_id: str, event: str, username: str) -> None:
-        """Writes down what somebody did to a kernel that changes nothing in its record."""
+        """Records an action of a user that does not change the kernel's record."""
 
         def transaction(connection: Connection) -> None:
             now = now_utc(connection)

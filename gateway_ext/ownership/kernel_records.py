@@ -70,7 +70,7 @@ class Observation:
 
 
 def observed(held: Held, seen: Observation, now: datetime) -> Transition:
-    """What becomes of a kernel by what its owner saw."""
+    """The change of a kernel that follows from its owner's observation."""
     values: dict[str, Any] = {
         "execution_state": seen.execution_state,
         "connections": seen.connections,
@@ -91,7 +91,7 @@ def observed(held: Held, seen: Observation, now: datetime) -> Transition:
 
 
 def dismiss_agent(connection: Connection, kernel_id: str, now: datetime) -> None:
-    """Makes the agent of a kernel that is held a former one, which must end if it lives."""
+    """Moves the agent of a locked kernel to the former agents, which must end if they live."""
     key = stored_key(connection, kernel_id)
     connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
 
@@ -422,7 +422,7 @@ class KernelRecords:
         return transition(connection, self._name, kernel.c.kernel_id == kernel_id, decide) == 1
 
     def _key_of_no_agent(self) -> str:
-        """Takes the place of a dismissed agent's key: nobody can prove that they have it."""
+        """Replaces a dismissed agent's key, so that nobody can prove to have it."""
         return self._box.encrypt(secrets.token_bytes(32))
 
     def _is_key(self, connection: Connection, kernel_id: str, agent_key: bytes) -> bool:

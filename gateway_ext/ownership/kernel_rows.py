@@ -64,7 +64,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Transition:
-    """What becomes of a kernel: its state, other values that change, and the events to add."""
+    """A change of a kernel: its state, other values that change, and the events to add."""
 
     state: KernelState
     values: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What gateways that ended have left behind, and rows that nobody needs any more."""
+"""Finds what dead gateways left behind, and removes rows that are no longer needed."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""This gateway's place among the living ones."""
+"""This gateway's heartbeats, and the list of running gateways."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ _IN_FLIGHT_SECONDS = 1.0
 
 
 class Membership:
-    """Gives signs of life, and knows the living gateways as of the last one.
+    """Sends heartbeats, and knows the running gateways as of the last one.
 
-    While the database is away the last known members count on: an agent or a lab that is sent to
-    a dead one tries the next.
+    While the database is unavailable, the last known members stay valid: an agent or lab that is
+    sent to a dead one tries the next.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Membership:
         # Starts that the last look at the members has not counted: when, and at which gateway.
         self._starts: list[tuple[float, str]] = []
         self.on_change: Callable[[], None] = lambda: None
-        """Called when a gateway has come or gone, or begins or ends to send its kernels away."""
+        """Called when a gateway has joined or left, or starts or stops sending its kernels away."""
 
     @property
     def draining(self) -> bool:
@@ -96,11 +96,11 @@ class Membership:
 
     @property
     def settled_seconds(self) -> float:
-        """How long no gateway has come or gone, or has begun or ended to send its kernels away."""
+        """For how long no gateway has joined, left, or started or stopped sending kernels away."""
         return time.monotonic() - self._changed
 
     async def beat(self) -> None:
-        """One sign of life and one look at the others; raises DatabaseUnavailable."""
+        """Sends one heartbeat and reads the other gateways; raises DatabaseUnavailable."""
         await self._records.heartbeat(self.url, draining=self.draining)
         before = {(member.url, member.draining) for member in self._members}
         asked = time.monotonic()
@@ -131,5 +131,5 @@ class Membership:
                 away = True
             except Exception:
                 # Without heartbeats the others would take this gateway for dead.
-                self._log.exception("no sign of life can be given")
+                self._log.exception("the heartbeat failed")
             await asyncio.sleep(self._heartbeat_seconds)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gateway_ext.ownership.resolution import Member
 
 SMALLEST_GAP = 2
-"""Kernels are moved while the fullest gateway has so many more than the emptiest. A move closes the
-gap by two, so that no kernel ever goes back and forth."""
+"""Kernels are moved while the fullest gateway has this many more than the emptiest. A move
+reduces the difference by two, so that no kernel moves back and forth."""
 
 
 @dataclass(frozen=True)

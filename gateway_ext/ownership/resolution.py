@@ -88,8 +88,8 @@ def cull_time(
 
 
 def is_lost(record: KernelRecord, now: datetime, lost: timedelta) -> bool:
-    """Whether nothing has been heard of an unowned kernel for so long that whoever wants it
-    deleted need not wait for its agent."""
+    """Whether an unowned kernel has been silent for so long that its deletion need not wait for its
+    agent."""
     return now - record.changed > lost
 
 

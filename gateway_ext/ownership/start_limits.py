@@ -24,16 +24,16 @@ NO_LIMITS = Limits()
 
 
 class LimitReached(Exception):
-    """A kernel more than a limit allows was asked for; the text says which."""
+    """A start would exceed a limit; the text says which one."""
 
 
 def check_limits(connection: Connection, limits: Limits, username: str) -> None:
-    """Raises LimitReached if no kernel more may be started for the user."""
+    """Raises LimitReached if the user may not start another kernel."""
     if limits.kernels is None and limits.kernels_per_user is None:
         return
     # One start after the other, at all gateways: two may not both take the last place.
     connection.execute(select(lock.c.name).where(lock.c.name == STARTS).with_for_update())
-    # A dead kernel without an agent is but a line in the list.
+    # A dead kernel without an agent is only an entry in the list.
     at_work = kernel.c.state != KernelState.DELETED.value
     at_work &= (kernel.c.state != KernelState.DEAD.value) | kernel.c.owner.is_not(None)
     count = select(func.count()).select_from(kernel).where(at_work)

@@ -1,4 +1,4 @@
-"""The life of a kernel record: every state, and every way from one to another."""
+"""The states of a kernel record, and the allowed transitions."""
 
 from enum import StrEnum
 
@@ -45,7 +45,7 @@ LEGAL_TRANSITIONS: dict[KernelState, frozenset[KernelState]] = {
 
 
 class IllegalTransition(Exception):
-    """A fault of the gateway's: no kernel goes from the one state to the other."""
+    """A bug in the gateway: this transition is not allowed."""
 
 
 def check_transition(source: KernelState, target: KernelState) -> None:
