@@ -39,4 +39,4 @@ from gateway_ext.agent.program import main
 
 main()
 """
-"""For places that start a Python file and no module."""
+"""For places that can start only a Python file, not a module."""

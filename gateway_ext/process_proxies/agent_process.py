@@ -17,12 +17,12 @@ from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
 
 class AgentLife(StrEnum):
-    """What can be said of an agent's process."""
+    """What is known about an agent's process."""
 
     ALIVE = "alive"
     DEAD = "dead"
     UNKNOWN = "unknown"
-    """It cannot be looked at from here. Never to be taken for dead."""
+    """It cannot be inspected from here. Must never be treated as dead."""
 
 
 class LaunchFailed(Exception):
@@ -30,12 +30,12 @@ class LaunchFailed(Exception):
 
 
 class KernelspecUnusable(Exception):
-    """No agent can ever be started by this kernelspec; the text says what to change."""
+    """This kernelspec can never start an agent; the text says what to change."""
 
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What every agent that this gateway starts is told, and where it lives. `inherited` names
+    """Settings for all agents that this gateway starts, and their folders. `inherited` names
     variables of the gateway's environment that kernels get too."""
 
     kernels_dir: Path
@@ -65,8 +65,8 @@ class AgentStart:
 
     @property
     def launch(self) -> str:
-        """Tells one launch of a kernel from every other one, in 16 hexadecimal digits: the agent's
-        key is a new one each time, and cannot be found from this."""
+        """Identifies one launch of a kernel, in 16 hexadecimal digits. It is derived from the
+        agent's key, which is new for each launch and cannot be computed from this."""
         return hashlib.sha256(self.agent_key).hexdigest()[:16]
 
 
@@ -104,8 +104,8 @@ class AgentProcessProxy(BaseProcessProxyABC):
     """
 
     FOUND_BY_NAME: ClassVar[bool] = False
-    """Whether what `plan` decides is enough to find the agent again. It is written down before the
-    launch then, so that another gateway can finish or end what this one had begun."""
+    """Whether the result of `plan` is enough to find the agent again. It is then recorded before
+    the launch, so that another gateway can finish or end the launch."""
 
     ON_THIS_MACHINE: ClassVar[bool] = False
     """Whether kernels take the processors of the gateway's own machine."""
@@ -149,9 +149,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
     async def take(
         self, start: AgentStart, settings: AgentSettings, said: Mapping[str, Any]
     ) -> None:
-        """Takes an agent that another gateway has started, and of which the record says nothing, by
-        what it says of its process in its hello. Raises KeyError, TypeError or ValueError if it
-        cannot be found by that."""
+        """Adopts an agent that another gateway has started but not recorded, with the data about
+        its process from its hello. Raises KeyError, TypeError or ValueError if they do not
+        identify it."""
         raise ValueError("it is found by its name alone")
 
     @abc.abstractmethod
@@ -160,9 +160,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
 
     @abc.abstractmethod
     async def end(self, *, as_seen: bool = False) -> bool:
-        """Ends the agent and all that it started, if they can be reached from here; with `as_seen`
-        only if nothing has changed since the last `look`, as far as the place can tell. Whether
-        it is known that nothing of it goes on."""
+        """Ends the agent and everything that it started, if they can be reached from here; with
+        `as_seen` only if nothing is known to have changed since the last `look`. Returns whether
+        it is certain that nothing of it still runs."""
 
     @abc.abstractmethod
     async def clean_up(self) -> bool:

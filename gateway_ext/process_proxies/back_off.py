@@ -1,4 +1,4 @@
-"""How long something that failed is not tried again."""
+"""How long to wait before something that failed is retried."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -23,7 +23,7 @@ class BackOff:
     def failed(self, key: Hashable) -> None:
         """It was tried and failed: its next pause begins."""
         now = self._clock()
-        # A failure long ago says nothing about the next one.
+        # A failure long ago does not count.
         self._pauses = {
             known: (seconds, end)
             for known, (seconds, end) in self._pauses.items()

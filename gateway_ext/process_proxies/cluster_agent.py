@@ -25,18 +25,18 @@ _DIRECTORY = "jupyter-fleet-{launch}"
 
 
 class ClusterAgentProxy(AgentProcessProxy):
-    """An agent that a cluster runs somewhere, found again by a name that was chosen before.
+    """An agent in a cluster, found again by a name that was chosen before its launch.
 
-    What the cluster answers becomes a Sighting by pure functions, which are tested with tables;
-    what does not answer is never taken for dead. Tested against scripted answers of Kubernetes and
-    YARN; against real clusters it will be.
+    Pure functions, which are tested with tables, turn the cluster's response into a Sighting; an
+    agent is never treated as dead because the cluster does not respond. Tested against scripted
+    Kubernetes and YARN servers, not yet against real clusters.
     """
 
     FOUND_BY_NAME = True
 
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         super().__init__(kernel_manager, proxy_config)
-        # Enterprise Gateway's records have one; agents are not dialled but dial.
+        # Enterprise Gateway's records have one, but here agents connect to the gateway.
         self.ip = ""
         self._seen = unknown("")
         self._patience = Patience(self.patience_seconds)
@@ -46,7 +46,7 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     @property
     def patience_seconds(self) -> float:
-        """For how long an agent that cannot start is given the chance to."""
+        """How long to wait for an agent that cannot start at the moment."""
         return 0.0
 
     @abc.abstractmethod
@@ -114,8 +114,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         return await self.end()
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
-        """The opposite of `get_process_info`. Raises KeyError or ValueError for a record by which
-        nothing can be found."""
+        """The inverse of `get_process_info`. Raises KeyError or ValueError for a record that
+        identifies nothing."""
         super().load_process_info(process_info)
         # Whoever wrote it down may have asked the cluster right after.
         self._asked = True
@@ -134,11 +134,12 @@ def container_document(
     parent: str,
     place: str,
 ) -> dict[str, Any]:
-    """The document of an agent in a container: it makes its environment and its folder itself,
-    below `parent` (empty for where it is started). What people install for the kernel is there too;
-    `place` names to them what it ends with.
+    """The document of an agent in a container: it creates its environment and its folder itself,
+    below `parent` (if empty, where it is started). Packages that users install for the kernel are
+    there too; `place` tells users with what they are deleted.
 
-    Of the kernelspec's `env` what was asked for otherwise is left out, so that this wins.
+    Variables of the kernelspec's `env` that the client also sets are left out, so that the client's
+    values are used.
     """
     kernelspec = {name: start.kernelspec[name] for name in _NEEDED if name in start.kernelspec}
     kernelspec["argv"] = argv

@@ -1,4 +1,4 @@
-"""Calls to a cluster: off the event loop, so many at once, each for so long."""
+"""Calls to a cluster: on threads, limited in number and time."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class ClusterSilent(Exception):
-    """The cluster gave no answer, or one that says nothing of what was asked: whether a change was
-    made is not known, and nothing may be concluded."""
+    """The cluster gave no usable response. A requested change may or may not have been made, and
+    nothing may be concluded."""
 
 
 class ClusterRefused(Exception):
-    """The cluster will not do it; the text is the cluster's own. `status` is HTTP's, `reason` the
-    cluster's word for programs."""
+    """The cluster refuses; the text is the cluster's own. `status` is the HTTP status, `reason` the
+    cluster's machine-readable reason."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -26,8 +26,8 @@ class ClusterRefused(Exception):
 class ClusterCalls:
     """Runs blocking calls in at most `threads` threads.
 
-    A call that takes longer than `seconds`, the wait for a thread included, is given up: it then
-    ends by its own time-out, and holds its thread until then.
+    A call that takes longer than `seconds`, including the wait for a thread, is abandoned: it
+    occupies its thread until its own timeout.
     """
 
     def __init__(self, threads: int, seconds: float, name: str) -> None:

@@ -21,15 +21,15 @@ def agent_environment(
     home: str,
     user: str,
 ) -> dict[str, str]:
-    """What an agent, and with it its kernel, gets to see.
+    """The environment of an agent and its kernel.
 
-    Of the gateway's own environment only language, time zone, PATH and what the operator names
-    (`inherited`) go in, because everything else may be a secret; `program`'s folder comes first in
-    PATH, so that `python` and `pip` in a cell are the kernel's own. Over that go the kernelspec's
-    `env`, in which `${NAME}` is filled in, and then what was `asked` for with the kernel, as in
-    Enterprise Gateway. Neither changes HOME and user.
+    From the gateway's own environment it has only language, time zone, PATH and the variables that
+    the operator names (`inherited`), because others may be secrets; `program`'s folder comes first
+    in PATH, so that `python` and `pip` in a cell are the kernel's own. The kernelspec's `env`, in
+    which `${NAME}` is expanded, overrides these, and the variables that were `asked` for with the
+    kernel override both, as in Enterprise Gateway. Neither can change HOME and the user name.
 
-    An agent's Python takes nothing from the user's own site: that is in HOME, where people write.
+    An agent's Python ignores the user site, because that is in HOME, which users can write to.
     """
     environment = {
         name: value
@@ -57,10 +57,10 @@ def container_environment(
     *,
     inherited: Collection[str] = (),
 ) -> dict[str, str]:
-    """What goes over the environment that a kernel's container has by itself: what the operator
-    names of the gateway's (`inherited`), and what was `asked` for with the kernel.
+    """The variables that override those of a kernel's container: those of the gateway that the
+    operator names (`inherited`), and those that were `asked` for with the kernel.
 
-    The kernelspec's `env` is filled in by the agent, in the container: `$PATH` means the one there.
+    The agent expands the kernelspec's `env` in the container, where `$PATH` is the container's.
     """
     environment = {name: gateway[name] for name in inherited if name in gateway}
     environment.update(asked)
@@ -69,15 +69,15 @@ def container_environment(
 
 
 def for_kernel_only(asked: Mapping[str, str]) -> dict[str, str]:
-    """What of the variables that a client asks for must not be in an agent's environment when it
-    starts, because it would have the agent load the client's code."""
+    """Those of a client's variables that must not be in an agent's environment when it starts,
+    because they could make the agent load the client's code."""
     return {name: value for name, value in asked.items() if name.startswith(READ_AT_START)}
 
 
 def asked_environment(
     client: Mapping[str, str], *, kernel_id: str, project: str, username: str
 ) -> dict[str, str]:
-    """What the client asks for, and what the gateway knows better: who the kernel is for."""
+    """The client's variables, and those that the gateway sets: whose kernel it is."""
     return {
         **client,
         # As Enterprise Gateway says it.

@@ -9,8 +9,8 @@ def remove_folder(folder: Path, seconds: float) -> bool:
     """Removes the folder with all that is in it; False if something is left, for example because
     that takes longer than `seconds`. Blocks.
 
-    Whoever filled it may have nested folders so deeply that shutil.rmtree fails, or needs more open
-    files than this process may have: a program of its own does it.
+    Its owner may have nested folders so deeply that shutil.rmtree fails or needs too many open
+    files, so a separate program does it.
     """
     try:
         os.rmdir(folder)

@@ -21,30 +21,30 @@ READY_SECONDS = 10.0
 """How long a new fork server may take for its imports."""
 ANSWER_SECONDS = 3.0
 FAILED_SECONDS = 60.0
-"""For so long a fork server that failed is not tried again the first time."""
+"""The first pause after a fork server has failed."""
 LONGEST_FAILED_SECONDS = 3600.0
 _END_SECONDS = 1.0
-"""How long a killed fork server is waited for. Later starts of processes collect it otherwise."""
+"""How long to wait for a killed fork server; if that is too short, a later start reaps it."""
 
 _PER_KERNEL = ("KERNEL_", "JPY_")
 """How variables begin that differ from kernel to kernel."""
 _ANSWER_BYTES = 100
 _ROOM = 256
-"""Bytes for what a fork's command line is longer than its server's."""
+"""Room in bytes for a fork's command line, which is longer than its server's."""
 
 
 class ForkFailed(Exception):
-    """The agent was not forked: it can be started as a program of its own."""
+    """The agent was not forked: it can be started as a separate program."""
 
 
 class ForkServerBroken(ForkFailed):
-    """The fork server runs, but does not answer, or answers with nonsense. Code of the project may
-    do that to it again and again."""
+    """The fork server runs, but gives no or an invalid answer. Code of the project can cause that
+    repeatedly."""
 
 
 START_FOLDER = "/"
-"""Where agents and fork servers start. Python imports what lies in the working folder, so it must
-not be a project's; kernels go to their own folder."""
+"""The working directory of agents and fork servers. Python imports from it, so it must not belong
+to a project; kernels change to their own."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ def masked(environment: Mapping[str, str]) -> dict[str, str]:
 def superfluous(
     used: Mapping[Environment, float], new: Environment, limit: int
 ) -> list[Environment]:
-    """Which servers must go so that there are at most `limit` with the new one. `used` says when
+    """The servers to end so that there are at most `limit` including the new one. `used` says when
     each was last used.
 
-    The project that has the most gives up its oldest: a project that asks for many environments
-    takes no server from the others.
+    The project with the most servers loses its oldest, so that a project with many environments
+    does not displace the servers of others.
     """
     kept = dict(used)
     gone = []
@@ -156,7 +156,7 @@ class ForkServer:
             pid = self._order(json.dumps(order).encode(), [output, go])
             self._check(pid)
             prepare(pid)
-            # An agent of which nobody knows would do its work beside the one that is started next.
+            # An unknown agent would run in addition to the one that is started next.
             os.write(gone, b"1")
         except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise ForkFailed(f"no agent was forked: {error!r}") from error
@@ -194,14 +194,14 @@ class ForkServer:
                 self.close()
 
     def _check(self, pid: int) -> None:
-        """What runs under a project's user id may say what it likes: it never makes another's
-        process ours to end."""
+        """Check the process id, because code of the project can make the server answer anything:
+        only processes of the project may be ended."""
         owner = os.stat(f"/proc/{pid}").st_uid
         if owner != (os.geteuid() if self._shared.uid is None else self._shared.uid):
             raise ValueError(f"process {pid} is not the project's")
 
     def close(self) -> None:
-        """Ends it and collects it; if an agent is just being forked, right after that."""
+        """Ends and reaps it; if it is forking an agent, right after that."""
         self._closed = True
         # Whoever has the lock looks at `_closed` once it is free again.
         if not self._lock.acquire(blocking=False):
@@ -218,7 +218,7 @@ class ForkServer:
 
 
 def _answer(control: socket.socket, name: str, seconds: float) -> int:
-    # In one piece, as it was sent: whoever sends it in many would hold this thread for long.
+    # It is sent in one piece; a server that sends many small ones would block this thread.
     control.settimeout(seconds)
     answer = control.recv(_ANSWER_BYTES)
     if not answer:
@@ -233,10 +233,10 @@ class ForkServers:
     def __init__(self, limit: int, idle_seconds: float) -> None:
         self._limit = limit
         self._idle_seconds = idle_seconds
-        # Never held while something is waited for: all projects need it.
+        # Never held while waiting, because all projects need it.
         self._lock = threading.Lock()
         self._servers: dict[Environment, ForkServer] = {}
-        # Of environments in which no server starts, and projects that break theirs.
+        # For environments in which no server starts, and projects that break their servers.
         self._back_off = BackOff(FAILED_SECONDS, LONGEST_FAILED_SECONDS)
 
     def fork(
@@ -264,7 +264,7 @@ class ForkServers:
                 self._drop(shared, server, failed=shared.project)
                 raise
             except ForkFailed:
-                # One that was there may have ended, rightly; a new one would fail again.
+                # An existing server may have ended normally: try a new one, but only once.
                 self._drop(shared, server, failed=shared if is_new else None)
                 if is_new:
                     raise

@@ -19,11 +19,11 @@ def kernel_command(
 ) -> list[str]:
     """The kernel's argv, with the placeholders of kernel.json.
 
-    A kernelspec for agents has it in `argv`. One of Enterprise Gateway's names a launcher of its
-    own there, which runs beside the gateway: its kernel's command follows from the language, or is
-    named in the process proxy's `config.kernel_argv`. `in_spark` says that the agent is what a
-    Spark driver runs; Enterprise Gateway's kernelspecs then have a session made at the start
-    unless they say `none`. Raises KernelspecUnusable.
+    A kernelspec for agents has it in `argv`. Enterprise Gateway's kernelspecs name a launcher
+    there, which would run next to the gateway: the kernel's command then depends on the language,
+    or is in the process proxy's `config.kernel_argv`. `in_spark` says that the agent runs in a
+    Spark driver; Enterprise Gateway's kernelspecs then create a session at the start unless they
+    say `none`. Raises KernelspecUnusable.
     """
     named = config.get("kernel_argv")
     if named is not None:
@@ -38,8 +38,8 @@ def kernel_command(
     language = str(kernelspec.get("language") or "").lower()
     if language != "python":
         raise KernelspecUnusable(
-            f"how a kernel for {language or 'an unnamed language'} is started in its container is "
-            "not known: name its command in metadata.process_proxy.config.kernel_argv, for example "
+            f"the command of a kernel for {language or 'an unnamed language'} in its container is "
+            "unknown: set metadata.process_proxy.config.kernel_argv, for example "
             '["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"]'
         )
     if in_spark and _spark_mode(argv) != "none":

@@ -18,7 +18,7 @@ _LISTS = ("KERNEL_VOLUMES", "KERNEL_VOLUME_MOUNTS")
 
 
 def _one_value(value: Any) -> str:
-    """YAML for a value in a line: whatever it holds, it stays one value."""
+    """YAML for a value on one line; any content stays a single value."""
     text = yaml.safe_dump(value, default_style='"', default_flow_style=True, width=math.inf)
     return text.strip()
 
@@ -56,9 +56,9 @@ def render(template: Path, variables: Mapping[str, Any]) -> list[dict[str, Any]]
         text = _jinja.from_string(template.read_text(encoding="utf-8")).render(variables)
         documents = [document for document in yaml.safe_load_all(text) if document]
     except (TemplateError, yaml.YAMLError, TypeError, ValueError, OSError) as error:
-        raise LaunchFailed(f"the template {template} makes no manifest: {error}") from error
+        raise LaunchFailed(f"the template {template} makes no valid manifest: {error}") from error
     if not all(isinstance(one, dict) and isinstance(one.get("kind"), str) for one in documents):
-        raise LaunchFailed(f"the template {template} makes something that has no `kind`")
+        raise LaunchFailed(f"the template {template} makes an object without a `kind`")
     return documents
 
 

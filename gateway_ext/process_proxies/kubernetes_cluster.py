@@ -20,7 +20,7 @@ from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LOG_LINES, _LOG_BYTES = 40, 4000
 
-# Where kernels are started it says each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's.
+# The library logs each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's variable.
 logging.getLogger("kubernetes").setLevel(os.environ.get("EG_KUBERNETES_LOG_LEVEL", "WARNING"))
 
 
@@ -44,10 +44,10 @@ SPARK_APPLICATIONS = Resource("/apis/sparkoperator.k8s.io/v1beta2", "sparkapplic
 
 
 class KubernetesCluster(LoggingConfigurable):
-    """Calls to one cluster's API server, each answered within `request_seconds` or given up.
+    """Calls to one cluster's API server, each with a timeout of `request_seconds`.
 
-    Objects are the JSON documents of the API, as dicts. Every method raises ClusterSilent when
-    nothing is known of the answer and ClusterRefused when the cluster says no.
+    Objects are the JSON documents of the API, as dicts. Every method raises ClusterSilent if there
+    is no usable response, and ClusterRefused if the cluster rejects the call.
     """
 
     kubeconfig = Unicode(
@@ -144,7 +144,7 @@ class KubernetesCluster(LoggingConfigurable):
         import kubernetes.config
 
         configuration = type.__call__(kubernetes.client.Configuration)
-        # What is tried again, and when, is decided by those who know what a request does.
+        # No automatic retries: only the caller knows whether a request may be repeated.
         configuration.retries = False
         configuration.connection_pool_maxsize = self.threads
         try:
@@ -269,8 +269,8 @@ class KubernetesCluster(LoggingConfigurable):
 
 
 def refusal_from(status: int, body: bytes) -> ClusterRefused | ClusterSilent:
-    """The error for an answer that is no success: ClusterSilent where it is not the API server's
-    word on the object (overloaded, broken, in the way, or not authenticated)."""
+    """The error for an unsuccessful response: ClusterSilent if it says nothing about the object
+    (server overloaded or broken, response of a proxy, call not authenticated)."""
     try:
         told = json.loads(body)
     except ValueError:

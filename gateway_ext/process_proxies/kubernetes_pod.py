@@ -64,7 +64,8 @@ GUARDED = (
     "KERNEL_GID",
     "KERNEL_SPARKAPP_CONFIG_MAP",
 )
-"""What leads to the property of others: see KubernetesCluster.client_settings."""
+"""Settings that can give access to other people's resources: see
+    KubernetesCluster.client_settings."""
 
 _EXTRAS = {
     "Secret": SECRETS,
@@ -73,7 +74,7 @@ _EXTRAS = {
     "PersistentVolumeClaim": VOLUME_CLAIMS,
 }
 _CREATE_SECONDS = 30.0
-"""For how long a creation is tried again that was not answered, or for which room must be made."""
+"""How long to retry a creation that got no response, or whose name is still in use."""
 _PAUSE_SECONDS = 0.5
 _GRACE_SECONDS = 5
 

@@ -44,15 +44,15 @@ REMOVE_SECONDS = 10.0
 DOCUMENT_SECONDS = 10.0
 """How long an agent may take to read what to start."""
 
-# Processes are waited for, and folders made and removed: not on the event loop.
+# Waiting for processes, and creating and removing folders, must not block the event loop.
 _threads = ProjectThreads(8, "fleet-launch")
 
 
 class LocalAgentProxy(AgentProcessProxy):
     """An agent in a session of its own, which outlives the gateway that started it.
 
-    It is forked from a process whose imports are done (`fork_servers`), unless its command is
-    another one or that fails: then it is a program of its own.
+    It is forked from a process whose imports are done (`fork_servers`). If that fails, or if it has
+    another command, it is started as a separate program.
 
     Where the gateway is root the agent gets the project's user id, a folder of that user as its
     home, and no group beside it; otherwise it runs as the gateway's user. The kernelspec may name
@@ -90,7 +90,7 @@ class LocalAgentProxy(AgentProcessProxy):
         return self._host == this_host()
 
     async def clean_up(self) -> bool:
-        """See the base class. On another machine there is but a log to be left."""
+        """See the base class. On another machine only a log can be left."""
         if self._host == this_host() and self._log_file:
             await self._in_thread(lambda: Path(self._log_file).unlink(missing_ok=True))
             removed = await self._in_thread(self._remove_directory)
@@ -126,7 +126,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self._host = process_info["host"]
         self._boot = process_info["boot"]
         self._log_file = process_info["log"]
-        # Earlier gateways did not write them down.
+        # Earlier gateways did not record them.
         self._directory = process_info.get("directory", "")
         self._uid = process_info.get("uid")
         self._cgroup = process_info.get("cgroup", "")
@@ -233,7 +233,7 @@ class LocalAgentProxy(AgentProcessProxy):
         output: int,
         prepare: Callable[[int], None],
     ) -> None:
-        """Starts the agent as a program of its own."""
+        """Starts the agent as a separate program."""
         options: dict[str, Any] = {}
         if uid is not None:
             options = {"user": uid, "group": uid, "extra_groups": []}

@@ -21,7 +21,7 @@ _VOLUME = "jupyter-fleet"
 
 @dataclass(frozen=True)
 class KernelObjects:
-    """What the objects of one kernel have in common."""
+    """The common properties of one kernel's objects."""
 
     name: str
     namespace: str
@@ -42,8 +42,8 @@ class KernelObjects:
 def make_pod(template: Mapping[str, Any], kernel: KernelObjects, python: str) -> dict[str, Any]:
     """The pod of a template with the agent in its first container, started by `python`.
 
-    The rest of the container stays as it is. Nothing restarts it: a new agent would not be the old
-    kernel. Raises LaunchFailed.
+    The rest of the container does not change. It is never restarted, because a new agent would
+    start a new kernel. Raises LaunchFailed.
     """
     pod = copy.deepcopy(dict(template))
     spec = pod.get("spec")
@@ -111,7 +111,7 @@ def make_spark_application(template: Mapping[str, Any], kernel: KernelObjects) -
 def make_files(
     kernel: KernelObjects, owner: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> dict[str, Any]:
-    """The Secret with the files of an agent. It goes when `owner`, another object, does."""
+    """The Secret with the files of an agent. It is deleted with `owner`, another object."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -130,12 +130,12 @@ def make_files(
 def make_extra(
     template: Mapping[str, Any], kernel: KernelObjects, owner: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Another object of the template. It goes with `owner`, except for a PersistentVolumeClaim,
-    which holds people's data. Raises LaunchFailed."""
+    """Another object of the template. It is deleted with `owner`, except for a
+    PersistentVolumeClaim, which contains users' data. Raises LaunchFailed."""
     if template["kind"] not in EXTRA_KINDS:
         raise LaunchFailed(
-            f"the template makes a {template['kind']}: besides the pod a template may only "
-            f"make a {', '.join(EXTRA_KINDS)}. Create it once, by other means"
+            f"the template makes a {template['kind']}: besides the pod it may only "
+            f"make {', '.join(EXTRA_KINDS)}. Create other objects once, by other means"
         )
     extra = copy.deepcopy(dict(template))
     metadata = extra.setdefault("metadata", {})
@@ -158,7 +158,7 @@ def make_namespace(kernel: KernelObjects) -> dict[str, Any]:
 def make_role_binding(
     kernel: KernelObjects, cluster_role: str, service_account: str
 ) -> dict[str, Any]:
-    """What a service account may do in the kernel's own namespace."""
+    """The permissions of a service account in the kernel's own namespace."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",

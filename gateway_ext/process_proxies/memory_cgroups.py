@@ -31,7 +31,7 @@ class KernelCgroup:
 
 
 class MemoryCgroups:
-    """Makes cgroups with a limit where that is possible; elsewhere agents look after the limit."""
+    """Creates cgroups with a limit if possible; otherwise agents enforce the limit."""
 
     def __init__(self, limit_bytes: int, parent: str, log: logging.Logger) -> None:
         """`parent` is the cgroup below which they are made; empty for this gateway's own, which
@@ -131,8 +131,8 @@ def remove_cgroup(folder: str) -> bool:
 
 
 def _kill_members(folder: Path) -> None:
-    """Sends SIGKILL to the kernel's processes in its cgroup. The agent, which may still be saying
-    goodbye, is not among them."""
+    """Sends SIGKILL to the kernel's processes in its cgroup, but not to the agent, which may still
+    be sending its last messages."""
     version_2 = (folder / "kernel").is_dir()
     limited = folder / "kernel" if version_2 else folder
     with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""What a pod's status says of the agent in it.
+"""The state of an agent according to its pod's status.
 
-The words are those that kubelets, schedulers and controllers write into a PodStatus
+The texts are those that kubelets, schedulers and controllers write into a PodStatus
 (Kubernetes API reference, core/v1).
 """
 
@@ -86,7 +86,7 @@ def _pending(status: Mapping[str, Any]) -> Sighting:
 
 
 def _why_ended(status: Mapping[str, Any], phase: str) -> str:
-    """Evictions and preemptions are told by the pod, ends of its program by the container."""
+    """The pod reports evictions and preemptions, the container the end of its program."""
     for condition in status.get("conditions") or []:
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
             return _with(condition.get("reason") or "Disrupted", condition.get("message"))

@@ -1,4 +1,4 @@
-"""Starting a process that cannot hold up the thread that starts it."""
+"""Starts a process with a timeout."""
 
 import contextlib
 import os

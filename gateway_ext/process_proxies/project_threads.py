@@ -18,9 +18,8 @@ class _Pool:
 class ProjectThreads:
     """Runs blocking work in at most `threads` threads for each project.
 
-    Processes run under a project's user ID, and its code can freeze them: whoever waits for them
-    blocks a thread. That must not be a thread that other projects need. A project without work has
-    no threads.
+    Processes run under a project's user ID, and its code can freeze them, so that waiting for them
+    blocks a thread. Other projects must not need that thread. A project without work has none.
     """
 
     def __init__(self, threads: int, name: str) -> None:

@@ -1,8 +1,8 @@
-"""By what applications and objects are found that may be looked at, ended or removed.
+"""Selectors of applications and objects that may be inspected, ended or removed.
 
-Clusters take an empty selector for "all": YARN answers an empty tag with every application, and
-Kubernetes an empty name with the whole collection, an empty namespace with all namespaces. So a
-selector is a type of its own that cannot be made empty, and calls to clusters take nothing else.
+Clusters treat an empty selector as "all": for an empty tag YARN returns every application, and for
+Kubernetes an empty name means the whole collection, an empty namespace all namespaces. So selectors
+have types that cannot be empty, and calls to clusters accept nothing else.
 """
 
 import re

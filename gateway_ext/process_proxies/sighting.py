@@ -1,4 +1,4 @@
-"""What one look at a cluster tells of an agent."""
+"""What one look at a cluster says about an agent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,10 +7,10 @@ from gateway_ext.process_proxies.agent_process import AgentLife
 
 
 class Obstacle(StrEnum):
-    """What stands in the way of an agent that has not started yet."""
+    """Why an agent has not started yet."""
 
     NONE = "none"
-    """Nothing that the cluster would not overcome by itself: it waits for room, or for a node."""
+    """The cluster resolves this by itself: the agent waits for room, or for a node."""
     LASTING = "lasting"
     """The cluster goes on trying, and may succeed: an image that cannot be pulled just now."""
     FINAL = "final"
@@ -38,7 +38,7 @@ def dead(words: str) -> Sighting:
 
 
 def unknown(words: str) -> Sighting:
-    """Nobody can say."""
+    """Nothing is known."""
     return Sighting(AgentLife.UNKNOWN, words)
 
 
@@ -56,7 +56,7 @@ class Patience:
         return Patience(self.seconds, now if self.since is None else self.since)
 
     def is_over(self, sighting: Sighting, now: float) -> bool:
-        """Whether there is nothing to be waited for any more."""
+        """Whether waiting longer is useless."""
         if sighting.obstacle is Obstacle.FINAL:
             return True
         return (

@@ -1,4 +1,4 @@
-"""What the status of a SparkApplication says of the agent in its driver.
+"""The state of an agent according to its SparkApplication's status.
 
 The states are those of kubeflow/spark-operator, `ApplicationStateType` in api/v1beta2.
 """

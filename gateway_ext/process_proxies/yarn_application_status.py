@@ -1,4 +1,4 @@
-"""What the ResourceManager's REST interface says of the application that an agent runs in.
+"""The state of an agent according to the ResourceManager's REST interface.
 
 States and fields are those of Hadoop's "ResourceManager REST API's", cluster application.
 """

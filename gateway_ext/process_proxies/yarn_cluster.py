@@ -20,7 +20,7 @@ from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefus
 from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
 from gateway_ext.process_proxies.yarn_application_status import tags_of
 
-# The library says each request; EG_YARN_LOG_LEVEL is Enterprise Gateway's.
+# The library logs each request; EG_YARN_LOG_LEVEL is Enterprise Gateway's variable.
 logging.getLogger("yarn_api_client").setLevel(os.environ.get("EG_YARN_LOG_LEVEL", "WARNING"))
 
 Application = dict[str, Any]
@@ -29,7 +29,7 @@ _USER = "user.name"
 
 
 class YarnCluster(LoggingConfigurable):
-    """Calls to the ResourceManager's REST interface, each answered in time or given up.
+    """Calls to the ResourceManager's REST interface, each with a timeout.
 
     Its address is Enterprise Gateway's `yarn_endpoint` (and `alt_yarn_endpoint`), or what
     yarn-site.xml says. Every method raises ClusterSilent and ClusterRefused.
@@ -110,9 +110,9 @@ class YarnCluster(LoggingConfigurable):
         )
 
     async def kill(self, application_id: ApplicationId, user: str) -> None:
-        """Asks for the end of an application of that user. To one that has ended it does nothing.
+        """Ends an application of that user; does nothing if it has ended.
 
-        Without Kerberos users end their own applications, with it the gateway must be allowed to.
+        Without Kerberos this acts as the user; with Kerberos the gateway must be allowed to do it.
         """
         path = f"/ws/v1/cluster/apps/{application_id}/state"
         parameters = {} if self._secure else {_USER: user}
@@ -130,7 +130,7 @@ class YarnCluster(LoggingConfigurable):
                 self._managers.clear()
                 raise refusal_from(str(error)) from error
             except (requests.RequestException, OSError, ValueError, TypeError) as error:
-                # Whichever is active may be another one by now.
+                # Another ResourceManager may be active by now.
                 self._managers.clear()
                 raise ClusterSilent(f"the ResourceManager does not answer: {error}") from error
 
