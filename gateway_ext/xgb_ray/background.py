@@ -1,4 +1,4 @@
-"""Work in a thread of its own, that can be watched, waited for and stopped."""
+"""Work in a separate thread that can be watched, waited for and stopped."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Background(ABC, Generic[Result]):
         """End at once."""
 
     def leave(self) -> None:
-        """Let go of the work soon, as this process ends."""
+        """Stop or detach from the work soon, because this process ends."""
         self.stop_now()
 
     @property

@@ -1,6 +1,6 @@
-"""How results and progress look in a notebook: HTML with inline SVG, and plain text.
+"""Renders results and progress for a notebook: HTML with inline SVG, and plain text.
 
-Needs no widget library and no script, so that it is the same after nbconvert and in papermill.
+Needs no widget library and no scripts, so that it also works after nbconvert and in papermill.
 """
 
 from __future__ import annotations
@@ -193,5 +193,5 @@ def curve_html(words: str, x: Sequence[float], y: Sequence[float]) -> str:
 
 
 def bundle(text: str, html: str) -> dict[str, Any]:
-    """What a front end is sent: it shows the richest that it can."""
+    """The MIME bundle for a front end, which shows the richest format that it supports."""
     return {"text/plain": text, "text/html": html}

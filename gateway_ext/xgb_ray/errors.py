@@ -19,7 +19,7 @@ class XGBRayError(Exception):
 
 
 class DataError(XGBRayError, ValueError):
-    """The data cannot be used as asked: a column, a file or a value is not what it should be."""
+    """The data cannot be used: something is wrong with a column, a file or a value."""
 
 
 class ParameterError(XGBRayError, ValueError):
@@ -27,7 +27,7 @@ class ParameterError(XGBRayError, ValueError):
 
 
 class ClusterError(XGBRayError, RuntimeError):
-    """The cluster cannot give what was asked for."""
+    """The cluster cannot provide what was requested."""
 
 
 class TrainingError(XGBRayError, RuntimeError):

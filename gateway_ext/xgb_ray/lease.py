@@ -1,4 +1,4 @@
-"""Keeping the notebook's kernel while work goes on of which it shows nothing."""
+"""Keeps the kernel from being culled during background work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RENEWAL_SECONDS = 15.0
 
 @contextlib.contextmanager
 def lease() -> Iterator[None]:
-    """Says "I am working" while the block runs, so that the kernel is not ended for being idle.
+    """Holds a lease while the block runs, so that the kernel is not culled as idle.
 
     Does nothing where the kernel is not one of a fleet, or its folder of leases has gone.
     """

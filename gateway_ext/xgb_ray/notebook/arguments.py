@@ -158,7 +158,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="XGBoost's metrics of a model on data")
     evaluate.add_argument("-m", "--model", required=True, help="$variable, file or URI")
     _plain_data(evaluate)
-    evaluate.add_argument("-l", "--label", help="by default that of the training")
+    evaluate.add_argument("-l", "--label", help="by default the label of the training")
     evaluate.add_argument("--metric", action="append", help="such as auc; may be repeated")
     evaluate.add_argument("--weight", metavar="COLUMN")
     evaluate.add_argument("--qid", metavar="COLUMN")
@@ -181,7 +181,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name, what in (
         ("status", "progress of a training, search or job"),
         ("logs", "its events"),
-        ("stop", "stop it and keep its model"),
+        ("stop", "stop it and keep the model so far"),
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument(
@@ -189,13 +189,17 @@ def make_parser() -> argparse.ArgumentParser:
         )
         _job_argument(command)
         if name == "stop":
-            command.add_argument("--now", action="store_true", help="stop in the middle of a round")
+            command.add_argument(
+                "--now", action="store_true", help="stop at once, in the middle of a round"
+            )
         if name == "logs":
             command.add_argument(
                 "--follow", action="store_true", help="follow the log of a rayjob to its end"
             )
 
-    attach = commands.add_parser("attach", help="follow a rayjob again, after a restart too")
+    attach = commands.add_parser(
+        "attach", help="follow a rayjob again, also after a restart of the kernel"
+    )
     attach.add_argument("name", help="the name of the rayjob")
     _job_argument(attach)
     _result_arguments(attach, "xgb_result")

@@ -205,7 +205,7 @@ class XGBRayMagics(Magics):
         variables: Mapping[str, Any],
         concurrent: int = 1,
     ) -> None:
-        """Call the function of a command here, or have a rayjob call it."""
+        """Call the function of a command here, or in a rayjob."""
         running = self._runs.get(a.out)
         if running is not None and not running.done:
             raise ParameterError(
@@ -310,8 +310,8 @@ class XGBRayMagics(Magics):
             return name, run
         known = ", ".join(self._runs) or "none"
         raise ParameterError(
-            f"no training {name!r} was started here (there are: {known}); a rayjob of another "
-            "kernel is found with %xgb_ray attach NAME"
+            f"no training {name!r} was started here (there are: {known}); use "
+            "%xgb_ray attach NAME for a rayjob of another kernel"
         )
 
     def _attached(self, a: argparse.Namespace, variables: Mapping[str, Any]) -> Background[Any]:

@@ -1,4 +1,4 @@
-"""Which Ray cluster is used, and room in it."""
+"""Connects to a Ray cluster and reserves room in it."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def _few_words() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment_of_cluster(cpus: int) -> Iterator[None]:
-    """What a cluster that starts here finds in the environment.
+    """The environment of a local cluster.
 
     Its processes find this package also where it is not installed. They have the priority of this
     process: Ray would have workers give way to everything else on the machine (niceness 15), and
@@ -278,7 +278,7 @@ def reserve(
 def why_no_room(
     workers: int, bundle: Mapping[str, float], machines: Sequence[Mapping[str, float]]
 ) -> str:
-    """Why workers have no room even when nothing else runs on the machines; "" if they have.
+    """Why there is no room for the workers even if the machines were idle; "" if there is.
 
     Args:
         bundle: what each worker needs: "CPU", and perhaps "memory" in bytes.
@@ -340,7 +340,7 @@ def _machines() -> list[dict[str, float]]:
 
 
 def check_task(cpus: float) -> None:
-    """Refuse tasks of so many CPUs that they would wait for ever.
+    """Refuse tasks that need so many CPUs that they would wait forever.
 
     Raises:
         ParameterError: it is no number of CPUs.

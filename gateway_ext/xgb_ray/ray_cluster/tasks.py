@@ -1,7 +1,7 @@
-"""Work over the pieces of a data set as independent Ray tasks, which Ray repeats when they die.
+"""Work on the pieces of a data set as independent Ray tasks, which Ray retries when they die.
 
-What such a task returns belongs to the driver: it outlives the process that made it, and if the
-node that holds it is lost, Ray makes it again from the call.
+The results belong to the driver: they outlive the process that computed them, and if their node is
+lost, Ray computes them again.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def run_calls(
 def to_repeat(
     running: Sequence[Attempt], now: float, longest: float, patience: float
 ) -> list[Attempt]:
-    """Those beside which to start a backup.
+    """The tasks for which to start a backup task.
 
     While no task has ended, all may be slow and none hung. One backup at a time finds that out,
     and does not make a slow store slower. For `longest` and `patience` see `is_overdue`.
@@ -145,7 +145,7 @@ def to_repeat(
 
 
 def is_overdue(seconds: float, longest: float, patience: float) -> bool:
-    """Whether a task that runs for so long is taken for hung.
+    """Whether a task that has run for this long counts as hung.
 
     `longest` is how long one like it took, 0 if none has ended yet.
     """

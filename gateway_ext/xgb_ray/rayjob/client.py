@@ -46,7 +46,7 @@ def start(
         DataError: the storage cannot be used.
     """
     if command not in COMMANDS:
-        raise ParameterError(f"a rayjob cannot {command!r}, only {', '.join(COMMANDS)}")
+        raise ParameterError(f"a rayjob cannot run {command!r}, only {', '.join(COMMANDS)}")
     if not storage:
         raise ParameterError(
             "a rayjob needs storage=, a folder or URI that this kernel and the pods share"
@@ -62,7 +62,7 @@ def start(
     try:
         if folder.read("result.json") is not None or jobs.read(options.name) is not None:
             raise ClusterError(
-                f"there is a job {options.name} already: take another name=, or look at it with "
+                f"there is a job {options.name} already: choose another name=, or follow it with "
                 f"%xgb_ray attach {options.name}"
             )
         sent = sendable(command, given, folder)

@@ -31,7 +31,7 @@ _REPORT_SECONDS = 2.0
 
 
 class _Call(Background[Any]):
-    """A function that tells nothing of its progress."""
+    """Runs a function that reports no progress."""
 
     what = "job"
 
@@ -133,7 +133,7 @@ def _start(command: str, arguments: dict[str, Any], folder: JobFolder) -> Backgr
         return _Call(predict, a)
     if command == "calibrate":
         return _Call(calibrate, a)
-    raise ParameterError(f"a rayjob cannot {command!r}")
+    raise ParameterError(f"a rayjob cannot run {command!r}")
 
 
 def _read_calibration(path: str) -> Calibration:
@@ -143,7 +143,7 @@ def _read_calibration(path: str) -> Calibration:
 
 
 def _follow(run: Background[Any], folder: JobFolder, tee: _Tee) -> None:
-    """Tell how far it is until the end, and hear whether it is to stop."""
+    """Write the progress until the end, and check whether to stop."""
     before, reported = "", 0.0
     while not run.done:
         run.pause(0.2)

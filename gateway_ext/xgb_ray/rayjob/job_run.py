@@ -81,7 +81,7 @@ class JobRun(Background[Any]):
         self._ask("now")
 
     def leave(self) -> None:
-        """Follow the job no longer; the job itself goes on."""
+        """Stop following the job; the job itself continues."""
         self._left = True
         self._woken.set()
 
@@ -126,7 +126,7 @@ class JobRun(Background[Any]):
         self._fetch()
 
     def _look(self) -> None:
-        """What Kubernetes and the job say of it now."""
+        """The job's state according to Kubernetes and to the job itself."""
         try:
             job = self._jobs.read(self.name)
         except ConnectionError as error:
@@ -157,7 +157,7 @@ class JobRun(Background[Any]):
             self._inside = self.folder.progress()
 
     def _tell(self) -> None:
-        """Pass a wish to stop on, or remove what has not begun or does not hear."""
+        """Forward a request to stop; removes a job that has not started or does not react."""
         if self._stage.kind in ("queued", "starting") or time.monotonic() >= self._remove_at:
             self._jobs.delete(self.name, self._uid)
             self._stage = Stage("removed", "removed")
@@ -190,7 +190,7 @@ class JobRun(Background[Any]):
             raise error
 
     def _keep_pods_words(self) -> str:
-        """Keep the log of a job that could not say itself why it failed; its last lines."""
+        """Save the log of a job that could not report why it failed; returns its last lines."""
         lines: list[str] = []
         with contextlib.suppress(ClusterError, ConnectionError):
             lines = list(self._jobs.log(self.name))

@@ -107,7 +107,7 @@ class RayJobs:
         One that is gone already is no error, and another one that has its name since stays.
         """
         if not uid:
-            raise ParameterError(f"which job {name} is meant is not known: it has no uid")
+            raise ParameterError(f"the job {name} cannot be identified: it has no uid")
         with _words(f"the job {name} cannot be removed", absent_is_fine=True):
             self._api.delete_namespaced_custom_object(
                 _GROUP,
@@ -130,7 +130,7 @@ def _clients() -> tuple[Any, Any]:
             config.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
             raise ClusterError(
-                "no Kubernetes cluster is known here: run in a pod with a service account, or "
+                "no Kubernetes cluster is configured here: run in a pod with a service account, or "
                 f"set KUBECONFIG to a file that names one ({error})"
             ) from error
     # Kubernetes' own client repeats a call only for HTTP's sake; polling repeats it anyway.

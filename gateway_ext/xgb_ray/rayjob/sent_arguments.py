@@ -61,7 +61,7 @@ def sendable(command: str, given: dict[str, Any], folder: JobFolder) -> dict[str
         json.dumps(out)
     except TypeError as error:
         raise ParameterError(
-            "a rayjob takes paths, data frames and plain values only: functions and other "
+            "a rayjob accepts paths, data frames and plain values only: functions and other "
             f"objects of this kernel do not reach its pods ({error})"
         ) from error
     return out

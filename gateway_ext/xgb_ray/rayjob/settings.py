@@ -64,6 +64,6 @@ def make_options(
 
 
 def name_for(out: str) -> str:
-    """A name for a job that no other has, from the variable for its result."""
+    """A unique name for a job, from the variable for its result."""
     words = re.sub(r"[^a-z0-9]+", "-", out.lower()).strip("-")[:30].strip("-")
     return f"xgb-{words or 'job'}-{secrets.token_hex(3)}"

@@ -119,8 +119,8 @@ def evaluate(
     """XGBoost's metrics of a model on data, exactly as if it were in one process.
 
     Args:
-        label: the label column; the one of the training unless given.
-        metrics: XGBoost's names (`auc`, `logloss`, …); the default of the objective unless given.
+        label: the label column; by default the one of the training.
+        metrics: XGBoost's names (`auc`, `logloss`, …); by default that of the objective.
 
     Returns:
         The value of each metric by its name.
@@ -212,7 +212,7 @@ def _target(out: str, source: Source) -> tuple[Any, str]:
 
 
 def _remove_older(filesystem: pafs.FileSystem, folder: str, ours: set[str]) -> None:
-    """Remove what an earlier call wrote and this one, having fewer files, did not replace."""
+    """Remove files of an earlier call that this one, which has fewer files, did not replace."""
     import pyarrow.fs as pafs
 
     for info in filesystem.get_file_info(pafs.FileSelector(folder)):

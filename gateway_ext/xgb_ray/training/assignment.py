@@ -1,9 +1,9 @@
-"""Which rows belong together, and which worker looks after them. Pure.
+"""How rows are divided into portions, and which worker has which portions. Pure.
 
-The rows are divided into as many portions as workers were asked for, once. Each portion has a
-matrix and a rank of its own for good. A worker that is lost leaves its portion to another, which is
-two members of the group then. So neither a loss nor a return has anyone build again what it has,
-and the sums of a round are the same sums, in the same order, whoever computes them.
+The rows are divided once, into as many portions as workers were asked for. Each portion keeps its
+own matrix and rank. If a worker is lost, another one takes over its portion and is then two members
+of the group. So no worker has to rebuild a matrix that it has, whether others are lost or return,
+and the sums of a round are the same, in the same order, whichever worker computes them.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def host(rows: Sequence[int], members: Collection[int]) -> dict[int, list[int]]:
 
 
 def gain(rows: Sequence[int], before: Collection[int], after: Collection[int]) -> float:
-    """By which part a round gets shorter when the members change: it takes as long as the one
-    with most rows."""
+    """The fraction by which a round gets shorter when the members change. A round takes as long as
+    the member with the most rows."""
 
     def longest(members: Collection[int]) -> int:
         return max(sum(rows[p] for p in mine) for mine in host(rows, members).values())

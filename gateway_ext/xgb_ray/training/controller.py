@@ -163,9 +163,9 @@ class Controller:
                 return ready
             if overdue:
                 raise ClusterError(
-                    f"only {len(ready)} of {self.plan.workers} workers are there after "
+                    f"only {len(ready)} of {self.plan.workers} workers are ready after "
                     f"{waited:.0f} s: the cluster has no room for a replacement. Use "
-                    "elastic=True to go on with fewer, or raise start_timeout"
+                    "elastic=True to continue with fewer, or raise start_timeout"
                 )
             if self.record.phase is not Phase.WAITING and not first:
                 self.record.enter(Phase.WAITING)

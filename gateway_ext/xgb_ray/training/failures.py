@@ -1,4 +1,4 @@
-"""How many failures a training survives: a policy that decides, and carries nothing out. Pure."""
+"""The policy for how many failures a training survives. Pure."""
 
 from __future__ import annotations
 

@@ -19,22 +19,22 @@ class TrainOptions:
 
     num_boost_round: int = option(
         10,
-        "rounds to compute",
+        "boosting rounds",
         flag=flag("-n", "--rounds", kind=int),
     )
     evals: Mapping[str, Any] | Sequence[tuple[Any, str]] | None = option(
         None,
-        'data to measure on after each round, by name: `{"test": "test.parquet"}` or '
-        "pairs as in `xgboost.train`. The training data itself may be among them",
+        'data to evaluate after each round, by name: `{"test": "test.parquet"}` or pairs as '
+        "in `xgboost.train`. It may include the training data",
     )
     weight: str | None = option(
         None,
-        "the column of the weights of rows",
+        "the column with the rows' weights",
         flag=flag("--weight", metavar="COLUMN"),
     )
     qid: str | None = option(
         None,
-        "the column of the groups of a ranking",
+        "the column with the ranking groups",
         flag=flag("--qid", metavar="COLUMN"),
     )
     group: str | None = option(
@@ -43,68 +43,69 @@ class TrainOptions:
     )
     base_margin: str | Sequence[str] | None = option(
         None,
-        "the column of the margin to start from, or one for each class",
+        "the column with the initial margins, or one column for each class",
         flag=flag("--base-margin", metavar="COLUMN", repeated=True),
     )
     features: Sequence[str] | None = option(
         None,
-        "feature columns; all without another part unless given. A single column of Spark "
-        "ML vectors holds all features",
+        "feature columns; by default all columns that are not used otherwise. A single column "
+        "of Spark ML vectors contains all features",
         flag=flag("--features", metavar="NAME,NAME…"),
     )
     categorical: Sequence[str] | None = option(
         None,
-        "those of the features that are categories",
+        "the categorical features",
         flag=flag("--categorical", metavar="NAME,NAME…"),
     )
     missing: float | None = option(
         None,
-        "a value that means missing; what a gap in a sparse vector means then, see `Columns`",
+        "the value that means missing, which also determines the meaning of gaps in sparse "
+        "vectors, see `Columns`",
         flag=flag("--missing", kind=float),
     )
     densify: bool = option(
         False,
-        "gaps of sparse vectors are 0, see `Columns`",
+        "gaps in sparse vectors are 0, see `Columns`",
         flag=flag("--densify"),
     )
     workers: int = option(
         2,
-        "Ray actors to train with",
+        "number of Ray workers",
         flag=flag("--workers", kind=int),
     )
     cpus_per_worker: float = option(
         1,
-        "CPUs of each, all used in reading and in training",
+        "CPUs of each worker, all of which it uses",
         flag=flag("--cpus", kind=float),
     )
     memory_per_worker: int | None = option(
         None,
-        "bytes to reserve for each on its node",
+        "bytes of memory to reserve for each worker on its node",
     )
     elastic: bool = option(
         True,
-        "when a worker dies go on with the others at once and take a replacement in when "
-        "that pays; otherwise hold until the replacement is there",
+        "when a worker dies, continue with the others at once and add a replacement if that "
+        "saves time; otherwise wait for the replacement",
         flag=flag("--elastic"),
     )
     min_workers: int = option(
         1,
-        "with `elastic`, hold when fewer than these are left",
+        "with `elastic`, wait if fewer workers than this are left",
     )
     max_failures: int = option(
         3,
-        "lost workers to survive; -1 for any number",
+        "number of lost workers to tolerate; -1 for any number",
         flag=flag("--max-failures", kind=int),
     )
     cuts: str = option(
         "sample",
-        '"sample" (bins from a sample of rows: no communication, the same bins whatever '
-        'happens to workers) or "full" (bins from all rows, sketched together)',
+        '"sample" (bins from a sample of rows: needs no communication, and lost workers do not '
+        'change the bins) or "full" (bins from all rows, sketched collectively)',
         flag=flag("--cuts", choices=("sample", "full")),
     )
     sample_rows: int | None = option(
         None,
-        "rows to sample, instead of 512 a bin",
+        "rows to sample, instead of 512 per bin",
     )
     obj: Callable[..., Any] | None = option(
         None,
@@ -113,7 +114,7 @@ class TrainOptions:
     custom_metric: Callable[..., Any] | None = option(
         None,
         "a metric, a Python function as in `xgboost.train`; computed on the rows of each "
-        "worker and averaged by rows",
+        "worker and averaged, weighted by the number of rows",
     )
     callbacks: Sequence[xgb.callback.TrainingCallback] | None = option(
         None,
@@ -131,12 +132,12 @@ class TrainOptions:
     )
     xgb_model: Any = option(
         None,
-        "a Booster, a result with one, or a path to one, to continue from",
+        "the model to continue from: a Booster, a result, or a path",
         flag=flag("--model"),
     )
     checkpoint_path: str | None = option(
         None,
-        "a file or URI to keep the model in during the training",
+        "a file or URI in which the model is saved during the training",
         flag=flag("--checkpoint", metavar="FILE"),
     )
     checkpoint_every: int = option(
@@ -145,13 +146,13 @@ class TrainOptions:
     )
     resume: bool = option(
         False,
-        "begin from the checkpoint if it is there",
+        "start from the checkpoint if it exists",
         flag=flag("--resume"),
     )
     heartbeat_timeout: float = option(
         15.0,
-        "seconds without an answer after which a worker is taken for frozen. A thread of "
-        "its own answers, which a function that holds Python's lock keeps from it",
+        "seconds without an answer after which a worker counts as frozen. A separate thread "
+        "answers, which only a function that holds the GIL can block",
     )
     start_timeout: float = option(
         600.0,
@@ -163,7 +164,7 @@ class TrainOptions:
     )
     filesystem: pafs.FileSystem | None = option(
         None,
-        "a pyarrow file system that the paths of the data are on",
+        "the pyarrow file system of the data's paths",
     )
 
 

@@ -19,7 +19,7 @@ class Phase(enum.Enum):
     TRAINING = "training"
     """Rounds are computed."""
     RECOVERING = "recovering"
-    """A worker was lost: survivors are called back and the newest state is collected."""
+    """A worker was lost: the survivors leave the round and the newest state is collected."""
     WAITING = "waiting"
     """Too few workers: a replacement is on its way."""
     FINISHED = "finished"
@@ -27,7 +27,7 @@ class Phase(enum.Enum):
     STOPPED = "stopped"
     """The user stopped it; the model so far is kept."""
     FAILED = "failed"
-    """It cannot go on; the model so far, if any, is kept."""
+    """It cannot continue; the model so far, if any, is kept."""
 
     @property
     def final(self) -> bool:

@@ -1,8 +1,8 @@
-"""Groups of workers that compute together: brought together, run, and taken apart again.
+"""Groups of workers that compute rounds together: how they form, run and end.
 
-A group is made of those who are ready; they join it while matrices are built. It ends together
-after a round (finished, stopped, or paused to take newcomers in) or it breaks when a member is
-lost: then the survivors are called back and the newest state is taken from them.
+A group consists of the workers that are ready; they join it while matrices are built. It ends
+after a round (finished, stopped, or paused to add workers), or it breaks when a member is lost:
+then the survivors leave the round and return the newest state.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class RoundsEnd(enum.Enum):
     STOPPED = "stopped"
     """The user, or a callback, ended the training after a round."""
     PAUSED = "paused"
-    """Newcomers are to be taken in."""
+    """Replacements are ready to join."""
     BROKEN = "broken"
-    """A member was lost, or a connection: there is to be another group."""
+    """A member or a connection was lost: another group must form."""
 
 
 class Rounds:

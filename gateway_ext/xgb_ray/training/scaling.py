@@ -1,4 +1,4 @@
-"""With how many workers a training goes on: policies that decide, and carry nothing out. Pure."""
+"""Policies for how many workers a training continues with. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _PAUSE_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class ElasticScaling:
-    """Go on with the survivors; take replacements in when that pays."""
+    """Continue with the survivors; add replacements if that saves time."""
 
     min_workers: int = 1
 
@@ -76,7 +76,7 @@ class ElasticScaling:
 
 @dataclass(frozen=True)
 class WaitingScaling:
-    """Always the full number of workers: hold until the replacement is there."""
+    """Always the full number of workers: wait for replacements."""
 
     def may_begin(self, force: Workforce, overdue: bool) -> bool:
         return force.ready == force.wanted

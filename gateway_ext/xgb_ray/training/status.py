@@ -1,4 +1,4 @@
-"""Where a training is."""
+"""The progress of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's wish that a training ends early, as it is seen between two threads."""
+"""The user's request to end a training early, shared by two threads."""
 
 from __future__ import annotations
 

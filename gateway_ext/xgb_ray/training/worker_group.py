@@ -24,15 +24,15 @@ PING_SECONDS = 0.5
 HEAD_PING_SECONDS = 0.1
 
 
-# Heartbeats are answered by a thread of their own, which only Python's lock can hold up.
+# A separate thread answers heartbeats; only code that holds the GIL can block it.
 _HELD = (
-    "If one of your functions holds Python's lock for that long, as some extensions do, "
+    "If one of your functions holds the GIL for that long, as some extensions do, "
     "raise heartbeat_timeout"
 )
 
 
 class WorkerLost(Exception):
-    """The worker that was to answer is gone; this has been taken note of."""
+    """The worker that should answer is lost; that has been recorded."""
 
 
 # Those of a worker's methods that are answered also in the middle of a round.
@@ -43,9 +43,9 @@ class SlotState(enum.Enum):
     """Where the worker of a slot is."""
 
     EMPTY = "empty"
-    """There is none: it was lost, or not started yet."""
+    """No worker: it was lost, or has not been started yet."""
     STARTING = "starting"
-    """Its process comes up."""
+    """Its process is starting."""
     READY = "ready"
     """It has answered and can work."""
 

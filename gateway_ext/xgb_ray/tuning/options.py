@@ -13,7 +13,7 @@ SCHEDULERS = ("asha", "pbt", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """The options of `tune` and `start_tuning` beside `TrainOptions`, with the help of each."""
+    """The options of `tune` and `start_tuning` in addition to `TrainOptions`, with their help."""
 
     trials: int = option(10, "how many sets of parameters to try", flag=flag("--trials", kind=int))
     concurrent: int = option(1, "trials at a time", flag=flag("--concurrent", kind=int))
@@ -24,24 +24,24 @@ class SearchOptions:
     )
     scheduler: str = option(
         "asha",
-        '"asha" (ends bad trials early), "pbt" (bad trials go on from a copy of a good one with '
-        'other parameters) or "none"',
+        '"asha" (ends bad trials early), "pbt" (bad trials continue from a copy of a good one '
+        'with other parameters) or "none"',
         flag=flag("--scheduler", choices=SCHEDULERS),
     )
     metric: str | None = option(
         None,
-        '"NAME-METRIC" of an eval set; the last metric of the last eval set unless given',
+        '"NAME-METRIC" of an eval set; by default the last metric of the last eval set',
         flag=flag("--metric"),
     )
     mode: str | None = option(
         None,
-        '"min" or "max"; known for XGBoost\'s own metrics',
+        '"min" or "max"; not needed for XGBoost\'s own metrics',
         flag=flag("--mode", choices=("min", "max")),
     )
     report_every: int = option(
-        5, "rounds between two looks at a trial", flag=flag("--report-every", kind=int)
+        5, "rounds between two reports of a trial", flag=flag("--report-every", kind=int)
     )
-    seed: int = option(0, "of the search", flag=flag("--seed", kind=int))
+    seed: int = option(0, "seed of the search", flag=flag("--seed", kind=int))
     time_budget: float | None = option(
         None,
         "seconds after which no new trial begins and the running ones end",
@@ -49,8 +49,8 @@ class SearchOptions:
     )
     storage: str | None = option(
         None,
-        "a folder or URI that all machines of the cluster reach, for the models of the trials; "
-        "needed when there are several machines",
+        "a folder or URI that all machines can reach, for the models of the trials; required if "
+        "the cluster has several machines",
         flag=flag("--storage"),
     )
 
