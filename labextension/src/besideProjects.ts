@@ -12,7 +12,7 @@ export function mayCreateSomewhere(user: IFleetUser): boolean {
   return [...user.projects.values()].some(role => role !== 'viewer');
 }
 
-/** What somebody reads who would create something beside the projects. */
+/** The message for a user who tries to create something outside the projects. */
 export function createInProjectText(user: IFleetUser, trans: TranslationBundle): string {
   if (user.projects.size === 0) {
     return trans.__(
@@ -26,7 +26,7 @@ export function createInProjectText(user: IFleetUser, trans: TranslationBundle):
       );
 }
 
-/** What somebody reads who would rename, move or delete a project. */
+/** The message for a user who tries to rename, move or delete a project. */
 export function projectStaysText(trans: TranslationBundle): string {
   return trans.__('Projects are not renamed or deleted here: ask whoever manages your projects.');
 }

@@ -1,7 +1,7 @@
 import type { Version } from './held.js';
 
 /**
- * What the server says when it refuses a save: the file as it is now.
+ * The server's response when it rejects a save: the file's current version.
  *
  * `version` is null when there is no such file any more.
  */

@@ -32,7 +32,7 @@ function describe(
   return canRevert ? `${told} ${revert} ${overwrite}` : `${told} ${overwrite}`;
 }
 
-/** Ask what to do about a refused save. */
+/** Ask the user what to do about a rejected save. */
 export async function askAboutConflict(
   path: string,
   conflict: IConflict,

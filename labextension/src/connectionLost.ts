@@ -52,7 +52,7 @@ async function closeWhenBack(
   }
 }
 
-/** Wait, and then until somebody can see the page. */
+/** Wait for the given time, and then until the page is visible. */
 async function shown(pause: number): Promise<void> {
   await new Promise(resolve => setTimeout(resolve, pause));
   while (document.hidden) {

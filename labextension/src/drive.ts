@@ -19,7 +19,7 @@ export interface IOpenDocument {
   revert(): Promise<void>;
   /** Save the file as the page has it. */
   save(): Promise<void>;
-  /** Tell whoever shows the state of saving that this save came to nothing. */
+  /** Report that this save failed, for the display of the saving state. */
   saveEnded(): void;
   /** Where it is now: another page may have renamed it, and the server tells by its session. */
   currentPath(): Promise<string>;
@@ -186,7 +186,7 @@ export class VersionedDrive extends Drive {
     });
   }
 
-  /** The server would refuse it as well, but in words for programs. */
+  /** The server would refuse it too, but with a message for programs. */
   private _requireCreate(path: string): void {
     const refusal = this.page?.whyNotCreate(path);
     if (refusal) {
@@ -295,7 +295,7 @@ export class VersionedDrive extends Drive {
     }
   }
 
-  /** End a save that a person gave up: with the file as the server has it, or with an error. */
+  /** End a save that the user gave up: with the server's version of the file, or with an error. */
   private async _giveUp(path: string, kind: string, choice: Choice): Promise<Contents.IModel> {
     const open = this.page!.openDocument(path, kind);
     if (choice === 'revert' && open) {
@@ -307,7 +307,7 @@ export class VersionedDrive extends Drive {
     throw namedError('ModalCancelError', 'Cancel');
   }
 
-  /** The file's model if the conflict is with a save of ours whose answer never came. */
+  /** The file's model if the conflict is with our own save, whose response was lost. */
   private async _savedAlready(
     path: string,
     options: SaveOptions,
@@ -371,9 +371,9 @@ export class VersionedDrive extends Drive {
 
   private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
   private readonly _held = new HeldVersions();
-  /** What a document at a path that holds nothing was told: a version, or null for "no such file". */
+  /** What a document without a version was told: a version, or null for "no such file". */
   private readonly _told = new Map<string, Version | null>();
-  /** The answers of saves, each until its document has asked for it (see `_answerOnce`). */
+  /** The responses to saves, each kept until its document has asked for it (see `_answerOnce`). */
   private readonly _saved = new Map<string, Contents.IModel>();
   private readonly _queue = new SaveQueue();
   /** The documents whose save was refused because nobody was signed in. */

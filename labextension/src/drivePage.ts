@@ -13,7 +13,7 @@ import { kindOf } from './held.js';
 import { openWidgets } from './openWidgets.js';
 import { pageUser } from './pageUser.js';
 
-/** Lends the drive the page's documents and dialogs. */
+/** Gives the drive access to the page's documents and dialogs. */
 export const drivePage: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:conflicts',
   description: 'Asks what to do when somebody else has saved a file first.',

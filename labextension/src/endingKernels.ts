@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IKernelName } from './whose.js';
 
-/** An end that a person decided against. */
+/** The user decided not to end the kernel. */
 export class EndingCanceled extends Error {
   constructor() {
     super('Canceled: the kernel goes on');

@@ -6,7 +6,7 @@ type Message = KernelMessage.IMessage;
 
 /** A request whose statuses say nothing about whether the kernel is busy, as JupyterLab sees it. */
 const UNTRACKED = 'kernel_info_request';
-/** Stands for the request that was running when the page connected. */
+/** Represents the request that was running when the page connected. */
 const EARLIER = '';
 
 /**

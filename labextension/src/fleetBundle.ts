@@ -1,6 +1,6 @@
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
-/** The words of this extension in the page's language. */
+/** The translations of this extension's texts. */
 export function fleetBundle(translator: ITranslator | null): TranslationBundle {
   return (translator ?? nullTranslator).load('jupyter_fleet');
 }

@@ -222,7 +222,7 @@ export function fleetSocketClass(
   return FleetSocket;
 }
 
-/** Websockets carry no headers: the person whom the page belongs to is in the query. */
+/** Websockets cannot have headers, so the query names the page's user. */
 function withUser(url: string, user: string | null): string {
   if (user === null) {
     return url;

@@ -1,7 +1,7 @@
 /** Roles in a project; each includes those before it. */
 export type Role = 'viewer' | 'editor' | 'owner';
 
-/** Who is in front of this page, as the server has told. */
+/** The user of this page, as the server reported. */
 export interface IFleetUser {
   readonly username: string;
   readonly displayName: string;
@@ -42,7 +42,7 @@ function userOf({ username, display_name, projects }: IUserModel): IFleetUser {
 }
 
 /**
- * The page's user with the roles that the server tells now.
+ * The page's user with the roles that the server now reports.
  *
  * @returns `user` itself if there is nothing new, or if the model is of another person.
  */
@@ -75,7 +75,7 @@ export function mayEdit(user: IFleetUser | null, path: string): boolean {
   return role === 'editor' || role === 'owner';
 }
 
-/** Whether this user is a viewer at a path: may look, and nothing else. */
+/** Whether this user is a viewer at a path and may only look. */
 export function isViewer(user: IFleetUser | null, path: string): boolean {
   return user?.projects.get(projectOf(path)) === 'viewer';
 }

@@ -58,7 +58,7 @@ export class HeldVersions {
   private _held = new Map<string, Map<string, Version>>();
 }
 
-/** What tells the documents of one path apart: the type and format that JupyterLab asks for. */
+/** What distinguishes documents of one path: the type and format that JupyterLab requests. */
 export function kindOf(model: { type?: string; format?: string | null }): string {
   // A notebook is always JSON, whether or not the request says so.
   return model.type === 'notebook' ? 'notebook' : `${model.type ?? 'file'}/${model.format ?? ''}`;

@@ -53,12 +53,12 @@ function isSave(request: Request): boolean {
   return request.method === 'PUT' && new URL(request.url).pathname.includes('/api/contents/');
 }
 
-/** Whether this asks what became of a kernel. */
+/** Whether this request asks for the state of a kernel. */
 function isAboutKernel(request: Request): boolean {
   return request.method === 'GET' && /\/api\/kernels\/[^/]+$/.test(new URL(request.url).pathname);
 }
 
-/** JupyterLab asks again after a 503; after any other error it takes the kernel for dead. */
+/** JupyterLab retries after a 503; after any other error it treats the kernel as dead. */
 function unavailable(response: Response): Response {
   return new Response(response.body, { status: 503, headers: response.headers });
 }

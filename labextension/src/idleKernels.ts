@@ -11,7 +11,7 @@ export interface IEnding {
   at: number;
 }
 
-/** Which of the kernels `mine` a page has to warn of at the time `now`. */
+/** The kernels among `mine` about which a page must warn at the time `now`. */
 export function toWarnOf(
   kernels: Iterable<IListedKernel>,
   mine: ReadonlySet<string>,

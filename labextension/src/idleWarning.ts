@@ -41,7 +41,7 @@ class IdleNotices {
     this._trans = trans;
   }
 
-  /** Show and take back notices, by the list of kernels that the page has. */
+  /** Show and remove notices according to the page's list of kernels. */
   update(): void {
     const open = this._openKernels();
     const listed = new Map<string, IListedKernel>();

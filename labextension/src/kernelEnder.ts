@@ -15,7 +15,7 @@ import {
 } from './whose.js';
 
 /**
- * Stands before the calls by which the page ends kernels.
+ * Intercepts the calls with which the page ends kernels.
  *
  * "All" is what this user started. The kernel of another person is ended alone, after a question that
  * names it. Whoever calls JupyterLab's managers comes through here: panels, menus, other extensions.

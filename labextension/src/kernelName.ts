@@ -3,7 +3,7 @@ export interface ISpec {
   language?: string;
 }
 
-/** How Python's kernelspecs are called elsewhere: by ipykernel, and by nb_conda_kernels. */
+/** Names of Python kernelspecs elsewhere: from ipykernel and nb_conda_kernels. */
 const NAMES_OF_PYTHON = /^(python[-_]?[0-9.]*|conda-(.+-)?py)$/i;
 
 /**

@@ -15,7 +15,7 @@ export interface IStartingContext {
   startKernel(): Promise<boolean>;
 }
 
-/** Where a person chooses a kernel. */
+/** The dialogs in which a user chooses a kernel. */
 export interface IKernelChoice<T> {
   /** Whether a choice for this context is open, or what was chosen is being started. */
   isOpen(context: T): boolean;
@@ -34,7 +34,7 @@ export interface IKernelChoice<T> {
  */
 export class KernelStarts<T extends IStartingContext> {
   /**
-   * @param choice - Where a person chooses a kernel.
+   * @param choice - The dialogs in which a user chooses a kernel.
    * @param patience - Milliseconds after which a context that does nothing to get its first kernel
    * is taken for one that failed to look for it; then a cell that is run starts a kernel.
    */
@@ -72,7 +72,7 @@ export class KernelStarts<T extends IStartingContext> {
     return hasKernel(context);
   }
 
-  /** Wait for the end of a start that is under way, if one is. */
+  /** Wait for a start in progress, if there is one. */
   private async _startUnderWay(context: T): Promise<'none' | 'ended'> {
     let outcome: 'none' | 'ended' = 'none';
     const given = Date.now() + this._patience;

@@ -34,7 +34,7 @@ export const longOutput: JupyterFrontEndPlugin<void> = {
 type Render = (options: renderError.IRenderOptions) => Promise<void>;
 
 /**
- * Text of any length, drawn as JupyterLab draws it but no more than a browser can lay out.
+ * Text of any length, rendered as in JupyterLab but no more than a browser can lay out.
  *
  * While a text grows at its end only the end is drawn again.
  */

@@ -45,7 +45,7 @@ export class MessageQueue {
     }
   }
 
-  /** Hand over all that waits: the connection has ended. */
+  /** Deliver all waiting messages: the connection has ended. */
   flush(): void {
     for (const message of this._limit.update()) {
       join(this._waiting, message);
@@ -56,7 +56,7 @@ export class MessageQueue {
     }
   }
 
-  /** Drop all that waits: nobody listens any more. */
+  /** Drop all waiting messages: nobody listens any more. */
   clear(): void {
     this._stop();
     this._waiting.splice(0);
@@ -79,7 +79,7 @@ export class MessageQueue {
     }
   }
 
-  /** Hand over what this window has room for; the rest waits for the next one. */
+  /** Deliver as much as this time window allows; the rest waits for the next one. */
   private _slice(): void {
     const now = performance.now();
     if (now - this._windowStart > WINDOW_MS) {
@@ -146,7 +146,7 @@ export class MessageQueue {
 }
 
 /**
- * Put `next` behind the messages that wait, joined with them where a person could see no difference.
+ * Append `next` to the waiting messages, merged with them if a user would see no difference.
  */
 export function join(waiting: Message[], next: Message): void {
   const type = next.channel === 'iopub' ? next.header.msg_type : '';
@@ -220,7 +220,7 @@ function leaveOutCleared(waiting: Message[], next: Message): void {
   }
 }
 
-/** Of several updates of one display only the last is seen. */
+/** Of several updates of one display only the last one is visible. */
 function leaveOutReplaced(waiting: Message[], next: Message): void {
   const id = displayId(next);
   const stop = Math.max(0, waiting.length - LOOK_BACK);

@@ -2,7 +2,7 @@ import { closeIcon } from '@jupyterlab/ui-components';
 import { Message, MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
-/** A line above a document that says something about it for as long as it is true. */
+/** A line above a document with a message about it, shown as long as the message is true. */
 export class Notice extends Widget {
   /**
    * @param kind - How urgent it is; a person can close a warning.
@@ -30,7 +30,7 @@ export class Notice extends Widget {
     this.node.append(this._line);
   }
 
-  /** Say this from now on. */
+  /** Show this text from now on. */
   say(text: string): void {
     this._text.textContent = text;
     this.show();

@@ -4,7 +4,7 @@ import { ITerminalLine, countLines, write } from './terminalLine.js';
 
 type Message = KernelMessage.IMessage;
 
-/** How much of what one execution says a page takes over into its notebook. */
+/** How much of the output of one execution the page keeps in its notebook. */
 export interface IBounds {
   /** Lines and characters of text from the start. */
   headLines: number;
@@ -18,7 +18,7 @@ export interface IBounds {
 }
 
 /**
- * What JupyterLab can append to ten times a second, and a notebook that can still be saved.
+ * A size that JupyterLab can append to ten times a second, in a notebook that can still be saved.
  */
 export const BOUNDS: IBounds = {
   headLines: 20_000,
@@ -73,7 +73,7 @@ export class OutputLimit {
     return this._execution(parent).accept(message);
   }
 
-  /** Whether `update` has something to tell. */
+  /** Whether `update` has something new. */
   get stale(): boolean {
     return [...this._executions.values()].some(execution => execution.stale);
   }
@@ -118,7 +118,7 @@ export function parentOf(message: Message): string {
   return (message.parent_header as { msg_id?: string })?.msg_id ?? '';
 }
 
-/** What one execution has said since its output was last cleared. */
+/** The output of one execution since it was last cleared. */
 class Execution {
   constructor(private readonly _bounds: IBounds) {
     this._tail = new Tail(_bounds);
@@ -375,7 +375,7 @@ function headOf(text: string, lines: number, characters: number): number {
   return end === 0 && lines > 0 ? Math.max(0, Math.min(text.length, characters)) : end;
 }
 
-/** The sentence that stands where something is missing. */
+/** The sentence that is shown where something is missing. */
 export function describe(omitted: IOmitted): string {
   const parts = [];
   if (omitted.characters) {

@@ -20,7 +20,7 @@ export function pageUser(): IFleetUser | null {
   return user;
 }
 
-/** Take what a server says of whoever is signed in: a new login may have brought other roles. */
+/** Adopt what a server says about the signed-in user: a new login may have other roles. */
 export function learnRoles(model: IUserModel): void {
   const known = pageUser();
   user = withRolesOf(known, model);

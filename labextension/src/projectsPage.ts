@@ -14,7 +14,7 @@ import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 import { startingPlace, StartingPlace } from './startingPlace.js';
 import { viewOnlyText } from './viewOnlyText.js';
 
-/** Offers the projects where the launcher could create nothing. */
+/** Shows the projects where the launcher could not create anything. */
 export const projectsPage: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:projects-page',
   description: 'Offers the projects in the place of a launcher that could create nothing.',
@@ -80,7 +80,7 @@ class ProjectsPage extends Widget {
     this.addClass('jp-fleet-Projects');
   }
 
-  /** Say what can be begun at a path, and offer the projects. */
+  /** Say what the user can do at a path, and show the projects. */
   tell(user: IFleetUser, place: StartingPlace, path: string): void {
     const body = element('div', 'jp-Launcher-body');
     const content = element('div', 'jp-Launcher-content');

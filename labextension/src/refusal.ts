@@ -1,5 +1,5 @@
 /**
- * Why this page sends a request not at all, in words for a person.
+ * Why this page does not send a request, as a message for the user.
  *
  * JupyterLab shows the message of every error of its drive.
  */

@@ -2,7 +2,7 @@ import type { Choice } from './conflict.js';
 import { movedPath } from './held.js';
 import { namedError } from './namedError.js';
 
-/** Ask a person what becomes of a save; anything but 'overwrite' gives it up. */
+/** Ask the user what to do with a save; anything but 'overwrite' gives it up. */
 export type Ask = (question: () => Promise<Choice>) => Promise<Choice>;
 
 /** The saves of one document (one path and kind) that have not ended. */
@@ -12,7 +12,7 @@ interface ISaves {
   end: Promise<void>;
   /** Whether a person is being asked about one of them. */
   asking: boolean;
-  /** How often a person gave one of them up. */
+  /** How often the user gave one of them up. */
   discards: number;
 }
 

@@ -11,7 +11,7 @@ export type SignInState = 'in' | 'checking' | 'out' | 'other';
 /** Who is signed in: a user name, null for nobody, undefined if no server could tell. */
 export type WhoAmI = () => Promise<string | null | undefined>;
 
-/** What state an answer about the signed-in user means for a page of `user`. */
+/** The state that follows, for a page of `user`, from an answer about who is signed in. */
 export function judge(
   user: string | null,
   found: string | null | undefined,
@@ -32,7 +32,7 @@ export function pauseAfter(attempts: number): number {
 }
 
 const LONGEST_PAUSE = 15_000;
-/** If a server ends the login again so soon after it was found good, it is not asked at once. */
+/** If a server rejects the login this soon after it was valid, do not ask again at once. */
 const SOON = 5_000;
 
 /**
@@ -55,7 +55,7 @@ export class SignIn {
     return this._state;
   }
 
-  /** The person whom this page belongs to; null until the first answer. */
+  /** This page's user; null until the first answer. */
   get user(): string | null {
     return this._user;
   }
@@ -65,7 +65,7 @@ export class SignIn {
     return this._otherUser;
   }
 
-  /** Learn whom this page belongs to; resolves when a server has told. */
+  /** Find out who this page's user is; resolves when a server has answered. */
   async start(): Promise<void> {
     for (let attempts = 0; this._user === null; attempts += 1) {
       const found = await this._whoAmI().catch(() => undefined);

@@ -9,7 +9,7 @@ import { fleetBundle } from './fleetBundle.js';
 import type { SignIn } from './signIn.js';
 import { ISignIn } from './signInPlugin.js';
 
-/** The button that leads to the login page, in a tab of its own. */
+/** The button that opens the login page in a new tab. */
 const SIGN_IN = 'sign-in';
 const RELOAD = 'reload';
 
@@ -68,7 +68,7 @@ export const signInDialog: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** A dialog that stays until the person whom the page belongs to is signed in. */
+/** A dialog that stays until this page's user is signed in. */
 class SignInDialog extends Dialog<void> {
   constructor(signIn: SignIn, trans: TranslationBundle) {
     const buttons = buttonsFor(signIn, trans);

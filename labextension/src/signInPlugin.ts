@@ -38,7 +38,7 @@ export const signInPlugin: ServiceManagerPlugin<SignIn | null> = {
   }
 };
 
-/** Ask a server, past everything that waits for a login. */
+/** Ask a server, bypassing the requests that wait for the login. */
 async function whoAmI(): Promise<string | null | undefined> {
   const url = URLExt.join(PageConfig.getBaseUrl(), 'api/me');
   const answer = await fetch(url, {

@@ -5,7 +5,7 @@ import { viewOnlyText } from './viewOnlyText.js';
 
 let shown = '';
 
-/** Tell a viewer who tried to run or save something why nothing happens. */
+/** Tell a viewer why a command to run or save does nothing. */
 export function tellViewOnly(path: string, trans: TranslationBundle): void {
   // However often somebody tries, one notification is enough.
   if (shown) {

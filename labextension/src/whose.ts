@@ -1,4 +1,4 @@
-/** What a kernel's model says of the person and the place that it belongs to. */
+/** The user and project of a kernel, from its model. */
 export interface IKernelOwner {
   readonly id: string;
   readonly username?: string;
@@ -6,7 +6,7 @@ export interface IKernelOwner {
   readonly path?: string;
 }
 
-/** What a session's model says of who made it, and of its kernel. */
+/** The creator and kernel of a session, from its model. */
 export interface ISessionOwner {
   readonly id: string;
   readonly path: string;
@@ -16,12 +16,12 @@ export interface ISessionOwner {
   readonly kernel: IKernelOwner | null;
 }
 
-/** The kernel that somebody is about to end, as a question names it. */
+/** The kernel to be ended, as named in a question. */
 export interface IKernelName {
   /** The notebook's name; empty if no document uses the kernel. */
   readonly notebook: string;
   readonly project: string;
-  /** Whose it is; empty if the server does not say. */
+  /** The user who started it; empty if the server does not say. */
   readonly person: string;
 }
 
