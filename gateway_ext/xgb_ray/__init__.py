@@ -9,7 +9,7 @@ project. A room imports only what stands below it:
     training | scoring   a training on workers that may fail; predictions, metrics and calibration
     worker         what runs in a worker's process: boosting, and the collective between workers
     data | ray_cluster   columns, sources and matrices; connecting to Ray and running tasks there
-    background     work beside the cell
+    background     work in background threads
     display        how results and progress look
     option_table   options with their help, for signatures and lines
     lease          keeps a kernel with work from being culled

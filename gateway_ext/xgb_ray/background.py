@@ -20,10 +20,10 @@ _running: weakref.WeakSet[Background[Any]] = weakref.WeakSet()
 
 
 class Background(ABC, Generic[Result]):
-    """Something that runs beside the caller: a training, a search, a job of a cluster.
+    """Something that runs in the background: a training, a search, a job of a cluster.
 
-    A subclass does its work in `carry_out` and leaves what there is in `_result`, also before it
-    raises. It calls `_begin` when it is made.
+    A subclass does its work in `carry_out` and leaves its result, or a partial one before it
+    raises, in `_result`. It calls `_begin` when it is created.
     """
 
     _result: Result | None = None
@@ -65,7 +65,7 @@ class Background(ABC, Generic[Result]):
 
     @abstractmethod
     def stop(self) -> None:
-        """End soon, and keep what there is."""
+        """End soon, and keep the result so far."""
 
     @abstractmethod
     def stop_now(self) -> None:
@@ -82,7 +82,7 @@ class Background(ABC, Generic[Result]):
 
     @abstractmethod
     def status(self) -> Any:
-        """Where it is: as a string one line, in a notebook a picture."""
+        """Its progress: as a string one line, in a notebook HTML."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.status()})"
@@ -115,7 +115,7 @@ class Background(ABC, Generic[Result]):
 
     @property
     def result(self) -> Result | None:
-        """What there is after the end, also after a failure; None before."""
+        """The result after the end, also after a failure; None before."""
         return self._result if self.done else None
 
     def wait(self, timeout: float | None = None) -> Result:

@@ -244,7 +244,7 @@ def _list_files(filesystem: pafs.FileSystem, path: str, shown: str) -> list[str]
             else:
                 found = []
     except OSError as error:
-        raise DataError(f"cannot look into {shown}: {error}") from error
+        raise DataError(f"cannot list {shown}: {error}") from error
     if not found:
         raise DataError(f"no Parquet file is found at {shown}")
     return sorted(found)

@@ -68,7 +68,7 @@ def run_calls(
     Args:
         room: how many tasks each node (by its id) may run at a time.
         wait: given references waits a moment; returns those that are ready.
-        patience: seconds after which a task may be taken for hung, see `is_overdue`.
+        patience: seconds after which a task may count as hung, see `is_overdue`.
         repeated: is told of each call that is run a second time beside a task that hangs.
 
     Raises:

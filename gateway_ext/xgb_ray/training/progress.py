@@ -1,4 +1,4 @@
-"""What the driver knows of a training: its phase, model, metrics and what happened to it."""
+"""The driver's state of a training: its phase, model, metrics and events."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Record:
         self._changed()
 
     def note(self, kind: str, **detail: Any) -> None:
-        """Write down that something happened (see `Event`)."""
+        """Record an event (see `Event`)."""
         self.events.append(Event(time.monotonic() - self.started, kind, self.rounds, detail))
         self._changed()
 
@@ -99,7 +99,7 @@ class Record:
         except OSError as error:
             if not any(e.kind == "checkpoint" for e in self.events):
                 raise ClusterError(f"the checkpoint cannot be written: {error}") from error
-            # It could before: a store that is away for a while is no reason to end.
+            # An earlier write succeeded: do not end for a store that is away for a while.
             self.note("checkpoint", failed=str(error))
             return
         self.note("checkpoint")

@@ -110,7 +110,7 @@ class Rounds:
             raise DataError(f"the matrix cannot be built: {wrong.message}")
         for slot, prepared in results.items():
             if prepared.status == "aborted":
-                # Nobody died, yet the group broke. Counted, or it would be tried for ever.
+                # Nobody died, but the group broke. It counts as a failure, to limit the retries.
                 self._record.note("lost", reason=prepared.message)
                 self._workers.count_failure(prepared.message)
                 return False
@@ -318,7 +318,7 @@ class Rounds:
                 slot.control("ask", flag, self._attempt)
 
     def _welcome_newcomers(self, members: Sequence[Slot]) -> None:
-        """Have replacements started and build their matrices beside the training; pause when it
+        """Start replacements and have them build their matrices meanwhile; pause when it
         pays to take them in."""
         import ray
 

@@ -67,7 +67,7 @@ class Slot:
     start_seconds: float = 0.0
     replaces: bool = False
     holds: bool = False
-    spare: Any = None  # a replacement's own preparation, beside the training
+    spare: Any = None  # a replacement's own preparation, while the training continues
     prepared: bool = False
     cpu_seconds: float = 0.0
     user_code_at: float = 0.0  # when it last said that it runs a function of the user

@@ -1,4 +1,4 @@
-"""What Ray Tune's loop and whoever watches a search tell each other."""
+"""Messages between Ray Tune's loop and those that watch a search."""
 
 from __future__ import annotations
 

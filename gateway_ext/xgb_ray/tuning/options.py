@@ -1,4 +1,4 @@
-"""The options of a search, beside those of the trainings that are its trials."""
+"""The options of a search, in addition to those of its trials' trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a search is, and what it leaves: the best parameters, their model, and all trials."""
+"""The progress and the result of a search: the best parameters, their model, and all trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is searched for and how, from the arguments of `tune`."""
+"""The plan of a search, from the arguments of `tune`."""
 
 from __future__ import annotations
 

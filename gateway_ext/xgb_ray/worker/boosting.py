@@ -1,4 +1,4 @@
-"""The boosting rounds on one worker: `xgboost.train`'s loop, made to be left and resumed.
+"""The boosting rounds on one worker: `xgboost.train`'s loop, which can be interrupted and resumed.
 
 It differs from `xgboost.train` in three ways: after each round all workers agree whether to go on
 (so that a change of the group happens at one common round), the state can be taken at any moment
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GO_ON, PAUSE, STOP, ENOUGH = 0, 1, 2, 3
 _STATUS = {PAUSE: "paused", STOP: "stopped", ENOUGH: "finished"}
 
-# Keeping the state for the driver may cost this share of the time, no more.
+# Saving the state for the driver may take at most this share of the time.
 _SNAPSHOT_SHARE = 0.02
 
 History = dict[str, dict[str, list[float]]]
@@ -46,7 +46,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainState:
-    """All that is needed to go on after the last completed round.
+    """Everything that is needed to continue after the last completed round.
 
     `rounds` are complete in `model` (None before the first), `evaluated` of them have their
     metrics in `history` and have been seen by the callbacks (the last may be missing one if the

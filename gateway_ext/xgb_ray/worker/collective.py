@@ -1,6 +1,6 @@
-"""One member's connection to the others, and how to break it from outside.
+"""One member's connection to the others, and how to abort it from outside.
 
-When a member dies, XGBoost's own error does not reach every survivor. Two things hold them up in
+When a member dies, XGBoost's own error does not reach every survivor. Two things block them in
 XGBoost 3.2, which has no call to abort:
 
 - A survivor waits for a neighbour that itself only waits. So the sockets that the communicator
@@ -11,7 +11,7 @@ XGBoost 3.2, which has no call to abort:
   its own (XGBoost's communicator belongs to a thread), and a thread that does not come back is left
   behind. Data and completed rounds are not touched by it: a round's trees are committed at its end.
 
-And one makes joining slow: XGBoost writes its first words in small pieces to sockets that wait for
+And one makes joining slow: XGBoost writes its first bytes in small pieces to sockets that wait for
 the other side's delayed acknowledgement, 40 ms (measured: 44 ms with 2 to 8 members on one machine,
 7 ms with `TCP_NODELAY` set from outside).
 """
@@ -84,7 +84,7 @@ def join_together(memberships: Sequence[Membership]) -> None:
 
 
 class Membership:
-    """Being one of the members of one group, once. Several may live in one process.
+    """One membership in one group. A process may have several.
 
     It joins, is given its work (perhaps later, when there are matrices), and is waited for.
     """
@@ -125,7 +125,7 @@ class Membership:
             self._wait_until_listening()
 
     def wait_joined(self) -> bool:
-        """Until it has joined, or will not any more; whether it has."""
+        """Wait until it has joined or cannot join any more; returns whether it has."""
         self._joined.wait()
         return self._error is None and not self._aborted
 
@@ -207,8 +207,8 @@ class Membership:
     def _leave_broken(self) -> None:
         """Leave a group that broke; nobody waits for it.
 
-        XGBoost says goodbye to the tracker first, and a tracker that has given up never answers:
-        so the goodbye is cut short.
+        XGBoost signs off at the tracker first, and a tracker that has given up never answers, so
+        that is cut short.
         """
         from xgboost import collective
 
@@ -232,7 +232,7 @@ class Membership:
         threading.Event().wait()
 
     def _hurry(self) -> None:
-        """Have what is written while the member joins sent at once."""
+        """Send at once what is written while the member joins."""
         pause = _HURRY_SECONDS
         while not self._joined.wait(pause):
             pause = min(1.5 * pause, _HURRY_SECONDS_MOST)
@@ -323,10 +323,10 @@ class Membership:
 
 
 class Tracker:
-    """The meeting points of groups, one after the other.
+    """The trackers of successive groups.
 
-    None is used twice: a second start ends live members. One more than needed is kept ready, as
-    XGBoost looks only ten times a second whether one that it starts has come up.
+    None is used twice, because a second start would end live members. One more than needed is kept
+    ready, because XGBoost checks only ten times a second whether a new one has started.
     """
 
     def __init__(self) -> None:

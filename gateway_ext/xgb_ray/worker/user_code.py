@@ -1,7 +1,7 @@
 """Callbacks, objectives and metrics of the user, and whether one is running.
 
 They may take as long as they like: a worker that is in one cannot answer to the end of its group,
-and must not be taken for one that is stuck.
+and must not count as stuck.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ class UserCode:
             self.running = False
 
     def watched(self, function: Any) -> Any:
-        """Something that stands for a function, or an object that can be called, and goes through
-        `call`; None stays None."""
+        """A proxy that calls a function or callable object through `call`; None for None."""
         return None if function is None else _Watched(function, self)
 
 
 class _Watched:
-    """Passes for the object itself where XGBoost asks for its class, as it does of objectives."""
+    """Pretends to be of the object's class, which XGBoost checks for objectives."""
 
     def __init__(self, function: Any, user_code: UserCode) -> None:
         self._function = function

@@ -36,8 +36,8 @@ T = TypeVar("T")
 class RankAssignment:
     """One member of a group that computes together: its rank, and how to meet the others.
 
-    The rank is the number of the portion of the rows. A worker that looks after the portion of an
-    absent one is two members.
+    The rank is the number of the portion of the rows. A worker that has taken over the portion of
+    a lost one is two members.
     """
 
     attempt: int
@@ -73,7 +73,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a heartbeat brings: rounds done, and the state if it is newer than what was asked.
+    """The answer to a heartbeat: completed rounds, and the state if it is newer than requested.
 
     `in_user_code`: a callback, objective or metric of the user is running.
     """
@@ -217,7 +217,7 @@ class Worker:
         return Prepared("ready", of_first, seconds)
 
     def _forget(self, portions: dict[int, dict[str, list[Any]]]) -> None:
-        """Drop the matrices that the next group has no use for, before new ones take room."""
+        """Drop the matrices that the next group does not need, before new ones use memory."""
         wanted = {
             (portion, name): _identity(refs)
             for portion, sets in portions.items()
@@ -370,7 +370,7 @@ def _fetcher(ref: Any) -> Callable[[], Shard]:
 
 
 def is_broken_group(error: BaseException) -> bool:
-    """Whether an error means that another member is gone, and not that something is wrong."""
+    """Whether an error means that another member was lost, not that the work itself failed."""
     import xgboost as xgb
 
     if isinstance(error, ConnectionAbortedError):
