@@ -3,8 +3,8 @@
 import os
 import sys
 
-# Python puts the working directory first, and that is a folder of people who may well have a file
-# random.py or zmq.py there. ipykernel_launcher does the same for the same reason.
+# Python puts the working directory first, and users may have a file random.py or zmq.py there.
+# ipykernel_launcher removes it for the same reason.
 if sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 

@@ -37,8 +37,8 @@ class LaunchError(Exception):
 
 
 def takes_packages(document: StartDocument) -> bool:
-    """Whether people's packages can be in this kernel: it is a module that the agent's own Python
-    runs, and there is a place for them."""
+    """Whether this kernel can use users' packages: it is a module that the agent's own Python runs,
+    and it has a folder for them."""
     return document.packages is not None and document.argv[0] in {*_own_python(), sys.executable}
 
 
@@ -73,10 +73,10 @@ def kernel_environment(
     agent_pid: int,
     left_out: str = "",
 ) -> dict[str, str]:
-    """The agent's environment with the kernelspec's `env`, in which ${NAME} is filled in, and what
-    leads to people's packages; `left_out` says why they are left out all the same.
+    """The agent's environment with the kernelspec's `env`, in which ${NAME} is expanded, and the
+    variables for users' packages; `left_out` says why these are left out.
 
-    By JPY_PARENT_PID ipykernel notices that the agent is gone.
+    With JPY_PARENT_PID, ipykernel notices that the agent has ended.
     """
     result = dict(environment)
     for name, value in (document.kernelspec.get("env") or {}).items():

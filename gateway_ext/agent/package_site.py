@@ -101,7 +101,7 @@ def make_site(folder: Path) -> None:
     _link(python, _base_python())
     for name in ("python{}".format(*sys.version_info), "python{}.{}".format(*sys.version_info)):
         _link(folder / "bin" / name, "python")
-    # Not with the working folder on the path: people may well have a file there called random.py.
+    # Without the working directory on the path: it may contain a file such as random.py.
     pip = f'#!/bin/sh\nexec {shlex.quote(str(python))} -P -m pip "$@"\n'
     for name in ("pip", "pip{}".format(*sys.version_info)):
         _write(folder / "bin" / name, pip, 0o700)

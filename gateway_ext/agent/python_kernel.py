@@ -9,7 +9,7 @@ for long, because the agent always reads.
 import os
 import sys
 
-# As ipykernel_launcher: people's files must not shadow what the kernel imports. IPython puts the
+# As ipykernel_launcher: users' files must not shadow what the kernel imports. IPython puts the
 # working directory back before the first cell.
 if sys.path[0] in ("", os.getcwd()):
     del sys.path[0]

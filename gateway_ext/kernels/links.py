@@ -106,7 +106,7 @@ class AgentLink:
 
     def take_ended(self) -> str:
         """Why the kernel's process has ended by itself since the last call; empty if it has not.
-        It may well run again already."""
+        It may already run again."""
         ended, self._ended = self._ended, ""
         return ended
 

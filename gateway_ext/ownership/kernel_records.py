@@ -251,7 +251,7 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def observe(self, observations: Sequence[Observation]) -> None:
-        """Writes what this gateway saw of its kernels, each only if its epoch has not changed."""
+        """Records observations of this gateway's kernels, each only if its epoch is unchanged."""
         by_id = {seen.kernel_id: seen for seen in observations}
 
         def decide(held: Held, now: datetime) -> Transition | None:
@@ -294,9 +294,9 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def give_up(self, kernel_id: str, epoch: int, reason: str) -> bool:
-        """Gives up a launch that may still be going on: its agent is told to end by whichever
-        gateway it connects to. The record stays a launch until the agent is known to have ended,
-        so that nothing else is started under its id. False if it is not a launch any more or the
+        """Gives up a launch that may still be in progress: the next gateway that its agent connects
+        to tells it to end. The record stays `launching` until the agent is known to have ended, so
+        that nothing else is started under its id. False if it is not `launching` any more or the
         epoch has changed."""
 
         def transaction(connection: Connection) -> bool:

@@ -130,6 +130,6 @@ class Membership:
                     )
                 away = True
             except Exception:
-                # Without heartbeats the others would take this gateway for dead.
+                # Without heartbeats the other gateways would consider this one dead.
                 self._log.exception("the heartbeat failed")
             await asyncio.sleep(self._heartbeat_seconds)

@@ -20,7 +20,7 @@ def start_process(
     """`subprocess.Popen(command, **options)`, which raises TimeoutError if that takes too long.
 
     Popen waits until the child runs its program. By then the child has its new user ID already,
-    and other processes of that user may stop it: Popen would wait for ever.
+    and other processes of that user may stop it: Popen would wait forever.
     """
     thread = threading.get_native_id()
     before = set(_children_of(thread))

@@ -171,16 +171,16 @@ class YarnCluster(LoggingConfigurable):
             )
         except ImportError as error:
             raise ClusterSilent(
-                "yarn_endpoint_security_enabled needs the package requests-kerberos beside the "
-                "gateway"
+                "yarn_endpoint_security_enabled needs the package requests-kerberos in the "
+                "gateway's environment"
             ) from error
         return HTTPKerberosAuth(mutual_authentication=OPTIONAL)
 
 
 class UserName(requests.auth.AuthBase):
-    """Hadoop's `simple` authentication: a request says in its query whose it is.
+    """Hadoop's `simple` authentication: the query of a request names the user.
 
-    The library's own waits for a cookie that only some ResourceManagers give, and for ever.
+    The library's own implementation waits forever for a cookie that only some ResourceManagers set.
     """
 
     def __init__(self, name: str) -> None:

@@ -26,7 +26,7 @@ node = Table(
     # RESTRICT: no entry can be left without the folder that it was put in.
     Column("parent_id", ByteString(ID_BYTES), ForeignKey("fleet_node.id", ondelete="RESTRICT")),
     Column("name", ByteString(MAX_NAME_BYTES), nullable=False),
-    # directory or file; whether a file is a notebook is told by its name, as in Jupyter.
+    # directory or file; the name says whether a file is a notebook, as in Jupyter.
     Column("type", String(9), nullable=False),
     # The current version of a file. No foreign key, because it would be circular.
     Column("version_id", ByteString(ID_BYTES)),

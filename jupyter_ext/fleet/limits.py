@@ -20,7 +20,7 @@ def gateway_limits(settings: Settings) -> dict[str, dict[str, Any]]:
     if settings.cull_idle:
         culling = {
             "cull_idle_timeout": settings.cull_idle,
-            # A page is warned first; without that the kernels of open pages would stay for ever.
+            # Pages are warned first; without this option kernels of open pages would stay forever.
             "cull_connected": True,
             "cull_interval": _CULL_INTERVAL,
             "cull_warning_seconds": settings.cull_warning,

@@ -39,7 +39,7 @@ class Tools:
 def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_store: bool) -> Tools:
     """Find everything, or raise `FleetError` for what is missing.
 
-    The two other environments are by default ``gateway`` and ``kernel`` beside this one.
+    The other two environments are by default ``gateway`` and ``kernel`` next to this one.
     """
     here = Path(sys.prefix)
     gateway = environment("gateway", gateway_env)
