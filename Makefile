@@ -264,6 +264,14 @@ chaos: test-install ## 300 random faults and more (CHAOS="--seed S" to make them
 	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
 
+$(STAMPS)/release: $(LOCKS)/release.txt $(STAMPS)/tools
+	$(call environment,release,$(ENVS)/release,$<)
+
+.PHONY: release
+release: $(STAMPS)/wheel $(STAMPS)/release ## the wheel and the sdist in dist/, checked (docs/releasing.md)
+	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t sdist >/dev/null 2>&1
+	@$(ENVS)/release/bin/twine check --strict dist/*
+
 # --- locks
 
 .PHONY: lock
@@ -271,6 +279,7 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	@lock() { echo "locking $$1"; $(UV) pip compile --quiet --generate-hashes --python-version 3.11 \
 		--no-emit-index-url --custom-compile-command "make lock" $(LOCK) "$${@:2}" -o $(LOCKS)/$$1.txt; }; \
 	lock tools $(LOCKS)/tools.in; \
+	lock release $(LOCKS)/release.in; \
 	lock lab pyproject.toml --extra lab; \
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
 	lock gateway pyproject.toml --extra gateway; \
