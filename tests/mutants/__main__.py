@@ -56,14 +56,20 @@ GROUPS = (
         "lab",
         (
             *(f"jupyter_ext/wire/{n}.py" for n in ("frames", "messages", "proof")),
-            *(f"jupyter_ext/platform/{n}.py" for n in ("fair_turns", "log_tokens", "projects")),
+            *(f"jupyter_ext/platform/{n}.py" for n in ("log_tokens", "projects")),
             "jupyter_ext/contents/widget_state.py",
             *(f"jupyter_ext/fleet/{n}.py" for n in ("quantities", "rollout")),
             "jupyter_ext/sessions/paths.py",
         ),
-        tuple(
-            f"tests/unit/jupyter_ext/{n}"
-            for n in ("wire", "platform", "contents", "fleet", "sessions")
+        (
+            "tests/unit/jupyter_ext/wire",
+            "tests/unit/jupyter_ext/contents/test_widget_state.py",
+            *(
+                f"tests/unit/jupyter_ext/fleet/test_{n}.py"
+                for n in ("limits", "rollout", "roll_out", "settings")
+            ),
+            *(f"tests/unit/jupyter_ext/platform/test_{n}.py" for n in ("log_tokens", "projects")),
+            "tests/unit/jupyter_ext/sessions/test_session_paths.py",
         ),
     ),
     Group(
