@@ -297,6 +297,11 @@ def test_websocket_needs_a_token(gateways: Gateways, kernel_id: str) -> None:
     assert refused.value.status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/api/kernelspecs", "/api/kernelspecs/x", "/api/kernels"])
+def test_browsers_may_ask_first(gateways: Gateways, path: str) -> None:
+    assert Client(None).call("OPTIONS", f"{gateways.urls[0]}{path}").status_code < 300
+
+
 @pytest.mark.parametrize("received", ["", "x", "-1", "²", "1" * 5000])
 def test_a_stream_says_how_far_it_is_in_a_number(
     gateways: Gateways, kernel_id: str, received: str
