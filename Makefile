@@ -259,10 +259,25 @@ types: $(DEV)
 bench: test-install ## measure against peers, side by side
 	@XGB_RAY_PYTHON=$(FLEET_KERNEL_PYTHON) $(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
+$(STAMPS)/mutants: $(LOCKS)/mutants.txt $(STAMPS)/tools
+	$(call environment,mutants,$(ENVS)/mutants,$<)
+
+.PHONY: mutants
+mutants: $(DEV) $(STAMPS)/mutants ## change the code that decides and see whether unit tests notice (MUTANTS=lab for one part)
+	@$(LAB)/bin/python -m tests.mutants $(ENVS)/mutants/bin/mutmut $(MUTANTS)
+
 .PHONY: chaos
 chaos: test-install ## 300 random faults and more (CHAOS="--seed S" to make them again, or to go on)
 	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
+
+$(STAMPS)/release: $(LOCKS)/release.txt $(STAMPS)/tools
+	$(call environment,release,$(ENVS)/release,$<)
+
+.PHONY: release
+release: $(STAMPS)/wheel $(STAMPS)/release ## the wheel and the sdist in dist/, checked (docs/releasing.md)
+	@umask 022 && $(TOOLS)/bin/python -m hatchling build -t sdist >/dev/null 2>&1
+	@$(ENVS)/release/bin/twine check --strict dist/*
 
 # --- locks
 
@@ -271,6 +286,8 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	@lock() { echo "locking $$1"; $(UV) pip compile --quiet --generate-hashes --python-version 3.11 \
 		--no-emit-index-url --custom-compile-command "make lock" $(LOCK) "$${@:2}" -o $(LOCKS)/$$1.txt; }; \
 	lock tools $(LOCKS)/tools.in; \
+	lock release $(LOCKS)/release.in; \
+	lock mutants $(LOCKS)/mutants.in; \
 	lock lab pyproject.toml --extra lab; \
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
 	lock gateway pyproject.toml --extra gateway; \

@@ -7,6 +7,7 @@ owner, this gateway or another one, and follows it when it changes.
 
 import asyncio
 import json
+import re
 import time
 import uuid
 from typing import Any
@@ -95,7 +96,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
     def _fleet_wire(self, place: Place) -> "_FleetWire":
         nonce = self.get_query_argument("stream", "")
         received = self.get_query_argument("received", None)
-        if not nonce or (received is not None and not received.isdigit()):
+        if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
             raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
         if place.link is None:
             record = place.record

@@ -85,7 +85,8 @@ RULES: tuple[Rule, ...] = (
     # some patterns block the process forever.
     _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings)(?:/.*)?"),
     _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
-    _rule(Who.USERS, "GET PUT", r"/lab/api/settings(?:/.*)?"),
+    _rule(Who.USERS, "GET", r"/lab/api/settings/?"),
+    _rule(Who.USERS, "GET PUT", r"/lab/api/settings/.+"),
     _rule(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?"),
     _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert|resolvePath)"),
     _rule(Who.USERS, "GET", r"/lsp/status"),

@@ -103,7 +103,7 @@ def json_to_v1(message: str | bytes) -> bytes:
         raise
     except (ValueError, RecursionError) as error:
         raise MessageError(f"a kernel message is not JSON: {error}") from error
-    if channel not in CHANNELS:
+    if not isinstance(channel, str) or channel not in CHANNELS:
         raise MessageError(f"no kernel has a channel {channel!r}")
     return join_v1(channel, [header, parent_header, metadata, content, *buffers])
 

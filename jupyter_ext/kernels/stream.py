@@ -45,11 +45,12 @@ class StreamEnd(Exception):
 
 
 class _ConnectionEnd(Exception):
-    """One connection has ended, the stream has not."""
+    """One connection has ended, the stream has not. `said` is the gateway's reason, if any."""
 
-    def __init__(self, reason: str, *, at_once: bool = False) -> None:
+    def __init__(self, reason: str, *, at_once: bool = False, said: str = "") -> None:
         super().__init__(reason)
         self.at_once = at_once
+        self.said = said
 
 
 def channels_url(
@@ -175,14 +176,14 @@ class KernelStream:
         loop = asyncio.get_running_loop()
         self._lost_at = loop.time()
         backoff = 0.0
-        why = ""
+        why = said = ""
         while not self._ended:
             if backoff:
                 await asyncio.sleep(backoff)
             backoff = min(max(2 * backoff, _FIRST_BACKOFF), _LONGEST_BACKOFF)
             left = self._lost_at + self._give_up_seconds - loop.time()
             if left <= 0:
-                self._end(TRY_AGAIN, f"the kernel could not be reached: {why}")
+                self._end(TRY_AGAIN, said or f"the kernel could not be reached: {why}")
                 return
             try:
                 owner = await asyncio.wait_for(self._resolve(), left)
@@ -191,11 +192,11 @@ class KernelStream:
                 self._end(end.code, end.reason)
                 return
             except _ConnectionEnd as end:
-                why = str(end)
+                why, said = str(end), end.said
                 if end.at_once:
                     backoff = 0.0
             except Exception as error:
-                why = str(error) or type(error).__name__
+                why, said = str(error) or type(error).__name__, ""
             self._log.debug("kernel %s: %s", self._kernel_id, why)
 
     async def _connect(self, owner: str) -> None:
@@ -319,7 +320,7 @@ class KernelStream:
         # slow down if a gateway closes right after its first frame.
         age = asyncio.get_running_loop().time() - self._answered_at
         at_once = self._answered and age > _LONGEST_BACKOFF and code != TRY_AGAIN
-        return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once)
+        return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once, said=reason)
 
     def _begin(self, start: int, acknowledged: int) -> None:
         self._answered = True

@@ -30,6 +30,8 @@ _OF_TRIALS = (
     *("categorical", "missing", "densify", "cuts", "workers", "cpus_per_worker"),
 )
 _WORKERS = ("workers", "cpus_per_worker")
+# Arguments that are names, also where a $variable gives them.
+_NAMES = ("label", "weight", "qid", "base_margin", "keep", "column", "prediction", "metric", "name")
 _VARIABLE = re.compile(r"\$(\w+)|\$\{(\w+)\}")
 
 
@@ -70,10 +72,18 @@ def read_line(line: str, variables: Mapping[str, Any]) -> argparse.Namespace:
             setattr(arguments, name, [v for f in found for v in (f if _is_list(f) else [f])])
         elif isinstance(value, str):
             setattr(arguments, name, expand(value, variables))
+        if name in _NAMES:
+            _check_names(name, getattr(arguments, name))
     out = getattr(arguments, "out", "a")
     if not isinstance(out, str) or not out.isidentifier() or keyword.iskeyword(out):
         raise ParameterError(f"--out must be the name of a variable, not {out!r}")
     return arguments
+
+
+def _check_names(argument: str, value: Any) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        if one is not None and not isinstance(one, str):
+            raise ParameterError(f"{argument} must be a name, not a {type(one).__name__}")
 
 
 def _readable(words: Sequence[str], variables: Mapping[str, Any]) -> list[str]:
@@ -160,17 +170,22 @@ def make_parser() -> argparse.ArgumentParser:
     _plain_data(evaluate)
     evaluate.add_argument("-l", "--label", help="by default the label of the training")
     evaluate.add_argument("--metric", action="append", help="such as auc; may be repeated")
-    evaluate.add_argument("--weight", metavar="COLUMN")
-    evaluate.add_argument("--qid", metavar="COLUMN")
+    evaluate.add_argument("--weight", metavar="COLUMN", help="the column with the rows' weights")
+    evaluate.add_argument("--qid", metavar="COLUMN", help="the column with the query of each row")
     add_flags(evaluate, TrainOptions, only=_WORKERS)
     evaluate.add_argument("--cluster", help="local, auto, or an address such as ray://host:10001")
     evaluate.add_argument("--out", default="xgb_metrics", help="variable for the result")
 
     calibrate = commands.add_parser("calibrate", help="fit an isotonic calibration")
     _plain_data(calibrate)
-    calibrate.add_argument("-l", "--label", required=True)
-    calibrate.add_argument("--prediction", default="prediction", metavar="COLUMN")
-    calibrate.add_argument("--weight", metavar="COLUMN")
+    calibrate.add_argument("-l", "--label", required=True, help="the column with what happened")
+    calibrate.add_argument(
+        "--prediction",
+        default="prediction",
+        metavar="COLUMN",
+        help="the column with the predictions (prediction)",
+    )
+    calibrate.add_argument("--weight", metavar="COLUMN", help="the column with the rows' weights")
     calibrate.add_argument(
         "--bins", type=int, help="number of bins, instead of exact distinct predictions"
     )
@@ -218,7 +233,14 @@ def _plain_data(parser: argparse.ArgumentParser) -> None:
 
 def _data_arguments(parser: argparse.ArgumentParser) -> None:
     _plain_data(parser)
-    parser.add_argument("-l", "--label", required=True, action="append", metavar="COLUMN")
+    parser.add_argument(
+        "-l",
+        "--label",
+        required=True,
+        action="append",
+        metavar="COLUMN",
+        help="the column to learn; may be repeated",
+    )
     parser.add_argument(
         "-e",
         "--eval",
@@ -283,12 +305,14 @@ def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
             wrong = f" (line {error.problem_mark.line + 1}: {error.problem})"
     except yaml.YAMLError as error:
         wrong = f" ({error})"
+    except RecursionError:
+        wrong = " (too deeply nested)"
     if not isinstance(value, dict) or None in value.values():
         # A Python dict reads as YAML too, but True, None and tuples would be strings.
         quoted = re.sub(r"(?<!['\"\w])(xgb_ray_variable_\d+_)(?!['\"\w])", r"'\1'", held)
         try:
             value = ast.literal_eval(quoted.strip())
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             if not isinstance(value, dict):
                 value = None
     if not isinstance(value, dict):
@@ -297,7 +321,10 @@ def read_params(text: str, variables: Mapping[str, Any]) -> dict[str, Any]:
             "the parameters must be names with values, as YAML (eta: 0.1), JSON or a Python dict, "
             f"not {shown!r}{wrong}"
         )
-    return {str(_named(k, found)): _put_back(v, found) for k, v in value.items()}
+    try:
+        return {str(_named(k, found)): _put_back(v, found) for k, v in value.items()}
+    except RecursionError as error:
+        raise ParameterError("a value of the parameters contains itself") from error
 
 
 def _put_back(value: Any, found: Mapping[str, Any]) -> Any:

@@ -79,7 +79,7 @@ class XGBRayMagics(Magics):
         %xgb_ray calibrate -d predictions/ -l label
         %%xgb_ray tune …                               with a search space in the cell
 
-        %xgb_ray status | logs | stop [--now]          of the last --background, or NAME
+        %xgb_ray status | logs | stop [--now] [NAME]   of the run NAME, or the last --background
         %xgb_ray train … --cluster rayjob              on Kubernetes, see --job
         %xgb_ray attach NAME                           a rayjob again, after a restart too
 

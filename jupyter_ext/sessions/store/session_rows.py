@@ -71,14 +71,21 @@ def hold_session(connection: Connection, session_id: str) -> Session | None:
 
 
 def find_session(connection: Connection, path: str, username: str) -> Session | None:
-    """A session with this path, preferably one of the user's own."""
-    rows = connection.execute(
+    """A session with this path: preferably one of the user's own, and one with the document's
+    kernel rather than that of a deleted file with the same name."""
+    of_document = select(kernel_start.c.kernel_id).where(
+        kernel_start.c.document == session.c.document,
+        kernel_start.c.kernel_id == session.c.kernel_id,
+    )
+    row = connection.execute(
         select(session)
         .where(session.c.shown_path == path, _shown(connection))
-        .order_by(session.c.created)
-    ).all()
-    own = [row for row in rows if row.username == username]
-    return _session((own or rows)[0]) if rows else None
+        .order_by(
+            (session.c.username == username).desc(), of_document.exists().desc(), session.c.created
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _session(row)
 
 
 def sessions_of_projects(connection: Connection, projects: Collection[str] | None) -> list[Session]:

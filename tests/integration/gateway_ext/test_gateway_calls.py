@@ -7,11 +7,13 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import websocket
 
 from jupyter_ext.platform.tokens import TokenSigner
+from jupyter_ext.wire.frames import SUBPROTOCOL
 from tests.integration.gateway_ext.fleet_of_gateways import (
     GATEWAY_SECRET,
     Client,
@@ -293,6 +295,26 @@ def test_websocket_needs_a_token(gateways: Gateways, kernel_id: str) -> None:
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         Client(None).channels(gateways.urls[0], kernel_id)
     assert refused.value.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/api/kernelspecs", "/api/kernelspecs/x", "/api/kernels"])
+def test_browsers_may_ask_first(gateways: Gateways, path: str) -> None:
+    assert Client(None).call("OPTIONS", f"{gateways.urls[0]}{path}").status_code < 300
+
+
+@pytest.mark.parametrize("received", ["", "x", "-1", "²", "1" * 5000])
+def test_a_stream_says_how_far_it_is_in_a_number(
+    gateways: Gateways, kernel_id: str, received: str
+) -> None:
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        websocket.create_connection(
+            f"{gateways.urls[0].replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+            f"?session_id=s&stream=n&received={quote(received)}",
+            header=gateways.client().headers,
+            subprotocols=[SUBPROTOCOL],
+            timeout=40,
+        )
+    assert refused.value.status_code == 400
 
 
 def test_roles(gateways: Gateways, kernel_id: str) -> None:

@@ -37,10 +37,10 @@ def process(cpu_seconds: float, *, pid: int = 1, daemon: bool = False) -> Proces
 def worked(shares: list[float], *, daemon: bool = False) -> list[bool]:
     """Looks every 5 s at a process that uses these shares of a core, one after the other."""
     meter, cpu, answers = WorkMeter(), 100.0, []
-    meter.look(0.0, [process(cpu, daemon=daemon)])
+    assert meter.look(1000.0, [process(cpu, daemon=daemon)])
     for number, share in enumerate(shares, 1):
         cpu += share * 5
-        answers.append(meter.look(number * 5.0, [process(cpu, daemon=daemon)]))
+        answers.append(meter.look(1000.0 + number * 5.0, [process(cpu, daemon=daemon)]))
     return answers
 
 
@@ -53,6 +53,16 @@ def test_a_thread_that_computes_is_work_and_heartbeats_are_none() -> None:
 def test_one_short_burst_in_five_minutes_is_no_work() -> None:
     # A garbage collection of 0.4 s: 8 % of its stretch, less than 3 % of the window.
     assert not any(worked([0.0] * 60 + [0.08] + [0.0] * 60))
+
+
+def test_processes_are_work_together() -> None:
+    meter = WorkMeter()
+    meter.look(0.0, [process(10.0), process(10.0, pid=2)])
+    assert meter.look(5.0, [process(10.1), process(10.1, pid=2)])
+
+
+def test_little_after_much_is_no_work() -> None:
+    assert worked([1.0] * 20 + [0.02]) == [True] * 20 + [False]
 
 
 def test_work_ends_with_its_last_stretch_and_not_five_minutes_later() -> None:

@@ -19,6 +19,11 @@ def test_spread_is_even_and_gives_everyone_something(rows: list[int], workers: i
         assert set(homes) == set(range(workers))
 
 
+def test_the_largest_come_first() -> None:
+    assert spread([1, 1, 2], 2) == [1, 1, 0]
+    assert host([5, 5, 1, 4], [0, 1]) == {0: [0, 3], 1: [1, 2]}
+
+
 @given(rows.filter(lambda r: len(r) <= 8), st.data())
 def test_every_portion_has_one_host_and_stays_at_home(rows: list[int], data: st.DataObject) -> None:
     everyone = range(len(rows))
@@ -40,3 +45,4 @@ def test_a_round_takes_as_long_as_the_one_with_most_rows() -> None:
     assert gain([5, 5, 5, 5], [0, 1, 2], [0, 1, 2, 3]) == 0.5
     assert gain([5, 5, 5, 5], [0, 1], [0, 1, 2]) == 0  # somebody has two either way
     assert gain([5, 5], [0], [0, 1]) == 0.5
+    assert gain([1, 0], [0], [0, 1]) == 0

@@ -12,7 +12,12 @@ from gateway_ext.xgb_ray.errors import ParameterError
 from gateway_ext.xgb_ray.notebook.arguments import expand, read_line, read_params
 from gateway_ext.xgb_ray.tuning.space import read_space
 
-VARIABLES: dict[str, Any] = {"eta": 0.3, "where": "s3://b", "metrics": ["auc"]}
+VARIABLES: dict[str, Any] = {
+    "eta": 0.3,
+    "where": "s3://b",
+    "metrics": ["auc"],
+    "frame": {"label": [0, 1]},
+}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,10 @@ def test_nothing_is_no_parameters() -> None:
         ("[1, 2]", "names with values"),
         ("eta: 0.1\nmax_depth: [1,", r"line 2: expected the node content"),
         ("a: $unknown", "there is no variable 'unknown'"),
+        ("a: &x [*x]", "a value of the parameters contains itself"),
+        ("{" * 3000, "too deeply nested"),
     ],
+    ids=lambda text: text[:30],
 )
 def test_what_cannot_be_read(text: str, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
@@ -116,6 +124,9 @@ def test_a_negative_number_is_no_option(text: str) -> None:
         ("train -d x -l y --out class", "--out must be the name of a variable, not 'class'"),
         ("train -d x -l y --out 'my model'", "must be the name of a variable"),
         ("train -d x -l y -n many", "invalid int value: 'many'"),
+        ("train -d x -l $metrics --weight $frame", "weight must be a name, not a dict"),
+        ("train -d x -l $frame", "label must be a name, not a dict"),
+        ("status $frame", "name must be a name, not a dict"),
         ("fly", "invalid choice: 'fly'"),
     ],
 )

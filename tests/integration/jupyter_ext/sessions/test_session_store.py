@@ -141,7 +141,14 @@ def test_a_notebook_that_is_moved_over_a_deleted_one_brings_its_kernel(
 ) -> None:
     kept, deleted = running(labs[0], "demo/a.ipynb"), running(labs[0], "demo/b.ipynb")
     left = add(labs[0], deleted.kernel_id, "demo/b.ipynb")
+    moved = add(labs[0], kept.kernel_id, "demo/a.ipynb")
     move(labs[1], "demo/a.ipynb", "demo/b.ipynb")
+    for user in (moved.username, "somebody else"):
+        found = labs[1].run_blocking(
+            partial(session_rows.find_session, path="demo/b.ipynb", username=user)
+        )
+        assert found is not None
+        assert found.id == moved.id
     assert claim(labs[1], notebook("demo/b.ipynb")).kernel_id == kept.kernel_id
     assert get(labs[1], left) == left
     assert labs[0].run_blocking(partial(endings.release_session, session_id=left.id)) is not None

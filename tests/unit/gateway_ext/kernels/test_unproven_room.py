@@ -20,8 +20,13 @@ def test_one_kernel_takes_few_places() -> None:
     entered = [room.enter("k", exists=True) for _ in range(PER_KERNEL + 2)]
     assert entered == [True] * PER_KERNEL + [False] * 2
     assert room.enter("other", exists=True)
-    room.leave("k", exists=True)
-    assert room.enter("k", exists=True)
+    for left in range(PER_KERNEL, 0, -1):
+        assert len(room) == left + 1
+        room.leave("k", exists=True)
+    assert [room.enter("k", exists=True) for _ in range(PER_KERNEL + 1)] == [
+        *[True] * PER_KERNEL,
+        False,
+    ]
 
 
 def test_every_place_comes_back() -> None:

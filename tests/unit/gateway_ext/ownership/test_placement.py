@@ -20,6 +20,12 @@ def test_a_new_kernel_goes_where_the_fewest_are() -> None:
     members = [member("a", 2), member("b", 1), member("c", 1), member("d", 0, draining=True)]
     assert [one.name for one in order_for_start(members, {})] == ["b", "c", "a"]
     assert order_for_start([member("a", 0, draining=True)], {}) == []
+    assert [one.name for one in order_for_start([member("a", 0), member("b", 0)], {"b": 1})] == [
+        "a",
+        "b",
+    ]
+    # Nothing starts at "a": what it has counts alone.
+    assert order_for_start([member("a", 1), member("b", 0)], {"b": 2})[0].name == "a"
 
 
 def test_a_burst_is_spread_though_nothing_of_it_is_counted_yet() -> None:
@@ -43,6 +49,7 @@ def test_what_is_busy_or_in_use_stays() -> None:
     members = [member("a", 5), member("b", 0)]
     kernels = [OwnKernel("busy", None, 0), idle("fresh", 1.0)]
     assert kernel_to_move("a", members, kernels, idle_seconds=5) is None
+    assert kernel_to_move("a", members, [idle("ripe", 5.0)], idle_seconds=5) is not None
     kernels += [idle("watched", 900, connections=1), idle("short", 20), idle("long", 90)]
     move = kernel_to_move("a", members, kernels, idle_seconds=5)
     assert move is not None

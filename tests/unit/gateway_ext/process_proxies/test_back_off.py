@@ -30,8 +30,12 @@ def test_each_failure_in_a_row_pauses_for_longer_and_a_success_starts_over() -> 
 def test_a_failure_long_ago_is_forgotten() -> None:
     clock = Clock()
     back_off = BackOff(10, 30, clock)
-    back_off.failed("a")
-    clock.now += 41
-    back_off.failed("a")
-    clock.now += 10
-    assert not back_off.pauses("a")
+    for forgotten, pause in ((39, 20), (70, 10)):
+        back_off.failed("a")
+        clock.now += forgotten
+        back_off.failed("a")
+        clock.now += pause - 1
+        assert back_off.pauses("a")
+        clock.now += 1
+        assert not back_off.pauses("a")
+        clock.now += 100

@@ -59,34 +59,83 @@ EVICTED = {
     "message": "The node was low on resource: memory.",
 }
 
+ANOTHER = "the pod does not exist any more: another one has its name"
 TABLE = [
-    ("no pod of that name", None, DEAD, NONE, "does not exist any more"),
-    ("another pod of that name", pod(uid="u2"), DEAD, NONE, "another one has its name"),
-    ("another launch", pod(labels={"fleet-launch": "l2"}), DEAD, NONE, "another one"),
-    ("just made", pod(), ALIVE, NONE, "pending"),
-    ("waits for a node", pod(UNSCHEDULABLE), ALIVE, NONE, "Unschedulable: 0/3 nodes are"),
-    ("is made", pod(waiting("ContainerCreating")), ALIVE, NONE, "pending"),
-    ("image missing", pod(waiting("ErrImagePull", "not found")), ALIVE, LASTING, "not found"),
-    ("backs off", pod(waiting("ImagePullBackOff", "Back-off")), ALIVE, LASTING, "ImagePullBackOff"),
+    ("no pod of that name", None, DEAD, NONE, "the pod does not exist any more"),
+    ("another pod of that name", pod(uid="u2"), DEAD, NONE, ANOTHER),
+    (
+        "another launch",
+        pod(labels={"fleet-launch": "l2"}),
+        DEAD,
+        NONE,
+        "there is no such pod: another one has its name",
+    ),
+    ("just made", pod(), ALIVE, NONE, "the pod is pending"),
+    (
+        "waits for a node",
+        pod(UNSCHEDULABLE),
+        ALIVE,
+        NONE,
+        "Unschedulable: 0/3 nodes are available: 3 Insufficient memory.",
+    ),
+    ("is made", pod(waiting("ContainerCreating")), ALIVE, NONE, "the pod is pending"),
+    (
+        "image missing",
+        pod(waiting("ErrImagePull", "not found")),
+        ALIVE,
+        LASTING,
+        "ErrImagePull: not found",
+    ),
+    (
+        "backs off",
+        pod(waiting("ImagePullBackOff", "Back-off")),
+        ALIVE,
+        LASTING,
+        "ImagePullBackOff: Back-off",
+    ),
     (
         "init image missing",
         pod(waiting("ImagePullBackOff", "Back-off", "initContainerStatuses")),
         ALIVE,
         LASTING,
-        "Back-off",
+        "ImagePullBackOff: Back-off",
     ),
-    ("bad image name", pod(waiting("InvalidImageName", "x::y")), ALIVE, FINAL, "x::y"),
-    ("no such configmap", pod(waiting("CreateContainerConfigError")), ALIVE, LASTING, "Config"),
+    (
+        "bad image name",
+        pod(waiting("InvalidImageName", "x::y")),
+        ALIVE,
+        FINAL,
+        "InvalidImageName: x::y",
+    ),
+    (
+        "no such configmap",
+        pod(waiting("CreateContainerConfigError")),
+        ALIVE,
+        LASTING,
+        "CreateContainerConfigError",
+    ),
     ("runs", pod({"phase": "Running"}), ALIVE, NONE, ""),
     (
         "is ended",
         pod({"phase": "Running"}, deletionTimestamp="2026-11-22T00:00:00Z"),
         ALIVE,
         NONE,
-        "being ended",
+        "the pod is being ended",
     ),
-    ("node lost", pod({"phase": "Running", "reason": "NodeLost"}), UNKNOWN, NONE, "node"),
-    ("phase unknown", pod({"phase": "Unknown"}), UNKNOWN, NONE, "not known"),
+    (
+        "node lost",
+        pod({"phase": "Running", "reason": "NodeLost", "message": "node n1 is gone"}),
+        UNKNOWN,
+        NONE,
+        "the state of the pod is not known: node n1 is gone",
+    ),
+    (
+        "phase unknown",
+        pod({"phase": "Unknown"}),
+        UNKNOWN,
+        NONE,
+        "the state of the pod is not known: its node cannot be reached",
+    ),
     (
         "agent ended, sidecar runs",
         pod(ended("Running", exitCode=1, reason="Error")),
@@ -101,9 +150,74 @@ TABLE = [
         NONE,
         "OOMKilled, exit code 137",
     ),
-    ("evicted", pod(EVICTED), DEAD, NONE, "Evicted: The node was low on resource"),
-    ("preempted", pod(PREEMPTED), DEAD, NONE, "PreemptionByScheduler"),
-    ("done", pod(ended("Succeeded", exitCode=0, reason="Completed")), DEAD, NONE, "exit code 0"),
+    (
+        "says why it ended",
+        pod(ended("Failed", exitCode=2, reason="StartError", message="no such file: python")),
+        DEAD,
+        NONE,
+        "StartError, exit code 2: no such file: python",
+    ),
+    ("ended without a reason", pod(ended("Failed", exitCode=2)), DEAD, NONE, "Ended, exit code 2"),
+    ("evicted", pod(EVICTED), DEAD, NONE, "Evicted: The node was low on resource: memory."),
+    (
+        "preempted",
+        pod(PREEMPTED),
+        DEAD,
+        NONE,
+        "PreemptionByScheduler: default-scheduler: preempting to accommodate a higher priority pod",
+    ),
+    (
+        "disrupted, without a reason",
+        pod({"phase": "Failed", "conditions": [{"type": "DisruptionTarget", "status": "True"}]}),
+        DEAD,
+        NONE,
+        "Disrupted",
+    ),
+    (
+        "disruption was called off",
+        pod(
+            {
+                **ended("Failed", exitCode=1, reason="Error"),
+                "conditions": [
+                    {"type": "Initialized", "status": "True", "reason": "wrong"},
+                    {"type": "DisruptionTarget", "status": "False", "reason": "wrong"},
+                ],
+            }
+        ),
+        DEAD,
+        NONE,
+        "Error, exit code 1",
+    ),
+    (
+        "scheduled, not initialized",
+        pod(
+            {
+                "phase": "Pending",
+                "conditions": [
+                    {"type": "Initialized", "status": "False", "reason": "wrong"},
+                    {"type": "PodScheduled", "status": "True", "reason": "wrong"},
+                ],
+            }
+        ),
+        ALIVE,
+        NONE,
+        "the pod is pending",
+    ),
+    (
+        "done",
+        pod(ended("Succeeded", exitCode=0, reason="Completed")),
+        DEAD,
+        NONE,
+        "Completed, exit code 0",
+    ),
+    ("done, details gone", pod({"phase": "Succeeded"}), DEAD, NONE, "the pod has ended: Succeeded"),
+    (
+        "failed beside an agent that ended well",
+        pod(ended("Failed", exitCode=0, reason="Completed")),
+        DEAD,
+        NONE,
+        "the pod has ended: Failed",
+    ),
 ]
 
 
@@ -117,12 +231,13 @@ def test_what_a_pod_says(
 ) -> None:
     sighting = pod_sighting(found, uid="u1", launch="l1")
     assert (sighting.life, sighting.obstacle) == (life, obstacle)
-    assert words in sighting.words
+    assert sighting.words == words
 
 
 def test_a_pod_whose_creation_was_not_answered_is_known_by_its_label() -> None:
     assert pod_sighting(pod(uid="u7"), uid="", launch="l1").life is ALIVE
     assert pod_sighting(pod(uid="u7"), uid="", launch="l2").life is DEAD
+    assert pod_sighting(None, uid="", launch="l1").words == "there is no such pod"
     assert "no such pod" in pod_sighting(None, uid="", launch="l1").words
 
 

@@ -69,6 +69,8 @@ def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> Non
         ("POST", "/api/terminals"),
         ("GET", "/terminals/websocket/1"),
         ("PUT", "/api/config/notebook"),
+        ("PUT", "/lab/api/settings"),
+        ("PUT", "/lab/api/settings/"),
         ("PATCH", "/api/me"),
         ("POST", "/lab/api/plugins"),
         ("POST", "/lab/api/extensions"),

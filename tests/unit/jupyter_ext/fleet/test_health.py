@@ -83,9 +83,9 @@ def answers_at_all(serve, path="/healthz", seconds=5):
     """What the check says of a server whose connections are handled by `serve`."""
 
     async def run():
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        return await health.answers_at_all(f"http://127.0.0.1:{port}{path}", seconds)
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await health.answers_at_all(f"http://127.0.0.1:{port}{path}", seconds)
 
     return asyncio.run(run())
 

@@ -48,8 +48,13 @@ def test_a_process_of_which_nobody_knows_how_it_was_started_is_replaced():
 
 
 def test_what_nobody_wants_any_more_is_stopped_in_the_end():
-    running = AS_BEFORE | {"lab-3": "old", "gateway-3": "old"}
-    assert rollout(AS_BEFORE, running, running).stop == ("gateway-3", "lab-3")
+    running = AS_BEFORE | dict.fromkeys(("of-a-later-release", "lab-10", "lab-3", "gateway-3"), "x")
+    assert rollout(AS_BEFORE, running, running).stop == (
+        "gateway-3",
+        "lab-3",
+        "lab-10",
+        "of-a-later-release",
+    )
 
 
 def test_ten_labs_are_in_the_order_of_their_numbers():

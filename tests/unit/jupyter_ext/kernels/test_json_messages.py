@@ -72,6 +72,8 @@ def test_what_upstream_sends_in_the_older_layout_is_understood() -> None:
         '{"header": {}}',
         '{"channel": "shell"}',
         '{"header": {}, "channel": "hb"}',
+        '{"header": {}, "channel": []}',
+        '{"header": {}, "channel": {"shell": 1}}',
         '{"header": "x", "channel": "shell"}',
         '{"header": {}, "channel": "shell", "content": {x}}',
         '{"header": {}, "channel": "shell"} x',

@@ -1,6 +1,7 @@
 """A kernel stream against a scripted gateway: nothing lost, nothing doubled, never silent."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -391,6 +392,17 @@ def test_the_stream_ends_rather_than_wait_for_ever() -> None:
         async with streaming(nobody) as (_, page):
             await until(lambda: bool(page.ends))
             assert page.ends == [(NO_SUCH_KERNEL, "deleted")]
+
+    run(test)
+
+
+def test_who_gives_up_is_told_what_the_gateway_said() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway), give_up_seconds=0.5) as (_, page):
+            while not page.ends:
+                with contextlib.suppress(TimeoutError):
+                    (await asyncio.wait_for(gateway.sockets.get(), 0.1)).close(TRY_AGAIN, "full")
+            assert page.ends == [(TRY_AGAIN, "full")]
 
     run(test)
 

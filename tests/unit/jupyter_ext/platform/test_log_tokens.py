@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from jupyter_ext.platform.log_tokens import hide_tokens_in_logs, without_tokens
 
@@ -40,7 +40,8 @@ def test_a_request_that_fails_is_logged_without_its_token(
     log: tuple[logging.Logger, io.StringIO],
 ) -> None:
     logger, said = log
-    request = HTTPServerRequest("GET", f"/login?token={TOKEN}&next=%2F")
+    line = RequestStartLine("GET", f"/login?token={TOKEN}&next=%2F", "HTTP/1.1")
+    request = HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "lab"}))
     try:
         raise ValueError(f"Unsafe header value {TOKEN}")
     except ValueError:

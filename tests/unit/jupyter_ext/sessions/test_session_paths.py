@@ -2,7 +2,14 @@
 
 import pytest
 
-from jupyter_ext.sessions.paths import Document, moved_path, real_path
+from jupyter_ext.sessions.paths import (
+    Document,
+    is_placeholder,
+    moved_path,
+    real_path,
+    shown_name,
+    shown_path,
+)
 
 UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 
@@ -25,6 +32,40 @@ UUID = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
 )
 def test_real_paths(posted: str, name: str | None, type_: str, expected: str) -> None:
     assert real_path(posted, name, type_) == expected
+
+
+@pytest.mark.parametrize(
+    ("posted", "expected"),
+    [
+        (UUID, True),
+        (f"demo/dir/{UUID}", True),
+        (f"demo/dir/{UUID}/", True),
+        (f"demo/{UUID}/a.ipynb", False),
+        (f"demo/{UUID}.ipynb", False),
+        (f"demo/x{UUID}", False),
+    ],
+)
+def test_pages_post_a_uuid_until_they_say_the_path(posted: str, expected: bool) -> None:
+    assert is_placeholder(posted) is expected
+
+
+A, B = Document("demo/a.ipynb", "notebook"), Document("demo/b.ipynb", "notebook")
+
+
+@pytest.mark.parametrize(
+    ("shown", "name", "new", "expected"),
+    [
+        ("demo/a.ipynb", "a.ipynb", B, ("demo/b.ipynb", "b.ipynb")),
+        ("demo/a.ipynb", "my analysis", B, ("demo/b.ipynb", "my analysis")),
+        ("demo/a.ipynb", "a.ipynb", A, ("demo/a.ipynb", "a.ipynb")),
+        (f"demo/{UUID}", "a.ipynb", B, (f"demo/{UUID}", "a.ipynb")),
+        (f"demo/{UUID}", "a.ipynb", A, (f"demo/{UUID}", "a.ipynb")),
+    ],
+)
+def test_what_a_page_is_told_after_a_move(
+    shown: str, name: str, new: Document, expected: tuple[str, str]
+) -> None:
+    assert (shown_path(shown, A, new), shown_name(shown, name, A, new)) == expected
 
 
 def test_documents_of_different_types_are_different() -> None:
