@@ -29,16 +29,16 @@ from jupyter_server.utils import url_path_join
 from tornado import httpserver, ioloop
 from traitlets import Bool, Float, Integer, List, Unicode, default
 
-from gateway_ext.kernels.agents import AgentHandler
-from gateway_ext.kernels.authentication import require_token
-from gateway_ext.kernels.channels import channel_handlers
-from gateway_ext.kernels.gateway_handlers import gateway_handlers
-from gateway_ext.kernels.kernel_handlers import kernel_handlers
-from gateway_ext.kernels.kernelspec_handler import kernelspec_handlers
+from gateway_ext.kernels.handlers.agent_handler import AgentHandler
+from gateway_ext.kernels.handlers.authentication import require_token
+from gateway_ext.kernels.handlers.channels import channel_handlers
+from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
+from gateway_ext.kernels.handlers.kernel_handlers import kernel_handlers
+from gateway_ext.kernels.handlers.kernelspec_handler import kernelspec_handlers
+from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.processors import processors
-from gateway_ext.kernels.relay import Relay
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.gateway_records import GatewayRecords

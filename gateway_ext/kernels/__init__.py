@@ -1,5 +1,6 @@
 """The gateway's interface for clients and agents: REST calls, websockets, and authorization.
 
-No SQL here (`gateway_ext.ownership`). How an agent is started, looked at and ended is in
-`gateway_ext.process_proxies`, which the managers here call.
+`handlers` call the manager, the manager calls `lifecycle`, and that sends commands over the links
+in `agents`. No SQL here (`gateway_ext.ownership`). How an agent is started, checked and ended is in
+`gateway_ext.process_proxies`, which `lifecycle` calls.
 """

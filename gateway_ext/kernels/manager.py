@@ -15,23 +15,24 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-
 from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
-from gateway_ext.kernels.agent_door import AgentDoor
+from gateway_ext.kernels.agents.agent_door import AgentDoor
+from gateway_ext.kernels.agents.claim_pace import ClaimPace
+from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
-from gateway_ext.kernels.claim_pace import ClaimPace
-from gateway_ext.kernels.hand_overs import HandOvers, OpenWebsocket
-from gateway_ext.kernels.kernel_ends import KernelEnds
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
-from gateway_ext.kernels.launches import NOT_STARTED, Launches
-from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
-from gateway_ext.kernels.lost_kernels import LostKernels
+from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
+from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
+from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
+from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.resolution import CullRules, KernelRecord, living_owner
+from gateway_ext.ownership.resolution import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentSettings

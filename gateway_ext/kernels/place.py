@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway_ext.kernels.links import AgentLink
+from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.ownership.resolution import KernelRecord, Member
 
 

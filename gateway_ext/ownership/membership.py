@@ -14,7 +14,7 @@ from gateway_ext.ownership.resolution import Member, in_order_of
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 _IN_FLIGHT_SECONDS = 1.0
-"""So long a start may be on its way to the gateway that was chosen before its record is written."""
+"""How long after a gateway was chosen for a new kernel its record may still be missing."""
 
 
 class Membership:

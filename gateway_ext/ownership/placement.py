@@ -1,4 +1,4 @@
-"""Deciding which gateway gets a new kernel, and which kernel changes gateways to even the loads."""
+"""Deciding which gateway gets a new kernel, and where kernels go that change gateways."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,3 +53,20 @@ def kernel_to_move(
         if kernel.idle_seconds is not None and kernel.idle_seconds >= idle_seconds
     ]
     return (min(idle)[2], emptiest) if idle else None
+
+
+def targets_for_handover(kernels: int, members: Sequence[Member], leaving: str) -> list[list[str]]:
+    """Where each of `kernels` agents of the gateway `leaving` should go.
+
+    One list of URLs for each, first choice first: the loads of the gateways that stay end up as
+    even as they can. The lists are empty if no gateway stays.
+    """
+    staying = [member for member in members if member.name != leaving and not member.draining]
+    load = {member.url: member.kernels for member in staying}
+    targets = []
+    for _ in range(kernels):
+        order = sorted(load, key=lambda url: (load[url], url))
+        if order:
+            load[order[0]] += 1
+        targets.append(order)
+    return targets

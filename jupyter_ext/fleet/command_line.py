@@ -139,7 +139,8 @@ def parser() -> argparse.ArgumentParser:
     leave = add(
         "drain",
         drain_command,
-        "Move a gateway's kernels to the other gateways. It accepts none until it restarts.",
+        "Move a gateway's kernels to the other gateways. It accepts none until it restarts, or "
+        "until `drain --stop`.",
     )
     leave.add_argument("gateway", metavar="GATEWAY", help="for example gateway-1")
     leave.add_argument("--stop", action="store_true", help="let it accept kernels again")

@@ -64,7 +64,7 @@ function watch(
   trans: TranslationBundle
 ): void {
   const startedAgain = (reason: string) =>
-    notice.say(trans.__('%1. It was started again: its variables are gone.', sentence(reason)));
+    notice.say(trans.__('%1. The kernel was restarted: its variables are gone.', sentence(reason)));
   const dead = (reason: string) =>
     notice.say(trans.__('%1. Restart the kernel to go on.', sentence(reason)));
 

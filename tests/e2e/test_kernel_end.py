@@ -22,7 +22,9 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     agent = psutil.Process(psutil.Process(kernel).ppid())
 
     ann.run(1, "os._exit(7)")
-    expect(notice(ann)).to_contain_text("The kernel ended with exit code 7. It was started again")
+    expect(notice(ann)).to_contain_text(
+        "The kernel ended with exit code 7. The kernel was restarted"
+    )
     # It says so once, not in a dialog of JupyterLab's as well.
     expect(ann.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
     expect(ann.dialog).to_have_count(0)

@@ -35,13 +35,13 @@ GROUPS = (
             *(f"gateway_ext/ownership/{n}.py" for n in ("lifecycle", "placement", "resolution")),
             "gateway_ext/ownership/states.py",
             "gateway_ext/kernels/refusal.py",
-            "gateway_ext/kernels/unproven_room.py",
+            "gateway_ext/kernels/agents/unproven_room.py",
             "gateway_ext/process_proxies/*_status.py",
             *(f"gateway_ext/process_proxies/{n}.py" for n in ("back_off", "selectors", "sighting")),
         ),
         (
             "tests/unit/gateway_ext/ownership",
-            "tests/unit/gateway_ext/kernels/test_unproven_room.py",
+            "tests/unit/gateway_ext/kernels/agents/test_unproven_room.py",
             *(
                 f"tests/unit/gateway_ext/process_proxies/test_{n}.py"
                 for n in ("back_off", "cluster_answers", "pod_status", "process_session")

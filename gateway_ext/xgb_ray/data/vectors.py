@@ -3,7 +3,7 @@
 Spark stores each row either sparse (`type` 0: `size`, `indices`, `values`) or dense (`type` 1:
 `values` only) and VectorAssembler chooses row by row. Rows are therefore split by kind, each kind
 becoming one matrix without a Python loop: the sparse rows a CSR matrix, the dense rows a dense
-one. Nothing is decided here about what a gap in a sparse row means: see `shards.Columns`.
+one. Nothing is decided here about what a gap in a sparse row means: see `columns.Columns`.
 """
 
 from __future__ import annotations

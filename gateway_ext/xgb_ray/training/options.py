@@ -60,12 +60,12 @@ class TrainOptions:
     missing: float | None = option(
         None,
         "the value that means missing, which also determines the meaning of gaps in sparse "
-        "vectors, see `Columns`",
+        "vectors: with 0.0 they are missing, as in xgboost.spark",
         flag=flag("--missing", kind=float),
     )
     densify: bool = option(
         False,
-        "gaps in sparse vectors are 0, see `Columns`",
+        "gaps in sparse vectors are the value 0, as in Spark",
         flag=flag("--densify"),
     )
     workers: int = option(

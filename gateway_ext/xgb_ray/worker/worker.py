@@ -136,7 +136,7 @@ class Worker:
             )
 
     def ask(self, flag: int, attempt: int) -> None:
-        """Ask the group of `attempt` to end together after a round (see `boosting.FLAGS`)."""
+        """Ask the group of `attempt` to end together after a round (`boosting.PAUSE` or `STOP`)."""
         self._flag, self._flag_attempt = flag, attempt
 
     def abort(self, attempt: int) -> None:

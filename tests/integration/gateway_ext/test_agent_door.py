@@ -11,7 +11,7 @@ import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from gateway_ext.kernels.unproven_room import PER_KERNEL
+from gateway_ext.kernels.agents.unproven_room import PER_KERNEL
 from gateway_ext.ownership.kernel_records import NewKernel
 from jupyter_ext.wire.headers import DIAL_HEADER
 from jupyter_ext.wire.proof import dial_header

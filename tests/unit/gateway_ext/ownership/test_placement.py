@@ -4,7 +4,12 @@ import random
 
 import pytest
 
-from gateway_ext.ownership.placement import OwnKernel, kernel_to_move, order_for_start
+from gateway_ext.ownership.placement import (
+    OwnKernel,
+    kernel_to_move,
+    order_for_start,
+    targets_for_handover,
+)
 from gateway_ext.ownership.resolution import Member
 
 
@@ -92,3 +97,18 @@ def test_no_kernel_moves_twice_and_the_loads_end_up_even(seed: int) -> None:
     loads = [len(kernels) for kernels in owned.values()]
     assert max(loads) - min(loads) <= 1
     assert len(moved) == len(set(moved))
+
+
+def test_loads_end_up_even() -> None:
+    members = [member("a", 7), member("b", 3), member("c", 0), member("d", 0, draining=True)]
+    targets = targets_for_handover(7, members, "a")
+    first = [urls[0] for urls in targets]
+    assert first.count("http://b") == 2
+    assert first.count("http://c") == 5
+    # The second choice is the other one that stays: neither the leaving one nor one that drains.
+    assert all(sorted(urls) == ["http://b", "http://c"] for urls in targets)
+
+
+def test_nobody_stays() -> None:
+    members = [member("a", 2), member("b", 0, draining=True)]
+    assert targets_for_handover(2, members, "a") == [[], []]

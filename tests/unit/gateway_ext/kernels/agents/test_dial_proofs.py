@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_ext.kernels.dial_proofs import (
+from gateway_ext.kernels.agents.dial_proofs import (
     PER_KERNEL,
     SKEW_SECONDS,
     DialProof,

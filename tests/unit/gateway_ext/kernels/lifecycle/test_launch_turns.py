@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway_ext.kernels.launch_turns import LaunchTurns
+from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns
 from tests import skipped_time
 
 

@@ -9,8 +9,8 @@ import pytest
 from tornado.netutil import DefaultLoopResolver
 from tornado.tcpclient import TCPClient
 
-from gateway_ext.kernels import relay as relay_module
-from gateway_ext.kernels.relay import OwnerAway, Relay
+from gateway_ext.kernels.handlers import relay as relay_module
+from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
 
 
 async def away(behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]) -> OwnerAway:

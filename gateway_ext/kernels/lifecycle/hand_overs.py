@@ -6,12 +6,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Protocol
 
-from gateway_ext.kernels.launches import Launches
-from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.placement import OwnKernel, kernel_to_move
-from gateway_ext.ownership.resolution import targets_for_handover
+from gateway_ext.ownership.placement import OwnKernel, kernel_to_move, targets_for_handover
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.wire.close_codes import OWNER_CHANGES
 

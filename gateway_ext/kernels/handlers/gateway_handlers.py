@@ -2,9 +2,9 @@
 
 from tornado import web
 
-from gateway_ext.kernels.fleet_handler import FleetHandler
+from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
+from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.relay import OwnerAway, Relay
 from jupyter_ext.wire.routes import DRAIN_ROUTE, GATEWAYS_ROUTE, pattern_of
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway_ext.kernels.each_kernel import each
-from gateway_ext.kernels.launches import Launches
-from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.lifecycle.each_kernel import each
+from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.kernel_records import KernelRecords
-from gateway_ext.ownership.resolution import CullRules, KernelRecord, cull_time
+from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
 

@@ -8,18 +8,18 @@ from typing import Any
 
 from tornado import web
 
-from gateway_ext.kernels.authentication import require_role
-from gateway_ext.kernels.fleet_handler import FleetHandler
-from gateway_ext.kernels.kernel_id import check_kernel_id
-from gateway_ext.kernels.new_kernel import parse_body, parse_new_kernel
-from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
-from gateway_ext.kernels.relay import (
+from gateway_ext.kernels.handlers.authentication import require_role
+from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
+from gateway_ext.kernels.handlers.new_kernel import parse_body, parse_new_kernel
+from gateway_ext.kernels.handlers.relay import (
     Answer,
     OwnerAway,
     Relay,
     still_unknown,
 )
+from gateway_ext.kernels.kernel_id import check_kernel_id
+from gateway_ext.kernels.place import Place
+from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.resolution import is_lost
 from gateway_ext.ownership.states import KernelState

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway_ext.kernels.each_kernel import each
+from gateway_ext.kernels.lifecycle.each_kernel import each
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 KERNELS = [SimpleNamespace(kernel_id=name) for name in "abc"]

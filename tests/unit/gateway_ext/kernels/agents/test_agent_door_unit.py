@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.kernels.agent_door import AgentDoor
+from gateway_ext.kernels.agents.agent_door import AgentDoor
 
 
 class FailingOnce:

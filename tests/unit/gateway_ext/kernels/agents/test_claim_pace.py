@@ -1,6 +1,6 @@
 """How fast a gateway takes kernels over."""
 
-from gateway_ext.kernels.claim_pace import ClaimPace
+from gateway_ext.kernels.agents.claim_pace import ClaimPace
 
 
 def test_a_herd_is_spread_and_its_end_sent_away() -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from tornado import websocket
 
-from gateway_ext.kernels.authentication import authenticate, require_role
-from gateway_ext.kernels.fleet_handler import as_refusal
+from gateway_ext.kernels.agents.links import AgentLink, LinkLost
+from gateway_ext.kernels.handlers.authentication import authenticate, require_role
+from gateway_ext.kernels.handlers.fleet_handler import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
-from gateway_ext.kernels.links import AgentLink, LinkLost
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal

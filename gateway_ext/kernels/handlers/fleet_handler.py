@@ -7,10 +7,10 @@ from typing import Any
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 from tornado import web
 
-from gateway_ext.kernels.authentication import answer_refusal, authenticate
+from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate
+from gateway_ext.kernels.handlers.relay import Answer
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.relay import Answer
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 from jupyter_ext.platform.tokens import Identity

@@ -10,7 +10,7 @@ from enterprise_gateway.services.kernels.handlers import (  # type: ignore[impor
     MAX_ENV_VALUE_LENGTH,
 )
 
-from gateway_ext.kernels.authentication import choose_project
+from gateway_ext.kernels.handlers.authentication import choose_project
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel

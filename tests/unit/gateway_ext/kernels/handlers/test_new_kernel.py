@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.kernels.handlers.new_kernel import client_environment, parse_body, parse_new_kernel
 from gateway_ext.kernels.kernel_id import check_kernel_id
-from gateway_ext.kernels.new_kernel import client_environment, parse_body, parse_new_kernel
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity

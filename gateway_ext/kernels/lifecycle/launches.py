@@ -14,13 +14,13 @@ from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[i
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
-from gateway_ext.kernels.launch_kernel_manager import (
+from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.launch_kernel_manager import (
     LaunchKernelManager,
     agent_proxy_class,
     proxy_stanza,
 )
-from gateway_ext.kernels.launch_turns import LaunchTurns
-from gateway_ext.kernels.links import AgentLinks
+from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership

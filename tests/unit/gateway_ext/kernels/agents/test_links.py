@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.kernels.agents.links import (
+    AgentLink,
+    AgentLinks,
+    CommandFailed,
+    LinkLost,
+    observation_of,
+)
 from gateway_ext.kernels.kernel_model import kernel_model
-from gateway_ext.kernels.links import AgentLink, AgentLinks, CommandFailed, LinkLost, observation_of
+from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_records import Observation
-from gateway_ext.ownership.resolution import CullRules, KernelRecord
+from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time

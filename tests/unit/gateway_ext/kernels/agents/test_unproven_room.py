@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway_ext.kernels.lookup_lane import LaneFull, LookupLane
-from gateway_ext.kernels.unproven_room import PER_KERNEL, UnprovenRoom
+from gateway_ext.kernels.agents.lookup_lane import LaneFull, LookupLane
+from gateway_ext.kernels.agents.unproven_room import PER_KERNEL, UnprovenRoom
 
 
 def test_callers_of_kernels_that_do_not_exist_leave_the_kept_places_free() -> None:

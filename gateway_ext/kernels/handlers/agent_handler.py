@@ -8,14 +8,14 @@ from typing import Any
 
 from tornado import web, websocket
 
-from gateway_ext.kernels.agent_door import AgentDoor, Visit
-from gateway_ext.kernels.authentication import answer_refusal
-from gateway_ext.kernels.fleet_handler import as_refusal
+from gateway_ext.kernels.agents.agent_door import AgentDoor, Visit
+from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.lookup_lane import LaneFull
+from gateway_ext.kernels.agents.text_frames import parse_text_frame
+from gateway_ext.kernels.handlers.authentication import answer_refusal
+from gateway_ext.kernels.handlers.fleet_handler import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
-from gateway_ext.kernels.links import AgentLink
-from gateway_ext.kernels.lookup_lane import LaneFull
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.text_frames import parse_text_frame
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError

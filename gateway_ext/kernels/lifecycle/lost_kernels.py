@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway_ext.kernels.each_kernel import each
-from gateway_ext.kernels.kernel_ends import KernelEnds
-from gateway_ext.kernels.launches import NOT_STARTED, Launches
-from gateway_ext.kernels.links import AgentLinks
+from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.each_kernel import each
+from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
+from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.resolution import KernelRecord, is_lost

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from gateway_ext.kernels.dial_proofs import DialProofs, read_dial_proof
-from gateway_ext.kernels.lookup_lane import LaneFull, LookupLane
+from gateway_ext.kernels.agents.dial_proofs import DialProofs, read_dial_proof
+from gateway_ext.kernels.agents.lookup_lane import LaneFull, LookupLane
+from gateway_ext.kernels.agents.unproven_room import PER_KERNEL, UnprovenRoom
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.kernels.unproven_room import PER_KERNEL, UnprovenRoom
 from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from gateway_ext.kernels.text_frames import parse_text_frame
+from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.ownership.kernel_records import KernelRecords, Observation
 from gateway_ext.ownership.resolution import KernelRecord
 from gateway_ext.ownership.states import state_from_process

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway_ext.kernels.authentication import (
+from gateway_ext.kernels.handlers.authentication import (
     authenticate,
     bearer_token,
     choose_project,

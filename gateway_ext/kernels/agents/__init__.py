@@ -1,0 +1,1 @@
+"""The gateway's end of the agents' connections: who is let in, and what goes over a link."""

@@ -1,0 +1,1 @@
+"""Starting kernels, handing them over to another gateway, and ending them. Nothing of requests."""
