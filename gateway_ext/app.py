@@ -55,7 +55,7 @@ from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
-from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
+from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.wire.routes import AGENT_ROUTE, pattern_of
 
@@ -250,7 +250,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
 
     def init_configurables(self) -> None:
         """Connects to the database and reads the keys; if that fails, logs why and exits with 1."""
-        hide_tokens_in_logs()
+        make_logs_safe()
         for name in ("database_url", "token_keys_file", "encryption_keys_file"):
             if not getattr(self, name):
                 self._fail(f"FleetGatewayApp.{name} is not set")

@@ -38,7 +38,7 @@ from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.fair_threads import FairThreads
-from jupyter_ext.platform.log_tokens import hide_tokens_in_logs
+from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
@@ -251,7 +251,7 @@ class JupyterFleet(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Routes that stand before jupyter_server's and JupyterLab's own."""
         early_errors.install()
-        hide_tokens_in_logs()
+        make_logs_safe()
         self.handlers.extend(contents_handlers)
         self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
         self.handlers.extend(kernel_handlers)

@@ -56,7 +56,7 @@ GROUPS = (
         "lab",
         (
             *(f"jupyter_ext/wire/{n}.py" for n in ("frames", "messages", "proof")),
-            *(f"jupyter_ext/platform/{n}.py" for n in ("log_tokens", "projects")),
+            *(f"jupyter_ext/platform/{n}.py" for n in ("safe_logs", "projects")),
             "jupyter_ext/contents/widget_state.py",
             *(f"jupyter_ext/fleet/{n}.py" for n in ("quantities", "rollout")),
             "jupyter_ext/sessions/paths.py",
@@ -68,7 +68,7 @@ GROUPS = (
                 f"tests/unit/jupyter_ext/fleet/test_{n}.py"
                 for n in ("limits", "rollout", "roll_out", "settings")
             ),
-            *(f"tests/unit/jupyter_ext/platform/test_{n}.py" for n in ("log_tokens", "projects")),
+            *(f"tests/unit/jupyter_ext/platform/test_{n}.py" for n in ("safe_logs", "projects")),
             "tests/unit/jupyter_ext/sessions/test_session_paths.py",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Tokens in what a process logs."""
+"""What a process logs has no tokens and no control characters."""
 
 import io
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
-from jupyter_ext.platform.log_tokens import hide_tokens_in_logs, without_tokens
+from jupyter_ext.platform.safe_logs import make_logs_safe, without_tokens
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl-_c2ln"
 
@@ -15,8 +15,8 @@ TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl-_c2ln"
 @pytest.fixture
 def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     before = logging.getLogRecordFactory()
-    hide_tokens_in_logs()
-    hide_tokens_in_logs()
+    make_logs_safe()
+    make_logs_safe()
     said = io.StringIO()
     logger = logging.Logger("tornado.application")
     logger.addHandler(logging.StreamHandler(said))
@@ -50,6 +50,18 @@ def test_a_request_that_fails_is_logged_without_its_token(
     assert "/login?token=[secret]&next=%2F" in said.getvalue()
     assert "Unsafe header value [secret]" in said.getvalue()
     assert TOKEN.rpartition(".")[2] not in said.getvalue()
+
+
+def test_a_name_in_a_message_does_nothing_to_a_terminal(
+    log: tuple[logging.Logger, io.StringIO],
+) -> None:
+    logger, said = log
+    try:
+        raise ValueError("a\x1b[2Jb\x9b")
+    except ValueError:
+        logger.exception("Uploading %s", "demo/\x1b[31m\r\tä\x07.ipynb")
+    assert said.getvalue().startswith("Uploading demo/\\x1b[31m\\x0d\tä\\x07.ipynb\n")
+    assert "ValueError: a\\x1b[2Jb\\x9b\n" in said.getvalue()
 
 
 def test_other_messages_stay_as_they_are(log: tuple[logging.Logger, io.StringIO]) -> None:

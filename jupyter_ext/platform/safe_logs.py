@@ -1,6 +1,7 @@
-"""Removes tokens from all log messages.
+"""Removes tokens and control characters from all log messages.
 
-A login link carries its token in the URL, and Tornado logs the URL of a request that fails.
+A login link carries its token in the URL, and Tornado logs the URL of a request that fails. File
+names may contain escape sequences, which would act on the terminal of whoever reads the log.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ _TOKEN = re.compile(r"eyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
 _ARGUMENT = re.compile(
     r"((?:[?&]|%3F|%26)(?:token|_xsrf)(?:=|%3D))(?:(?!%26)[^&\s'\"<>])+", re.IGNORECASE
 )
+# All but tab and line feed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def safe_text(text: str) -> str:
+    """The text with `HIDDEN` for each token, and Python's escapes for control characters."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", without_tokens(text))
 
 
 def without_tokens(text: str) -> str:
@@ -24,16 +32,16 @@ def without_tokens(text: str) -> str:
     return _ARGUMENT.sub(rf"\1{HIDDEN}", _TOKEN.sub(HIDDEN, text))
 
 
-def hide_tokens_in_logs() -> None:
-    """Remove tokens from everything that this process logs from now on. One call is enough."""
+def make_logs_safe() -> None:
+    """Make everything safe that this process logs from now on. One call is enough."""
     make = logging.getLogRecordFactory()
-    if isinstance(make, _WithoutTokens):
+    if isinstance(make, _SafeRecords):
         return
-    logging.setLogRecordFactory(_WithoutTokens(make))
+    logging.setLogRecordFactory(_SafeRecords(make))
 
 
-class _WithoutTokens:
-    """Creates log records with another factory and removes tokens from them."""
+class _SafeRecords:
+    """Creates log records with another factory and makes them safe."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
@@ -45,12 +53,12 @@ class _WithoutTokens:
         except Exception:
             # Its handlers report arguments that do not fit the message.
             return record
-        hidden = without_tokens(message)
-        if hidden != message:
-            record.msg, record.args = hidden, ()
+        safe = safe_text(message)
+        if safe != message:
+            record.msg, record.args = safe, ()
         if record.exc_info and record.exc_info[0] is not None:
             trace = logging.Formatter().formatException(record.exc_info)
-            hidden = without_tokens(trace)
-            if hidden != trace:
-                record.exc_text = hidden
+            safe = safe_text(trace)
+            if safe != trace:
+                record.exc_text = safe
         return record
