@@ -15,7 +15,7 @@ from typing import Any
 from tornado import websocket
 
 from gateway_ext.kernels.agents.links import AgentLink, LinkLost
-from gateway_ext.kernels.handlers.authentication import authenticate, require_role
+from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate, require_role
 from gateway_ext.kernels.handlers.fleet_handler import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.manager import FleetMappingKernelManager
@@ -167,12 +167,8 @@ class ChannelsHandler(websocket.WebSocketHandler):
             super().log_exception(*exc_info)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        refusal = as_refusal(status_code, kwargs["exc_info"][1] if "exc_info" in kwargs else None)
-        self.set_status(refusal.status)
-        for name, value in refusal.headers.items():
-            self.set_header(name, value)
-        self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(refusal.body))
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        answer_refusal(self, as_refusal(status_code, error))
 
 
 class _FleetWire:
