@@ -31,7 +31,7 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.kernels.handlers.authentication import require_token
-from gateway_ext.kernels.handlers.channels import channel_handlers
+from gateway_ext.kernels.handlers.client_websocket import channel_handlers
 from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
 from gateway_ext.kernels.handlers.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.handlers.kernelspec_handler import kernelspec_handlers

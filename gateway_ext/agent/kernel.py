@@ -16,7 +16,6 @@ from jupyter_client.session import Session as JupyterSession
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
 from .cgroup import memory_cgroup_of, oom_kills
-from .channels import KernelChannels
 from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
 from .kernel_process import (
@@ -31,9 +30,10 @@ from .leases import make_leases_folder
 from .memory_limit import MACHINE_FULL, MemoryLimit
 from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
-from .restarts import LIMIT, RestartPolicy
+from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .start_document import StartDocument
+from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.ownership.culling import CullRules, cull_time
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState, state_from_process
 
 

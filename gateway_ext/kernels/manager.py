@@ -32,7 +32,7 @@ from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.resolution import KernelRecord, living_owner
+from gateway_ext.ownership.records import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentSettings

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway_ext.kernels.agents.links import AgentLink
-from gateway_ext.ownership.resolution import KernelRecord, Member
+from gateway_ext.ownership.records import KernelRecord, Member
 
 
 @dataclass(frozen=True)

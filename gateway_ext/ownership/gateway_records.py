@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from gateway_ext.ownership.resolution import Member
+from gateway_ext.ownership.records import Member
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.tables import gateway, kernel
 from jupyter_ext.database.engine import Database, now_utc

@@ -25,7 +25,7 @@ from gateway_ext.ownership.kernel_rows import (
     stored_key,
     transition,
 )
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.stored_text import stored_text

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState, check_transition
 from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import now_utc

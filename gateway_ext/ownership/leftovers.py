@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, delete, select
 
 from gateway_ext.ownership.kernel_events import NewEvent
 from gateway_ext.ownership.kernel_rows import PUBLIC, deletion, record_of, transition
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.tables import former_agent, gateway, kernel, kernel_event
 from jupyter_ext.database.engine import Database, now_utc

@@ -10,7 +10,7 @@ from datetime import timedelta
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.placement import order_for_start
-from gateway_ext.ownership.resolution import Member, in_order_of
+from gateway_ext.ownership.records import Member, in_order_of
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 _IN_FLIGHT_SECONDS = 1.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway_ext.ownership.resolution import Member
+from gateway_ext.ownership.records import Member
 
 SMALLEST_GAP = 2
 """Kernels are moved while the fullest gateway has this many more than the emptiest. A move

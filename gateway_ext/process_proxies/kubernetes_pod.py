@@ -24,11 +24,6 @@ from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSil
 from gateway_ext.process_proxies.cluster_names import LONGEST_NAME, kernel_object_name
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
-from gateway_ext.process_proxies.kernel_template import (
-    find_template,
-    render,
-    template_variables,
-)
 from gateway_ext.process_proxies.kubernetes_cluster import (
     CONFIG_MAPS,
     NAMESPACES,
@@ -54,6 +49,11 @@ from gateway_ext.process_proxies.manifests import (
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
+from gateway_ext.process_proxies.template_rendering import (
+    find_template,
+    render,
+    template_variables,
+)
 
 GUARDED = (
     "KERNEL_NAMESPACE",

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentStart
 from gateway_ext.process_proxies.kernel_command import kernel_command
-from gateway_ext.process_proxies.kernel_template import find_template
 from gateway_ext.process_proxies.kubernetes_cluster import PODS, SPARK_APPLICATIONS, Resource
 from gateway_ext.process_proxies.kubernetes_pod import KubernetesAgentProxy
 from gateway_ext.process_proxies.manifests import KernelObjects, make_spark_application
@@ -16,6 +15,7 @@ from gateway_ext.process_proxies.spark_application_status import (
     application_sighting,
     with_driver,
 )
+from gateway_ext.process_proxies.template_rendering import find_template
 
 
 class SparkOperatorAgentProxy(KubernetesAgentProxy):

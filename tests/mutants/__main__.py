@@ -32,7 +32,10 @@ GROUPS = (
     Group(
         "gateway",
         (
-            *(f"gateway_ext/ownership/{n}.py" for n in ("lifecycle", "placement", "resolution")),
+            *(
+                f"gateway_ext/ownership/{n}.py"
+                for n in ("culling", "lifecycle", "placement", "records")
+            ),
             "gateway_ext/ownership/states.py",
             "gateway_ext/kernels/refusal.py",
             "gateway_ext/kernels/agents/unproven_room.py",
@@ -75,7 +78,7 @@ GROUPS = (
     Group(
         "kernel",
         (
-            *(f"gateway_ext/agent/{n}.py" for n in ("kernel_state", "restarts", "sessions")),
+            *(f"gateway_ext/agent/{n}.py" for n in ("kernel_state", "restart_policy", "sessions")),
             *(f"gateway_ext/agent/{n}.py" for n in ("gateway_list", "silence", "work_meter")),
             *(f"gateway_ext/xgb_ray/training/{n}.py" for n in ("assignment", "scaling")),
             "gateway_ext/xgb_ray/training/failures.py",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.ownership.kernel_records import KernelRecords, Observation
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.database.engine import DatabaseUnavailable

@@ -21,7 +21,7 @@ from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.kernel_records import NewKernel
-from gateway_ext.ownership.resolution import is_lost
+from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import HERE, PLACEMENT_HEADER

@@ -11,7 +11,7 @@ from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.kernel_records import KernelRecords
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
 

@@ -25,7 +25,7 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.project_uids import ProjectUids
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
     AgentLife,

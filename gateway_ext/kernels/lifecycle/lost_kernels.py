@@ -12,7 +12,7 @@ from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
-from gateway_ext.ownership.resolution import KernelRecord, is_lost
+from gateway_ext.ownership.records import KernelRecord, is_lost
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
 from jupyter_ext.database.engine import DatabaseUnavailable

@@ -15,8 +15,8 @@ from gateway_ext.xgb_ray.ray_cluster.remote_errors import cause_of, is_death
 from gateway_ext.xgb_ray.training.options import TrainOptions
 from gateway_ext.xgb_ray.tuning.options import SearchOptions
 from gateway_ext.xgb_ray.tuning.result import TuneResult, TuneStatus
+from gateway_ext.xgb_ray.tuning.run import Tuning
 from gateway_ext.xgb_ray.tuning.search import make_search
-from gateway_ext.xgb_ray.tuning.tuning import Tuning
 
 
 class _Driver:

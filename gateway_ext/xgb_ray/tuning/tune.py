@@ -17,9 +17,9 @@ from gateway_ext.xgb_ray.training.options import TrainOptions
 from gateway_ext.xgb_ray.tuning.options import SearchOptions, TuneKeywords
 from gateway_ext.xgb_ray.tuning.remote import RemoteTuning
 from gateway_ext.xgb_ray.tuning.result import TuneResult
+from gateway_ext.xgb_ray.tuning.run import Tuning
 from gateway_ext.xgb_ray.tuning.search import check_options, make_search
 from gateway_ext.xgb_ray.tuning.space import check_space
-from gateway_ext.xgb_ray.tuning.tuning import Tuning
 
 
 @with_options(SearchOptions, TrainOptions)

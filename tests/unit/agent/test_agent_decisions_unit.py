@@ -7,7 +7,7 @@ import pytest
 from gateway_ext.agent import sessions as sessions_module
 from gateway_ext.agent.gateway_list import GatewayList
 from gateway_ext.agent.kernel_state import Busyness
-from gateway_ext.agent.restarts import RestartPolicy
+from gateway_ext.agent.restart_policy import RestartPolicy
 from gateway_ext.agent.sessions import MOST_SESSIONS, Session, Sessions, TooManySessions
 from gateway_ext.agent.silence import Silence
 

@@ -29,7 +29,7 @@ from sqlalchemy import Connection
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Observation
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import LEGAL_TRANSITIONS, KernelState
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from jupyter_ext.database.engine import Database, DatabaseUnavailable

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.resolution import Member
+from gateway_ext.ownership.records import Member
 
 
 async def test_heartbeats_go_on_whatever_one_of_them_raises() -> None:

@@ -10,7 +10,7 @@ from gateway_ext.ownership.placement import (
     order_for_start,
     targets_for_handover,
 )
-from gateway_ext.ownership.resolution import Member
+from gateway_ext.ownership.records import Member
 
 
 def member(name: str, kernels: int, *, draining: bool = False) -> Member:

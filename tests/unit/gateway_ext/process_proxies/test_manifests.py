@@ -7,11 +7,6 @@ import pytest
 
 from gateway_ext.process_proxies.agent_process import KernelspecUnusable, LaunchFailed
 from gateway_ext.process_proxies.cluster_names import kernel_object_name
-from gateway_ext.process_proxies.kernel_template import (
-    find_template,
-    render,
-    template_variables,
-)
 from gateway_ext.process_proxies.manifests import (
     KernelObjects,
     make_extra,
@@ -20,6 +15,11 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
     make_spark_application,
+)
+from gateway_ext.process_proxies.template_rendering import (
+    find_template,
+    render,
+    template_variables,
 )
 
 ID = "4be4b4fc-0a2e-4a4e-a07d-5b8b1b8d0b6e"

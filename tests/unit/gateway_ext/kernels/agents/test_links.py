@@ -21,7 +21,7 @@ from gateway_ext.kernels.agents.links import (
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_records import Observation
-from gateway_ext.ownership.resolution import KernelRecord
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time

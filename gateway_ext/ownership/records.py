@@ -1,4 +1,4 @@
-"""Deciding which gateway a caller should be sent to, from a record and the living gateways."""
+"""What the database knows of a kernel and of a living gateway, and what follows from it."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateway_ext.ownership.resolution import (
+from gateway_ext.ownership.records import (
     KernelRecord,
     Member,
     in_order_of,
