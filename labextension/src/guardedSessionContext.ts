@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { EndingCanceled } from './endingKernels.js';
 import { isViewer } from './fleetUser.js';
+import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from './pageUser.js';
 import { tellViewOnly } from './viewOnlyNotice.js';
@@ -19,9 +20,22 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
     SessionContext.prototype;
 
+  // Contexts that look for their first kernel: they ask for the session of their path themselves.
+  const initializing = new WeakSet<SessionContext>();
+  const joined = async (context: SessionContext) =>
+    !context.session && !initializing.has(context) && (await joinSession(context));
+
   SessionContext.prototype.initialize = async function (this: SessionContext) {
     // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
-    return isViewer(pageUser(), this.path) ? false : initialize.call(this);
+    if (isViewer(pageUser(), this.path)) {
+      return false;
+    }
+    initializing.add(this);
+    try {
+      return await initialize.call(this);
+    } finally {
+      initializing.delete(this);
+    }
   };
 
   SessionContext.prototype.shutdown = async function (this: SessionContext) {
@@ -48,6 +62,7 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
       tellViewOnly(this.path, trans);
       return null;
     }
+    await joined(this);
     const session = this.session;
     // The kernel that the document leaves ends, unless another document uses it.
     if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
@@ -57,7 +72,10 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   };
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
-    return isViewer(pageUser(), this.path) ? false : startKernel.call(this);
+    if (isViewer(pageUser(), this.path) || (await joined(this))) {
+      return false;
+    }
+    return startKernel.call(this);
   };
 
   SessionContext.prototype.restartKernel = async function (this: SessionContext) {

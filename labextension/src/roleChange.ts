@@ -6,6 +6,7 @@ import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
 import { isViewer, mayEdit } from './fleetUser.js';
+import { joinSession } from './joinSession.js';
 import { openWidgets } from './openWidgets.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 
@@ -23,6 +24,8 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
     if (!inFleet()) {
       return;
     }
+    // What has left its kernel and goes back to it when its user may use it again.
+    const left = new WeakSet<ISessionContext>();
     rolesChanged.connect(() => {
       const user = pageUser();
       for (const widget of openWidgets(app.shell)) {
@@ -32,8 +35,16 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
           label(widget, context, translator);
         }
         const { sessionContext } = widget;
-        if (sessionContext?.session && isViewer(user, sessionContext.path)) {
-          leaveKernel(sessionContext);
+        if (sessionContext && isViewer(user, sessionContext.path)) {
+          // One that is not ready never had a kernel, or a person has ended it.
+          if (sessionContext.isReady) {
+            left.add(sessionContext);
+          }
+          if (sessionContext.session) {
+            leaveKernel(sessionContext);
+          }
+        } else if (sessionContext && left.delete(sessionContext)) {
+          void joinSession(sessionContext);
         }
       }
       // Buttons do not ask again by themselves whether their commands are enabled.

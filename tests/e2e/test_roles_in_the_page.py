@@ -225,10 +225,11 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
 
     sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
     expect(notice).to_be_hidden()
-    assert zoe.evaluate(0, "6 * 7", timeout=60) == "42"
+    assert zoe.evaluate(0, "x = 6 * 7; x", timeout=60) == "42"
     zoe.notebook.locator("[data-jp-item-name='save'] jp-button:not([disabled])").click()
     wait_for("the notebook to be saved", lambda: not zoe.dirty, 30)
     assert "6 * 7" in str(files.get(path)["content"])
+    kernels = files.kernels()
 
     sign_in_elsewhere(zoe, fleet.token("zoe", "viewer"))
     expect(notice).to_be_visible()
@@ -240,11 +241,21 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     # Nothing of the page came from a reload, and the kernel goes on without it.
     assert not zoe.reloaded
     expect(zoe.page.locator("#jp-bottom-panel")).to_contain_text("No Kernel")
-    assert len(files.kernels()) == 1
+    assert [kernel["id"] for kernel in files.kernels()] == [kernel["id"] for kernel in kernels]
 
     # What the notice says can be read in the dark theme, too.
     zoe.choose_theme("JupyterLab Dark")
     assert contrast(notice) > 4.5
+
+    # The notebook goes back to its session, so the kernel can be ended from it.
+    zoe.page.keyboard.press("Escape")
+    sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
+    zoe.wait_for_kernel()
+    assert zoe.evaluate(1, "x + 1") == "43"
+    assert files.session_paths() == [path]
+    zoe.choose_in_menu("Kernel", "Shut Down Kernel$")
+    wait_for("the kernel to end", lambda: not files.kernels(), 30)
+    assert not files.session_paths()
 
 
 def sign_in_elsewhere(lab: LabPage, token: str) -> None:
