@@ -2,12 +2,13 @@ import { SessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { tellBarred } from './barredNotice.js';
+import { barredText } from './barredText.js';
 import { EndingCanceled } from './endingKernels.js';
-import { isViewer } from './fleetUser.js';
+import { isBarred } from './fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from './pageUser.js';
-import { tellViewOnly } from './viewOnlyNotice.js';
 
 /**
  * Guard what documents and consoles do with their kernels: end, change, start and restart them.
@@ -27,7 +28,7 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
 
   SessionContext.prototype.initialize = async function (this: SessionContext) {
     // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
-    if (isViewer(pageUser(), this.path)) {
+    if (isBarred(pageUser(), this.path)) {
       return false;
     }
     initializing.add(this);
@@ -58,8 +59,9 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     this: SessionContext,
     options: Partial<Kernel.IModel> = {}
   ) {
-    if (isViewer(pageUser(), this.path)) {
-      tellViewOnly(this.path, trans);
+    const refusal = barredText(pageUser(), this.path, trans);
+    if (refusal) {
+      tellBarred(refusal);
       return null;
     }
     await joined(this);
@@ -72,7 +74,7 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   };
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
-    if (isViewer(pageUser(), this.path) || (await joined(this))) {
+    if (isBarred(pageUser(), this.path) || (await joined(this))) {
       return false;
     }
     return startKernel.call(this);

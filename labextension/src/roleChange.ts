@@ -5,7 +5,7 @@ import { createReadonlyLabel, DocumentRegistry, DocumentWidget } from '@jupyterl
 import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { isViewer, mayEdit } from './fleetUser.js';
+import { isBarred, mayEdit } from './fleetUser.js';
 import { joinSession } from './joinSession.js';
 import { openWidgets } from './openWidgets.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
@@ -35,7 +35,7 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
           label(widget, context, translator);
         }
         const { sessionContext } = widget;
-        if (sessionContext && isViewer(user, sessionContext.path)) {
+        if (sessionContext && isBarred(user, sessionContext.path)) {
           // One that is not ready never had a kernel, or a person has ended it.
           if (sessionContext.isReady) {
             left.add(sessionContext);

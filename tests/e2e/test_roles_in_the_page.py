@@ -207,15 +207,7 @@ def expect_to_look_only(lab: LabPage) -> None:
 def test_an_open_page_follows_the_roles_of_a_new_login(
     fleet: Fleet, open_page: OpenPage, files: Files
 ) -> None:
-    path = f"demo/role-{uuid.uuid4().hex[:8]}.ipynb"
-    cell = {"cell_type": "code", "id": "c", "source": "", "metadata": {}, "outputs": []}
-    content = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
-        "cells": [{**cell, "execution_count": None}],
-    }
-    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    path = new_notebook(files)
     url = fleet.status()["url"]
     zoe = open_page(url, fleet.token("zoe", "viewer"))
     zoe.open_path(path)
@@ -256,6 +248,67 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     zoe.choose_in_menu("Kernel", "Shut Down Kernel$")
     wait_for("the kernel to end", lambda: not files.kernels(), 30)
     assert not files.session_paths()
+
+
+def new_notebook(files: Files) -> str:
+    """The path of a saved notebook with one empty cell."""
+    path = f"demo/role-{uuid.uuid4().hex[:8]}.ipynb"
+    cell = {"cell_type": "code", "id": "c", "source": "", "metadata": {}, "outputs": []}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
+        "cells": [{**cell, "execution_count": None}],
+    }
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    return path
+
+
+def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
+    fleet: Fleet, open_page: OpenPage, files: Files
+) -> None:
+    path = new_notebook(files)
+    url = fleet.status()["url"]
+    yan = open_page(url, fleet.token("yan"))
+    yan.open_path(path)
+    assert yan.evaluate(0, "x = 41; x") == "41"
+    yan.save()
+    wait_for("the notebook to be saved", lambda: not yan.dirty, 30)
+    yan.write(1, "x + 1")
+    yan.mark()
+    elsewhere = fleet.token_in("yan", "second=editor")
+    sign_in_elsewhere(yan, elsewhere)
+    notice = yan.notebook.locator(".jp-fleet-Notice.jp-mod-info")
+    expect(notice).to_contain_text('You no longer have access to the project "demo"')
+    expect(notice).to_contain_text("Ask an owner")
+    for ask in (yan.save, lambda: yan.page.keyboard.press("Shift+Enter")):
+        dismiss_toasts(yan)
+        yan.cell(1).locator(".cm-content").click()
+        ask()
+        expect(yan.page.locator(".jp-toast-message").last).to_contain_text("no longer have access")
+    assert yan.dirty
+    assert "x + 1" in yan.cell(1).inner_text()
+    assert "x + 1" not in str(files.get(path)["content"])
+
+    # The role comes back, and with it the kernel.
+    sign_in_elsewhere(yan, fleet.token("yan"))
+    expect(notice).to_be_hidden()
+    yan.wait_for_kernel()
+    assert yan.evaluate(1, "x + 1") == "42"
+    assert files.session_paths() == [path]
+
+    # As the notice says: a copy in another project.
+    yan.write(0, "kept = 1")
+    sign_in_elsewhere(yan, elsewhere)
+    expect(notice).to_be_visible()
+    yan.choose_in_menu("File", "Save Notebook As")
+    copy = path.replace("demo", "second")
+    yan.dialog.locator("input").fill(copy)
+    yan.choose("Save")
+    expect(notice).to_be_hidden()
+    wait_for("the copy to be saved", lambda: not yan.dirty, 30)
+    assert "kept = 1" in str(Files(url, elsewhere).get(copy)["content"])
+    assert not yan.reloaded
 
 
 def sign_in_elsewhere(lab: LabPage, token: str) -> None:
