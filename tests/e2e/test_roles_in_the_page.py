@@ -83,6 +83,20 @@ def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
     expect(console).to_have_class(re.compile("lm-mod-disabled"))
 
 
+def test_the_page_offers_no_extensions_and_plugins_to_change(
+    fleet: Fleet, open_page: OpenPage
+) -> None:
+    olga = open_page(fleet.status()["url"], fleet.token("olga", "owner"))
+    tabs = olga.page.locator(".jp-SideBar .lm-TabBar-tab")
+    expect(tabs.filter(has=olga.page.locator("[data-icon='ui-components:folder']"))).to_be_visible()
+    assert not tabs.locator("[data-icon='ui-components:extension']").count()
+    for menu in ("View", "Settings"):
+        labels = olga.open_menu(menu).all_inner_texts()
+        assert len(labels) > 3
+        assert not [label for label in labels if "Extension" in label or "Plugin" in label]
+        olga.page.keyboard.press("Escape")
+
+
 def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     fleet: Fleet, open_page: OpenPage, files: Files, ann: LabPage
 ) -> None:
