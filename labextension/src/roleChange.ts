@@ -2,10 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { createReadonlyLabel, DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { isBarred, mayEdit } from './fleetUser.js';
+import { hasNoAccess, isBarred, mayEdit } from './fleetUser.js';
 import { joinSession } from './joinSession.js';
 import { openWidgets } from './openWidgets.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
@@ -19,8 +20,13 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
   description: "Lets open documents follow a change of this user's role.",
   autoStart: true,
   requires: [IDocumentManager],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null) => {
+  optional: [IDefaultFileBrowser, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    documents: IDocumentManager,
+    browser: IDefaultFileBrowser | null,
+    translator: ITranslator | null
+  ) => {
     if (!inFleet()) {
       return;
     }
@@ -46,6 +52,10 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
         } else if (sessionContext && left.delete(sessionContext)) {
           void joinSession(sessionContext);
         }
+      }
+      if (browser && hasNoAccess(user, `${browser.model.path}/any`)) {
+        // Before JupyterLab asks for the folder and tells in a dialog that there is none.
+        void browser.model.cd('/');
       }
       // Buttons do not ask again by themselves whether their commands are enabled.
       app.commands.notifyCommandChanged();

@@ -295,6 +295,8 @@ def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
     notice = yan.notebook.locator(".jp-fleet-Notice.jp-mod-info")
     expect(notice).to_contain_text('You no longer have access to the project "demo"')
     expect(notice).to_contain_text("Ask an owner")
+    expect(yan.page.locator(".jp-BreadCrumbs")).not_to_contain_text("demo")
+    expect(yan.listed("second")).to_be_visible()
     for ask in (yan.save, lambda: yan.page.keyboard.press("Shift+Enter")):
         dismiss_toasts(yan)
         yan.cell(1).locator(".cm-content").click()
