@@ -30,6 +30,7 @@ ENTRY_BYTES = 400
 """Approximate size of a folder's entry in JSON."""
 _TEXTS = ("path", "copy_from", "ext", "type", "format", "base_version")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_COUNT = re.compile("[1-9][0-9]{0,5}")
 _TYPES = (None, "", "directory", "file", "notebook")
 
 
@@ -191,7 +192,8 @@ class TrustNotebooksHandler(ErrorBody, stock.TrustNotebooksHandler):
 class VersionsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsAPIHandler):
     """`/api/fleet/versions/<path>`: every version of a file that is kept, oldest first.
 
-    Not below `/api/contents`, where a file may be called `versions`.
+    `?newest=` asks for so many of the newest only. Not below `/api/contents`, where a file may be
+    called `versions`.
     """
 
     contents_manager: FleetContentsManager
@@ -199,7 +201,12 @@ class VersionsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsAPIHandler):
     @web.authenticated
     @authorized
     async def get(self, path: str = "") -> None:
-        versions = await self.contents_manager.list_versions(path)
+        newest = self.get_query_argument("newest", default=None)
+        if newest is not None and not _COUNT.fullmatch(newest):
+            raise web.HTTPError(400, "newest must be a number from 1 to 999999")
+        versions = await self.contents_manager.list_versions(
+            path, None if newest is None else int(newest)
+        )
         self.finish(json.dumps(versions, default=json_default))
 
 

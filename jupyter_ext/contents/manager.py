@@ -284,9 +284,9 @@ class FleetContentsManager(AsyncContentsManager):
     # --- versions -----------------------------------------------------------------------------
 
     @raises_http_errors
-    async def list_versions(self, path: str) -> list[dict[str, Any]]:
-        """Every version of the file that is kept, oldest first."""
-        return await self._versions.history(parse(path))
+    async def list_versions(self, path: str, newest: int | None = None) -> list[dict[str, Any]]:
+        """The newest versions of the file that are kept, or all (None), oldest first."""
+        return await self._versions.history(parse(path), newest)
 
     @raises_http_errors
     async def restore_version(self, path: str, version: str) -> dict[str, Any]:

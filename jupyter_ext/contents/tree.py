@@ -5,6 +5,7 @@ An exception (`Refused`) rolls the transaction back, so a refused request change
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -422,14 +423,22 @@ def remove(connection: Connection, path: ContentPath, author: str) -> None:
 _SELECT_VERSION = select(*_VERSION_COLUMNS).select_from(version)
 
 
-def versions(
-    connection: Connection, file: Node, *, checkpoints_only: bool = False
-) -> list[Version]:
-    """The file's versions, oldest first."""
+def versions(connection: Connection, file: Node, *, newest: int | None = None) -> list[Version]:
+    """The file's versions, oldest first; only so many of the newest unless that is None."""
     query = _SELECT_VERSION.where(version.c.node_id == file.id)
-    if checkpoints_only:
-        query = query.where(version.c.checkpointed.is_not(None)).order_by(version.c.checkpointed)
-    rows = connection.execute(query.order_by(version.c.created, version.c.id))
+    newest_first = query.order_by(version.c.created.desc(), version.c.id.desc())
+    return _to_versions(connection.execute(newest_first.limit(newest)))[::-1]
+
+
+def checkpoints(connection: Connection, file: Node) -> list[Version]:
+    """The file's checkpoints, oldest mark first."""
+    query = _SELECT_VERSION.where(
+        version.c.node_id == file.id, version.c.checkpointed.is_not(None)
+    ).order_by(version.c.checkpointed, version.c.created, version.c.id)
+    return _to_versions(connection.execute(query))
+
+
+def _to_versions(rows: Iterable[Any]) -> list[Version]:
     return [found for row in rows if (found := _to_version(row)) is not None]
 
 

@@ -1,5 +1,6 @@
 """The stored versions of a file, and the marks that make some of them checkpoints."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
@@ -27,14 +28,15 @@ class Versions:
         _, version = await self._storage.read_sql(lambda c: tree.find_file(c, where))
         return version
 
-    async def history(self, where: ContentPath) -> list[dict[str, Any]]:
-        """Every version of the file that is kept, oldest first."""
-        return [models.version_of(version) for version in await self._kept(where)]
+    async def history(self, where: ContentPath, newest: int | None) -> list[dict[str, Any]]:
+        """The newest versions of the file that are kept, or all (None), oldest first."""
+        kept = await self._find(where, lambda c, file: tree.versions(c, file, newest=newest))
+        return [models.version_of(version) for version in kept]
 
     async def checkpoints(self, where: ContentPath) -> list[dict[str, Any]]:
         """The file's checkpoints, oldest first."""
-        kept = await self._kept(where, checkpoints_only=True)
-        return [models.checkpoint_of(version) for version in kept]
+        marked = await self._find(where, tree.checkpoints)
+        return [models.checkpoint_of(version) for version in marked]
 
     async def restore(self, where: ContentPath, version: str) -> dict[str, Any]:
         """Makes an earlier version current again, as a new version."""
@@ -54,11 +56,13 @@ class Versions:
             await self._storage.sql(lambda c: tree.set_checkpoint(c, where, version))
         )
 
-    async def _kept(self, where: ContentPath, *, checkpoints_only: bool = False) -> list[Version]:
+    async def _find(
+        self, where: ContentPath, find: Callable[[Connection, Node], list[Version]]
+    ) -> list[Version]:
         require(current_identity(), where, Role.VIEWER)
 
         def look(connection: Connection) -> list[Version]:
             file, _ = tree.find_file(connection, where)
-            return tree.versions(connection, file, checkpoints_only=checkpoints_only)
+            return find(connection, file)
 
         return await self._storage.read_sql(look)

@@ -4,12 +4,12 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 import { INotebookCellExecutor, runCell } from '@jupyterlab/notebook';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
+import { tellBarred } from './barredNotice.js';
+import { barredText } from './barredText.js';
 import { fleetBundle } from './fleetBundle.js';
-import { isViewer } from './fleetUser.js';
 import { KernelDialogs } from './kernelDialogs.js';
 import { KernelStarts } from './kernelStarts.js';
 import { inFleet, pageUser } from './pageUser.js';
-import { tellViewOnly } from './viewOnlyNotice.js';
 
 /** Runs each cell once, on the notebook's one kernel, however early it is run. */
 class PatientCellExecutor implements INotebookCellExecutor {
@@ -23,8 +23,9 @@ class PatientCellExecutor implements INotebookCellExecutor {
     if (cell.model.type !== 'code' || !sessionContext) {
       return runCell(options);
     }
-    if (isViewer(pageUser(), sessionContext.path)) {
-      tellViewOnly(sessionContext.path, this._trans);
+    const refusal = barredText(pageUser(), sessionContext.path, this._trans);
+    if (refusal) {
+      tellBarred(refusal);
       return false;
     }
     if (this._mustWait(sessionContext)) {

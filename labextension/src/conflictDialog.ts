@@ -26,7 +26,7 @@ function describe(
     when
   );
   const overwrite = trans.__(
-    'Overwrite replaces that version with yours. The server keeps every version.'
+    'Overwrite replaces that version with yours; "Revert to Checkpoint" in the File menu can bring it back.'
   );
   const revert = trans.__('Revert drops your changes and loads that version.');
   return canRevert ? `${told} ${revert} ${overwrite}` : `${told} ${overwrite}`;

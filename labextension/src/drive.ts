@@ -1,6 +1,8 @@
+import { URLExt } from '@jupyterlab/coreutils';
 import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 import type { Signal } from '@lumino/signaling';
 
+import { choices, IKeptVersion } from './checkpointChoices.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
 import { HeldVersions, kindOf, Version } from './held.js';
 import { namedError } from './namedError.js';
@@ -159,6 +161,16 @@ export class VersionedDrive extends Drive {
     this._held.forget(localPath);
   }
 
+  /** What a file can go back to: JupyterLab offers it in "Revert to Checkpoint". */
+  async listCheckpoints(localPath: string): Promise<Contents.ICheckpointModel[]> {
+    const marked = super.listCheckpoints(localPath);
+    if (!this._versioned) {
+      return marked;
+    }
+    const [checkpoints, versions] = await Promise.all([marked, this._newestVersions(localPath)]);
+    return choices(checkpoints, versions);
+  }
+
   async restoreCheckpoint(localPath: string, checkpointID: string): Promise<void> {
     this._requireChange(localPath);
     await super.restoreCheckpoint(localPath, checkpointID);
@@ -241,6 +253,17 @@ export class VersionedDrive extends Drive {
       }
       throw error;
     }
+  }
+
+  private async _newestVersions(localPath: string): Promise<IKeptVersion[]> {
+    const { baseUrl } = this.serverSettings;
+    const url = URLExt.join(baseUrl, 'api/fleet/versions', URLExt.encodeParts(localPath));
+    const asked = `${url}?newest=${OFFERED_VERSIONS}`;
+    const response = await ServerConnection.makeRequest(asked, {}, this.serverSettings);
+    if (response.status !== 200) {
+      throw await ServerConnection.ResponseError.create(response);
+    }
+    return (await response.json()) as IKeptVersion[];
   }
 
   private async _saveVersion(
@@ -380,6 +403,9 @@ export class VersionedDrive extends Drive {
   private readonly _unsaved = new Map<string, { path: string; kind: string }>();
   private _versioned = false;
 }
+
+/** How many of a file's newest versions are offered: a list that somebody looks through. */
+const OFFERED_VERSIONS = 100;
 
 /** Before any document was ever loaded. */
 const NEVER = '1970-01-01T00:00:00.000000Z';

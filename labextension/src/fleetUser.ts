@@ -79,3 +79,14 @@ export function mayEdit(user: IFleetUser | null, path: string): boolean {
 export function isViewer(user: IFleetUser | null, path: string): boolean {
   return user?.projects.get(projectOf(path)) === 'viewer';
 }
+
+/** Whether a path is inside a project in which this user has no role. */
+export function hasNoAccess(user: IFleetUser | null, path: string): boolean {
+  const [project, inside] = path.split('/').filter(name => name !== '');
+  return user !== null && inside !== undefined && !user.projects.has(project);
+}
+
+/** Whether it is known that this user may not run or change what is at a path. */
+export function isBarred(user: IFleetUser | null, path: string): boolean {
+  return isViewer(user, path) || hasNoAccess(user, path);
+}

@@ -2,11 +2,13 @@ import { SessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { tellBarred } from './barredNotice.js';
+import { barredText } from './barredText.js';
 import { EndingCanceled } from './endingKernels.js';
-import { isViewer } from './fleetUser.js';
+import { isBarred } from './fleetUser.js';
+import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from './pageUser.js';
-import { tellViewOnly } from './viewOnlyNotice.js';
 
 /**
  * Guard what documents and consoles do with their kernels: end, change, start and restart them.
@@ -19,9 +21,22 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
     SessionContext.prototype;
 
+  // Contexts that look for their first kernel: they ask for the session of their path themselves.
+  const initializing = new WeakSet<SessionContext>();
+  const joined = async (context: SessionContext) =>
+    !context.session && !initializing.has(context) && (await joinSession(context));
+
   SessionContext.prototype.initialize = async function (this: SessionContext) {
     // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
-    return isViewer(pageUser(), this.path) ? false : initialize.call(this);
+    if (isBarred(pageUser(), this.path)) {
+      return false;
+    }
+    initializing.add(this);
+    try {
+      return await initialize.call(this);
+    } finally {
+      initializing.delete(this);
+    }
   };
 
   SessionContext.prototype.shutdown = async function (this: SessionContext) {
@@ -44,10 +59,12 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     this: SessionContext,
     options: Partial<Kernel.IModel> = {}
   ) {
-    if (isViewer(pageUser(), this.path)) {
-      tellViewOnly(this.path, trans);
+    const refusal = barredText(pageUser(), this.path, trans);
+    if (refusal) {
+      tellBarred(refusal);
       return null;
     }
+    await joined(this);
     const session = this.session;
     // The kernel that the document leaves ends, unless another document uses it.
     if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
@@ -57,7 +74,10 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   };
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
-    return isViewer(pageUser(), this.path) ? false : startKernel.call(this);
+    if (isBarred(pageUser(), this.path) || (await joined(this))) {
+      return false;
+    }
+    return startKernel.call(this);
   };
 
   SessionContext.prototype.restartKernel = async function (this: SessionContext) {

@@ -9,11 +9,11 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { tellBarred } from './barredNotice.js';
+import { barredText } from './barredText.js';
 import { askToRestart } from './endingKernels.js';
-import { isViewer } from './fleetUser.js';
 import type { IKernelChoice } from './kernelStarts.js';
 import { inFleet, pageUser } from './pageUser.js';
-import { tellViewOnly } from './viewOnlyNotice.js';
 import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
 
 /** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
@@ -41,8 +41,9 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   }
 
   async selectKernel(context: ISessionContext): Promise<void> {
-    if (isViewer(pageUser(), context.path)) {
-      tellViewOnly(context.path, this._trans);
+    const refusal = barredText(pageUser(), context.path, this._trans);
+    if (refusal) {
+      tellBarred(refusal);
       return;
     }
     this._open.set(context, (this._open.get(context) ?? 0) + 1);
@@ -64,8 +65,9 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     context: ISessionContext,
     options?: ISessionContext.IRestartOptions
   ): Promise<boolean> {
-    if (isViewer(pageUser(), context.path)) {
-      tellViewOnly(context.path, this._trans);
+    const refusal = barredText(pageUser(), context.path, this._trans);
+    if (refusal) {
+      tellBarred(refusal);
       return false;
     }
     const session = this._modelOf(context);

@@ -2,10 +2,12 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { createReadonlyLabel, DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { isViewer, mayEdit } from './fleetUser.js';
+import { hasNoAccess, isBarred, mayEdit } from './fleetUser.js';
+import { joinSession } from './joinSession.js';
 import { openWidgets } from './openWidgets.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
 
@@ -18,11 +20,18 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
   description: "Lets open documents follow a change of this user's role.",
   autoStart: true,
   requires: [IDocumentManager],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, documents: IDocumentManager, translator: ITranslator | null) => {
+  optional: [IDefaultFileBrowser, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    documents: IDocumentManager,
+    browser: IDefaultFileBrowser | null,
+    translator: ITranslator | null
+  ) => {
     if (!inFleet()) {
       return;
     }
+    // What has left its kernel and goes back to it when its user may use it again.
+    const left = new WeakSet<ISessionContext>();
     rolesChanged.connect(() => {
       const user = pageUser();
       for (const widget of openWidgets(app.shell)) {
@@ -32,9 +41,21 @@ export const roleChange: JupyterFrontEndPlugin<void> = {
           label(widget, context, translator);
         }
         const { sessionContext } = widget;
-        if (sessionContext?.session && isViewer(user, sessionContext.path)) {
-          leaveKernel(sessionContext);
+        if (sessionContext && isBarred(user, sessionContext.path)) {
+          // One that is not ready never had a kernel, or a person has ended it.
+          if (sessionContext.isReady) {
+            left.add(sessionContext);
+          }
+          if (sessionContext.session) {
+            leaveKernel(sessionContext);
+          }
+        } else if (sessionContext && left.delete(sessionContext)) {
+          void joinSession(sessionContext);
         }
+      }
+      if (browser && hasNoAccess(user, `${browser.model.path}/any`)) {
+        // Before JupyterLab asks for the folder and tells in a dialog that there is none.
+        void browser.model.cd('/');
       }
       // Buttons do not ask again by themselves whether their commands are enabled.
       app.commands.notifyCommandChanged();

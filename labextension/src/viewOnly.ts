@@ -4,16 +4,15 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator } from '@jupyterlab/translation';
 
+import { barredText } from './barredText.js';
 import { fleetBundle } from './fleetBundle.js';
-import { isViewer } from './fleetUser.js';
 import { Notice } from './notice.js';
 import { inFleet, pageUser, rolesChanged } from './pageUser.js';
-import { viewOnlyText } from './viewOnlyText.js';
 
-/** A viewer's notebook says that it cannot be run, and asks for no kernel. */
+/** A notebook that its reader may not run says why, and asks for no kernel. */
 export const viewOnly: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:view-only',
-  description: 'Tells viewers of a project that they may look but not run.',
+  description: 'Tells viewers, and whoever has lost a project, why they cannot run a notebook.',
   autoStart: true,
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
@@ -30,25 +29,26 @@ export const viewOnly: JupyterFrontEndPlugin<void> = {
         let asked: ISessionContext.IKernelPreference | null = null;
         const follow = () => {
           const { sessionContext } = context;
-          const viewer = isViewer(pageUser(), context.path);
-          if (viewer) {
-            notice.say(viewOnlyText(context.path, trans));
+          const refusal = barredText(pageUser(), context.path, trans);
+          const barred = refusal !== null;
+          if (barred) {
+            notice.say(refusal);
           } else {
             notice.hide();
           }
-          if (viewer === (asked !== null)) {
+          if (barred === (asked !== null)) {
             return;
           }
           const { shouldStart, canStart, shouldReuse } = asked ?? NO_KERNEL;
-          asked = viewer ? sessionContext.kernelPreference : null;
+          asked = barred ? sessionContext.kernelPreference : null;
           sessionContext.kernelPreference = {
             ...sessionContext.kernelPreference,
             shouldStart,
             canStart,
             shouldReuse
           };
-          if (!viewer) {
-            // It was put off for the viewer. If no kernel comes of it, a cell that is run asks.
+          if (!barred) {
+            // It was put off until now. If no kernel comes of it, a cell that is run asks.
             void sessionContext.initialize().catch(() => undefined);
           }
         };

@@ -3,11 +3,11 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator } from '@jupyterlab/translation';
 
+import { tellBarred } from './barredNotice.js';
+import { barredText } from './barredText.js';
 import { fleetBundle } from './fleetBundle.js';
-import { isViewer } from './fleetUser.js';
 import { inFleet, pageUser } from './pageUser.js';
 import { registeredCommand } from './registeredCommand.js';
-import { tellViewOnly } from './viewOnlyNotice.js';
 
 /** What needs a kernel or changes the document. Menus, shortcuts and toolbars run these. */
 const COMMANDS: readonly string[] = [
@@ -38,10 +38,11 @@ const COMMANDS: readonly string[] = [
   'docmanager:save'
 ];
 
-/** Commands that would do nothing in a viewer's document say why instead. */
+/** Commands that would do nothing for somebody who may not change the document say why instead. */
 export const viewerCommands: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:viewer-commands',
-  description: 'Tells viewers why they cannot run or save a document.',
+  description:
+    'Tells viewers, and whoever has lost a project, why they cannot run or save a document.',
   autoStart: true,
   requires: [IDocumentManager],
   optional: [ITranslator],
@@ -66,9 +67,9 @@ export const viewerCommands: JupyterFrontEndPlugin<void> = {
         }
         const { execute } = command;
         command.execute = args => {
-          const path = currentPath();
-          if (isViewer(pageUser(), path)) {
-            tellViewOnly(path, trans);
+          const refusal = barredText(pageUser(), currentPath(), trans);
+          if (refusal) {
+            tellBarred(refusal);
             return undefined;
           }
           return execute.call(undefined, args);

@@ -261,3 +261,30 @@ test('what a user may do is sent', async () => {
     'DELETE demo/a.txt'
   ]);
 });
+
+// --- going back
+
+test('a file can go back to each of its newest versions, and to older checkpoints', async () => {
+  server.save('demo/a b.txt', 'start');
+  server.save('demo/other.txt', 'other');
+  const document = await page.open('demo/a b.txt');
+  await document.save('one');
+  server.checkpoints = [
+    { id: 'v0', last_modified: '2001-01-01T00:00:00Z' },
+    { id: 'v3', last_modified: '2002-01-01T00:00:00Z' }
+  ];
+  const offered = await page.drive.listCheckpoints('demo/a b.txt');
+  assert.deepEqual(
+    offered.map(({ id }) => id),
+    ['v0', 'v1', 'v3']
+  );
+  assert.equal(offered[2].last_modified, server.files.get('demo/a b.txt').modified);
+});
+
+test('a file of a server without versions can go back to its checkpoints', async () => {
+  server.versioned = false;
+  server.save('demo/a.txt', 'start');
+  await page.open('demo/a.txt');
+  server.checkpoints = [{ id: 'c', last_modified: '2001-01-01T00:00:00Z' }];
+  assert.deepEqual(await page.drive.listCheckpoints('demo/a.txt'), server.checkpoints);
+});

@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { barredText } from '../lib/barredText.js';
 import {
   createInProjectText,
   isBesideProjects,
   mayCreateSomewhere
 } from '../lib/besideProjects.js';
 import { whyNotChange, whyNotCreate } from '../lib/contentsRefusals.js';
-import { isViewer, mayEdit, readFleetUser, withRolesOf } from '../lib/fleetUser.js';
+import {
+  hasNoAccess,
+  isBarred,
+  isViewer,
+  mayEdit,
+  readFleetUser,
+  withRolesOf
+} from '../lib/fleetUser.js';
 import { startingPlace } from '../lib/startingPlace.js';
 
 const read = projects =>
@@ -27,6 +35,28 @@ test('a page that does not know its user leaves all to the server', () => {
   assert.equal(mayEdit(null, 'demo/a.ipynb'), true);
   assert.equal(isViewer(null, 'demo/a.ipynb'), false);
   assert.equal(startingPlace(null, ''), 'here');
+});
+
+test('who has no role in a project is barred there, and not beside the projects', () => {
+  const ann = read({ demo: 'editor', other: 'viewer' });
+  assert.equal(isBarred(ann, 'demo/a.ipynb'), false);
+  assert.equal(hasNoAccess(ann, 'other/a.ipynb'), false);
+  assert.equal(isBarred(ann, 'other/a.ipynb'), true);
+  assert.equal(hasNoAccess(ann, 'lost/a.ipynb'), true);
+  assert.equal(isBarred(ann, '/lost/dir/a.ipynb'), true);
+  assert.equal(isBarred(ann, 'console-1'), false);
+  assert.equal(isBarred(null, 'lost/a.ipynb'), false);
+});
+
+test('who is barred reads why and what to do', () => {
+  const ann = read({ demo: 'editor', other: 'viewer' });
+  const trans = { __: (text, ...values) => text.replace('%1', values[0]) };
+  assert.equal(barredText(ann, 'demo/a.ipynb', trans), null);
+  assert.match(barredText(ann, 'other/a.ipynb', trans), /a viewer of the project "other"/);
+  assert.match(
+    barredText(ann, 'lost/a.ipynb', trans),
+    /no longer have access to the project "lost".* Ask an owner .* Unsaved changes stay/
+  );
 });
 
 test('beside the projects nothing can be begun, whoever one is', () => {

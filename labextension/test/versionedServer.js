@@ -2,6 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 const BASE = 'http://lab.example/';
 const CONTENTS = '/api/contents/';
+const VERSIONS = '/api/fleet/versions/';
 
 /** The contents of a server that keeps versions, and what it was asked. */
 export class VersionedServer {
@@ -9,6 +10,10 @@ export class VersionedServer {
   files = new Map();
   /** Each request: `method`, `path`, `query`, and `body` as an object. */
   requests = [];
+  /** Every version that was saved: `path`, `version`, `created`, `saved_by`. */
+  history = [];
+  /** The checkpoints that it tells, of whatever file. */
+  checkpoints = [];
   /** Whether models and refusals name versions. */
   versioned = true;
   signedIn = true;
@@ -30,6 +35,7 @@ export class VersionedServer {
     const modified = new Date(1e12 + this._clock * 1000).toISOString();
     const version = `v${(this._versions += 1)}`;
     this.files.set(path, { version, type, format, content, savedBy, modified });
+    this.history.push({ path, version, created: modified, saved_by: savedBy });
     return version;
   }
 
@@ -63,6 +69,9 @@ export class VersionedServer {
 
   async _fetch(request) {
     const url = new URL(request.url);
+    if (url.pathname.startsWith(VERSIONS)) {
+      return this._history(url);
+    }
     const text = await request.text();
     const asked = {
       method: request.method,
@@ -83,7 +92,17 @@ export class VersionedServer {
     return response;
   }
 
+  _history(url) {
+    const path = decodeURIComponent(url.pathname.slice(VERSIONS.length));
+    const saved = this.history.filter(each => each.path === path);
+    const newest = saved.slice(-Number(url.searchParams.get('newest')));
+    return answer(200, newest);
+  }
+
   _GET({ path, query }) {
+    if (path.endsWith('/checkpoints')) {
+      return answer(200, this.checkpoints);
+    }
     const file = this.files.get(path);
     if (!file) {
       return answer(404, { message: 'no such file' });

@@ -83,6 +83,25 @@ def test_revert_loads_the_other_edit(
     expect(bob.dialog).to_have_count(0)
 
 
+def test_a_version_that_nobody_marked_is_brought_back_from_the_menu(
+    ann: LabPage, files: Files, shared_text: str
+) -> None:
+    # As other programs save: without a checkpoint.
+    for content in ("wanted", "unwanted"):
+        files.save(shared_text, {"type": "file", "format": "text", "content": content})
+    ann.open_path(shared_text)
+    expect(ann.editor).to_have_text("unwanted")
+    ann.choose_in_menu("File", "Revert .* to Checkpoint")
+    versions = ann.dialog.locator("select option")
+    expect(versions).to_have_count(3)
+    ann.dialog.locator("select").select_option(index=1)
+    ann.dialog.locator("button.jp-mod-accept").click()
+    expect(ann.dialog).to_contain_text("Are you sure you want to revert")
+    ann.choose("Revert")
+    expect(ann.editor).to_have_text("wanted")
+    assert files.get(shared_text)["content"] == "wanted"
+
+
 def test_overwrite_replaces_the_other_edit_and_warns_its_author(
     ann: LabPage, bob: LabPage, files: Files, shared_notebook: str
 ) -> None:

@@ -83,6 +83,20 @@ def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
     expect(console).to_have_class(re.compile("lm-mod-disabled"))
 
 
+def test_the_page_offers_no_extensions_and_plugins_to_change(
+    fleet: Fleet, open_page: OpenPage
+) -> None:
+    olga = open_page(fleet.status()["url"], fleet.token("olga", "owner"))
+    tabs = olga.page.locator(".jp-SideBar .lm-TabBar-tab")
+    expect(tabs.filter(has=olga.page.locator("[data-icon='ui-components:folder']"))).to_be_visible()
+    assert not tabs.locator("[data-icon='ui-components:extension']").count()
+    for menu in ("View", "Settings"):
+        labels = olga.open_menu(menu).all_inner_texts()
+        assert len(labels) > 3
+        assert not [label for label in labels if "Extension" in label or "Plugin" in label]
+        olga.page.keyboard.press("Escape")
+
+
 def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     fleet: Fleet, open_page: OpenPage, files: Files, ann: LabPage
 ) -> None:
@@ -207,15 +221,7 @@ def expect_to_look_only(lab: LabPage) -> None:
 def test_an_open_page_follows_the_roles_of_a_new_login(
     fleet: Fleet, open_page: OpenPage, files: Files
 ) -> None:
-    path = f"demo/role-{uuid.uuid4().hex[:8]}.ipynb"
-    cell = {"cell_type": "code", "id": "c", "source": "", "metadata": {}, "outputs": []}
-    content = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
-        "cells": [{**cell, "execution_count": None}],
-    }
-    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    path = new_notebook(files)
     url = fleet.status()["url"]
     zoe = open_page(url, fleet.token("zoe", "viewer"))
     zoe.open_path(path)
@@ -225,10 +231,11 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
 
     sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
     expect(notice).to_be_hidden()
-    assert zoe.evaluate(0, "6 * 7", timeout=60) == "42"
+    assert zoe.evaluate(0, "x = 6 * 7; x", timeout=60) == "42"
     zoe.notebook.locator("[data-jp-item-name='save'] jp-button:not([disabled])").click()
     wait_for("the notebook to be saved", lambda: not zoe.dirty, 30)
     assert "6 * 7" in str(files.get(path)["content"])
+    kernels = files.kernels()
 
     sign_in_elsewhere(zoe, fleet.token("zoe", "viewer"))
     expect(notice).to_be_visible()
@@ -240,11 +247,84 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     # Nothing of the page came from a reload, and the kernel goes on without it.
     assert not zoe.reloaded
     expect(zoe.page.locator("#jp-bottom-panel")).to_contain_text("No Kernel")
-    assert len(files.kernels()) == 1
+    assert [kernel["id"] for kernel in files.kernels()] == [kernel["id"] for kernel in kernels]
 
     # What the notice says can be read in the dark theme, too.
     zoe.choose_theme("JupyterLab Dark")
     assert contrast(notice) > 4.5
+
+    # The notebook goes back to its session, so the kernel can be ended from it.
+    zoe.page.keyboard.press("Escape")
+    sign_in_elsewhere(zoe, fleet.token("zoe", "editor"))
+    zoe.wait_for_kernel()
+    assert zoe.evaluate(1, "x + 1") == "43"
+    assert files.session_paths() == [path]
+    zoe.choose_in_menu("Kernel", "Shut Down Kernel$")
+    wait_for("the kernel to end", lambda: not files.kernels(), 30)
+    assert not files.session_paths()
+
+
+def new_notebook(files: Files) -> str:
+    """The path of a saved notebook with one empty cell."""
+    path = f"demo/role-{uuid.uuid4().hex[:8]}.ipynb"
+    cell = {"cell_type": "code", "id": "c", "source": "", "metadata": {}, "outputs": []}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": files.default_kernel(), "display_name": "P"}},
+        "cells": [{**cell, "execution_count": None}],
+    }
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    return path
+
+
+def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
+    fleet: Fleet, open_page: OpenPage, files: Files
+) -> None:
+    path = new_notebook(files)
+    url = fleet.status()["url"]
+    yan = open_page(url, fleet.token("yan"))
+    yan.open_path(path)
+    assert yan.evaluate(0, "x = 41; x") == "41"
+    yan.save()
+    wait_for("the notebook to be saved", lambda: not yan.dirty, 30)
+    yan.write(1, "x + 1")
+    yan.mark()
+    elsewhere = fleet.token_in("yan", "second=editor")
+    sign_in_elsewhere(yan, elsewhere)
+    notice = yan.notebook.locator(".jp-fleet-Notice.jp-mod-info")
+    expect(notice).to_contain_text('You no longer have access to the project "demo"')
+    expect(notice).to_contain_text("Ask an owner")
+    expect(yan.page.locator(".jp-BreadCrumbs")).not_to_contain_text("demo")
+    expect(yan.listed("second")).to_be_visible()
+    for ask in (yan.save, lambda: yan.page.keyboard.press("Shift+Enter")):
+        dismiss_toasts(yan)
+        yan.cell(1).locator(".cm-content").click()
+        ask()
+        expect(yan.page.locator(".jp-toast-message").last).to_contain_text("no longer have access")
+    assert yan.dirty
+    assert "x + 1" in yan.cell(1).inner_text()
+    assert "x + 1" not in str(files.get(path)["content"])
+
+    # The role comes back, and with it the kernel.
+    sign_in_elsewhere(yan, fleet.token("yan"))
+    expect(notice).to_be_hidden()
+    yan.wait_for_kernel()
+    assert yan.evaluate(1, "x + 1") == "42"
+    assert files.session_paths() == [path]
+
+    # As the notice says: a copy in another project.
+    yan.write(0, "kept = 1")
+    sign_in_elsewhere(yan, elsewhere)
+    expect(notice).to_be_visible()
+    yan.choose_in_menu("File", "Save Notebook As")
+    copy = path.replace("demo", "second")
+    yan.dialog.locator("input").fill(copy)
+    yan.choose("Save")
+    expect(notice).to_be_hidden()
+    wait_for("the copy to be saved", lambda: not yan.dirty, 30)
+    assert "kept = 1" in str(Files(url, elsewhere).get(copy)["content"])
+    assert not yan.reloaded
 
 
 def sign_in_elsewhere(lab: LabPage, token: str) -> None:

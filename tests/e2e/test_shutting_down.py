@@ -78,6 +78,8 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     assert ann.evaluate(1, "x + 1") == "42"
 
     # From the notebook itself.
+    errors = list[str]()
+    bob.page.on("pageerror", lambda error: errors.append(str(error)))
     bob.open_path(f"demo/{of_ann}")
     bob.wait_for_kernel()
     for entry, title in (
@@ -99,6 +101,8 @@ def test_all_means_mine_and_others_are_asked_about_by_name(
     assert ann.evaluate(2, "x + 2") == "43"
     assert living(files) == {"ann"}
     expect(bob.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
+    # What bob decided against is no error.
+    assert not errors
     bob.choose_in_menu("Kernel", "Shut Down Kernel$")
     bob.choose("Shut Down")
     wait_for("ann's kernel to end", lambda: not living(files), 30)

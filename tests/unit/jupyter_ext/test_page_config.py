@@ -12,6 +12,7 @@ def test_no_path_of_the_host_is_told() -> None:
             "rootUri": "file:///srv/lab",
             "somebodys": {"deep": ["/opt/env/secret"]},
             "licensesUrl": "/lab/api/licenses",
+            "extensionManager": {"name": "PyPI", "can_install": False, "install_path": None},
             "disabledExtensions": ["somebodys:plugin"],
             "appUrl": "/lab",
             "themesUrl": "/opt/env/api/themes",
@@ -30,7 +31,9 @@ def test_no_path_of_the_host_is_told() -> None:
         "disabledExtensions": [
             "somebodys:plugin",
             "@jupyterlab/apputils-extension:licenses-plugin",
+            "@jupyterlab/extensionmanager-extension:plugin",
             "@jupyterlab/help-extension:licenses-commands",
+            "@jupyterlab/pluginmanager-extension:plugin",
         ],
     }
 

@@ -172,6 +172,11 @@ async def test_conflict_says_who_and_what(fetch: Fetch) -> None:
         (second["version"], "bob"),
         (overwritten["version"], "ada"),
     ]
+    status, newest = await fetch("GET", "api/fleet/versions/demo/a.txt?newest=2")
+    assert (status, newest) == (200, history[1:])
+    for wrong in ("0", "-1", "x", "1000000", ""):
+        status, refused = await fetch("GET", f"api/fleet/versions/demo/a.txt?newest={wrong}")
+        assert (status, refused["message"]) == (400, "newest must be a number from 1 to 999999")
     status, lost = await fetch("GET", f"api/contents/demo/a.txt?version={second['version']}")
     assert (status, lost["content"]) == (200, "2")
 
