@@ -5,6 +5,26 @@ import tseslint from 'typescript-eslint';
 /** What tests use of Node's globals. */
 const NODE = ['Response', 'URL', 'console', 'globalThis', 'setTimeout'];
 
+/** The folders of `src`: each imports only from those before it. */
+const FOLDERS = ['page', 'user', 'contents', 'outputs', 'kernels', 'access'];
+
+const folderRules = FOLDERS.map((folder, at) => ({
+  files: [`src/${folder}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^\\.\\./(?!(?:${FOLDERS.slice(0, at).join('|') || '-'})/)`,
+            message: `src/${folder} imports only from: ${FOLDERS.slice(0, at).join(', ') || 'no other folder'}.`
+          }
+        ]
+      }
+    ]
+  }
+}));
+
 export default defineConfig(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
@@ -19,6 +39,7 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }]
     }
   },
+  ...folderRules,
   {
     files: ['test/**/*.js'],
     languageOptions: { globals: Object.fromEntries(NODE.map(name => [name, 'readonly'])) }

@@ -42,7 +42,7 @@ _FORM = """
   </form>
 """
 
-# The page that asked to sign in again listens for this message: labextension/src/signIn.ts.
+# The page that asked to sign in again listens for this message: labextension/src/user/signIn.ts.
 _DONE = """
   <h1>You are signed in as {name}</h1>
   <p>Your notebooks continue in the tab that you came from. You can close this one.</p>

@@ -1,24 +1,24 @@
-import { account } from './account.js';
-import { cellExecutor } from './cellExecutor.js';
-import { connectionLost } from './connectionLost.js';
-import { consoleEntry } from './consoleEntry.js';
-import { drivePage } from './drivePage.js';
-import { drivePlugin } from './drivePlugin.js';
-import { idleWarning } from './idleWarning.js';
-import { kernelDialogs } from './kernelDialogs.js';
-import { kernelEnd } from './kernelEnd.js';
-import { kernelNames } from './kernelNames.js';
-import { lastOutputs } from './lastOutputs.js';
-import { longOutput } from './longOutput.js';
-import { projectsPage } from './projectsPage.js';
-import { roleChange } from './roleChange.js';
+import { account } from './user/account.js';
+import { cellExecutor } from './kernels/cellExecutor.js';
+import { connectionLost } from './kernels/connectionLost.js';
+import { consoleEntry } from './kernels/consoleEntry.js';
+import { drivePage } from './contents/drivePage.js';
+import { drivePlugin } from './contents/drivePlugin.js';
+import { idleWarning } from './kernels/idleWarning.js';
+import { kernelDialogs } from './kernels/kernelDialogs.js';
+import { kernelEnd } from './kernels/kernelEnd.js';
+import { kernelNames } from './kernels/kernelNames.js';
+import { lastOutputs } from './outputs/lastOutputs.js';
+import { longOutput } from './outputs/longOutput.js';
+import { projectsPage } from './user/projectsPage.js';
+import { roleChange } from './access/roleChange.js';
 import { serverSettings } from './serverSettings.js';
 import { shownRefusals } from './shownRefusals.js';
-import { shutDown } from './shutDown.js';
-import { signInDialog } from './signInDialog.js';
-import { signInPlugin } from './signInPlugin.js';
-import { viewerCommands } from './viewerCommands.js';
-import { viewOnly } from './viewOnly.js';
+import { shutDown } from './kernels/shutDown.js';
+import { signInDialog } from './access/signInDialog.js';
+import { signInPlugin } from './user/signInPlugin.js';
+import { viewerCommands } from './access/viewerCommands.js';
+import { viewOnly } from './access/viewOnly.js';
 
 export default [
   drivePlugin,

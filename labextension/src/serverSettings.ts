@@ -1,10 +1,10 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
-import { fleetSocketClass, parsedOnce } from './fleetSocket.js';
-import { Fetch, heldFetch } from './heldFetch.js';
-import type { SignIn } from './signIn.js';
-import { ISignIn } from './signInPlugin.js';
+import { fleetSocketClass, parsedOnce } from './kernels/fleetSocket.js';
+import { Fetch, heldFetch } from './user/signInFetch.js';
+import type { SignIn } from './user/signIn.js';
+import { ISignIn } from './user/signInPlugin.js';
 
 /** Replaces JupyterLab's own settings; those of a server without the fleet are the stock ones. */
 export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = {

@@ -1,8 +1,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { EndingCanceled } from './endingKernels.js';
-import { inFleet } from './pageUser.js';
-import { Refusal } from './refusal.js';
+import { EndingCanceled } from './kernels/endingKernels.js';
+import { inFleet } from './user/pageUser.js';
+import { Refusal } from './page/refusal.js';
 
 /** Keeps what a user read or chose in a dialog out of the console's uncaught errors. */
 export const shownRefusals: JupyterFrontEndPlugin<void> = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { backOff } from '../lib/backOff.js';
+import { backOff } from '../lib/page/backOff.js';
 
 test('a server that is away is asked less and less often, but never more than the longest pause apart', () => {
   const pauses = [0, 1, 2, 3, 4, 5, 100, 5000].map(attempts => backOff(attempts, 2000, 30_000, 1));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { readConflict } from '../lib/conflict.js';
+import { readConflict } from '../lib/contents/conflict.js';
 
 test('a refusal tells the version that is there, and who saved it when', () => {
   const body = { message: 'no', version: 'v2', last_modified: '2026-01-01', saved_by: 'bob' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { excerpt } from '../lib/excerpt.js';
+import { excerpt } from '../lib/outputs/excerpt.js';
 
 const SHOWN = { wholeLines: 20, wholeCharacters: 1000, endLines: 5, endCharacters: 200 };
 const lines = (from, to) =>

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { barredText } from '../lib/barredText.js';
+import { barredText } from '../lib/user/barredText.js';
 import {
   createInProjectText,
   isBesideProjects,
   mayCreateSomewhere
-} from '../lib/besideProjects.js';
-import { whyNotChange, whyNotCreate } from '../lib/contentsRefusals.js';
+} from '../lib/user/besideProjects.js';
+import { whyNotChange, whyNotCreate } from '../lib/contents/contentsRefusals.js';
 import {
   hasNoAccess,
   isBarred,
@@ -15,8 +15,8 @@ import {
   mayEdit,
   readFleetUser,
   withRolesOf
-} from '../lib/fleetUser.js';
-import { startingPlace } from '../lib/startingPlace.js';
+} from '../lib/user/fleetUser.js';
+import { startingPlace } from '../lib/user/startingPlace.js';
 
 const read = projects =>
   readFleetUser(JSON.stringify({ username: 'ann', display_name: 'Ann', projects }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { hasEnded, toWarnOf } from '../lib/idleKernels.js';
+import { hasEnded, toWarnOf } from '../lib/kernels/idleKernels.js';
 
 const kernel = (id, from, at) => ({
   id,

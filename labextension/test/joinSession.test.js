@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { joinSession } from '../lib/joinSession.js';
+import { joinSession } from '../lib/kernels/joinSession.js';
 
 /** A document without a session, on a server that has `sessions`. */
 function document(sessions, kernelPreference = {}) {

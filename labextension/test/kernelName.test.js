@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { kernelFor } from '../lib/kernelName.js';
+import { kernelFor } from '../lib/kernels/kernelName.js';
 
 const FLEET = {
   python: { language: 'python' },

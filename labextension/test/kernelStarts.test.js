@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { KernelStarts } from '../lib/kernelStarts.js';
+import { KernelStarts } from '../lib/kernels/kernelStarts.js';
 
 /** A signal as far as the wait uses it. */
 class Signal {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { join, MessageQueue } from '../lib/messageQueue.js';
-import { OutputLimit } from '../lib/outputLimit.js';
+import { join, MessageQueue } from '../lib/kernels/messageQueue.js';
+import { OutputLimit } from '../lib/outputs/outputLimit.js';
 
 let number = 0;
 

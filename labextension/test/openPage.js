@@ -1,5 +1,5 @@
-import { VersionedDrive } from '../lib/drive.js';
-import { kindOf } from '../lib/held.js';
+import { VersionedDrive } from '../lib/contents/drive.js';
+import { kindOf } from '../lib/contents/heldVersions.js';
 
 /** A page of ann's: a drive, open documents, and a person who answers questions. */
 export class OpenPage {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { describe, OMITTED, OutputLimit } from '../lib/outputLimit.js';
+import { describe, OMITTED, OutputLimit } from '../lib/outputs/outputLimit.js';
 
 const BOUNDS = {
   headLines: 10,

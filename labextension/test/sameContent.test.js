@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { sameContent } from '../lib/sameContent.js';
+import { sameContent } from '../lib/contents/sameContent.js';
 
 const cell = (source, metadata = {}, outputs = []) => ({
   cell_type: 'code',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { SaveQueue } from '../lib/saveQueue.js';
+import { SaveQueue } from '../lib/contents/saveQueue.js';
 
 /** Saves that end when the test says so, and what was done in which order. */
 function heldSaves() {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { judge, pauseAfter, SignIn } from '../lib/signIn.js';
+import { judge, pauseAfter, SignIn } from '../lib/user/signIn.js';
 
 /** A page of ann's, and who is signed in. */
 async function pageOfAnn() {

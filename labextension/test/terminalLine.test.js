@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { countLines, write } from '../lib/terminalLine.js';
+import { countLines, write } from '../lib/outputs/terminalLine.js';
 
 /** What JupyterLab's outputs make of a text, one character at a time. */
 function shown(pieces) {

@@ -7,7 +7,7 @@ import {
   nameOfKernel,
   nameOfSession,
   startedByOther
-} from '../lib/whose.js';
+} from '../lib/kernels/whose.js';
 
 const kernel = { id: 'k', username: 'ann', project: 'demo', path: 'demo/dir/plot.ipynb' };
 const session = {

@@ -1,0 +1,415 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
+import type { Signal } from '@lumino/signaling';
+
+import { choices, IKeptVersion } from './checkpointChoices.js';
+import { Choice, IConflict, readConflict } from './conflict.js';
+import { HeldVersions, kindOf, Version } from './heldVersions.js';
+import { namedError } from '../page/namedError.js';
+import { Refusal } from '../page/refusal.js';
+import { sameContent } from './sameContent.js';
+import { Ask, SaveQueue } from './saveQueue.js';
+
+/** Files of a server that keeps versions have one; folders and other servers' files have none. */
+type VersionedModel = Contents.IModel & { version?: Version | null };
+
+type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
+
+/** The open document that is being saved, as far as the drive needs to know it. */
+export interface IOpenDocument {
+  /** Load the file as the server has it. */
+  revert(): Promise<void>;
+  /** Save the file as the page has it. */
+  save(): Promise<void>;
+  /** Report that this save failed, for the display of the saving state. */
+  saveEnded(): void;
+  /** Where it is now: another page may have renamed it, and the server tells by its session. */
+  currentPath(): Promise<string>;
+}
+
+/** The page around the drive: what the drive needs of it when a save was refused. */
+export interface IPage {
+  /** The document of this path and kind (see `kindOf`); null if none is open. */
+  openDocument(path: string, kind: string): IOpenDocument | null;
+  ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
+  /** Why nothing can be created or saved at a path, in words for a person; null leaves it to the server. */
+  whyNotCreate(path: string): string | null;
+  /** Why what is at a path cannot be renamed, moved, deleted or restored; null leaves it to the server. */
+  whyNotChange(path: string): string | null;
+}
+
+/**
+ * The drive of JupyterLab for a server that keeps versions.
+ *
+ * Each save names the version that the page holds, and the server refuses it if the file has another
+ * one by now; a person then decides. So the check and the write are one step, on the server. The
+ * stock check (a question by the page before it writes) is therefore answered here: it would only
+ * open a second dialog, and lets two pages pass at the same time.
+ *
+ * For files of a server that names no version this is the stock drive.
+ */
+export class VersionedDrive extends Drive {
+  constructor(options: { serverSettings?: ServerConnection.ISettings } = {}) {
+    const settings = options.serverSettings ?? ServerConnection.makeSettings();
+    const conflicts = new WeakMap<Response, Promise<unknown>>();
+    super({
+      serverSettings: {
+        ...settings,
+        // ResponseError reads the body and keeps the message alone.
+        fetch: async (input: RequestInfo, init?: RequestInit) => {
+          const response = await settings.fetch.call(null, input, init);
+          if (response.status === 409) {
+            const body = response.clone().json();
+            conflicts.set(
+              response,
+              body.catch(() => null)
+            );
+          }
+          return response;
+        }
+      }
+    });
+    this._conflicts = conflicts;
+    // Connected before anybody else, this is called before documents are.
+    this.fileChanged.connect((_, { type, oldValue, newValue }) => {
+      if (type === 'rename' && oldValue?.path && newValue?.path) {
+        this._followRename(oldValue.path, newValue.path);
+      }
+    });
+  }
+
+  /** Set once the page can show dialogs; without it a conflict is an error like any other. */
+  page: IPage | null = null;
+
+  async newUntitled(options: Contents.ICreateOptions = {}): Promise<Contents.IModel> {
+    this._requireCreate(`${options.path ?? ''}/untitled`);
+    return super.newUntitled(options);
+  }
+
+  async copy(localPath: string, toLocalDir: string): Promise<Contents.IModel> {
+    this._requireCreate(`${toLocalDir}/copy`);
+    return super.copy(localPath, toLocalDir);
+  }
+
+  async get(localPath: string, options?: Contents.IFetchOptions): Promise<Contents.IModel> {
+    if (this._hasProvider(options) || !options?.hash) {
+      return super.get(localPath, options);
+    }
+    // Documents alone ask for hashes.
+    if (options.content === false) {
+      return this._check(localPath, options);
+    }
+    const kind = kindOf(options);
+    const model: VersionedModel = await super.get(localPath, options);
+    this._remember(localPath, kind, model);
+    return model;
+  }
+
+  async save(localPath: string, options: SaveOptions = {}): Promise<Contents.IModel> {
+    this._requireCreate(localPath);
+    if (this._hasProvider(options)) {
+      return super.save(localPath, options);
+    }
+    if (options.chunk !== undefined && options.chunk !== -1) {
+      // The file has no new version before its last chunk.
+      return super.save(localPath, options);
+    }
+    const kind = kindOf(options);
+    const open = this.page?.openDocument(localPath, kind) ?? null;
+    return this._queue.run(localPath, kind, ask =>
+      this._saveVersion(localPath, kind, open, options, ask)
+    );
+  }
+
+  /** Save again the open documents whose save was refused because nobody was signed in. */
+  async saveRefused(): Promise<void> {
+    const refused = [...this._unsaved.values()];
+    this._unsaved.clear();
+    for (const { path, kind } of refused) {
+      try {
+        await this.page?.openDocument(path, kind)?.save();
+      } catch {
+        // JupyterLab has shown why; the others are saved all the same.
+      }
+    }
+  }
+
+  async rename(oldLocalPath: string, newLocalPath: string): Promise<Contents.IModel> {
+    this._requireChange(oldLocalPath);
+    this._requireCreate(newLocalPath);
+    // Their versions belong to that path.
+    await this._queue.ended(oldLocalPath);
+    return super.rename(oldLocalPath, newLocalPath);
+  }
+
+  /**
+   * Follow a document that another page has moved: what is open of the file, and the version held.
+   *
+   * A move by this page is known already.
+   */
+  async documentMoved(from: string, to: string): Promise<void> {
+    // Their versions belong to the old path.
+    await this._queue.ended(from);
+    if (this._held.has(from)) {
+      this._tellRename(from, to);
+    }
+  }
+
+  async delete(localPath: string): Promise<void> {
+    this._requireChange(localPath);
+    await super.delete(localPath);
+    this._held.forget(localPath);
+  }
+
+  /** What a file can go back to: JupyterLab offers it in "Revert to Checkpoint". */
+  async listCheckpoints(localPath: string): Promise<Contents.ICheckpointModel[]> {
+    const marked = super.listCheckpoints(localPath);
+    if (!this._versioned) {
+      return marked;
+    }
+    const [checkpoints, versions] = await Promise.all([marked, this._newestVersions(localPath)]);
+    return choices(checkpoints, versions);
+  }
+
+  async restoreCheckpoint(localPath: string, checkpointID: string): Promise<void> {
+    this._requireChange(localPath);
+    await super.restoreCheckpoint(localPath, checkpointID);
+  }
+
+  /**
+   * Tell each document that a rename has moved its own path.
+   *
+   * JupyterLab takes the path of a renamed folder for a regular expression: the documents in a folder
+   * such as "Data (2)" would keep their old path.
+   */
+  private _followRename(from: string, to: string): void {
+    for (const [path, moved] of this._held.rename(from, to)) {
+      if (path !== from) {
+        this._tellRename(path, moved);
+      }
+    }
+  }
+
+  private _tellRename(from: string, to: string): void {
+    (this.fileChanged as Signal<this, Contents.IChangedArgs>).emit({
+      type: 'rename',
+      oldValue: { path: from },
+      newValue: { path: to, name: to.slice(to.lastIndexOf('/') + 1) }
+    });
+  }
+
+  /** The server would refuse it too, but with a message for programs. */
+  private _requireCreate(path: string): void {
+    const refusal = this.page?.whyNotCreate(path);
+    if (refusal) {
+      throw new Refusal(refusal);
+    }
+  }
+
+  private _requireChange(path: string): void {
+    const refusal = this.page?.whyNotChange(path);
+    if (refusal) {
+      throw new Refusal(refusal);
+    }
+  }
+
+  /** Answer the question of a document before and after its save. */
+  private async _check(path: string, options: Contents.IFetchOptions): Promise<Contents.IModel> {
+    const saved = this._saved.get(path);
+    if (saved) {
+      // After a save: the version that this save made, not one that came since.
+      this._saved.delete(path);
+      return saved;
+    }
+    if (this._held.has(path)) {
+      // Before a save: nothing that the document could find different from its own.
+      return {
+        name: path.slice(path.lastIndexOf('/') + 1),
+        path,
+        type: 'file',
+        writable: true,
+        created: NEVER,
+        last_modified: NEVER,
+        mimetype: '',
+        content: null,
+        format: null
+      };
+    }
+    // No document of this path holds a version: this one is new here. What the server tells now is
+    // what the document compares itself with, and what its save may replace.
+    try {
+      const model: VersionedModel = await super.get(path, options);
+      if (model.version !== undefined && model.version !== null) {
+        this._told.set(path, model.version);
+      }
+      return model;
+    } catch (error) {
+      if (
+        this._versioned &&
+        error instanceof ServerConnection.ResponseError &&
+        error.response.status === 404
+      ) {
+        this._told.set(path, null);
+      }
+      throw error;
+    }
+  }
+
+  private async _newestVersions(localPath: string): Promise<IKeptVersion[]> {
+    const { baseUrl } = this.serverSettings;
+    const url = URLExt.join(baseUrl, 'api/fleet/versions', URLExt.encodeParts(localPath));
+    const asked = `${url}?newest=${OFFERED_VERSIONS}`;
+    const response = await ServerConnection.makeRequest(asked, {}, this.serverSettings);
+    if (response.status !== 200) {
+      throw await ServerConnection.ResponseError.create(response);
+    }
+    return (await response.json()) as IKeptVersion[];
+  }
+
+  private async _saveVersion(
+    asked: string,
+    kind: string,
+    open: IOpenDocument | null,
+    options: SaveOptions,
+    ask: Ask
+  ): Promise<Contents.IModel> {
+    // Where the document is: another page may have moved it, and this one not heard of that yet.
+    let path = asked;
+    let base = this._held.get(path, kind) ?? this._told.get(path);
+    this._told.delete(path);
+    for (;;) {
+      try {
+        const sent = base === undefined ? options : { ...options, base_version: base };
+        const model: VersionedModel = await super.save(path, sent);
+        if (this._remember(path, kind, model)) {
+          this._answerOnce(asked, model);
+        }
+        return model;
+      } catch (error) {
+        const { page } = this;
+        if (page && isSignedOut(error)) {
+          // The page asks to sign in, once for everything, and then saves what is open here.
+          this._unsaved.set(`${kind}:${path}`, { path, kind });
+          return this._giveUp(path, kind, 'cancel');
+        }
+        const conflict = await this._readConflict(error, base);
+        if (!conflict || !page) {
+          throw error;
+        }
+        const moved = await open?.currentPath();
+        if (moved !== undefined && moved !== path) {
+          this._tellRename(path, moved);
+          path = moved;
+          base = this._held.get(path, kind);
+          continue;
+        }
+        const ours = await this._savedAlready(path, options, conflict);
+        if (ours) {
+          this._answerOnce(asked, ours);
+          return ours;
+        }
+        const canRevert = page.openDocument(path, kind) !== null;
+        const choice = await ask(() => page.ask(path, conflict, canRevert));
+        if (choice !== 'overwrite') {
+          return this._giveUp(path, kind, choice);
+        }
+        base = conflict.version;
+      }
+    }
+  }
+
+  /** End a save that the user gave up: with the server's version of the file, or with an error. */
+  private async _giveUp(path: string, kind: string, choice: Choice): Promise<Contents.IModel> {
+    const open = this.page!.openDocument(path, kind);
+    if (choice === 'revert' && open) {
+      await open.revert();
+      return super.get(path, { content: false });
+    }
+    setTimeout(() => open?.saveEnded(), 0);
+    // JupyterLab shows no error of this name.
+    throw namedError('ModalCancelError', 'Cancel');
+  }
+
+  /** The file's model if the conflict is with our own save, whose response was lost. */
+  private async _savedAlready(
+    path: string,
+    options: SaveOptions,
+    conflict: IConflict
+  ): Promise<Contents.IModel | null> {
+    if (conflict.version === null || options.chunk !== undefined) {
+      return null;
+    }
+    const kind = kindOf(options);
+    try {
+      const model: VersionedModel = await super.get(path, {
+        type: options.type,
+        ...(options.format ? { format: options.format } : {}),
+        content: true,
+        hash: true
+      });
+      if (!sameContent(options.content, model.content, kind)) {
+        return null;
+      }
+      this._remember(path, kind, model);
+      return { ...model, content: null, format: null };
+    } catch {
+      // The file cannot be read as this kind; then it is not what we saved.
+      return null;
+    }
+  }
+
+  private async _readConflict(
+    error: unknown,
+    base: Version | null | undefined
+  ): Promise<IConflict | null> {
+    if (!(error instanceof ServerConnection.ResponseError)) {
+      return null;
+    }
+    if (error.response.status === 404 && base !== undefined && base !== null) {
+      return { version: null, last_modified: null, saved_by: null };
+    }
+    return readConflict(await this._conflicts.get(error.response));
+  }
+
+  /** @returns whether the server keeps versions of this file. */
+  private _remember(path: string, kind: string, model: VersionedModel): boolean {
+    if (model.version === undefined || model.version === null) {
+      return false;
+    }
+    this._versioned = true;
+    this._held.set(path, kind, model.version);
+    return true;
+  }
+
+  /** Keep the answer to a save for the document that asks for it as soon as its save returns. */
+  private _answerOnce(path: string, model: Contents.IModel): void {
+    this._saved.set(path, model);
+    // Uploads do not ask; their answer must not meet the next document that does.
+    setTimeout(() => this._saved.delete(path), 0);
+  }
+
+  private _hasProvider(options: Contents.IContentProvisionOptions | undefined): boolean {
+    return !!this.contentProviderRegistry.getProvider(options?.contentProviderId);
+  }
+
+  private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
+  private readonly _held = new HeldVersions();
+  /** What a document without a version was told: a version, or null for "no such file". */
+  private readonly _told = new Map<string, Version | null>();
+  /** The responses to saves, each kept until its document has asked for it (see `_answerOnce`). */
+  private readonly _saved = new Map<string, Contents.IModel>();
+  private readonly _queue = new SaveQueue();
+  /** The documents whose save was refused because nobody was signed in. */
+  private readonly _unsaved = new Map<string, { path: string; kind: string }>();
+  private _versioned = false;
+}
+
+/** How many of a file's newest versions are offered: a list that somebody looks through. */
+const OFFERED_VERSIONS = 100;
+
+/** Before any document was ever loaded. */
+const NEVER = '1970-01-01T00:00:00.000000Z';
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof ServerConnection.ResponseError && error.response.status === 401;
+}

@@ -1,0 +1,113 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
+import { parentOf } from '../outputs/outputLimit.js';
+
+type Message = KernelMessage.IMessage;
+
+/** A request whose statuses say nothing about whether the kernel is busy, as JupyterLab sees it. */
+const UNTRACKED = 'kernel_info_request';
+/** Represents the request that was running when the page connected. */
+const EARLIER = '';
+
+/**
+ * Whether a kernel is busy, over one connection.
+ *
+ * JupyterLab believes the last status. But the `idle` of another request, on a subshell or on the
+ * control channel, comes while a cell runs; and what runs when a page connects was said before.
+ */
+export class ExecutionState {
+  /** @param untracked - The types of requests whose statuses JupyterLab ignores. */
+  constructor(untracked: readonly string[]) {
+    this._untracked = new Set(untracked);
+  }
+
+  /** Whether only the server can tell if something runs that began before the page connected. */
+  get isUncertain(): boolean {
+    return !this._knows;
+  }
+
+  /** The message as JupyterLab should take it: it ignores an `idle` while something else runs. */
+  heard(message: Message): Message {
+    this._session = message.header.session;
+    if (message.header.msg_type !== 'status') {
+      return message;
+    }
+    const parent = message.parent_header as { msg_type?: string } | null;
+    if (this._untracked.has(parent?.msg_type ?? '')) {
+      return message;
+    }
+    const { execution_state: state } = message.content as { execution_state: string };
+    const request = parentOf(message);
+    if (state === 'busy') {
+      this._running.add(request);
+      if (parent?.msg_type === 'execute_request') {
+        // Cells run one after the other: an earlier one has ended.
+        this._running.delete(EARLIER);
+        this._knows = true;
+      }
+      return message;
+    }
+    if (state !== 'idle' || !request) {
+      this._running.clear();
+      this._knows = true;
+      return message;
+    }
+    if (!this._running.delete(request)) {
+      // It began before the page connected.
+      this._running.delete(EARLIER);
+      this._knows = true;
+    }
+    if (!this._running.size) {
+      return message;
+    }
+    return {
+      ...message,
+      parent_header: { ...message.parent_header, msg_type: UNTRACKED }
+    } as Message;
+  }
+
+  /**
+   * Take what the server says of the kernel.
+   *
+   * @returns the status that JupyterLab should hear, or null if it has heard better.
+   */
+  told(state: string): Message | null {
+    if (!this.isUncertain) {
+      return null;
+    }
+    if (state === 'busy') {
+      this._running.add(EARLIER);
+      return this._status('busy');
+    }
+    this._running.delete(EARLIER);
+    if (state !== 'idle') {
+      return null;
+    }
+    this._knows = true;
+    return this._running.size ? null : this._status('idle');
+  }
+
+  private _status(state: 'busy' | 'idle'): Message {
+    return {
+      channel: 'iopub',
+      header: {
+        msg_id: `fleet-status-${++this._count}`,
+        msg_type: 'status',
+        // JupyterLab drops what waits when a message comes from another session of the kernel.
+        session: this._session,
+        username: '',
+        date: new Date().toISOString(),
+        version: '5.3'
+      },
+      parent_header: {},
+      metadata: {},
+      content: { execution_state: state }
+    };
+  }
+
+  private readonly _untracked: ReadonlySet<string>;
+  private readonly _running = new Set<string>();
+  private _knows = false;
+  private _session = '';
+  private _count = 0;
+}

@@ -1,0 +1,91 @@
+import { SessionContext } from '@jupyterlab/apputils';
+import type { Kernel } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { tellBarred } from '../user/barredNotice.js';
+import { barredText } from '../user/barredText.js';
+import { EndingCanceled } from './endingKernels.js';
+import { isBarred } from '../user/fleetUser.js';
+import { joinSession } from './joinSession.js';
+import type { KernelEnder } from './kernelEnder.js';
+import { pageUser } from '../user/pageUser.js';
+
+/**
+ * Guard what documents and consoles do with their kernels: end, change, start and restart them.
+ *
+ * JupyterLab makes session contexts in many places and lets nobody replace them, so this changes
+ * their class. Ending a session by its context does not go through the session manager.
+ */
+export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundle): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- each is called on its context
+  const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
+    SessionContext.prototype;
+
+  // Contexts that look for their first kernel: they ask for the session of their path themselves.
+  const initializing = new WeakSet<SessionContext>();
+  const joined = async (context: SessionContext) =>
+    !context.session && !initializing.has(context) && (await joinSession(context));
+
+  SessionContext.prototype.initialize = async function (this: SessionContext) {
+    // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
+    if (isBarred(pageUser(), this.path)) {
+      return false;
+    }
+    initializing.add(this);
+    try {
+      return await initialize.call(this);
+    } finally {
+      initializing.delete(this);
+    }
+  };
+
+  SessionContext.prototype.shutdown = async function (this: SessionContext) {
+    const session = this.session;
+    if (session && !(await ender.mayEndSession(ender.modelOf(session)))) {
+      throw new EndingCanceled();
+    }
+    const inside = this as unknown as { _pendingKernelName: string };
+    const pending = inside._pendingKernelName;
+    try {
+      await shutdown.call(this);
+    } catch (error) {
+      // The kernel goes on: JupyterLab would show "No Kernel" and start another one.
+      inside._pendingKernelName = pending;
+      throw error;
+    }
+  };
+
+  SessionContext.prototype.changeKernel = async function (
+    this: SessionContext,
+    options: Partial<Kernel.IModel> = {}
+  ) {
+    const refusal = barredText(pageUser(), this.path, trans);
+    if (refusal) {
+      tellBarred(refusal);
+      return null;
+    }
+    await joined(this);
+    const session = this.session;
+    // The kernel that the document leaves ends, unless another document uses it.
+    if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
+      return session.kernel;
+    }
+    return changeKernel.call(this, options);
+  };
+
+  SessionContext.prototype.startKernel = async function (this: SessionContext) {
+    if (isBarred(pageUser(), this.path) || (await joined(this))) {
+      return false;
+    }
+    return startKernel.call(this);
+  };
+
+  SessionContext.prototype.restartKernel = async function (this: SessionContext) {
+    const kernel = this.session?.kernel;
+    if (kernel?.status !== 'dead') {
+      return restartKernel.call(this);
+    }
+    // A connection that heard of its kernel's death can be used no more: JupyterLab does nothing.
+    await changeKernel.call(this, { name: kernel.name });
+  };
+}

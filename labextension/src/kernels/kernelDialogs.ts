@@ -1,0 +1,123 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ISessionContext,
+  ISessionContextDialogs,
+  SessionContextDialogs
+} from '@jupyterlab/apputils';
+import type { Session } from '@jupyterlab/services';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { tellBarred } from '../user/barredNotice.js';
+import { barredText } from '../user/barredText.js';
+import { askToRestart } from './endingKernels.js';
+import type { IKernelChoice } from './kernelStarts.js';
+import { inFleet, pageUser } from '../user/pageUser.js';
+import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
+
+/** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
+export class KernelDialogs extends SessionContextDialogs implements IKernelChoice<ISessionContext> {
+  constructor(
+    options: ISessionContext.IDialogsOptions,
+    sessions: Session.IManager,
+    trans: TranslationBundle
+  ) {
+    super(options);
+    this._sessions = sessions;
+    this._trans = trans;
+  }
+
+  get ended(): ISignal<this, ISessionContext> {
+    return this._ended;
+  }
+
+  isOpen(context: ISessionContext): boolean {
+    return this._open.has(context);
+  }
+
+  hasEnded(context: ISessionContext): boolean {
+    return this._hadOne.has(context);
+  }
+
+  async selectKernel(context: ISessionContext): Promise<void> {
+    const refusal = barredText(pageUser(), context.path, this._trans);
+    if (refusal) {
+      tellBarred(refusal);
+      return;
+    }
+    this._open.set(context, (this._open.get(context) ?? 0) + 1);
+    try {
+      await super.selectKernel(context);
+    } finally {
+      const left = this._open.get(context)! - 1;
+      if (left) {
+        this._open.set(context, left);
+      } else {
+        this._open.delete(context);
+      }
+      this._hadOne.add(context);
+      this._ended.emit(context);
+    }
+  }
+
+  async restart(
+    context: ISessionContext,
+    options?: ISessionContext.IRestartOptions
+  ): Promise<boolean> {
+    const refusal = barredText(pageUser(), context.path, this._trans);
+    if (refusal) {
+      tellBarred(refusal);
+      return false;
+    }
+    const session = this._modelOf(context);
+    const lives = context.session?.kernel && context.session.kernel.status !== 'dead';
+    if (!session || !lives || !startedByOther(session, pageUser()?.username ?? '')) {
+      return super.restart(context, options);
+    }
+    const name = nameOfSession(session);
+    const person = session.kernel?.username ?? name.person;
+    if (!(await askToRestart({ ...name, person }, this._trans)) || context.isDisposed) {
+      return false;
+    }
+    await options?.onBeforeRestart?.();
+    await context.restartKernel();
+    return true;
+  }
+
+  /** As the server describes the session of a document. */
+  private _modelOf(context: ISessionContext): ISessionOwner | undefined {
+    const running = [...this._sessions.running()] as ISessionOwner[];
+    return running.find(({ id }) => id === context.session?.id);
+  }
+
+  private readonly _sessions: Session.IManager;
+  private readonly _trans: TranslationBundle;
+  private readonly _ended = new Signal<this, ISessionContext>(this);
+  /** How many choices are open for a context: a click and a start may ask at the same time. */
+  private readonly _open = new Map<ISessionContext, number>();
+  private readonly _hadOne = new WeakSet<ISessionContext>();
+}
+
+/** Replaces JupyterLab's own plugin; without the fleet it provides what that one provides. */
+export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
+  id: 'jupyter-fleet:kernel-dialogs',
+  description: 'Asks about kernels, and tells viewers that they may look only.',
+  autoStart: true,
+  provides: ISessionContextDialogs,
+  optional: [ITranslator, ISettingRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    translator: ITranslator | null,
+    settingRegistry: ISettingRegistry | null
+  ) => {
+    const options = { translator: translator ?? nullTranslator, settingRegistry };
+    return inFleet()
+      ? new KernelDialogs(
+          options,
+          app.serviceManager.sessions,
+          options.translator.load('jupyter_fleet')
+        )
+      : new SessionContextDialogs(options);
+  }
+};

@@ -1,0 +1,244 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
+import { OUTPUT_TYPES, OutputLimit, parentOf } from '../outputs/outputLimit.js';
+
+type Message = KernelMessage.IMessage;
+
+/**
+ * How much may be handed over at once: 50 messages of which JupyterLab makes nothing, 16 short texts,
+ * 10 displays, or a megabyte of text that is appended to, because JupyterLab goes through all text of
+ * an output with each piece that is added.
+ */
+const SLICE = 50;
+const CHARACTERS_PER_UNIT = 20_000;
+const WINDOW_MS = 100;
+/** The longest wait after a slice; the page had as long to itself as the slice had taken. */
+const LONGEST_REST_MS = 500;
+/** How often the end of an output that is being cut is shown. */
+const UPDATE_MS = 500;
+/** How far back a message may be joined to one that waits. */
+const LOOK_BACK = 64;
+
+/**
+ * Hands a kernel's messages to JupyterLab, in order, and leaves the page time for the person.
+ *
+ * A few messages go through at once. What comes faster waits, and while it waits it is joined: text of
+ * one stream to one message, what is cleared or replaced is left out. So a page is never more than
+ * half busy with output, however fast a kernel prints.
+ */
+export class MessageQueue {
+  /** `deliver` is called with one message at a time, never from within itself. */
+  constructor(limit: OutputLimit, deliver: (message: Message) => void) {
+    this._limit = limit;
+    this._deliver = deliver;
+  }
+
+  push(message: Message): void {
+    for (const accepted of this._limit.accept(message)) {
+      join(this._waiting, accepted);
+    }
+    if (!this._resting && !this._delivering) {
+      this._slice();
+    }
+    if (this._limit.stale) {
+      this._updateTimer ??= setTimeout(() => this._update(), UPDATE_MS);
+    }
+  }
+
+  /** Deliver all waiting messages: the connection has ended. */
+  flush(): void {
+    for (const message of this._limit.update()) {
+      join(this._waiting, message);
+    }
+    this._stop();
+    for (const message of this._waiting.splice(0)) {
+      this._handOver(message);
+    }
+  }
+
+  /** Drop all waiting messages: nobody listens any more. */
+  clear(): void {
+    this._stop();
+    this._waiting.splice(0);
+  }
+
+  private _stop(): void {
+    clearTimeout(this._restTimer);
+    clearTimeout(this._updateTimer);
+    this._updateTimer = undefined;
+    this._resting = false;
+  }
+
+  private _update(): void {
+    this._updateTimer = undefined;
+    for (const message of this._limit.update()) {
+      join(this._waiting, message);
+    }
+    if (!this._resting) {
+      this._slice();
+    }
+  }
+
+  /** Deliver as much as this time window allows; the rest waits for the next one. */
+  private _slice(): void {
+    const now = performance.now();
+    if (now - this._windowStart > WINDOW_MS) {
+      this._windowStart = now;
+      this._spent = 0;
+    }
+    this._delivering = true;
+    let count = 0;
+    while (count < this._waiting.length && this._spent < SLICE) {
+      const message = this._waiting[count++];
+      this._spent += this._cost(message);
+      this._handOver(message);
+    }
+    this._waiting.splice(0, count);
+    this._delivering = false;
+    if (this._spent >= SLICE) {
+      this._rest(now);
+    }
+  }
+
+  /** A message that JupyterLab does not understand must not hold up those behind it. */
+  private _handOver(message: Message): void {
+    try {
+      this._deliver(message);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  private _rest(started: number): void {
+    this._resting = true;
+    // JupyterLab handles what it was given before this timer, and draws it.
+    this._restTimer = setTimeout(() => {
+      const taken = performance.now() - started;
+      this._restTimer = setTimeout(
+        () => {
+          this._resting = false;
+          this._windowStart = performance.now();
+          this._spent = 0;
+          this._slice();
+        },
+        Math.min(Math.max(taken, WINDOW_MS), LONGEST_REST_MS)
+      );
+    }, 0);
+  }
+
+  private _cost(message: Message): number {
+    if (message.header.msg_type !== 'stream') {
+      return message.header.msg_type === 'display_data' ? 5 : 1;
+    }
+    const { text } = (message as KernelMessage.IStreamMsg).content;
+    return 3 + (text.length + this._limit.held(message)) / CHARACTERS_PER_UNIT;
+  }
+
+  private readonly _limit: OutputLimit;
+  private readonly _deliver: (message: Message) => void;
+  private readonly _waiting: Message[] = [];
+  private _resting = false;
+  private _delivering = false;
+  private _spent = 0;
+  private _windowStart = 0;
+  private _restTimer: ReturnType<typeof setTimeout> | undefined;
+  private _updateTimer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Append `next` to the waiting messages, merged with them if a user would see no difference.
+ */
+export function join(waiting: Message[], next: Message): void {
+  const type = next.channel === 'iopub' ? next.header.msg_type : '';
+  if (type === 'stream') {
+    leaveOutCleared(waiting, next);
+    const at = lastOf(waiting, next);
+    const found = waiting[at] as KernelMessage.IStreamMsg | undefined;
+    const stream = next as KernelMessage.IStreamMsg;
+    if (found?.header.msg_type === 'stream' && found.content.name === stream.content.name) {
+      const text = found.content.text + stream.content.text;
+      waiting[at] = { ...found, content: { ...found.content, text } };
+      return;
+    }
+  } else if (type === 'display_data' || type === 'execute_result') {
+    leaveOutCleared(waiting, next);
+  } else if (type === 'update_display_data') {
+    leaveOutReplaced(waiting, next);
+  }
+  waiting.push(next);
+}
+
+/**
+ * Where the last output of `next`'s execution waits; -1 if there is none, or if what waits behind it
+ * could tell whether `next` comes before or after.
+ */
+function lastOf(waiting: Message[], next: Message): number {
+  const parent = parentOf(next);
+  const stop = Math.max(0, waiting.length - LOOK_BACK);
+  for (let at = waiting.length - 1; at >= stop; at -= 1) {
+    const message = waiting[at];
+    if (parentOf(message) === parent && OUTPUT_TYPES.has(message.header.msg_type)) {
+      return at;
+    }
+    const own = parentOf(message) === parent;
+    if (ordersOutputs(message) || (own && message.header.msg_type !== 'comm_msg')) {
+      return -1;
+    }
+  }
+  return -1;
+}
+
+/** Widgets that catch outputs begin and end with a message of their own. */
+function ordersOutputs(message: Message): boolean {
+  if (message.header.msg_type !== 'comm_msg') {
+    return message.header.msg_type.startsWith('comm_');
+  }
+  const state = (message.content as { data?: { state?: object } }).data?.state;
+  return !!state && ('msg_id' in state || 'outputs' in state);
+}
+
+/** If the output was to be cleared when the next one comes, what waits before that is never seen. */
+function leaveOutCleared(waiting: Message[], next: Message): void {
+  const at = lastOf(waiting, next);
+  if (at < 0 || waiting[at].header.msg_type !== 'clear_output') {
+    return;
+  }
+  const parent = parentOf(next);
+  const stop = Math.max(0, waiting.length - LOOK_BACK);
+  for (let before = at - 1; before >= stop; before -= 1) {
+    const message = waiting[before];
+    if (ordersOutputs(message)) {
+      return;
+    }
+    if (parentOf(message) !== parent) {
+      continue;
+    }
+    if (!OUTPUT_TYPES.has(message.header.msg_type) || displayId(message)) {
+      return;
+    }
+    waiting.splice(before, 1);
+  }
+}
+
+/** Of several updates of one display only the last one is visible. */
+function leaveOutReplaced(waiting: Message[], next: Message): void {
+  const id = displayId(next);
+  const stop = Math.max(0, waiting.length - LOOK_BACK);
+  for (let at = waiting.length - 1; id && at >= stop; at -= 1) {
+    const message = waiting[at];
+    if (ordersOutputs(message) || message.header.msg_type === 'clear_output') {
+      return;
+    }
+    if (displayId(message) === id) {
+      if (message.header.msg_type === 'update_display_data') {
+        waiting.splice(at, 1);
+      }
+      return;
+    }
+  }
+}
+
+function displayId(message: Message): string | undefined {
+  const content = message.content as { transient?: { display_id?: string } };
+  return content.transient?.display_id;
+}
