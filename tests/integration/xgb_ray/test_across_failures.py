@@ -100,7 +100,9 @@ def test_all_that_the_user_brings_along(parquet: Path, noisy: Path, frame: pd.Da
             custom_metric=by_value(median_distance),
             callbacks=[
                 counting(),
-                xgb.callback.EarlyStopping(8, metric_name="auc", data_name="test", maximize=True),
+                xgb.callback.EarlyStopping(
+                    rounds=8, metric_name="auc", data_name="test", maximize=True
+                ),
                 *([unhurried(0.05)] if slow else []),
             ],
             xgb_model=before,
