@@ -91,10 +91,16 @@ def run_search(
             verbose=0,
             callbacks=[Watch()],
             stop=Stop(),
-            checkpoint_config=ray_tune.CheckpointConfig(num_to_keep=1),
+            checkpoint_config=ray_tune.CheckpointConfig(num_to_keep=_kept_models(search)),
         ),
     )
     return tuner.fit()
+
+
+def _kept_models(search: Search) -> int:
+    """How many models of a trial are kept: the newest one, but with population based training
+    another trial may still be copying an older one."""
+    return 3 if search.scheduler == "pbt" else 1
 
 
 @contextlib.contextmanager
