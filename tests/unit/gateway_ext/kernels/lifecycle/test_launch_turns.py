@@ -15,7 +15,7 @@ class Starts:
 
     async def start(self, until: asyncio.Event | None = None, project: str = "a") -> None:
         """One that takes a moment, or until then."""
-        async with self._turns.turn(project):
+        async with self._turns.turn(project, "k"):
             self.now += 1
             self.most = max(self.most, self.now)
             await (asyncio.sleep(0.01) if until is None else until.wait())
@@ -83,10 +83,10 @@ def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
         order: list[str] = []
 
         async def start(project: str) -> None:
-            async with turns.turn(project):
+            async with turns.turn(project, "k"):
                 order.append(project)
 
-        async with turns.turn("z"):
+        async with turns.turn("z", "k"):
             waiting = [asyncio.ensure_future(start(project)) for project in "aaaaabc"]
             await asyncio.sleep(0)
         await asyncio.gather(*waiting)
