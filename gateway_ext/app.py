@@ -44,6 +44,7 @@ from gateway_ext.ownership import migrations
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
@@ -60,6 +61,7 @@ from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.wire.routes import AGENT_ROUTE, pattern_of
 
 LONGEST_BODY = 16 * 1024 * 1024
+PLACES_SECONDS = 1.0
 
 
 class FleetGatewayApp(EnterpriseGatewayApp):
@@ -216,7 +218,21 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         "for each processor (of the container's limit, if that is less): with more, all "
         "other requests to the gateway take longer, and the last kernel starts no sooner.",
     ).tag(config=True)
-    launch_seconds = Float(60.0, help="How long a kernel may take to start.").tag(config=True)
+    launch_seconds = Float(
+        600.0,
+        help="How many seconds a kernel may take to start once it has its turn on this machine, "
+        "or room in its cluster: its image is pulled, its container made, its process started.",
+    ).tag(config=True)
+    queue_seconds = Float(
+        3600.0,
+        help="How many seconds a kernel may wait for its turn, or for room in its cluster.",
+    ).tag(config=True)
+    answer_seconds = Float(
+        60.0,
+        help="How many seconds a client that starts a kernel waits for the response, unless it "
+        "sets KERNEL_LAUNCH_TIMEOUT or wants none. Then it gets 503 with the kernel's id, the "
+        "kernel goes on starting, and the same request waits for it.",
+    ).tag(config=True)
     keep_dead_seconds = Float(
         3600.0, help="How long kernels that died, or could not be started, stay in the list."
     ).tag(config=True)
@@ -271,6 +287,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             self._fail(for_operator(error))
         self.records = KernelRecords(self.database, box, self.gateway_name)
         self.kernel_events = KernelEvents(self.database, self.gateway_name)
+        self.launch_records = LaunchRecords(self.database, self.gateway_name)
         self.leftovers = Leftovers(self.database, self.gateway_name)
         self.project_uids = ProjectUids(self.database, self.first_uid)
         self.membership = Membership(
@@ -319,6 +336,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             fleet_relay=Relay(),
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
+            fleet_answer_seconds=self.answer_seconds,
         )
 
     def init_http_server(self) -> None:
@@ -374,6 +392,14 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 "the check of epochs",
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
+            asyncio.ensure_future(manager.board.run()),
+            run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
+            run_forever(
+                manager.abandoned_launches.take_over,
+                self.living_seconds / 2,
+                self.log,
+                "taking over launches",
+            ),
         ]
         if self.rebalance_seconds > 0:
 

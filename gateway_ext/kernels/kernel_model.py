@@ -1,18 +1,24 @@
 """Kernel models as clients see them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.ownership.culling import CullRules, cull_time
+from gateway_ext.ownership.launch_status import LaunchStatus, in_utc
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState, state_from_process
 
 
-def kernel_model(record: KernelRecord, link: AgentLink | None, rules: CullRules) -> dict[str, Any]:
+def kernel_model(
+    record: KernelRecord,
+    link: AgentLink | None,
+    rules: CullRules,
+    status: LaunchStatus | None = None,
+) -> dict[str, Any]:
     """Jupyter's model of a kernel with the fleet's additions (docs/protocols.md).
 
-    The record, which every gateway can read, may be a second old; `link` has the newest state.
+    The record, which every gateway can read, may be a second old; `link` has the newest state, and
+    `status` that of a launch of this gateway.
     """
     state, execution_state, reason = record.state, record.execution_state, record.reason
     last_activity, connections, epoch = record.last_activity, record.connections, record.epoch
@@ -20,12 +26,13 @@ def kernel_model(record: KernelRecord, link: AgentLink | None, rules: CullRules)
         state = state_from_process(link.process) or state
         execution_state, reason = link.execution_state, link.reason
         last_activity, connections, epoch = link.last_activity, link.connections, link.epoch
+    launch = status or record.launch_status if state is KernelState.LAUNCHING else None
     running = state is KernelState.RUNNING
     ends = cull_time(last_activity, connections, execution_state, rules) if running else None
     return {
         "id": record.kernel_id,
         "name": record.kernel_name,
-        "last_activity": _in_utc(last_activity),
+        "last_activity": in_utc(last_activity),
         "execution_state": execution_state,
         "connections": connections,
         "project": record.project,
@@ -35,10 +42,7 @@ def kernel_model(record: KernelRecord, link: AgentLink | None, rules: CullRules)
         "owner": record.owner,
         "epoch": epoch,
         "reason": reason,
-        "cull_at": None if ends is None else _in_utc(ends),
-        "cull_warning_at": None if ends is None else _in_utc(ends - rules.warning),
+        "launch": None if launch is None else launch.shown(),
+        "cull_at": None if ends is None else in_utc(ends),
+        "cull_warning_at": None if ends is None else in_utc(ends - rules.warning),
     }
-
-
-def _in_utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -21,12 +21,15 @@ from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFaile
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
+from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
+from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
+from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
@@ -100,12 +103,23 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.links = AgentLinks(self.records, self.log)
         self.websockets: set[OpenWebsocket] = set()
+        self.board = LaunchBoard(app.launch_records, self.log)
+        self.links.on_added = self.board.connected
         self.launches = Launches(
             self,
             records=self.records,
             uids=app.project_uids,
             membership=self.membership,
             links=self.links,
+            board=self.board,
+            watch=LaunchWatch(
+                records=self.records,
+                links=self.links,
+                board=self.board,
+                name=self.membership.name,
+                launch_seconds=self.launch_seconds,
+                queue_seconds=app.queue_seconds,
+            ),
             settings=self.agent_settings,
             seconds=self.launch_seconds,
             at_once=app.concurrent_launches,
@@ -123,7 +137,15 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             gateway_name=self.membership.name,
             ping_seconds=self.ping_seconds,
             lost_seconds=self.lost_seconds,
-            launch_seconds=self.launch_seconds,
+            log=self.log,
+        )
+        self.abandoned_launches = AbandonedLaunches(
+            records=self.records,
+            launch_records=app.launch_records,
+            launches=self.launches,
+            links=self.links,
+            membership=self.membership,
+            living_seconds=app.living_seconds,
             log=self.log,
         )
         self.hand_overs = HandOvers(
@@ -177,14 +199,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             return Place(kernel_id, link.record.project, link.epoch, link, None, None)
         record = await self.record(kernel_id)
         owner = living_owner(record, self.membership.members)
+        launching = False
         if owner is not None and owner.name == self.membership.name:
             # Our name, but no link: the agent has gone, or has not come yet.
             owner = None
+            launching = record.state is KernelState.LAUNCHING and kernel_id in self.board
         # Read again: an agent may have come while the database answered.
         link = self.links.get(kernel_id)
         if link is not None:
-            owner = None
-        return Place(kernel_id, record.project, record.epoch, link, owner, record)
+            owner, launching = None, False
+        return Place(kernel_id, record.project, record.epoch, link, owner, record, launching)
 
     async def record(self, kernel_id: str) -> KernelRecord:
         """The kernel's record; raises Refusal (404)."""
@@ -195,15 +219,20 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     def model(self, record: KernelRecord) -> dict[str, Any]:
         """What clients get to see of a kernel."""
-        return kernel_model(record, self.links.get(record.kernel_id), self.cull_rules)
+        kernel_id = record.kernel_id
+        status = self.board.status(kernel_id) if record.owner == self.membership.name else None
+        return kernel_model(record, self.links.get(kernel_id), self.cull_rules, status)
 
     # Starting
 
-    async def start(self, new: NewKernel) -> KernelRecord:
-        """Starts a kernel, or waits for the one that has this id already; its record.
+    async def start(self, new: NewKernel, seconds: float | None) -> KernelRecord:
+        """Starts a kernel, or joins the start of the one that has this id already; its record.
 
-        Raises Refusal, and DatabaseUnavailable.
+        Waits at most `seconds` until it runs; with None only until its record is written, and a
+        kernel that is dead stays dead. Raises Refusal (503 with `kernel_id` if the time is over,
+        and the launch goes on), and DatabaseUnavailable.
         """
+        deadline = asyncio.get_running_loop().time() + (seconds or 0.0)
         if not self.membership.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
@@ -219,19 +248,22 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
             if record.project != new.project:
                 raise Refusal(409, f"kernel {new.kernel_id} exists in another project")
-            if record.state is KernelState.DEAD and record.owner is None:
+            dead = record.state is KernelState.DEAD and record.owner is None
+            if dead and seconds is not None:
                 await self._start_again(record, new.username)
         else:
             self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment))
+        if seconds is None:
+            return record
         try:
-            return await self._started(new.kernel_id)
+            return await self._started(new.kernel_id, deadline)
         except Refusal as refusal:
             if refusal.message != NOT_STARTED:
                 raise
         # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
         await self._start_again(await self.record(new.kernel_id), new.username)
-        return await self._started(new.kernel_id)
+        return await self._started(new.kernel_id, deadline)
 
     async def meant_name(self, kernel_name: str) -> str:
         """The kernelspec that a name means here; the name itself if there is none."""
@@ -259,15 +291,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if launched is not None:
             self.launches.begin(launched, spec, agent_key, dict(stored.environment))
 
-    async def _started(self, kernel_id: str) -> KernelRecord:
-        """Waits for a launch, here or elsewhere; raises Refusal if it fails."""
+    async def _started(self, kernel_id: str, deadline: float) -> KernelRecord:
+        """Waits for a launch, here or elsewhere, until then by the loop's clock; raises Refusal if
+        it fails, or takes longer."""
+        loop = asyncio.get_running_loop()
         try:
-            await self.launches.wait(kernel_id)
+            await self.launches.wait(kernel_id, deadline - loop.time())
         except Refusal:
             # 404 if it failed because the kernel was deleted meanwhile.
             await self.record(kernel_id)
             raise
-        deadline = asyncio.get_running_loop().time() + self.launch_seconds
         while True:
             record = await self.record(kernel_id)
             link = self.links.get(kernel_id)
@@ -277,8 +310,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 return record
             if record.state is KernelState.DEAD:
                 raise Refusal(500, record.reason, state=record.state.value)
-            if asyncio.get_running_loop().time() > deadline:
-                raise Refusal(503, f"kernel {kernel_id} is still being started")
+            if loop.time() > deadline:
+                raise still_launching(record, self.board.status(kernel_id))
             await asyncio.sleep(0.2)
 
     def learn_process(
@@ -301,8 +334,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             # What was done is done.
             self.log.warning("kernel %s: %s was not recorded: %s", kernel_id, event, error)
 
-    async def restart(self, place: Place, username: str) -> None:
-        """Restarts the kernel; starts a new agent if the old one is known to be gone."""
+    async def restart(self, place: Place, username: str, seconds: float | None) -> None:
+        """Restarts the kernel; starts a new agent if the old one is known to be gone, and then
+        waits as `start` does. Does nothing to a kernel that is being launched."""
+        if place.link is None and place.is_launching:
+            return
         if place.link is not None:
             await self._command(place.link, "restart", RESTART_SECONDS)
             await self._note(place.kernel_id, "restart", username)
@@ -310,8 +346,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         record = place.record or await self.record(place.kernel_id)
         if record.state is not KernelState.DEAD or record.owner is not None:
             raise owner_unknown(place.kernel_id)
+        deadline = asyncio.get_running_loop().time() + (seconds or 0.0)
         await self._start_again(record, username)
-        await self._started(place.kernel_id)
+        if seconds is not None:
+            await self._started(place.kernel_id, deadline)
 
     async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
         try:
@@ -324,9 +362,15 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise Refusal(500, str(error)) from error
 
     async def delete(self, place: Place, username: str, reason: str = "") -> None:
-        """Ends the kernel and its agent."""
+        """Ends the kernel and its agent. A launch is cancelled at once; what it has started is
+        removed after that."""
         record = place.record or await self.record(place.kernel_id)
-        await self.ends.delete(record, place.link, username, reason)
+        runs = place.link is not None and place.link.process != "starting"
+        if record.state is KernelState.LAUNCHING and not runs:
+            await self.ends.mark_deleted(record, username, reason)
+            self._background.start(self.ends.cancel_launch(record, place.link))
+        else:
+            await self.ends.delete(record, place.link, username, reason)
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.ownership.records import KernelRecord, Member
+from gateway_ext.ownership.states import KernelState
 
 
 @dataclass(frozen=True)
@@ -17,3 +18,10 @@ class Place:
     link: AgentLink | None
     owner: Member | None
     record: KernelRecord | None
+    launching: bool = False
+    """Whether this gateway launches it, and its agent has not connected yet."""
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether it is being launched, here or elsewhere."""
+        return self.record is not None and self.record.state is KernelState.LAUNCHING

@@ -2,6 +2,9 @@
 
 from http.client import responses
 
+from gateway_ext.ownership.launch_status import LaunchStatus
+from gateway_ext.ownership.records import KernelRecord
+
 RETRY_SECONDS = 1
 
 
@@ -36,6 +39,21 @@ class Refusal(Exception):
 def unknown_kernel(kernel_id: str) -> Refusal:
     """No record of the kernel exists, or a user deleted it."""
     return Refusal(404, f"Kernel does not exist: {kernel_id}")
+
+
+def still_launching(record: KernelRecord, status: LaunchStatus | None) -> Refusal:
+    """The kernel does not run yet, and the caller has waited for as long as it can. `status` is of
+    this gateway's launch, None if another one launches the kernel."""
+    status = status or record.launch_status
+    words = ""
+    if status is not None:
+        words = f" ({': '.join(text for text in (status.phase.value, status.message) if text)})"
+    return Refusal(
+        503,
+        f"kernel {record.kernel_id} is still being started{words}: the same request again waits "
+        "for it",
+        kernel_id=record.kernel_id,
+    )
 
 
 def owner_unknown(kernel_id: str) -> Refusal:

@@ -7,7 +7,7 @@ A gateway may act on a kernel only while the record names it as the owner, with 
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from gateway_ext.ownership.kernel_rows import (
     stored_key,
     transition,
 )
+from gateway_ext.ownership.launch_status import begun_status
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
@@ -133,6 +134,7 @@ class KernelRecords:
                     agent_key=encrypted_key,
                     launch=launch,
                     process=None,
+                    launch_status=begun_status(now).stored(),
                     execution_state="starting",
                     connections=0,
                     last_activity=now,
@@ -151,21 +153,22 @@ class KernelRecords:
             return None
 
     async def launch_again(
-        self, dead: KernelRecord, agent_key: bytes, username: str, limits: Limits = NO_LIMITS
+        self, found: KernelRecord, agent_key: bytes, username: str, limits: Limits = NO_LIMITS
     ) -> bool:
-        """Makes a dead kernel that has no agent one that this gateway is about to launch, with a
-        new agent key and a higher epoch. False if it has changed since `dead` was read; raises
-        LimitReached.
+        """Makes a kernel one that this gateway is about to launch, with a new agent key and a
+        higher epoch: a dead one that has no agent, or one whose gateway ended before it had started
+        anything. False if it has changed since it was `found`; raises LimitReached.
 
         The old key is kept: if its agent is alive after all, it is told to end.
         """
         encrypted_key = self._box.encrypt(agent_key)
 
         def transaction(connection: Connection) -> bool:
-            check_limits(connection, limits, dead.username)
+            if found.state is KernelState.DEAD:
+                check_limits(connection, limits, found.username)
 
             def decide(held: Held, now: datetime) -> Transition | None:
-                if (held.epoch, held.state) != (dead.epoch, KernelState.DEAD):
+                if (held.epoch, held.state) != (found.epoch, found.state):
                     return None
                 dismiss_agent(connection, held.kernel_id, now)
                 values = {
@@ -173,6 +176,7 @@ class KernelRecords:
                     "epoch": held.epoch + 1,
                     "agent_key": encrypted_key,
                     "process": None,
+                    "launch_status": begun_status(now).stored(),
                     "execution_state": "starting",
                     "reason": "",
                     "changed": now,
@@ -180,7 +184,7 @@ class KernelRecords:
                 event = NewEvent("launch", username, f"again, epoch {held.epoch + 1}")
                 return Transition(KernelState.LAUNCHING, values, [event])
 
-            return self._transition(connection, dead.kernel_id, decide)
+            return self._transition(connection, found.kernel_id, decide)
 
         return await self._database.run(transaction)
 
@@ -304,7 +308,13 @@ class KernelRecords:
                 if (held.epoch, held.state) != (epoch, KernelState.LAUNCHING):
                     return None
                 dismiss_agent(connection, kernel_id, now)
-                values = {"agent_key": self._key_of_no_agent()}
+                record = read_record(connection, kernel_id)
+                status = (record and record.launch_status) or begun_status(now)
+                status = replace(status, given_up=stored_text(reason))
+                values = {
+                    "agent_key": self._key_of_no_agent(),
+                    "launch_status": status.stored(),
+                }
                 event = NewEvent("launch", detail=f"given up: {reason}")
                 return Transition(KernelState.LAUNCHING, values, [event])
 

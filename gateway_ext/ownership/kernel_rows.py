@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, null, select, update
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
+from gateway_ext.ownership.launch_status import stored_status
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState, check_transition
 from gateway_ext.ownership.tables import kernel
@@ -36,6 +37,7 @@ PUBLIC = [
         "created",
         "changed",
         "reason",
+        "launch_status",
     )
 ]
 
@@ -44,6 +46,9 @@ def record_of(row: Row[Any]) -> KernelRecord:
     """The record in a row of the columns PUBLIC."""
     values = dict(row._mapping)
     values["state"] = KernelState(values["state"])
+    launching = values["state"] is KernelState.LAUNCHING
+    # A gateway of the version before leaves the status of an earlier launch behind.
+    values["launch_status"] = stored_status(values["launch_status"]) if launching else None
     return KernelRecord(**values)
 
 
@@ -109,6 +114,9 @@ def _hold(connection: Connection, which: ColumnElement[bool]) -> list[Held]:
 def _change(connection: Connection, held: Held, decided: Transition) -> bool:
     """False if the kernel is not as it was held any more."""
     check_transition(held.state, decided.state)
+    values = dict(decided.values)
+    if decided.state is not KernelState.LAUNCHING:
+        values["launch_status"] = null()
     changed = connection.execute(
         update(kernel)
         .where(
@@ -116,7 +124,7 @@ def _change(connection: Connection, held: Held, decided: Transition) -> bool:
             kernel.c.epoch == held.epoch,
             kernel.c.state == held.state.value,
         )
-        .values(state=decided.state.value, **decided.values)
+        .values(state=decided.state.value, **values)
     ).rowcount
     return bool(changed)
 

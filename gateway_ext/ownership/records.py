@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.states import KernelState
 
 
@@ -38,6 +39,8 @@ class KernelRecord:
     created: datetime
     changed: datetime
     reason: str
+    launch_status: LaunchStatus | None = None
+    """How far the launch is; None unless it is `launching`, or if its gateway does not say."""
 
 
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:

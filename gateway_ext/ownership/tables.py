@@ -43,6 +43,8 @@ kernel = Table(
     Column("launch", _LongText, nullable=False),
     # How to look at the agent's process, in the words of the process proxy that started it.
     Column("process", JSON),
+    # While it is launched: LaunchStatus.stored.
+    Column("launch_status", JSON),
     Column("execution_state", String(16), nullable=False),
     Column("connections", Integer, nullable=False),
     Column("last_activity", UtcDateTime, nullable=False),

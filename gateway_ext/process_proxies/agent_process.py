@@ -120,6 +120,17 @@ class AgentProcessProxy(BaseProcessProxyABC):
         LaunchFailed, or HTTPError (403) if the client may not ask for what `env` says."""
         return
 
+    def can_submit_again(self, process: Mapping[str, Any]) -> bool:
+        """Whether a launch that another gateway has begun, and recorded as `process`, may be asked
+        for again after `plan`: what exists of it already is found and used."""
+        return False
+
+    @property
+    def progress(self) -> tuple[str, str, int | None]:
+        """What the last `look` says of a launch: its phase (`LaunchPhase`; empty if nothing is
+        known), the cluster's words, and the place in a queue, None if it is not known."""
+        return "connecting", "", None
+
     @property
     def obstacle(self) -> str:
         """Why the last `look` says that the agent will never start; empty if it may."""

@@ -94,6 +94,11 @@ class ClusterAgentProxy(AgentProcessProxy):
         return self._seen.life
 
     @property
+    def progress(self) -> tuple[str, str, int | None]:
+        """See the base class."""
+        return self._seen.phase, self._seen.words, self._seen.position
+
+    @property
     def obstacle(self) -> str:
         """See the base class."""
         return self._obstacle

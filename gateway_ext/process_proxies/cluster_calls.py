@@ -27,7 +27,8 @@ class ClusterCalls:
     """Runs blocking calls in at most `threads` threads.
 
     A call that takes longer than `seconds`, including the wait for a thread, is abandoned: it
-    occupies its thread until its own timeout.
+    occupies its thread until its own timeout. If the caller is cancelled, a call that has begun is
+    waited for: what it makes could not be found and removed before its end.
     """
 
     def __init__(self, threads: int, seconds: float, name: str) -> None:
@@ -36,8 +37,22 @@ class ClusterCalls:
 
     async def run(self, call: Callable[[], T]) -> T:
         """What `call` returns or raises; raises ClusterSilent if it takes too long."""
-        future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        begun = self._pool.submit(call)
+        answer = asyncio.wrap_future(begun)
+        answer.add_done_callback(_look_at)
         try:
-            return await asyncio.wait_for(future, self._seconds)
-        except TimeoutError:
-            raise ClusterSilent(f"no answer within {self._seconds:g} s") from None
+            done, _ = await asyncio.wait({answer}, timeout=self._seconds)
+        except asyncio.CancelledError:
+            if not begun.cancel():
+                await asyncio.wait({answer}, timeout=self._seconds)
+            raise
+        if not done:
+            answer.cancel()
+            raise ClusterSilent(f"no answer within {self._seconds:g} s")
+        return answer.result()
+
+
+def _look_at(answer: "asyncio.Future[T]") -> None:
+    # The caller may have been cancelled, or have given up waiting.
+    if not answer.cancelled():
+        answer.exception()

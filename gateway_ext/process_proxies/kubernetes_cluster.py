@@ -1,5 +1,6 @@
 """A Kubernetes cluster: how it is reached, and what kernels get there unless they say otherwise."""
 
+import asyncio
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LOG_LINES, _LOG_BYTES = 40, 4000
+_EVENTS, _NO_EVENTS_SECONDS = 100, 300.0
 
 # The library logs each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's variable.
 logging.getLogger("kubernetes").setLevel(os.environ.get("EG_KUBERNETES_LOG_LEVEL", "WARNING"))
@@ -40,6 +42,7 @@ SERVICES = Resource("/api/v1", "services")
 VOLUME_CLAIMS = Resource("/api/v1", "persistentvolumeclaims")
 NAMESPACES = Resource("/api/v1", "namespaces", namespaced=False)
 ROLE_BINDINGS = Resource("/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+EVENTS = Resource("/api/v1", "events")
 SPARK_APPLICATIONS = Resource("/apis/sparkoperator.k8s.io/v1beta2", "sparkapplications")
 
 
@@ -130,6 +133,10 @@ class KubernetesCluster(LoggingConfigurable):
     @default("executor_image")
     def _executor_image_default(self) -> str:
         return os.environ.get("EG_KERNEL_EXECUTOR_IMAGE", "")
+
+    @cached_property
+    def _no_events_until(self) -> dict[str, float]:
+        return {}
 
     @cached_property
     def _calls(self) -> ClusterCalls:
@@ -231,11 +238,37 @@ class KubernetesCluster(LoggingConfigurable):
             return ""
         return text.decode(errors="replace").strip()
 
+    async def events(
+        self, namespace: ObjectName, name: ObjectName, uid: ObjectUid
+    ) -> list[dict[str, Any]]:
+        """The events of one pod; empty if they cannot be read. Where the gateway has no right to,
+        it asks again after some minutes only."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._no_events_until.get(namespace.value, 0.0):
+            return []
+        query = {
+            "fieldSelector": f"involvedObject.name={name},involvedObject.uid={uid}",
+            "limit": str(_EVENTS),
+        }
+        try:
+            found = await self._json("GET", _path(EVENTS, namespace), query=query)
+        except ClusterRefused:
+            self._no_events_until[namespace.value] = loop.time() + _NO_EVENTS_SECONDS
+            return []
+        except ClusterSilent:
+            return []
+        return [one for one in found.get("items") or [] if isinstance(one, dict)]
+
     async def _json(
-        self, method: str, path: str, *, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: dict[str, Any] | None = None,
+        query: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         def call() -> dict[str, Any]:
-            text = self._request(method, path, {}, body)
+            text = self._request(method, path, query or {}, body)
             try:
                 document = json.loads(text)
             except ValueError as error:

@@ -46,6 +46,7 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
 )
+from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
@@ -173,6 +174,14 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             ) from error
         env.update(KERNEL_POD_NAME=name, KERNEL_NAMESPACE=str(namespace))
 
+    def can_submit_again(self, process: Mapping[str, Any]) -> bool:
+        """See the base class: under the same names, unless this gateway is configured otherwise."""
+        planned = self.get_process_info()
+        return all(
+            planned[name] == process.get(name)
+            for name in ("namespace", "name", "launch", "own_namespace")
+        )
+
     async def submit(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
@@ -289,7 +298,15 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         pod = await self.cluster.get(PODS, namespace, name)
         self.remember(pod)
         self.remember_pod(pod)
-        return pod_sighting(pod, uid=str(self._uid or ""), launch=self._launch)
+        sighting = pod_sighting(pod, uid=str(self._uid or ""), launch=self._launch)
+        return await self.with_events(sighting, pod)
+
+    async def with_events(self, sighting: Sighting, pod: Mapping[str, Any] | None) -> Sighting:
+        """The same, and what the pod's events say while its container is made."""
+        if pod is None or sighting.phase not in EVENTFUL:
+            return sighting
+        name, uid = ObjectName(pod["metadata"]["name"]), ObjectUid(pod["metadata"]["uid"])
+        return with_events(sighting, await self.cluster.events(self._place[1], name, uid))
 
     @property
     def _place(self) -> tuple[ObjectName, ObjectName]:

@@ -13,6 +13,17 @@ LAUNCH_LABEL = "fleet-launch"
 """Holds `AgentStart.launch`: of one kernel each launch has objects of its own."""
 
 _FINAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_OF_IMAGES = frozenset(
+    {
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
 _LASTING = frozenset(
     {
         "ErrImagePull",
@@ -56,8 +67,11 @@ def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sig
         words = status.get("message") or "its node cannot be reached"
         return unknown(f"the state of the pod is not known: {words}")
     if phase == "Pending":
-        return _pending(status)
-    return alive("the pod is being ended" if metadata.get("deletionTimestamp") else "")
+        return _pending(pod, status)
+    if metadata.get("deletionTimestamp"):
+        return alive("the pod is being ended")
+    # Its container runs, and a kubelet that has not said so yet is about to.
+    return alive(phase="connecting")
 
 
 def _agent_container(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -67,7 +81,7 @@ def _agent_container(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Mappi
     return next((one for one in statuses if one.get("name") == name), {})
 
 
-def _pending(status: Mapping[str, Any]) -> Sighting:
+def _pending(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Sighting:
     containers = [
         *(status.get("initContainerStatuses") or []),
         *(status.get("containerStatuses") or []),
@@ -77,12 +91,38 @@ def _pending(status: Mapping[str, Any]) -> Sighting:
         reason = waiting.get("reason") or ""
         if reason in _FINAL or reason in _LASTING:
             obstacle = Obstacle.FINAL if reason in _FINAL else Obstacle.LASTING
-            return alive(_with(reason, waiting.get("message")), obstacle)
-    for condition in status.get("conditions") or []:
+            phase = "pulling" if reason in _OF_IMAGES else "starting"
+            return alive(_with(reason, waiting.get("message")), obstacle, phase=phase)
+    told = {one.get("type"): one for one in status.get("conditions") or []}
+    scheduled = told.get("PodScheduled") or {}
+    if scheduled.get("status") == "False":
         # Room may be made (an autoscaler, a kernel that ends): only the time-out ends the wait.
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return alive(_with(condition.get("reason") or "", condition.get("message")))
-    return alive("the pod is pending")
+        words = _with(scheduled.get("reason") or "", scheduled.get("message"))
+        gated = scheduled.get("reason") == "SchedulingGated"
+        return alive(words, phase="queued" if gated else "scheduling")
+    spec = pod.get("spec") or {}
+    if spec.get("schedulingGates"):
+        return alive("SchedulingGated: " + _gates(spec), phase="queued")
+    if scheduled.get("status") != "True" and not spec.get("nodeName"):
+        return alive("the pod is pending", phase="scheduling")
+    ready = told.get("PodReadyToStartContainers") or {}
+    if ready.get("status") == "True" and _is_being_made(containers):
+        # Its network is there: what is left to do before the container is made is its image.
+        return alive("the pod is pending", phase="pulling")
+    return alive("the pod is pending", phase="starting")
+
+
+def _gates(spec: Mapping[str, Any]) -> str:
+    names = ", ".join(str(gate.get("name")) for gate in spec["schedulingGates"])
+    return f"it waits for {names}"
+
+
+def _is_being_made(containers: list[Any]) -> bool:
+    """Whether no container has run yet; those that wait for init containers do not count."""
+    states = [container.get("state") or {} for container in containers]
+    return any(
+        (state.get("waiting") or {}).get("reason") == "ContainerCreating" for state in states
+    ) and not any("running" in state for state in states)
 
 
 def _why_ended(status: Mapping[str, Any], phase: str) -> str:

@@ -20,16 +20,25 @@ class Obstacle(StrEnum):
 @dataclass(frozen=True)
 class Sighting:
     """Whether the agent lives. `words` are the cluster's own: why it died, why that is not known,
-    or what it waits for; empty if there is nothing to say."""
+    or what it waits for; empty if there is nothing to say. `phase` is how far a launch is, a value
+    of `LaunchPhase`, empty if the cluster does not say; `position` the place in its queue."""
 
     life: AgentLife
     words: str = ""
     obstacle: Obstacle = Obstacle.NONE
+    phase: str = ""
+    position: int | None = None
 
 
-def alive(words: str = "", obstacle: Obstacle = Obstacle.NONE) -> Sighting:
+def alive(
+    words: str = "",
+    obstacle: Obstacle = Obstacle.NONE,
+    *,
+    phase: str = "",
+    position: int | None = None,
+) -> Sighting:
     """The agent lives, or is being started."""
-    return Sighting(AgentLife.ALIVE, words, obstacle)
+    return Sighting(AgentLife.ALIVE, words, obstacle, phase, position)
 
 
 def dead(words: str) -> Sighting:

@@ -4,6 +4,7 @@ The states are those of kubeflow/spark-operator, `ApplicationStateType` in api/v
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway_ext.process_proxies.agent_process import AgentLife
@@ -25,6 +26,9 @@ _GOES_ON = frozenset(
     }
 )
 
+_PHASES = {"RUNNING": "connecting", "SUSPENDED": "queued", "SUSPENDING": "queued"}
+"""The others wait for the operator, or for the driver's pod."""
+
 
 def application_sighting(
     application: Mapping[str, Any] | None, *, uid: str, launch: str
@@ -44,7 +48,8 @@ def application_sighting(
     if not state:
         return alive(
             "the SparkApplication is not submitted yet: is the Spark operator running, and "
-            "does it watch this namespace?"
+            "does it watch this namespace?",
+            phase="scheduling",
         )
     if state in _ENDED:
         return dead(words)
@@ -52,7 +57,7 @@ def application_sighting(
         # It is not submitted again: the restart policy is Never.
         return alive(words, Obstacle.FINAL)
     if state in _GOES_ON:
-        return alive(words)
+        return alive(words, phase=_PHASES.get(state, "scheduling"))
     return unknown(f"the state of the SparkApplication is {words}")
 
 
@@ -63,7 +68,13 @@ def with_driver(application: Sighting, driver: Sighting | None) -> Sighting:
         or application.life is not AgentLife.ALIVE
         or application.obstacle is not Obstacle.NONE
         or driver.life is not AgentLife.ALIVE
-        or not driver.words
     ):
         return application
-    return alive(f"{application.words}, its driver: {driver.words}", driver.obstacle)
+    if not driver.words:
+        return replace(application, phase=driver.phase or application.phase)
+    return alive(
+        f"{application.words}, its driver: {driver.words}",
+        driver.obstacle,
+        phase=driver.phase or application.phase,
+        position=driver.position,
+    )

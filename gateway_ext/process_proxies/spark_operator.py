@@ -78,7 +78,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
             return with_driver(sighting, unknown("its driver's pod is not there"))
         self.remember_pod(pod)
         driver = pod_sighting(pod, uid=pod["metadata"]["uid"], launch=self._launch)
-        return with_driver(sighting, driver)
+        return with_driver(sighting, await self.with_events(driver, pod))
 
     @property
     def pod_name(self) -> ObjectName | None:

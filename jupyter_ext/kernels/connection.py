@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any, ClassVar, cast
 
 from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
@@ -19,6 +20,11 @@ from jupyter_ext.kernels.stream import KernelStream, StreamEnd
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import BAD_MESSAGE, FINAL, NOT_ACCEPTED, OWNER_CHANGES
+from jupyter_ext.wire.launch_messages import (
+    aborted_replies,
+    status_message,
+    survives_interrupt,
+)
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 _PATIENCE_BEFORE_OPENING = 2.0
@@ -29,20 +35,21 @@ _LONGEST_REASON = 100
 class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     """Relays whole messages between a page and a kernel, wherever the kernel's owner is.
 
-    While the owner changes, the page's websocket stays open and its messages are kept. If waiting
-    becomes useless, the websocket is closed, so that the page reconnects or asks for the state of
-    its kernel.
+    While the kernel is being launched or its owner changes, the page's websocket stays open and its
+    messages are kept. If waiting becomes useless, the websocket is closed, so that the page
+    reconnects or asks for the state of its kernel.
     """
 
     give_up_seconds = Float(
         60.0,
         config=True,
-        help="Seconds for which a page's websocket is kept open while its kernel has no owner.",
+        help="Seconds for which a page's websocket is kept open while its kernel has no owner. The "
+        "time that a launch takes does not count.",
     )
     max_pending_bytes = Integer(
         64 * 1024 * 1024,
         config=True,
-        help="Bytes that a page may send while its kernel has no owner.",
+        help="Bytes that a page may send while its kernel has no owner or is being launched.",
     )
     open_connections: ClassVar[set[FleetWebsocketConnection]] = set()
 
@@ -50,6 +57,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     _login: SocketLogin | None = None
     _handler: Any = None
     _legacy = False
+    _launch_session = ""
 
     async def prepare(self) -> None:
         """Refuse the websocket if the kernel does not exist or the user may not use it.
@@ -73,6 +81,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         self._handler = self.websocket_handler
         self._handler.set_nodelay(True)
         self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
+        self._launch_session = uuid.uuid4().hex
         identity = self._identity
         headers = self._gateways.headers_for(identity.token)
 
@@ -91,6 +100,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             session_id=self.session_id,
             on_message=self._to_page,
             on_closed=self._close_page,
+            on_notice=self._take_notice,
+            still_launching=self._is_launching,
             max_pending_bytes=self.max_pending_bytes,
             give_up_seconds=self.give_up_seconds,
             log=self.log,
@@ -132,6 +143,42 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             await self._handler.write_message(shown, binary=isinstance(shown, bytes))
         else:
             await self._handler.write_message(message, binary=True)
+
+    async def _take_notice(self, notice: dict[str, Any]) -> None:
+        """Tell the page, in kernel messages, how the launch of its kernel goes on."""
+        match notice.get("type"):
+            case "launch":
+                content = {"execution_state": "starting", "launch": notice.get("launch")}
+            case "dead":
+                content = {"execution_state": "dead", "reason": str(notice.get("reason") or "")}
+            case "interrupted":
+                await self._abort_waiting()
+                return
+            case _:
+                return
+        await self._to_page(status_message(self._launch_session, content))
+
+    async def _abort_waiting(self) -> None:
+        """Answer what waits for the kernel as a kernel does when it is interrupted."""
+        if self._stream is None:
+            return
+        answers = []
+        for message in self._stream.drop_unacknowledged():
+            try:
+                if survives_interrupt(message):
+                    self._stream.send(message)
+                else:
+                    answers += aborted_replies(self._launch_session, message)
+            except MessageError as error:
+                self.log.info("Kernel %s: dropped a message: %s", self.kernel_id, error)
+        for answer in answers:
+            await self._to_page(answer)
+
+    async def _is_launching(self) -> bool:
+        path = f"/api/kernels/{self.kernel_id}"
+        headers = self._gateways.headers_for(self._identity.token)
+        model = await self._gateways.call("GET", path, headers=headers)
+        return bool(model["state"] == "launching")
 
     def _close_page(self, code: int, reason: str) -> None:
         self.log.info("Kernel %s: closing a page's websocket: %s", self.kernel_id, reason)

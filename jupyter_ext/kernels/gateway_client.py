@@ -92,15 +92,22 @@ class FleetGatewayClient(LoggingConfigurable):
         *,
         seconds: float | None = None,
         patience: float | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         """Call any gateway; returns the JSON of its response, or None if the response is empty.
 
         `path` begins with `/api`. Each gateway has `seconds` to answer, all of them together have
-        `patience`. Raises HTTPError with the gateway's status and message, or 503 if none answered
-        in time.
+        `patience`. `headers` replace those of the current user. Raises HTTPError with the gateway's
+        status and message, or 503 if none answered in time.
         """
         response = await self._ask(
-            method, path, body, kernel_id=None, seconds=seconds, patience=patience
+            method,
+            path,
+            body,
+            kernel_id=None,
+            seconds=seconds,
+            patience=patience,
+            headers=headers,
         )
         return json.loads(response.body) if response.body else None
 
@@ -153,8 +160,9 @@ class FleetGatewayClient(LoggingConfigurable):
         kernel_id: str | None,
         seconds: float | None = None,
         patience: float | None = None,
+        headers: dict[str, str] | None = None,
     ) -> HTTPResponse:
-        headers = self.headers()
+        headers = headers or self.headers()
         seconds = seconds or (self.read_timeout if method == "GET" else self.call_timeout)
         deadline = time.monotonic() + (patience or max(self.patience, 2 * seconds))
         pause = _FIRST_PAUSE

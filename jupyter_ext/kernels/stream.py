@@ -13,17 +13,17 @@ import contextlib
 import json
 import logging
 import uuid
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlencode
+from typing import Any
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
+from jupyter_ext.kernels.outbox import Outbox
 from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MUCH, TRY_AGAIN
 from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
-from jupyter_ext.wire.routes import CHANNELS_ROUTE, path_of
+from jupyter_ext.wire.routes import channels_url
 from jupyter_ext.wire.socket_progress import bytes_received
 
 # Acknowledgements of a burst are collected for this many seconds; a single one is sent at once.
@@ -53,19 +53,6 @@ class _ConnectionEnd(Exception):
         self.said = said
 
 
-def channels_url(
-    owner: str, kernel_id: str, session_id: str, nonce: str, received: int | None
-) -> str:
-    """The websocket address of a kernel at a gateway whose base URL is `owner`."""
-    query = {"session_id": session_id, "stream": nonce}
-    if received is not None:
-        query["received"] = str(received)
-    base = owner.rstrip("/")
-    if base.startswith("http"):
-        base = "ws" + base.removeprefix("http")
-    return f"{base}{path_of(CHANNELS_ROUTE, kernel_id=kernel_id)}?{urlencode(query)}"
-
-
 class KernelStream:
     """Messages to and from one kernel for one client.
 
@@ -78,6 +65,12 @@ class KernelStream:
     ended by itself: because the kernel is gone, the caller is not (or no longer) allowed, no owner
     was found for `give_up_seconds`, or more than `max_pending_bytes` wait for the kernel. It is
     not called after `close()`.
+
+    `on_notice` gets each text frame of the gateway (a JSON object) except gaps, in order with the
+    messages: how the launch of the kernel goes on. With it the stream also opens while the kernel
+    is being launched, and the time that a launch takes does not count towards `give_up_seconds`.
+    `still_launching` is asked before the stream gives up, for gateways that send no such frames;
+    True lets it go on for another `give_up_seconds`.
     """
 
     def __init__(
@@ -89,6 +82,8 @@ class KernelStream:
         session_id: str,
         on_message: Callable[[bytes], Awaitable[None]],
         on_closed: Callable[[int, str], None],
+        on_notice: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
+        still_launching: Callable[[], Awaitable[bool]] | None = None,
         max_pending_bytes: int = 64 * 1024 * 1024,
         max_message_bytes: int = 1024 * 1024 * 1024,
         give_up_seconds: float = 60.0,
@@ -102,7 +97,8 @@ class KernelStream:
         self._session_id = session_id
         self._on_message = on_message
         self._on_closed = on_closed
-        self._max_pending_bytes = max_pending_bytes
+        self._on_notice = on_notice
+        self._still_launching = still_launching
         self._max_message_bytes = max_message_bytes
         self._give_up_seconds = give_up_seconds
         self._connect_timeout = connect_timeout
@@ -111,12 +107,11 @@ class KernelStream:
 
         self._nonce = uuid.uuid4().hex
         self._received: int | None = None
-        self._last_sent = 0
-        self._pending: deque[tuple[int, bytes]] = deque()
-        self._pending_bytes = 0
+        self._outbox = Outbox(max_pending_bytes)
         self._connection: WebSocketClientConnection | None = None
         self._answered = False
-        self._answered_at = 0.0
+        self._launching = False
+        self._served_at = 0.0
         self._reading = False
         self._heard = False
         self._acknowledged_at = 0.0
@@ -133,7 +128,7 @@ class KernelStream:
     @property
     def pending_bytes(self) -> int:
         """Bytes that the kernel's agent has not acknowledged yet."""
-        return self._pending_bytes
+        return self._outbox.bytes
 
     def start(self) -> None:
         """Start connecting. Must be called on the event loop."""
@@ -148,14 +143,16 @@ class KernelStream:
         """
         if self._ended:
             return
-        if self._pending and self._pending_bytes + len(message) > self._max_pending_bytes:
+        number = self._outbox.add(message)
+        if number is None:
             self._end(TOO_MUCH, "too much is waiting for the kernel; try again when it answers")
-            return
-        self._last_sent += 1
-        self._pending.append((self._last_sent, message))
-        self._pending_bytes += len(message)
-        if self._answered:
-            self._write(self._last_sent, message)
+        elif self._answered:
+            self._write(number, message)
+
+    def drop_unacknowledged(self) -> list[bytes]:
+        """Forget the messages that the kernel's agent has not acknowledged; returns them, oldest
+        first. While the kernel is being launched none of them has reached it."""
+        return self._outbox.drop()
 
     async def close(self) -> None:
         """End the stream without calling `on_closed`; unsent messages are dropped."""
@@ -183,6 +180,9 @@ class KernelStream:
             backoff = min(max(2 * backoff, _FIRST_BACKOFF), _LONGEST_BACKOFF)
             left = self._lost_at + self._give_up_seconds - loop.time()
             if left <= 0:
+                if await self._waits_for_launch():
+                    self._lost_at = loop.time()
+                    continue
                 self._end(TRY_AGAIN, said or f"the kernel could not be reached: {why}")
                 return
             try:
@@ -199,9 +199,25 @@ class KernelStream:
                 why, said = str(error) or type(error).__name__, ""
             self._log.debug("kernel %s: %s", self._kernel_id, why)
 
+    async def _waits_for_launch(self) -> bool:
+        if self._still_launching is None:
+            return False
+        try:
+            return await self._still_launching()
+        except Exception as error:
+            self._log.debug("kernel %s: %s", self._kernel_id, error)
+            return False
+
     async def _connect(self, owner: str) -> None:
         """Talk to one gateway until that ends; always raises."""
-        url = channels_url(owner, self._kernel_id, self._session_id, self._nonce, self._received)
+        url = channels_url(
+            owner,
+            self._kernel_id,
+            self._session_id,
+            self._nonce,
+            self._received,
+            launching=self._on_notice is not None,
+        )
         request = HTTPRequest(
             url,
             headers=dict(self._headers),
@@ -242,9 +258,9 @@ class KernelStream:
             for task in done:
                 task.result()
         finally:
-            if self._answered:
+            if self._answered or self._launching:
                 self._lost_at = asyncio.get_running_loop().time()
-            self._answered = False
+            self._answered = self._launching = False
             self._connection = None
             if self._acknowledge_timer is not None:
                 self._acknowledge_timer.cancel()
@@ -279,7 +295,8 @@ class KernelStream:
             # A long message can take longer to arrive than the timeout for a silent peer.
             if not self._heard and self._reading and arrived == before:
                 raise _ConnectionEnd(f"{owner} is silent", at_once=True)
-            if not self._answered and loop.time() - self._lost_at > self._give_up_seconds:
+            served = self._answered or self._launching
+            if not served and loop.time() - self._lost_at > self._give_up_seconds:
                 raise _ConnectionEnd(f"{owner} has no connection to the kernel")
 
     async def _read(self, connection: WebSocketClientConnection, owner: str) -> None:
@@ -291,7 +308,7 @@ class KernelStream:
             if frame is None:
                 raise self._closed(connection, owner)
             if isinstance(frame, str):
-                self._take_notice(frame)
+                await self._take_notice(frame)
                 continue
             sequence, acknowledged, message = unpack_client_frame(frame)
             if not self._answered:
@@ -299,17 +316,18 @@ class KernelStream:
                     raise _ConnectionEnd(f"{owner} sent a message before its first frame")
                 self._begin(sequence, acknowledged)
                 continue
-            self._forget(acknowledged)
+            self._outbox.forget(acknowledged)
             if not message or (self._received is not None and sequence <= self._received):
                 continue
-            try:
-                await self._on_message(message)
-            except Exception as error:
-                raise StreamEnd(INTERNAL_ERROR, f"a message could not be passed on: {error}") from (
-                    error
-                )
+            await self._hand_over(self._on_message(message))
             self._received = sequence
             self._acknowledge_soon()
+
+    async def _hand_over(self, handed: Awaitable[None]) -> None:
+        try:
+            await handed
+        except Exception as error:
+            raise StreamEnd(INTERNAL_ERROR, f"a message could not be passed on: {error}") from error
 
     def _closed(self, connection: WebSocketClientConnection, owner: str) -> Exception:
         code = connection.close_code
@@ -318,20 +336,22 @@ class KernelStream:
             return StreamEnd(code, reason or "the gateway ended the connection")
         # After a good connection, reconnect at once, so that a change of owner takes little time;
         # slow down if a gateway closes right after its first frame.
-        age = asyncio.get_running_loop().time() - self._answered_at
-        at_once = self._answered and age > _LONGEST_BACKOFF and code != TRY_AGAIN
+        age = asyncio.get_running_loop().time() - self._served_at
+        at_once = (
+            (self._answered or self._launching) and age > _LONGEST_BACKOFF and code != TRY_AGAIN
+        )
         return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once, said=reason)
 
     def _begin(self, start: int, acknowledged: int) -> None:
         self._answered = True
-        self._answered_at = asyncio.get_running_loop().time()
+        self._served_at = asyncio.get_running_loop().time()
         # Lower than ours only if that number is from another journal: the kernel got a new agent.
         self._received = start
-        self._forget(acknowledged)
-        for sequence, message in self._pending:
+        self._outbox.forget(acknowledged)
+        for sequence, message in self._outbox:
             self._write(sequence, message)
 
-    def _take_notice(self, text: str) -> None:
+    async def _take_notice(self, text: str) -> None:
         notice = json.loads(text)
         if notice.get("type") == "gap":
             self._log.warning(
@@ -340,10 +360,13 @@ class KernelStream:
                 notice.get("from"),
                 notice.get("to"),
             )
-
-    def _forget(self, acknowledged: int) -> None:
-        while self._pending and self._pending[0][0] <= acknowledged:
-            self._pending_bytes -= len(self._pending.popleft()[1])
+            return
+        if self._on_notice is None:
+            return
+        if notice.get("type") == "launch" and not self._answered and not self._launching:
+            self._launching = True
+            self._served_at = asyncio.get_running_loop().time()
+        await self._hand_over(self._on_notice(notice))
 
     def _write(self, sequence: int, message: bytes = b"") -> None:
         connection = self._connection
@@ -371,7 +394,7 @@ class KernelStream:
     def _acknowledge(self) -> None:
         self._acknowledge_timer = None
         self._acknowledged_at = asyncio.get_running_loop().time()
-        self._write(self._last_sent)
+        self._write(self._outbox.last)
 
 
 def _look_at(written: asyncio.Future[None]) -> None:

@@ -62,6 +62,10 @@ class FairTurns(Generic[Key]):
         """How many callers with this key wait."""
         return len(self._waiting.get(key, ()))
 
+    def keys(self) -> list[Key]:
+        """The keys with callers that wait, in the order of their turns."""
+        return list(self._waiting)
+
     def open(self) -> None:
         """Give a turn to everybody who is waiting now."""
         while self._waiting:

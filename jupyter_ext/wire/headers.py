@@ -8,5 +8,9 @@ PLACEMENT_HEADER = "X-Fleet-Placement"
 HERE = "here"
 """Start the kernel here: another gateway has chosen this one."""
 
+START_HEADER = "X-Fleet-Start"
+ASYNC = "async"
+"""Answer a start as soon as the kernel's record is written, while the kernel is being launched."""
+
 DIAL_HEADER = "X-Fleet-Agent-Proof"
 """The header with which an agent connects; `proof.dial_header` makes its value."""

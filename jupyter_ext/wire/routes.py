@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 CHANNELS_ROUTE = "/api/kernels/{kernel_id}/channels"
 OWNER_ROUTE = "/api/fleet/kernels/{kernel_id}/owner"
@@ -21,3 +21,27 @@ def path_of(route: str, **values: str) -> str:
 def pattern_of(route: str) -> str:
     """The regular expression of a handler, with a group for each value."""
     return re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route)
+
+
+def channels_url(
+    owner: str,
+    kernel_id: str,
+    session_id: str,
+    nonce: str,
+    received: int | None,
+    *,
+    launching: bool = False,
+) -> str:
+    """The websocket address of a kernel at a gateway whose base URL is `owner`.
+
+    `launching` says that the client takes text frames about a kernel that is being launched.
+    """
+    query = {"session_id": session_id, "stream": nonce}
+    if received is not None:
+        query["received"] = str(received)
+    if launching:
+        query["launching"] = "1"
+    base = owner.rstrip("/")
+    if base.startswith("http"):
+        base = "ws" + base.removeprefix("http")
+    return f"{base}{path_of(CHANNELS_ROUTE, kernel_id=kernel_id)}?{urlencode(query)}"

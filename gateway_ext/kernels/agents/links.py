@@ -315,6 +315,8 @@ class AgentLinks:
         self._wake = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._empty = asyncio.Event()
+        self.on_added: Callable[[AgentLink], None] = lambda link: None
+        """Called when an agent has connected here."""
 
     def __iter__(self) -> Iterator[AgentLink]:
         return iter(list(self._links.values()))
@@ -332,6 +334,7 @@ class AgentLinks:
         self._links[link.kernel_id] = link
         self._empty.clear()
         self.changed(link)
+        self.on_added(link)
 
     def remove(self, link: AgentLink, reason: str) -> None:
         """The link is lost."""

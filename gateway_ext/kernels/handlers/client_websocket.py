@@ -1,12 +1,10 @@
 """The websockets of clients.
 
-`fleet.v1` (labs, and gateways that relay) uses the agent's link directly. Stock clients
-(`v1.kernel.websocket.jupyter.org`, or JSON) get a `KernelStream`, which speaks `fleet.v1` to the
-owner, this gateway or another one, and follows it when it changes.
+`client_wires` has what is spoken over them. All of them open at once, also while the kernel is
+being launched.
 """
 
 import asyncio
-import json
 import re
 import time
 import uuid
@@ -14,8 +12,14 @@ from typing import Any
 
 from tornado import websocket
 
-from gateway_ext.kernels.agents.links import AgentLink, LinkLost
 from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate, require_role
+from gateway_ext.kernels.handlers.client_wires import (
+    DeadWire,
+    FleetWire,
+    LaunchWire,
+    Opening,
+    StockWire,
+)
 from gateway_ext.kernels.handlers.fleet_handler import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.manager import FleetMappingKernelManager
@@ -23,21 +27,11 @@ from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
-from jupyter_ext.kernels.stream import KernelStream, StreamEnd
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.wire.close_codes import (
-    FINAL,
-    NO_SUCH_KERNEL,
-    NOT_ACCEPTED,
-    OWNER_CHANGES,
-    PROTOCOL_ERROR,
-    TRY_AGAIN,
-)
-from jupyter_ext.wire.frames import CLIENT_HEADER_BYTES, SUBPROTOCOL, pack_client_frame
-from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
-from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError
+from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.frames import SUBPROTOCOL
+from jupyter_ext.wire.messages import V1_PROTOCOL
 from jupyter_ext.wire.routes import CHANNELS_ROUTE, pattern_of
 
 _CLOSE_CODES = {**FINAL, 421: OWNER_CHANGES, 503: TRY_AGAIN}
@@ -57,7 +51,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
         self._refusal: Refusal | None = None
         self._identity: Identity | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._wire: _FleetWire | _StockWire | None = None
+        self._wire: FleetWire | LaunchWire | DeadWire | StockWire | None = None
         self._unsent = 0
 
     @property
@@ -91,26 +85,32 @@ class ChannelsHandler(websocket.WebSocketHandler):
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
         require_role(identity, place.project, Role.EDITOR)
-        self._wire = self._fleet_wire(place) if fleet else self._stock_wire(identity)
+        self._wire = (
+            self._fleet_wire(place)
+            if fleet
+            else StockWire(self, self.manager, kernel_id, self._session_id, identity)
+        )
 
-    def _fleet_wire(self, place: Place) -> "_FleetWire":
+    def _fleet_wire(self, place: Place) -> FleetWire | LaunchWire | DeadWire:
         nonce = self.get_query_argument("stream", "")
         received = self.get_query_argument("received", None)
         if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
             raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
-        if place.link is None:
-            record = place.record
-            if record is not None and record.state is KernelState.DEAD and record.owner is None:
-                raise Refusal(404, f"kernel {place.kernel_id} is dead: {record.reason}")
-            if place.owner is not None:
-                raise Refusal(421, f"gateway {place.owner.name} owns the kernel")
-            raise Refusal(503, "no owner of the kernel is known yet")
-        return _FleetWire(
-            self, place.link, self._session_id, nonce, None if received is None else int(received)
-        )
-
-    def _stock_wire(self, identity: Identity) -> "_StockWire":
-        return _StockWire(self, self._kernel_id, self._session_id, identity)
+        # Labs of the version before expect binary frames only.
+        takes_notices = self.get_query_argument("launching", "") == "1"
+        opening = Opening(self._session_id, nonce, None if received is None else int(received))
+        if place.link is not None:
+            return FleetWire(self, place.link, opening)
+        if place.launching and takes_notices:
+            return LaunchWire(self, self.manager, place.kernel_id, opening)
+        record = place.record
+        if record is not None and record.state is KernelState.DEAD and record.owner is None:
+            if takes_notices:
+                return DeadWire(self, record.reason)
+            raise Refusal(404, f"kernel {place.kernel_id} is dead: {record.reason}")
+        if place.owner is not None:
+            raise Refusal(421, f"gateway {place.owner.name} owns the kernel")
+        raise Refusal(503, "no owner of the kernel is known yet")
 
     def open(self, kernel_id: str) -> None:
         self.set_nodelay(True)
@@ -169,115 +169,6 @@ class ChannelsHandler(websocket.WebSocketHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
         answer_refusal(self, as_refusal(status_code, error))
-
-
-class _FleetWire:
-    """fleet.v1, here at the owner. The `ClientEnd` of the agent's link."""
-
-    def __init__(
-        self,
-        handler: ChannelsHandler,
-        link: AgentLink,
-        session_id: str,
-        nonce: str,
-        received: int | None,
-    ) -> None:
-        self._handler = handler
-        self._link = link
-        self._session_id = session_id
-        self._nonce = nonce
-        self._received = received
-        self._stream = 0
-
-    def start(self) -> None:
-        try:
-            self._stream = self._link.open_stream(
-                self, self._session_id, self._nonce, self._received
-            )
-        except LinkLost:
-            self.end(OWNER_CHANGES, "the kernel is moving to another gateway")
-
-    def stop(self) -> None:
-        if self._stream:
-            self._link.close_stream(self._stream)
-
-    def from_client(self, frame: str | bytes) -> None:
-        if isinstance(frame, str) or len(frame) < CLIENT_HEADER_BYTES:
-            self.end(
-                PROTOCOL_ERROR,
-                f"{SUBPROTOCOL} has binary frames of at least {CLIENT_HEADER_BYTES} bytes",
-            )
-            return
-        self._link.from_client(self._stream, frame)
-
-    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
-        self._handler.push(pack_client_frame(start, acknowledged))
-        if gap is not None:
-            self._handler.push(json.dumps({"type": "gap", "from": gap[0], "to": gap[1]}))
-
-    def deliver(self, frame: bytes) -> None:
-        self._handler.push(frame)
-
-    def end(self, code: int, reason: str) -> None:
-        self._handler.end(code, reason)
-
-
-class _StockWire:
-    """A stock client, on a stream that follows the owner."""
-
-    def __init__(
-        self, handler: ChannelsHandler, kernel_id: str, session_id: str, identity: Identity
-    ) -> None:
-        self._handler = handler
-        self._kernel_id = kernel_id
-        self._stream = KernelStream(
-            resolve=self._resolve,
-            headers={"Authorization": f"Bearer {identity.token}", DIRECT_HEADER: DIRECT},
-            kernel_id=kernel_id,
-            session_id=session_id,
-            on_message=self._to_client,
-            on_closed=handler.end,
-            max_message_bytes=handler.manager.max_message_bytes,
-            log=handler.manager.log,
-        )
-        self._closing: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._stream.start()
-
-    def stop(self) -> None:
-        self._closing = asyncio.ensure_future(self._stream.close())
-
-    def from_client(self, message: str | bytes) -> None:
-        try:
-            if self._handler.selected_subprotocol == V1_PROTOCOL:
-                if isinstance(message, str):
-                    raise MessageError(f"{V1_PROTOCOL} has binary frames only")
-                self._stream.send(message)
-            else:
-                self._stream.send(json_to_v1(message))
-        except MessageError as error:
-            self._handler.manager.log.warning("kernel %s: %s", self._kernel_id, error)
-
-    async def _resolve(self) -> str:
-        manager = self._handler.manager
-        try:
-            place = await manager.place(self._kernel_id)
-        except Refusal as refusal:
-            raise StreamEnd(NO_SUCH_KERNEL, refusal.message) from refusal
-        if place.link is not None:
-            return manager.membership.url
-        if place.owner is None:
-            raise LookupError("no owner is known")
-        return place.owner.url
-
-    async def _to_client(self, message: bytes) -> None:
-        """Waits until the client can receive more, so that a slow client slows the stream down."""
-        if self._handler.selected_subprotocol == V1_PROTOCOL:
-            await self._handler.write_message(message, binary=True)
-            return
-        legacy = v1_to_json(message)
-        await self._handler.write_message(legacy, binary=isinstance(legacy, bytes))
 
 
 channel_handlers = [(pattern_of(CHANNELS_ROUTE), ChannelsHandler)]

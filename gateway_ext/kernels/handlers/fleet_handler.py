@@ -10,7 +10,7 @@ from tornado import web
 from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate
 from gateway_ext.kernels.handlers.relay import Answer
 from gateway_ext.kernels.manager import FleetMappingKernelManager
-from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.refusal import RETRY_SECONDS, Refusal
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 from jupyter_ext.platform.tokens import Identity
@@ -48,6 +48,8 @@ class FleetHandler(CORSMixin, web.RequestHandler):
     def pass_on(self, answer: Answer) -> None:
         """Finishes with another gateway's answer."""
         self.set_status(answer.status)
+        if answer.status == 503:
+            self.set_header("Retry-After", str(RETRY_SECONDS))
         if answer.body:
             self.set_header("Content-Type", answer.content_type)
         self.finish(answer.body or None)

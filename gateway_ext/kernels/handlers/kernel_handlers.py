@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
-from jupyter_ext.wire.headers import HERE, PLACEMENT_HEADER
+from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
 from jupyter_ext.wire.routes import EVENTS_ROUTE, OWNER_ROUTE, pattern_of
 
 PATIENCE_SECONDS = 15.0
@@ -32,6 +32,10 @@ PATIENCE_SECONDS = 15.0
 
 ANOTHER_SECONDS = 10.0
 """A start that the chosen gateway refuses within this time is tried at the next one."""
+
+RECORD_SECONDS = 0.1
+"""How often a caller that does not wait looks for the record of a start that another gateway was
+asked for."""
 
 LONGEST_REASON = 200
 
@@ -57,10 +61,11 @@ class KernelsHandler(FleetHandler):
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]
         )
         require_role(self.identity, new.project, Role.EDITOR)
-        answer = await self._start_elsewhere(new, body)
+        seconds = answer_seconds(self, new.environment)
+        answer = await self._start_elsewhere(new, body, seconds)
         location = f"{self.settings['base_url']}api/kernels/{new.kernel_id}"
         if answer is None:
-            record = await manager.start(new)
+            record = await manager.start(new, seconds)
             self.set_header("Location", location)
             self.answer(manager.model(record), 201)
             return
@@ -68,7 +73,9 @@ class KernelsHandler(FleetHandler):
             self.set_header("Location", location)
         self.pass_on(answer)
 
-    async def _start_elsewhere(self, new: NewKernel, body: Mapping[str, Any]) -> Answer | None:
+    async def _start_elsewhere(
+        self, new: NewKernel, body: Mapping[str, Any], seconds: float | None
+    ) -> Answer | None:
         """The response of the gateway with the fewest kernels; None if this one starts the kernel.
 
         The kernel gets its id before the call: if the chosen gateway ends during the start, this
@@ -90,28 +97,57 @@ class KernelsHandler(FleetHandler):
             if member.name == membership.name:
                 return None
             try:
-                return await relay.start(
+                start = relay.start(
                     member.url,
                     self.request.uri or "",
                     self.identity.token,
                     json.dumps(started).encode(),
+                    seconds,
                 )
+                return await (start if seconds is not None else self._begun(start, new))
             except OwnerAway as error:
                 manager.log.warning("kernel %s is not started there: %s", new.kernel_id, error)
                 if error.acted or asyncio.get_running_loop().time() > deadline:
                     return None
         return None
 
+    async def _begun(self, start: Awaitable[Answer], new: NewKernel) -> Answer:
+        """The response to a start for which the caller does not wait: the other gateway's, or ours
+        once the record is there, if that one is of the version before and waits; raises
+        OwnerAway."""
+        call = asyncio.ensure_future(start)
+        while True:
+            await asyncio.wait({call}, timeout=RECORD_SECONDS)
+            if call.done():
+                return call.result()
+            record = await self.manager.records.get(new.kernel_id)
+            if record is not None and record.state is not KernelState.DELETED:
+                # What becomes of the call is in the record, too.
+                call.add_done_callback(lambda call: call.cancelled() or call.exception())
+                model = json.dumps(self.manager.model(record)).encode()
+                return Answer(201, "application/json", model)
+
+
+def answer_seconds(handler: FleetHandler, environment: Mapping[str, str]) -> float | None:
+    """How long the caller waits for a kernel to start; None if not at all."""
+    if handler.request.headers.get(START_HEADER) == ASYNC:
+        return None
+    seconds: float = handler.settings["fleet_answer_seconds"]
+    return float(environment.get("KERNEL_LAUNCH_TIMEOUT", seconds))
+
 
 class _OneKernelHandler(FleetHandler):
     """A call about one kernel, which its owner answers."""
 
-    async def at_owner(self, kernel_id: str, role: Role, *, twice: bool) -> Place | Answer:
+    async def at_owner(
+        self, kernel_id: str, role: Role, *, twice: bool, launching: bool = False
+    ) -> Place | Answer:
         """The kernel's place if this gateway may act, or the owner's answer.
 
         A direct caller that should call another gateway gets 421, or 503 at once; others are
         relayed, and wait while the kernel has no owner. `twice` says that the call is idempotent,
-        so that it may be repeated.
+        so that it may be repeated; `launching` that any gateway may act on a kernel that is being
+        launched.
         """
         kernel_id = check_kernel_id(kernel_id)
         relay: Relay = self.settings["fleet_relay"]
@@ -122,7 +158,9 @@ class _OneKernelHandler(FleetHandler):
         while True:
             place = await self.manager.place(kernel_id)
             require_role(self.identity, place.project, role)
-            if place.link is not None or self.ownerless(place):
+            if place.link is not None or place.launching or self.ownerless(place):
+                return place
+            if launching and place.is_launching:
                 return place
             if self.direct:
                 self.send_away(place)
@@ -172,7 +210,7 @@ class KernelHandler(_OneKernelHandler):
 
     async def delete(self, kernel_id: str) -> None:
         try:
-            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True)
+            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=True)
         except Refusal as refusal:
             if refusal.status != 503:
                 raise
@@ -203,9 +241,12 @@ class InterruptHandler(_OneKernelHandler):
         if isinstance(place, Answer):
             self.pass_on(place)
             return
-        if place.link is None:
+        if place.launching:
+            self.manager.board.interrupt(place.kernel_id)
+        elif place.link is None:
             raise Refusal(409, f"kernel {kernel_id} is dead: restart it")
-        await self.manager.interrupt(place.link, self.identity.user)
+        else:
+            await self.manager.interrupt(place.link, self.identity.user)
         self.set_status(204)
         self.finish()
 
@@ -214,11 +255,11 @@ class RestartHandler(_OneKernelHandler):
     """`/api/kernels/{id}/restart`."""
 
     async def post(self, kernel_id: str) -> None:
-        place = await self.at_owner(kernel_id, Role.EDITOR, twice=False)
+        place = await self.at_owner(kernel_id, Role.EDITOR, twice=False, launching=True)
         if isinstance(place, Answer):
             self.pass_on(place)
             return
-        await self.manager.restart(place, self.identity.user)
+        await self.manager.restart(place, self.identity.user, answer_seconds(self, {}))
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
 
 
@@ -228,7 +269,7 @@ class OwnerHandler(_OneKernelHandler):
     async def get(self, kernel_id: str) -> None:
         place = await self.manager.place(check_kernel_id(kernel_id))
         require_role(self.identity, place.project, Role.VIEWER)
-        if place.link is not None or self.ownerless(place):
+        if place.link is not None or place.launching or self.ownerless(place):
             url = self.manager.membership.url
         elif place.owner is not None:
             url = place.owner.url

@@ -1,10 +1,11 @@
 """Relays calls to the gateway that owns the kernel."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPRequest, HTTPResponse
 from tornado.iostream import IOStream
 from tornado.simple_httpclient import (
     HTTPStreamClosedError,
@@ -14,11 +15,19 @@ from tornado.simple_httpclient import (
 from tornado.tcpclient import TCPClient
 
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER, HERE, PLACEMENT_HEADER
+from jupyter_ext.wire.headers import (
+    ASYNC,
+    DIRECT,
+    DIRECT_HEADER,
+    HERE,
+    PLACEMENT_HEADER,
+    START_HEADER,
+)
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 150.0
 SIGN_OF_LIFE_SECONDS = 3.0
+_LONGEST_ERROR = 65_536
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,11 @@ class Relay:
         """The owner's answer to the same call by the same caller; raises OwnerAway."""
         return await self._call(url, method, path, token, ANSWER_SECONDS)
 
-    async def start(self, url: str, path: str, token: str, body: bytes) -> Answer:
+    async def start(
+        self, url: str, path: str, token: str, body: bytes, seconds: float | None
+    ) -> Answer:
         """Has a kernel started at the gateway `url`, and returns its answer; raises OwnerAway.
+        The caller waits `seconds` for the kernel, None if only for its record.
 
         A gateway that does not respond at all is detected within `SIGN_OF_LIFE_SECONDS`: a start
         may take a minute, but must not wait that long for a frozen gateway.
@@ -85,8 +97,11 @@ class Relay:
             await self._call(url, "GET", "/api", token, SIGN_OF_LIFE_SECONDS)
         except OwnerAway as error:
             raise OwnerAway(str(error), acted=False) from error
-        here = {PLACEMENT_HEADER: HERE}
-        return await self._call(url, "POST", path, token, ANSWER_SECONDS, body, here)
+        headers = {PLACEMENT_HEADER: HERE}
+        if seconds is None:
+            headers[START_HEADER] = ASYNC
+        limit = ANSWER_SECONDS + (seconds or 0.0)
+        return await self._call(url, "POST", path, token, limit, body, headers)
 
     async def _call(
         self,
@@ -121,10 +136,22 @@ class Relay:
         except (OSError, HTTPStreamClosedError) as error:
             # Tornado raises these whatever `raise_error` says.
             raise OwnerAway(f"{url} ended the connection: {error}", acted=True) from error
-        if response.code in (421, 503):
+        if response.code in (421, 503) and not _goes_on(response):
             raise OwnerAway(f"{url} answered {response.code}", acted=False)
         content_type = response.headers.get("Content-Type", "application/json")
         return Answer(response.code, content_type, response.body)
+
+
+def _goes_on(response: HTTPResponse) -> bool:
+    """Whether a 503 says that the kernel is still being started, and its caller has waited long
+    enough."""
+    if response.code != 503 or len(response.body) > _LONGEST_ERROR:
+        return False
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "kernel_id" in document
 
 
 def still_unknown(kernel_id: str, last: str) -> Refusal:

@@ -34,8 +34,24 @@ class KernelEnds:
         self, record: KernelRecord, link: AgentLink | None, username: str, reason: str
     ) -> None:
         """Ends the kernel, whose agent is at `link` if it is connected here."""
-        await self._records.delete(record.kernel_id, username, reason=reason)
+        await self.mark_deleted(record, username, reason)
         await self._end_deleted(record, link)
+
+    async def mark_deleted(self, record: KernelRecord, username: str, reason: str) -> None:
+        """Deletes the record alone."""
+        await self._records.delete(record.kernel_id, username, reason=reason)
+
+    async def cancel_launch(self, record: KernelRecord, link: AgentLink | None) -> None:
+        """Ends what a launch has started, whose record is deleted."""
+        if link is not None:
+            link.deleted()
+            self._links.remove(link, "the kernel was deleted")
+            link.close()
+        if record.kernel_id in self._launches:
+            self._launches.stop(record.kernel_id, deleted=True)
+        else:
+            # Its gateway learns of it from the record, and removes what it makes until then.
+            await self._end_deleted(record, None)
 
     async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
         proxy = self._launches.proxy_of(record)

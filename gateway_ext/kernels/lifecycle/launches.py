@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import (
     LaunchKernelManager,
     agent_proxy_class,
     proxy_stanza,
 )
 from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns
+from gateway_ext.kernels.lifecycle.launch_watch import LaunchTaken, LaunchWatch
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.launch_status import LaunchPhase
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
-    AgentLife,
     AgentProcessProxy,
     AgentSettings,
     AgentStart,
@@ -36,6 +38,7 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
 )
 from gateway_ext.process_proxies.environment import asked_environment
+from gateway_ext.process_proxies.uncut import uncut
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 LONGEST_TURN_SECONDS = 3.0
@@ -57,38 +60,53 @@ class Launches:
         uids: ProjectUids,
         membership: Membership,
         links: AgentLinks,
+        board: LaunchBoard,
+        watch: LaunchWatch,
         settings: AgentSettings,
         seconds: float,
         at_once: int,
         log: logging.Logger,
     ) -> None:
-        """`seconds` is how long a kernel may take to start, unless its client says otherwise;
-        `at_once` how many may start on this machine at the same time."""
+        """`seconds` is how long a kernel that has room may take to start; `at_once` how many may
+        start on this machine at the same time."""
         self._manager = manager
         self._records = records
         self._uids = uids
         self._membership = membership
         self._links = links
+        self._board = board
+        self._watch = watch
         self._settings = settings
         self._seconds = seconds
         self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Those that were cancelled and clean up now; true if their kernels were deleted.
+        self._stopped: dict[str, bool] = {}
         self._finishing = 0
 
     def __contains__(self, kernel_id: str) -> bool:
-        """Whether the kernel is being started here."""
+        """Whether the kernel is being started here, or what was started is being removed."""
         return kernel_id in self._tasks
+
+    def __iter__(self) -> Iterator[str]:
+        """The kernels that are being started here."""
+        return iter([one for one in self._tasks if one not in self._stopped])
 
     def awaits(self, kernel_id: str) -> bool:
         """Whether this gateway waits for the kernel's agent before it sends its kernels away."""
         return self._finishing > 0 and kernel_id in self._tasks
 
-    async def wait(self, kernel_id: str) -> None:
-        """Returns when the kernel is not being started here any more; raises why it failed."""
+    async def wait(self, kernel_id: str, seconds: float) -> None:
+        """Returns when the kernel is not being started here any more, at the latest after
+        `seconds`; raises why it failed."""
         task = self._tasks.get(kernel_id)
-        if task is not None:
-            await asyncio.shield(task)
+        if task is None:
+            return
+        # Not the task itself: neither does a client that leaves cancel it, nor the other way.
+        await asyncio.wait({task}, timeout=max(0.0, seconds))
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise error
 
     async def kernelspec(self, name: str) -> KernelSpec:
         """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent)."""
@@ -114,16 +132,32 @@ class Launches:
     def begin(
         self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
     ) -> None:
-        """Launches in a separate task, so that a client that disconnects does not cancel it."""
+        """Launches in a separate task, so that a client that disconnects does not cancel it. A
+        launch that another gateway has begun, and whose `record` is this one's by now, goes on."""
+        kernel_id = record.kernel_id
+        self._board.add(record)
         task = asyncio.ensure_future(self._run(record, spec, agent_key, client))
-        self._tasks[record.kernel_id] = task
+        self._tasks[kernel_id] = task
 
         def launched(task: asyncio.Task[None]) -> None:
-            self._tasks.pop(record.kernel_id, None)
+            self._stopped.pop(kernel_id, None)
+            if self._tasks.get(kernel_id) is task:
+                del self._tasks[kernel_id]
+                self._board.gone(kernel_id)
             if not task.cancelled() and task.exception() is not None:
-                self._log.error("kernel %s: %s", record.kernel_id, task.exception())
+                self._log.error("kernel %s: %s", kernel_id, task.exception())
 
         task.add_done_callback(launched)
+
+    def stop(self, kernel_id: str, *, deleted: bool) -> None:
+        """The launch is not wanted here any more. If the kernel was deleted, what was started is
+        removed, without anybody waiting for it; else another gateway has the launch."""
+        task = self._tasks.get(kernel_id)
+        if task is None or kernel_id in self._stopped:
+            return
+        self._stopped[kernel_id] = deleted
+        self._board.gone(kernel_id, deleted=deleted)
+        task.cancel()
 
     async def _run(
         self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
@@ -134,26 +168,30 @@ class Launches:
         proxy: AgentProcessProxy | None = None
         try:
             class_name, config = proxy_stanza(spec)
+            # What was begun elsewhere is found by the proxy that began it.
+            class_name = str((record.process or {}).get("proxy") or class_name)
             proxy = manager.proxy(class_name, config)
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
-            async with self._turns.turn(record.project) if proxy.ON_THIS_MACHINE else nullcontext():
-                # Until its turn it may have been deleted, or given up by another gateway.
+            async with self._turn(record, here=proxy.ON_THIS_MACHINE):
                 if not await self._is_ours(record):
-                    return
+                    raise LaunchTaken("until its turn its record has changed")
                 start = await self._agent_start(record, spec, agent_key)
-                proxy.plan(start, self._settings, env)
-                if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
-                    return
-                await proxy.launch_process([], start=start, settings=self._settings, env=env)
-                if not await self._write_process_at_last(start, proxy, class_name):
-                    await proxy.end()
-                    return
-                seconds = float(client.get("KERNEL_LAUNCH_TIMEOUT", self._seconds))
-                await self._kernel_runs(kernel_id, proxy, seconds)
+                await self._submit(record, start, proxy, class_name, env)
+                await self._watch.until_running(kernel_id, proxy)
             # The response will say that it runs, so the other gateways should know that, too.
             await self._links.write()
+        except asyncio.CancelledError:
+            if self._stopped.get(kernel_id):
+                await self._remove(kernel_id, proxy)
+            raise
+        except LaunchTaken as taken:
+            self._log.info("kernel %s: not launched here any more: %s", kernel_id, taken)
+            present = await self._records.get(kernel_id)
+            if present is None or present.state is KernelState.DELETED:
+                self._board.gone(kernel_id, deleted=True)
+                await self._remove(kernel_id, proxy)
         except DatabaseUnavailable:
             # Agents that were launched connect by themselves; the sweep finds launches that failed.
             raise
@@ -168,6 +206,54 @@ class Launches:
             raise
         finally:
             manager.forget()
+
+    @asynccontextmanager
+    async def _turn(self, record: KernelRecord, *, here: bool) -> AsyncIterator[None]:
+        """A turn of this machine for a kernel that is started `here`."""
+        async with self._turns.turn(record.project, record.kernel_id) if here else nullcontext():
+            phase = LaunchPhase.STARTING if here else LaunchPhase.SCHEDULING
+            if self._board.phase(record.kernel_id) is LaunchPhase.QUEUED:
+                self._board.see(record.kernel_id, phase)
+            # Whoever finds this launch without its gateway begins one anew that is `queued`.
+            await self._board.write()
+            yield
+
+    async def show_places(self) -> None:
+        """Has the kernels that wait for their turn on this machine say in which place."""
+        for kernel_id, place in self._turns.places().items():
+            self._board.see(kernel_id, LaunchPhase.QUEUED, "", place)
+
+    async def _submit(
+        self,
+        record: KernelRecord,
+        start: AgentStart,
+        proxy: AgentProcessProxy,
+        class_name: str,
+        env: dict[str, str],
+    ) -> None:
+        """Starts the agent, or goes on with a start that another gateway has begun. Raises
+        LaunchTaken if it is not wanted any more."""
+        begun = dict(record.process or {})
+        if begun:
+            # What fails from here on is ended under the names that the other gateway chose.
+            proxy.load_process_info(begun)
+        proxy.plan(start, self._settings, env)
+        if begun and not proxy.can_submit_again(begun):
+            proxy.load_process_info(begun)
+            return
+        if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
+            raise LaunchTaken("its agent is not needed any more")
+        launch = proxy.launch_process([], start=start, settings=self._settings, env=env)
+        await (launch if proxy.FOUND_BY_NAME else uncut(launch))
+        if not await self._write_process_at_last(start, proxy, class_name):
+            await proxy.end()
+            raise LaunchTaken("its agent is not needed any more")
+
+    async def _remove(self, kernel_id: str, proxy: AgentProcessProxy | None) -> None:
+        """Removes what was started of a kernel that was deleted. What cannot be removed now is left
+        to the sweep of the gateway that deleted it, or of another one."""
+        if proxy is None or (await proxy.end() and await proxy.clean_up()):
+            await self._records.ended(kernel_id)
 
     async def _is_ours(self, launched: KernelRecord) -> bool:
         record = await self._records.get(launched.kernel_id)
@@ -272,36 +358,6 @@ class Launches:
             kernel_spec_manager=self._manager.kernel_spec_manager,
         )
 
-    async def _kernel_runs(self, kernel_id: str, proxy: AgentProcessProxy, seconds: float) -> None:
-        """Returns when the kernel runs, here or at another gateway; raises LaunchFailed."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        look_at = loop.time() + 1.0
-        while True:
-            link = self._links.get(kernel_id)
-            if link is not None and link.process == "running":
-                return
-            if link is not None and link.process == "dead":
-                raise LaunchFailed(link.reason or "the kernel ended at once")
-            if loop.time() > deadline:
-                words = await proxy.last_words()
-                raise LaunchFailed(
-                    f"the kernel did not start within {seconds:g} s. {words}".strip()
-                )
-            if loop.time() >= look_at:
-                look_at = loop.time() + 1.0
-                if link is None and await proxy.look() is AgentLife.DEAD:
-                    words = await proxy.last_words()
-                    raise LaunchFailed(words or "the kernel's agent ended without a message")
-                if link is None and proxy.obstacle:
-                    raise LaunchFailed(f"the kernel cannot start: {proxy.obstacle}")
-                record = await self._records.get(kernel_id)
-                if record is None or record.state is KernelState.DELETED:
-                    raise LaunchFailed("the kernel was deleted while it started")
-                if record.state is KernelState.RUNNING:
-                    return
-            await self._links.wait_for_change(kernel_id, 0.25)
-
     async def _launch_failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
@@ -326,11 +382,15 @@ class Launches:
             # The agent may have come while it was being ended.
             record = await self._records.get(kernel_id)
             if record is None or record.state is KernelState.DELETED:
+                self._board.gone(kernel_id, deleted=True)
+                if ended:
+                    await self._records.ended(kernel_id)
                 break
             if self._is_anothers(record) or (record.state is KernelState.RUNNING and not ended):
                 return False
             give_up = self._records.set_dead if ended else self._records.give_up
             if await give_up(kernel_id, record.epoch, message):
+                self._board.failed(kernel_id, message)
                 break
         link = self._links.get(kernel_id)
         if link is not None:

@@ -83,6 +83,21 @@ class ClusterFleet:
         body = {"name": name, "kernel_id": kernel_id or str(uuid.uuid4()), "env": env}
         return self.gateways.client().call("POST", self.url(number), json=body)
 
+    def begin(self, name: str, number: int = 0) -> str:
+        """The id of a kernel that is being launched."""
+        body = {"name": name, "kernel_id": str(uuid.uuid4())}
+        client = self.gateways.client()
+        client.headers["X-Fleet-Start"] = "async"
+        answer = client.call("POST", self.url(number), json=body)
+        assert (answer.status_code, answer.json()["state"]) == (201, "launching"), answer.text
+        assert answer.json()["execution_state"] == "starting"
+        return body["kernel_id"]
+
+    def phase(self, kernel_id: str, number: int = 0) -> str:
+        """How far a launch is, as a gateway says; empty if it is over."""
+        launch = self.model(kernel_id, number).get("launch")
+        return launch["phase"] if launch else ""
+
     def started(self, name: str, number: int = 0, **env: str) -> str:
         """The id of a kernel that runs."""
         answer = self.start(name, number, **env)

@@ -249,3 +249,64 @@ def test_patience_is_for_what_may_pass_and_begins_anew() -> None:
     assert not patience.after(alive(), 105.0).after(lasting, 106.0).is_over(lasting, 112.0)
     assert Patience(10.0).is_over(final, 0.0)
     assert not Patience(0.0).after(alive("no room"), 0.0).is_over(alive("no room"), 1e6)
+
+
+GATED = {
+    "phase": "Pending",
+    "conditions": [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "SchedulingGated",
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }
+    ],
+}
+SCHEDULED = {"type": "PodScheduled", "status": "True"}
+SANDBOX = {"type": "PodReadyToStartContainers", "status": "True"}
+CREATED = waiting("ContainerCreating")
+INITIALIZED_BY = {
+    "phase": "Pending",
+    "conditions": [SCHEDULED, SANDBOX],
+    "initContainerStatuses": [{"name": "init", "state": {"running": {}}}],
+    "containerStatuses": [{"name": "kernel", "state": {"waiting": {"reason": "PodInitializing"}}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "phase"),
+    [
+        (pod(), "scheduling"),
+        (pod(UNSCHEDULABLE), "scheduling"),
+        (pod(GATED), "queued"),
+        (pod({"conditions": [SCHEDULED]}), "starting"),
+        (pod({**CREATED, "conditions": [SCHEDULED]}), "starting"),
+        (pod({**CREATED, "conditions": [SCHEDULED, SANDBOX]}), "pulling"),
+        (pod({**CREATED, "conditions": [SCHEDULED, {**SANDBOX, "status": "False"}]}), "starting"),
+        (pod(INITIALIZED_BY), "starting"),
+        (pod(waiting("ErrImagePull", "not found")), "pulling"),
+        (pod(waiting("InvalidImageName")), "pulling"),
+        (pod(waiting("CreateContainerConfigError")), "starting"),
+        (pod(waiting("CrashLoopBackOff")), "starting"),
+        (pod({"phase": "Running"}), "connecting"),
+        (pod({"phase": "Running"}, deletionTimestamp="2026-11-22T00:00:00Z"), ""),
+        (pod(ended("Failed", exitCode=1)), ""),
+        (None, ""),
+    ],
+)
+def test_how_far_a_pod_is(found: dict[str, Any] | None, phase: str) -> None:
+    assert pod_sighting(found, uid="u1", launch="l1").phase == phase
+
+
+def test_a_pod_with_gates_is_queued_before_its_scheduler_says_so() -> None:
+    gated = pod()
+    gated["spec"]["schedulingGates"] = [{"name": "kueue.x-k8s.io/admission"}]
+    sighting = pod_sighting(gated, uid="u1", launch="l1")
+    assert sighting.phase == "queued"
+    assert "kueue.x-k8s.io/admission" in sighting.words
+
+
+def test_a_pod_on_a_node_is_scheduled_whatever_its_conditions_say() -> None:
+    placed = pod()
+    placed["spec"]["nodeName"] = "n1"
+    assert pod_sighting(placed, uid="u1", launch="l1").phase == "starting"

@@ -65,3 +65,28 @@ def test_the_driver_s_pod_says_why_nothing_happens() -> None:
     assert with_driver(submitted, unknown("gone")) == submitted
     assert with_driver(submitted, None) == submitted
     assert with_driver(dead("FAILED"), pulls) == dead("FAILED")
+
+
+@pytest.mark.parametrize(
+    ("state", "phase"),
+    [
+        ("", "scheduling"),
+        ("SUBMITTED", "scheduling"),
+        ("SUSPENDED", "queued"),
+        ("RUNNING", "connecting"),
+        ("FAILED", ""),
+        ("UNKNOWN", ""),
+    ],
+)
+def test_how_far_an_application_is(state: str, phase: str) -> None:
+    assert application_sighting(application(state), uid="u1", launch="l1").phase == phase
+
+
+def test_the_driver_s_pod_says_how_far_it_is() -> None:
+    submitted = alive("SUBMITTED", phase="scheduling")
+    pulls = alive("Pulling image", phase="pulling")
+    assert with_driver(submitted, pulls).phase == "pulling"
+    assert with_driver(submitted, alive(phase="connecting")) == alive(
+        "SUBMITTED", phase="connecting"
+    )
+    assert with_driver(submitted, alive("the pod is being ended")).phase == "scheduling"

@@ -11,7 +11,7 @@ import pytest
 from tornado import httpserver, netutil, web
 from tornado.websocket import WebSocketHandler
 
-from jupyter_ext.kernels.stream import KernelStream, StreamEnd, channels_url
+from jupyter_ext.kernels.stream import KernelStream, StreamEnd
 from jupyter_ext.wire.close_codes import (
     NO_SUCH_KERNEL,
     NOT_ACCEPTED,
@@ -21,6 +21,7 @@ from jupyter_ext.wire.close_codes import (
     TRY_AGAIN,
 )
 from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
+from jupyter_ext.wire.routes import channels_url
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -161,6 +162,7 @@ def test_addresses_say_who_and_how_far() -> None:
     )
     assert channels_url("https://h", "k", "a", "n", 7).endswith("&stream=n&received=7")
     assert channels_url("https://h", "k", "a", "n", 7).startswith("wss://")
+    assert channels_url("http://h", "k", "a", "n", 7, launching=True).endswith("7&launching=1")
 
 
 def test_messages_go_both_ways_and_are_acknowledged() -> None:

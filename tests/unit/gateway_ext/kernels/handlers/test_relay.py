@@ -109,6 +109,6 @@ async def test_a_silent_gateway_is_not_asked_to_start_a_kernel(
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         with pytest.raises(OwnerAway) as error:
-            await Relay().start(url, "/api/kernels", "t", b"{}")
+            await Relay().start(url, "/api/kernels", "t", b"{}", 60.0)
     assert not error.value.acted
     assert heard == [b"GET /api HTTP/1.1\r\n"]

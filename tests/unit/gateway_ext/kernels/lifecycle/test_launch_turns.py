@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns
+from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns, places
 from tests import skipped_time
 
 
@@ -15,7 +15,7 @@ class Starts:
 
     async def start(self, until: asyncio.Event | None = None, project: str = "a") -> None:
         """One that takes a moment, or until then."""
-        async with self._turns.turn(project):
+        async with self._turns.turn(project, "k"):
             self.now += 1
             self.most = max(self.most, self.now)
             await (asyncio.sleep(0.01) if until is None else until.wait())
@@ -83,10 +83,10 @@ def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
         order: list[str] = []
 
         async def start(project: str) -> None:
-            async with turns.turn(project):
+            async with turns.turn(project, "k"):
                 order.append(project)
 
-        async with turns.turn("z"):
+        async with turns.turn("z", "k"):
             waiting = [asyncio.ensure_future(start(project)) for project in "aaaaabc"]
             await asyncio.sleep(0)
         await asyncio.gather(*waiting)
@@ -112,5 +112,38 @@ def test_starts_that_are_cancelled_keep_no_turn() -> None:
         granted.cancel()
         await asyncio.wait([waiting, granted])
         await asyncio.wait_for(starts.start(), 10)
+
+    skipped_time.run(run())
+
+
+def test_places_follow_the_turns_of_the_projects() -> None:
+    line = {"a": ["a1", "a2", "a3"], "b": ["b1"], "c": ["c1", "c2"]}
+    in_turn = places(line, ["b", "c", "a"])
+    assert sorted(in_turn, key=in_turn.__getitem__) == ["b1", "c1", "a1", "c2", "a2", "a3"]
+    assert sorted(in_turn.values()) == [1, 2, 3, 4, 5, 6]
+    assert places({}, []) == places({}, ["a"]) == {}
+
+
+def test_kernels_that_wait_know_their_place_until_they_have_their_turn() -> None:
+    async def run() -> None:
+        turns = LaunchTurns(1, 60)
+        order: list[str] = []
+
+        async def start(project: str, kernel_id: str) -> None:
+            async with turns.turn(project, kernel_id):
+                order.append(kernel_id)
+
+        async with turns.turn("z", "first"):
+            names = ["a1", "a2", "b1", "a3"]
+            waiting = [asyncio.ensure_future(start(name[0], name)) for name in names]
+            await asyncio.sleep(0)
+            shown = turns.places()
+            assert shown == {"a1": 1, "b1": 2, "a2": 3, "a3": 4}
+            waiting.pop().cancel()
+            await asyncio.sleep(0)
+            assert "a3" not in turns.places()
+        await asyncio.gather(*waiting)
+        assert order == ["a1", "b1", "a2"]
+        assert turns.places() == {}
 
     skipped_time.run(run())

@@ -1,0 +1,126 @@
+"""Launches whose gateway has ended: they go on at this one, or what is left of them is removed."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.each_kernel import each
+from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.launch_records import LaunchRecords
+from gateway_ext.ownership.launch_status import LaunchPhase
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.states import KernelState
+from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
+
+
+def is_taken_over(record: KernelRecord, proxy: AgentProcessProxy | None) -> bool:
+    """Whether another gateway goes on with the launch when its own has ended; `proxy` is that of
+    the agent's process, None if none was started. An agent that was started on a machine connects
+    by itself, or is dead: the sweep finds out."""
+    if record.state is not KernelState.LAUNCHING:
+        return False
+    status = record.launch_status
+    if proxy is None:
+        return status is not None and status.phase is LaunchPhase.QUEUED and not status.given_up
+    return proxy.FOUND_BY_NAME or (status is not None and bool(status.given_up))
+
+
+class AbandonedLaunches:
+    """Takes over launches, each with a claim, so that one gateway does."""
+
+    def __init__(
+        self,
+        *,
+        records: KernelRecords,
+        launch_records: LaunchRecords,
+        launches: Launches,
+        links: AgentLinks,
+        membership: Membership,
+        living_seconds: float,
+        log: logging.Logger,
+    ) -> None:
+        """A gateway that has not reported for `living_seconds` has ended."""
+        self._records = records
+        self._launch_records = launch_records
+        self._launches = launches
+        self._links = links
+        self._membership = membership
+        self._living = timedelta(seconds=living_seconds)
+        self._log = log
+
+    async def take_over(self) -> None:
+        """Takes over what there is; raises DatabaseUnavailable."""
+        if self._membership.takes_kernels:
+            await each(
+                await self._launch_records.abandoned(self._living), self._take_over, self._log
+            )
+
+    async def _take_over(self, record: KernelRecord) -> None:
+        kernel_id, status = record.kernel_id, record.launch_status
+        if kernel_id in self._launches or self._links.get(kernel_id) is not None:
+            return
+        proxy = self._launches.proxy_of(record)
+        if not is_taken_over(record, proxy):
+            return
+        if proxy is None:
+            await self._begin_again(record)
+        elif status is not None and status.given_up:
+            await self._end(record, proxy, status.given_up)
+        else:
+            await self._go_on(record)
+
+    async def _end(self, record: KernelRecord, proxy: AgentProcessProxy, reason: str) -> None:
+        """Ends what is left of a launch that was given up; its agent was dismissed."""
+        if await proxy.look() is AgentLife.UNKNOWN:
+            return
+        claimed = await self._claim(record)
+        if claimed is not None and await proxy.end(as_seen=True):
+            await self._records.set_dead(record.kernel_id, claimed.epoch, reason)
+
+    async def _go_on(self, record: KernelRecord) -> None:
+        """Goes on with a launch in a cluster, of which anything may exist already."""
+        claimed = await self._claim(record)
+        stored = await self._records.secrets(record.kernel_id)
+        if claimed is None or stored is None:
+            return
+        self._log.info("kernel %s: its launch goes on here", record.kernel_id)
+        await self._begin(claimed, stored.agent_key, stored.environment)
+
+    async def _begin_again(self, record: KernelRecord) -> None:
+        """Begins a launch of which nothing was started. With another key: if its gateway was only
+        frozen and starts an agent when it wakes, that one is told to end."""
+        stored = await self._records.secrets(record.kernel_id)
+        agent_key = secrets.token_bytes(32)
+        if stored is None or not await self._records.launch_again(record, agent_key, ""):
+            return
+        launched = await self._records.get(record.kernel_id)
+        if launched is not None:
+            self._log.info("kernel %s: its launch begins here", record.kernel_id)
+            await self._begin(launched, agent_key, stored.environment)
+
+    async def _begin(
+        self, record: KernelRecord, agent_key: bytes, environment: Mapping[str, str]
+    ) -> None:
+        try:
+            spec = await self._launches.kernelspec(record.kernel_name)
+        except Refusal as refusal:
+            # This gateway, or the fleet by now, has no such kernelspec.
+            proxy = self._launches.proxy_of(record)
+            if proxy is None or await proxy.end():
+                await self._records.set_dead(record.kernel_id, record.epoch, refusal.message)
+            return
+        self._launches.begin(record, spec, agent_key, dict(environment))
+
+    async def _claim(self, record: KernelRecord) -> KernelRecord | None:
+        """The record as this gateway's; None if it has changed since it was read."""
+        stored = await self._records.secrets(record.kernel_id)
+        if stored is None:
+            return None
+        return await self._records.claim(
+            record.kernel_id, stored.agent_key, record.epoch, epoch=record.epoch
+        )
