@@ -31,19 +31,22 @@ class Link:
     def __init__(self) -> None:
         self.kernel_id, self.epoch = "id", 7
         self.answers: dict[int, dict[str, Any]] = {}
+        self.answered = asyncio.Condition()
         self.deaf = asyncio.Event()
         self.deaf.set()
 
     async def answer_call(self, number: int, answer: dict[str, Any]) -> None:
         await self.deaf.wait()
-        self.answers[number] = answer
+        async with self.answered:
+            self.answers[number] = answer
+            self.answered.notify_all()
 
 
 class Records:
     """The table of kernels, with one row."""
 
     def __init__(self) -> None:
-        self.record: KernelRecord | None | Exception = RECORD
+        self.record: KernelRecord | Exception | None = RECORD
 
     async def get(self, kernel_id: str) -> KernelRecord | None:
         assert kernel_id in ("id", "other")
@@ -84,8 +87,8 @@ class Gateway:
         return self._number
 
     async def answer(self, number: int) -> dict[str, Any]:
-        while number not in self.link.answers:
-            await asyncio.sleep(0.01)
+        async with self.link.answered:
+            await self.link.answered.wait_for(lambda: number in self.link.answers)
         return self.link.answers[number]
 
     async def ask(self, **changes: Any) -> dict[str, Any]:
@@ -169,7 +172,7 @@ def test_a_call_that_fails_says_so_and_no_more(
     ],
 )
 def test_only_the_owner_of_a_kernel_that_exists_acts(
-    record: KernelRecord | None | Exception, status: int
+    record: KernelRecord | Exception | None, status: int
 ) -> None:
     async def handler(record: KernelRecord, arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise AssertionError("it acted")
