@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import stat
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
 
@@ -40,8 +38,8 @@ def test_a_cell_calls_and_the_socket_stays_while_kernels_are_restarted(fleet: Fl
         link, page = await opened(fleet)
         path = await socket_of(page)
         before = await asyncio.to_thread(path.stat)
-        assert stat.S_IMODE(before.st_mode) == 0o600
-        assert stat.S_IMODE((await asyncio.to_thread(path.parent.stat)).st_mode) == 0o700
+        assert before.st_mode & 0o777 == 0o600
+        assert (await asyncio.to_thread(path.parent.stat)).st_mode & 0o777 == 0o700
         for number in (1, 2):
             cell = await page.execute(ASK.format(name="ask"))
             call = await link.answer_call({"number": number})
@@ -67,7 +65,7 @@ def test_a_kernel_with_a_long_directory_has_a_socket_too(fleet: Fleet) -> None:
         link, page = await opened(fleet)
         path = await socket_of(page)
         assert not path.is_relative_to(fleet.directory)
-        assert stat.S_IMODE((await asyncio.to_thread(path.parent.stat)).st_mode) == 0o700
+        assert (await asyncio.to_thread(path.parent.stat)).st_mode & 0o777 == 0o700
         cell = await page.execute(ASK.format(name="ask"))
         await link.answer_call({})
         await page.reply(cell)
@@ -164,26 +162,26 @@ def connect():
 """
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-def test_code_that_misuses_the_socket_delays_only_itself(fleet: Fleet, flood: str) -> None:
+def test_code_that_misuses_the_socket_delays_only_itself(fleet: Fleet) -> None:
     async def scenario() -> None:
         gateway = fleet.gateway()
         link, page = await opened(fleet)
         await page.run(CONNECT)
         agent = psutil.Process(fleet.agent.pid)
         before = agent.memory_info().rss
-        # It does not answer late, either: the gateway would take it for dead and go.
-        cell = await page.execute(FLOODS[flood])
-        assert (await page.reply(cell, 100))["status"] == "ok", page.of(cell, "error")
-        assert await page.run("print('still here')") == "still here\n"
-        ask = await page.execute(ASK.format(name="ask"))
-        await link.answer_call({"y": 1})
-        await page.reply(ask)
-        assert json.loads(page.text(ask)) == {"y": 1}
+        for name, flood in FLOODS.items():
+            cell = await page.execute(flood)
+            assert (await page.reply(cell, 100))["status"] == "ok", (name, page.of(cell, "error"))
+            assert await page.run("print('still here')") == "still here\n"
+            ask = await page.execute(ASK.format(name="ask"))
+            await link.answer_call({"y": 1})
+            await page.reply(ask)
+            assert json.loads(page.text(ask)) == {"y": 1}, name
+            assert len(os.listdir(f"/proc/{agent.pid}/fd")) < 200, name
+            assert agent.memory_info().rss - before < 64 * 2**20, name
+        # Nor was the agent ever so late that its gateway took it for gone.
         assert gateway.links.empty()
         assert not link.closed.is_set()
         assert fleet.agent.poll() is None
-        assert agent.memory_info().rss - before < 64 * 2**20
-        assert len(os.listdir(f"/proc/{fleet.agent.pid}/fd")) < 200
 
     asyncio.run(scenario())
