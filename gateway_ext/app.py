@@ -29,6 +29,7 @@ from jupyter_server.utils import url_path_join
 from tornado import httpserver, ioloop
 from traitlets import Bool, Float, Integer, List, Unicode, default
 
+from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.kernels.handlers.authentication import require_token
 from gateway_ext.kernels.handlers.client_websocket import channel_handlers
@@ -179,6 +180,18 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         "connect and need no place, unless they are older, or their clock is more than "
         "60 s off.",
     ).tag(config=True)
+    kernel_calls = List(
+        Unicode(),
+        help="What code in kernels may ask of the fleet, by the names of the calls "
+        "(docs/protocols.md). The default is every call that this gateway knows; an empty list "
+        "allows none.",
+    ).tag(config=True)
+    kernel_calls_per_second = Float(
+        10.0,
+        min=0.1,
+        help="How many such calls each kernel may make per second, apart from short bursts. "
+        "Further calls are rejected (429).",
+    ).tag(config=True)
     request_seconds = Float(
         60.0,
         help="How long a client may take to send a request: first its headers, or to start "
@@ -243,6 +256,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     @default("concurrent_launches")
     def _concurrent_launches_default(self) -> int:
         return 3 * processors()
+
+    @default("kernel_calls")
+    def _kernel_calls_default(self) -> list[str]:
+        return list(CALLS)
 
     @default("gateway_url")
     def _gateway_url_default(self) -> str:

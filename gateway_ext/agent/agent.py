@@ -9,16 +9,19 @@ import random
 import shutil
 import time
 
+from .call_socket import CallSocket
 from .commands import Commands
 from .connection import Connection, Deleted, Refused, Unreachable, dial
 from .forked_kernel import ForkedKernel
 from .gateway_list import GatewayList
 from .journal import Journal
 from .kernel import Kernel
+from .kernel_calls import KernelCalls
 from .kernel_watch import KernelWatch
 from .memory_limit import MemoryLimit
 from .sender import Sender, TooSlow
 from .sessions import Sessions
+from .socket_folder import SocketFolder
 from .start_document import StartDocument
 
 _log = logging.getLogger("fleet.agent")
@@ -48,9 +51,18 @@ class Agent:
         limit = None
         if document.memory_bytes is not None:
             limit = MemoryLimit(document.memory_bytes, document.memory_cgroup)
+        self._sockets = SocketFolder(document.directory)
         self._kernel = Kernel(
-            document, self._sessions, self._append, self._state_changed, forked, limit
+            document,
+            self._sockets,
+            self._sessions,
+            self._append,
+            self._state_changed,
+            forked,
+            limit,
         )
+        self._calls = KernelCalls()
+        self._call_socket: CallSocket | None = None
         self._watch = KernelWatch(document, self._kernel, limit)
         self._gateways = GatewayList(document.gateways)
         self._epoch = 0
@@ -65,6 +77,7 @@ class Agent:
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
+        await self._open_call_socket()
         work = [
             asyncio.create_task(self._kernel.start()),
             asyncio.create_task(self._connect()),
@@ -84,7 +97,21 @@ class Agent:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            if self._call_socket is not None:
+                await self._call_socket.close()
+            await asyncio.to_thread(self._sockets.remove)
             await asyncio.to_thread(shutil.rmtree, self._document.directory, True)
+
+    async def _open_call_socket(self) -> None:
+        try:
+            call_socket = CallSocket(self._sockets.path("calls"), self._calls.call)
+            await call_socket.open()
+        except OSError as error:
+            # The kernel can do without.
+            _log.warning("the kernel cannot call the fleet: %s", error)
+            return
+        self._call_socket = call_socket
+        self._kernel.call_socket = call_socket.path
 
     def reap(self) -> None:
         """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""
@@ -223,6 +250,7 @@ class Agent:
             on_shutdown=lambda: self.end("the kernel was shut down"),
             on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
             on_gateways=lambda gateways: self._gateways.welcomed(connection.url, gateways),
+            on_called=self._calls.called,
         )
         _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
         self._told = {}
@@ -237,6 +265,7 @@ class Agent:
             except ValueError:
                 _log.warning("dropped a text frame that is not JSON")
 
+        self._calls.connected(sender.post, connection.calls)
         connection.listen(receive)
         sending = asyncio.create_task(sender.run())
         closed = asyncio.create_task(connection.closed.wait())
@@ -254,6 +283,7 @@ class Agent:
             closed.cancel()
             connection.drop()
             commands.close_all()
+            self._calls.disconnected()
             self._sender = self._connection = None
             _log.info("gateway %s: connection ended", connection.url)
         return False

@@ -38,9 +38,11 @@ class Commands:
         on_shutdown: Callable[[], None],
         on_handover: Callable[[list[str]], None],
         on_gateways: Callable[[list[str]], None],
+        on_called: Callable[[dict[str, Any]], None],
     ) -> None:
         """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways to
-        go to, `on_gateways` with those that there are."""
+        go to, `on_gateways` with those that there are, `on_called` with the answer to a call of the
+        kernel."""
         self._connection = connection
         self._sender = sender
         self._kernel = kernel
@@ -49,6 +51,7 @@ class Commands:
         self._on_shutdown = on_shutdown
         self._on_handover = on_handover
         self._on_gateways = on_gateways
+        self._on_called = on_called
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,6 +59,9 @@ class Commands:
         """Handle a parsed text frame of the gateway. Unknown types are from a later protocol."""
         if isinstance(frame, dict) and frame.get("type") == "gateways":
             self._on_gateways(gateway_urls(frame))
+            return
+        if isinstance(frame, dict) and frame.get("type") == "called":
+            self._on_called(frame)
             return
         if not isinstance(frame, dict) or frame.get("type") != "command":
             return

@@ -36,6 +36,7 @@ from jupyter_ext.wire.proof import (
 from jupyter_ext.wire.routes import AGENT_ROUTE, path_of
 from jupyter_ext.wire.socket_progress import bytes_acknowledged
 
+from .kernel_calls import idempotent_calls
 from .process_identity import own_process
 from .silence import Silence
 from .start_document import StartDocument
@@ -73,6 +74,8 @@ class Connection:
         self.url = url
         self.epoch = 0
         self.gateways: list[str] = []
+        self.calls: dict[str, bool] | None = None
+        """Which calls of kernels the gateway answers, as `idempotent_calls`."""
         self.closed = asyncio.Event()
         self.on_message: Callable[[str | bytes], None] | None = None
         self._early: asyncio.Queue[str | bytes] = asyncio.Queue()
@@ -303,6 +306,7 @@ async def _introduce(
                 )
             connection.epoch = claimed
             connection.gateways = gateway_urls(answer)
+            connection.calls = idempotent_calls(answer)
         case "deleted":
             if not proves(answer.get("proof"), deleted_proof(key, kernel_id, nonce)):
                 raise Unreachable(f"{connection.url}: its `deleted` has a wrong proof")

@@ -9,6 +9,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.session import Session as JupyterSession
@@ -32,6 +33,7 @@ from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
 from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
+from .socket_folder import SocketFolder
 from .start_document import StartDocument
 from .zmq_channels import KernelChannels
 
@@ -90,6 +92,7 @@ class Kernel:
     def __init__(
         self,
         document: StartDocument,
+        sockets: SocketFolder,
         sessions: Sessions,
         on_message: Callable[[str | None, bytes], None],
         on_state: Callable[[], None],
@@ -100,6 +103,8 @@ class Kernel:
         `forked` can become the first process; `limit` is for each process."""
         self._limit = limit
         self.state = ReportedState()
+        self.call_socket: Path | None = None
+        """Where each process can call the fleet; to be set before `start`."""
         self._document = document
         self._sessions = sessions
         self._on_message = on_message
@@ -107,7 +112,7 @@ class Kernel:
         self._forked = forked
         self._key = secrets.token_hex(32).encode()
         self._voice = JupyterSession(key=self._key)
-        self._files = ConnectionFiles(document, self._key)
+        self._files = ConnectionFiles(document, self._key, sockets)
         self._log = KernelLog(document.directory / "kernel.log")
         self._policy = RestartPolicy()
         self._left_out = ""
@@ -154,7 +159,6 @@ class Kernel:
                 await self._end(self._run, now=now, restart=False)
             await self._end_orphans()
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
-        self._files.remove()
 
     def interrupt(self) -> None:
         """Interrupt what runs; raises LaunchError if nothing can be interrupted now."""
@@ -204,6 +208,7 @@ class Kernel:
                 forked,
                 left_out=self._left_out,
                 limit=self._limit,
+                call_socket=self.call_socket,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))

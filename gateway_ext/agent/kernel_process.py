@@ -7,28 +7,27 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import stat
 import string
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import write_connection_file
 
+from .call_lines import VARIABLE as CALLS
 from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
 from .package_site import END_WITH, LEFT_OUT, site_environment
+from .socket_folder import SocketFolder
 from .start_document import StartDocument
 
-_SUN_PATH_BYTES = 107
 _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
 
@@ -72,9 +71,11 @@ def kernel_environment(
     environment: Mapping[str, str],
     agent_pid: int,
     left_out: str = "",
+    call_socket: Path | None = None,
 ) -> dict[str, str]:
     """The agent's environment with the kernelspec's `env`, in which ${NAME} is expanded, and the
-    variables for users' packages; `left_out` says why these are left out.
+    variables for users' packages; `left_out` says why these are left out. `call_socket` is where
+    the kernel's code can call the fleet, None if it cannot.
 
     With JPY_PARENT_PID, ipykernel notices that the agent has ended.
     """
@@ -85,6 +86,10 @@ def kernel_environment(
     result.pop("PYTHONNOUSERSITE", None)
     result["JPY_PARENT_PID"] = str(agent_pid)
     result[LEASES] = str(leases_folder(document.directory))
+    # An agent that was itself started by a kernel has that kernel's.
+    result.pop(CALLS, None)
+    if call_socket is not None:
+        result[CALLS] = str(call_socket)
     if document.packages is not None and takes_packages(document):
         result |= site_environment(document.packages.folder, result)
         if document.packages.end_with:
@@ -116,14 +121,14 @@ def prepare_directory(directory: Path) -> None:
 class ConnectionFiles:
     """Connection file and Unix sockets of one kernel."""
 
-    def __init__(self, document: StartDocument, key: bytes) -> None:
+    def __init__(self, document: StartDocument, key: bytes, sockets: SocketFolder) -> None:
         self._document = document
         self._key = key
+        self._sockets = sockets
         self.file = document.directory / "connection.json"
-        self._short: Path | None = None
 
     def write(self) -> dict[str, Any]:
-        """Write the connection file for a new process; returns its content. Blocks.
+        """Write the connection file for a new process; returns its content. Blocks, raises OSError.
 
         With `tcp` each process gets free ports of its own.
         """
@@ -143,24 +148,8 @@ class ConnectionFiles:
         return content
 
     def _socket_prefix(self) -> str:
-        prefix = str(self._document.directory / "k")
-        if len(os.fsencode(prefix)) + 2 <= _SUN_PATH_BYTES:
-            return prefix
-        # A Unix socket's path has room for 107 bytes.
-        if self._short is None:
-            self._short = Path(tempfile.mkdtemp(prefix="fleet-"))
-        prefix = str(self._short / "k")
-        if len(os.fsencode(prefix)) + 2 > _SUN_PATH_BYTES:
-            raise LaunchError(
-                f"neither {self._document.directory} nor {self._short} is short enough for a Unix "
-                f"socket ({_SUN_PATH_BYTES} bytes): shorten the gateway's kernels_dir, or TMPDIR"
-            )
-        return prefix
-
-    def remove(self) -> None:
-        """Remove the directory that replaces the kernel's own if that has too long a path."""
-        if self._short is not None:
-            shutil.rmtree(self._short, ignore_errors=True)
+        # ZMQ appends a dash and the port, of one digit.
+        return str(self._sockets.path("k-0")).removesuffix("-0")
 
 
 def _before_exec() -> Callable[[], None]:
@@ -195,9 +184,10 @@ class KernelProcess:
         forked: ForkedKernel | None = None,
         left_out: str = "",
         limit: MemoryLimit | None = None,
+        call_socket: Path | None = None,
     ) -> KernelProcess:
         """Start the kernelspec's command, in `forked` if it is given and still there, and under
-        `limit`; raises LaunchError with the reason in words. `left_out` as in
+        `limit`; raises LaunchError with the reason in words. `left_out` and `call_socket` as in
         `kernel_environment`.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
@@ -206,7 +196,7 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
-        environment = kernel_environment(document, os.environ, os.getpid(), left_out)
+        environment = kernel_environment(document, os.environ, os.getpid(), left_out, call_socket)
         output = log.open()
         try:
             if forked is not None:

@@ -17,7 +17,10 @@ if sys.path[0] in ("", os.getcwd()):
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 
-_EXTENSIONS = ("gateway_ext.kernel_tools.pip_magic",)
+_EXTENSIONS = (
+    "gateway_ext.kernel_tools.pip_magic",
+    "gateway_ext.kernel_tools.fleet_magic",
+)
 
 
 class FleetKernelApp(IPKernelApp):

@@ -19,6 +19,8 @@ from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.claim_pace import ClaimPace
 from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
+from gateway_ext.kernels.calls.call_table import CALLS
+from gateway_ext.kernels.calls.kernel_calls import KernelCalls
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
@@ -102,6 +104,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self.links = AgentLinks(self.records, self.log)
+        self.calls = KernelCalls(
+            CALLS,
+            records=self.records,
+            allowed=app.kernel_calls,
+            per_second=app.kernel_calls_per_second,
+            log=self.log,
+        )
         self.websockets: set[OpenWebsocket] = set()
         self.board = LaunchBoard(app.launch_records, self.log)
         self.links.on_added = self.board.connected

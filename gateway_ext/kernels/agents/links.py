@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -18,6 +18,10 @@ from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""
+
+LONGEST_CALL = 512 * 1024
+"""Bytes of a call of the kernel: several times what agents accept, because they may write the same
+JSON with more bytes."""
 
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -57,11 +61,14 @@ class AgentLink:
         self,
         record: KernelRecord,
         state: dict[str, Any],
-        send: Callable[[str | bytes], None],
+        send: Callable[[str | bytes], Awaitable[None]],
         close: Callable[[], None],
         on_change: Callable[["AgentLink"], None],
+        on_call: Callable[["AgentLink", dict[str, Any], int], None],
         log: logging.Logger,
     ) -> None:
+        """`send` returns what is done when the frame has been sent or the connection has ended;
+        `on_call` gets a call of the kernel and the bytes of its frame."""
         self.record = record
         self.state = state
         self.last_activity = last_activity_of(state, record.last_activity)
@@ -69,6 +76,7 @@ class AgentLink:
         self._send = send
         self._close = close
         self._on_change = on_change
+        self._on_call = on_call
         self._log = log
         self._next_id = 1
         self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
@@ -223,6 +231,10 @@ class AgentLink:
             if self.state.get("restarts", 0) > before.get("restarts", 0):
                 self._ended = self.reason
             self._on_change(self)
+        elif kind == "call":
+            if len(frame) > LONGEST_CALL:
+                raise ValueError(f"a call has {len(frame)} characters")
+            self._on_call(self, document, len(frame))
         else:
             # An agent of the next version may report more than this one knows.
             self._log.debug("kernel %s: unknown event %r", self.kernel_id, kind)
@@ -242,6 +254,12 @@ class AgentLink:
                     continue
                 stream.last = sequence
             stream.client.deliver(onward)
+
+    async def answer_call(self, number: int, answer: Mapping[str, Any]) -> None:
+        """Sends the answer to a call of the kernel; returns when it has been sent, or never will
+        be."""
+        if not self.lost:
+            await self._send(json.dumps({"type": "called", "id": number, **answer}))
 
     def announce(self, gateways: list[str]) -> None:
         """Tells the agent which gateways there are now."""

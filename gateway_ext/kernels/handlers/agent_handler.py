@@ -171,13 +171,16 @@ class AgentHandler(websocket.WebSocketHandler):
             except websocket.WebSocketClosedError:
                 return
 
-    def _send(self, frame: str | bytes) -> None:
+    def _send(self, frame: str | bytes) -> "asyncio.Future[None]":
+        """Done when the frame is on its way; it never will be if the connection has ended."""
         try:
             written = self.write_message(frame, binary=isinstance(frame, bytes))
-        except websocket.WebSocketClosedError:
+        except websocket.WebSocketClosedError as error:
             # on_close follows and informs everybody.
-            return
+            written = asyncio.get_running_loop().create_future()
+            written.set_exception(error)
         written.add_done_callback(_look_at)
+        return written
 
     def _send_json(self, document: dict[str, Any]) -> None:
         self._send(json.dumps(document))
@@ -277,12 +280,19 @@ class AgentHandler(websocket.WebSocketHandler):
                 "type": "welcome",
                 "epoch": record.epoch,
                 "gateways": self.manager.membership.urls_for_agents(self._kernel_id),
+                "calls": self.manager.calls.for_agents(),
                 "proof": welcome_proof(stored.agent_key, self._kernel_id, nonce, record.epoch),
             }
         )
         self.log.info("kernel %s: claimed with epoch %d", self._kernel_id, record.epoch)
         self._link = AgentLink(
-            record, state, self._send, self.close, self.manager.links.changed, self.log
+            record,
+            state,
+            self._send,
+            self.close,
+            self.manager.links.changed,
+            self.manager.calls.receive,
+            self.log,
         )
         self.manager.links.add(self._link)
         if not record.process and process:

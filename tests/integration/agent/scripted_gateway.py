@@ -185,6 +185,8 @@ class Link:
         self.streams: dict[int, Stream] = {}
         self.open_streams: set[int] = set()
         self.results: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.calls: list[dict[str, Any]] = []
+        """The calls of the kernel's code."""
         self.counter = 0
         self.closed = asyncio.Event()
         self.binary_frames = 0
@@ -229,6 +231,8 @@ class Link:
         frame = json.loads(message)
         if frame["type"] == "state":
             self.states.append(frame["state"])
+        elif frame["type"] == "call":
+            self.calls.append(frame)
         elif frame["type"] == "result":
             # As in the real gateway, a stream is open from its result on.
             if frame["ok"] and "start" in frame:
@@ -238,6 +242,14 @@ class Link:
                 if stream_.received < 0 or frame["gap"]:
                     stream_.received = frame["start"]
             self.results[frame["id"]].set_result(frame)
+
+    async def answer_call(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Wait for a call of the kernel's code and answer it; returns the call."""
+        await until(lambda: self.calls, 20, "a call of the kernel")
+        call = self.calls.pop(0)
+        answer = {"type": "called", "id": call["id"], "ok": True, "result": result}
+        await self.send(json.dumps(answer))
+        return call
 
     def cut(self) -> None:
         """Break the connection without a word."""
@@ -254,6 +266,11 @@ class ScriptedGateway:
         self.answer: Callable[[dict[str, Any], int], dict[str, Any] | None] = self.welcome
         self.epochs = epochs
         self.gateways: list[str] = []
+        self.calls: dict[str, Any] | None = {
+            "ask": {"idempotent": True},
+            "buy": {"idempotent": False},
+        }
+        """The calls of kernels that it knows; None for a gateway of before."""
         self._open: list[Link] = []
         gateway = self
 
@@ -310,10 +327,12 @@ class ScriptedGateway:
 
     def welcome(self, hello: dict[str, Any], epoch: int) -> dict[str, Any]:
         """A right welcome."""
+        known = {} if self.calls is None else {"calls": self.calls}
         return {
             "type": "welcome",
             "epoch": epoch,
             "gateways": self.gateways,
+            **known,
             "proof": proof("welcome", self.kernel_id, hello["nonce"], epoch),
         }
 

@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent import kernel_process
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
-    LaunchError,
     in_words,
     kernel_argv,
     kernel_environment,
     prepare_directory,
 )
+from gateway_ext.agent.socket_folder import SocketFolder
 from gateway_ext.agent.start_document import (
     StartDocument,
     StartDocumentError,
@@ -69,6 +68,13 @@ def test_the_environment_is_the_agents_with_the_kernelspecs() -> None:
         "JPY_PARENT_PID": "77",
         "FLEET_LEASES": "/tmp/k/leases",
     }
+
+
+def test_the_environment_names_the_kernel_s_own_socket_alone() -> None:
+    outer = {"FLEET_SOCKET": "/outer/calls"}
+    environment = kernel_environment(document(), outer, 77, call_socket=Path("/tmp/k/calls"))
+    assert environment["FLEET_SOCKET"] == "/tmp/k/calls"
+    assert "FLEET_SOCKET" not in kernel_environment(document(), outer, 77)
 
 
 def test_the_key_and_the_environment_are_not_in_what_is_printed() -> None:
@@ -124,7 +130,7 @@ def test_the_directory_is_closed_to_others(tmp_path: Path) -> None:
 
 
 def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:
-    connection = ConnectionFiles(document(tmp_path), b"key").write()
+    connection = ConnectionFiles(document(tmp_path), b"key", SocketFolder(tmp_path)).write()
     assert connection["transport"] == "ipc"
     assert connection["ip"] == f"{tmp_path}/k"
     assert connection["key"] == "key"
@@ -133,27 +139,21 @@ def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Pat
 
 def test_every_process_gets_free_ports_of_its_own_with_tcp(tmp_path: Path) -> None:
     spec = {"argv": ["x"], "metadata": {"fleet": {"transport": "tcp"}}}
-    files = ConnectionFiles(document(tmp_path, kernelspec=spec), b"key")
+    files = ConnectionFiles(document(tmp_path, kernelspec=spec), b"key", SocketFolder(tmp_path))
     first, second = files.write(), files.write()
     assert first["ip"] == "127.0.0.1"
     assert first["shell_port"] > 0
     assert first["shell_port"] != second["shell_port"]
 
 
-def test_a_long_directory_gets_a_short_one_for_its_sockets_or_an_error_that_helps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ipc_sockets_are_in_a_short_folder_if_the_directory_is_long(tmp_path: Path) -> None:
     long = tmp_path / ("d" * 100)
     long.mkdir()
-    files = ConnectionFiles(document(long), b"key")
-    short = Path(files.write()["ip"]).parent
-    assert short.stat().st_mode & 0o777 == 0o700
-    assert len(str(short)) < 60
-    files.remove()
-    assert not short.exists()
-    monkeypatch.setattr(kernel_process.tempfile, "mkdtemp", lambda prefix: str(long))
-    with pytest.raises(LaunchError, match="kernels_dir"):
-        ConnectionFiles(document(long), b"key").write()
+    sockets = SocketFolder(long)
+    connection = ConnectionFiles(document(long), b"key", sockets).write()
+    assert connection["ip"] == str(sockets.path("k"))
+    assert not connection["ip"].startswith(str(long))
+    sockets.remove()
 
 
 def test_the_log_is_bounded_and_ends_with_the_last_words(tmp_path: Path) -> None:

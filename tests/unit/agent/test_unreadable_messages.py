@@ -8,6 +8,7 @@ import pytest
 
 from gateway_ext.agent.kernel import Kernel
 from gateway_ext.agent.sessions import Sessions
+from gateway_ext.agent.socket_folder import SocketFolder
 from jupyter_ext.wire.messages import join_v1
 from tests.unit.agent.test_agent_process_unit import document
 
@@ -18,6 +19,7 @@ DEEP = b'{"msg_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 def test_a_client_s_message_whose_header_cannot_be_read_is_dropped(
     header: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kernel = Kernel(document(tmp_path), Sessions(), lambda *_: None, lambda: None)
+    sockets = SocketFolder(tmp_path)
+    kernel = Kernel(document(tmp_path), sockets, Sessions(), lambda *_: None, lambda: None)
     kernel.send("s", join_v1("shell", [header, b"{}", b"{}", b"{}"]))
     assert "dropped a message of session s" in caplog.text

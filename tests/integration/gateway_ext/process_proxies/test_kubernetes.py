@@ -50,6 +50,10 @@ metadata:
 data:
   x: "1"
 """
+ASK = """
+from gateway_ext.kernel_tools.fleet_calls import launch_details
+print(launch_details()["kernel_id"])
+"""
 SEE = """
 import os
 print([os.environ.get(n) for n in ("MINE", "KERNEL_MINE", "KERNEL_USERNAME", "FROM_SPEC")])
@@ -70,6 +74,8 @@ def answering(kubernetes: ScriptedKubernetes, answer: Any) -> Iterator[None]:
 def test_a_kernel_in_a_pod(fleet: ClusterFleet) -> None:
     kernel_id = fleet.started("pod", KERNEL_MINE="yes", MINE="not allowed")
     assert fleet.run(1, kernel_id, SEE) == "[None, 'yes', 'ada', 'yes']"
+    # The image need not contain the client of the fleet's calls.
+    assert fleet.run(0, kernel_id, ASK) == kernel_id
     pod = fleet.pod(kernel_id)
     assert pod["metadata"]["name"] == f"ada-{kernel_id}"
     # What the agent knows is in a Secret alone.

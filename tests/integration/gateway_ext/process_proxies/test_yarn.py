@@ -55,6 +55,7 @@ def test_a_kernel_in_an_application(fleet: ClusterFleet) -> None:
     kernel_id = fleet.started("yarn", KERNEL_MINE="yes")
     code = "import os; x = 41; print(os.environ['KERNEL_MINE'], os.environ['KERNEL_USERNAME'])"
     assert fleet.run(1, kernel_id, code) == "yes ada"
+    assert kernel_id in fleet.run(0, kernel_id, "%fleet")
     # On no command line and in no environment that others may read.
     options = fleet.yarn.submissions[-1]
     assert options["arguments"] == ["--document", "start.json"]

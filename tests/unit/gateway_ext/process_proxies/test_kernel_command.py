@@ -64,6 +64,7 @@ def test_the_bundle_is_the_agent(tmp_path: Path) -> None:
     program = (
         "import gateway_ext.agent.program, jupyter_ext.wire.frames as f; print(f.__file__); "
         "import gateway_ext.agent.start_document as d; print(d.__file__); "
+        "import gateway_ext.kernel_tools.fleet_calls as c; print(c.__file__); "
         "d.parse_start_document('{}')"
     )
     done = subprocess.run(
@@ -77,5 +78,6 @@ def test_the_bundle_is_the_agent(tmp_path: Path) -> None:
     assert done.stdout.split() == [
         f"{bundle}/jupyter_ext/wire/frames.py",
         f"{bundle}/gateway_ext/agent/start_document.py",
+        f"{bundle}/gateway_ext/kernel_tools/fleet_calls.py",
     ]
     assert "StartDocumentError" in done.stderr

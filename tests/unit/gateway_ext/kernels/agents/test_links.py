@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.kernels.agents.links import (
+    LONGEST_CALL,
     AgentLink,
     AgentLinks,
     CommandFailed,
@@ -54,19 +55,32 @@ class Page:
         self.ended = (code, reason)
 
 
+class _Sent:
+    """What is done at once."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
 class Agent:
     """The other end of a link."""
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
+        self.calls: list[tuple[dict[str, Any], int]] = []
         self.link = AgentLink(
             RECORD,
             {"process": "running", "execution_state": "idle"},
-            lambda frame: self.heard.append(json.loads(frame) if isinstance(frame, str) else frame),
+            self._hear,
             lambda: None,
             lambda link: None,
+            lambda link, frame, size: self.calls.append((frame, size)),
             logging.getLogger("test"),
         )
+
+    def _hear(self, frame: str | bytes) -> Any:
+        self.heard.append(json.loads(frame) if isinstance(frame, str) else frame)
+        return _Sent()
 
     def message(self, stream: int, sequence: int) -> None:
         self.link.receive(struct.pack(">IQQ", stream, sequence, 0) + b"m%d" % sequence)
@@ -109,6 +123,25 @@ def test_an_acknowledgement_alone_is_passed_on() -> None:
     agent.answer(ok=True, start=4, acknowledged=0, gap=None)
     agent.link.receive(struct.pack(">IQQ", stream, 0, 3))
     assert frames == [struct.pack(">QQ", 0, 3)]
+
+
+def test_a_call_of_the_kernel_is_passed_on_and_answered() -> None:
+    agent = Agent()
+    frame = json.dumps({"type": "call", "id": 3, "call": "x", "arguments": {}})
+    agent.link.receive(frame)
+    assert agent.calls == [(json.loads(frame), len(frame))]
+    asyncio.run(agent.link.answer_call(3, {"ok": True, "result": {"y": 1}}))
+    assert agent.heard == [{"type": "called", "id": 3, "ok": True, "result": {"y": 1}}]
+    agent.link.end("gone")
+    asyncio.run(agent.link.answer_call(4, {"ok": True, "result": {}}))
+    assert len(agent.heard) == 1
+
+
+def test_a_call_that_no_agent_sends_ends_the_connection() -> None:
+    agent = Agent()
+    with pytest.raises(ValueError, match="a call has"):
+        agent.link.receive(json.dumps({"type": "call", "id": 1, "call": "x" * LONGEST_CALL}))
+    assert agent.calls == []
 
 
 def test_a_refused_stream_ends() -> None:

@@ -1,0 +1,43 @@
+"""Where the agent's and the kernel's Unix sockets are, whose paths have room for 107 bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_SUN_PATH_BYTES = 107
+
+
+class PathTooLong(OSError):
+    """There is no place for a socket; the message says what to do."""
+
+
+class SocketFolder:
+    """The kernel's own folder or, if its path is too long, another one with access for this user
+    only."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._short: Path | None = None
+
+    def path(self, name: str) -> Path:
+        """The path of a socket of this name; raises PathTooLong. May create a folder."""
+        path = self._directory / name
+        if len(os.fsencode(path)) <= _SUN_PATH_BYTES:
+            return path
+        if self._short is None:
+            self._short = Path(tempfile.mkdtemp(prefix="fleet-"))
+        path = self._short / name
+        if len(os.fsencode(path)) > _SUN_PATH_BYTES:
+            raise PathTooLong(
+                f"neither {self._directory} nor {self._short} is short enough for a Unix "
+                f"socket ({_SUN_PATH_BYTES} bytes): shorten the gateway's kernels_dir, or TMPDIR"
+            )
+        return path
+
+    def remove(self) -> None:
+        """Remove the folder that replaces the kernel's own, if there is one."""
+        if self._short is not None:
+            shutil.rmtree(self._short, ignore_errors=True)

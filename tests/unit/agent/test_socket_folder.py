@@ -1,0 +1,46 @@
+"""Where Unix sockets are if a path is too long for them."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from gateway_ext.agent import socket_folder
+from gateway_ext.agent.socket_folder import PathTooLong, SocketFolder
+from tests.servers.short_folder import short_folder
+
+
+@pytest.mark.parametrize("length", [107, 108])
+def test_a_socket_is_in_the_directory_as_long_as_the_system_allows_its_path(length: int) -> None:
+    with short_folder("fleet-test-") as folder:
+        directory = folder / ("d" * (length - len(str(folder)) - len("//calls")))
+        directory.mkdir()
+        assert len(str(directory / "calls")) == length
+        sockets = SocketFolder(directory)
+        path = sockets.path("calls")
+        assert (path.parent == directory) is (length == 107)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+        sockets.remove()
+        assert directory.exists()
+
+
+def test_the_short_folder_is_one_for_all_sockets_and_closed_to_others(tmp_path: Path) -> None:
+    sockets = SocketFolder(tmp_path / ("d" * 100))
+    one, other = sockets.path("one"), sockets.path("other")
+    assert one.parent == other.parent
+    assert one.parent.stat().st_mode & 0o777 == 0o700
+    assert len(str(one.parent)) < 60
+    sockets.remove()
+    assert not one.parent.exists()
+
+
+def test_without_a_short_place_the_error_says_what_to_shorten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("d" * 100)
+    monkeypatch.setattr(socket_folder.tempfile, "mkdtemp", lambda prefix: str(long))
+    with pytest.raises(PathTooLong, match=r"kernels_dir, or TMPDIR"):
+        SocketFolder(long).path("calls")
