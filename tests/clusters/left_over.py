@@ -1,0 +1,73 @@
+"""What a run could leave on the machine: found by its name, and removed if it was killed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.clusters.inside import BRIDGE, RUN_VARIABLE
+
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+PREFIX = "fleet-clusters-"
+"""Runs are named so, with the process id of what runs them."""
+
+
+def forwarding() -> str:
+    """Whether the machine forwards packets; plugins of container networks switch it on."""
+    return _IP_FORWARD.read_text().strip()
+
+
+def left_over(run: Path, forwarded: str) -> list[str]:
+    """What is still there of the run with this folder, in words; `forwarded` is what
+    `forwarding()` said before it."""
+    found = [f"process {pid}" for pid in _processes(run)]
+    found += [f"control group {group}" for group in control_groups(run.name)]
+    found += [
+        f"mount {line.split()[4]}"
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if str(run) in line
+    ]
+    if Path("/sys/class/net", BRIDGE).exists():
+        found.append(f"network device {BRIDGE}")
+    if run.exists():
+        found.append(f"folder {run}")
+    if forwarding() != forwarded:
+        found.append(f"net.ipv4.ip_forward is {forwarding()}, was {forwarded}")
+    return found
+
+
+def control_groups(run: str) -> list[Path]:
+    """The control groups of a run, at most one for each controller."""
+    # Version 1 has a hierarchy for each controller, version 2 has one in all.
+    places = (_CONTROL_GROUPS, *_CONTROL_GROUPS.iterdir())
+    return [place / run for place in places if (place / run).is_dir()]
+
+
+def remove(run: Path) -> None:
+    """Removes the control groups and the folder of a run whose processes have ended."""
+    for group in control_groups(run.name):
+        for folder, _, _ in os.walk(group, topdown=False):
+            os.rmdir(folder)
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def remove_of_killed_runs(parent: Path) -> None:
+    """Removes what is left of runs that were killed before they could do so."""
+    names = {folder.name for folder in parent.glob(f"{PREFIX}*")}
+    for place in (_CONTROL_GROUPS, *_CONTROL_GROUPS.iterdir()):
+        names |= {group.name for group in place.glob(f"{PREFIX}*")}
+    for name in names:
+        if not Path("/proc", name.removeprefix(PREFIX)).exists():
+            remove(parent / name)
+
+
+def _processes(run: Path) -> Iterator[int]:
+    mark = f"{RUN_VARIABLE}={run}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark in environment:
+            yield int(process.name)
