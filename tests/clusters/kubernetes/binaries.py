@@ -152,7 +152,9 @@ def _linker_flags() -> list[str]:
         "gitCommit": "0" * 40,
         "buildDate": "2026-01-01T00:00:00Z",
     }
-    stamps = [f"-X {package}.{name}={value}" for package in _STAMPED for name, value in values.items()]
+    stamps = [
+        f"-X {package}.{name}={value}" for package in _STAMPED for name, value in values.items()
+    ]
     return ["-s", "-w", *stamps]
 
 

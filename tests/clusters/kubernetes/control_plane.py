@@ -118,9 +118,7 @@ class ControlPlane:
         """Starts all programs; returns when a pod could be created."""
         self.certificate.parent.mkdir()
         key = self.certificate.parent / "service-accounts.key"
-        subprocess.run(
-            ["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True
-        )
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
         peers = "http://127.0.0.1:2380"
         self.start(
             "etcd",
