@@ -52,13 +52,14 @@ def remove(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
-def remove_of_killed_runs(parent: Path) -> None:
-    """Removes what is left of runs that were killed before they could do so."""
-    names = {folder.name for folder in parent.glob(f"{PREFIX}*")}
+def remove_of_killed_runs(parent: Path, prefix: str = PREFIX) -> None:
+    """Removes what is left of runs that were killed before they could do so, by their names: the
+    prefix and a process id. Not from inside a run, where the ids are others."""
+    names = {folder.name for folder in parent.glob(f"{prefix}*")}
     for place in (_CONTROL_GROUPS, *_CONTROL_GROUPS.iterdir()):
-        names |= {group.name for group in place.glob(f"{PREFIX}*")}
+        names |= {group.name for group in place.glob(f"{prefix}*")}
     for name in names:
-        if not Path("/proc", name.removeprefix(PREFIX)).exists():
+        if not Path("/proc", name.removeprefix(prefix)).exists():
             remove(parent / name)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.clusters.inside import BRIDGE, RUN_VARIABLE, is_inside
 from tests.clusters.left_over import (
-    PREFIX,
     control_groups,
     forwarding,
     left_over,
@@ -17,6 +16,8 @@ from tests.clusters.left_over import (
 )
 
 pytestmark = pytest.mark.skipif(not is_inside(), reason="only in a run's namespaces")
+# Not that of runs, of which one is under way.
+PREFIX = "fleet-clusters-test-"
 MEMORY = Path("/sys/fs/cgroup/memory")
 
 
@@ -58,7 +59,7 @@ def test_the_next_run_removes_what_a_killed_one_left(run: Path) -> None:
     assert f"control group {MEMORY / run.name}" in left_over(run, forwarding())
     alive = run.parent / f"{PREFIX}{os.getpid()}"
     alive.mkdir()
-    remove_of_killed_runs(run.parent)
+    remove_of_killed_runs(run.parent, PREFIX)
     assert not run.exists()
     assert control_groups(run.name) == []
     assert alive.exists()

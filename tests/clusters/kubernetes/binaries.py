@@ -1,8 +1,8 @@
-"""Builds the programs of Kubernetes from Go modules: `python -m tests.clusters.kubernetes.binaries`.
+"""Builds Kubernetes from Go modules: `python -m tests.clusters.kubernetes.binaries`.
 
-Four programs take about 700 seconds of CPU, 1.9 GB of memory and 5 GB of disk the first time. They
-are kept by the hash of the recipe, each as soon as it is built; Go's own caches lie beside them, so
-that a build that ran out of time goes on where it stopped.
+The four programs take about 700 seconds of CPU, 1.9 GB of memory and 5 GB of disk the first time.
+They are kept by the hash of the recipe, each as soon as it is built; Go's own caches lie beside them,
+so that a build that ran out of time goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def _one(pattern: str) -> str:
 
 
 def main() -> int:
-    """Exit status 0: all are there; 75: not now, for the printed reason; 1: the recipe is broken."""
+    """Exit status 0: all are there; 75: not here or not now; 1: the recipe is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600, help="how long it may take")
     deadline = time.monotonic() + parser.parse_args().seconds

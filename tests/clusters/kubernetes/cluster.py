@@ -13,12 +13,14 @@ from kubernetes import client
 from tests.clusters.kubernetes.audit import AuditLog
 from tests.clusters.kubernetes.control_plane import (
     SERVER,
+    START_SECONDS,
     ControlPlane,
     running_control_plane,
 )
 from tests.clusters.kubernetes.documented_rights import Right, documented_rights
 from tests.clusters.kubernetes.identities import write_kubeconfig
 from tests.clusters.kubernetes.node import Node, running_node
+from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 
 KERNELS = "kernels"
 """The namespace in which kernels run."""
@@ -44,6 +46,8 @@ class Cluster:
     def _make_gateway(self) -> Path:
         for name in (_SYSTEM, KERNELS):
             self.core.create_namespace({"metadata": {"name": name}})
+        # Before a controller has made it, no pod of the namespace can be created.
+        wait_until(lambda: self._has_account(KERNELS, "default"), START_SECONDS)
         self.core.create_namespaced_service_account(_SYSTEM, {"metadata": {"name": _ACCOUNT}})
         self._rbac.create_namespaced_role(
             KERNELS, {"metadata": {"name": _ACCOUNT}, "rules": _rules(documented_rights())}
@@ -69,6 +73,10 @@ class Cluster:
             self.plane.certificate,
             answer.status.token,
         )
+
+    def _has_account(self, namespace: str, name: str) -> bool:
+        accounts = self.core.list_namespaced_service_account(namespace).items
+        return any(account.metadata.name == name for account in accounts)
 
     @contextmanager
     def without(self, right: Right) -> Iterator[None]:

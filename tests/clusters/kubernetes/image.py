@@ -31,7 +31,7 @@ class Layer:
 
     def __init__(self) -> None:
         self._bytes = io.BytesIO()
-        self._tar = tarfile.open(fileobj=self._bytes, mode="w")
+        self._tar = tarfile.open(fileobj=self._bytes, mode="w")  # noqa: SIM115 - closed by `finish`
 
     def folder(self, path: str, mode: int = 0o755) -> None:
         """Adds an empty folder."""
