@@ -28,7 +28,8 @@ def left_over(run: Path, forwarded: str) -> list[str]:
         for line in Path("/proc/self/mountinfo").read_text().splitlines()
         if str(run) in line
     ]
-    if Path("/sys/class/net", BRIDGE).exists():
+    # Of this process' network: /sys shows the one in which it was mounted.
+    if f"{BRIDGE}:" in Path("/proc/self/net/dev").read_text():
         found.append(f"network device {BRIDGE}")
     if run.exists():
         found.append(f"folder {run}")

@@ -185,7 +185,7 @@ def _kubelet(socket: Path, group: str, directory: Path) -> dict[str, Any]:
         "serializeImagePulls": False,
         "imageGCHighThresholdPercent": 100,
         # The machine's disk may be nearly full without any fault of these pods.
-        "evictionHard": {"memory.available": "200Mi", "nodefs.available": "1%"},
+        "evictionHard": {"memory.available": "200Mi", "nodefs.available": "50Mi"},
         "nodeStatusUpdateFrequency": "5s",
         "shutdownGracePeriod": "0s",
     }
