@@ -23,11 +23,7 @@ def left_over(run: Path, forwarded: str) -> list[str]:
     `forwarding()` said before it."""
     found = [f"process {pid}" for pid in _processes(run)]
     found += [f"control group {group}" for group in control_groups(run.name)]
-    found += [
-        f"mount {line.split()[4]}"
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if str(run) in line
-    ]
+    found += [f"mount {place}" for place in _mounts(run)]
     # Of this process' network: /sys shows the one in which it was mounted.
     if f"{BRIDGE}:" in Path("/proc/self/net/dev").read_text():
         found.append(f"network device {BRIDGE}")
@@ -50,7 +46,9 @@ def remove(run: Path) -> None:
     for group in control_groups(run.name):
         for folder, _, _ in os.walk(group, topdown=False):
             os.rmdir(folder)
-    shutil.rmtree(run, ignore_errors=True)
+    # Pods have folders of the machine mounted: nothing may be removed through one of them.
+    if not _mounts(run):
+        shutil.rmtree(run, ignore_errors=True)
 
 
 def remove_of_killed_runs(parent: Path, prefix: str = PREFIX) -> None:
@@ -62,6 +60,12 @@ def remove_of_killed_runs(parent: Path, prefix: str = PREFIX) -> None:
     for name in names:
         if not Path("/proc", name.removeprefix(prefix)).exists():
             remove(parent / name)
+
+
+def _mounts(run: Path) -> list[str]:
+    """Where something is mounted that belongs to the run, as this process sees it."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line.split()[4] for line in lines if str(run) in line]
 
 
 def _processes(run: Path) -> Iterator[int]:

@@ -12,6 +12,7 @@ from tests.clusters.left_over import (
     control_groups,
     forwarding,
     left_over,
+    remove,
     remove_of_killed_runs,
 )
 
@@ -38,6 +39,8 @@ def test_everything_that_a_run_left_is_named(run: Path) -> None:
         while not [line for line in left_over(run, forwarding()) if line.startswith("process")]:
             time.sleep(0.01)
         found = left_over(run, "neither")
+        remove(run)
+        assert (run / "mounted").exists(), "it was removed through a mount"
     finally:
         process.kill()
         process.wait()

@@ -3,7 +3,6 @@ are."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -23,9 +22,9 @@ def cluster() -> Iterator[Cluster]:
     """A real Kubernetes with a real node."""
     directory = run_folder() / "kubernetes"
     directory.mkdir()
+    # The runner removes it, when nothing is mounted below it any more.
     with running_cluster(directory) as cluster:
         yield cluster
-    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
