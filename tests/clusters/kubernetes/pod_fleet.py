@@ -19,6 +19,8 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS, KernelFleet
 
 LAUNCH_SECONDS = 120.0
+SMALL_DISK = "/small"
+"""Where the kernelspec `small_disk` has 1 MiB of disk; whoever writes more is evicted."""
 
 
 class ReachableGateways(Gateways):
@@ -41,7 +43,7 @@ class PodFleet(KernelFleet):
         return not self.cluster.of_kernel(kernel_id)
 
 
-def _environment(**sizes: str) -> dict[str, str]:
+def _environment(*, small_disk: bool = False, **sizes: str) -> dict[str, str]:
     """Of a kernelspec whose pods have the machine's programs and the kernels' environment."""
     home = str(Path(kernel_python()).parents[1])
     places = {"usr": "/usr", "kernel": home}
@@ -86,6 +88,7 @@ def pod_fleet(
             env=_environment(),
             image_name=MISSING_IMAGE,
         )
+        fleet.add_kernelspec("small_disk", source, env=_environment(small_disk=True), **images)
         # More than any machine has.
         fleet.add_kernelspec("huge", source, env=_environment(KERNEL_MEMORY="900Ti"), **images)
         yield fleet

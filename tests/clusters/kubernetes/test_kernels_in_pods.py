@@ -4,7 +4,7 @@ import threading
 import uuid
 
 from tests.clusters.kubernetes.image import MISSING_IMAGE
-from tests.clusters.kubernetes.pod_fleet import PodFleet, pod_fleet
+from tests.clusters.kubernetes.pod_fleet import SMALL_DISK, PodFleet, pod_fleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 
 PID = "import os, socket; print(socket.gethostname(), os.getpid())"
@@ -98,15 +98,20 @@ def test_a_pod_that_fits_no_node_waits_and_says_why(fleet: PodFleet) -> None:
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
 
 
-def test_an_evicted_kernel_is_dead_with_the_reason_and_restarts_in_a_new_pod(
-    fleet: PodFleet,
-) -> None:
+def test_a_kernel_that_its_node_evicts_is_dead_with_the_reason(fleet: PodFleet) -> None:
+    kernel_id = fleet.started("small_disk")
+    fill = f"print(open('{SMALL_DISK}/file', 'wb').write(bytes(8 << 20)))"
+    assert fleet.run(0, kernel_id, fill) == str(8 << 20)
+    words = 'Evicted: Usage of EmptyDir volume "small" exceeds the limit "1Mi"'
+    wait_until(lambda: words in fleet.model(kernel_id, 1)["reason"], SECONDS)
+    assert fleet.model(kernel_id)["state"] == "dead"
+
+
+def test_a_kernel_of_a_drained_node_is_dead_and_restarts_in_a_new_pod(fleet: PodFleet) -> None:
     kernel_id = fleet.started("pod")
     before = fleet.cluster.pod(kernel_id)
     fleet.cluster.evict(before)
     wait_until(lambda: fleet.model(kernel_id, 1)["state"] == "dead", SECONDS)
-    reason = fleet.model(kernel_id)["reason"]
-    assert "EvictionByEvictionAPI" in reason or "the pod does not exist any more" in reason
     fleet.restart(kernel_id)
     assert fleet.run(0, kernel_id, "print(6 * 7)") == "42"
     assert fleet.cluster.pod(kernel_id).metadata.uid != before.metadata.uid
