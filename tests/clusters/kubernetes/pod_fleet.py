@@ -47,8 +47,15 @@ def _environment(*, small_disk: bool = False, **sizes: str) -> dict[str, str]:
     """Of a kernelspec whose pods have the machine's programs and the kernels' environment."""
     home = str(Path(kernel_python()).parents[1])
     places = {"usr": "/usr", "kernel": home}
-    volumes = [{"name": name, "hostPath": {"path": path}} for name, path in places.items()]
-    mounts = [{"name": name, "mountPath": path, "readOnly": True} for name, path in places.items()]
+    volumes: list[dict[str, Any]] = [
+        {"name": name, "hostPath": {"path": path}} for name, path in places.items()
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": name, "mountPath": path, "readOnly": True} for name, path in places.items()
+    ]
+    if small_disk:
+        volumes.append({"name": "small", "emptyDir": {"sizeLimit": "1Mi"}})
+        mounts.append({"name": "small", "mountPath": SMALL_DISK})
     return {
         "KERNEL_VOLUMES": json.dumps(volumes),
         "KERNEL_VOLUME_MOUNTS": json.dumps(mounts),

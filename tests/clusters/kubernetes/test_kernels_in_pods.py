@@ -112,6 +112,9 @@ def test_a_kernel_of_a_drained_node_is_dead_and_restarts_in_a_new_pod(fleet: Pod
     before = fleet.cluster.pod(kernel_id)
     fleet.cluster.evict(before)
     wait_until(lambda: fleet.model(kernel_id, 1)["state"] == "dead", SECONDS)
-    fleet.restart(kernel_id)
+    restart = f"{fleet.url(0, kernel_id)}/restart"
+    # 503 until its gateway has seen that the pod is gone: clients come again.
+    client = fleet.gateways.client()
+    wait_until(lambda: client.call("POST", restart).status_code == 200, SECONDS)
     assert fleet.run(0, kernel_id, "print(6 * 7)") == "42"
     assert fleet.cluster.pod(kernel_id).metadata.uid != before.metadata.uid
