@@ -53,8 +53,8 @@ class Node:
         self.name = REAL_NODE
         self._plane = plane
         self._directory = plane.directory / "node"
-        # A Unix socket's path allows 107 bytes.
-        self._socket = Path("/run/fleet-containerd.sock")
+        # Where the kubelet looks for it to measure images and containers; /run is the run's own.
+        self._socket = Path("/run/containerd/containerd.sock")
         self._containerd: ServerProcess | None = None
         self.kubelet: ServerProcess | None = None
 
@@ -187,6 +187,8 @@ def _kubelet(socket: Path, group: str, directory: Path) -> dict[str, Any]:
         # The machine's disk may be nearly full without any fault of these pods.
         "evictionHard": {"memory.available": "200Mi", "nodefs.available": "50Mi"},
         "nodeStatusUpdateFrequency": "5s",
+        # How soon a pod that fills its volume is evicted.
+        "volumeStatsAggPeriod": "5s",
         "shutdownGracePeriod": "0s",
     }
 
