@@ -40,9 +40,9 @@ def can_be_cut() -> bool:
     return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def run_inside(command: Sequence[str]) -> int:
+def run_inside(command: Sequence[str], seconds: float | None = None) -> int:
     """Runs `command` in namespaces of its own; its exit code. Nothing of it outlives this process,
-    however that ends."""
+    however that ends. Raises subprocess.TimeoutExpired after `seconds`, when it has been ended."""
     libc = ctypes.CDLL(None)
 
     def die_with_parent() -> None:
@@ -54,7 +54,7 @@ def run_inside(command: Sequence[str]) -> int:
         preexec_fn=die_with_parent,
     )
     try:
-        return process.wait()
+        return process.wait(seconds)
     finally:
         process.kill()
         process.wait()

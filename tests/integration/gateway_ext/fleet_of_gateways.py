@@ -400,11 +400,12 @@ def running_gateways(
     database_url: str | None = None,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     count: int = 2,
+    kind: type[Gateways] = Gateways,
 ) -> Iterator[Gateways]:
     """Gateways on a database of their own, or on the one that is named; `changes` are to their
-    configuration."""
+    configuration, `kind` may give them other addresses."""
     with short_folder("fleet-gw-") as directory:
-        gateways = Gateways(directory, count, database_url, changes)
+        gateways = kind(directory, count, database_url, changes)
         try:
             yield gateways
         finally:

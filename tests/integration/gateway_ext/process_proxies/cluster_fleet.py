@@ -28,15 +28,11 @@ def images() -> dict[str, str]:
     return {IMAGE: kernel_python()}
 
 
-class ClusterFleet:
-    """The gateways and their clusters."""
+class KernelFleet:
+    """Gateways that start kernels in clusters, real or scripted."""
 
-    def __init__(
-        self, gateways: Gateways, kubernetes: ScriptedKubernetes, yarn: ScriptedResourceManager
-    ) -> None:
+    def __init__(self, gateways: Gateways) -> None:
         self.gateways = gateways
-        self.kubernetes = kubernetes
-        self.yarn = yarn
 
     def url(self, number: int, kernel_id: str = "") -> str:
         """Where kernels are, or one of them."""
@@ -123,6 +119,17 @@ class ClusterFleet:
         """Deletes a kernel."""
         answer = self.gateways.client().call("DELETE", self.url(number, kernel_id))
         assert answer.status_code == 204
+
+
+class ClusterFleet(KernelFleet):
+    """The gateways and their scripted clusters."""
+
+    def __init__(
+        self, gateways: Gateways, kubernetes: ScriptedKubernetes, yarn: ScriptedResourceManager
+    ) -> None:
+        super().__init__(gateways)
+        self.kubernetes = kubernetes
+        self.yarn = yarn
 
     def nothing_left(self, kernel_id: str) -> bool:
         """Whether Kubernetes has nothing of a kernel any more."""

@@ -1,0 +1,52 @@
+"""The time budget of a run, and the clusters as fixtures."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.chaos.left_over import FIRST, processes
+from tests.clusters.budget import FAILURES_FILE, is_over, why_unavailable
+from tests.clusters.inside import is_inside, run_folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests of clusters that cannot be had, with the reason."""
+    for item in items:
+        cluster = item.path.parent.name
+        reason = why_unavailable(cluster)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what begins after the end of the run's time."""
+    if is_over():
+        pytest.skip("the time for tests on real clusters is over")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Writes failures down at once, for a run that is cut off later."""
+    if report.failed and is_inside():
+        with (run_folder() / FAILURES_FILE).open("a") as failures:
+            failures.write(f"FAILED {report.nodeid}\n")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails the run if a process is left when all fixtures have ended theirs."""
+    if not is_inside():
+        return
+    left = [pid for pid in processes() if pid not in (FIRST, os.getpid())]
+    if left:
+        print("\nprocesses that nobody ended:", *map(_command, left), sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline") as words:
+            return f"{pid} {words.read().replace(chr(0), ' ')}"
+    except OSError:
+        return f"{pid} (ended meanwhile)"
