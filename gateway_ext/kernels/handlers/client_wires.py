@@ -209,6 +209,7 @@ class StockWire:
             on_message=self._to_client,
             on_closed=socket.end,
             on_notice=self._take_notice,
+            still_launching=self._is_launching,
             max_message_bytes=manager.max_message_bytes,
             log=manager.log,
         )
@@ -244,6 +245,10 @@ class StockWire:
         if place.owner is None:
             raise LookupError("no owner is known")
         return place.owner.url
+
+    async def _is_launching(self) -> bool:
+        record = await self._manager.records.get(self._kernel_id)
+        return record is not None and record.state is KernelState.LAUNCHING
 
     async def _to_client(self, message: bytes) -> None:
         """Waits until the client can receive more, so that a slow client slows the stream down."""
