@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ class Listener:
         self.told.append(deleted)
 
 
-def record(epoch: int = 1) -> KernelRecord:
+def record() -> KernelRecord:
     return KernelRecord(
         kernel_id="k",
         project="demo",
@@ -61,7 +62,7 @@ def record(epoch: int = 1) -> KernelRecord:
         kernel_name="python",
         state=KernelState.LAUNCHING,
         owner="a",
-        epoch=epoch,
+        epoch=1,
         process=None,
         execution_state="starting",
         connections=0,
@@ -108,7 +109,7 @@ async def test_what_changed_is_written_once_with_the_epoch(
 async def test_after_the_agent_has_connected_the_status_has_its_epoch(
     board: LaunchBoard, records: Records
 ) -> None:
-    link = AgentLink(record(5), {}, print, lambda: None, lambda link: None, LOG)
+    link: Any = SimpleNamespace(kernel_id="k", epoch=5)
     board.connected(link)
     board.see("k", LaunchPhase.CONNECTING)
     await board.write()
@@ -134,7 +135,7 @@ def test_listeners_hear_of_everything_until_the_end(board: LaunchBoard) -> None:
 def test_who_got_the_agent_hears_nothing_more(board: LaunchBoard) -> None:
     listener = Listener()
     board.listen("k", listener)
-    link = AgentLink(record(), {}, print, lambda: None, lambda link: None, LOG)
+    link: Any = SimpleNamespace(kernel_id="k", epoch=2)
     board.connected(link)
     board.gone("k")
     assert listener.told == ["queued", link]
