@@ -60,9 +60,19 @@ async def test_a_gateway_that_goes_before_there_is_a_record_was_asked_in_vain(
 ) -> None:
     monkeypatch.setattr(kernel_handlers, "RECORD_SECONDS", 0.01)
 
+    looked = asyncio.Event()
+    handler = Handler(None)
+    get = handler.manager.records.get
+
+    async def noticed(kernel_id: str) -> Any:
+        looked.set()
+        return await get(kernel_id)
+
+    handler.manager.records.get = noticed
+
     async def start() -> Answer:
-        await asyncio.sleep(0.05)
+        await looked.wait()
         raise OwnerAway("it has ended", acted=True)
 
     with pytest.raises(OwnerAway):
-        await Handler(None).begun(start())
+        await handler.begun(start())
