@@ -13,6 +13,7 @@ from gateway_ext.ownership.states import KernelState
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 QUEUED = begun_status(NOW)
+SCHEDULING = QUEUED.after(LaunchPhase.SCHEDULING, "", None, NOW)
 STARTING = QUEUED.after(LaunchPhase.STARTING, "", None, NOW)
 LOCAL, CLUSTER = SimpleNamespace(FOUND_BY_NAME=False), SimpleNamespace(FOUND_BY_NAME=True)
 
@@ -21,6 +22,8 @@ LOCAL, CLUSTER = SimpleNamespace(FOUND_BY_NAME=False), SimpleNamespace(FOUND_BY_
     ("state", "status", "proxy", "taken"),
     [
         (KernelState.LAUNCHING, QUEUED, None, True),
+        # In a cluster, which was not asked yet.
+        (KernelState.LAUNCHING, SCHEDULING, None, True),
         # Its agent may run, and connects then.
         (KernelState.LAUNCHING, STARTING, None, False),
         # A gateway of the version before.
