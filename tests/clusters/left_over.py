@@ -1,6 +1,7 @@
 """What a run could leave on the machine: found by its name, and removed if it was killed."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tests.clusters import control_groups
 from tests.clusters.inside import BRIDGE, RUN_VARIABLE
 
 _IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+END_SECONDS = 30.0
 PREFIX = "fleet-clusters-"
 """Runs are named so, with the process id of what runs them."""
 
@@ -34,8 +36,19 @@ def left_over(run: Path, forwarded: str) -> list[str]:
 
 
 def remove(run: Path) -> None:
-    """Removes the control groups and the folder of a run whose processes have ended."""
-    control_groups.remove(run.name)
+    """Removes the control groups and the folder of a run whose first process has ended. The kernel
+    then ends the others: what they hold is tried again for a while. Raises OSError."""
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            control_groups.remove(run.name)
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+    while any(_processes(run)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     # Pods have folders of the machine mounted: nothing may be removed through one of them.
     if not _mounts(run):
         shutil.rmtree(run, ignore_errors=True)

@@ -38,11 +38,13 @@ def test_everything_that_a_run_left_is_named(run: Path) -> None:
         while not [line for line in left_over(run, forwarding()) if line.startswith("process")]:
             time.sleep(0.01)
         found = left_over(run, "neither")
-        remove(run)
-        assert (run / "mounted").exists(), "it was removed through a mount"
     finally:
         process.kill()
         process.wait()
+    remove(run)
+    try:
+        assert (run / "mounted").exists(), "it was removed through a mount"
+    finally:
         subprocess.run(["umount", run / "mounted"], check=True)
     assert found == [
         f"process {process.pid}",
