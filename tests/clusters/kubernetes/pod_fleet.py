@@ -96,6 +96,8 @@ def pod_fleet(
             image_name=MISSING_IMAGE,
         )
         fleet.add_kernelspec("small_disk", source, env=environment(small_disk=True), **images)
+        fleet.add_kernelspec("greedy", source, env=environment(KERNEL_CPUS="50"), **images)
+        fleet.add_kernelspec("invalid", source, env=environment(KERNEL_CPUS="many"), **images)
         # More than any machine has.
         fleet.add_kernelspec("huge", source, env=environment(KERNEL_MEMORY="900Ti"), **images)
         yield fleet
