@@ -105,7 +105,9 @@ def _run(arguments: list[str], deadline: float, unavailable: dict[str, str]) -> 
     finally:
         with contextlib.suppress(FileNotFoundError):
             (run / FAILURES_FILE).unlink()
-        remove(run)
+        # What cannot be removed is named below.
+        with contextlib.suppress(OSError):
+            remove(run)
     # Of processes of this run there is one, this one.
     del os.environ[RUN_VARIABLE]
     rest = left_over(run, forwarded)
