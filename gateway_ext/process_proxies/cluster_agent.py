@@ -138,10 +138,12 @@ def container_document(
     *,
     parent: str,
     place: str,
+    keep_process_group: bool = False,
 ) -> dict[str, Any]:
     """The document of an agent in a container: it creates its environment and its folder itself,
     below `parent` (if empty, where it is started). Packages that users install for the kernel are
-    there too; `place` tells users with what they are deleted.
+    there too; `place` tells users with what they are deleted. `keep_process_group` is for
+    containers that end with the process group in which the agent is started.
 
     Variables of the kernelspec's `env` that the client also sets are left out, so that the client's
     values are used.
@@ -163,6 +165,8 @@ def container_document(
     )
     if environment.get("KERNEL_WORKING_DIR"):
         document["cwd"] = environment["KERNEL_WORKING_DIR"]
+    if keep_process_group:
+        document["keep_process_group"] = True
     return document
 
 

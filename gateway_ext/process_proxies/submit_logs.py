@@ -1,0 +1,28 @@
+"""What spark-submit printed when it failed, for operators."""
+
+import os
+from pathlib import Path
+
+LONGEST_BYTES = 256 * 1024
+MOST_FILES = 100
+
+
+def keep_log(folder: Path, kernel_id: str, log: Path) -> Path | None:
+    """Keeps the end of a log as the kernel's file in the folder, instead of an earlier one, and
+    removes the oldest files if there are too many. None if it cannot be kept. Blocks."""
+    kept = folder / f"{kernel_id}.log"
+    new = folder / f"{kernel_id}.{os.getpid()}.new"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_BYTES))
+            content = file.read()
+        new.touch(mode=0o600)
+        new.write_bytes(content)
+        new.replace(kept)
+        oldest_first = sorted(folder.glob("*.log"), key=lambda one: one.stat().st_mtime_ns)
+        for file_of_another in oldest_first[:-MOST_FILES]:
+            file_of_another.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return kept

@@ -1,0 +1,103 @@
+"""Gateways whose kernels are Spark applications of a real YARN."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.clusters.yarn.cluster import Yarn
+from tests.clusters.yarn.jars import java
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Gateways,
+    kernel_python,
+    running_gateways,
+)
+from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS, KernelFleet
+
+LAUNCH_SECONDS = 240.0
+_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+_LOCAL = "127.0.0.1"
+
+
+class YarnFleet(KernelFleet):
+    """The gateways and the cluster."""
+
+    def __init__(self, gateways: Gateways, yarn: Yarn) -> None:
+        super().__init__(gateways)
+        self.yarn = yarn
+
+    def started(self, name: str, number: int = 0, **env: str) -> str:
+        """See the base class. Waits for as long as a loaded machine may take."""
+        kernel_id = str(uuid.uuid4())
+        deadline = time.monotonic() + LAUNCH_SECONDS
+        while True:
+            # The same request again joins the launch.
+            with contextlib.suppress(requests.Timeout):
+                answer = self.start(name, number, kernel_id, **env)
+                if answer.status_code != 503 or time.monotonic() > deadline:
+                    assert answer.status_code == 201, answer.text
+                    return kernel_id
+                time.sleep(1.0)
+
+    def nothing_left(self, kernel_id: str) -> bool:
+        """Whether the cluster has nothing of a kernel any more."""
+        return not self.yarn.left(kernel_id)
+
+
+def spark_home() -> Path:
+    """Spark of the kernels' environment."""
+    [home] = Path(kernel_python()).parents[1].glob("lib/python3*/site-packages/pyspark")
+    return home
+
+
+def spark_options(yarn: Yarn) -> str:
+    """Small drivers and executors, all on this machine's loopback."""
+    settings = {
+        "spark.yarn.am.waitTime": "300s",
+        "spark.yarn.jars": f"local:{spark_home()}/jars/*",
+        "spark.yarn.stagingDir": f"file://{yarn.staging}",
+        "spark.ui.enabled": "false",
+        "spark.driver.memory": "512m",
+        "spark.driver.memoryOverhead": "128m",
+        "spark.driver.bindAddress": _LOCAL,
+        "spark.driver.host": _LOCAL,
+        "spark.driver.extraJavaOptions": f"'{_JVM}'",
+        "spark.executor.instances": "1",
+        "spark.executor.cores": "1",
+        "spark.executor.memory": "512m",
+        "spark.executor.memoryOverhead": "128m",
+        "spark.executor.extraJavaOptions": f"'{_JVM}'",
+        "spark.executorEnv.SPARK_LOCAL_IP": _LOCAL,
+        "spark.yarn.appMasterEnv.SPARK_LOCAL_IP": _LOCAL,
+    }
+    words = [f"--conf {name}={value}" for name, value in settings.items()]
+    return " ".join([*words, "${KERNEL_EXTRA_SPARK_OPTS}"])
+
+
+@contextlib.contextmanager
+def yarn_fleet(yarn: Yarn, count: int = 2, **settings: Any) -> Iterator[YarnFleet]:
+    """Gateways on a cluster; `settings` are those of YarnCluster."""
+    changes = {
+        "YarnCluster": settings,
+        "EnterpriseGatewayApp": {"yarn_endpoint": yarn.proxy.url},
+        "FleetGatewayApp": {"lost_seconds": 5.0, "launch_seconds": LAUNCH_SECONDS},
+    }
+    environment = {
+        "SPARK_HOME": str(spark_home()),
+        "HADOOP_CONF_DIR": str(yarn.conf),
+        "JAVA_HOME": str(Path(java()).resolve().parents[1]),
+        "PYSPARK_PYTHON": kernel_python(),
+        "SPARK_LOCAL_IP": _LOCAL,
+    }
+    with running_gateways(changes=changes, count=count) as gateways:
+        fleet = YarnFleet(gateways, yarn)
+        source = OURS / "spark_python_yarn"
+        options = spark_options(yarn)
+        fleet.add_kernelspec("spark", source, env={**environment, "SPARK_OPTS": options})
+        yield fleet
