@@ -9,11 +9,9 @@ import pytest
 
 from tests.clusters.yarn.audit import violation
 from tests.clusters.yarn.cluster import Yarn, running_yarn
-from tests.clusters.yarn.yarn_fleet import YarnFleet, yarn_fleet
+from tests.clusters.yarn.yarn_fleet import SECONDS, YarnFleet, yarn_fleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.servers.short_folder import short_folder
-
-_END_SECONDS = 120.0
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +37,7 @@ def fleet(shared_fleet: YarnFleet) -> Iterator[YarnFleet]:
     client = shared_fleet.gateways.client("cleaner", demo="owner")
     for kernel in client.call("GET", shared_fleet.url(0)).json():
         shared_fleet.end(kernel["id"])
-    wait_until(lambda: not yarn.left(), _END_SECONDS)
+    wait_until(lambda: not yarn.left(), SECONDS)
     ours = yarn.of_kernels()
     found = [violation(call, ours) for call in yarn.proxy.calls[begun:]]
     assert not [one for one in found if one is not None]

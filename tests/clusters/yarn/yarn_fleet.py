@@ -21,6 +21,8 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS, KernelFleet
 
 LAUNCH_SECONDS = 240.0
+SECONDS = 180.0
+"""How long a test waits for the cluster."""
 _JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _LOCAL = "127.0.0.1"
 
@@ -68,7 +70,11 @@ def spark_options(yarn: Yarn) -> str:
         "spark.driver.bindAddress": _LOCAL,
         "spark.driver.host": _LOCAL,
         "spark.driver.extraJavaOptions": f"'{_JVM}'",
-        "spark.executor.instances": "1",
+        # An executor comes with the first job.
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.minExecutors": "0",
+        "spark.dynamicAllocation.maxExecutors": "1",
         "spark.executor.cores": "1",
         "spark.executor.memory": "512m",
         "spark.executor.memoryOverhead": "128m",
@@ -86,7 +92,11 @@ def yarn_fleet(yarn: Yarn, count: int = 2, **settings: Any) -> Iterator[YarnFlee
     changes = {
         "YarnCluster": settings,
         "EnterpriseGatewayApp": {"yarn_endpoint": yarn.proxy.url},
-        "FleetGatewayApp": {"lost_seconds": 5.0, "launch_seconds": LAUNCH_SECONDS},
+        "FleetGatewayApp": {
+            "lost_seconds": 5.0,
+            "launch_seconds": LAUNCH_SECONDS,
+            "cluster_seconds": 2.0,
+        },
     }
     environment = {
         "SPARK_HOME": str(spark_home()),

@@ -25,10 +25,11 @@ def application(state: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("found", "life", "words"),
     [
-        (application("NEW"), ALIVE, f"{ONE}: NEW"),
+        (application("NEW", diagnostics="x"), ALIVE, f"{ONE}: NEW"),
         (application("NEW_SAVING"), ALIVE, f"{ONE}: NEW_SAVING"),
         (application("SUBMITTED"), ALIVE, f"{ONE}: SUBMITTED"),
-        (application("ACCEPTED", diagnostics=LIMIT), ALIVE, f"{ONE}: ACCEPTED: {LIMIT}"),
+        (application("ACCEPTED", diagnostics=LIMIT), ALIVE, f"{ONE}: {LIMIT}"),
+        (application("ACCEPTED"), ALIVE, ONE),
         (application("RUNNING", finalStatus="UNDEFINED"), ALIVE, ""),
         (application("FINISHED"), DEAD, f"{ONE}: FINISHED"),
         (application("FINISHED", finalStatus="SUCCEEDED"), DEAD, f"{ONE}: FINISHED"),
