@@ -1,8 +1,8 @@
 """The files of a Spark application on YARN that Spark leaves when the application fails.
 
-They are in `.sparkStaging/ID`, in the user's home in Hadoop's file system or below
-`spark.yarn.stagingDir`, and one of them is an agent's start document. Only Hadoop's own client
-reads every file system that these may be in, so this runs the one that comes with Spark.
+They are in `.sparkStaging/ID`, in the user's home in Hadoop's file system or in a folder of the
+user in `spark.yarn.stagingDir`, and one of them is an agent's start document. Only Hadoop's own
+client reads every file system that these may be in, so this runs the one that comes with Spark.
 """
 
 import asyncio
@@ -55,28 +55,33 @@ def hadoop_client(
     return HadoopClient(str(Path(spark_submit).with_name("spark-class")), known, user or "")
 
 
-def staging_root(command: Sequence[str]) -> str:
-    """Where a spark-submit puts `.sparkStaging`, by its options; empty for the user's home."""
-    root = ""
+def staging_setting(command: Sequence[str]) -> str:
+    """`spark.yarn.stagingDir` in the options of a spark-submit; empty if it is not there."""
+    setting = ""
     for option, value in pairwise(command):
         if option in ("--conf", "-c") and value.startswith(_SETTING):
-            root = value.removeprefix(_SETTING).rstrip("/")
-    for word in command:
-        if word.startswith(f"--conf={_SETTING}"):
-            root = word.removeprefix(f"--conf={_SETTING}").rstrip("/")
-    return root
+            setting = value
+        elif option.startswith(f"--conf={_SETTING}"):
+            setting = option.removeprefix("--conf=")
+    return setting.removeprefix(_SETTING).rstrip("/")
 
 
-def staging_root_in(output: str) -> str | None:
-    """Where a spark-submit says that it has put `.sparkStaging`; None if it does not say."""
+def staging_root_in(output: str) -> str:
+    """Where a spark-submit says that it has put `.sparkStaging`; empty if it does not say."""
     found = re.findall(r"-> (\S+)/\.sparkStaging/application_\d+_\d+/", output)
-    return found[-1] if found else None
+    return found[-1] if found else ""
 
 
-def staging_folder(root: str, application_id: ApplicationId) -> str:
-    """The folder of one application; relative to the user's home if `root` is empty."""
+def staging_folder(application_id: ApplicationId, *, root: str, setting: str, user: str) -> str:
+    """The folder of one application. `root` is what spark-submit said, `setting` and `user` are
+    for when it said nothing; empty if they do not tell. A relative path begins at the user's home.
+    """
     folder = f".sparkStaging/{application_id}"
-    return f"{root}/{folder}" if root else folder
+    if root:
+        return f"{root}/{folder}"
+    if setting:
+        return f"{setting}/{user}/{folder}" if user else ""
+    return folder
 
 
 async def remove_staging(client: HadoopClient, folder: str, seconds: float) -> str:

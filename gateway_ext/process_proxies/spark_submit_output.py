@@ -9,10 +9,16 @@ _PREFIX = re.compile(r"^\d\d(?:\d\d)?[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?
 _THREAD = re.compile(r'^(?:Exception in thread "[^"]*"|Caused by:) ')
 # One or more names of exceptions, each with a colon, before the message.
 _CLASSES = re.compile(r"^(?:(?:[a-z]\w*\.)+[A-Z][\w$]*(?:\((?:[\w$]+\.)+[\w$]+\))?(?:: |$))+")
+_INNER_CLASS = re.compile(r": (?:[a-z]\w*\.)+[A-Z]\w*: ")
 _RETRY = re.compile(r"Retrying connect to server: (?P<server>[^ ]+?)\.? Already tried")
-_SUBMITTED = re.compile(r"^Failed to submit application_\d+_\d+ to YARN : ")
+_NOISE = (
+    re.compile(r"^Failed to submit application_\d+_\d+ to YARN : "),
+    # YARN says the beginning twice.
+    re.compile(r"^(Application application_\d+_\d+ submitted by user .+?)(?=\1)"),
+    re.compile(r"^ERROR: "),
+)
 _WIKI = re.compile(r";? *For more details see: +\S+")
-_SEEK_NO_MORE = re.compile(r"^(?:\s+at |\s*\.\.\. \d+ more)")
+_STACK = re.compile(r"^(?:\s+at |\s*\.\.\. \d+ more)")
 
 
 def cause(output: str) -> str:
@@ -25,7 +31,7 @@ def cause(output: str) -> str:
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     found = _exception(lines) or _error(lines) or _retries(lines)
     if not found:
-        rest = [line for line in lines if not _SEEK_NO_MORE.match(line)]
+        rest = [line for line in lines if not _STACK.match(line)]
         found = _PREFIX.sub("", rest[-1]) if rest else ""
     return " ".join(found.split())[:LONGEST_CAUSE]
 
@@ -47,8 +53,9 @@ def _exception(lines: list[str]) -> str:
 
 
 def _message(text: str) -> str:
-    text = _SUBMITTED.sub("", _CLASSES.sub("", text))
-    return _WIKI.sub("", _CLASSES.sub("", text)).strip()
+    for noise in _NOISE:
+        text = noise.sub("", _CLASSES.sub("", text))
+    return _WIKI.sub("", _INNER_CLASS.sub(": ", _CLASSES.sub("", text))).strip()
 
 
 def _error(lines: list[str]) -> str:

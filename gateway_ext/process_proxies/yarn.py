@@ -31,8 +31,8 @@ from gateway_ext.process_proxies.spark_staging import (
     hadoop_client,
     remove_staging,
     staging_folder,
-    staging_root,
     staging_root_in,
+    staging_setting,
 )
 from gateway_ext.process_proxies.spark_submit import (
     EXTRA_OPTIONS,
@@ -91,7 +91,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._extra: list[str] = []
         self._submit_output = ""
         # Where Spark puts the application's files, and how they are reached.
-        self._staging_root = ""
+        self._staging_root = self._staging_setting = ""
         self._hadoop: HadoopClient | None = None
 
     @classmethod
@@ -117,7 +117,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         proxy_user = env["KERNEL_USERNAME"] if self.cluster.impersonation else None
         self._hadoop = hadoop_client(self._program(environment), environment, proxy_user)
         words = option_words(str(spec_env.get("SPARK_OPTS") or ""), environment)
-        self._staging_root = staging_root(words)
+        self._staging_setting = staging_setting(words)
 
     def _program(self, environment: Mapping[str, str]) -> str:
         if self.cluster.spark_submit:
@@ -148,7 +148,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             output = await loop.run_in_executor(None, lambda: _end_of(log))
             submitted = application_id_in(output)
             self._application_id = ApplicationId(submitted) if submitted else None
-            self._staging_root = staging_root_in(output) or self._staging_root
+            self._staging_root = staging_root_in(output)
             if code is None:
                 await loop.run_in_executor(None, self._end_submitter)
                 raise await self._refused(
@@ -347,10 +347,12 @@ class YarnAgentProxy(ClusterAgentProxy):
         return await self.cluster.application(self._application_id) is None
 
     async def _remove_staging(self, application_id: ApplicationId) -> None:
-        if self._hadoop is None:
-            # It was recorded by an earlier gateway.
+        folder = staging_folder(
+            application_id, root=self._staging_root, setting=self._staging_setting, user=self._user
+        )
+        if self._hadoop is None or not folder:
+            # It was recorded by an earlier gateway, or nobody knows whose it was.
             return
-        folder = staging_folder(self._staging_root, application_id)
         why = await remove_staging(self._hadoop, folder, self.cluster.submit_seconds)
         if why:
             self.log.warning("kernel %s: %s is left: %s", self.kernel_id, folder, why)
@@ -369,6 +371,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             "host": self._host,
             "folder": self._folder,
             "staging_root": self._staging_root,
+            "staging_setting": self._staging_setting,
             "hadoop": self._hadoop.as_json() if self._hadoop is not None else None,
         }
 
@@ -383,6 +386,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._host = process_info["host"]
         self._folder = process_info["folder"]
         self._staging_root = process_info.get("staging_root", "")
+        self._staging_setting = process_info.get("staging_setting", "")
         hadoop = process_info.get("hadoop")
         self._hadoop = HadoopClient.from_json(hadoop) if hadoop else None
 

@@ -81,6 +81,7 @@ class Yarn:
             },
         )
         scheduler = f"{_SERVER}.resourcemanager.scheduler.capacity.CapacityScheduler"
+        checker = "yarn.nodemanager.disk-health-checker"
         store = f"{_SERVER}.resourcemanager.recovery.FileSystemRMStateStore"
         _write(
             self.conf / "yarn-site.xml",
@@ -107,6 +108,8 @@ class Yarn:
                 "yarn.nodemanager.vmem-check-enabled": "false",
                 "yarn.nodemanager.pmem-check-enabled": "false",
                 "yarn.nodemanager.disk-health-checker.enable": "false",
+                # Even so a node takes no folder on a disk that is nearly full.
+                f"{checker}.max-disk-utilization-per-disk-percentage": "100",
                 "yarn.nodemanager.env-whitelist": "JAVA_HOME,PATH",
                 # Several nodes have one host.
                 "yarn.scheduler.include-port-in-node-name": "true",
@@ -220,7 +223,7 @@ class Yarn:
         ]
         names = [str(one["id"]) for one in self.applications(kernel_id)] if kernel_id else ["*"]
         for name in names:
-            found += map(str, self.directory.glob(f"staging/.sparkStaging/{name}"))
+            found += map(str, self.directory.glob(f"staging/*/.sparkStaging/{name}"))
             for place in ("usercache/*/appcache", "nmPrivate"):
                 found += map(str, self.directory.glob(f"node-*/local/{place}/{name}"))
         # The agent has its kernel's id, and what it starts inherits it.

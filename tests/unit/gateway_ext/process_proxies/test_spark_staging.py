@@ -13,25 +13,25 @@ from gateway_ext.process_proxies.spark_staging import (
     hadoop_client,
     remove_staging,
     staging_folder,
-    staging_root,
     staging_root_in,
+    staging_setting,
 )
 
 ONE = ApplicationId("application_1_0001")
 
 
 @pytest.mark.parametrize(
-    ("command", "root"),
+    ("command", "setting"),
     [
         ([], ""),
         (["--conf", "spark.yarn.stagingDir=hdfs://n/tmp/"], "hdfs://n/tmp"),
         (["-c", "spark.yarn.stagingDir=/a", "--conf", "spark.yarn.stagingDir=/b"], "/b"),
-        (["--conf=spark.yarn.stagingDir=file:///c"], "file:///c"),
+        (["--conf=spark.yarn.stagingDir=file:///c", "agent.py"], "file:///c"),
         (["--name", "spark.yarn.stagingDir=/d", "--conf", "spark.yarn.queue=q"], ""),
     ],
 )
-def test_the_options_say_where_the_files_go(command: list[str], root: str) -> None:
-    assert staging_root(command) == root
+def test_the_options_say_where_the_files_go(command: list[str], setting: str) -> None:
+    assert staging_setting(command) == setting
 
 
 def test_the_output_says_where_the_files_are() -> None:
@@ -41,12 +41,28 @@ def test_the_output_says_where_the_files_are() -> None:
         "26/11/27 15:24:44 INFO Client: Submitting application application_1_0001\n"
     )
     assert staging_root_in(output) == "hdfs://n:8020/user/ada"
-    assert staging_root_in("26/11/27 15:24:44 WARN Client: nothing") is None
+    assert staging_root_in("26/11/27 15:24:44 WARN Client: nothing") == ""
 
 
-def test_only_the_folder_of_one_application_is_ever_named() -> None:
-    assert staging_folder("", ONE) == ".sparkStaging/application_1_0001"
-    assert staging_folder("file:///s", ONE) == "file:///s/.sparkStaging/application_1_0001"
+@pytest.mark.parametrize(
+    ("root", "setting", "user", "folder"),
+    [
+        # What spark-submit said counts; else Spark's own rules.
+        ("hdfs://n/user/ada", "file:///s", "ada", "hdfs://n/user/ada/"),
+        ("", "file:///s", "ada", "file:///s/ada/"),
+        ("", "", "ada", ""),
+        ("", "", "", ""),
+    ],
+)
+def test_only_the_folder_of_one_application_is_ever_named(
+    root: str, setting: str, user: str, folder: str
+) -> None:
+    found = staging_folder(ONE, root=root, setting=setting, user=user)
+    assert found == f"{folder}.sparkStaging/application_1_0001"
+
+
+def test_without_its_user_no_folder_is_named() -> None:
+    assert staging_folder(ONE, root="", setting="file:///s", user="") == ""
 
 
 def test_any_gateway_can_use_the_client_of_another() -> None:
