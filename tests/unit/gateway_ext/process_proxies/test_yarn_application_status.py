@@ -67,15 +67,14 @@ INACTIVE = (
     "Usage = <memory:640, vCores:1>; "
 )
 FULL = (
-    "[Fri Nov 27 15:24:43 +0000 2026] Application is Activated, waiting for resources to be assigned "
-    "for AM.  Details : AM Partition = <DEFAULT_PARTITION> ; Partition Resource = <memory:4096, "
+    "[Fri Nov 27 15:24:43 +0000 2026] Application is Activated, waiting for resources to be "
+    "assigned for AM.  Details : AM Partition = <DEFAULT_PARTITION> ; Resource = <memory:4096, "
     "vCores:32> ; Queue's Absolute capacity = 50.0 % ; Queue's Absolute used capacity = 0.0 % ; "
-    "Queue's Absolute max capacity = 100.0 % ; Queue's capacity (absolute resource) = <memory:2048, "
-    "vCores:16> ; "
+    "Queue's Absolute max capacity = 100.0 % ; "
 )
 LAUNCHED = (
-    "[Fri Nov 27 15:24:43 +0000 2026] AM container is launched, waiting for AM container to Register "
-    "with RM"
+    "[Fri Nov 27 15:24:43 +0000 2026] AM container is launched, waiting for AM container to "
+    "Register with RM"
 )
 
 
