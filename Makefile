@@ -219,6 +219,10 @@ test-long: test-install ## the tests that take too long for every change (Spark'
 test-clusters: test-install ## kernels on a real Kubernetes and YARN, built at the first run (FULL=1 for all of it)
 	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) -m tests.clusters $(if $(FULL),--full) $(CLUSTERS)
 
+.PHONY: test-clusters-yarn
+test-clusters-yarn: test-install ## those on YARN alone (they need Java 17 and Maven)
+	@$(MAKE) test-clusters CLUSTERS="--only yarn $(CLUSTERS)"
+
 # XGBoost 3.3 and later need Python 3.12, Debian 12 has 3.11: this takes what is newest, unlocked.
 NEWER_PYTHON ?= $(firstword $(wildcard $(foreach v,3.13 3.12,/usr/bin/python$(v) \
 	$(HOME)/.pyenv/versions/$(v).*/bin/python)))

@@ -3,22 +3,26 @@ are."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from tests.clusters.inside import run_folder
 from tests.clusters.yarn.audit import violation
 from tests.clusters.yarn.cluster import Yarn, running_yarn
 from tests.clusters.yarn.yarn_fleet import SECONDS, YarnFleet, yarn_fleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
-from tests.servers.short_folder import short_folder
 
 
 @pytest.fixture(scope="session")
 def yarn() -> Iterator[Yarn]:
     """A real YARN with one node."""
-    with short_folder("fleet-yarn-") as directory, running_yarn(directory) as yarn:
+    directory = run_folder() / "yarn"
+    directory.mkdir()
+    with running_yarn(directory) as yarn:
         yield yarn
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
