@@ -221,7 +221,11 @@ class Yarn:
             for one in (self.applications(kernel_id) if kernel_id else self._all())
             if one["state"] not in FINAL_STATES
         ]
-        names = [str(one["id"]) for one in self.applications(kernel_id)] if kernel_id else ["application_*"]
+        names = (
+            [str(one["id"]) for one in self.applications(kernel_id)]
+            if kernel_id
+            else ["application_*"]
+        )
         for name in names:
             found += map(str, self.directory.glob(f"staging/*/.sparkStaging/{name}"))
             for place in ("usercache/*/appcache", "nmPrivate"):
