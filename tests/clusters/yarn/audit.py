@@ -24,9 +24,9 @@ class Call:
     body: str
 
 
-def violation(call: Call, ours: set[str]) -> str | None:
-    """What is wrong with a call, None if it is one that a gateway may make. `ours` are the ids of
-    the applications of its kernels."""
+def violation(call: Call, others: set[str]) -> str | None:
+    """What is wrong with a call, None if it is one that a gateway may make. `others` are the ids of
+    the applications that are no kernels."""
     words = f"{call.method} {call.path} {call.query} {call.body}".strip()
     if call.method == "GET" and call.path in _HARMLESS:
         return None
@@ -38,8 +38,8 @@ def violation(call: Call, ours: set[str]) -> str | None:
     application = _APPLICATION.fullmatch(call.path)
     if application is None:
         return f"not a documented call: {words}"
-    if application.group(1) not in ours:
-        return f"an application that is not of a kernel: {words}"
+    if application.group(1) in others:
+        return f"an application that is no kernel: {words}"
     changes = call.method == "PUT" and application.group(2) and '"KILLED"' in call.body
     if call.method != "GET" and not changes:
         return f"not a documented change: {words}"

@@ -21,6 +21,8 @@ QUEUES = ("default", "small", "closed")
 """`small` has room for one driver at a time; nobody may submit to `closed`."""
 FINAL_STATES = ("FINISHED", "FAILED", "KILLED")
 
+_PLACES = ("staging/*/.sparkStaging", "node-*/local/usercache/*/appcache", "node-*/local/nmPrivate")
+"""Where files of applications are."""
 _READY_SECONDS = 180.0
 _JVM = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
@@ -115,6 +117,8 @@ class Yarn:
                 "yarn.scheduler.include-port-in-node-name": "true",
                 "yarn.scheduler.minimum-allocation-mb": "128",
                 "yarn.scheduler.maximum-allocation-mb": "2048",
+                # The application of others has a master that never registers.
+                "yarn.am.liveness-monitor.expiry-interval-ms": "36000000",
                 "yarn.acl.enable": "true",
                 "yarn.admin.acl": "admin",
             },
@@ -216,27 +220,45 @@ class Yarn:
     def left(self, kernel_id: str = "") -> list[str]:
         """What there still is of a kernel, or of all: applications that have not ended, their
         files, their processes."""
+        others = self.of_others()
+        applications = self.applications(kernel_id) if kernel_id else self._all()
         found = [
             f"{one['id']} is {one['state']}"
-            for one in (self.applications(kernel_id) if kernel_id else self._all())
-            if one["state"] not in FINAL_STATES
+            for one in applications
+            if one["id"] not in others and one["state"] not in FINAL_STATES
         ]
-        names = (
-            [str(one["id"]) for one in self.applications(kernel_id)]
-            if kernel_id
-            else ["application_*"]
-        )
-        for name in names:
-            found += map(str, self.directory.glob(f"staging/*/.sparkStaging/{name}"))
-            for place in ("usercache/*/appcache", "nmPrivate"):
-                found += map(str, self.directory.glob(f"node-*/local/{place}/{name}"))
+        names = [str(one["id"]) for one in applications] if kernel_id else ["application_*"]
+        for place in _PLACES:
+            for name in names:
+                folders = self.directory.glob(f"{place}/{name}")
+                found += [str(folder) for folder in folders if folder.name not in others]
         # The agent has its kernel's id, and what it starts inherits it.
-        text = f"KERNEL_ID={kernel_id}" if kernel_id else ""
+        text = f"KERNEL_ID={kernel_id}"
         return [*found, *(f"process {pid}" for pid in self.processes_with(text))]
 
-    def of_kernels(self) -> set[str]:
-        """The ids of all applications of kernels."""
-        return {str(one["id"]) for one in self._all() if "fleet-kernel-" in one["applicationTags"]}
+    def add_of_others(self) -> None:
+        """Starts an application that is no kernel, and goes on for as long as the cluster."""
+        apps = f"{self._web}/ws/v1/cluster/apps"
+        user = {"user.name": "grace"}
+        new = requests.post(f"{apps}/new-application", params=user, json={}, timeout=30).json()
+        body = {
+            "application-id": new["application-id"],
+            "application-name": "nightly",
+            "application-type": "OTHER",
+            "max-app-attempts": 1,
+            "am-container-spec": {"commands": {"command": "sleep 100000"}},
+            "resource": {"memory": 128, "vCores": 1},
+        }
+        answer = requests.post(apps, params=user, json=body, timeout=30)
+        assert answer.status_code == 202, answer.text
+
+    def of_others(self) -> dict[str, str]:
+        """The applications that are no kernels, with their states."""
+        return {
+            str(one["id"]): str(one["state"])
+            for one in self._all()
+            if "fleet-kernel-" not in str(one["applicationTags"])
+        }
 
     def processes_with(self, text: str = "") -> list[int]:
         """The processes of containers that have `text` in their environment."""

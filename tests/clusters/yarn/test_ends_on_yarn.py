@@ -33,7 +33,8 @@ def test_an_application_that_is_killed_takes_the_kernel_along(fleet: YarnFleet) 
     fleet.yarn.kill(fleet.yarn.application(kernel_id))
     wait_until(lambda: not any(map(is_there, pids)), SECONDS)
     wait_until(lambda: fleet.model(kernel_id)["state"] == "dead", SECONDS)
-    assert "killed by user" in fleet.model(kernel_id, 1)["reason"]
+    # The agent's own words come first, YARN's stay.
+    wait_until(lambda: "killed by user" in fleet.model(kernel_id, 1)["reason"], SECONDS)
     # The key of its agent was in a file there, and Spark had no time to remove it.
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
     fleet.restart(kernel_id, 1)
@@ -65,7 +66,7 @@ def test_a_driver_that_is_killed_leaves_no_file_and_no_process(fleet: YarnFleet)
     jvm = int(Path(f"/proc/{agent}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(jvm, signal.SIGKILL)
     wait_until(lambda: fleet.model(kernel_id)["state"] == "dead", SECONDS)
-    assert "exitCode: 137" in fleet.model(kernel_id)["reason"]
+    wait_until(lambda: "exitCode: 137" in fleet.model(kernel_id)["reason"], SECONDS)
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
 
 
@@ -109,7 +110,7 @@ def test_a_driver_waits_in_its_queue_and_says_for_what(fleet: YarnFleet) -> None
     answer = fleet.start("spark", 1, second, **queue, KERNEL_LAUNCH_TIMEOUT="20")
     assert answer.status_code in (500, 503)
     wait_until(lambda: "AM resource limit exceeded" in str(fleet.model(second)), SECONDS)
-    assert "in queue small" in str(fleet.model(second, 1))
+    assert "in queue root.small" in str(fleet.model(second, 1))
     fleet.end(second)
     wait_until(lambda: fleet.nothing_left(second), SECONDS)
     assert fleet.run(0, first, "print(6 * 7)") == "42"
