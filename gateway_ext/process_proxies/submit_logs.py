@@ -1,10 +1,24 @@
-"""What spark-submit printed when it failed, for operators."""
+"""What spark-submit printed, of which operators find what failed."""
 
 import os
 from pathlib import Path
 
 LONGEST_BYTES = 256 * 1024
 MOST_FILES = 100
+
+
+def end_of(log: Path, most: int = 64_000) -> str:
+    """The last bytes of a log as text, empty if it cannot be read. Blocks."""
+    try:
+        return _end(log, most).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _end(log: Path, most: int) -> bytes:
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+        return file.read()
 
 
 def keep_log(folder: Path, kernel_id: str, log: Path) -> Path | None:
@@ -14,9 +28,7 @@ def keep_log(folder: Path, kernel_id: str, log: Path) -> Path | None:
     new = folder / f"{kernel_id}.{os.getpid()}.new"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_BYTES))
-            content = file.read()
+        content = _end(log, LONGEST_BYTES)
         new.touch(mode=0o600)
         new.write_bytes(content)
         new.replace(kept)

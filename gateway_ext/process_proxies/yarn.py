@@ -45,7 +45,7 @@ from gateway_ext.process_proxies.spark_submit import (
     submit_environment,
 )
 from gateway_ext.process_proxies.spark_submit_output import cause
-from gateway_ext.process_proxies.submit_logs import keep_log
+from gateway_ext.process_proxies.submit_logs import end_of, keep_log
 from gateway_ext.process_proxies.yarn_application_status import (
     FINAL_STATES,
     application_sighting,
@@ -55,7 +55,6 @@ from gateway_ext.process_proxies.yarn_application_status import (
 )
 from gateway_ext.process_proxies.yarn_cluster import Application, YarnCluster
 
-_OUTPUT_BYTES = 64_000
 _LOGS = "submit-logs"
 """Beside the folder in which applications are submitted."""
 _CLEAN = "SUCCEEDED"
@@ -145,7 +144,7 @@ class YarnAgentProxy(ClusterAgentProxy):
                 if code is not None or loop.time() > deadline:
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
-            output = await loop.run_in_executor(None, lambda: _end_of(log))
+            output = await loop.run_in_executor(None, lambda: end_of(log))
             submitted = application_id_in(output)
             self._application_id = ApplicationId(submitted) if submitted else None
             self._staging_root = staging_root_in(output)
@@ -389,13 +388,3 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._staging_setting = process_info.get("staging_setting", "")
         hadoop = process_info.get("hadoop")
         self._hadoop = HadoopClient.from_json(hadoop) if hadoop else None
-
-
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _OUTPUT_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

@@ -17,6 +17,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     Gateways,
     kernel_python,
     running_gateways,
+    wait_until,
 )
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS, KernelFleet
 
@@ -46,6 +47,13 @@ class YarnFleet(KernelFleet):
                     assert answer.status_code == 201, answer.text
                     return kernel_id
                 time.sleep(1.0)
+
+    def restart(self, kernel_id: str, number: int = 0) -> None:
+        """See the base class. A kernel that was dead gets another driver, which may take longer
+        than a client waits."""
+        url = f"{self.url(number, kernel_id)}/restart"
+        assert self.gateways.client().call("POST", url).status_code in (200, 503)
+        wait_until(lambda: self.model(kernel_id, number)["state"] == "running", LAUNCH_SECONDS)
 
     def nothing_left(self, kernel_id: str) -> bool:
         """Whether the cluster has nothing of a kernel any more."""
