@@ -292,7 +292,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
         if self._submitter is not None and self._submitter.poll() is None:
-            return alive("spark-submit is running")
+            return alive("spark-submit is running", phase="queued")
         return dead("no application of this kernel was ever submitted to YARN")
 
     async def remove(self, *, as_seen: bool) -> bool:
