@@ -25,7 +25,7 @@ def test_a_kernel_runs_spark_is_interrupted_restarted_and_deleted(fleet: YarnFle
     application = fleet.yarn.application(kernel_id)
     assert application["state"] == "RUNNING"
     client = fleet.gateways.client()
-    with client.channels(fleet.gateways.urls[0], kernel_id) as channels:
+    with fleet.channels(0, kernel_id) as channels:
         request = channels.execute("import time\nprint('begun', flush=True)\ntime.sleep(600)")
         while channels.receive()["header"]["msg_type"] != "stream":
             pass
@@ -51,7 +51,7 @@ def test_a_kernel_runs_spark_is_interrupted_restarted_and_deleted(fleet: YarnFle
 def test_the_owner_is_killed_while_a_cell_prints(fleet: YarnFleet) -> None:
     kernel_id = fleet.started("spark", 0)
     gateways = fleet.gateways
-    with gateways.client().channels(gateways.urls[1], kernel_id) as channels:
+    with fleet.channels(1, kernel_id) as channels:
         pid = channels.run(PID)
         request = channels.execute(PRINT_LINES)
         threading.Timer(1.5, gateways.processes[0].kill).start()

@@ -14,6 +14,7 @@ import requests
 from tests.clusters.yarn.cluster import Yarn
 from tests.clusters.yarn.jars import java
 from tests.integration.gateway_ext.fleet_of_gateways import (
+    Channels,
     Gateways,
     kernel_python,
     running_gateways,
@@ -54,6 +55,19 @@ class YarnFleet(KernelFleet):
         url = f"{self.url(number, kernel_id)}/restart"
         assert self.gateways.client().call("POST", url).status_code in (200, 503)
         wait_until(lambda: self.model(kernel_id, number)["state"] == "running", LAUNCH_SECONDS)
+
+    @contextlib.contextmanager
+    def channels(self, number: int, kernel_id: str) -> Iterator[Channels]:
+        """A websocket to a kernel whose jobs may wait for executors."""
+        client, url = self.gateways.client(), self.gateways.urls[number]
+        with client.channels(url, kernel_id) as channels:
+            channels.wait_at_most(SECONDS)
+            yield channels
+
+    def run(self, number: int, kernel_id: str, code: str) -> str:
+        """See the base class."""
+        with self.channels(number, kernel_id) as channels:
+            return channels.run(code).strip()
 
     def nothing_left(self, kernel_id: str) -> bool:
         """Whether the cluster has nothing of a kernel any more."""
