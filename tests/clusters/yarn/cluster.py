@@ -118,7 +118,7 @@ class Yarn:
                 "yarn.scheduler.minimum-allocation-mb": "128",
                 "yarn.scheduler.maximum-allocation-mb": "2048",
                 # The application of others has a master that never registers.
-                "yarn.am.liveness-monitor.expiry-interval-ms": "36000000",
+                "yarn.am.liveness-monitor.expiry-interval-ms": "28000000",
                 "yarn.acl.enable": "true",
                 "yarn.admin.acl": "admin",
             },
