@@ -72,6 +72,11 @@ def staging_root_in(output: str) -> str:
     return found[-1] if found else ""
 
 
+def removed_by_spark(output: str) -> set[str]:
+    """The ids of applications whose files a spark-submit that failed has removed itself."""
+    return set(re.findall(r"Deleted staging directory \S+/(application_\d+_\d+)\b", output))
+
+
 def staging_folder(application_id: ApplicationId, *, root: str, setting: str, user: str) -> str:
     """The folder of one application. `root` is what spark-submit said, `setting` and `user` are
     for when it said nothing; empty if they do not tell. A relative path begins at the user's home.

@@ -30,6 +30,7 @@ from gateway_ext.process_proxies.spark_staging import (
     HadoopClient,
     hadoop_client,
     remove_staging,
+    removed_by_spark,
     staging_folder,
     staging_root_in,
     staging_setting,
@@ -91,6 +92,8 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._submit_output = ""
         # Where Spark puts the application's files, and how they are reached.
         self._staging_root = self._staging_setting = ""
+        # Applications whose files are gone already.
+        self._clean: set[str] = set()
         self._hadoop: HadoopClient | None = None
 
     @classmethod
@@ -148,6 +151,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             submitted = application_id_in(output)
             self._application_id = ApplicationId(submitted) if submitted else None
             self._staging_root = staging_root_in(output)
+            self._clean = removed_by_spark(output)
             if code is None:
                 await loop.run_in_executor(None, self._end_submitter)
                 raise await self._refused(
@@ -313,7 +317,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         if not ended and await self._is_unknown():
             # It never came that far, or was forgotten.
             left.add(str(self._application_id))
-        for application_id in sorted(left):
+        for application_id in sorted(left - self._clean):
             await self._remove_staging(ApplicationId(application_id))
         return True
 

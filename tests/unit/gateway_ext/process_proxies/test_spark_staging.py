@@ -12,6 +12,7 @@ from gateway_ext.process_proxies.spark_staging import (
     HadoopClient,
     hadoop_client,
     remove_staging,
+    removed_by_spark,
     staging_folder,
     staging_root_in,
     staging_setting,
@@ -42,6 +43,13 @@ def test_the_output_says_where_the_files_are() -> None:
     )
     assert staging_root_in(output) == "hdfs://n:8020/user/ada"
     assert staging_root_in("26/11/27 15:24:44 WARN Client: nothing") == ""
+
+
+def test_spark_says_which_files_it_has_removed_itself() -> None:
+    outputs = Path(__file__).parent / "spark_submit_outputs"
+    found = removed_by_spark((outputs / "unknown_queue.txt").read_text())
+    assert found == {"application_1795793781933_0002"}
+    assert removed_by_spark((outputs / "no_resource_manager.txt").read_text()) == set()
 
 
 @pytest.mark.parametrize(
