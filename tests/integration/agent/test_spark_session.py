@@ -33,7 +33,9 @@ class Driver:
         from pyspark.java_gateway import launch_gateway
 
         os.environ["PYSPARK_SUBMIT_ARGS"] = (
-            "--master local[1] --conf spark.ui.enabled=false pyspark-shell"
+            "--master local[1] --conf spark.ui.enabled=false "
+            # Otherwise Hive makes a database in the working directory.
+            "--conf spark.sql.catalogImplementation=in-memory pyspark-shell"
         )
         self._gateway = launch_gateway()
         parameters = self._gateway.gateway_parameters
