@@ -29,7 +29,7 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     Pure functions, which are tested with tables, turn the cluster's response into a Sighting; an
     agent is never treated as dead because the cluster does not respond. Tested against scripted
-    Kubernetes and YARN servers, not yet against real clusters.
+    Kubernetes and YARN servers, and real ones (tests/clusters).
     """
 
     FOUND_BY_NAME = True
