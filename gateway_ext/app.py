@@ -223,6 +223,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="After how many seconds without an owner a kernel is checked: if its agent's "
         "process is known to have ended, the kernel is marked as dead.",
     ).tag(config=True)
+    cluster_seconds = Float(
+        30.0,
+        help="How often a cluster is asked whether it has ended kernels whose agents are still "
+        "connected. Only YARN can do that.",
+    ).tag(config=True)
     concurrent_launches = Integer(
         min=1,
         help="How many kernels this gateway starts on its own machine at the same time; "
@@ -407,6 +412,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 self.heartbeat_seconds,
                 self.log,
                 "the check of epochs",
+            ),
+            run_forever(
+                manager.ended_in_cluster.look,
+                self.cluster_seconds,
+                self.log,
+                "the look at ended applications",
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
             asyncio.ensure_future(manager.board.run()),

@@ -24,6 +24,7 @@ from gateway_ext.kernels.calls.kernel_calls import KernelCalls
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
+from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
@@ -157,6 +158,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             log=self.log,
         )
+        self.ended_in_cluster = EndedInCluster(self.records, self.launches, self.links, self.log)
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
             membership=self.membership,

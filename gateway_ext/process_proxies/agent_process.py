@@ -110,6 +110,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
     ON_THIS_MACHINE: ClassVar[bool] = False
     """Whether kernels take the processors of the gateway's own machine."""
 
+    MAY_OUTLIVE_ITS_CLUSTER: ClassVar[bool] = False
+    """Whether the agent may run on after the cluster has ended what it runs in."""
+
     @classmethod
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """Raises KernelspecUnusable; `config` is of the kernelspec's process proxy."""

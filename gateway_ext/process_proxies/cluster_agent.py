@@ -30,7 +30,7 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     Pure functions, which are tested with tables, turn the cluster's response into a Sighting; an
     agent is never treated as dead because the cluster does not respond. Tested against scripted
-    Kubernetes and YARN servers, not yet against real clusters.
+    Kubernetes and YARN servers, and real ones (tests/clusters).
     """
 
     FOUND_BY_NAME = True
@@ -146,10 +146,12 @@ def container_document(
     *,
     parent: str,
     place: str,
+    keep_process_group: bool = False,
 ) -> dict[str, Any]:
     """The document of an agent in a container: it creates its environment and its folder itself,
     below `parent` (if empty, where it is started). Packages that users install for the kernel are
-    there too; `place` tells users with what they are deleted.
+    there too; `place` tells users with what they are deleted. `keep_process_group` is for
+    containers that end with the process group in which the agent is started.
 
     Variables of the kernelspec's `env` that the client also sets are left out, so that the client's
     values are used.
@@ -171,6 +173,8 @@ def container_document(
     )
     if environment.get("KERNEL_WORKING_DIR"):
         document["cwd"] = environment["KERNEL_WORKING_DIR"]
+    if keep_process_group:
+        document["keep_process_group"] = True
     return document
 
 

@@ -69,6 +69,11 @@ class YarnCluster(LoggingConfigurable):
     submit_seconds = Float(
         120.0, help="How long spark-submit may take until the application is submitted."
     ).tag(config=True)
+    end_seconds = Float(
+        15.0,
+        help="How long an application may take to end after its kernel has ended, until it is "
+        "killed, or after it was killed, until that is tried again.",
+    ).tag(config=True)
     threads = Integer(8, min=1, help="How many requests may run at the same time.").tag(config=True)
 
     @cached_property

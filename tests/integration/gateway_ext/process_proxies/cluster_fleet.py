@@ -161,7 +161,11 @@ def cluster_fleet(
         },
         "YarnCluster": {"request_seconds": 2.0},
         "EnterpriseGatewayApp": {"yarn_endpoint": yarn.url},
-        "FleetGatewayApp": {"lost_seconds": LOST_SECONDS, "launch_seconds": 20.0},
+        "FleetGatewayApp": {
+            "lost_seconds": LOST_SECONDS,
+            "launch_seconds": 20.0,
+            "cluster_seconds": 1.0,
+        },
     }
     with running_gateways(changes=changes) as gateways:
         fleet = ClusterFleet(gateways, kubernetes, yarn)
