@@ -16,6 +16,7 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.kubernetes_connection import KubernetesConnection
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -54,12 +55,13 @@ class KubernetesCluster(LoggingConfigurable):
     """
 
     kubeconfig = Unicode(
-        help="The kubeconfig file of the cluster. Without one the gateway must itself run in "
-        "the cluster, with a service account."
+        help="The kubeconfig file of the cluster, read again when it or a file that it names "
+        "changes. Without one the gateway must itself run in the cluster, with a service account."
     ).tag(config=True)
-    context = Unicode(help="The kubeconfig's context, if it is not the current one.").tag(
-        config=True
-    )
+    context = Unicode(
+        help="The kubeconfig's context. The default is the one that is current when the gateway "
+        "first calls the cluster."
+    ).tag(config=True)
     namespace = Unicode(
         help="Where kernels run, unless their kernelspec says otherwise. The default is "
         "EG_NAMESPACE, or the gateway's own namespace."
@@ -144,34 +146,10 @@ class KubernetesCluster(LoggingConfigurable):
         return ClusterCalls(self.threads, self.request_seconds + 2.0, "fleet-kubernetes")
 
     @cached_property
-    def _client(self) -> Any:
-        """The library's client. Raises ClusterRefused if nobody has said where the cluster is."""
-        # A large library, which gateways that have no such cluster can do without.
-        import kubernetes.client
-        import kubernetes.config
-
-        configuration = type.__call__(kubernetes.client.Configuration)
-        # No automatic retries: only the caller knows whether a request may be repeated.
-        configuration.retries = False
-        configuration.connection_pool_maxsize = self.threads
-        try:
-            if self.kubeconfig:
-                kubernetes.config.load_kube_config(
-                    self.kubeconfig,
-                    self.context or None,
-                    configuration,
-                    persist_config=False,
-                )
-            else:
-                kubernetes.config.load_incluster_config(configuration)
-        except kubernetes.config.ConfigException as error:
-            raise ClusterRefused(
-                0,
-                "NoCluster",
-                f"the cluster is not configured: {error} Run the gateway in the cluster, or "
-                "set KubernetesCluster.kubeconfig",
-            ) from error
-        return kubernetes.client.ApiClient(configuration)
+    def _connection(self) -> KubernetesConnection:
+        return KubernetesConnection(
+            self.kubeconfig, self.context, connections=self.threads, log=self.log
+        )
 
     async def create(
         self, resource: Resource, namespace: ObjectName, manifest: Mapping[str, Any]
@@ -282,7 +260,7 @@ class KubernetesCluster(LoggingConfigurable):
     def _request(
         self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | None
     ) -> bytes:
-        client = self._client
+        client = self._connection.client()
         request = client.param_serialize(
             method,
             path,
@@ -298,6 +276,8 @@ class KubernetesCluster(LoggingConfigurable):
             raise ClusterSilent(f"the API server does not answer: {error}") from error
         if 200 <= answer.status < 300:
             return text
+        if answer.status == 401:
+            self._connection.credentials_rejected()
         raise refusal_from(answer.status, text)
 
 

@@ -31,10 +31,17 @@ _USER = "user.name"
 class YarnCluster(LoggingConfigurable):
     """Calls to the ResourceManager's REST interface, each with a timeout.
 
-    Its address is Enterprise Gateway's `yarn_endpoint` (and `alt_yarn_endpoint`), or what
-    yarn-site.xml says. Every method raises ClusterSilent and ClusterRefused.
+    Its address is one of `endpoints`, or Enterprise Gateway's `yarn_endpoint` (and
+    `alt_yarn_endpoint`), or what yarn-site.xml says. Every method raises ClusterSilent and
+    ClusterRefused.
     """
 
+    endpoints = List(
+        Unicode(),
+        help="The URLs of the ResourceManagers, of which the active one is asked: for example "
+        "http://resourcemanager:8088. The default is EnterpriseGatewayApp.yarn_endpoint and "
+        "alt_yarn_endpoint.",
+    ).tag(config=True)
     spark_submit = Unicode(
         help="The program that submits applications. The default is $SPARK_HOME/bin/spark-submit, "
         "with the SPARK_HOME of the kernelspec or of the gateway."
@@ -140,7 +147,8 @@ class YarnCluster(LoggingConfigurable):
         manager = self._managers.get("active")
         if manager is None:
             app: Any = self.parent
-            endpoints = [one for one in (app.yarn_endpoint, app.alt_yarn_endpoint) if one]
+            told = self.endpoints or (app.yarn_endpoint, app.alt_yarn_endpoint)
+            endpoints = [one for one in told if one]
             try:
                 manager = ResourceManager(
                     [one.rstrip("/").removesuffix("/ws/v1/cluster") for one in endpoints] or None,
