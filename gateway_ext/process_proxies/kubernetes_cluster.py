@@ -12,10 +12,22 @@ from typing import Any
 from urllib.parse import quote
 
 import urllib3.exceptions
-from traitlets import Bool, Float, Integer, List, Unicode, default
+from traitlets import (
+    Bool,
+    Bunch,
+    Dict,
+    Float,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    default,
+    validate,
+)
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_names import namespace_name
 from gateway_ext.process_proxies.kubernetes_connection import KubernetesConnection
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
@@ -66,6 +78,14 @@ class KubernetesCluster(LoggingConfigurable):
         help="Where kernels run, unless their kernelspec says otherwise. The default is "
         "EG_NAMESPACE, or the gateway's own namespace."
     ).tag(config=True)
+    project_namespaces = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="The namespace of each project's kernels, by the project's name; `*` is for all other "
+        "projects, and {project} stands for the project's name: for example "
+        '{"*": "kernels-{project}", "R&D": "kernels-research"}. A project that is not named uses '
+        "`namespace`. The namespaces must exist, and the gateway needs its rights in each of them.",
+    ).tag(config=True)
     namespace_per_kernel = Bool(
         False,
         help="Make a namespace for each kernel and remove it with the kernel, as Enterprise "
@@ -88,9 +108,9 @@ class KubernetesCluster(LoggingConfigurable):
     client_settings = List(
         Unicode(),
         help="Which of KERNEL_NAMESPACE, KERNEL_SERVICE_ACCOUNT_NAME, KERNEL_VOLUMES, "
-        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP a "
-        "user who starts a kernel may choose. None by default: each can give access to "
-        "other people's resources. Kernelspecs may always set them, in `env`.",
+        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID, KERNEL_RUN_AS_ROOT and "
+        "KERNEL_SPARKAPP_CONFIG_MAP a user who starts a kernel may choose. None by default: each "
+        "can give access to other people's resources. Kernelspecs may always set them, in `env`.",
     ).tag(config=True)
     mirror_working_dirs = Bool(
         os.environ.get("EG_MIRROR_WORKING_DIRS", "").lower() == "true",
@@ -109,6 +129,16 @@ class KubernetesCluster(LoggingConfigurable):
     threads = Integer(16, min=1, help="How many requests may run at the same time.").tag(
         config=True
     )
+
+    @validate("project_namespaces")
+    def _valid_project_namespaces(self, proposal: Bunch) -> dict[str, str]:
+        namespaces: dict[str, str] = proposal["value"]
+        for project, namespace in namespaces.items():
+            try:
+                namespace_name(namespace, "x" if project == "*" else project)
+            except ValueError as error:
+                raise TraitError(f"KubernetesCluster.project_namespaces: {error}") from error
+        return namespaces
 
     @default("namespace")
     def _namespace_default(self) -> str:

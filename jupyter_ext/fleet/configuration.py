@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kubeconfig import PROJECT
 from jupyter_ext.fleet.limits import gateway_limits
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -218,10 +219,11 @@ def cluster_config(settings: Settings, clusters: Clusters) -> dict[str, Any]:
     found: dict[str, Any] = {}
     context = clusters.kubernetes
     if context is not None:
+        told = settings.kube_namespace or context.namespace or "default"
         found["KubernetesCluster"] = {
             "kubeconfig": settings.kubeconfig,
             "context": context.name,
-            "namespace": settings.kube_namespace or context.namespace or "default",
+            **({"project_namespaces": {"*": told}} if PROJECT in told else {"namespace": told}),
         }
     if clusters.resource_managers:
         found["YarnCluster"] = {"endpoints": list(clusters.resource_managers)}

@@ -119,12 +119,17 @@ def context_of(document: object, file: str, name: str | None) -> Context:
     )
 
 
+PROJECT = "{project}"
+"""Stands for a project's name in a namespace's name."""
+
+
 def check_namespace(namespace: str) -> None:
-    """Raise `FleetError` for a text that is not the name of a namespace."""
-    if not _LABEL.fullmatch(namespace):
+    """Raise `FleetError` for a text that is not the name of a namespace, with or without `PROJECT`
+    in it."""
+    if not _LABEL.fullmatch(namespace.replace(PROJECT, "x")):
         raise FleetError(
             f"--kube-namespace {namespace!r} is not the name of a namespace: use at most 63 lower"
-            " case letters, digits and '-'"
+            f" case letters, digits and '-', and {PROJECT} for the project's name"
         )
 
 

@@ -187,7 +187,8 @@ class Settings:
     kube_namespace: str | None = option(
         None,
         "NAME",
-        "the namespace of kernels (the context's; '' to use that one again)",
+        "the namespace of kernels; {project} in it stands for the project's name (the context's; "
+        "'' to use that one again)",
         unset="",
     )
     yarn_conf: str | None = option(

@@ -18,6 +18,7 @@ class Request:
     path: str
     query: dict[str, str]
     body: Any
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class ScriptedServer:
         text = handler.rfile.read(length)
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        request = Request(handler.command, parts.path, query, json.loads(text) if text else None)
+        body = json.loads(text) if text else None
+        request = Request(handler.command, parts.path, query, body, dict(handler.headers))
         with self.lock:
             self.requests.append(request)
             scripted = self._scripted(request)

@@ -116,6 +116,9 @@ def test_gateways_are_told_where_clusters_are(data_dir, secrets):
     assert config["KubernetesCluster"]["namespace"] == "kernels"
     nameless = Clusters(kubernetes=Context("x", "https://c:6443", None))
     assert told(nameless, kubeconfig="/k")["KubernetesCluster"]["namespace"] == "default"
+    config = told(kubernetes, kubeconfig="/k", kube_namespace="kernels-{project}")
+    assert config["KubernetesCluster"]["project_namespaces"] == {"*": "kernels-{project}"}
+    assert "namespace" not in config["KubernetesCluster"]
     yarn = Clusters(resource_managers=("http://a:8088", "http://b:8088"))
     config = told(yarn, yarn_conf="/hadoop")
     assert config["YarnCluster"] == {"endpoints": ["http://a:8088", "http://b:8088"]}

@@ -103,8 +103,9 @@ def test_a_plugin_that_is_not_installed_is_named(tmp_path: Path) -> None:
     assert read_context(file, None).program == "sh"
 
 
-@pytest.mark.parametrize("name", ["Kernels", "a/b", "-a", "a.b", "x" * 64, "a\n"])
+@pytest.mark.parametrize("name", ["Kernels", "a/b", "-a", "a.b", "x" * 64, "a\n", "k-{user}"])
 def test_names_that_no_namespace_has(name: str) -> None:
     with pytest.raises(FleetError, match="--kube-namespace"):
         check_namespace(name)
     check_namespace("kernels-1")
+    check_namespace("kernels-{project}")
