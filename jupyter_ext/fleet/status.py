@@ -33,10 +33,14 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     """The document that ``status --json`` prints; with ``login_url`` only if a ``token`` is wanted.
 
     An external database is listed without a process; the embedded one is files that labs and
-    gateways open themselves.
+    gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
+    no gateway answers.
     """
     states = Supervisor(data_dir).states()
-    draining = draining_gateways(data_dir, settings) if states else frozenset()
+    gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) if states else None
+    draining = {gateway["name"] for gateway in gateways or () if gateway["draining"]}
+    # Where no gateway has answered the first call, none is waited for again.
+    models = None if gateways is None else _first_answer(data_dir, settings, "/api/kernels")
     found = [
         describe(member, states.get(member.name), draining=member.name in draining)
         for member in settings.members
@@ -46,7 +50,9 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     if settings.database is not None:
         found.append(external("database", settings.database))
     if settings.kubeconfig is not None:
-        found.append(external("kubernetes", f"{settings.kubeconfig}#{settings.kube_context}"))
+        found.append(
+            external("kubernetes", f"{settings.kubeconfig} (context {settings.kube_context})")
+        )
     if settings.yarn_conf is not None:
         found.append(external("yarn", settings.yarn_conf))
     for one in found:
@@ -58,25 +64,11 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         "version": version_line(),
         "build": installed_build(Path(sys.prefix)),
         "processes": found,
-        "kernels": kernel_places(data_dir, settings) if states else None,
+        "kernels": None if models is None else places(models),
     }
     if token and states:
         document["login_url"] = login_url(data_dir, settings)
     return document
-
-
-def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
-    """The names of the gateways that are draining, according to the first gateway that answers;
-    none if no gateway answers."""
-    gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) or []
-    return frozenset(gateway["name"] for gateway in gateways if gateway["draining"])
-
-
-def kernel_places(data_dir: DataDir, settings: Settings) -> dict[str, int] | None:
-    """How many kernels run where (`kernels.places`), according to the first gateway that answers;
-    None if no gateway answers."""
-    models = _first_answer(data_dir, settings, "/api/kernels")
-    return None if models is None else places(models)
 
 
 def _first_answer(data_dir: DataDir, settings: Settings, path: str) -> Any:

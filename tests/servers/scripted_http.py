@@ -19,6 +19,7 @@ class Request:
     query: dict[str, str]
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    """Their names are in lower case."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class ScriptedServer:
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         body = json.loads(text) if text else None
-        request = Request(handler.command, parts.path, query, body, dict(handler.headers))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = Request(handler.command, parts.path, query, body, headers)
         with self.lock:
             self.requests.append(request)
             scripted = self._scripted(request)

@@ -135,7 +135,9 @@ def test_launches_that_fail_say_why_and_leave_nothing(
     wait_until(lambda: fleet.nothing_left(kernel_id))
 
 
-@pytest.mark.parametrize("name", ["KERNEL_NAMESPACE", "KERNEL_VOLUMES", "KERNEL_UID"])
+@pytest.mark.parametrize(
+    "name", ["KERNEL_NAMESPACE", "KERNEL_VOLUMES", "KERNEL_UID", "KERNEL_RUN_AS_ROOT"]
+)
 def test_what_clients_may_not_choose(fleet: ClusterFleet, name: str) -> None:
     kernel_id = str(uuid.uuid4())
     before = len(fleet.kubernetes.requests)
@@ -180,6 +182,12 @@ def test_what_is_somebody_else_s_stays(fleet: ClusterFleet) -> None:
     fleet.kubernetes.remove("pods", "theirs")
 
 
+def _left_of_deleted(fleet: ClusterFleet) -> Any:
+    """What gateways say is left of deleted kernels."""
+    url = f"{fleet.gateways.urls[0]}/api/fleet/leftovers"
+    return fleet.gateways.service().call("GET", url).json()
+
+
 def test_a_cluster_that_is_away_kills_nothing(fleet: ClusterFleet) -> None:
     kernel_id = fleet.started("pod")
     pod = fleet.pod(kernel_id)
@@ -205,12 +213,17 @@ def test_a_cluster_that_is_away_kills_nothing(fleet: ClusterFleet) -> None:
     fleet.restart(kernel_id, 1)
     assert fleet.run(0, kernel_id, "print('x' in globals())") == "False"
     assert fleet.pod(kernel_id)["metadata"]["uid"] != pod["metadata"]["uid"]
+    location = fleet.model(kernel_id, 1)["location"]
+    name = fleet.pod(kernel_id)["metadata"]["name"]
+    assert location == {"kind": "pod", "namespace": "fleet", "name": name}
     # And deleted while the cluster is away again.
     fleet.kubernetes.script("DELETE", "/fleet/", status(500, "internal"), forever=True)
     fleet.end(kernel_id)
     assert not fleet.nothing_left(kernel_id)
+    assert {"kernel_id": kernel_id, "location": location} in _left_of_deleted(fleet)
     fleet.kubernetes.end_scripts()
     wait_until(lambda: fleet.nothing_left(kernel_id))
+    wait_until(lambda: kernel_id not in str(_left_of_deleted(fleet)))
 
 
 def test_a_slow_cluster_delays_nobody_else(fleet: ClusterFleet) -> None:

@@ -151,7 +151,7 @@ def test_kernels_start_in_both_clusters_and_are_listed_with_their_place(
     }
     shown = clusters.fleet.run("status")
     assert "Kernels: 1 on this machine, 1 in Kubernetes, 1 in YARN" in shown
-    assert f"{clusters.kubeconfig}#x" in shown
+    assert f"{clusters.kubeconfig} (context x)" in shown
     assert f", {clusters.gateway()}" in shown
 
 
@@ -167,8 +167,9 @@ def test_a_kernel_from_before_goes_on_and_stays_the_default(clusters: ClusterFle
 def test_only_gateways_listen_on_the_advertised_address_and_they_want_a_token(
     clusters: ClusterFleet,
 ) -> None:
-    processes = clusters.fleet.processes()
-    for name, process in processes.items():
+    for name, process in clusters.fleet.processes().items():
+        if process["state"] == "external":
+            continue
         url = process["url"].replace("127.0.0.1", ADDRESS)
         if process["role"] != "gateway":
             with pytest.raises(requests.ConnectionError):
@@ -207,7 +208,7 @@ def test_a_renewed_kubeconfig_is_used_without_an_up(clusters: ClusterFleet) -> N
     clusters.kubeconfig.write_text(json.dumps(document))
     kernel_id = clusters.start("python_kubernetes")
     made = [one for one in clusters.kubernetes.requests if kernel_id in json.dumps(one.body)]
-    assert {one.headers["Authorization"] for one in made} == {"Bearer renewed"}
+    assert {one.headers["authorization"] for one in made} == {"Bearer renewed"}
 
 
 def test_kernels_in_clusters_survive_down(clusters: ClusterFleet) -> None:
