@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -154,7 +154,7 @@ class YarnCluster(LoggingConfigurable):
                     [one.rstrip("/").removesuffix("/ws/v1/cluster") for one in endpoints] or None,
                     timeout=self.request_seconds,
                     auth=self._authentication(),
-                    verify=os.environ.get("EG_YARN_CERT_BUNDLE", True),
+                    verify=certificate_authorities(os.environ),
                 )
             except requests.RequestException:
                 raise
@@ -198,6 +198,15 @@ class UserName(requests.auth.AuthBase):
         if f"{_USER}=" not in (request.url or ""):
             request.prepare_url(request.url, {_USER: self._name})
         return request
+
+
+def certificate_authorities(environment: Mapping[str, str]) -> str | bool:
+    """The file or folder of the authorities that sign ResourceManagers' certificates; True for
+    those that the library comes with. It looks at none of these variables by itself."""
+    for name in ("EG_YARN_CERT_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if environment.get(name):
+            return environment[name]
+    return True
 
 
 def refusal_from(text: str) -> ClusterRefused | ClusterSilent:

@@ -17,7 +17,7 @@ from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 2
+FORMAT = 3
 """Increased when older versions can no longer read the file; they then report that."""
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
