@@ -152,6 +152,19 @@ def test_what_clients_may_not_choose(fleet: ClusterFleet, name: str) -> None:
     assert not [path for path in asked if "//" in path or path.endswith("/") or kernel_id in path]
 
 
+def test_a_project_has_a_namespace_of_its_own(fleet: ClusterFleet) -> None:
+    client, kernel_id = fleet.gateways.client(research="owner"), str(uuid.uuid4())
+    body = {"name": "pod", "kernel_id": kernel_id}
+    answer = client.call("POST", fleet.url(0), json=body)
+    assert answer.status_code == 201, answer.text
+    found = [*fleet.kubernetes.of_kernel("pods", kernel_id)]
+    found += fleet.kubernetes.of_kernel("secrets", kernel_id)
+    assert [one["metadata"]["namespace"] for one in found] == ["fleet-research"] * 2
+    assert answer.json()["location"]["namespace"] == "fleet-research"
+    assert client.call("DELETE", fleet.url(1, kernel_id)).status_code == 204
+    wait_until(lambda: fleet.nothing_left(kernel_id))
+
+
 def test_a_creation_whose_answer_was_lost_is_one_pod(fleet: ClusterFleet) -> None:
     lost: list[Request] = []
 
