@@ -129,7 +129,8 @@ def test_the_walk_from_a_kubeconfig_to_a_running_cell(cluster: Cluster) -> None:
         reader.run(projects)
         with claims(cluster, OF_DEMO):
             reader.run("jupyter fleet up --detach --kube-namespace 'kernels-{project}'")
-            assert f"a cell ran on {_pod(cluster, OF_DEMO)}" in reader.run(cell)
+            printed = reader.run(cell)
+            assert f"a cell ran on {_pod(cluster, OF_DEMO)}" in printed
             assert "kernel ended" in reader.run("jupyter fleet down --kernels")
             wait_until(lambda: not cluster.of_all_kernels(), SECONDS)
     found = [violation(entry, documented_rights()) for entry in cluster.audit.entries(user)]
