@@ -38,7 +38,7 @@ export FLEET_LAB_PYTHON := $(CURDIR)/$(LAB)/bin/python
 export FLEET_GATEWAY_PYTHON := $(CURDIR)/$(GATEWAY)/bin/python
 export FLEET_KERNEL_PYTHON := $(KERNEL_HOME)/bin/python
 
-SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx -type f \
+SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx deploy/kubernetes -type f \
 	-not -name '*.pyc') pyproject.toml README.md LICENSE
 SOURCES_page := $(shell find labextension \( -name node_modules -o -name lib -o -name dist \
 	-o -name .yarn \) -prune -o -type f -not -name '*.tsbuildinfo' -print)

@@ -89,6 +89,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="How labs, agents and the other gateways reach this one, for example "
         "http://gateway-1:8888. The default is http://127.0.0.1:PORT."
     ).tag(config=True)
+    more_ips = List(
+        Unicode(),
+        help="Addresses or names of this machine on which the gateway listens in addition to `ip`, "
+        "on the same port: for example the one by which clusters reach it.",
+    ).tag(config=True)
     gateway_name = Unicode(
         help="The name of this gateway, different from that of every other. The default is "
         "HOST-PORT; use the same name again when you restart a gateway."
@@ -362,7 +367,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         )
 
     def init_http_server(self) -> None:
-        """Listens on the configured port and on no other: labs and agents know this one."""
+        """Listens on the configured port of all its addresses and on no other: labs and agents know
+        this one."""
         self.http_server = httpserver.HTTPServer(
             self.web_app,
             xheaders=self.trust_xheaders,
@@ -372,16 +378,20 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             idle_connection_timeout=self.request_seconds,
             body_timeout=self.request_seconds,
         )
+        for ip in (self.ip, *self.more_ips):
+            self._listen(ip)
+
+    def _listen(self, ip: str) -> None:
         try:
-            self.http_server.listen(self.port, self.ip)
+            self.http_server.listen(self.port, ip)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 advice = (
                     "another program uses it: stop that program, or set EnterpriseGatewayApp.port"
                 )
             else:
-                advice = os.strerror(error.errno or 0)
-            self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {advice}")
+                advice = error.strerror or os.strerror(error.errno or 0)
+            self._fail(f"port {self.port} of {ip or 'any address'} cannot be used: {advice}")
 
     def start(self) -> None:
         """Runs until it gets a signal; then hands the kernels over."""

@@ -36,6 +36,7 @@ from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching,
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord, living_owner
@@ -77,6 +78,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         app = self.parent
         self.records: KernelRecords = app.records
         self.events: KernelEvents = app.kernel_events
+        self.leftovers: Leftovers = app.leftovers
         self.membership: Membership = app.membership
         self.lifecycle: Lifecycle = app.lifecycle
         self.agent_settings = AgentSettings(
@@ -140,7 +142,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
         self.lost_kernels = LostKernels(
             records=self.records,
-            leftovers=app.leftovers,
+            leftovers=self.leftovers,
             launches=self.launches,
             links=self.links,
             ends=self.ends,

@@ -73,7 +73,7 @@ class ScriptedKubernetes(ScriptedServer):
         self._version = 0
         self._ended = threading.Event()
         super().__init__()
-        for name in ("default", "fleet"):
+        for name in ("default", "fleet", "fleet-research"):
             self._put("namespaces", "", {"metadata": {"name": name}, "status": {"phase": "Active"}})
         if images is not None:
             every(0.1, self._reconcile, self._ended)

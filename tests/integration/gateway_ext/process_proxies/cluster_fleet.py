@@ -155,6 +155,7 @@ def cluster_fleet(
         "KubernetesCluster": {
             "kubeconfig": str(folder / "kubeconfig"),
             "namespace": "fleet",
+            "project_namespaces": {"research": "fleet-{project}"},
             "pull_patience_seconds": 0.5,
             "request_seconds": 2.0,
             **settings,
