@@ -38,6 +38,7 @@ PUBLIC = [
         "changed",
         "reason",
         "launch_status",
+        "launch_options",
     )
 ]
 
