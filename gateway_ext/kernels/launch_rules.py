@@ -24,25 +24,23 @@ from jupyter_ext.launch_options.properties import Schema
 from jupyter_ext.launch_options.schema_merge import merged
 from jupyter_ext.launch_options.shown import shown_options
 
-CHOOSING_VARIABLES = frozenset(
-    {
-        "KERNEL_CPUS",
-        "KERNEL_CPUS_LIMIT",
+_VARIABLES: dict[str, tuple[str, ...]] = {
+    "image": ("KERNEL_IMAGE", "KERNEL_EXECUTOR_IMAGE"),
+    "cpus": ("KERNEL_CPUS", "KERNEL_CPUS_LIMIT"),
+    "cpus_limit": ("KERNEL_CPUS", "KERNEL_CPUS_LIMIT"),
+    "memory": ("KERNEL_MEMORY", "KERNEL_MEMORY_LIMIT"),
+    "memory_limit": ("KERNEL_MEMORY", "KERNEL_MEMORY_LIMIT"),
+    "resources": ("KERNEL_GPUS", "KERNEL_GPUS_LIMIT"),
+    "queue": ("KERNEL_QUEUE",),
+    "node_pool": ("KERNEL_NODE_LABEL",),
+    "spark": (
         "KERNEL_DRIVER_MEMORY",
         "KERNEL_EXECUTORS",
-        "KERNEL_EXECUTOR_IMAGE",
         "KERNEL_EXECUTOR_MEMORY",
         "KERNEL_EXTRA_SPARK_OPTS",
-        "KERNEL_GPUS",
-        "KERNEL_GPUS_LIMIT",
-        "KERNEL_IMAGE",
-        "KERNEL_MEMORY",
-        "KERNEL_MEMORY_LIMIT",
-        "KERNEL_NODE_LABEL",
-        "KERNEL_QUEUE",
-    }
-)
-"""Variables of a client that choose what launch options choose, past an operator's policy."""
+    ),
+}
+"""The variables of Enterprise Gateway, and of our templates, that say what an option says."""
 
 LEAST_LOCAL_MEMORY = 100 * 1024**2
 """Bytes that a Python kernel needs to start."""
@@ -83,8 +81,14 @@ class LaunchRules:
         effective = await self._in_thread(
             lambda: self._effective(declaration, project, name, on_this_machine)
         )
+        set_before = {**(spec.env or {}), **new.environment}
+        defaults = {
+            option: default
+            for option, default in effective.defaults.items()
+            if option in policy or set_before.keys().isdisjoint(_VARIABLES.get(option, ()))
+        }
         try:
-            options = with_defaults(new.launch_options, effective.defaults)
+            options = with_defaults(new.launch_options, defaults)
             check_options(effective.schema, options, kernelspec=name, project=project)
         except OptionRefused as refused:
             raise as_refusal(refused) from refused
@@ -138,7 +142,8 @@ class LaunchRules:
         except PolicyUnavailable as error:
             raise Refusal(
                 500,
-                f"{error}. Until it can, kernels can be started without launch options only",
+                "the operator's launch policy cannot be read (the gateway's log says why): until "
+                "it can, kernels can be started without launch options only",
             ) from error
 
     @staticmethod
@@ -169,10 +174,13 @@ def as_refusal(refused: OptionRefused) -> Refusal:
 
 
 def _refuse_variables(environment: Mapping[str, str]) -> None:
-    for name in environment:
-        if name in CHOOSING_VARIABLES:
-            raise Refusal(
-                400,
-                f"the operator's launch policy says what may be chosen here, so {name} may not be "
-                "set: choose it in launch_options",
-            )
+    """Raises Refusal (400) for variables by which a client would get around a policy."""
+    for option, variables in _VARIABLES.items():
+        for name in variables:
+            if name in environment:
+                raise Refusal(
+                    400,
+                    "the operator's launch policy says what may be chosen here, so "
+                    f"{name} may not be set: use launch_options.{option}",
+                    option=option,
+                )

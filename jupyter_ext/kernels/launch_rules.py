@@ -39,10 +39,10 @@ def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
             options |= parse_options(body.get("launch_options"))
         except OptionRefused as refused:
             raise web.HTTPError(400, str(refused)) from refused
-        asked = body.get("env") or {}
-        if not isinstance(asked, dict):
+        asked = body.get("env")
+        if not isinstance(asked, dict | None):
             raise web.HTTPError(400, "env must be an object")
-        environment |= asked
+        environment |= asked or {}
     for name, value in environment.items():
         if not isinstance(value, str):
             raise web.HTTPError(400, f"the environment variable {name!r} must be a string")

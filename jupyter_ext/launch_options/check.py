@@ -128,8 +128,8 @@ def _refused(name: str, problem: ValidationError) -> str:
     if problem.validator == "required":
         missing = [member for member in problem.validator_value if member not in value]
         return f"{_path([*path, missing[0]])} is missing"
-    secret = name == "environment" and len(path) > 1
-    if secret and value is None:
+    secret = name == "environment"
+    if secret and value is None and len(path) > 1:
         return f"{_path(path)} has no value: secrets are not kept, so enter it again"
     words = "" if secret else f" {_shown(value)}"
     return f"{_path(path)}{words} is not allowed: {_allowed(name, schema)}"
