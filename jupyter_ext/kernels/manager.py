@@ -102,7 +102,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
             body |= {"launch_options": dict(choice.options)}
         model = await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
         if choice.options:
-            if "launch_options" not in model:
+            if choice.options.keys() - model.get("launch_options", {}).keys():
                 await self.shutdown_kernel(kernel_id, reason="it was started without its options")
                 raise web.HTTPError(
                     503,

@@ -111,3 +111,15 @@ def test_the_shipped_kernelspecs_offer_options_and_valid_defaults(file: Path) ->
         if isinstance(schema, dict) and "default" in schema
     }
     assert defaults.items() <= effective.defaults.items()
+
+
+def test_the_example_in_the_documentation_is_a_declaration() -> None:
+    text = (SPECS.parent / "docs" / "clusters.md").read_text()
+    [example] = [block for block in _json_blocks(text) if '"launch_options"' in block]
+    fleet = json.loads(f"{{{example}}}")["metadata"]["fleet"]
+    declaration = parse_declaration(fleet["launch_options"], ALL)
+    assert effective_options(declaration, {}).defaults["memory"] == "2Gi"
+
+
+def _json_blocks(text: str) -> list[str]:
+    return [block.partition("```")[0] for block in text.split("```json\n")[1:]]

@@ -106,3 +106,13 @@ def test_a_first_file_that_is_broken(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 def test_no_file() -> None:
     assert PolicyFile("", logging.getLogger("test")).current().of("demo", "pod") == {}
+
+
+def test_the_example_in_the_documentation_is_a_policy() -> None:
+    guide = (Path(__file__).parents[4] / "deploy" / "README.md").read_text()
+    [example] = [part.partition("```")[0] for part in guide.split("```json\n")[1:]]
+    parsed = parse_policy(example.encode())
+    assert parsed.of("demo", "pod")["resources"] is False
+    assert parsed.of("vision", "pod")["cpus"] == {"maximum": 16}
+    assert parsed.of("vision", "pod")["resources"] is False
+    assert parsed.of("vision", "torch_kubernetes")["resources"] != False  # noqa: E712
