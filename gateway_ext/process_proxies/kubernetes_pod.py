@@ -47,12 +47,12 @@ from gateway_ext.process_proxies.manifests import (
     make_role_binding,
 )
 from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
+from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_options import (
     POD_OPTIONS,
     option_variables,
     with_pod_options,
 )
-from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
