@@ -28,6 +28,8 @@ def option_labels(kernelspec: Mapping[str, Any], queue: str, node_pool: str) -> 
     `node_pool_label`; else the cluster's labels for `queue` and `node_pool`. Raises
     KernelspecUnusable."""
     fleet = (kernelspec.get("metadata") or {}).get("fleet") or {}
+    if not isinstance(fleet, Mapping):
+        raise KernelspecUnusable("metadata.fleet must be an object")
     annotation = _key(fleet, "queue_annotation", "")
     label = _key(fleet, "queue_label", "" if annotation else queue)
     return OptionLabels(label, annotation, _key(fleet, "node_pool_label", node_pool))

@@ -66,7 +66,16 @@ class LaunchRules:
         if kept is not None and not anew and time.monotonic() - kept[0] < self._fresh_seconds:
             return kept[1]
         path = f"{path_of(LAUNCH_OPTIONS_ROUTE, name=kernel_name)}?project={project}"
-        rules: dict[str, Any] = await self._gateways.call("GET", path)
+        try:
+            rules: dict[str, Any] = await self._gateways.call("GET", path)
+        except web.HTTPError as error:
+            if error.status_code == 404 and "kernelspec" not in (error.log_message or ""):
+                raise web.HTTPError(
+                    503,
+                    "the gateways are of an earlier version, which knows no launch options: try "
+                    "again when they have been upgraded",
+                ) from error
+            raise
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
         self._kept[key] = (time.monotonic(), rules)

@@ -104,6 +104,7 @@ def _check_limit(name: str, options: Mapping[str, Any], properties: Mapping[str,
 
 
 def _no_option(name: str, properties: Mapping[str, Any], kernelspec: str, project: str) -> str:
+    name = name[:_SHOWN]
     place = f"the kernelspec {kernelspec!r} in the project {project!r}"
     if not properties:
         return f"{FIELD}.{name} is not allowed: {place} has no launch options"
@@ -137,7 +138,7 @@ def _refused(name: str, problem: ValidationError) -> str:
 
 def _path(path: list[Any]) -> str:
     text = FIELD
-    for part in path:
+    for part in (part[:_SHOWN] if isinstance(part, str) else part for part in path):
         plain = isinstance(part, str) and part.isidentifier()
         text += f".{part}" if plain else f"[{json.dumps(part)}]"
     return text

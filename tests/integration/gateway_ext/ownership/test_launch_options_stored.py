@@ -45,6 +45,19 @@ def test_options_are_kept_encrypted_and_shown_without_secrets(
     assert json.loads(box.decrypt(row.launch))["environment"] == {"KERNEL_SECRET": "hush"}
 
 
+def test_options_go_with_their_kernel(records: KernelRecords) -> None:
+    async def run() -> None:
+        new = new_kernel(launch_options=OPTIONS, shown_options=SHOWN)
+        assert await records.insert_launching(new, KEY) is not None
+        assert await records.delete(new.kernel_id, "ada")
+        deleted, stored = await records.get(new.kernel_id), await records.secrets(new.kernel_id)
+        assert deleted is not None
+        assert stored is not None
+        assert (deleted.launch_options, stored.launch_options) == (None, {})
+
+    asyncio.run(run())
+
+
 def test_a_kernel_without_options(records: KernelRecords, database: Database) -> None:
     new = new_kernel()
     record = asyncio.run(records.insert_launching(new, KEY))

@@ -63,6 +63,21 @@ def test_rules_are_kept_but_nothing_is_refused_by_old_ones() -> None:
     assert gateways.asked == ["/api/fleet/kernelspecs/python3/launch-options?project=demo"] * 2
 
 
+@pytest.mark.parametrize(
+    ("message", "status"), [("Not Found", 503), ("there is no kernelspec 'x': …", 404)]
+)
+def test_gateways_of_the_version_before_are_told_from_a_missing_kernelspec(
+    message: str, status: int
+) -> None:
+    class Missing(Gateways):
+        async def call(self, method: str, path: str) -> Any:
+            raise web.HTTPError(404, message)
+
+    with pytest.raises(web.HTTPError) as error:
+        check(Missing(4), Choice({"cpus": 1}))
+    assert error.value.status_code == status
+
+
 @pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_USERNAME", "MINE", "PATH"])
 def test_variables_are_refused_and_not_dropped(name: str) -> None:
     words = refused(Gateways(4), Choice({}, {name: "1"}))

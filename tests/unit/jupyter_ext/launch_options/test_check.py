@@ -141,6 +141,13 @@ def test_values_of_the_environment_are_not_repeated() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_long_names_are_cut() -> None:
+    for options in ({"x" * 60_000: 1}, {"spark": {"spark." + "x" * 60_000: 1}}):
+        with pytest.raises(OptionRefused) as refused:
+            check(**options)
+        assert len(str(refused.value)) < 2000
+
+
 def test_a_refusal_has_the_schema_for_programs() -> None:
     with pytest.raises(OptionRefused) as refused:
         check(image="c:1")
