@@ -92,12 +92,13 @@ def _usable(name: str, schema: Any) -> Schema:
     if name == "spark":
         if not isinstance(fragment, dict) or fragment["additionalProperties"] is not False:
             raise DeclarationError(f"{WHERE}.spark must list Spark's settings in `properties`")
-        known = {key: value for key, value in SPARK_MEMBERS.items() if key in _members(fragment)}
-        base = merged(base, {"properties": known}) if known else base
+        # In the kernelspec's order, which is that of a form.
+        members = {key: SPARK_MEMBERS.get(key, True) for key in _members(fragment)}
+        base = merged(base, {"properties": members})
     return merged(base, fragment)
 
 
-def _members(fragment: dict[str, Any]) -> Mapping[str, Any]:
+def _members(fragment: Mapping[str, Any]) -> Mapping[str, Any]:
     members: Mapping[str, Any] = fragment.get("properties", {})
     return members
 

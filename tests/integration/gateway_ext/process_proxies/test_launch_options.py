@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,7 +106,7 @@ def test_spark_submit_as_it_was_chosen(fleet: ClusterFleet) -> None:
     assert fleet.run(0, kernel_id, "import os; print(os.environ['MODE'])") == "fast"
     submitted = fleet.yarn.submissions[-1]
     assert submitted["queue"] == "default"
-    assert submitted["conf"]["spark.executor.memory"] == "3g"
+    assert "spark.executor.memory=3g" in submitted["conf"]
     fleet.end(kernel_id)
 
 
@@ -133,7 +132,6 @@ def test_what_is_not_allowed_asks_the_cluster_for_nothing(
     assert answer.status_code == 400
     assert words in answer.json()["message"]
     assert len(fleet.kubernetes.asked("POST", "/")) == before
-    assert Path(fleet.gateways.directory).exists()
 
 
 def test_what_may_be_chosen(fleet: ClusterFleet) -> None:

@@ -56,6 +56,9 @@ def test_of_resources_and_spark_only_what_is_listed() -> None:
         "nvidia.com/gpu": {"type": "integer", "minimum": 0, "maximum": 2}
     }
     assert found["spark"]["additionalProperties"] is False
+    order = ["spark.sql.ansi.enabled", "spark.executor.cores", "spark.driver.memory"]
+    listed = declared(spark={"properties": dict.fromkeys(order, {})})["spark"]["properties"]
+    assert list(listed) == order
     assert found["environment"]["additionalProperties"]["type"] == "string"
     listed = declared(environment={"properties": {"MODE": {"enum": ["a"]}}})
     assert listed["environment"]["additionalProperties"] is False
