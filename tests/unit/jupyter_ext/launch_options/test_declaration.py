@@ -57,7 +57,7 @@ def test_of_resources_and_spark_only_what_is_listed() -> None:
     }
     assert found["spark"]["additionalProperties"] is False
     order = ["spark.sql.ansi.enabled", "spark.executor.cores", "spark.driver.memory"]
-    listed = declared(spark={"properties": dict.fromkeys(order, {})})["spark"]["properties"]
+    listed = declared(spark={"properties": {key: {} for key in order}})["spark"]["properties"]
     assert list(listed) == order
     assert found["environment"]["additionalProperties"]["type"] == "string"
     listed = declared(environment={"properties": {"MODE": {"enum": ["a"]}}})
