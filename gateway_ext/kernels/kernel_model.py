@@ -44,6 +44,7 @@ def kernel_model(
         "epoch": epoch,
         "reason": reason,
         "location": kernel_location(record.process),
+        "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
         "cull_at": None if ends is None else in_utc(ends),
         "cull_warning_at": None if ends is None else in_utc(ends - rules.warning),

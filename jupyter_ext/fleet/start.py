@@ -32,6 +32,7 @@ from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
+from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
 from jupyter_ext.fleet.rollout import rollout
@@ -101,6 +102,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     check_kernel_python(tools.kernel_python, as_root=as_root)
     clusters = find_clusters(settings)
     settings = with_context(settings, clusters)
+    check_launch_policy(settings.launch_policy)
     held = held_ports(running, before.port, before.ports)
     addresses = [] if settings.advertise is None else addresses_of(settings.advertise)
     held_there = held if settings.advertise == before.advertise else ()

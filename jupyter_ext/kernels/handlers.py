@@ -22,6 +22,7 @@ from jupyter_server.services.kernelspecs.handlers import (
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 
@@ -47,6 +48,7 @@ class FleetKernelsHandler(MainKernelHandler):
             kernel_id=document.get("kernel_id"),
             path=document.get("path"),
             kernel_name=document.get("name"),
+            choice=parse_choice(document),
         )
         self.set_header("Location", url_path_join(self.base_url, "api", "kernels", kernel_id))
         self.set_status(201)

@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
+from traitlets import Callable as CallableTrait
 from traitlets import Float, Instance, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.route_policy import article
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
@@ -40,10 +42,25 @@ class FleetKernelManager(AsyncMappingKernelManager):
         5.0, config=True, help="Seconds after which listing kernels fails; pages ask again anyway."
     )
     gateways = Instance(FleetGatewayClient)
+    on_choice = CallableTrait(
+        help="Remembers the launch options of a start for its user: an async function of the "
+        "kernelspec's name, the document's path, which may be empty, and the options."
+    )
 
     @default("gateways")
     def _default_gateways(self) -> FleetGatewayClient:
         return FleetGatewayClient(parent=self)
+
+    @default("on_choice")
+    def _default_on_choice(self) -> Any:
+        async def forget(kernel_name: str, document: str, options: Any) -> None:
+            return
+
+        return forget
+
+    @property
+    def _specs(self) -> FleetKernelSpecManager:
+        return cast(FleetKernelSpecManager, self.kernel_spec_manager)
 
     async def start_kernel(  # type: ignore[override]
         self,
@@ -52,6 +69,8 @@ class FleetKernelManager(AsyncMappingKernelManager):
         path: str | None = None,
         kernel_name: str | None = None,
         env: dict[str, str] | None = None,
+        choice: Choice = NO_CHOICE,
+        document: str = "",
         **kwargs: Any,
     ) -> str:
         """Start a kernel, or find the one that already has this id; returns its id.
@@ -59,11 +78,13 @@ class FleetKernelManager(AsyncMappingKernelManager):
         `path` is the notebook's path (`project/dir/nb.ipynb`); its first folder is the kernel's
         project. Without a path it is the caller's only project. Repeating the call with the same
         id starts nothing twice, so it can be retried at several gateways.
+
+        What `choice` says is checked, and remembered for the user and the kernelspec, and for the
+        `document` if there is one. Raises HTTPError, 400 if it may not be chosen.
         """
         kernel_id = kernel_id or str(uuid.uuid4())
         if not kernel_name:
-            specs = cast(FleetKernelSpecManager, self.kernel_spec_manager)
-            kernel_name = await specs.default_name()
+            kernel_name = await self._specs.default_name()
         body: dict[str, Any] = {"kernel_id": kernel_id, "name": kernel_name}
         if env:
             body["env"] = env
@@ -74,7 +95,21 @@ class FleetKernelManager(AsyncMappingKernelManager):
             body |= {"project": project, "path": path}
         elif identity is not None and len(identity.projects) != 1:
             raise web.HTTPError(400, 'name the project of the kernel: {"path": "<project>/…"}')
-        await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
+        if choice:
+            project = project or next(iter(identity.projects if identity else ()), "")
+            meant = await self._specs.launch_rules.check(choice, kernel_name, project)
+            body |= {"env": {**body.get("env", {}), **choice.environment}}
+            body |= {"launch_options": dict(choice.options)}
+        model = await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
+        if choice.options:
+            if choice.options.keys() - model.get("launch_options", {}).keys():
+                await self.shutdown_kernel(kernel_id, reason="it was started without its options")
+                raise web.HTTPError(
+                    503,
+                    "a gateway of an earlier version, which knows no launch options, started "
+                    "the kernel: try again",
+                )
+            await self.on_choice(meant, document, choice.options)
         return kernel_id
 
     async def list_kernels(self) -> list[dict[str, Any]]:

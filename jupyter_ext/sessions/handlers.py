@@ -10,6 +10,7 @@ from jupyter_server.services.sessions.handlers import SessionHandler, SessionRoo
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.sessions.manager import FleetSessionManager
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -59,6 +60,7 @@ class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
             raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
         kernel = kernel_of(document)
         kernel_id = text(kernel, "id")
+        choice = parse_choice(document, kernel)
         model = await manager.find(path)
         if model is None:
             model = await manager.create_session(
@@ -67,6 +69,7 @@ class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
                 type=type_,
                 kernel_name=text(kernel, "name"),
                 kernel_id=kernel_id,
+                choice=choice,
             )
         self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
         self.set_status(201)
@@ -88,6 +91,11 @@ class FleetSessionHandler(_SessionBody, SessionHandler):
         manager = cast(FleetSessionManager, self.session_manager)
         document = self._body()
         kernel = kernel_of(document)
+        choice = parse_choice(document, kernel)
+        if choice and (text(kernel, "id") is not None or text(kernel, "name") is None):
+            raise web.HTTPError(
+                400, 'launch_options and env are for a new kernel: send "kernel": {"name": …}'
+            )
         model = await manager.update_session(
             session_id,
             path=text(document, "path"),
@@ -95,6 +103,7 @@ class FleetSessionHandler(_SessionBody, SessionHandler):
             type=text(document, "type"),
             kernel_id=text(kernel, "id"),
             kernel_name=text(kernel, "name"),
+            choice=choice,
         )
         self.finish(json.dumps(model, default=json_default))
 

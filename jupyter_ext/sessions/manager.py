@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,9 @@ from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.launch_options.shown import shown_options
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.models import alive, session_model
@@ -28,11 +30,13 @@ from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path, show
 from jupyter_ext.sessions.store import (
     document_kernels,
     endings,
+    launch_choices,
     session_rows,
     started_kernels,
     starts,
 )
 from jupyter_ext.sessions.store.endings import Ending
+from jupyter_ext.sessions.store.launch_choices import kept_document
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.store.starts import Claim, Start
 from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
@@ -67,6 +71,26 @@ class FleetSessionManager(LoggingConfigurable):
     @default("database")
     def _default_database(self) -> Database:
         return shared(self.database_url)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kernel_manager.on_choice = self._keep_choice
+
+    async def _keep_choice(
+        self, kernel_name: str, document: str, options: Mapping[str, Any]
+    ) -> None:
+        keep = partial(
+            launch_choices.keep,
+            username=self._identity().user,
+            kernel_name=kernel_name,
+            path=document,
+            options=shown_options(options),
+        )
+        try:
+            await self.run(keep)
+        except web.HTTPError as error:
+            # The kernel starts all the same.
+            self.log.warning("the launch options of a start are not remembered: %s", error)
 
     def close(self) -> None:
         """Does nothing: the database belongs to the process."""
@@ -108,11 +132,12 @@ class FleetSessionManager(LoggingConfigurable):
         type: str = "notebook",
         kernel_name: str | None = None,
         kernel_id: str | None = None,
+        choice: Choice = NO_CHOICE,
     ) -> dict[str, Any]:
         """Create a session for a page's POST; returns its model, with the posted path.
 
         The kernel is `kernel_id` if that is given and exists, else the one of the document, which
-        is started if there is none. Raises HTTPError.
+        is started if there is none, with what `choice` says. Raises HTTPError.
         """
         document = Document(real_path(path, name, type), type)
         check_lengths(path=path, name=name or "", type_=type, real=document.path)
@@ -129,7 +154,9 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(chosen, project)
                 kernel, start = chosen, None
             else:
-                kernel, start = await self._kernel_of_document(document, kernel_name, kernel_id)
+                kernel, start = await self._kernel_of_document(
+                    document, kernel_name, kernel_id, choice
+                )
                 document = start.document
 
             # The document may have been renamed while its kernel started.
@@ -199,12 +226,13 @@ class FleetSessionManager(LoggingConfigurable):
         type: str | None = None,
         kernel_id: str | None = None,
         kernel_name: str | None = None,
+        choice: Choice = NO_CHOICE,
     ) -> dict[str, Any]:
         """Change the given fields of a session; returns its new model, with the posted path if
         there is one, because a page adopts the path in the response.
 
-        `kernel_id` attaches to a running kernel, `kernel_name` starts a new one. The old kernel
-        ends if no session uses it any more.
+        `kernel_id` attaches to a running kernel, `kernel_name` starts a new one with what
+        `choice` says. The old kernel ends if no session uses it any more.
         """
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
@@ -216,7 +244,8 @@ class FleetSessionManager(LoggingConfigurable):
             if kernel_id != present.kernel_id:
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
-            where = checked(patched(present, patch), identity).path
+            there = checked(patched(present, patch), identity)
+            where = there.path
             kernel_id = str(uuid.uuid4())
             await self.run(partial(started_kernels.note_kernel, kernel_id=kernel_id))
             await self.kernel_manager.start_kernel(
@@ -224,6 +253,8 @@ class FleetSessionManager(LoggingConfigurable):
                 path=where,
                 kernel_name=kernel_name,
                 env=kernel_environment(where),
+                choice=choice,
+                document=kept_document(there.document),
             )
 
         def change(connection: Any) -> tuple[Session, Session]:
@@ -279,7 +310,11 @@ class FleetSessionManager(LoggingConfigurable):
         await self.run(partial(endings.remove_kernel, kernel_id=kernel_id))
 
     async def _kernel_of_document(
-        self, document: Document, kernel_name: str | None, kernel_id: str | None
+        self,
+        document: Document,
+        kernel_name: str | None,
+        kernel_id: str | None,
+        choice: Choice,
     ) -> tuple[dict[str, Any], Start]:
         """The model of the document's kernel, which exactly one of all concurrent callers starts,
         and the record of that start."""
@@ -291,7 +326,7 @@ class FleetSessionManager(LoggingConfigurable):
         while True:
             start = await self.run(partial(claim, waited=start))
             if start.claim is Claim.START:
-                return await self._start(start, kernel_name, lease), start
+                return await self._start(start, kernel_name, lease, choice), start
             if start.claim is Claim.ATTACH:
                 kernel = await self.kernel_or_none(start.kernel_id)
                 if kernel is not None and alive(kernel):
@@ -306,7 +341,7 @@ class FleetSessionManager(LoggingConfigurable):
             poll = min(2 * poll, _LONGEST_POLL)
 
     async def _start(
-        self, start: Start, kernel_name: str | None, lease: timedelta
+        self, start: Start, kernel_name: str | None, lease: timedelta, choice: Choice
     ) -> dict[str, Any]:
         path = start.document.path
         try:
@@ -316,6 +351,8 @@ class FleetSessionManager(LoggingConfigurable):
                     path=path,
                     kernel_name=kernel_name,
                     env=kernel_environment(path),
+                    choice=choice,
+                    document=kept_document(start.document),
                 )
         except web.HTTPError as error:
             # 5xx except 500 and 501: the gateway may or may not have started the kernel.
