@@ -36,6 +36,7 @@ from gateway_ext.kernels.handlers.client_websocket import channel_handlers
 from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
 from gateway_ext.kernels.handlers.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.handlers.kernelspec_handler import kernelspec_handlers
+from gateway_ext.kernels.handlers.launch_options_handler import launch_options_handlers
 from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
@@ -127,6 +128,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         "in bytes; 0 for no limit. A kernel that uses more is ended with the reason, and "
         "restarted. A memory cgroup enforces this if the gateway can create one, "
         "otherwise the kernel's agent.",
+    ).tag(config=True)
+    launch_policy_file = Unicode(
+        help="A JSON file that says, for each project, what of the launch options of kernelspecs "
+        "it may choose (deploy/README.md). Read again when it changes; a file that is wrong is "
+        "reported in the log, and the last good one stays in use. By default every project may "
+        "choose what kernelspecs offer."
     ).tag(config=True)
     memory_cgroup = Unicode(
         help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It "
@@ -340,6 +347,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             *channel_handlers,
             *kernel_handlers,
             *gateway_handlers,
+            *launch_options_handlers,
             *guarded,
             *not_found,
         ]

@@ -34,6 +34,7 @@ from jupyter_ext.database.migrate import MigrationError, upgrade_lab
 from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.handlers import handlers as kernel_handlers
+from jupyter_ext.kernels.launch_options_handler import handlers as launch_options_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.page_config import host_folders, public_page_config
@@ -41,6 +42,7 @@ from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
+from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import SessionSweep
@@ -256,6 +258,8 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
+        self.handlers.extend(launch_options_handlers)
+        self.handlers.extend(launch_choices_handlers)
         self.handlers.extend(absent_services.handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]

@@ -42,6 +42,7 @@ def kernel_model(
         "owner": record.owner,
         "epoch": epoch,
         "reason": reason,
+        "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
         "cull_at": None if ends is None else in_utc(ends),
         "cull_warning_at": None if ends is None else in_utc(ends - rules.warning),

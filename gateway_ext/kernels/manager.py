@@ -23,6 +23,7 @@ from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
+from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
@@ -87,10 +88,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             orphan_seconds=app.orphan_seconds,
             inherited=list(app.inherited_envs),
             fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
-            memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, self.log)
-            if app.kernel_memory
-            else None,
+            memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, self.log),
         )
+        self.launch_rules = LaunchRules(app.launch_policy_file, app.kernel_memory, self.log)
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout
         self.max_message_bytes: int = app.max_message_bytes
@@ -246,6 +246,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.kernelspec(new.kernel_name)
+        asked = new.launch_options
+        new = await self.launch_rules.decided(new, spec)
         agent_key = secrets.token_bytes(32)
         try:
             record = await self.records.insert_launching(new, agent_key, self.limits)
@@ -257,12 +259,13 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
             if record.project != new.project:
                 raise Refusal(409, f"kernel {new.kernel_id} exists in another project")
+            refuse_other_options(asked, record)
             dead = record.state is KernelState.DEAD and record.owner is None
             if dead and seconds is not None:
                 await self._start_again(record, new.username)
         else:
             self.agent_door.add(new.kernel_id)
-            self.launches.begin(record, spec, agent_key, dict(new.environment))
+            self.launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
         if seconds is None:
             return record
         try:
@@ -287,18 +290,19 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def _start_again(self, record: KernelRecord, username: str) -> None:
         spec = await self.launches.kernelspec(record.kernel_name)
         stored = await self.records.secrets(record.kernel_id)
+        if stored is None:
+            return
+        options = await self.launch_rules.again(record, stored, spec)
         agent_key = secrets.token_bytes(32)
         try:
-            if stored is None or not await self.records.launch_again(
-                record, agent_key, username, self.limits
-            ):
+            if not await self.records.launch_again(record, agent_key, username, self.limits):
                 # Somebody else was first; whoever called looks again.
                 return
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
         launched = await self.records.get(record.kernel_id)
         if launched is not None:
-            self.launches.begin(launched, spec, agent_key, dict(stored.environment))
+            self.launches.begin(launched, spec, agent_key, dict(stored.environment), options)
 
     async def _started(self, kernel_id: str, deadline: float) -> KernelRecord:
         """Waits for a launch, here or elsewhere, until then by the loop's clock; raises Refusal if

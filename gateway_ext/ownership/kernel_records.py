@@ -7,11 +7,11 @@ A gateway may act on a kernel only while the record names it as the owner, with 
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
@@ -37,7 +37,8 @@ from jupyter_ext.platform.encryption import SecretBox
 
 @dataclass(frozen=True)
 class NewKernel:
-    """What somebody asked for. `environment` is the client's part of the kernel's environment."""
+    """What somebody asked for. `environment` is the client's part of the kernel's environment,
+    `shown_options` the launch options without secrets."""
 
     kernel_id: str
     project: str
@@ -45,6 +46,8 @@ class NewKernel:
     username: str
     kernel_name: str
     environment: Mapping[str, str]
+    launch_options: Mapping[str, Any] = field(default_factory=dict)
+    shown_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Secrets:
 
     agent_key: bytes
     environment: Mapping[str, str]
+    launch_options: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class KernelRecords:
         """Writes the record of a kernel that this gateway is about to launch, owned by it with
         epoch 1. None if a record of that id exists already; raises LimitReached."""
         encrypted_key = self._box.encrypt(agent_key)
-        launch = self._encrypt_launch(new.environment)
+        launch = self._encrypt_launch(new)
 
         def transaction(connection: Connection) -> KernelRecord | None:
             if read_record(connection, new.kernel_id) is not None:
@@ -133,6 +137,7 @@ class KernelRecords:
                     epoch=1,
                     agent_key=encrypted_key,
                     launch=launch,
+                    launch_options=dict(new.shown_options) or null(),
                     process=None,
                     launch_status=begun_status(now).stored(),
                     execution_state="starting",
@@ -395,7 +400,8 @@ class KernelRecords:
         return await self._database.run(transaction, read_only=True)
 
     async def secrets(self, kernel_id: str) -> Secrets | None:
-        """The agent's key and the client's environment; raises DecryptionError."""
+        """The agent's key, the client's environment and the launch options; raises
+        DecryptionError."""
 
         def transaction(connection: Connection) -> tuple[str, str] | None:
             row = connection.execute(
@@ -407,8 +413,13 @@ class KernelRecords:
         if stored is None:
             return None
         agent_key, launch = stored
-        environment = json.loads(self._box.decrypt(launch))["environment"] if launch else {}
-        return Secrets(self._box.decrypt(agent_key), environment)
+        wanted = json.loads(self._box.decrypt(launch)) if launch else {}
+        return Secrets(
+            self._box.decrypt(agent_key),
+            wanted.get("environment", {}),
+            # Earlier gateways wrote none, and ignore them.
+            wanted.get("options", {}),
+        )
 
     async def former_keys(self, kernel_id: str) -> list[bytes]:
         """The keys of agents that the kernel had before it was launched again; raises
@@ -439,5 +450,8 @@ class KernelRecords:
         stored = stored_key(connection, kernel_id)
         return stored is not None and self._box.decrypt(stored) == agent_key
 
-    def _encrypt_launch(self, environment: Mapping[str, str]) -> str:
-        return self._box.encrypt(json.dumps({"environment": dict(environment)}).encode())
+    def _encrypt_launch(self, new: NewKernel) -> str:
+        wanted = {"environment": dict(new.environment)}
+        if new.launch_options:
+            wanted["options"] = dict(new.launch_options)
+        return self._box.encrypt(json.dumps(wanted).encode())

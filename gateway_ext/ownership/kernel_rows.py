@@ -38,6 +38,7 @@ PUBLIC = [
         "changed",
         "reason",
         "launch_status",
+        "launch_options",
     )
 ]
 
@@ -140,6 +141,7 @@ def deletion(held: Held, now: datetime, owner: str | None, event: NewEvent) -> T
         # What a launch needs contains people's secrets and is removed at once. The agent's key
         # stays, to prove to the agent that its kernel is deleted.
         "launch": "",
+        "launch_options": null(),
         "changed": now,
     }
     return Transition(KernelState.DELETED, values, [event])

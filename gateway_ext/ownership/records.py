@@ -41,6 +41,8 @@ class KernelRecord:
     reason: str
     launch_status: LaunchStatus | None = None
     """How far the launch is; None unless it is `launching`, or if its gateway does not say."""
+    launch_options: Mapping[str, Any] | None = None
+    """Without secrets; None if there are none."""
 
 
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:

@@ -41,6 +41,8 @@ kernel = Table(
     # Encrypted (jupyter_ext.platform.encryption): the agent's key, and what a launch needs.
     Column("agent_key", Text, nullable=False),
     Column("launch", _LongText, nullable=False),
+    # The launch options in `launch` without secrets, for everybody who may see the kernel.
+    Column("launch_options", JSON),
     # How to look at the agent's process, in the words of the process proxy that started it.
     Column("process", JSON),
     # While it is launched: LaunchStatus.stored.

@@ -46,8 +46,8 @@ class AgentSettings:
     orphan_seconds: float
     inherited: list[str]
     fork_servers: ForkServers
-    memory: MemoryCgroups | None = None
-    """The limit of each kernel of this machine, None for no limit."""
+    memory: MemoryCgroups
+    """The limits of the kernels of this machine."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ class AgentStart:
     kernel_name: str
     kernelspec: Mapping[str, Any]
     resource_dir: str
+    launch_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Checked; what they mean is the process proxy's matter."""
+
+    @property
+    def chosen_environment(self) -> dict[str, str]:
+        """The variables that whoever starts the kernel has chosen, for the kernel alone."""
+        return dict(self.launch_options.get("environment") or {})
 
     @property
     def launch(self) -> str:
@@ -109,6 +116,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
 
     ON_THIS_MACHINE: ClassVar[bool] = False
     """Whether kernels take the processors of the gateway's own machine."""
+
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
+    """The launch options that kernelspecs of this process proxy may declare."""
 
     @classmethod
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from traitlets import Bool, Float, Integer, List, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.option_labels import KUEUE_QUEUE
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -89,6 +90,17 @@ class KubernetesCluster(LoggingConfigurable):
         "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP a "
         "user who starts a kernel may choose. None by default: each can give access to "
         "other people's resources. Kernelspecs may always set them, in `env`.",
+    ).tag(config=True)
+    queue_label = Unicode(
+        KUEUE_QUEUE,
+        help="The label that has a kernel's queue (launch option `queue`), unless the kernelspec "
+        "says otherwise in metadata.fleet.queue_label or queue_annotation.",
+    ).tag(config=True)
+    node_pool_label = Unicode(
+        "jupyter-fleet/node-pool",
+        help="The label of nodes by which the launch option `node_pool` chooses them, for example "
+        "cloud.google.com/gke-nodepool, unless the kernelspec says otherwise in "
+        "metadata.fleet.node_pool_label.",
     ).tag(config=True)
     mirror_working_dirs = Bool(
         os.environ.get("EG_MIRROR_WORKING_DIRS", "").lower() == "true",

@@ -46,7 +46,13 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
 )
+from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
 from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
+from gateway_ext.process_proxies.pod_options import (
+    POD_OPTIONS,
+    option_variables,
+    with_pod_options,
+)
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
@@ -92,6 +98,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     KIND: ClassVar[str] = "Pod"
     TEMPLATE: ClassVar[str] = "kernel-pod.yaml.j2"
     LONGEST_NAME: ClassVar[int] = LONGEST_NAME
+    OPTIONS: ClassVar[frozenset[str]] = POD_OPTIONS
 
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         self.cluster: KubernetesCluster = kernel_manager.parent.cluster(KubernetesCluster)
@@ -118,6 +125,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
                 "metadata.process_proxy.config.kernel_argv to run it in a pod of its own"
             )
         find_template(kernelspec, config, cls.TEMPLATE)
+        option_labels(kernelspec, "", "")
 
     @property
     def patience_seconds(self) -> float:
@@ -127,6 +135,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """See the base class."""
         refuse_guarded(env, self.cluster.client_settings)
+        env.update(option_variables(start.launch_options))
         spec = {
             name: str(value)
             for name, value in (start.kernelspec.get("env") or {}).items()
@@ -194,7 +203,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         mains = [document for document in rendered if document["kind"] == self.KIND]
         if len(mains) != 1:
             raise LaunchFailed(f"the template {self._template} must make one {self.KIND}")
-        main = self.manifest(mains[0], kernel)
+        main = self.manifest(self._with_options(mains[0], start), kernel)
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
@@ -213,6 +222,18 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """What the template can fill in."""
         return {**template_variables(environment), "kernel_name": start.kernel_name}
 
+    def _with_options(self, template: Mapping[str, Any], start: AgentStart) -> dict[str, Any]:
+        labels = option_labels(
+            start.kernelspec, self.cluster.queue_label, self.cluster.node_pool_label
+        )
+        return self.with_options(template, start.launch_options, labels)
+
+    def with_options(
+        self, template: Mapping[str, Any], options: Mapping[str, Any], labels: OptionLabels
+    ) -> dict[str, Any]:
+        """The template's object with the launch options."""
+        return with_pod_options(template, options, labels)
+
     def manifest(self, template: Mapping[str, Any], kernel: KernelObjects) -> dict[str, Any]:
         """The object that runs the agent."""
         return make_pod(template, kernel, str(self.proxy_config.get("python") or "python"))
@@ -228,7 +249,11 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             start,
             settings,
             self.command(start.kernelspec),
-            container_environment(os.environ, environment, inherited=settings.inherited),
+            container_environment(
+                os.environ,
+                {**environment, **start.chosen_environment},
+                inherited=settings.inherited,
+            ),
             parent="/tmp/",  # noqa: S108 - in a container of the kernel's own
             place="pod",
         )

@@ -32,6 +32,7 @@ from gateway_ext.process_proxies.process_session import (
 )
 from gateway_ext.process_proxies.process_start import start_process, write_within
 from gateway_ext.process_proxies.project_threads import ProjectThreads
+from jupyter_ext.launch_options.quantities import kubernetes_amount
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class LocalAgentProxy(AgentProcessProxy):
     """
 
     ON_THIS_MACHINE = True
+    OPTIONS = frozenset({"memory", "environment"})
 
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         super().__init__(kernel_manager, proxy_config)
@@ -158,8 +160,7 @@ class LocalAgentProxy(AgentProcessProxy):
         self.pid = self.pgid = pid
         self._started, self._uid = started, uid
         self._log_file, self._directory = str(log_file), str(directory)
-        if settings.memory is not None:
-            self._cgroup = settings.memory.folder(directory.name)
+        self._cgroup = settings.memory.folder(directory.name)
 
     def _start(self, start: AgentStart, settings: AgentSettings, asked: Mapping[str, str]) -> None:
         command = self.proxy_config.get("agent_command") or settings.agent_command
@@ -179,9 +180,10 @@ class LocalAgentProxy(AgentProcessProxy):
         self._uid = os.geteuid() if uid is None else uid
         limits: dict[str, Any] = {}
         cgroup = None
-        if settings.memory is not None:
-            limits["memory_bytes"] = settings.memory.limit_bytes
-            cgroup = settings.memory.make(directory.name, uid)
+        limit_bytes = chosen_memory(start.launch_options) or settings.memory.limit_bytes
+        if limit_bytes:
+            limits["memory_bytes"] = limit_bytes
+            cgroup = settings.memory.make(directory.name, uid, limit_bytes)
         if cgroup is not None:
             limits["memory_cgroup"] = str(cgroup.kernel)
             self._cgroup = str(cgroup.folder)
@@ -192,7 +194,7 @@ class LocalAgentProxy(AgentProcessProxy):
             str(directory),
             kernelspec=kernelspec,
             cwd=str(home),
-            environment=kernel_only,
+            environment={**kernel_only, **start.chosen_environment},
             packages={"folder": str(packages)},
             **limits,
         )
@@ -343,6 +345,13 @@ def _fork(
         settings.kernels_dir / "logs" / f"fork-server-{Path(document['cwd']).name}.log",
         prepare,
     )
+
+
+def chosen_memory(options: Mapping[str, Any]) -> int:
+    """The bytes that a kernel and what it starts may use, if whoever starts it has chosen that; 0
+    if not."""
+    chosen = options.get("memory")
+    return 0 if chosen is None else int(kubernetes_amount(chosen))
 
 
 def _no_preparation(pid: int) -> None:

@@ -34,14 +34,15 @@ class MemoryCgroups:
     """Creates cgroups with a limit if possible; otherwise agents enforce the limit."""
 
     def __init__(self, limit_bytes: int, parent: str, log: logging.Logger) -> None:
-        """`parent` is the cgroup below which they are made; empty for this gateway's own, which
-        works with version 1 only: a cgroup of version 2 has either processes or children."""
+        """`limit_bytes` is for kernels that name no limit of their own; 0 for none. `parent` is the
+        cgroup below which they are made; empty for this gateway's own, which works with version 1
+        only: a cgroup of version 2 has either processes or children."""
         self.limit_bytes = limit_bytes
         self._log = log
         self._parent = Path(parent) if parent else None
         self._told = False
 
-    def make(self, name: str, uid: int | None) -> KernelCgroup | None:
+    def make(self, name: str, uid: int | None, limit_bytes: int) -> KernelCgroup | None:
         """A cgroup for the kernel whose processes have the user id `uid` (None: ours); None if none
         can be made here, which is said once in the log. Blocks."""
         parent = self._find_parent()
@@ -50,7 +51,7 @@ class MemoryCgroups:
         folder = Path(self.folder(name))
         owner = os.geteuid() if uid is None else uid
         try:
-            return _make(folder, parent.version, self.limit_bytes, owner)
+            return _make(folder, parent.version, limit_bytes, owner)
         except OSError as error:
             remove_cgroup(str(folder))
             self._say(f"{folder} cannot be created ({error})")
@@ -58,16 +59,17 @@ class MemoryCgroups:
 
     def folder(self, name: str) -> str:
         """The cgroup of the kernel called so, whether it was made or not; empty if none can be."""
-        parent = self._find_parent()
+        parent = self._find_parent(silently=True)
         return "" if parent is None else str(parent.path / f"{PREFIX}{name}")
 
-    def _find_parent(self) -> MemoryCgroup | None:
+    def _find_parent(self, *, silently: bool = False) -> MemoryCgroup | None:
         if self._parent is not None:
             is_v2 = (self._parent / "cgroup.controllers").exists()
             return MemoryCgroup(self._parent, 2 if is_v2 else 1)
         own = memory_cgroup_of(os.getpid())
         if own is None or own.version != 1:
-            self._say("FleetGatewayApp.memory_cgroup names no cgroup")
+            if not silently:
+                self._say("FleetGatewayApp.memory_cgroup names no cgroup")
             return None
         return own
 

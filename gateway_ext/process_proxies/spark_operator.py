@@ -8,12 +8,17 @@ from gateway_ext.process_proxies.kernel_command import kernel_command
 from gateway_ext.process_proxies.kubernetes_cluster import PODS, SPARK_APPLICATIONS, Resource
 from gateway_ext.process_proxies.kubernetes_pod import KubernetesAgentProxy
 from gateway_ext.process_proxies.manifests import KernelObjects, make_spark_application
+from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
 from gateway_ext.process_proxies.pod_status import pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName
 from gateway_ext.process_proxies.sighting import Sighting, dead, unknown
 from gateway_ext.process_proxies.spark_application_status import (
     application_sighting,
     with_driver,
+)
+from gateway_ext.process_proxies.spark_options import (
+    SPARK_APPLICATION_OPTIONS,
+    with_spark_application_options,
 )
 from gateway_ext.process_proxies.template_rendering import find_template
 
@@ -30,6 +35,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
     TEMPLATE: ClassVar[str] = "sparkoperator.k8s.io-v1beta2.yaml.j2"
     # The operator hangs "-driver" and the like on it.
     LONGEST_NAME: ClassVar[int] = 50
+    OPTIONS: ClassVar[frozenset[str]] = SPARK_APPLICATION_OPTIONS
 
     _driver: ObjectName | None = None
 
@@ -38,6 +44,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
         """See the base class."""
         kernel_command(kernelspec, config, in_spark=True)
         find_template(kernelspec, config, cls.TEMPLATE)
+        option_labels(kernelspec, "", "")
 
     def template_variables(
         self, start: AgentStart, environment: Mapping[str, str]
@@ -51,6 +58,12 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
             **super().template_variables(start, environment),
             "kernel_resource_name": str(self._name),
         }
+
+    def with_options(
+        self, template: Mapping[str, Any], options: Mapping[str, Any], labels: OptionLabels
+    ) -> dict[str, Any]:
+        """See the base class."""
+        return with_spark_application_options(template, options, labels)
 
     def manifest(self, template: Mapping[str, Any], kernel: KernelObjects) -> dict[str, Any]:
         """See the base class."""

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
@@ -26,6 +26,7 @@ from gateway_ext.process_proxies.kernel_command import kernel_command
 from gateway_ext.process_proxies.process_session import kill_session
 from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
 from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
+from gateway_ext.process_proxies.spark_options import SPARK_SUBMIT_OPTIONS, spark_submit_options
 from gateway_ext.process_proxies.spark_submit import (
     EXTRA_OPTIONS,
     OptionRefused,
@@ -58,6 +59,8 @@ class YarnAgentProxy(ClusterAgentProxy):
     What the agent must know goes as a file of the application, which YARN shows to its user alone.
     """
 
+    OPTIONS: ClassVar[frozenset[str]] = SPARK_SUBMIT_OPTIONS
+
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
         self.cluster: YarnCluster = kernel_manager.parent.cluster(YarnCluster)
         super().__init__(kernel_manager, proxy_config)
@@ -84,6 +87,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             )
         except OptionRefused as refusal:
             raise web.HTTPError(403, reason=str(refusal)) from refusal
+        self._extra += spark_submit_options(start.launch_options)
         self._tag = ApplicationTag(f"{_LAUNCH_TAG}{start.launch}")
         user = env["KERNEL_USERNAME"] if self.cluster.impersonation else ""
         # YARN makes another name of one with a realm.
@@ -149,7 +153,9 @@ class YarnAgentProxy(ClusterAgentProxy):
                 )
             program = f"{environment['SPARK_HOME']}/bin/spark-submit"
         # What the kernelspec's env says is for spark-submit; in the container Spark's own counts.
-        within = container_environment(os.environ, asked, inherited=settings.inherited)
+        within = container_environment(
+            os.environ, {**asked, **start.chosen_environment}, inherited=settings.inherited
+        )
         kernelspec = {name: value for name, value in start.kernelspec.items() if name != "env"}
         document = container_document(
             dataclasses.replace(start, kernelspec=kernelspec),

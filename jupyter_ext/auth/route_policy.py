@@ -110,6 +110,7 @@ RULES: tuple[Rule, ...] = (
     # Kernels and sessions: their project is in the body or in their record.
     _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
     _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),
+    _rule(Who.USERS, "GET", r"/api/fleet/(?:kernelspecs/[^/]+/launch-options|launch-choices)"),
     _rule(Who.USERS, "GET PATCH DELETE", rf"/api/sessions/{_UUID}"),
     _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
     _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),

@@ -15,6 +15,7 @@ def gateway_limits(settings: Settings) -> dict[str, dict[str, Any]]:
         "max_kernels": settings.max_kernels,
         "max_kernels_per_user": settings.max_kernels_per_user,
         "kernel_memory": settings.kernel_memory,
+        "launch_policy_file": settings.launch_policy,
     }
     culling: dict[str, Any] = {}
     if settings.cull_idle:

@@ -145,6 +145,14 @@ class Settings:
         zero="no limit",
     )
     """Bytes."""
+    launch_policy: str | None = option(
+        None,
+        "FILE",
+        "JSON file that says what each project may choose when it starts a kernel; gateways use "
+        "the file itself and read it again when it changes; '' for none",
+        unset="",
+        folder=True,
+    )
     cull_idle: int = option(
         0,
         "TIME",

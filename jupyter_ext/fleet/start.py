@@ -30,6 +30,7 @@ from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
+from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
 from jupyter_ext.fleet.rollout import rollout
@@ -97,6 +98,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
         embedded_store=settings.bucket is None,
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
+    check_launch_policy(settings.launch_policy)
     held = held_ports(running, before.port, before.ports)
     settings = replace(
         settings,

@@ -22,6 +22,7 @@ from jupyter_server.services.kernelspecs.handlers import (
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
@@ -48,6 +49,7 @@ class FleetKernelsHandler(KernelErrors, MainKernelHandler):
             kernel_id=document.get("kernel_id"),
             path=document.get("path"),
             kernel_name=document.get("name"),
+            choice=parse_choice(document),
         )
         if not answers_at_once(self.request):
             most = cast(Any, self.session_manager).answer_seconds

@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
+from traitlets import Callable as CallableTrait
 from traitlets import Float, Instance, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.route_policy import article
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import Model, until_it_runs
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
@@ -46,10 +48,25 @@ class FleetKernelManager(AsyncMappingKernelManager):
         5.0, config=True, help="Seconds after which listing kernels fails; pages ask again anyway."
     )
     gateways = Instance(FleetGatewayClient)
+    on_choice = CallableTrait(
+        help="Remembers the launch options of a start for its user: an async function of the "
+        "kernelspec's name, the document's path, which may be empty, and the options."
+    )
 
     @default("gateways")
     def _default_gateways(self) -> FleetGatewayClient:
         return FleetGatewayClient(parent=self)
+
+    @default("on_choice")
+    def _default_on_choice(self) -> Any:
+        async def forget(kernel_name: str, document: str, options: Any) -> None:
+            return
+
+        return forget
+
+    @property
+    def _specs(self) -> FleetKernelSpecManager:
+        return cast(FleetKernelSpecManager, self.kernel_spec_manager)
 
     async def start_kernel(  # type: ignore[override]
         self,
@@ -71,6 +88,8 @@ class FleetKernelManager(AsyncMappingKernelManager):
         path: str | None = None,
         kernel_name: str | None = None,
         env: dict[str, str] | None = None,
+        choice: Choice = NO_CHOICE,
+        document: str = "",
     ) -> Model:
         """Start a kernel, or find the one that already has this id; returns its model as soon as it
         has a record, long before it runs.
@@ -78,11 +97,13 @@ class FleetKernelManager(AsyncMappingKernelManager):
         `path` is the notebook's path (`project/dir/nb.ipynb`); its first folder is the kernel's
         project. Without a path it is the caller's only project. Repeating the call with the same
         id starts nothing twice, so it can be retried at several gateways.
+
+        What `choice` says is checked, and remembered for the user and the kernelspec, and for the
+        `document` if there is one. Raises HTTPError, 400 if it may not be chosen.
         """
         kernel_id = kernel_id or str(uuid.uuid4())
         if not kernel_name:
-            specs = cast(FleetKernelSpecManager, self.kernel_spec_manager)
-            kernel_name = await specs.default_name()
+            kernel_name = await self._specs.default_name()
         body: dict[str, Any] = {"kernel_id": kernel_id, "name": kernel_name}
         if env:
             body["env"] = env
@@ -93,6 +114,12 @@ class FleetKernelManager(AsyncMappingKernelManager):
             body |= {"project": project, "path": path}
         elif identity is not None and len(identity.projects) != 1:
             raise web.HTTPError(400, 'name the project of the kernel: {"path": "<project>/…"}')
+        if choice:
+            project = project or next(iter(identity.projects if identity else ()), "")
+            meant = await self._specs.launch_rules.check(choice, kernel_name, project)
+            body |= {"launch_options": dict(choice.options)}
+        if choice.environment:
+            body |= {"env": {**body.get("env", {}), **choice.environment}}
         model: Model = await self.gateways.call(
             "POST",
             "/api/kernels",
@@ -100,6 +127,15 @@ class FleetKernelManager(AsyncMappingKernelManager):
             seconds=self.start_timeout,
             headers={**self.gateways.headers(), START_HEADER: ASYNC},
         )
+        if choice.options:
+            if choice.options.keys() - model.get("launch_options", {}).keys():
+                await self.shutdown_kernel(kernel_id, reason="it was started without its options")
+                raise web.HTTPError(
+                    503,
+                    "a gateway of an earlier version, which knows no launch options, started "
+                    "the kernel: try again",
+                )
+            await self.on_choice(meant, document, choice.options)
         return model
 
     async def until_it_runs(self, kernel: Model, seconds: float) -> Model:

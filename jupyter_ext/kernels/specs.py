@@ -12,6 +12,7 @@ from tornado import web
 from traitlets import Float, Instance, default
 
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.launch_rules import LaunchRules
 
 
 class FleetKernelSpecManager(KernelSpecManager):
@@ -28,6 +29,7 @@ class FleetKernelSpecManager(KernelSpecManager):
         super().__init__(**kwargs)
         self._specs: dict[str, Any] | None = None
         self._asked_at = 0.0
+        self.launch_rules = LaunchRules(self.gateways, self.fresh_seconds)
 
     async def get_all_specs(self) -> dict[str, Any]:  # type: ignore[override]
         """`{name: {"name", "spec", "resources"}}`; the cached ones while no gateway answers."""

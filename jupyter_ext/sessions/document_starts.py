@@ -13,10 +13,12 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 from tornado import web
 
+from jupyter_ext.kernels.launch_rules import Choice
 from jupyter_ext.kernels.launches import Model, alive
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store import session_rows, starts
+from jupyter_ext.sessions.store.launch_choices import kept_document
 from jupyter_ext.sessions.store.starts import Claim, Start
 
 _SHORTEST_POLL = 0.03
@@ -36,13 +38,17 @@ class Sessions(Protocol):
 
 
 async def kernel_of_document(
-    sessions: Sessions, document: Document, kernel_name: str | None, kernel_id: str | None
+    sessions: Sessions,
+    document: Document,
+    kernel_name: str | None,
+    kernel_id: str | None,
+    choice: Choice,
 ) -> tuple[Model, Start]:
     """The model of the document's kernel, which exactly one of all concurrent callers starts, and
     the record of that start. The kernel has a record and may still be on its way.
 
     A kernel that is dead is no longer the document's: its sessions there get the new one.
-    `kernel_id` is the id for a new kernel. Raises HTTPError.
+    `kernel_id` is the id for a new kernel, `choice` what it is started with. Raises HTTPError.
     """
     lease = timedelta(seconds=sessions.lease_seconds)
     deadline = time.monotonic() + sessions.start_patience
@@ -53,7 +59,7 @@ async def kernel_of_document(
     while True:
         start = await sessions.run(partial(claim, waited=start))
         if start.claim is Claim.START:
-            return await _start(sessions, start, kernel_name, lease, dead), start
+            return await _start(sessions, start, kernel_name, lease, choice, dead), start
         if start.claim is Claim.ATTACH:
             kernel = await sessions.kernel_or_none(start.kernel_id)
             if kernel is not None and alive(kernel):
@@ -71,7 +77,12 @@ async def kernel_of_document(
 
 
 async def _start(
-    sessions: Sessions, start: Start, kernel_name: str | None, lease: timedelta, dead: set[str]
+    sessions: Sessions,
+    start: Start,
+    kernel_name: str | None,
+    lease: timedelta,
+    choice: Choice,
+    dead: set[str],
 ) -> Model:
     path = start.document.path
     try:
@@ -81,6 +92,8 @@ async def _start(
                 path=path,
                 kernel_name=kernel_name,
                 env=kernel_environment(path),
+                choice=choice,
+                document=kept_document(start.document),
             )
     except web.HTTPError as error:
         # 5xx except 500 and 501: the gateway may or may not have started the kernel.

@@ -10,6 +10,7 @@ from jupyter_server.services.sessions.handlers import SessionHandler, SessionRoo
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import KernelErrors, answers_at_once
 from jupyter_ext.sessions.manager import FleetSessionManager
 
@@ -66,6 +67,7 @@ class FleetSessionRootHandler(KernelErrors, _SessionBody, SessionRootHandler):
             type_,
             text(kernel, "name"),
             kernel_id,
+            parse_choice(document, kernel),
             wait=not answers_at_once(self.request),
         )
         self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
@@ -88,6 +90,11 @@ class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
         manager = cast(FleetSessionManager, self.session_manager)
         document = self._body()
         kernel = kernel_of(document)
+        choice = parse_choice(document, kernel)
+        if choice and (text(kernel, "id") is not None or text(kernel, "name") is None):
+            raise web.HTTPError(
+                400, 'launch_options and env are for a new kernel: send "kernel": {"name": …}'
+            )
         model = await manager.update_session(
             session_id,
             path=text(document, "path"),
@@ -95,6 +102,7 @@ class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
             type=text(document, "type"),
             kernel_id=text(kernel, "id"),
             kernel_name=text(kernel, "name"),
+            choice=choice,
             wait=not answers_at_once(self.request),
         )
         self.finish(json.dumps(model, default=json_default))

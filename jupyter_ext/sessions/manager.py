@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,8 +16,10 @@ from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
+from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.launch_options.shown import shown_options
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_lengths, check_project, checked
@@ -28,11 +31,13 @@ from jupyter_ext.sessions.paths import Document, real_path, shown_name, shown_pa
 from jupyter_ext.sessions.store import (
     document_kernels,
     endings,
+    launch_choices,
     session_rows,
     starts,
 )
 from jupyter_ext.sessions.store.endings import Ending
 from jupyter_ext.sessions.store.session_rows import Session
+from jupyter_ext.sessions.waiting_clients import told_failed, when_it_runs
 
 
 class FleetSessionManager(LoggingConfigurable):
@@ -67,6 +72,26 @@ class FleetSessionManager(LoggingConfigurable):
     @default("database")
     def _default_database(self) -> Database:
         return shared(self.database_url)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kernel_manager.on_choice = self._keep_choice
+
+    async def _keep_choice(
+        self, kernel_name: str, document: str, options: Mapping[str, Any]
+    ) -> None:
+        keep = partial(
+            launch_choices.keep,
+            username=self._identity().user,
+            kernel_name=kernel_name,
+            path=document,
+            options=shown_options(options),
+        )
+        try:
+            await self.run(keep)
+        except web.HTTPError as error:
+            # The kernel starts all the same.
+            self.log.warning("the launch options of a start are not remembered: %s", error)
 
     def close(self) -> None:
         """Does nothing: the database belongs to the process."""
@@ -114,6 +139,7 @@ class FleetSessionManager(LoggingConfigurable):
         type: str,
         kernel_name: str | None,
         kernel_id: str | None,
+        choice: Choice = NO_CHOICE,
         *,
         wait: bool,
     ) -> dict[str, Any]:
@@ -130,33 +156,17 @@ class FleetSessionManager(LoggingConfigurable):
             session, kernel = found
             if wait and session.awaited and session.username == self._identity().user:
                 # It failed after the caller's last request, and nobody has been told yet.
-                raise await self._told_failed(session.id, LaunchFailed(kernel))
+                raise await told_failed(self, session.id, LaunchFailed(kernel))
             found = None
         if found is None:
             model = await self.create_session(
-                path, name, type, kernel_name, kernel_id, awaited=wait
+                path, name, type, kernel_name, kernel_id, choice, awaited=wait
             )
         else:
             model = session_model(*found)
             if not wait and found[0].awaited:
                 await self.run(partial(session_rows.told, session_id=found[0].id))
-        return await self._when_it_runs(model, deadline) if wait else model
-
-    async def _when_it_runs(self, model: dict[str, Any], deadline: float) -> dict[str, Any]:
-        """The session's model when its kernel runs. Raises as `open_session` does."""
-        try:
-            kernel = await self.kernel_manager.until_it_runs(
-                model["kernel"], deadline - time.monotonic()
-            )
-        except LaunchFailed as failure:
-            raise await self._told_failed(model["id"], failure) from None
-        await self.run(partial(session_rows.told, session_id=model["id"]))
-        return {**model, "kernel": kernel}
-
-    async def _told_failed(self, session_id: str, failure: LaunchFailed) -> LaunchFailed:
-        kernel_id = failure.fields["kernel_id"]
-        await self.run(partial(endings.forget_failed, session_id=session_id, kernel_id=kernel_id))
-        return failure
+        return await when_it_runs(self, model, deadline) if wait else model
 
     async def create_session(
         self,
@@ -165,14 +175,15 @@ class FleetSessionManager(LoggingConfigurable):
         type: str = "notebook",
         kernel_name: str | None = None,
         kernel_id: str | None = None,
+        choice: Choice = NO_CHOICE,
         *,
         awaited: bool = False,
     ) -> dict[str, Any]:
         """Create a session for a page's POST; returns its model, with the posted path.
 
         The kernel is `kernel_id` if that is given and exists, else the one of the document, which
-        is started if there is none. It may still be on its way; `awaited` says that the caller is
-        not told of the session before it runs. Raises HTTPError.
+        is started if there is none, with what `choice` says. It may still be on its way; `awaited`
+        says that the caller is not told of the session before it runs. Raises HTTPError.
         """
         document = Document(real_path(path, name, type), type)
         check_lengths(path=path, name=name or "", type_=type, real=document.path)
@@ -189,7 +200,9 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(chosen, project)
                 kernel, start = chosen, None
             else:
-                kernel, start = await kernel_of_document(self, document, kernel_name, kernel_id)
+                kernel, start = await kernel_of_document(
+                    self, document, kernel_name, kernel_id, choice
+                )
                 document = start.document
 
             # The document may have been renamed while its kernel started.
@@ -270,16 +283,17 @@ class FleetSessionManager(LoggingConfigurable):
         type: str | None = None,
         kernel_id: str | None = None,
         kernel_name: str | None = None,
+        choice: Choice = NO_CHOICE,
         wait: bool = False,
     ) -> dict[str, Any]:
         """Change the given fields of a session; returns its new model, with the posted path if
         there is one, because a page adopts the path in the response.
 
-        `kernel_id` attaches to a kernel, `kernel_name` starts a new one, unless one of that name is
-        already on its way. The old kernel ends if no session uses it any more. With `wait` the new
-        one runs when this returns: raises LaunchFailed, after which the session has its old kernel
-        again if that lives, or StillLaunching after `answer_seconds`, after which the same call
-        joins the launch.
+        `kernel_id` attaches to a kernel, `kernel_name` starts a new one with what `choice` says,
+        unless such a one is already on its way. The old kernel ends if no session uses it any more.
+        With `wait` the new one runs when this returns: raises LaunchFailed, after which the session
+        has its old kernel again if that lives, or StillLaunching after `answer_seconds`, after
+        which the same call joins the launch.
         """
         deadline = time.monotonic() + self.answer_seconds
         present = await self._session(session_id, Role.EDITOR)
@@ -293,7 +307,7 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).document
-            kernel_id = await other_kernel(self, present, where, kernel_name)
+            kernel_id = await other_kernel(self, present, where, kernel_name, choice)
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be in progress.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, String, Table
 
 from jupyter_ext.database.metadata import lab_metadata
 from jupyter_ext.database.types import ByteString, UtcDateTime
@@ -13,6 +13,7 @@ PROJECT_BYTES = 63
 TYPE_BYTES = 64
 USER_BYTES = 1020
 NAME_BYTES = 1020
+KERNEL_NAME_BYTES = 255
 
 _INNODB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
@@ -75,5 +76,30 @@ lab_lease = Table(
     Column("name", String(32), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("until", UtcDateTime, nullable=False),
+    **_INNODB,
+)
+
+user_launch_choice = Table(
+    "fleet_user_launch_choice",
+    lab_metadata,
+    # With which options, without secrets, the user started the kernelspec last.
+    Column("username", ByteString(USER_BYTES), primary_key=True),
+    Column("kernel_name", ByteString(KERNEL_NAME_BYTES), primary_key=True),
+    Column("options", JSON, nullable=False),
+    Column("changed", UtcDateTime, nullable=False),
+    **_INNODB,
+)
+
+document_launch_choice = Table(
+    "fleet_document_launch_choice",
+    lab_metadata,
+    # The same for a document, whoever started its kernel. `document` is the path's sha256.
+    Column("document", String(64), primary_key=True),
+    Column("kernel_name", ByteString(KERNEL_NAME_BYTES), primary_key=True),
+    Column("project", ByteString(PROJECT_BYTES), nullable=False),
+    Column("path", ByteString(MAX_PATH_BYTES), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("changed", UtcDateTime, nullable=False),
+    Index(None, "project"),
     **_INNODB,
 )

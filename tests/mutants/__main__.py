@@ -41,6 +41,7 @@ GROUPS = (
             "gateway_ext/kernels/agents/unproven_room.py",
             "gateway_ext/process_proxies/*_status.py",
             *(f"gateway_ext/process_proxies/{n}.py" for n in ("back_off", "selectors", "sighting")),
+            *(f"gateway_ext/process_proxies/{n}_options.py" for n in ("pod", "spark")),
         ),
         (
             "tests/unit/gateway_ext/ownership",
@@ -53,6 +54,10 @@ GROUPS = (
                 f"tests/unit/gateway_ext/process_proxies/test_{n}.py"
                 for n in ("selectors", "spark_application_status", "yarn_application_status")
             ),
+            *(
+                f"tests/unit/gateway_ext/process_proxies/test_{n}_options.py"
+                for n in ("pod", "spark")
+            ),
         ),
     ),
     Group(
@@ -61,12 +66,17 @@ GROUPS = (
             *(f"jupyter_ext/wire/{n}.py" for n in ("frames", "messages", "proof")),
             *(f"jupyter_ext/platform/{n}.py" for n in ("safe_logs", "projects")),
             "jupyter_ext/contents/widget_state.py",
+            *(
+                f"jupyter_ext/launch_options/{n}.py"
+                for n in ("check", "effective", "quantities", "schema_merge", "shown")
+            ),
             *(f"jupyter_ext/fleet/{n}.py" for n in ("quantities", "rollout")),
             "jupyter_ext/sessions/paths.py",
         ),
         (
             "tests/unit/jupyter_ext/wire",
             "tests/unit/jupyter_ext/contents/test_widget_state.py",
+            "tests/unit/jupyter_ext/launch_options",
             *(
                 f"tests/unit/jupyter_ext/fleet/test_{n}.py"
                 for n in ("limits", "rollout", "roll_out", "settings")

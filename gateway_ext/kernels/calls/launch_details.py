@@ -15,7 +15,7 @@ async def launch_details(record: KernelRecord, arguments: Mapping[str, Any]) -> 
         "path": record.path,
         "username": record.username,
         "kernel_name": record.kernel_name,
-        "launch_options": {},
+        "launch_options": dict(record.launch_options or {}),
         "owner": record.owner,
         "epoch": record.epoch,
         "started": record.created.astimezone(UTC).isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ from gateway_ext.kernels.handlers.authentication import choose_project
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel
+from jupyter_ext.launch_options.check import OptionRefused, parse_options
 from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_texts
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.tokens import Identity
@@ -84,6 +85,10 @@ def parse_new_kernel(
     launch_seconds = environment.get("KERNEL_LAUNCH_TIMEOUT", "1")
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]*)?", launch_seconds):
         raise Refusal(400, f"KERNEL_LAUNCH_TIMEOUT is not a number of seconds: {launch_seconds!r}")
+    try:
+        options = parse_options(body.get("launch_options"))
+    except OptionRefused as refused:
+        raise Refusal(400, str(refused)) from refused
     kernel_id = check_kernel_id(texts["kernel_id"]) if texts["kernel_id"] else str(uuid.uuid4())
     return NewKernel(
         kernel_id=kernel_id,
@@ -92,4 +97,5 @@ def parse_new_kernel(
         username=identity.user,
         kernel_name=texts["name"],
         environment=environment,
+        launch_options=options,
     )

@@ -2,14 +2,13 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
 from datetime import timedelta
 
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import LaunchPhase
 from gateway_ext.ownership.membership import Membership
@@ -89,7 +88,7 @@ class AbandonedLaunches:
         if claimed is None or stored is None:
             return
         self._log.info("kernel %s: its launch goes on here", record.kernel_id)
-        await self._begin(claimed, stored.agent_key, stored.environment)
+        await self._begin(claimed, stored.agent_key, stored)
 
     async def _begin_again(self, record: KernelRecord) -> None:
         """Begins a launch of which nothing was started. With another key: if its gateway was only
@@ -101,11 +100,9 @@ class AbandonedLaunches:
         launched = await self._records.get(record.kernel_id)
         if launched is not None:
             self._log.info("kernel %s: its launch begins here", record.kernel_id)
-            await self._begin(launched, agent_key, stored.environment)
+            await self._begin(launched, agent_key, stored)
 
-    async def _begin(
-        self, record: KernelRecord, agent_key: bytes, environment: Mapping[str, str]
-    ) -> None:
+    async def _begin(self, record: KernelRecord, agent_key: bytes, stored: Secrets) -> None:
         try:
             spec = await self._launches.kernelspec(record.kernel_name)
         except Refusal as refusal:
@@ -114,7 +111,8 @@ class AbandonedLaunches:
             if proxy is None or await proxy.end():
                 await self._records.set_dead(record.kernel_id, record.epoch, refusal.message)
             return
-        self._launches.begin(record, spec, agent_key, dict(environment))
+        environment = dict(stored.environment)
+        self._launches.begin(record, spec, agent_key, environment, stored.launch_options)
 
     async def _claim(self, record: KernelRecord) -> KernelRecord | None:
         """The record as this gateway's; None if it has changed since it was read."""

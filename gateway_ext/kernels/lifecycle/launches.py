@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
@@ -43,6 +44,8 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 
 LONGEST_TURN_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 NOT_STARTED = "the gateway ended before it had started the kernel"
 """The reason of a kernel whose launch was not begun."""
@@ -130,13 +133,18 @@ class Launches:
         return spec
 
     def begin(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+        self,
+        record: KernelRecord,
+        spec: KernelSpec,
+        agent_key: bytes,
+        client: dict[str, str],
+        options: Mapping[str, Any],
     ) -> None:
         """Launches in a separate task, so that a client that disconnects does not cancel it. A
         launch that another gateway has begun, and whose `record` is this one's by now, goes on."""
         kernel_id = record.kernel_id
         self._board.add(record)
-        task = asyncio.ensure_future(self._run(record, spec, agent_key, client))
+        task = asyncio.ensure_future(self._run(record, spec, agent_key, client, options))
         self._tasks[kernel_id] = task
 
         def launched(task: asyncio.Task[None]) -> None:
@@ -160,7 +168,12 @@ class Launches:
         task.cancel()
 
     async def _run(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes, client: dict[str, str]
+        self,
+        record: KernelRecord,
+        spec: KernelSpec,
+        agent_key: bytes,
+        client: dict[str, str],
+        options: Mapping[str, Any],
     ) -> None:
         kernel_id = record.kernel_id
         manager = self._kernel_manager(kernel_id, record.kernel_name)
@@ -177,7 +190,7 @@ class Launches:
             async with self._turn(record, here=proxy.ON_THIS_MACHINE):
                 if not await self._is_ours(record):
                     raise LaunchTaken("until its turn its record has changed")
-                start = await self._agent_start(record, spec, agent_key)
+                start = await self._agent_start(record, spec, agent_key, options)
                 await self._submit(record, start, proxy, class_name, env)
                 await self._watch.until_running(kernel_id, proxy)
             # The response will say that it runs, so the other gateways should know that, too.
@@ -265,7 +278,11 @@ class Launches:
         )
 
     async def _agent_start(
-        self, record: KernelRecord, spec: KernelSpec, agent_key: bytes
+        self,
+        record: KernelRecord,
+        spec: KernelSpec,
+        agent_key: bytes,
+        options: Mapping[str, Any] = NO_OPTIONS,
     ) -> AgentStart:
         return AgentStart(
             kernel_id=record.kernel_id,
@@ -276,6 +293,7 @@ class Launches:
             kernel_name=record.kernel_name,
             kernelspec=spec.to_dict(),
             resource_dir=spec.resource_dir,
+            launch_options=options,
         )
 
     async def learn_process(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from jupyter_ext.sessions.paths import Document, moved_path, shown_name, shown_path
+from jupyter_ext.sessions.store import launch_choices
 from jupyter_ext.sessions.tables import ENDING, kernel_start, session
 
 
@@ -16,6 +17,7 @@ def move_documents(connection: Connection, old: str, new: str) -> None:
     the response with what it posted. A document that moves to another project loses its kernel,
     which runs as the old project; the page's own PATCH reports that.
     """
+    launch_choices.move(connection, old, new)
     project = old.partition("/")[0]
     if project != new.partition("/")[0]:
         return

@@ -53,6 +53,8 @@ def test_some_routes_need_no_login(path: str) -> None:
         ("POST", "/api/kernels/0-1-2-3-4/interrupt"),
         ("GET", "/api/kernels/0-1-2-3-4/channels"),
         ("GET", "/kernelspecs/python/logo-64x64.png"),
+        ("GET", "/api/fleet/kernelspecs/a%20b/launch-options"),
+        ("GET", "/api/fleet/launch-choices"),
         ("GET", "/lsp/status"),
         ("GET", "/api/resolvePath"),
     ],
@@ -66,6 +68,8 @@ def test_what_a_page_needs_is_there_after_a_login(method: str, path: str) -> Non
     ("method", "path"),
     [
         ("POST", "/api/shutdown"),
+        ("PUT", "/api/fleet/launch-choices"),
+        ("GET", "/api/fleet/kernelspecs"),
         ("POST", "/api/terminals"),
         ("GET", "/terminals/websocket/1"),
         ("PUT", "/api/config/notebook"),

@@ -1,0 +1,116 @@
+"""What whoever starts a kernel through a lab may choose: launch options, and a few variables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tornado import web
+
+from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.launch_options.check import OptionRefused, check_options, parse_options
+from jupyter_ext.wire.routes import LAUNCH_OPTIONS_ROUTE, path_of
+
+_MOST_KEPT = 1000
+
+FROM_STOCK_SERVERS = frozenset({"KERNEL_LAUNCH_TIMEOUT", "KERNEL_USERNAME", "KERNEL_WORKING_DIR"})
+"""Variables that jupyter_server, and tools that use its client of gateways, send with every start.
+They choose nothing: gateways take the user from the token."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a request for a kernel chooses."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.options or self.environment.keys() - FROM_STOCK_SERVERS)
+
+
+NO_CHOICE = Choice()
+
+
+def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
+    """What JSON objects of a request say in `launch_options` and `env`; raises HTTPError (400)."""
+    options: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    for body in bodies:
+        try:
+            options |= parse_options(body.get("launch_options"))
+        except OptionRefused as refused:
+            raise web.HTTPError(400, str(refused)) from refused
+        asked = body.get("env")
+        if not isinstance(asked, dict | None):
+            raise web.HTTPError(400, "env must be an object")
+        environment |= asked or {}
+    for name, value in environment.items():
+        if not isinstance(value, str):
+            raise web.HTTPError(400, f"the environment variable {name!r} must be a string")
+    return Choice(options, environment)
+
+
+class LaunchRules:
+    """The gateways' rules, kept for a few seconds. They decide themselves, too."""
+
+    def __init__(self, gateways: FleetGatewayClient, fresh_seconds: float) -> None:
+        self._gateways = gateways
+        self._fresh_seconds = fresh_seconds
+        self._kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+
+    async def of(self, kernel_name: str, project: str, *, anew: bool = False) -> dict[str, Any]:
+        """`{"name", "project", "schema", "defaults", "client_envs"}`, with the kernelspec's own
+        name. Raises HTTPError, 404 if there is no such kernelspec. Whether the caller may see the
+        project is not looked at."""
+        key = (kernel_name, project)
+        kept = self._kept.get(key)
+        if kept is not None and not anew and time.monotonic() - kept[0] < self._fresh_seconds:
+            return kept[1]
+        path = f"{path_of(LAUNCH_OPTIONS_ROUTE, name=kernel_name)}?project={project}"
+        try:
+            rules: dict[str, Any] = await self._gateways.call("GET", path)
+        except web.HTTPError as error:
+            if error.status_code == 404 and "kernelspec" not in (error.log_message or ""):
+                raise web.HTTPError(
+                    503,
+                    "the gateways are of an earlier version, which knows no launch options: try "
+                    "again when they have been upgraded",
+                ) from error
+            raise
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = (time.monotonic(), rules)
+        return rules
+
+    async def check(self, choice: Choice, kernel_name: str, project: str) -> str:
+        """The kernelspec's own name; raises HTTPError (400) unless a project may choose that."""
+        rules = await self.of(kernel_name, project)
+        problem = _problem(choice, rules)
+        if problem is not None:
+            # The operator may have allowed it just now.
+            rules = await self.of(kernel_name, project, anew=True)
+            problem = _problem(choice, rules)
+        if problem is not None:
+            raise web.HTTPError(400, problem)
+        name: str = rules["name"]
+        return name
+
+
+def _problem(choice: Choice, rules: Mapping[str, Any]) -> str | None:
+    allowed = rules["client_envs"]
+    for name in choice.environment.keys() - FROM_STOCK_SERVERS:
+        if name.startswith("KERNEL_") or (name not in allowed and allowed != ["*"]):
+            return (
+                f"the environment variable {name} may not be set in env: choose sizes, image and "
+                "variables in launch_options (variables: launch_options.environment)"
+            )
+    try:
+        check_options(
+            rules["schema"], choice.options, kernelspec=rules["name"], project=rules["project"]
+        )
+    except OptionRefused as refused:
+        return str(refused)
+    return None

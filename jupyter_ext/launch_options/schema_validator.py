@@ -1,0 +1,82 @@
+"""Validates one value by a JSON Schema, with bounds that also hold for quantities in texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+from referencing import Registry
+
+from jupyter_ext.launch_options.properties import FORMATS, Schema, amount_of
+from jupyter_ext.launch_options.quantities import Parse
+
+_CHECKER = FormatChecker(formats=())
+for _name, _parse in FORMATS.items():
+    _CHECKER.checks(_name, raises=ValueError)(lambda value, parse=_parse: parse(value) > 0)
+
+_BOUNDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "maximum": lambda amount, limit: amount <= limit,
+    "exclusiveMaximum": lambda amount, limit: amount < limit,
+    "minimum": lambda amount, limit: amount >= limit,
+    "exclusiveMinimum": lambda amount, limit: amount > limit,
+    "multipleOf": lambda amount, limit: amount % limit == 0,
+}
+BOUNDS = frozenset(_BOUNDS)
+
+
+def _bound(name: str, parse: Parse) -> Callable[..., Iterator[ValidationError]]:
+    holds = _BOUNDS[name]
+
+    def check(validator: Any, limit: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return
+        try:
+            amount = parse(value) if isinstance(value, str) else Decimal(str(value))
+        except ValueError:
+            # What it must be is another keyword's matter.
+            return
+        try:
+            kept = amount.is_finite() and holds(amount, Decimal(str(limit)))
+        except ArithmeticError:
+            kept = False
+        if not kept:
+            yield ValidationError(f"{value!r}: {name} is {limit!r}")
+
+    return check
+
+
+def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    # In Python `$` also matches before a line break at the end, in JSON Schema it does not.
+    strict = rf"{pattern[:-1]}\Z" if re.search(r"(?<!\\)\$\Z", pattern) else pattern
+    if isinstance(value, str) and not re.search(strict, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+@cache
+def _validator_class(parse: Parse) -> Any:
+    bounds = {name: _bound(name, parse) for name in _BOUNDS}
+    return extend(Draft202012Validator, {**bounds, "pattern": _pattern})
+
+
+def first_problem(name: str, schema: Schema, value: Any) -> ValidationError | None:
+    """Why `value` may not be chosen for the option `name`; None if it may."""
+    # An empty registry: no reference is ever fetched.
+    validator = _validator_class(amount_of(name))(
+        schema, format_checker=_CHECKER, registry=Registry()
+    )
+    return best_match(validator.iter_errors(value))
+
+
+def check_schema(schema: Schema) -> None:
+    """Raises ValueError, with the place, unless it is a JSON Schema."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(str(part) for part in error.absolute_path)
+        raise ValueError(f"{where + ': ' if where else ''}{error.message[:300]}") from error

@@ -1,0 +1,105 @@
+"""What a lab lets through to the gateways when a kernel is started."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from tornado import web
+
+from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.launch_rules import Choice, LaunchRules, parse_choice
+
+
+class Gateways:
+    """Answers with one set of rules after the other; the last one stays."""
+
+    def __init__(self, *maxima: int, client_envs: list[str] | None = None) -> None:
+        self.maxima = list(maxima)
+        self.client_envs = client_envs or []
+        self.asked: list[str] = []
+
+    async def call(self, method: str, path: str) -> Any:
+        self.asked.append(path)
+        maximum = self.maxima.pop(0) if len(self.maxima) > 1 else self.maxima[0]
+        return {
+            "name": "python",
+            "project": "demo",
+            "schema": {"properties": {"cpus": {"type": "number", "maximum": maximum}}},
+            "defaults": {},
+            "client_envs": self.client_envs,
+        }
+
+
+def rules_of(gateways: Gateways) -> LaunchRules:
+    return LaunchRules(cast(FleetGatewayClient, gateways), 60.0)
+
+
+def check(gateways: Gateways, choice: Choice) -> str:
+    return asyncio.run(rules_of(gateways).check(choice, "python3", "demo"))
+
+
+def refused(gateways: Gateways, choice: Choice) -> str:
+    with pytest.raises(web.HTTPError) as error:
+        check(gateways, choice)
+    assert error.value.status_code == 400
+    return str(error.value.log_message)
+
+
+def test_options_are_checked_by_the_gateways_schema() -> None:
+    assert check(Gateways(4), Choice({"cpus": 4})) == "python"
+    words = refused(Gateways(4), Choice({"cpus": 5}))
+    assert words == "launch_options.cpus 5 is not allowed: a number, at most 4"
+
+
+def test_rules_are_kept_but_nothing_is_refused_by_old_ones() -> None:
+    gateways = Gateways(4, 8)
+    rules = rules_of(gateways)
+
+    async def starts() -> None:
+        for cpus in (1, 2, 8, 7):
+            await rules.check(Choice({"cpus": cpus}), "python3", "demo")
+
+    asyncio.run(starts())
+    assert gateways.asked == ["/api/fleet/kernelspecs/python3/launch-options?project=demo"] * 2
+
+
+@pytest.mark.parametrize(
+    ("message", "status"), [("Not Found", 503), ("there is no kernelspec 'x': …", 404)]
+)
+def test_gateways_of_the_version_before_are_told_from_a_missing_kernelspec(
+    message: str, status: int
+) -> None:
+    class Missing(Gateways):
+        async def call(self, method: str, path: str) -> Any:
+            raise web.HTTPError(404, message)
+
+    with pytest.raises(web.HTTPError) as error:
+        check(Missing(4), Choice({"cpus": 1}))
+    assert error.value.status_code == status
+
+
+@pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_USERNAME", "MINE", "PATH"])
+def test_variables_are_refused_and_not_dropped(name: str) -> None:
+    words = refused(Gateways(4), Choice({}, {name: "1"}))
+    assert words.startswith(f"the environment variable {name} may not be set in env: choose")
+    assert "launch_options.environment" in words
+
+
+def test_variables_that_the_gateways_let_clients_set() -> None:
+    assert check(Gateways(4, client_envs=["MINE"]), Choice({}, {"MINE": "1"})) == "python"
+    assert check(Gateways(4, client_envs=["*"]), Choice({}, {"OTHER": "1"})) == "python"
+    for allowed in (["*"], ["KERNEL_CPUS"]):
+        refused(Gateways(4, client_envs=allowed), Choice({}, {"KERNEL_CPUS": "1"}))
+
+
+def test_what_a_request_chooses() -> None:
+    assert not parse_choice({}, {"env": None, "launch_options": None})
+    choice = parse_choice({"env": {"A": "1"}}, {"launch_options": {"cpus": 1}, "env": {"B": "2"}})
+    assert choice == Choice({"cpus": 1}, {"A": "1", "B": "2"})
+
+
+@pytest.mark.parametrize("body", [{"env": []}, {"env": {"A": 1}}, {"launch_options": "x"}])
+def test_what_is_no_choice(body: dict[str, Any]) -> None:
+    with pytest.raises(web.HTTPError) as error:
+        parse_choice(body)
+    assert error.value.status_code == 400
