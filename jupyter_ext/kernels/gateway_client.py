@@ -124,13 +124,16 @@ class FleetGatewayClient(LoggingConfigurable):
         body: Any = None,
         *,
         seconds: float | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         """Ask the gateway that owns a kernel: `/api/kernels/{kernel_id}{action}`.
 
         Returns and raises as `call` does; 404 means that the kernel does not exist.
         """
         path = f"/api/kernels/{quote(kernel_id, safe='')}{action}"
-        response = await self._ask(method, path, body, kernel_id=kernel_id, seconds=seconds)
+        response = await self._ask(
+            method, path, body, kernel_id=kernel_id, seconds=seconds, headers=headers
+        )
         return json.loads(response.body) if response.body else None
 
     async def find_owner(self, kernel_id: str, headers: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from typing import cast
+from typing import Any, cast
 
 from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import authorized
@@ -23,6 +23,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.kernels.launch_rules import parse_choice
+from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 
@@ -30,7 +31,7 @@ _TEXTS = ("name", "path", "kernel_id")
 _LOGO_SECONDS = 30 * 24 * 3600
 
 
-class FleetKernelsHandler(MainKernelHandler):
+class FleetKernelsHandler(KernelErrors, MainKernelHandler):
     """`/api/kernels`."""
 
     @web.authenticated
@@ -44,19 +45,22 @@ class FleetKernelsHandler(MainKernelHandler):
                 400, f"the body must be an object with the strings {', '.join(_TEXTS)}"
             )
         manager = cast(FleetKernelManager, self.kernel_manager)
-        kernel_id = await manager.start_kernel(
+        model = await manager.launch(
             kernel_id=document.get("kernel_id"),
             path=document.get("path"),
             kernel_name=document.get("name"),
             choice=parse_choice(document),
         )
-        self.set_header("Location", url_path_join(self.base_url, "api", "kernels", kernel_id))
+        if not answers_at_once(self.request):
+            most = cast(Any, self.session_manager).answer_seconds
+            seconds = seconds_to_answer(document.get("env"), most)
+            model = await manager.until_it_runs(model, seconds)
+        self.set_header("Location", url_path_join(self.base_url, "api", "kernels", model["id"]))
         self.set_status(201)
-        model = await manager.kernel_model(kernel_id)
         await self.finish(json.dumps(model, default=json_default))
 
 
-class FleetKernelActionHandler(KernelActionHandler):
+class FleetKernelActionHandler(KernelErrors, KernelActionHandler):
     """`/api/kernels/<id>/restart` and `/interrupt`."""
 
     @web.authenticated
@@ -69,7 +73,8 @@ class FleetKernelActionHandler(KernelActionHandler):
             self.set_status(204)
             self.finish()
             return
-        await manager.restart_kernel(kernel_id)
+        at_once = answers_at_once(self.request)
+        await manager.restart_kernel(kernel_id, at_once=at_once)
         model = await manager.kernel_model(kernel_id)
         self.finish(json.dumps(model, default=json_default))
 

@@ -15,6 +15,10 @@ from jupyter_ext.wire.routes import LAUNCH_OPTIONS_ROUTE, path_of
 
 _MOST_KEPT = 1000
 
+FROM_STOCK_SERVERS = frozenset({"KERNEL_LAUNCH_TIMEOUT", "KERNEL_USERNAME", "KERNEL_WORKING_DIR"})
+"""Variables that jupyter_server, and tools that use its client of gateways, send with every start.
+They choose nothing: gateways take the user from the token."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -24,7 +28,7 @@ class Choice:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.options or self.environment)
+        return bool(self.options or self.environment.keys() - FROM_STOCK_SERVERS)
 
 
 NO_CHOICE = Choice()
@@ -97,7 +101,7 @@ class LaunchRules:
 
 def _problem(choice: Choice, rules: Mapping[str, Any]) -> str | None:
     allowed = rules["client_envs"]
-    for name in choice.environment:
+    for name in choice.environment.keys() - FROM_STOCK_SERVERS:
         if name.startswith("KERNEL_") or (name not in allowed and allowed != ["*"]):
             return (
                 f"the environment variable {name} may not be set in env: choose sizes, image and "

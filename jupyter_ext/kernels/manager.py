@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any, cast
 from urllib.parse import quote
@@ -16,10 +17,12 @@ from jupyter_ext.auth.route_policy import article
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
+from jupyter_ext.kernels.launches import Model, until_it_runs
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
+from jupyter_ext.wire.headers import ASYNC, START_HEADER
 
 
 class FleetKernel(LoggingConfigurable):
@@ -36,7 +39,10 @@ class FleetKernelManager(AsyncMappingKernelManager):
     """
 
     start_timeout = Float(
-        60.0, config=True, help="Seconds that one gateway has for starting a kernel."
+        60.0,
+        config=True,
+        help="Seconds that one gateway has to answer a start or a restart. Gateways of earlier "
+        "versions answer a start when the kernel runs.",
     )
     list_patience = Float(
         5.0, config=True, help="Seconds after which listing kernels fails; pages ask again anyway."
@@ -69,11 +75,24 @@ class FleetKernelManager(AsyncMappingKernelManager):
         path: str | None = None,
         kernel_name: str | None = None,
         env: dict[str, str] | None = None,
-        choice: Choice = NO_CHOICE,
-        document: str = "",
         **kwargs: Any,
     ) -> str:
-        """Start a kernel, or find the one that already has this id; returns its id.
+        """The id of a kernel that `launch` launches."""
+        kernel = await self.launch(kernel_id=kernel_id, path=path, kernel_name=kernel_name, env=env)
+        return str(kernel["id"])
+
+    async def launch(
+        self,
+        *,
+        kernel_id: str | None = None,
+        path: str | None = None,
+        kernel_name: str | None = None,
+        env: dict[str, str] | None = None,
+        choice: Choice = NO_CHOICE,
+        document: str = "",
+    ) -> Model:
+        """Start a kernel, or find the one that already has this id; returns its model as soon as it
+        has a record, long before it runs.
 
         `path` is the notebook's path (`project/dir/nb.ipynb`); its first folder is the kernel's
         project. Without a path it is the caller's only project. Repeating the call with the same
@@ -98,9 +117,16 @@ class FleetKernelManager(AsyncMappingKernelManager):
         if choice:
             project = project or next(iter(identity.projects if identity else ()), "")
             meant = await self._specs.launch_rules.check(choice, kernel_name, project)
-            body |= {"env": {**body.get("env", {}), **choice.environment}}
             body |= {"launch_options": dict(choice.options)}
-        model = await self.gateways.call("POST", "/api/kernels", body, seconds=self.start_timeout)
+        if choice.environment:
+            body |= {"env": {**body.get("env", {}), **choice.environment}}
+        model: Model = await self.gateways.call(
+            "POST",
+            "/api/kernels",
+            body,
+            seconds=self.start_timeout,
+            headers={**self.gateways.headers(), START_HEADER: ASYNC},
+        )
         if choice.options:
             if choice.options.keys() - model.get("launch_options", {}).keys():
                 await self.shutdown_kernel(kernel_id, reason="it was started without its options")
@@ -110,7 +136,12 @@ class FleetKernelManager(AsyncMappingKernelManager):
                     "the kernel: try again",
                 )
             await self.on_choice(meant, document, choice.options)
-        return kernel_id
+        return model
+
+    async def until_it_runs(self, kernel: Model, seconds: float) -> Model:
+        """The model of a kernel when it is launched. Raises HTTPError: LaunchFailed, or after
+        `seconds` StillLaunching."""
+        return await until_it_runs(kernel, self.kernel_model, time.monotonic() + seconds)
 
     async def list_kernels(self) -> list[dict[str, Any]]:
         """The models of all kernels that the caller may see; 503 instead of an incomplete list."""
@@ -138,11 +169,17 @@ class FleetKernelManager(AsyncMappingKernelManager):
         await self.gateways.call_owner("POST", kernel_id, "/interrupt", {})
 
     async def restart_kernel(  # type: ignore[override]
-        self, kernel_id: str, now: bool = False, **kwargs: Any
+        self, kernel_id: str, now: bool = False, *, at_once: bool = False, **kwargs: Any
     ) -> None:
-        """Restart a kernel's process; the kernel keeps its id."""
+        """Restart a kernel's process, or launch a dead kernel again; the kernel keeps its id.
+
+        With `at_once` a kernel that is launched again may still be on its way afterwards.
+        """
+        headers = self.gateways.headers()
+        if at_once:
+            headers[START_HEADER] = ASYNC
         await self.gateways.call_owner(
-            "POST", kernel_id, "/restart", {}, seconds=self.start_timeout
+            "POST", kernel_id, "/restart", {}, seconds=self.start_timeout, headers=headers
         )
 
     def get_kernel(self, kernel_id: str) -> FleetKernel:  # type: ignore[override]

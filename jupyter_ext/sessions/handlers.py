@@ -11,6 +11,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.kernels.launch_rules import parse_choice
+from jupyter_ext.kernels.launches import KernelErrors, answers_at_once
 from jupyter_ext.sessions.manager import FleetSessionManager
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -40,7 +41,7 @@ class _SessionBody:
         return document
 
 
-class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
+class FleetSessionRootHandler(KernelErrors, _SessionBody, SessionRootHandler):
     """`/api/sessions`."""
 
     @web.authenticated
@@ -60,23 +61,21 @@ class FleetSessionRootHandler(_SessionBody, SessionRootHandler):
             raise web.HTTPError(400, f"Missing field in JSON data: {missing}")
         kernel = kernel_of(document)
         kernel_id = text(kernel, "id")
-        choice = parse_choice(document, kernel)
-        model = await manager.find(path)
-        if model is None:
-            model = await manager.create_session(
-                path=path,
-                name=text(document, "name"),
-                type=type_,
-                kernel_name=text(kernel, "name"),
-                kernel_id=kernel_id,
-                choice=choice,
-            )
+        model = await manager.open_session(
+            path,
+            text(document, "name"),
+            type_,
+            text(kernel, "name"),
+            kernel_id,
+            parse_choice(document, kernel),
+            wait=not answers_at_once(self.request),
+        )
         self.set_header("Location", url_path_join(self.base_url, "api", "sessions", model["id"]))
         self.set_status(201)
         self.finish(json.dumps(model, default=json_default))
 
 
-class FleetSessionHandler(_SessionBody, SessionHandler):
+class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
     """`/api/sessions/{id}`."""
 
     @web.authenticated
@@ -104,6 +103,7 @@ class FleetSessionHandler(_SessionBody, SessionHandler):
             kernel_id=text(kernel, "id"),
             kernel_name=text(kernel, "name"),
             choice=choice,
+            wait=not answers_at_once(self.request),
         )
         self.finish(json.dumps(model, default=json_default))
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -20,29 +17,27 @@ from traitlets.config import LoggingConfigurable
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
+from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.launch_options.shown import shown_options
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.sessions.models import alive, session_model
+from jupyter_ext.sessions.checks import check_lengths, check_project, checked
+from jupyter_ext.sessions.document_starts import kernel_of_document
+from jupyter_ext.sessions.kernel_changes import give_back, other_kernel
+from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.patch import SessionPatch, patched
-from jupyter_ext.sessions.paths import MAX_PATH_BYTES, Document, real_path, shown_name, shown_path
+from jupyter_ext.sessions.paths import Document, real_path, shown_name, shown_path
 from jupyter_ext.sessions.store import (
     document_kernels,
     endings,
     launch_choices,
     session_rows,
-    started_kernels,
     starts,
 )
 from jupyter_ext.sessions.store.endings import Ending
-from jupyter_ext.sessions.store.launch_choices import kept_document
 from jupyter_ext.sessions.store.session_rows import Session
-from jupyter_ext.sessions.store.starts import Claim, Start
-from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
-
-_SHORTEST_POLL = 0.03
-_LONGEST_POLL = 0.3
+from jupyter_ext.sessions.waiting_clients import told_failed, when_it_runs
 
 
 class FleetSessionManager(LoggingConfigurable):
@@ -61,7 +56,13 @@ class FleetSessionManager(LoggingConfigurable):
         "that no longer responds.",
     )
     start_patience = Float(
-        150.0, config=True, help="Seconds to wait for a kernel that another lab is starting."
+        150.0, config=True, help="Seconds to wait for another lab that is starting a kernel."
+    )
+    answer_seconds = Float(
+        60.0,
+        config=True,
+        help="Seconds after which a client that waits until its kernel runs is answered 503. The "
+        "kernel is started all the same, and the same request again joins the start.",
     )
     kernel_manager = Instance(FleetKernelManager)
     # jupyter_server passes it to every session manager.
@@ -101,6 +102,12 @@ class FleetSessionManager(LoggingConfigurable):
 
     async def find(self, path: str) -> dict[str, Any] | None:
         """The model of a session with this path and a living kernel, or None."""
+        found = await self._found(path)
+        return session_model(*found) if found is not None and alive(found[1]) else None
+
+    async def _found(self, path: str) -> tuple[Session, Model] | None:
+        """A session with this path whose kernel the caller may use, and that kernel, which may be
+        dead."""
         identity = self._identity()
         found = await self.run(
             partial(session_rows.find_session, path=path, username=identity.user)
@@ -113,7 +120,7 @@ class FleetSessionManager(LoggingConfigurable):
             if error.status_code == 403:
                 return None
             raise
-        if kernel is None or not alive(kernel):
+        if kernel is None:
             return None
         if (
             kernel.get("project", found.project) != found.project
@@ -123,7 +130,43 @@ class FleetSessionManager(LoggingConfigurable):
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
         found = await self.run(partial(session_rows.get_session, session_id=found.id))
-        return session_model(found, kernel) if found and found.kernel_id == kernel["id"] else None
+        return (found, kernel) if found is not None and found.kernel_id == kernel["id"] else None
+
+    async def open_session(
+        self,
+        path: str,
+        name: str | None,
+        type: str,
+        kernel_name: str | None,
+        kernel_id: str | None,
+        choice: Choice = NO_CHOICE,
+        *,
+        wait: bool,
+    ) -> dict[str, Any]:
+        """The model of the session with this path, which is created if there is none.
+
+        Its kernel may still be on its way, unless the caller asks to `wait` until it runs. Then
+        raises LaunchFailed, after which the session is gone if it was created for such callers
+        alone, or StillLaunching after `answer_seconds`, after which the same call joins session and
+        launch. Raises other HTTPErrors as well.
+        """
+        deadline = time.monotonic() + self.answer_seconds
+        found = await self._found(path)
+        if found is not None and not alive(found[1]):
+            session, kernel = found
+            if wait and session.awaited and session.username == self._identity().user:
+                # It failed after the caller's last request, and nobody has been told yet.
+                raise await told_failed(self, session.id, LaunchFailed(kernel))
+            found = None
+        if found is None:
+            model = await self.create_session(
+                path, name, type, kernel_name, kernel_id, choice, awaited=wait
+            )
+        else:
+            model = session_model(*found)
+            if not wait and found[0].awaited:
+                await self.run(partial(session_rows.told, session_id=found[0].id))
+        return await when_it_runs(self, model, deadline) if wait else model
 
     async def create_session(
         self,
@@ -133,11 +176,14 @@ class FleetSessionManager(LoggingConfigurable):
         kernel_name: str | None = None,
         kernel_id: str | None = None,
         choice: Choice = NO_CHOICE,
+        *,
+        awaited: bool = False,
     ) -> dict[str, Any]:
         """Create a session for a page's POST; returns its model, with the posted path.
 
         The kernel is `kernel_id` if that is given and exists, else the one of the document, which
-        is started if there is none, with what `choice` says. Raises HTTPError.
+        is started if there is none, with what `choice` says. It may still be on its way; `awaited`
+        says that the caller is not told of the session before it runs. Raises HTTPError.
         """
         document = Document(real_path(path, name, type), type)
         check_lengths(path=path, name=name or "", type_=type, real=document.path)
@@ -154,8 +200,8 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(chosen, project)
                 kernel, start = chosen, None
             else:
-                kernel, start = await self._kernel_of_document(
-                    document, kernel_name, kernel_id, choice
+                kernel, start = await kernel_of_document(
+                    self, document, kernel_name, kernel_id, choice
                 )
                 document = start.document
 
@@ -170,13 +216,22 @@ class FleetSessionManager(LoggingConfigurable):
                 connection: Any, place: Any = place, kernel_id: str = kernel["id"]
             ) -> Session | None:
                 here = place(connection)
-                return here and session_rows.add_session(
+                if here is None:
+                    return None
+                shown = shown_path(path, posted, here)
+                same = session_rows.same_session(connection, kernel_id, here, shown, identity.user)
+                if same is not None:
+                    if not awaited:
+                        session_rows.told(connection, same.id)
+                    return same
+                return session_rows.add_session(
                     connection,
                     kernel_id=kernel_id,
                     document=here,
-                    shown_path=shown_path(path, posted, here),
+                    shown_path=shown,
                     name=shown_name(path, name or posted.base, posted, here),
                     username=identity.user,
+                    awaited=awaited,
                 )
 
             inserted = await self.run(insert)
@@ -213,9 +268,11 @@ class FleetSessionManager(LoggingConfigurable):
             return []
         # After the rows: a kernel that is older than its session is in this list unless it ended.
         kernels = {model["id"]: model for model in await self.kernel_manager.list_kernels()}
-        return [
+        models = [
             session_model(row, kernels[row.kernel_id]) for row in rows if row.kernel_id in kernels
         ]
+        # Pages take the first session of their path, which must not be one that has ended.
+        return sorted(models, key=lambda model: not alive(model["kernel"]))
 
     async def update_session(
         self,
@@ -227,13 +284,18 @@ class FleetSessionManager(LoggingConfigurable):
         kernel_id: str | None = None,
         kernel_name: str | None = None,
         choice: Choice = NO_CHOICE,
+        wait: bool = False,
     ) -> dict[str, Any]:
         """Change the given fields of a session; returns its new model, with the posted path if
         there is one, because a page adopts the path in the response.
 
-        `kernel_id` attaches to a running kernel, `kernel_name` starts a new one with what
-        `choice` says. The old kernel ends if no session uses it any more.
+        `kernel_id` attaches to a kernel, `kernel_name` starts a new one with what `choice` says,
+        unless such a one is already on its way. The old kernel ends if no session uses it any more.
+        With `wait` the new one runs when this returns: raises LaunchFailed, after which the session
+        has its old kernel again if that lives, or StillLaunching after `answer_seconds`, after
+        which the same call joins the launch.
         """
+        deadline = time.monotonic() + self.answer_seconds
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
         patch = SessionPatch(path, name, type)
@@ -244,18 +306,8 @@ class FleetSessionManager(LoggingConfigurable):
             if kernel_id != present.kernel_id:
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
-            there = checked(patched(present, patch), identity)
-            where = there.path
-            kernel_id = str(uuid.uuid4())
-            await self.run(partial(started_kernels.note_kernel, kernel_id=kernel_id))
-            await self.kernel_manager.start_kernel(
-                kernel_id=kernel_id,
-                path=where,
-                kernel_name=kernel_name,
-                env=kernel_environment(where),
-                choice=choice,
-                document=kept_document(there.document),
-            )
+            where = checked(patched(present, patch), identity).document
+            kernel_id = await other_kernel(self, present, where, kernel_name, choice)
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be in progress.
@@ -272,14 +324,29 @@ class FleetSessionManager(LoggingConfigurable):
             return old, new
 
         old, new = await self.run(change)
-        if new.kernel_id != old.kernel_id:
-            await self._end(
-                await self.run(partial(endings.release_kernel, kernel_id=old.kernel_id))
-            )
+        changed = new.kernel_id != old.kernel_id
         kernel = await self.kernel_or_none(new.kernel_id)
+        if wait and kernel is not None and (kernel_name is not None or kernel_id is not None):
+            try:
+                left = deadline - time.monotonic()
+                kernel = await self.kernel_manager.until_it_runs(kernel, left)
+            except LaunchFailed:
+                if not changed or await give_back(self, old, new):
+                    raise
+                await self._end_unused(old.kernel_id)
+                raise
+            except web.HTTPError:
+                if changed:
+                    await self._end_unused(old.kernel_id)
+                raise
+        if changed:
+            await self._end_unused(old.kernel_id)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
         return session_model(new if path is None else replace(new, shown_path=path), kernel)
+
+    async def _end_unused(self, kernel_id: str) -> None:
+        await self._end(await self.run(partial(endings.release_kernel, kernel_id=kernel_id)))
 
     async def delete_session(self, session_id: str) -> None:
         """End a session, and its kernel if no other session uses it."""
@@ -308,82 +375,6 @@ class FleetSessionManager(LoggingConfigurable):
             if error.status_code != 404:
                 raise
         await self.run(partial(endings.remove_kernel, kernel_id=kernel_id))
-
-    async def _kernel_of_document(
-        self,
-        document: Document,
-        kernel_name: str | None,
-        kernel_id: str | None,
-        choice: Choice,
-    ) -> tuple[dict[str, Any], Start]:
-        """The model of the document's kernel, which exactly one of all concurrent callers starts,
-        and the record of that start."""
-        lease = timedelta(seconds=self.lease_seconds)
-        deadline = time.monotonic() + self.start_patience
-        poll = _SHORTEST_POLL
-        claim = partial(starts.claim_start, document=document, lease=lease, kernel_id=kernel_id)
-        start: Start | None = None
-        while True:
-            start = await self.run(partial(claim, waited=start))
-            if start.claim is Claim.START:
-                return await self._start(start, kernel_name, lease, choice), start
-            if start.claim is Claim.ATTACH:
-                kernel = await self.kernel_or_none(start.kernel_id)
-                if kernel is not None and alive(kernel):
-                    return kernel, start
-                await self.run(partial(starts.drop_start, start=start))
-                continue
-            if time.monotonic() > deadline:
-                raise web.HTTPError(
-                    503, "another server has been starting this notebook's kernel for too long"
-                )
-            await asyncio.sleep(poll)
-            poll = min(2 * poll, _LONGEST_POLL)
-
-    async def _start(
-        self, start: Start, kernel_name: str | None, lease: timedelta, choice: Choice
-    ) -> dict[str, Any]:
-        path = start.document.path
-        try:
-            async with self._renewing(start, lease):
-                await self.kernel_manager.start_kernel(
-                    kernel_id=start.kernel_id,
-                    path=path,
-                    kernel_name=kernel_name,
-                    env=kernel_environment(path),
-                    choice=choice,
-                    document=kept_document(start.document),
-                )
-        except web.HTTPError as error:
-            # 5xx except 500 and 501: the gateway may or may not have started the kernel.
-            unknown = error.status_code > 501
-            await self.run(
-                partial(starts.release_start if unknown else starts.drop_start, start=start)
-            )
-            raise
-        except BaseException:
-            await asyncio.shield(self.run(partial(starts.release_start, start=start)))
-            raise
-        await self.run(partial(starts.finish_start, start=start))
-        return await self.kernel_manager.kernel_model(start.kernel_id)
-
-    @contextlib.asynccontextmanager
-    async def _renewing(self, start: Start, lease: timedelta) -> AsyncIterator[None]:
-        renew = partial(starts.renew_start, start=start, lease=lease)
-
-        async def keep() -> None:
-            while True:
-                await asyncio.sleep(lease.total_seconds() / 3)
-                # A database that is away for a moment costs the lease at worst.
-                with contextlib.suppress(web.HTTPError):
-                    await self.run(renew)
-
-        task = asyncio.ensure_future(keep())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _session(self, session_id: str, role: Role) -> Session:
         found = await self.run(
@@ -417,49 +408,3 @@ class FleetSessionManager(LoggingConfigurable):
             return await self.database.run(function, read_only=read_only)
         except DatabaseUnavailable as error:
             raise web.HTTPError(503, str(error)) from error
-
-
-def kernel_environment(path: str) -> dict[str, str]:
-    """The environment variables that tell a kernel about its document, as in stock Jupyter."""
-    return {"JPY_SESSION_NAME": path}
-
-
-def checked(changed: Session, identity: Identity) -> Session:
-    """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
-    the caller may not have it there.
-
-    Only a session's own user may move it, and its kernel, to another project: others might move it
-    to a project that this user cannot see.
-    """
-    check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
-    project = project_of(changed.path)
-    require_role(identity, project, Role.EDITOR)
-    if project != changed.project and changed.username != identity.user:
-        raise web.HTTPError(
-            403,
-            f"this session belongs to {changed.username!r} and stays in the project"
-            f" {changed.project!r}: start a kernel of your own for {changed.path!r}",
-        )
-    return replace(changed, project=project)
-
-
-def check_project(kernel: dict[str, Any], project: str) -> None:
-    """Raise 400 if a kernel is in another project: the project's members could not use it."""
-    if kernel.get("project", project) != project:
-        raise web.HTTPError(
-            400,
-            f"kernel {kernel['id']} belongs to the project {kernel['project']!r}: a document in"
-            f" {project!r} needs a kernel of its own project",
-        )
-
-
-def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:
-    """Raise 400 for values that are too long for their columns."""
-    for what, text, limit in (
-        ("path", path, MAX_PATH_BYTES),
-        ("path", real, MAX_PATH_BYTES),
-        ("name", name, NAME_BYTES),
-        ("type", type_, TYPE_BYTES),
-    ):
-        if len(text.encode()) > limit:
-            raise web.HTTPError(400, f"the session's {what} is longer than {limit} bytes")

@@ -24,9 +24,3 @@ def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
         # Deprecated upstream, still read by old clients.
         model["notebook"] = {"path": session.shown_path, "name": session.name}
     return model
-
-
-def alive(kernel: dict[str, Any]) -> bool:
-    """Whether a kernel can still run code. A dead kernel keeps its record, with the reason, until
-    somebody deletes it, but no document uses it any more."""
-    return kernel.get("execution_state") != "dead" and kernel.get("state") != "dead"

@@ -52,7 +52,7 @@ class SessionSweep(LoggingConfigurable):
         300.0,
         config=True,
         help="Seconds for which a kernel must have had no session and no connection, or a session"
-        " no kernel, before it is ended. Longer than a kernel takes to start.",
+        " no kernel, before it is ended.",
     )
     sessions = Instance(FleetSessionManager)
 

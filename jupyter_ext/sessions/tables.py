@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, String, Table
 
 from jupyter_ext.database.metadata import lab_metadata
 from jupyter_ext.database.types import ByteString, UtcDateTime
@@ -32,6 +32,9 @@ session = Table(
     Column("type", ByteString(TYPE_BYTES), nullable=False),
     Column("username", ByteString(USER_BYTES), nullable=False),
     Column("created", UtcDateTime, nullable=False),
+    # Whether it was made for a client that waits until the kernel runs, and has not been told yet
+    # whether it does. Null in rows of older labs: no.
+    Column("awaited", Boolean, nullable=True),
     **_INNODB,
 )
 

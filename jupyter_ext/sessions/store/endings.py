@@ -39,8 +39,12 @@ def release_session(connection: Connection, session_id: str) -> Ending | None:
         return None
     # Locked before anything is deleted, to wait for transactions that are adding a session.
     documents = lock_kernel(connection, row.kernel_id)
-    if connection.execute(query.with_for_update()).one_or_none() is None:
+    held = connection.execute(query.with_for_update()).one_or_none()
+    if held is None:
         return None
+    if held.kernel_id != row.kernel_id:
+        # It got another kernel meanwhile.
+        return release_session(connection, session_id)
     if count_sessions(connection, row.kernel_id) > 1:
         connection.execute(delete(session).where(session.c.id == session_id))
         return None
@@ -59,6 +63,23 @@ def release_kernel(connection: Connection, kernel_id: str) -> Ending | None:
     if count_sessions(connection, kernel_id) or connection.execute(starting).first():
         return None
     return _begin_ending(connection, kernel_id, documents)
+
+
+def forget_failed(connection: Connection, session_id: str, kernel_id: str) -> None:
+    """Delete a session whose client has been told that the kernel could not be started. Whoever
+    wants a kernel for the document then starts another one."""
+    lock_kernel(connection, kernel_id)
+    connection.execute(
+        delete(session).where(
+            session.c.id == session_id, session.c.kernel_id == kernel_id, session.c.awaited
+        )
+    )
+    if not count_sessions(connection, kernel_id):
+        connection.execute(
+            delete(kernel_start).where(
+                kernel_start.c.kernel_id == kernel_id, kernel_start.c.state != ENDING
+            )
+        )
 
 
 def _begin_ending(

@@ -18,7 +18,8 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
 
 @dataclass(frozen=True)
 class Session:
-    """One session row. `path` is the document's, `shown_path` the one that the page knows."""
+    """One session row. `path` is the document's, `shown_path` the one that the page knows;
+    `awaited` says that a client waits to be told whether the kernel runs."""
 
     id: str
     kernel_id: str
@@ -29,6 +30,7 @@ class Session:
     type: str
     username: str
     created: datetime
+    awaited: bool = False
 
     @property
     def document(self) -> Document:
@@ -39,6 +41,7 @@ class Session:
 def _session(row: Row[Any]) -> Session:
     values = dict(row._mapping)
     values.pop("document")
+    values["awaited"] = bool(values["awaited"])
     return Session(**values)
 
 
@@ -102,6 +105,24 @@ def count_sessions(connection: Connection, kernel_id: str) -> int:
     return connection.execute(query).scalar_one()
 
 
+def same_session(
+    connection: Connection, kernel_id: str, document: Document, shown_path: str, username: str
+) -> Session | None:
+    """The session that an equal request of the same user has just made, if any."""
+    row = connection.execute(
+        select(session)
+        .where(
+            session.c.kernel_id == kernel_id,
+            session.c.document == document.key,
+            session.c.shown_path == shown_path,
+            session.c.username == username,
+        )
+        .order_by(session.c.created)
+        .with_for_update()
+    ).first()
+    return None if row is None else _session(row)
+
+
 def add_session(
     connection: Connection,
     *,
@@ -110,6 +131,7 @@ def add_session(
     shown_path: str,
     name: str,
     username: str,
+    awaited: bool = False,
 ) -> Session:
     """Insert a session under a new id."""
     new = Session(
@@ -122,6 +144,7 @@ def add_session(
         type=document.type,
         username=username,
         created=now_utc(connection),
+        awaited=awaited,
     )
     connection.execute(insert(session).values(document=document.key, **vars(new)))
     return new
@@ -164,6 +187,22 @@ def change_session(connection: Connection, old: Session, new: Session) -> None:
     # another kernel.
     if new.project == old.project:
         use_kernel(connection, new.document, new.kernel_id)
+
+
+def told(connection: Connection, session_id: str) -> None:
+    """Nobody waits any more to be told whether the session's kernel runs."""
+    connection.execute(update(session).where(session.c.id == session_id).values(awaited=False))
+
+
+def follow_document(
+    connection: Connection, document: Document, dead: Collection[str], kernel_id: str
+) -> None:
+    """Give a document's sessions, which have one of these dead kernels, its new one."""
+    connection.execute(
+        update(session)
+        .where(session.c.document == document.key, session.c.kernel_id.in_(dead))
+        .values(kernel_id=kernel_id)
+    )
 
 
 def forget_session(connection: Connection, session_id: str) -> None:

@@ -25,7 +25,7 @@ class Claim(Enum):
     WAIT = "wait"
     """Somebody else is starting it."""
     ATTACH = "attach"
-    """It has been started."""
+    """The gateways have it, launched or on its way."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def renew_start(connection: Connection, start: Start, lease: timedelta) -> bool:
 
 
 def finish_start(connection: Connection, start: Start) -> bool:
-    """Record that the kernel runs; False if another lab has taken over."""
+    """Record that the gateways have the kernel; False if another lab has taken over."""
     changed = connection.execute(update(kernel_start).where(_mine(start)).values(state=RUNNING))
     return changed.rowcount > 0
 

@@ -54,11 +54,11 @@ class SlowKernels(FleetKernelManager):
 
     fleet: Kernels
 
-    async def start_kernel(self, *, kernel_id: str | None = None, **_: Any) -> str:  # type: ignore[override]
+    async def launch(self, *, kernel_id: str | None = None, **_: Any) -> dict[str, Any]:
         await self.fleet.pause()
         kernel_id = kernel_id or str(uuid.uuid4())
         self.fleet.running.add(kernel_id)
-        return kernel_id
+        return self.fleet.model(kernel_id)
 
     async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         exists = kernel_id in self.fleet.running
@@ -282,13 +282,13 @@ async def test_a_session_is_at_the_new_name_if_its_kernel_started_during_a_renam
     before = "demo/dir/b.ipynb"
     new = old.replace("dir", "place")
     after = before.replace(old, new)
-    start = labs[0].kernel_manager.start_kernel
+    launch = labs[0].kernel_manager.launch
 
-    async def start_during_rename(**arguments: Any) -> str:
+    async def launch_during_rename(**arguments: Any) -> dict[str, Any]:
         await rename(labs[1], old, new)
-        return await start(**arguments)
+        return await launch(**arguments)
 
-    monkeypatch.setattr(labs[0].kernel_manager, "start_kernel", start_during_rename)
+    monkeypatch.setattr(labs[0].kernel_manager, "launch", launch_during_rename)
     made = await labs[0].create_session(before, "b.ipynb")
     # The page takes another path in the answer for somebody else's session.
     assert made["path"] == before
@@ -324,7 +324,7 @@ def kill_at(lab: FleetSessionManager, step: int) -> None:
         return call
 
     lab.run = mortal(lab.run)  # type: ignore[method-assign]
-    for name in ("start_kernel", "kernel_model", "shutdown_kernel"):
+    for name in ("launch", "kernel_model", "shutdown_kernel"):
         setattr(lab.kernel_manager, name, mortal(getattr(lab.kernel_manager, name)))
 
 

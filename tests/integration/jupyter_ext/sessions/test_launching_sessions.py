@@ -1,0 +1,434 @@
+"""Sessions whose kernels are on their way, in two labs in front of scripted gateways: when and how
+a launch ends is the tests' to say."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from tornado import web
+
+from jupyter_ext.database.engine import Database
+from jupyter_ext.database.migrate import upgrade_lab
+from jupyter_ext.kernels.launches import LaunchFailed, StillLaunching
+from jupyter_ext.kernels.manager import FleetKernelManager
+from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.sweep import SessionSweep
+from jupyter_ext.sessions.tables import kernel_start, session_kernel
+from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
+
+PATH = "demo/a.ipynb"
+
+
+class Gateways:
+    """The kernels' models, and each call."""
+
+    def __init__(self) -> None:
+        self.kernels: dict[str, dict[str, Any]] = {}
+        self.calls: list[str] = []
+        self.launched = asyncio.Event()
+
+    def run(self, kernel_id: str) -> None:
+        self.kernels[kernel_id] |= {"state": "running", "execution_state": "idle", "launch": None}
+
+    def fail(self, kernel_id: str, reason: str) -> None:
+        ended = {"state": "dead", "execution_state": "dead", "launch": None, "reason": reason}
+        self.kernels[kernel_id] |= ended
+
+    @property
+    def only(self) -> str:
+        """The id of the one kernel that there is."""
+        (kernel_id,) = self.kernels
+        return kernel_id
+
+
+class ScriptedKernels(FleetKernelManager):
+    """Asks `Gateways`."""
+
+    fleet: Gateways
+
+    async def launch(
+        self, *, kernel_id: str | None = None, kernel_name: str | None = None, **_: Any
+    ) -> dict[str, Any]:
+        self.fleet.calls.append("launch")
+        kernel_id = kernel_id or str(uuid.uuid4())
+        launch = {"phase": "pulling", "message": "40 %", "position": None, "since": ""}
+        model = {
+            "id": kernel_id,
+            "name": kernel_name or "python",
+            "project": "demo",
+            "state": "launching",
+            "execution_state": "starting",
+            "launch": launch,
+            "reason": "",
+            "owner": None,
+            "connections": 0,
+        }
+        # The same id again is the same kernel, whatever its state.
+        model = self.fleet.kernels.setdefault(kernel_id, model)
+        self.fleet.launched.set()
+        return dict(model)
+
+    async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
+        self.fleet.calls.append("model")
+        if kernel_id not in self.fleet.kernels:
+            raise web.HTTPError(404)
+        return dict(self.fleet.kernels[kernel_id])
+
+    async def list_kernels(self) -> list[dict[str, Any]]:
+        return [dict(model) for model in self.fleet.kernels.values()]
+
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, *_: Any, reason: str = ""
+    ) -> None:
+        self.fleet.calls.append("shutdown")
+        if self.fleet.kernels.pop(kernel_id, None) is None:
+            raise web.HTTPError(404)
+
+
+class Specs(FleetKernelSpecManager):
+    """Two kernelspecs, of which one can also be started by another name."""
+
+    async def get_kernel_spec(self, kernel_name: str) -> dict[str, Any]:  # type: ignore[override]
+        return {"name": {"python3": "python", "python": "python", "scala": "scala"}[kernel_name]}
+
+
+@pytest.fixture
+def gateways() -> Gateways:
+    return Gateways()
+
+
+def new_lab(database: Database, gateways: Gateways) -> FleetSessionManager:
+    manager = ScriptedKernels(kernel_spec_manager=Specs())
+    manager.fleet = gateways
+    return FleetSessionManager(kernel_manager=manager, database=database, answer_seconds=30.0)
+
+
+@pytest.fixture
+def labs(database_url: str, gateways: Gateways) -> Iterator[list[FleetSessionManager]]:
+    """The session managers of two labs; calls are those of ada."""
+    databases = [Database(database_url), Database(database_url)]
+    upgrade_lab(databases[0])
+    act_as(make_identity("ada"))
+    yield [new_lab(database, gateways) for database in databases]
+    act_as(None)
+    for database in databases:
+        database.close()
+
+
+async def open_page(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
+    """A session as a page makes it, which waits for nothing."""
+    return await lab.open_session(path, "a.ipynb", "notebook", "python", None, wait=False)
+
+
+async def open_waiting(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
+    """A session as a stock client makes it."""
+    return await lab.open_session(path, "a.ipynb", "notebook", "python", None, wait=True)
+
+
+async def impatient(lab: FleetSessionManager) -> StillLaunching:
+    """What a stock client is told whose kernel does not run in time."""
+    patience, lab.answer_seconds = lab.answer_seconds, 0.0
+    try:
+        with pytest.raises(StillLaunching) as told:
+            await open_waiting(lab)
+    finally:
+        lab.answer_seconds = patience
+    return told.value
+
+
+async def listed(lab: FleetSessionManager) -> dict[str, str]:
+    """The kernel of each session."""
+    return {model["id"]: model["kernel"]["id"] for model in await lab.list_sessions()}
+
+
+async def made(lab: FleetSessionManager, count: int) -> list[str]:
+    """The ids of the sessions, once there are so many."""
+    while len(sessions := await listed(lab)) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    return list(sessions)
+
+
+async def test_a_page_waits_for_nothing_that_depends_on_the_launch(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    began = time.monotonic()
+    page = await open_page(labs[0])
+    print(f"answered in {1000 * (time.monotonic() - began):.0f} ms")
+    # One call, which gateways answer when the record is written.
+    assert gateways.calls == ["launch"]
+    assert page["kernel"]["state"] == "launching"
+    assert page["kernel"]["launch"]["message"] == "40 %"
+    assert await labs[1].list_sessions() == [page]
+    # Other pages, of either lab: they join, and ask once for the kernel's state.
+    for lab in labs:
+        gateways.calls.clear()
+        other = await open_page(lab, f"demo/{uuid.uuid4()}")
+        assert other["kernel"] == page["kernel"]
+        assert gateways.calls == ["model"]
+    again = await open_page(labs[1])
+    assert again == page
+    gateways.run(gateways.only)
+    assert (await labs[0].get_session(page["id"]))["kernel"]["state"] == "running"
+
+
+async def test_a_stock_client_is_answered_when_the_kernel_runs(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    waiting = [
+        asyncio.ensure_future(open_waiting(labs[number % 2], f"demo/{uuid.uuid4()}"))
+        for number in range(4)
+    ]
+    await gateways.launched.wait()
+    page = await open_page(labs[0])
+    assert page["kernel"]["state"] == "launching"
+    assert not any(client.done() for client in waiting)
+    gateways.run(gateways.only)
+    models = await asyncio.gather(*waiting)
+    assert {model["kernel"]["id"] for model in models} == {gateways.only}
+    assert {model["kernel"]["state"] for model in models} == {"running"}
+    assert len(await listed(labs[1])) == 5
+
+
+async def test_the_same_request_joins_launch_and_session_at_any_lab(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    told = await impatient(labs[0])
+    kernel_id = gateways.only
+    assert (told.status_code, told.fields["kernel_id"]) == (503, kernel_id)
+    assert "40 %" in told.message
+    sessions = await listed(labs[1])
+    assert list(sessions.values()) == [kernel_id]
+    for lab in labs:
+        await impatient(lab)
+    # Also two at once, of which neither sees the other's session when it begins.
+    joined = [asyncio.ensure_future(open_waiting(lab)) for lab in (*labs, *labs)]
+    await asyncio.sleep(0)
+    gateways.run(kernel_id)
+    assert {model["id"] for model in await asyncio.gather(*joined)} == set(sessions)
+    assert await listed(labs[0]) == sessions
+    assert gateways.calls.count("launch") == 1
+
+
+async def test_equal_requests_at_once_make_one_session(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    models = await asyncio.gather(*(open_page(lab) for lab in (*labs, *labs)))
+    assert len({model["id"] for model in models}) == 1
+    assert list(await listed(labs[0])) == [models[0]["id"]]
+
+
+async def test_a_stock_client_is_told_why_the_kernel_does_not_start(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    waiting = [asyncio.ensure_future(open_waiting(lab, f"demo/{uuid.uuid4()}")) for lab in labs]
+    await made(labs[0], 2)
+    gateways.fail(gateways.only, "no such image: x")
+    for client in waiting:
+        with pytest.raises(LaunchFailed) as told:
+            await client
+        assert (told.value.status_code, told.value.message) == (500, "no such image: x")
+    assert await listed(labs[0]) == {}
+    # Whoever asks next starts another one.
+    page = await open_page(labs[1])
+    assert page["kernel"]["state"] == "launching"
+    assert len(gateways.kernels) == 2
+
+
+async def test_a_failure_that_happens_between_two_requests_is_told_once(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    await impatient(labs[0])
+    gateways.fail(gateways.only, "quota")
+    # Somebody lists sessions meanwhile: that tells no client.
+    (model,) = await labs[1].list_sessions()
+    assert model["kernel"]["reason"] == "quota"
+    with pytest.raises(LaunchFailed) as told:
+        await open_waiting(labs[1])
+    assert told.value.message == "quota"
+    assert await listed(labs[0]) == {}
+    await impatient(labs[0])
+    assert len(gateways.kernels) == 2
+
+
+async def test_a_page_that_reloads_learns_why_the_launch_failed(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    failed = gateways.only
+    # A stock client that joins the page's session does not take it away.
+    waiting = asyncio.ensure_future(open_waiting(labs[1]))
+    while "model" not in gateways.calls:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    gateways.fail(failed, "insufficient memory")
+    with pytest.raises(LaunchFailed):
+        await waiting
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    await sweep.sweep()
+    (model,) = await labs[1].list_sessions()
+    assert model["id"] == page["id"]
+    assert model["kernel"]["reason"] == "insufficient memory"
+    assert (await labs[0].get_session(page["id"]))["kernel"]["state"] == "dead"
+    # A page that starts another kernel: the notebook has that one, in every page.
+    other = await open_page(labs[1], f"demo/{uuid.uuid4()}")
+    assert other["kernel"]["state"] == "launching"
+    assert other["kernel"]["id"] != failed
+    assert await listed(labs[0]) == dict.fromkeys((page["id"], other["id"]), other["kernel"]["id"])
+
+
+async def test_pages_that_start_a_failed_kernel_again_at_once_get_one(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    pages = [await open_page(lab, f"demo/{uuid.uuid4()}") for lab in labs]
+    failed = gateways.only
+    gateways.fail(failed, "evicted")
+    again = await asyncio.gather(
+        *(
+            lab.update_session(page["id"], kernel_name=name)
+            for lab, page, name in zip(labs, pages, ("python", "python3"), strict=True)
+        )
+    )
+    (kernel_id,) = {model["kernel"]["id"] for model in again}
+    assert kernel_id != failed
+    assert gateways.kernels[kernel_id]["state"] == "launching"
+    # Who wants another one gets it.
+    third = await labs[0].update_session(pages[0]["id"], kernel_name="scala")
+    assert third["kernel"]["name"] == "scala"
+    assert (await labs[1].get_session(pages[1]["id"]))["kernel"]["id"] == kernel_id
+
+
+async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    first = gateways.only
+    gateways.run(first)
+    labs[0].answer_seconds = 0.0
+    with pytest.raises(StillLaunching) as told:
+        await labs[0].update_session(page["id"], kernel_name="scala", wait=True)
+    second = gateways.only
+    assert told.value.fields["kernel_id"] == second != first
+    waiting = asyncio.ensure_future(
+        labs[1].update_session(page["id"], kernel_name="scala", wait=True)
+    )
+    other = await labs[1].update_session(page["id"], kernel_name="scala")
+    assert other["kernel"]["state"] == "launching"
+    gateways.run(second)
+    assert (await waiting)["kernel"]["id"] == second
+    assert list(gateways.kernels) == [second]
+
+
+@pytest.mark.parametrize("lives", [True, False])
+async def test_who_waits_for_another_kernel_keeps_the_old_one_if_it_fails(
+    labs: list[FleetSessionManager], gateways: Gateways, lives: bool
+) -> None:
+    page = await open_page(labs[0])
+    first = gateways.only
+    gateways.run(first)
+    changing = asyncio.ensure_future(
+        labs[0].update_session(page["id"], kernel_name="scala", wait=True)
+    )
+    while len(gateways.kernels) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    (second,) = set(gateways.kernels) - {first}
+    if not lives:
+        gateways.fail(first, "out of memory")
+    gateways.fail(second, "no such image")
+    with pytest.raises(LaunchFailed) as told:
+        await changing
+    assert told.value.message == "no such image"
+    kernel = (await labs[1].get_session(page["id"]))["kernel"]
+    assert kernel["id"] == (first if lives else second)
+    # It is also the one that the next page gets, or that page starts a third.
+    other = await open_page(labs[1], f"demo/{uuid.uuid4()}")
+    assert (other["kernel"]["id"] == first) == lives
+
+
+async def test_a_session_that_is_deleted_cancels_the_launch(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    waiting = asyncio.ensure_future(open_waiting(labs[0]))
+    (session_id,) = await made(labs[1], 1)
+    await labs[1].delete_session(session_id)
+    assert gateways.kernels == {}
+    with pytest.raises(LaunchFailed) as told:
+        await waiting
+    assert "shut down" in told.value.message
+
+
+class Killed(BaseException):
+    """The lab's process is gone."""
+
+
+def kill_at(lab: FleetSessionManager, step: int) -> None:
+    """Lets the lab do so many steps (transactions, calls of gateways), then nothing more."""
+    left = [step]
+
+    def mortal(function: Any) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return await function(*arguments, **named)
+
+        return call
+
+    lab.run = mortal(lab.run)  # type: ignore[method-assign]
+    for name in ("launch", "kernel_model", "shutdown_kernel"):
+        setattr(lab.kernel_manager, name, mortal(getattr(lab.kernel_manager, name)))
+
+
+async def test_wherever_a_lab_is_killed_the_same_request_finds_the_launch(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    sweep = SessionSweep(sessions=labs[1], grace_seconds=0.0)
+    died, step = True, 0
+    while died:
+        gateways.kernels.clear()
+        dying, step = new_lab(labs[0].database, gateways), step + 1
+        dying.answer_seconds = 0.0
+        kill_at(dying, step)
+        try:
+            await open_waiting(dying)
+        except StillLaunching:
+            died = False
+        except Killed:
+            pass
+        labs[1].database.run_blocking(
+            lambda c: c.execute(update(kernel_start).values(lease_until=past))
+        )
+        told = await impatient(labs[1])
+        kernel_id = gateways.only
+        assert told.fields["kernel_id"] == kernel_id
+        # The sweep does not take a launch for something that nobody needs.
+        await sweep.sweep()
+        gateways.run(kernel_id)
+        page = await open_waiting(labs[1])
+        assert await listed(labs[1]) == {page["id"]: kernel_id}
+        await labs[1].delete_session(page["id"])
+        assert gateways.kernels == {}
+        for table in (kernel_start, session_kernel):
+            rows = labs[1].database.run_blocking(lambda c, t=table: c.execute(select(t)).all())
+            assert rows == [], (step, table)
+    assert step > 4, "it was killed at every step"
+
+
+async def test_nobody_keeps_what_a_failed_launch_left(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    waiting = asyncio.ensure_future(open_waiting(labs[0]))
+    await made(labs[0], 1)
+    gateways.fail(gateways.only, "refused")
+    with pytest.raises(LaunchFailed):
+        await waiting
+    await SessionSweep(sessions=labs[1], grace_seconds=0.0).sweep()
+    for table in (kernel_start, session_kernel):
+        rows = labs[1].database.run_blocking(lambda c, t=table: c.execute(select(t)).all())
+        assert rows == [], table
+    assert gateways.calls.count("shutdown") == 0, "the record says why it failed"
