@@ -38,7 +38,10 @@ test('a kernel that failed to start is told from one that ended', () => {
   const dead = { state: 'dead', reason: 'no such image' };
   assert.equal(stageOfModel(launching, dead).whileLaunching, true);
   assert.equal(stageOfModel(running, dead).whileLaunching, false);
-  const told = stageOfMessage(launching, message('status', { execution_state: 'dead', reason: 'x' }));
+  const told = stageOfMessage(
+    launching,
+    message('status', { execution_state: 'dead', reason: 'x' })
+  );
   assert.deepEqual(told, { is: 'dead', reason: 'x', whileLaunching: true });
   // And stays so when the list says it once more.
   assert.deepEqual(stageOfModel(told, { state: 'dead', reason: 'x' }), told);
@@ -64,12 +67,18 @@ test('messages tell of each change, and that the kernel answers', () => {
   const info = message('kernel_info_reply', { status: 'ok' });
   assert.deepEqual(stageOfMessage(launching, info), running);
   // A kernel's own status says nothing of its launch.
-  assert.equal(stageOfMessage(launching, message('status', { execution_state: 'idle' })), launching);
+  assert.equal(
+    stageOfMessage(launching, message('status', { execution_state: 'idle' })),
+    launching
+  );
   assert.equal(stageOfMessage(running, message('stream', { text: 'x' })), running);
 });
 
 test('what an interrupt answers in the place of a kernel does not make it run', () => {
   const aborted = message('kernel_info_reply', { status: 'aborted' });
   assert.equal(stageOfMessage(launching, aborted), launching);
-  assert.equal(stageOfMessage(launching, message('execute_reply', { status: 'aborted' })), launching);
+  assert.equal(
+    stageOfMessage(launching, message('execute_reply', { status: 'aborted' })),
+    launching
+  );
 });

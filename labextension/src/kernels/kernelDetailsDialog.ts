@@ -11,9 +11,7 @@ export async function showKernelDetails(
   services: ServiceManager.IManager,
   trans: TranslationBundle
 ): Promise<void> {
-  const model = (await KernelAPI.getKernelModel(id, services.serverSettings)) as
-    | IDetailsModel
-    | undefined;
+  const model = await KernelAPI.getKernelModel(id, services.serverSettings);
   const body = new Widget();
   body.addClass('jp-fleet-KernelDetails');
   if (model) {

@@ -80,7 +80,7 @@ class DocumentKernel {
       }
       // After a restart that a person asked for it is the same connection.
       if (newValue !== oldValue) {
-        oldValue?.anyMessage.disconnect(this._hear, this);
+        oldValue?.anyMessage.disconnect(this._hear);
         this._listen(newValue);
       }
       this._update();
@@ -106,15 +106,7 @@ class DocumentKernel {
   private _listen(kernel: Kernel.IKernelConnection | null | undefined): void {
     if (kernel) {
       this._launches.listen(kernel);
-      kernel.anyMessage.connect(this._hear, this);
-    }
-  }
-
-  private _hear(_: unknown, { msg }: Kernel.IAnyMessageArgs): void {
-    const reason = restartIn(msg);
-    if (reason !== null) {
-      this._restarted = reason;
-      this._update();
+      kernel.anyMessage.connect(this._hear);
     }
   }
 
@@ -271,6 +263,14 @@ class DocumentKernel {
       }
     });
   }
+
+  private readonly _hear = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
+    const reason = restartIn(msg);
+    if (reason !== null) {
+      this._restarted = reason;
+      this._update();
+    }
+  };
 
   private readonly _notice: ActionNotice;
   private readonly _label = new Widget();

@@ -32,9 +32,7 @@ export const startOptions: JupyterFrontEndPlugin<StartOptions> = {
     if (!inFleet()) {
       return options;
     }
-    const current = () =>
-      (app.shell.currentWidget as (Widget & { sessionContext?: ISessionContext }) | null)
-        ?.sessionContext;
+    const current = () => app.shell.currentWidget?.sessionContext;
     const noArguments = { args: { type: 'object', properties: {} } };
     app.commands.addCommand(START, {
       label: trans.__('Start Kernel With Options…'),

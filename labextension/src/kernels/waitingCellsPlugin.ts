@@ -39,10 +39,7 @@ export const waitingCells: JupyterFrontEndPlugin<WaitingCells<ISessionContext>> 
 };
 
 /** What drops the cells that a running kernel has not begun drops those that wait, too. */
-function cancelWithKernel(
-  waiting: WaitingCells<ISessionContext>,
-  context: ISessionContext
-): void {
+function cancelWithKernel(waiting: WaitingCells<ISessionContext>, context: ISessionContext): void {
   const guarded = new WeakSet<Kernel.IKernelConnection>();
   const guard = (kernel: Kernel.IKernelConnection | null | undefined) => {
     if (!kernel || guarded.has(kernel)) {

@@ -72,10 +72,7 @@ export function noticeOfKernel(
   if (events.restarted !== null) {
     const reason = events.restarted || trans.__('The kernel ended unexpectedly');
     return {
-      text: trans.__(
-        '%1. The kernel was restarted: its variables are gone.',
-        sentence(reason)
-      ),
+      text: trans.__('%1. The kernel was restarted: its variables are gone.', sentence(reason)),
       urgent: true,
       actions: [],
       closable: true

@@ -80,9 +80,7 @@ function fieldsIn(
     const path = [...above, name];
     const fallback = defaults[name] ?? inner.default;
     const fields =
-      inner.properties && !above.length
-        ? fieldsIn(inner, asObject(fallback), path, trans)
-        : [];
+      inner.properties && !above.length ? fieldsIn(inner, asObject(fallback), path, trans) : [];
     // An object takes more than what it names, unless it says that it does not.
     const open = !!inner.additionalProperties || !fields.length;
     if (!open) {
@@ -121,7 +119,8 @@ function inputOf(schema: ISchema): Pick<IOptionField, 'kind' | 'choices'> {
     case 'object': {
       const values = schema.additionalProperties;
       const scalar =
-        typeof values === 'object' && ['string', 'integer', 'number'].includes(`${values.type}`);
+        typeof values === 'object' &&
+        ['string', 'integer', 'number'].some(type => type === values.type);
       return { kind: scalar ? 'pairs' : 'json', choices: [] };
     }
     default:
@@ -174,7 +173,7 @@ export function textOf(field: IOptionField, options: Readonly<Options>): string 
     case 'json':
       return JSON.stringify(value, null, 1);
     default:
-      return typeof value === 'object' ? '' : String(value as string | number);
+      return typeof value === 'object' ? '' : String(value);
   }
 }
 
@@ -233,9 +232,7 @@ function parsed(field: IOptionField, text: string, trans: TranslationBundle): un
       const value = Number(text);
       if (!Number.isFinite(value) || (field.kind === 'integer' && !Number.isInteger(value))) {
         throw new Error(
-          field.kind === 'integer'
-            ? trans.__('Enter a whole number.')
-            : trans.__('Enter a number.')
+          field.kind === 'integer' ? trans.__('Enter a whole number.') : trans.__('Enter a number.')
         );
       }
       return value;
@@ -274,10 +271,7 @@ function whatIsWrong(schema: ISchema, value: unknown, trans: TranslationBundle):
     const { minimum = -Infinity, maximum = Infinity } = schema;
     const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
     const fits =
-      value >= minimum &&
-      value <= maximum &&
-      value > exclusiveMinimum &&
-      value < exclusiveMaximum;
+      value >= minimum && value <= maximum && value > exclusiveMinimum && value < exclusiveMaximum;
     return fits ? '' : limitWords(schema, trans);
   }
   if (typeof value === 'string' && value.length > (schema.maxLength ?? Infinity)) {
@@ -319,11 +313,16 @@ export function optionLines(
 
 function inWords(value: unknown): string {
   if (Array.isArray(value)) {
-    return value.map(each => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ');
+    return value
+      .map(each => (typeof each === 'object' ? JSON.stringify(each) : String(each)))
+      .join(', ');
   }
   if (value !== null && typeof value === 'object') {
     return Object.entries(value)
-      .map(([name, each]) => `${name}=${typeof each === 'object' ? JSON.stringify(each) : String(each)}`)
+      .map(
+        ([name, each]) =>
+          `${name}=${typeof each === 'object' ? JSON.stringify(each) : String(each)}`
+      )
       .join(', ');
   }
   return String(value);
