@@ -3,7 +3,7 @@ import { KernelAPI, type ServiceManager } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { detailsOf, type IDetailsModel } from '../launches/kernelDetails.js';
+import { detailsOf } from '../launches/kernelDetails.js';
 
 /** Show what the server knows of a kernel: whose it is, how it is, with which options it started. */
 export async function showKernelDetails(

@@ -32,7 +32,11 @@ export const startOptions: JupyterFrontEndPlugin<StartOptions> = {
     if (!inFleet()) {
       return options;
     }
-    const current = () => app.shell.currentWidget?.sessionContext;
+    const current = () => {
+      const widget: (Widget & { sessionContext?: ISessionContext }) | null =
+        app.shell.currentWidget;
+      return widget?.sessionContext;
+    };
     const noArguments = { args: { type: 'object', properties: {} } };
     app.commands.addCommand(START, {
       label: trans.__('Start Kernel With Options…'),

@@ -173,7 +173,7 @@ export function textOf(field: IOptionField, options: Readonly<Options>): string 
     case 'json':
       return JSON.stringify(value, null, 1);
     default:
-      return typeof value === 'object' ? '' : String(value);
+      return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   }
 }
 
