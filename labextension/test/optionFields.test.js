@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import {
-  enteredOptions,
-  fieldOfRefusal,
-  keyOf,
-  optionFields,
-  optionLines,
-  textOf
-} from '../lib/launches/optionFields.js';
+import { enteredOptions, fieldOfRefusal, textOf } from '../lib/launches/optionEntry.js';
+import { keyOf, optionFields } from '../lib/launches/optionFields.js';
 import { flattened } from '../lib/launches/optionSchema.js';
+import { optionLines } from '../lib/launches/optionWords.js';
 import { trans } from './trans.js';
 
 const SCHEMA = {
@@ -140,11 +135,63 @@ test('a refusal of the server is shown at the field that it names', () => {
     const field = fieldOfRefusal(message, fields());
     return field && keyOf(field);
   };
-  assert.equal(at("launch option 'cpus': 9 is more than 8"), 'cpus');
-  assert.equal(at("'memory' is '1Ti'; allowed: '1Gi', '2Gi'"), 'memory');
-  assert.equal(at('resources/nvidia.com/gpu: 9 is more than 4'), 'resources/nvidia.com/gpu');
-  assert.equal(at('resources: 9 is too much'), 'resources/nvidia.com/gpu');
+  assert.equal(at('launch_options.cpus 9 is not allowed: a number, at most 8'), 'cpus');
+  assert.equal(
+    at('Bad Request (launch_options.memory "1Ti" is not allowed: at least as much as cpus)'),
+    'memory'
+  );
+  const gpus = 'launch_options.resources["nvidia.com/gpu"] 9 is not allowed: at most 4';
+  assert.equal(at(gpus), 'resources/nvidia.com/gpu');
+  assert.equal(
+    at('launch_options.resources["amd.com/gpu"] is not allowed'),
+    'resources/nvidia.com/gpu'
+  );
+  assert.equal(at('launch_options.environment["A B"]: the name is not allowed'), 'environment');
+  assert.equal(at('launch_options.tolerations[0].key "" is not allowed'), 'tolerations');
   assert.equal(at('your project may start no kernel'), null);
+});
+
+test('quantities are texts, and their limits have units', () => {
+  const quantity = { type: ['number', 'string'], format: 'kubernetes-quantity' };
+  const found = fields({
+    properties: {
+      cpus: { ...quantity, minimum: 0.5, maximum: 8 },
+      memory: { ...quantity, maximum: 8 * 1024 ** 3 },
+      spark: {
+        properties: {
+          'spark.driver.memory': { type: 'string', format: 'spark-size', minimum: 512 * 1024 ** 2 }
+        },
+        additionalProperties: false
+      }
+    }
+  });
+  assert.deepEqual(
+    found.map(field => [field.kind, field.help]),
+    [
+      ['text', '0.5 to 8.'],
+      ['text', 'At most 8Gi.'],
+      ['text', 'At least 512Mi.']
+    ]
+  );
+  const texts = new Map([
+    ['cpus', '500m'],
+    ['memory', '4Gi']
+  ]);
+  const { options, errors } = enteredOptions(found, texts, trans);
+  assert.deepEqual([...errors], []);
+  assert.deepEqual(options, { cpus: '500m', memory: '4Gi' });
+});
+
+test('a secret is asked for again, as nobody keeps it', () => {
+  const field = fields().find(each => keyOf(each) === 'environment');
+  const text = textOf(field, { environment: { MODE: 'x', TOKEN: null } });
+  assert.equal(text, 'MODE=x\nTOKEN');
+  assert.deepEqual(Object.fromEntries(entered({ environment: text }).errors), {
+    environment: 'Enter NAME=VALUE, not "TOKEN".'
+  });
+  assert.deepEqual(optionLines({ environment: { MODE: 'x', TOKEN: null } }, trans), [
+    ['Environment', 'MODE=x, TOKEN']
+  ]);
 });
 
 test('options are listed for people', () => {

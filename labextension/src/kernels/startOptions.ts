@@ -4,14 +4,13 @@ import { type Kernel, type KernelSpec, ServerConnection } from '@jupyterlab/serv
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
-import { type IEntered, type IOptionField, optionFields } from '../launches/optionFields.js';
+import type { IEntered } from '../launches/optionEntry.js';
+import { type IOptionField, optionFields, type Options } from '../launches/optionFields.js';
 import { OptionsForm } from '../launches/optionsForm.js';
 import type { ISchema } from '../launches/optionSchema.js';
 import { projectOf } from '../user/fleetUser.js';
 
 export const IStartOptions = new Token<StartOptions>('jupyter-fleet:IStartOptions');
-
-type Options = Record<string, unknown>;
 
 /** What the server offers for a kernel in a project; see docs/protocols.md. */
 interface IOffer {

@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { optionLines } from './optionFields.js';
-import { type ILaunch, type IStageModel } from './launchStage.js';
+import type { ILaunch, IStageModel } from './launchStage.js';
 import { launchWords, sentence } from './launchWords.js';
+import { optionLines } from './optionWords.js';
 
 /** A kernel's model, as far as a person reads it. */
 export interface IDetailsModel extends IStageModel {

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { flattened, type ISchema } from './optionSchema.js';
+import { optionLabel } from './optionWords.js';
 
 /** How a person enters a value. */
 export type FieldKind =
@@ -31,32 +32,8 @@ export interface IOptionField {
   readonly schema: ISchema;
 }
 
-type Options = Record<string, unknown>;
-
-/** Labels of the properties that the server knows; a kernelspec's `title` comes first. */
-function wellKnown(trans: TranslationBundle): Record<string, string> {
-  return {
-    image: trans.__('Image'),
-    cpus: trans.__('CPUs'),
-    cpus_limit: trans.__('CPUs at most'),
-    memory: trans.__('Memory'),
-    memory_limit: trans.__('Memory at most'),
-    resources: trans.__('Resources'),
-    queue: trans.__('Queue'),
-    priority_class: trans.__('Priority class'),
-    scheduler: trans.__('Scheduler'),
-    tolerations: trans.__('Tolerations'),
-    node_pool: trans.__('Node pool'),
-    environment: trans.__('Environment'),
-    spark: trans.__('Spark')
-  };
-}
-
-/** The name of an option for a person. */
-export function optionLabel(path: readonly string[], trans: TranslationBundle): string {
-  const [name, ...inside] = path;
-  return [wellKnown(trans)[name] ?? name, ...inside].join(': ');
-}
+/** Options as they are sent. */
+export type Options = Record<string, unknown>;
 
 /** The fields of a form for the options that a schema allows, in the schema's order. */
 export function optionFields(
@@ -89,7 +66,9 @@ function fieldsIn(
     const own = {
       path,
       label: inner.title ?? optionLabel(path, trans),
-      help: [inner.description ?? '', limitWords(inner, trans)].filter(text => text).join(' '),
+      help: [inner.description ?? '', limitWords(inner, trans, isSize(path, inner))]
+        .filter(text => text)
+        .join(' '),
       ...inputOf(inner),
       required: required.includes(name),
       fallback: fields.length ? undefined : fallback,
@@ -101,7 +80,8 @@ function fieldsIn(
 
 function inputOf(schema: ISchema): Pick<IOptionField, 'kind' | 'choices'> {
   const types = typeof schema.type === 'string' ? [schema.type] : (schema.type ?? []);
-  const [type] = types.filter(each => each !== 'null');
+  // A text can say all that a number can.
+  const type = types.includes('string') ? 'string' : types.find(each => each !== 'null');
   if (schema.enum) {
     return { kind: 'choice', choices: schema.enum };
   }
@@ -128,22 +108,27 @@ function inputOf(schema: ISchema): Pick<IOptionField, 'kind' | 'choices'> {
   }
 }
 
-/** The limits of a value, for a person; empty if there are none or the input shows them. */
-export function limitWords(schema: ISchema, trans: TranslationBundle): string {
+/**
+ * The limits of a value, for a person; empty if there are none.
+ *
+ * @param size - Whether its bounds are bytes.
+ */
+export function limitWords(schema: ISchema, trans: TranslationBundle, size = false): string {
+  const amount = (bound: number) => (size ? bytesText(bound) : String(bound));
   const { minimum: least, maximum: most } = schema;
   const words = [];
   if (least !== undefined && most !== undefined) {
-    words.push(trans.__('%1 to %2.', least, most));
+    words.push(trans.__('%1 to %2.', amount(least), amount(most)));
   } else if (least !== undefined) {
-    words.push(trans.__('At least %1.', least));
+    words.push(trans.__('At least %1.', amount(least)));
   } else if (most !== undefined) {
-    words.push(trans.__('At most %1.', most));
+    words.push(trans.__('At most %1.', amount(most)));
   }
   if (schema.exclusiveMinimum !== undefined) {
-    words.push(trans.__('More than %1.', schema.exclusiveMinimum));
+    words.push(trans.__('More than %1.', amount(schema.exclusiveMinimum)));
   }
   if (schema.exclusiveMaximum !== undefined) {
-    words.push(trans.__('Less than %1.', schema.exclusiveMaximum));
+    words.push(trans.__('Less than %1.', amount(schema.exclusiveMaximum)));
   }
   if (schema.maxLength !== undefined) {
     words.push(trans.__('At most %1 characters.', schema.maxLength));
@@ -154,33 +139,24 @@ export function limitWords(schema: ISchema, trans: TranslationBundle): string {
   return words.join(' ');
 }
 
-/** A value as it is entered in its field; empty if it has none. */
-export function textOf(field: IOptionField, options: Readonly<Options>): string {
-  const value = valueAt(options, field.path);
-  if (value === undefined) {
-    return '';
-  }
-  switch (field.kind) {
-    case 'choice':
-      return JSON.stringify(value);
-    case 'lines':
-      return Array.isArray(value) ? value.join('\n') : '';
-    case 'pairs':
-      return Object.entries(asObject(value))
-        .filter(([name]) => !field.schema.properties?.[name])
-        .map(([name, each]) => `${name}=${String(each)}`)
-        .join('\n');
-    case 'json':
-      return JSON.stringify(value, null, 1);
-    default:
-      return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
-  }
+/** Whether the bounds of an option are bytes, although its values are texts such as `4Gi`. */
+function isSize(path: readonly string[], schema: ISchema): boolean {
+  return path[0] === 'memory' || path[0] === 'memory_limit' || schema.format === 'spark-size';
 }
 
-/** What was entered: the options, and by field (`path` joined by `/`) what is wrong. */
-export interface IEntered {
-  readonly options: Options;
-  readonly errors: ReadonlyMap<string, string>;
+/** A number of bytes in the greatest unit of which it is a multiple. */
+function bytesText(bytes: number): string {
+  for (const [unit, size] of [
+    ['Ti', 1024 ** 4],
+    ['Gi', 1024 ** 3],
+    ['Mi', 1024 ** 2],
+    ['Ki', 1024]
+  ] as const) {
+    if (bytes && bytes % size === 0) {
+      return `${bytes / size}${unit}`;
+    }
+  }
+  return String(bytes);
 }
 
 /** A field as a key. */
@@ -188,170 +164,9 @@ export function keyOf(field: IOptionField): string {
   return field.path.join('/');
 }
 
-/**
- * Read what was entered in fields, by their keys; what is empty is left to the kernelspec.
- *
- * This finds what a person can see without the server. The server decides.
- */
-export function enteredOptions(
-  fields: readonly IOptionField[],
-  texts: ReadonlyMap<string, string>,
-  trans: TranslationBundle
-): IEntered {
-  const options: Options = {};
-  const errors = new Map<string, string>();
-  for (const field of fields) {
-    const text = texts.get(keyOf(field))?.trim() ?? '';
-    if (!text) {
-      if (field.required && field.fallback === undefined) {
-        errors.set(keyOf(field), trans.__('This is needed.'));
-      }
-      continue;
-    }
-    try {
-      const value = parsed(field, text, trans);
-      const wrong = whatIsWrong(field.schema, value, trans);
-      if (wrong) {
-        errors.set(keyOf(field), wrong);
-      } else {
-        put(options, field.path, value);
-      }
-    } catch (error) {
-      errors.set(keyOf(field), (error as Error).message);
-    }
-  }
-  return { options, errors };
-}
-
-function parsed(field: IOptionField, text: string, trans: TranslationBundle): unknown {
-  switch (field.kind) {
-    case 'choice':
-      return JSON.parse(text) as unknown;
-    case 'integer':
-    case 'number': {
-      const value = Number(text);
-      if (!Number.isFinite(value) || (field.kind === 'integer' && !Number.isInteger(value))) {
-        throw new Error(
-          field.kind === 'integer' ? trans.__('Enter a whole number.') : trans.__('Enter a number.')
-        );
-      }
-      return value;
-    }
-    case 'lines':
-      return linesOf(text);
-    case 'pairs': {
-      const values = field.schema.additionalProperties as ISchema;
-      return Object.fromEntries(
-        linesOf(text).map(line => {
-          const at = line.indexOf('=');
-          if (at < 1) {
-            throw new Error(trans.__('Enter NAME=VALUE, not "%1".', line));
-          }
-          const value = line.slice(at + 1).trim();
-          return [
-            line.slice(0, at).trim(),
-            values.type === 'string' || isNaN(Number(value)) ? value : Number(value)
-          ];
-        })
-      );
-    }
-    case 'json':
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        throw new Error(trans.__('This is not valid JSON.'));
-      }
-    default:
-      return text;
-  }
-}
-
-function whatIsWrong(schema: ISchema, value: unknown, trans: TranslationBundle): string {
-  if (typeof value === 'number') {
-    const { minimum = -Infinity, maximum = Infinity } = schema;
-    const { exclusiveMinimum = -Infinity, exclusiveMaximum = Infinity } = schema;
-    const fits =
-      value >= minimum && value <= maximum && value > exclusiveMinimum && value < exclusiveMaximum;
-    return fits ? '' : limitWords(schema, trans);
-  }
-  if (typeof value === 'string' && value.length > (schema.maxLength ?? Infinity)) {
-    return limitWords(schema, trans);
-  }
-  if (Array.isArray(value) && value.length > (schema.maxItems ?? Infinity)) {
-    return limitWords(schema, trans);
-  }
-  return '';
-}
-
-/** The field that the server's refusal names; null if it names none of them. */
-export function fieldOfRefusal(
-  message: string,
-  fields: readonly IOptionField[]
-): IOptionField | null {
-  const named = (names: readonly string[]) =>
-    names.every(name => {
-      const exact = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      return new RegExp(`(^|[^\\w.-])${exact}($|[^\\w-])`).test(message);
-    });
-  const found = fields.filter(({ path }) => named(path));
-  // The one that it names first; of those the most exact one.
-  const first = (field: IOptionField) => message.indexOf(field.path[0]);
-  found.sort((a, b) => first(a) - first(b) || b.path.length - a.path.length);
-  return found[0] ?? fields.find(({ path }) => named(path.slice(0, 1))) ?? null;
-}
-
-/** Options as lines for a person: what each is called and its value. */
-export function optionLines(
-  options: Readonly<Options>,
-  trans: TranslationBundle
-): [string, string][] {
-  return Object.entries(options).map(([name, value]) => [
-    optionLabel([name], trans),
-    typeof value === 'string' ? value : inWords(value)
-  ]);
-}
-
-function inWords(value: unknown): string {
-  if (Array.isArray(value)) {
-    return value
-      .map(each => (typeof each === 'object' ? JSON.stringify(each) : String(each)))
-      .join(', ');
-  }
-  if (value !== null && typeof value === 'object') {
-    return Object.entries(value)
-      .map(
-        ([name, each]) =>
-          `${name}=${typeof each === 'object' ? JSON.stringify(each) : String(each)}`
-      )
-      .join(', ');
-  }
-  return String(value);
-}
-
-function linesOf(text: string): string[] {
-  return text
-    .split('\n')
-    .map(line => line.trim())
-    .filter(line => line);
-}
-
-function asObject(value: unknown): Options {
+/** A value as an object; one without members if it is none. */
+export function asObject(value: unknown): Options {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
     ? (value as Options)
     : {};
-}
-
-function valueAt(options: Readonly<Options>, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inside, name) => asObject(inside)[name], options);
-}
-
-/** Put a value in; an object joins what is there already. */
-function put(options: Options, path: readonly string[], value: unknown): void {
-  const [name, ...inside] = path;
-  if (inside.length) {
-    put((options[name] = asObject(options[name])), inside, value);
-  } else {
-    const before = asObject(options[name]);
-    options[name] = Object.keys(before).length ? { ...before, ...asObject(value) } : value;
-  }
 }

@@ -1,6 +1,8 @@
 /** The part of JSON Schema that launch options use. */
 export interface ISchema {
   readonly type?: string | readonly string[];
+  /** `kubernetes-quantity` and `spark-size`: texts with a unit, whose bounds are amounts. */
+  readonly format?: string;
   readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;

@@ -2,14 +2,8 @@ import type { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import {
-  enteredOptions,
-  fieldOfRefusal,
-  type IEntered,
-  type IOptionField,
-  keyOf,
-  textOf
-} from './optionFields.js';
+import { enteredOptions, fieldOfRefusal, type IEntered, textOf } from './optionEntry.js';
+import { type IOptionField, keyOf } from './optionFields.js';
 
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
