@@ -49,7 +49,17 @@ export const kernelNotice: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     app.docRegistry.addWidgetExtension('Notebook', {
       createNew: (panel: NotebookPanel, { sessionContext }: DocumentRegistry.Context) => {
-        new DocumentKernel(panel, sessionContext, dialogs, launches, options, waiting, trans);
+        const { kernels } = app.serviceManager;
+        new DocumentKernel(
+          panel,
+          sessionContext,
+          dialogs,
+          launches,
+          kernels,
+          options,
+          waiting,
+          trans
+        );
       }
     });
   }
@@ -62,6 +72,7 @@ class DocumentKernel {
     private readonly _context: ISessionContext,
     private readonly _dialogs: ISessionContext.IDialogs,
     private readonly _launches: KernelLaunches,
+    private readonly _kernels: Kernel.IManager,
     private readonly _options: StartOptions,
     private readonly _waiting: WaitingCells<ISessionContext>,
     private readonly _trans: TranslationBundle
@@ -132,6 +143,7 @@ class DocumentKernel {
       return;
     }
     const stage = this._stage;
+    this._showReach(stage);
     const lives = stage?.is === 'launching' || stage?.is === 'running';
     if (lives && this._context.session?.kernel?.status === 'dead') {
       // Another page has started it again.
@@ -146,7 +158,7 @@ class DocumentKernel {
     this._setClock(stage?.is === 'launching');
     this._setLabel(labelOfKernel(stage, this._trans));
     if (!notice || this._isQuick(stage)) {
-      this._notice.hide();
+      this._hide();
       return;
     }
     this._notice.setAside(this._duration(notice));
@@ -159,6 +171,15 @@ class DocumentKernel {
     );
   }
 
+  private _hide(): void {
+    const focused = this._notice.node.contains(document.activeElement);
+    this._notice.hide();
+    if (focused) {
+      // The button that was pressed is gone.
+      this._panel.activate();
+    }
+  }
+
   /** Whether the kernel starts, and may be there before anybody has read that. */
   private _isQuick(stage: Stage | null): boolean {
     if (stage?.is !== 'launching') {
@@ -166,9 +187,22 @@ class DocumentKernel {
       return false;
     }
     this._launchSeen ??= Date.now();
-    const { phase, position } = stage.launch;
-    const ordinary = phase === 'starting' || phase === 'connecting';
-    return ordinary && !position && Date.now() - this._launchSeen < QUICK_START_MS;
+    const { phase, message, position } = stage.launch;
+    // Each start waits for its turn, if only for a moment, and then for its process.
+    const waits = !!position || !(phase === 'starting' || phase === 'connecting' || !message);
+    return !waits && Date.now() - this._launchSeen < QUICK_START_MS;
+  }
+
+  /** JupyterLab shows what a kernel said last, and knows nothing of what is out of reach. */
+  private _showReach(stage: Stage | null): void {
+    const kernel = this._context.session?.kernel;
+    const lost = stage?.is === 'unreachable';
+    if (kernel && (lost || this._lost)) {
+      const model = lost ? null : [...this._kernels.running()].find(({ id }) => id === kernel.id);
+      const inside = kernel as unknown as { _updateStatus?: (status: string) => void };
+      inside._updateStatus?.(model?.execution_state ?? 'unknown');
+    }
+    this._lost = lost;
   }
 
   /** Look again each second while the kernel starts. */
@@ -278,6 +312,7 @@ class DocumentKernel {
   private _restarted: string | null = null;
   private _startsAgain = false;
   private _reconnecting = false;
+  private _lost = false;
   private _launchSeen: number | null = null;
   private _clock: ReturnType<typeof setInterval> | undefined;
 }

@@ -75,7 +75,11 @@ function mark(
     for (const cell of panel.content.widgets) {
       const shown = cell.node.querySelector(`:scope > .${MARK}`);
       if (!ids.has(cell.model.id)) {
+        const focused = shown?.contains(document.activeElement);
         shown?.remove();
+        if (focused) {
+          panel.activate();
+        }
       } else if (!shown) {
         show(cell, () => waiting.cancel(context, cell.model.id), trans);
       }
@@ -105,7 +109,7 @@ function show(cell: Cell, cancel: () => void, trans: TranslationBundle): void {
   const text = document.createElement('span');
   text.textContent = trans.__('Waits for the kernel');
   const button = document.createElement('button');
-  button.className = 'jp-mod-styled jp-mod-minimal';
+  button.className = 'jp-fleet-Button';
   button.textContent = trans.__('Cancel');
   button.setAttribute('aria-label', trans.__('Cancel: do not run this cell'));
   button.addEventListener('click', cancel);

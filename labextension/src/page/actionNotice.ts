@@ -78,8 +78,8 @@ export class ActionNotice extends Notice {
     this._actions.replaceChildren(
       ...actions.map((action, at) => {
         const button = document.createElement('button');
-        const colour = action.warns ? 'jp-mod-warn' : 'jp-mod-accept';
-        button.className = `jp-mod-styled jp-mod-minimal ${colour}`;
+        button.className = 'jp-fleet-Button';
+        button.classList.toggle('jp-mod-warn', !!action.warns);
         button.textContent = action.label;
         if (action.caption) {
           button.title = action.caption;

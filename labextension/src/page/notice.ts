@@ -32,7 +32,10 @@ export class Notice extends Widget {
 
   /** Show this text from now on. */
   say(text: string): void {
-    this.text.textContent = text;
+    if (this.text.textContent !== text) {
+      // Whoever has the page read out hears it once.
+      this.text.textContent = text;
+    }
     this.show();
     this.fitToText();
   }
