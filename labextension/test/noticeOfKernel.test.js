@@ -33,6 +33,7 @@ test('a launch that failed says why, and what can be done', () => {
     urgent: true,
     actions: ['startAgain', 'startWith']
   });
+  assert.match(notice(failed, { refused: 'no gateway answers' }).text, /: no gateway answers\.$/);
   assert.equal(notice(failed, { startsAgain: true }).text, 'Starting the kernel again');
 });
 

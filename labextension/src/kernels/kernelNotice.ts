@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ISessionContext, ISessionContextDialogs } from '@jupyterlab/apputils';
+import { ISessionContext, ISessionContextDialogs, showErrorMessage } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
@@ -7,6 +7,7 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { ActionNotice, type INoticeAction } from '../page/actionNotice.js';
+import { EndingCanceled } from './endingKernels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
@@ -235,34 +236,34 @@ class DocumentKernel {
         return {
           label: trans.__('Cancel'),
           caption: trans.__('Do not start this kernel'),
-          execute: () => this._try(() => context.shutdown())
+          execute: () => this._act(() => context.shutdown())
         };
       case 'restart':
         return {
           label: trans.__('Restart'),
           caption: trans.__('Restart the kernel'),
           warns: true,
-          execute: () => this._try(() => this._dialogs.restart(context))
+          execute: () => this._act(() => this._dialogs.restart(context))
         };
       case 'shutDown':
         return {
           label: trans.__('Shut Down'),
           caption: trans.__('Shut down the kernel'),
           warns: true,
-          execute: () => this._try(() => context.shutdown())
+          execute: () => this._act(() => context.shutdown())
         };
       case 'startAgain':
         return {
           label: trans.__('Start Again'),
           caption: trans.__('Start the kernel again, with the same options'),
-          execute: () => this._try(() => this._startAgain())
+          execute: () => this._start(() => this._startAgain())
         };
       case 'startWith':
         return this._options.areThere(context)
           ? {
               label: trans.__('Start With…'),
               caption: trans.__('Start a kernel with other options'),
-              execute: () => this._try(() => this._options.ask(context))
+              execute: () => this._start(() => this._options.ask(context))
             }
           : null;
     }
@@ -288,13 +289,20 @@ class DocumentKernel {
     }
   }
 
-  /** Do what a button says; if the server refuses, its words stand where the button was. */
-  private _try(act: () => Promise<unknown>): void {
+  /** End or restart the kernel. */
+  private _act(act: () => Promise<unknown>): void {
     act().catch((error: Error) => {
-      if (error.name !== 'ModalCancelError') {
-        this._refused = error.message;
-        this._update();
+      if (!(error instanceof EndingCanceled)) {
+        void showErrorMessage(this._trans.__('The Server Did Not Do This'), error);
       }
+    });
+  }
+
+  /** Start a kernel; if the server refuses, its words stand where the button was. */
+  private _start(start: () => Promise<unknown>): void {
+    start().catch((error: Error) => {
+      this._refused = error.message;
+      this._update();
     });
   }
 

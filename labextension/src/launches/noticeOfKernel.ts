@@ -8,7 +8,7 @@ export type KernelAction = 'cancel' | 'restart' | 'shutDown' | 'startAgain' | 's
 
 /** What happened to a document's kernel that its stage does not say. */
 export interface IKernelEvents {
-  /** Why the server refused to start one; null if it did not. */
+  /** Why the server refused to start one, or the dead one again; null if it did not. */
   readonly refused: string | null;
   /** Why the kernel was started again by itself; null if it was not. */
   readonly restarted: string | null;
@@ -55,19 +55,19 @@ export function noticeOfKernel(
       actions: ['restart', 'shutDown']
     };
   }
-  if (stage?.is === 'dead') {
-    const reason = endless(stage.reason) || trans.__('The kernel ended unexpectedly');
-    const text = stage.whileLaunching
-      ? trans.__('The kernel could not be started: %1.', reason)
-      : trans.__('%1. Restart the kernel to go on.', sentence(reason));
-    return { text, urgent: true, actions: ['startAgain', 'startWith'] };
-  }
   if (events.refused !== null) {
     return {
       text: trans.__('The kernel could not be started: %1.', endless(events.refused)),
       urgent: true,
       actions: ['startAgain', 'startWith']
     };
+  }
+  if (stage?.is === 'dead') {
+    const reason = endless(stage.reason) || trans.__('The kernel ended unexpectedly');
+    const text = stage.whileLaunching
+      ? trans.__('The kernel could not be started: %1.', reason)
+      : trans.__('%1. Restart the kernel to go on.', sentence(reason));
+    return { text, urgent: true, actions: ['startAgain', 'startWith'] };
   }
   if (events.restarted !== null) {
     const reason = events.restarted || trans.__('The kernel ended unexpectedly');
