@@ -307,7 +307,7 @@ class DocumentKernel {
   }
 
   private readonly _hear = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
-    const reason = restartIn(msg);
+    const reason = reasonOfRestart(msg);
     if (reason !== null) {
       this._restarted = reason;
       this._update();
@@ -332,7 +332,7 @@ const LABEL = 'jp-fleet-kernel-label';
  *
  * Stock gateways give no reason: it is empty then.
  */
-function restartIn(message: KernelMessage.IMessage): string | null {
+function reasonOfRestart(message: KernelMessage.IMessage): string | null {
   if (message.header.msg_type !== 'status') {
     return null;
   }

@@ -66,16 +66,10 @@ function placeWords(position: number, trans: TranslationBundle): string {
   if (position <= 1) {
     return trans.__('Next in the queue');
   }
-  const lastTwo = position % 100;
-  const last = lastTwo > 10 && lastTwo < 14 ? 0 : position % 10;
-  switch (last) {
-    case 1:
-      return trans.__('%1st in the queue', position);
-    case 2:
-      return trans.__('%1nd in the queue', position);
-    case 3:
-      return trans.__('%1rd in the queue', position);
-    default:
-      return trans.__('%1th in the queue', position);
-  }
+  const teens = Math.floor(position / 10) % 10 === 1;
+  const ending = (!teens && ENDINGS[position % 10]) || 'th';
+  return trans.__('%1 in the queue', `${position}${ending}`);
 }
+
+/** What follows a number in English, by its last digit. */
+const ENDINGS: Record<number, string> = { 1: 'st', 2: 'nd', 3: 'rd' };
