@@ -1,4 +1,4 @@
-import { SessionContext } from '@jupyterlab/apputils';
+import { SessionContext, showErrorMessage } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -90,6 +90,8 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
       return restartKernel.call(this);
     }
     // JupyterLab does nothing.
-    await startAgain(this);
+    await startAgain(this).catch((error: Error) =>
+      showErrorMessage(trans.__('The Kernel Was Not Restarted'), error)
+    );
   };
 }
