@@ -138,6 +138,11 @@ class AgentProcessProxy(BaseProcessProxyABC):
         for again after `plan`: what exists of it already is found and used."""
         return False
 
+    def go_on(self) -> None:
+        """This launch, which another gateway has begun, goes on here as it is: what that one asked
+        for may not be there yet."""
+        return
+
     @property
     def progress(self) -> tuple[str, str, int | None]:
         """What the last `look` says of a launch: its phase (`LaunchPhase`; empty if nothing is

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -48,6 +49,7 @@ from gateway_ext.process_proxies.spark_submit import (
 )
 from gateway_ext.process_proxies.spark_submit_output import cause
 from gateway_ext.process_proxies.submit_logs import end_of, keep_log
+from gateway_ext.process_proxies.uncut import uncut
 from gateway_ext.process_proxies.yarn_application_status import (
     FINAL_STATES,
     application_sighting,
@@ -88,6 +90,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         # Whose the application is; empty while nobody knows.
         self._user = ""
         self._submitter: subprocess.Popen[bytes] | None = None
+        self._submitted_until = 0.0
         self._folder = ""
         self._host = this_host()
         self._extra: list[str] = []
@@ -141,8 +144,9 @@ class YarnAgentProxy(ClusterAgentProxy):
         loop = asyncio.get_running_loop()
         log = Path(self._folder) / "spark-submit.log"
         try:
-            submitter = await loop.run_in_executor(
-                None, lambda: self._begin(start, settings, environment, log)
+            # Also if the launch is cancelled meanwhile: `end` must know the process.
+            submitter = await uncut(
+                asyncio.to_thread(self._begin, start, settings, environment, log)
             )
             deadline = loop.time() + self.cluster.submit_seconds
             while True:
@@ -289,6 +293,10 @@ class YarnAgentProxy(ClusterAgentProxy):
                 ours.append(one)
         return ours
 
+    def go_on(self) -> None:
+        """See the base class: spark-submit does not end with its gateway."""
+        self._submitted_until = time.monotonic() + self.cluster.submit_seconds
+
     async def see(self) -> Sighting:
         """See the base class."""
         found = newest(await self._applications())
@@ -302,6 +310,8 @@ class YarnAgentProxy(ClusterAgentProxy):
             return unknown_application(self._application_id.value, information)
         if self._submitter is not None and self._submitter.poll() is None:
             return alive("spark-submit is running", phase="queued")
+        if time.monotonic() < self._submitted_until:
+            return alive("spark-submit may be running beside another gateway", phase="queued")
         return dead("no application of this kernel was ever submitted to YARN")
 
     async def remove(self, *, as_seen: bool) -> bool:

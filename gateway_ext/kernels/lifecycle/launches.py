@@ -253,6 +253,7 @@ class Launches:
         proxy.plan(start, self._settings, env)
         if begun and not proxy.can_submit_again(begun):
             proxy.load_process_info(begun)
+            proxy.go_on()
             return
         if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
             raise LaunchTaken("its agent is not needed any more")
