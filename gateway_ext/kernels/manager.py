@@ -25,6 +25,7 @@ from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
+from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
@@ -117,10 +118,19 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.websockets: set[OpenWebsocket] = set()
         self.board = LaunchBoard(app.launch_records, self.log)
         self.links.on_added = self.board.connected
-        self.launches = Launches(
+        processes = AgentProcesses(
             self,
             records=self.records,
             uids=app.project_uids,
+            membership=self.membership,
+            links=self.links,
+            settings=self.agent_settings,
+            seconds=self.launch_seconds,
+            log=self.log,
+        )
+        self.launches = Launches(
+            processes,
+            records=self.records,
             membership=self.membership,
             links=self.links,
             board=self.board,
@@ -133,7 +143,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 queue_seconds=app.queue_seconds,
             ),
             settings=self.agent_settings,
-            seconds=self.launch_seconds,
             at_once=app.concurrent_launches,
             log=self.log,
         )
@@ -249,7 +258,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if not self.membership.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
         new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
-        spec = await self.launches.kernelspec(new.kernel_name)
+        spec = await self.launches.processes.kernelspec(new.kernel_name)
         asked = new.launch_options
         new = await self.launch_rules.decided(new, spec)
         agent_key = secrets.token_bytes(32)
@@ -292,7 +301,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
 
     async def _start_again(self, record: KernelRecord, username: str) -> None:
-        spec = await self.launches.kernelspec(record.kernel_name)
+        spec = await self.launches.processes.kernelspec(record.kernel_name)
         stored = await self.records.secrets(record.kernel_id)
         if stored is None:
             return
@@ -335,7 +344,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
     ) -> None:
         """Writes down what an agent of another gateway says of its own process, beside all else."""
-        self._background.start(self.launches.learn_process(record, agent_key, said))
+        if record.kernel_id not in self.launches:
+            self._background.start(self.launches.processes.learn(record, agent_key, said))
 
     # Acting on a kernel whose agent is connected here
 

@@ -24,7 +24,7 @@ class LaunchOptionsHandler(FleetHandler):
         require_role(self.identity, project, Role.VIEWER)
         manager = self.manager
         meant = await manager.meant_name(name)
-        spec = await manager.launches.kernelspec(meant)
+        spec = await manager.launches.processes.kernelspec(meant)
         effective = await manager.launch_rules.effective(project, meant, spec)
         self.answer(
             {

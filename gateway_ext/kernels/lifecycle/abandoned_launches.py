@@ -66,7 +66,7 @@ class AbandonedLaunches:
         kernel_id, status = record.kernel_id, record.launch_status
         if kernel_id in self._launches or self._links.get(kernel_id) is not None:
             return
-        proxy = self._launches.proxy_of(record)
+        proxy = self._launches.processes.proxy_of(record)
         if not is_taken_over(record, proxy):
             return
         if proxy is None:
@@ -107,10 +107,10 @@ class AbandonedLaunches:
 
     async def _begin(self, record: KernelRecord, agent_key: bytes, stored: Secrets) -> None:
         try:
-            spec = await self._launches.kernelspec(record.kernel_name)
+            spec = await self._launches.processes.kernelspec(record.kernel_name)
         except Refusal as refusal:
             # This gateway, or the fleet by now, has no such kernelspec.
-            proxy = self._launches.proxy_of(record)
+            proxy = self._launches.processes.proxy_of(record)
             if proxy is None or await proxy.end():
                 await self._records.set_dead(record.kernel_id, record.epoch, refusal.message)
             return

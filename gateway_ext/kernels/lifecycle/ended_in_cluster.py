@@ -51,7 +51,7 @@ class EndedInCluster:
             if stored is None:
                 return None
             record = stored
-        proxy = self._launches.proxy_of(record)
+        proxy = self._launches.processes.proxy_of(record)
         if proxy is None or not proxy.MAY_OUTLIVE_ITS_CLUSTER:
             return None
         life = await proxy.look()

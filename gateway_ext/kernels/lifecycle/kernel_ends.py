@@ -54,7 +54,7 @@ class KernelEnds:
             await self._end_deleted(record, None)
 
     async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
-        proxy = self._launches.proxy_of(record)
+        proxy = self._launches.processes.proxy_of(record)
         ended = False
         if link is not None:
             link.deleted()
@@ -117,6 +117,6 @@ class KernelEnds:
 
     async def finish(self, record: KernelRecord) -> None:
         """Ends what is left of a kernel whose gateway ended while deleting it."""
-        proxy = self._launches.proxy_of(record)
+        proxy = self._launches.processes.proxy_of(record)
         if proxy is None or await proxy.clean_up():
             await self._records.ended(record.kernel_id)

@@ -4,22 +4,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
-    RemoteMappingKernelManager,
-)
-from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[import-untyped]
+from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
 from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import (
-    LaunchKernelManager,
-    agent_proxy_class,
     proxy_stanza,
 )
 from gateway_ext.kernels.lifecycle.launch_turns import LaunchTurns
@@ -28,14 +22,12 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.launch_status import LaunchPhase
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import (
     AgentProcessProxy,
     AgentSettings,
     AgentStart,
-    KernelspecUnusable,
     LaunchFailed,
 )
 from gateway_ext.process_proxies.environment import asked_environment
@@ -43,10 +35,6 @@ from gateway_ext.process_proxies.uncut import uncut
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 LONGEST_TURN_SECONDS = 3.0
-_PAUSE_SECONDS = 0.5
-
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-
 NOT_STARTED = "the gateway ended before it had started the kernel"
 """The reason of a kernel whose launch was not begun."""
 
@@ -57,30 +45,25 @@ class Launches:
 
     def __init__(
         self,
-        manager: RemoteMappingKernelManager,
+        processes: AgentProcesses,
         *,
         records: KernelRecords,
-        uids: ProjectUids,
         membership: Membership,
         links: AgentLinks,
         board: LaunchBoard,
         watch: LaunchWatch,
         settings: AgentSettings,
-        seconds: float,
         at_once: int,
         log: logging.Logger,
     ) -> None:
-        """`seconds` is how long a kernel that has room may take to start; `at_once` how many may
-        start on this machine at the same time."""
-        self._manager = manager
+        """`at_once` is how many may start on this machine at the same time."""
+        self.processes = processes
         self._records = records
-        self._uids = uids
         self._membership = membership
         self._links = links
         self._board = board
         self._watch = watch
         self._settings = settings
-        self._seconds = seconds
         self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -110,27 +93,6 @@ class Launches:
         await asyncio.wait({task}, timeout=max(0.0, seconds))
         if task.done() and not task.cancelled() and (error := task.exception()) is not None:
             raise error
-
-    async def kernelspec(self, name: str) -> KernelSpec:
-        """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent)."""
-        loop = asyncio.get_running_loop()
-        try:
-            spec: KernelSpec = await loop.run_in_executor(
-                None, self._manager.kernel_spec_manager.get_kernel_spec, name
-            )
-        except NoSuchKernel:
-            raise Refusal(
-                404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
-            ) from None
-        # Before a record says that it is being launched.
-        class_name, config = proxy_stanza(spec)
-        proxy_class = agent_proxy_class(class_name)
-        document = {**spec.to_dict(), "resource_dir": spec.resource_dir}
-        try:
-            await loop.run_in_executor(None, proxy_class.check, document, config)
-        except KernelspecUnusable as error:
-            raise Refusal(400, str(error)) from error
-        return spec
 
     def begin(
         self,
@@ -176,7 +138,7 @@ class Launches:
         options: Mapping[str, Any],
     ) -> None:
         kernel_id = record.kernel_id
-        manager = self._kernel_manager(kernel_id, record.kernel_name)
+        manager = self.processes.kernel_manager(kernel_id, record.kernel_name)
         manager._kernel_spec = spec
         proxy: AgentProcessProxy | None = None
         try:
@@ -190,7 +152,7 @@ class Launches:
             async with self._turn(record, here=proxy.ON_THIS_MACHINE):
                 if not await self._is_ours(record):
                     raise LaunchTaken("until its turn its record has changed")
-                start = await self._agent_start(record, spec, agent_key, options)
+                start = await self.processes.agent_start(record, spec, agent_key, options)
                 await self._submit(record, start, proxy, class_name, env)
                 await self._watch.until_running(kernel_id, proxy)
             # The response will say that it runs, so the other gateways should know that, too.
@@ -255,11 +217,11 @@ class Launches:
             proxy.load_process_info(begun)
             proxy.go_on()
             return
-        if proxy.FOUND_BY_NAME and not await self._write_process(start, proxy, class_name):
+        if proxy.FOUND_BY_NAME and not await self.processes.write(start, proxy, class_name):
             raise LaunchTaken("its agent is not needed any more")
         launch = proxy.launch_process([], start=start, settings=self._settings, env=env)
         await (launch if proxy.FOUND_BY_NAME else uncut(launch))
-        if not await self._write_process_at_last(start, proxy, class_name):
+        if not await self.processes.write_at_last(start, proxy, class_name):
             await proxy.end()
             raise LaunchTaken("its agent is not needed any more")
 
@@ -276,105 +238,6 @@ class Launches:
             and record.state is KernelState.LAUNCHING
             and record.owner == self._membership.name
             and record.epoch == launched.epoch
-        )
-
-    async def _agent_start(
-        self,
-        record: KernelRecord,
-        spec: KernelSpec,
-        agent_key: bytes,
-        options: Mapping[str, Any] = NO_OPTIONS,
-    ) -> AgentStart:
-        return AgentStart(
-            kernel_id=record.kernel_id,
-            project=record.project,
-            uid=await self._uids.assign(record.project),
-            agent_key=agent_key,
-            gateways=self._membership.urls_for_agents(record.kernel_id),
-            kernel_name=record.kernel_name,
-            kernelspec=spec.to_dict(),
-            resource_dir=spec.resource_dir,
-            launch_options=options,
-        )
-
-    async def learn_process(
-        self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
-    ) -> None:
-        """Records what an agent reports of its own process, if the gateway that started it ended
-        too early. Without it no gateway could detect that the agent has died."""
-        kernel_id = record.kernel_id
-        if kernel_id in self:
-            return
-        manager = self._kernel_manager(kernel_id, record.kernel_name)
-        try:
-            while True:
-                try:
-                    await self._take(manager, record, agent_key, said)
-                    return
-                except DatabaseUnavailable as error:
-                    self._log.warning("kernel %s: its process is unknown: %s", kernel_id, error)
-                # An agent that goes says it again to the next gateway.
-                if self._links.get(kernel_id) is None:
-                    return
-                await asyncio.sleep(_PAUSE_SECONDS)
-        except (Refusal, KeyError, TypeError, ValueError, OSError, OverflowError) as error:
-            self._log.warning("kernel %s: its process stays unknown: %r", kernel_id, error)
-        finally:
-            manager.forget()
-
-    async def _take(
-        self,
-        manager: LaunchKernelManager,
-        record: KernelRecord,
-        agent_key: bytes,
-        said: Mapping[str, Any],
-    ) -> None:
-        spec = await self.kernelspec(record.kernel_name)
-        class_name, config = proxy_stanza(spec)
-        proxy = manager.proxy(class_name, config)
-        start = await self._agent_start(record, spec, agent_key)
-        await proxy.take(start, self._settings, said)
-        await self._write_process(start, proxy, class_name, if_unknown=True)
-
-    async def _write_process(
-        self,
-        start: AgentStart,
-        proxy: AgentProcessProxy,
-        class_name: str,
-        *,
-        if_unknown: bool = False,
-    ) -> bool:
-        """Records how to find the agent. False if it is not wanted any more."""
-        process = {**proxy.get_process_info(), "proxy": class_name}
-        wanted = await self._records.set_process(
-            start.kernel_id, start.agent_key, process, if_unknown=if_unknown
-        )
-        if not wanted:
-            self._log.warning("kernel %s: its agent is no longer needed", start.kernel_id)
-        return wanted
-
-    async def _write_process_at_last(
-        self, start: AgentStart, proxy: AgentProcessProxy, class_name: str
-    ) -> bool:
-        """The same when the agent already runs: without it no gateway could detect its death.
-        Retries while the database is unavailable, for as long as a launch may take."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._seconds
-        while True:
-            try:
-                return await self._write_process(start, proxy, class_name)
-            except DatabaseUnavailable:
-                if loop.time() > deadline:
-                    raise
-            await asyncio.sleep(_PAUSE_SECONDS)
-
-    def _kernel_manager(self, kernel_id: str, kernel_name: str) -> LaunchKernelManager:
-        return LaunchKernelManager(
-            connection_file=str(Path(self._manager.connection_dir) / f"kernel-{kernel_id}.json"),
-            parent=self._manager,
-            log=self._log,
-            kernel_name=kernel_name,
-            kernel_spec_manager=self._manager.kernel_spec_manager,
         )
 
     async def _launch_failed(
@@ -423,21 +286,6 @@ class Launches:
             and record.state is not KernelState.DELETED
             and record.owner != self._membership.name
         )
-
-    def proxy_of(self, record: KernelRecord) -> AgentProcessProxy | None:
-        """The process proxy for a process that some gateway started; None if there is none."""
-        if not record.process:
-            return None
-        manager = self._kernel_manager(record.kernel_id, record.kernel_name)
-        try:
-            proxy = manager.proxy(str(record.process["proxy"]), {})
-            proxy.load_process_info(dict(record.process))
-        except (Refusal, KeyError, TypeError, ValueError) as error:
-            self._log.warning("kernel %s: its process is unknown: %r", record.kernel_id, error)
-            return None
-        finally:
-            manager.forget()
-        return proxy
 
     async def finish(self, seconds: float) -> None:
         """Waits at most `seconds` for the kernels that are starting, so that their clients get a

@@ -95,7 +95,7 @@ class LostKernels:
         """Marks a kernel as dead if its agent is known to have ended."""
         if self._links.get(record.kernel_id) or record.kernel_id in self._launches:
             return
-        proxy = self._launches.proxy_of(record)
+        proxy = self._launches.processes.proxy_of(record)
         if is_taken_over(record, proxy):
             return
         if proxy is None:
