@@ -1,0 +1,85 @@
+"""What clients see of a kernel that is being launched."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.refusal import still_launching
+from gateway_ext.ownership.culling import CullRules
+from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
+from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.states import KernelState
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+RULES = CullRules(0, False, False, 0, NOW)
+STORED = begun_status(NOW).after(LaunchPhase.SCHEDULING, "no room", 2, NOW)
+RECORD = KernelRecord(
+    kernel_id="k",
+    project="demo",
+    path="",
+    username="ada",
+    kernel_name="python",
+    state=KernelState.LAUNCHING,
+    owner="a",
+    epoch=1,
+    process=None,
+    execution_state="starting",
+    connections=0,
+    last_activity=NOW,
+    created=NOW,
+    changed=NOW,
+    reason="",
+    launch_status=STORED,
+)
+
+
+def link(process: str) -> Any:
+    return SimpleNamespace(
+        epoch=2,
+        process=process,
+        execution_state="idle",
+        reason="",
+        last_activity=NOW,
+        connections=0,
+    )
+
+
+def test_the_record_says_how_far_a_launch_is() -> None:
+    model = kernel_model(RECORD, None, RULES)
+    assert (model["state"], model["execution_state"]) == ("launching", "starting")
+    assert model["launch"] == {
+        "phase": "scheduling",
+        "message": "no room",
+        "position": 2,
+        "since": "2026-01-02T00:00:00.000000Z",
+    }
+
+
+def test_the_gateway_that_launches_it_knows_better() -> None:
+    later = STORED.after(LaunchPhase.PULLING, "an image", None, NOW + timedelta(seconds=1))
+    assert kernel_model(RECORD, None, RULES, later)["launch"]["phase"] == "pulling"
+    # Its agent is here, and starts the kernel.
+    assert kernel_model(RECORD, link("starting"), RULES, later)["launch"]["phase"] == "pulling"
+    assert kernel_model(RECORD, link("running"), RULES, later)["launch"] is None
+
+
+@pytest.mark.parametrize("state", [KernelState.RUNNING, KernelState.DEAD])
+def test_no_other_kernel_is_being_launched(state: KernelState) -> None:
+    record = replace(RECORD, state=state)
+    assert kernel_model(record, None, RULES, STORED)["launch"] is None
+
+
+def test_a_gateway_of_the_version_before_does_not_say() -> None:
+    assert kernel_model(replace(RECORD, launch_status=None), None, RULES)["launch"] is None
+
+
+def test_who_has_waited_long_enough_is_told_what_the_kernel_waits_for() -> None:
+    refusal = still_launching(RECORD, None)
+    assert (refusal.status, refusal.body["kernel_id"]) == (503, "k")
+    assert "(scheduling: no room)" in refusal.message
+    assert refusal.headers["Retry-After"] == "1"
+    assert "(" not in still_launching(replace(RECORD, launch_status=None), None).message
