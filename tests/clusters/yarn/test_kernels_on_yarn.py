@@ -72,6 +72,6 @@ def test_the_resource_manager_is_restarted_under_a_kernel(fleet: YarnFleet) -> N
     assert fleet.model(kernel_id)["state"] == "running"
     # The job's executors are those from before, once the driver has registered again.
     assert fleet.run(1, kernel_id, SPARK_JOB) == "499500"
-    assert fleet.model(kernel_id)["execution_state"] == "idle"
+    wait_until(lambda: fleet.model(kernel_id)["execution_state"] == "idle", SECONDS)
     fleet.end(kernel_id)
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)

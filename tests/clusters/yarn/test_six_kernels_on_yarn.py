@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.chaos.counting_kernel import CountingKernel
-from tests.clusters.yarn.yarn_fleet import SECONDS, YarnFleet
+from tests.clusters.yarn.yarn_fleet import SECONDS, YarnFleet, yarn_fleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 
 KERNELS = 6
@@ -20,18 +20,20 @@ ROUNDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGTERM)
 async def test_six_printing_kernels_lose_no_line_when_gateways_end_in_turn(
     fleet: YarnFleet,
 ) -> None:
-    kernels = [await _started(fleet, number) for number in range(KERNELS)]
-    pids = {kernel.kernel_id: kernel.pid for kernel in kernels}
-    for number, how in enumerate(ROUNDS):
-        await asyncio.to_thread(_end_one, fleet, number % 2, how)
-        await asyncio.gather(*(kernel.goes_on(SECONDS) for kernel in kernels))
-    assert [kernel.violations for kernel in kernels] == [[]] * KERNELS
-    assert {kernel.kernel_id: kernel.pid for kernel in kernels} == pids
-    await asyncio.gather(*(kernel.close() for kernel in kernels))
-    for kernel in kernels:
-        await asyncio.to_thread(fleet.end, kernel.kernel_id)
-    # Applications, folders of staging, folders of nodes, processes.
-    await asyncio.to_thread(wait_until, lambda: not fleet.yarn.left(), SECONDS)
+    # A gateway ends with the thread that started it, and those of this test end with it.
+    with yarn_fleet(fleet.yarn) as own:
+        kernels = [await _started(own, number) for number in range(KERNELS)]
+        pids = {kernel.kernel_id: kernel.pid for kernel in kernels}
+        for number, how in enumerate(ROUNDS):
+            await asyncio.to_thread(_end_one, own, number % 2, how)
+            await asyncio.gather(*(kernel.goes_on(SECONDS) for kernel in kernels))
+        assert [kernel.violations for kernel in kernels] == [[]] * KERNELS
+        assert {kernel.kernel_id: kernel.pid for kernel in kernels} == pids
+        await asyncio.gather(*(kernel.close() for kernel in kernels))
+        for kernel in kernels:
+            await asyncio.to_thread(own.end, kernel.kernel_id)
+        # Applications, folders of staging, folders of nodes, processes.
+        await asyncio.to_thread(wait_until, lambda: not own.yarn.left(), SECONDS)
 
 
 async def _started(fleet: YarnFleet, number: int) -> CountingKernel:
