@@ -50,7 +50,8 @@ def test_the_walk_from_hadoops_configuration_to_a_running_cell(yarn: Yarn) -> No
         assert "a cell ran on " in printed
         [kernel] = json.loads(reader.run("jupyter fleet kernels --json"))
         [application] = yarn.applications(kernel["id"])
-        assert application["state"] == "RUNNING"
+        # The driver registers with YARN when its Spark session is there.
+        wait_until(lambda: yarn.application(kernel["id"])["state"] == "RUNNING", SECONDS)
         assert f" {application['id']} " in printed
         assert "kernel ended" in reader.run("jupyter fleet down --kernels")
         wait_until(lambda: yarn.application(kernel["id"])["state"] in FINAL_STATES, SECONDS)
