@@ -7,7 +7,12 @@ import pytest
 from tornado import web
 
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.kernels.launch_rules import Choice, LaunchRules, parse_choice
+from jupyter_ext.kernels.launch_rules import (
+    FROM_STOCK_SERVERS,
+    Choice,
+    LaunchRules,
+    parse_choice,
+)
 
 
 class Gateways:
@@ -78,7 +83,7 @@ def test_gateways_of_the_version_before_are_told_from_a_missing_kernelspec(
     assert error.value.status_code == status
 
 
-@pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_USERNAME", "MINE", "PATH"])
+@pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_ID", "MINE", "PATH"])
 def test_variables_are_refused_and_not_dropped(name: str) -> None:
     words = refused(Gateways(4), Choice({}, {name: "1"}))
     assert words.startswith(f"the environment variable {name} may not be set in env: choose")
@@ -90,6 +95,13 @@ def test_variables_that_the_gateways_let_clients_set() -> None:
     assert check(Gateways(4, client_envs=["*"]), Choice({}, {"OTHER": "1"})) == "python"
     for allowed in (["*"], ["KERNEL_CPUS"]):
         refused(Gateways(4, client_envs=allowed), Choice({}, {"KERNEL_CPUS": "1"}))
+
+
+def test_what_stock_servers_always_send_chooses_nothing() -> None:
+    sent = dict.fromkeys(FROM_STOCK_SERVERS, "1")
+    assert not Choice({}, sent)
+    assert check(Gateways(4), Choice({"cpus": 1}, sent)) == "python"
+    assert "KERNEL_CPUS" in refused(Gateways(4), Choice({}, {**sent, "KERNEL_CPUS": "1"}))
 
 
 def test_what_a_request_chooses() -> None:

@@ -41,7 +41,7 @@ def test_amounts_of_kubernetes(value: Any, amount: str) -> None:
         *(0, True, None, [], float("inf"), float("nan")),
     ],
 )
-def test_what_is_no_quantity(value: Any) -> None:
+def test_bad_amounts(value: Any) -> None:
     with pytest.raises(ValueError, match=r"quantity|not more than 0"):
         kubernetes_amount(value)
 
@@ -61,7 +61,7 @@ def test_sizes_of_spark(value: str, amount: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "4Gi", "1.5g", "0g", "-1g", 4, None, "g", "4g\n"])
-def test_what_is_no_size_of_spark(value: Any) -> None:
+def test_bad_sizes_of_executors(value: Any) -> None:
     with pytest.raises(ValueError, match=r"size of Spark|not more than 0"):
         spark_bytes(value)
 
