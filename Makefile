@@ -38,7 +38,7 @@ export FLEET_LAB_PYTHON := $(CURDIR)/$(LAB)/bin/python
 export FLEET_GATEWAY_PYTHON := $(CURDIR)/$(GATEWAY)/bin/python
 export FLEET_KERNEL_PYTHON := $(KERNEL_HOME)/bin/python
 
-SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx -type f \
+SOURCES_package := $(shell find jupyter_ext gateway_ext kernelspecs deploy/nginx deploy/kubernetes -type f \
 	-not -name '*.pyc') pyproject.toml README.md LICENSE
 SOURCES_page := $(shell find labextension \( -name node_modules -o -name lib -o -name dist \
 	-o -name .yarn \) -prune -o -type f -not -name '*.tsbuildinfo' -print)
@@ -211,13 +211,17 @@ test-install: install $(STAMPS)/test-programs $(DEV)
 
 .PHONY: test-long
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
-	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray
+	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray tests/integration/agent
 	@$(FLEET_GATEWAY_PYTHON) -m pytest -q -m long tests/integration/gateway_ext
 	@$(FLEET_LAB_PYTHON) -m pytest -q -m long tests/integration/jupyter_ext tests/e2e
 
 .PHONY: test-clusters
 test-clusters: test-install ## kernels on a real Kubernetes and YARN, built at the first run (FULL=1 for all of it)
 	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) -m tests.clusters $(if $(FULL),--full) $(CLUSTERS)
+
+.PHONY: test-clusters-yarn
+test-clusters-yarn: test-install ## those on YARN alone (they need Java 17 and Maven)
+	@$(MAKE) test-clusters CLUSTERS="--only yarn $(CLUSTERS)"
 
 # XGBoost 3.3 and later need Python 3.12, Debian 12 has 3.11: this takes what is newest, unlocked.
 NEWER_PYTHON ?= $(firstword $(wildcard $(foreach v,3.13 3.12,/usr/bin/python$(v) \

@@ -90,6 +90,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="How labs, agents and the other gateways reach this one, for example "
         "http://gateway-1:8888. The default is http://127.0.0.1:PORT."
     ).tag(config=True)
+    more_ips = List(
+        Unicode(),
+        help="Addresses or names of this machine on which the gateway listens in addition to `ip`, "
+        "on the same port: for example the one by which clusters reach it.",
+    ).tag(config=True)
     gateway_name = Unicode(
         help="The name of this gateway, different from that of every other. The default is "
         "HOST-PORT; use the same name again when you restart a gateway."
@@ -230,6 +235,11 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="After how many seconds without an owner a kernel is checked: if its agent's "
         "process is known to have ended, the kernel is marked as dead.",
     ).tag(config=True)
+    cluster_seconds = Float(
+        30.0,
+        help="How often a cluster is asked whether it has ended kernels whose agents are still "
+        "connected. Only YARN can do that.",
+    ).tag(config=True)
     concurrent_launches = Integer(
         min=1,
         help="How many kernels this gateway starts on its own machine at the same time; "
@@ -365,7 +375,8 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         )
 
     def init_http_server(self) -> None:
-        """Listens on the configured port and on no other: labs and agents know this one."""
+        """Listens on the configured port of all its addresses and on no other: labs and agents know
+        this one."""
         self.http_server = httpserver.HTTPServer(
             self.web_app,
             xheaders=self.trust_xheaders,
@@ -375,16 +386,20 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             idle_connection_timeout=self.request_seconds,
             body_timeout=self.request_seconds,
         )
+        for ip in (self.ip, *self.more_ips):
+            self._listen(ip)
+
+    def _listen(self, ip: str) -> None:
         try:
-            self.http_server.listen(self.port, self.ip)
+            self.http_server.listen(self.port, ip)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 advice = (
                     "another program uses it: stop that program, or set EnterpriseGatewayApp.port"
                 )
             else:
-                advice = os.strerror(error.errno or 0)
-            self._fail(f"port {self.port} of {self.ip or 'any address'} cannot be used: {advice}")
+                advice = error.strerror or os.strerror(error.errno or 0)
+            self._fail(f"port {self.port} of {ip or 'any address'} cannot be used: {advice}")
 
     def start(self) -> None:
         """Runs until it gets a signal; then hands the kernels over."""
@@ -415,6 +430,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 self.heartbeat_seconds,
                 self.log,
                 "the check of epochs",
+            ),
+            run_forever(
+                manager.ended_in_cluster.look,
+                self.cluster_seconds,
+                self.log,
+                "the look at ended applications",
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
             asyncio.ensure_future(manager.board.run()),

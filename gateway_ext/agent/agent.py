@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import shutil
 import time
@@ -19,6 +20,7 @@ from .kernel import Kernel
 from .kernel_calls import KernelCalls
 from .kernel_watch import KernelWatch
 from .memory_limit import MemoryLimit
+from .process_tree import descendants, end_all
 from .sender import Sender, TooSlow
 from .sessions import Sessions
 from .socket_folder import SocketFolder
@@ -74,6 +76,7 @@ class Agent:
         self._telling: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._reason = ""
+        self._at_once = False
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
@@ -92,7 +95,7 @@ class Agent:
                 if self._ended.is_set():
                     break
         finally:
-            await self._kernel.shutdown(now=False, reason=self._reason)
+            await self._kernel.shutdown(now=self._at_once, reason=self._reason)
             await self._say_goodbye()
             for task in work:
                 task.cancel()
@@ -123,6 +126,13 @@ class Agent:
             _log.info("ending: %s", reason)
             self._reason = reason
             self._ended.set()
+
+    def end_at_once(self, reason: str) -> None:
+        """Kill everything that the kernel has started, whatever session and group it is in, then
+        end the agent."""
+        self._at_once = True
+        self.end(reason)
+        end_all(descendants(os.getpid()))
 
     async def _say_goodbye(self) -> None:
         """Send the remaining messages to the gateway, including the kernel's end."""

@@ -99,14 +99,15 @@ def fork_kernel(document: StartDocument) -> ForkedKernel | None:
         theirs.close()
         return ForkedKernel(pid, ours)
     ours.close()
-    _wait_and_run(theirs, agent)
+    _wait_and_run(theirs, agent, document.keep_process_group)
     # Up through the frames of the agent's main, and of its server's, to the interpreter's end.
     sys.exit(0)
 
 
-def _wait_and_run(control: socket.socket, agent: int) -> None:
+def _wait_and_run(control: socket.socket, agent: int, keep_process_group: bool) -> None:
     die_with_parent(agent)
-    os.setsid()
+    if not keep_process_group:
+        os.setsid()
     size, descriptors, _, _ = socket.recv_fds(control, 8, 1)
     if not descriptors:
         os._exit(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
 import signal
 import time
@@ -268,7 +267,7 @@ class Kernel:
         if run.making_ready is not None:
             run.making_ready.cancel()
         # Otherwise processes in its process group would outlive it unnoticed.
-        _end_group(run.process.pid)
+        await run.process.end_rest()
         await run.channels.drain()
         run.channels.close()
         run.ended.set()
@@ -464,10 +463,3 @@ class Kernel:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _end_group(leader: int) -> None:
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return

@@ -25,6 +25,7 @@ from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
 from .package_site import END_WITH, LEFT_OUT, site_environment
+from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument
 
@@ -158,11 +159,12 @@ def _before_exec() -> Callable[[], None]:
 
 
 class KernelProcess:
-    """One process of the kernel, leader of a session and process group of its own."""
+    """One process of the kernel, in the process group that `process_group` describes."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, shares_group: bool = False) -> None:
         self.pid = pid
         """The process id; stays known after the end."""
+        self._group = kernel_group(shared=shares_group)
         loop = asyncio.get_running_loop()
         self._exit_code: asyncio.Future[int] = loop.create_future()
         descriptor = os.pidfd_open(pid)
@@ -204,7 +206,7 @@ class KernelProcess:
                     if limit is not None:
                         limit.apply(forked.pid)
                     forked.become(argv, environment, document.cwd, output)
-                    return cls(forked.pid)
+                    return cls(forked.pid, shares_group=document.keep_process_group)
             if takes_packages(document) and not left_out:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
             process = subprocess.Popen(
@@ -214,7 +216,7 @@ class KernelProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
+                start_new_session=not document.keep_process_group,
                 preexec_fn=_before_exec(),
             )
         except FileNotFoundError as error:
@@ -231,7 +233,7 @@ class KernelProcess:
         process.returncode = 0
         if limit is not None:
             limit.apply(process.pid)
-        return cls(process.pid)
+        return cls(process.pid, shares_group=document.keep_process_group)
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""
@@ -247,9 +249,9 @@ class KernelProcess:
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel and its children; nothing if the kernel has ended."""
-        if self._exit_code.done():
-            return
-        try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return
+        if not self._exit_code.done():
+            self._group.signal(self.pid, number)
+
+    async def end_rest(self) -> None:
+        """End what the kernel, which has ended, left in its process group."""
+        await self._group.end_rest(self.pid)

@@ -49,9 +49,10 @@ def run(text: str) -> None:
     os.umask(0o077)
     # What the kernel gets where the gateway could not give it to the agent's process.
     os.environ.update(document.environment)
-    # Refused where whoever started the agent has given it a session of its own already.
-    with contextlib.suppress(PermissionError):
-        os.setsid()
+    if not document.keep_process_group:
+        # Refused where whoever started the agent has given it a session of its own already.
+        with contextlib.suppress(PermissionError):
+            os.setsid()
     kernel = fork_kernel(document)
     _log_into(document)
     adopt_orphans()
@@ -71,7 +72,10 @@ def _log_into(document: StartDocument) -> None:
 async def _run(document: StartDocument, kernel: ForkedKernel | None) -> None:
     agent = Agent(document, kernel)
     loop = asyncio.get_running_loop()
+    # Whoever ends a container by its process group kills what has not ended in a fraction of a
+    # second.
+    end = agent.end_at_once if document.keep_process_group else agent.end
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.end, f"the agent was ended by {number.name}")
+        loop.add_signal_handler(number, end, f"the agent was ended by {number.name}")
     loop.add_signal_handler(signal.SIGCHLD, agent.reap)
     await agent.run()

@@ -15,8 +15,8 @@ class PathTooLong(OSError):
 
 
 class SocketFolder:
-    """The kernel's own folder or, if its path is too long, another one with access for this user
-    only."""
+    """The kernel's own folder or, if neither path to it is short enough, another one with access
+    for this user only."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -27,6 +27,9 @@ class SocketFolder:
         path = self._directory / name
         if len(os.fsencode(path)) <= _SUN_PATH_BYTES:
             return path
+        near = self._by_way_of_agent() / name
+        if len(os.fsencode(near)) <= _SUN_PATH_BYTES and near.parent.is_dir():
+            return near
         if self._short is None:
             self._short = Path(tempfile.mkdtemp(prefix="fleet-"))
         path = self._short / name
@@ -36,6 +39,14 @@ class SocketFolder:
                 f"socket ({_SUN_PATH_BYTES} bytes): shorten the gateway's kernels_dir, or TMPDIR"
             )
         return path
+
+    def _by_way_of_agent(self) -> Path:
+        """The kernel's own folder by a path that is there as long as the agent: through the folder
+        in which the agent was started. In a container its path is shorter, and nothing outside the
+        container is left if the agent is killed."""
+        if not self._directory.is_relative_to(Path.cwd()):
+            return self._directory
+        return Path(f"/proc/{os.getpid()}/cwd") / self._directory.relative_to(Path.cwd())
 
     def remove(self) -> None:
         """Remove the folder that replaces the kernel's own, if there is one."""

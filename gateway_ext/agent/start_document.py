@@ -43,6 +43,7 @@ class StartDocument:
     packages: Packages | None = None
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
+    keep_process_group: bool = False
 
     def __repr__(self) -> str:
         """Without the key and without any environment."""
@@ -106,6 +107,7 @@ def parse_start_document(text: str) -> StartDocument:
         packages=_packages(raw, directory),
         memory_bytes=int(_positive(raw, "memory_bytes")) if raw.get("memory_bytes") else None,
         memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
+        keep_process_group=bool(raw.get("keep_process_group")),
     )
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(

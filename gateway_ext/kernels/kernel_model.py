@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.launch_status import LaunchStatus, in_utc
 from gateway_ext.ownership.records import KernelRecord
@@ -42,6 +43,7 @@ def kernel_model(
         "owner": record.owner,
         "epoch": epoch,
         "reason": reason,
+        "location": kernel_location(record.process),
         "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
         "cull_at": None if ends is None else in_utc(ends),

@@ -25,6 +25,7 @@ from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
+from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
@@ -36,6 +37,7 @@ from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching,
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord, living_owner
@@ -77,6 +79,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         app = self.parent
         self.records: KernelRecords = app.records
         self.events: KernelEvents = app.kernel_events
+        self.leftovers: Leftovers = app.leftovers
         self.membership: Membership = app.membership
         self.lifecycle: Lifecycle = app.lifecycle
         self.agent_settings = AgentSettings(
@@ -139,7 +142,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
         self.lost_kernels = LostKernels(
             records=self.records,
-            leftovers=app.leftovers,
+            leftovers=self.leftovers,
             launches=self.launches,
             links=self.links,
             ends=self.ends,
@@ -157,6 +160,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             log=self.log,
         )
+        self.ended_in_cluster = EndedInCluster(self.records, self.launches, self.links, self.log)
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
             membership=self.membership,

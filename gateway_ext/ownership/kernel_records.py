@@ -273,12 +273,14 @@ class KernelRecords:
         if observations:
             await self._database.run(transaction)
 
-    async def set_dead(self, kernel_id: str, epoch: int, reason: str) -> bool:
+    async def set_dead(
+        self, kernel_id: str, epoch: int, reason: str, *, dismiss: bool = False
+    ) -> bool:
         """Marks a kernel whose agent is known to be gone. False if the epoch has changed.
 
         The epoch rises, so that earlier observations that are not written yet are dropped. If the
         agent of a launch connects after all, it is told to end: whoever waited for it may have
-        started another kernel.
+        started another kernel. So is, with `dismiss`, the agent of a kernel that ran.
         """
 
         def transaction(connection: Connection) -> bool:
@@ -293,7 +295,7 @@ class KernelRecords:
                     "reason": stored_text(reason),
                     "changed": now,
                 }
-                if held.state is KernelState.LAUNCHING:
+                if dismiss or held.state is KernelState.LAUNCHING:
                     dismiss_agent(connection, kernel_id, now)
                     values["agent_key"] = self._key_of_no_agent()
                 return Transition(KernelState.DEAD, values, [NewEvent("dead", detail=reason)])

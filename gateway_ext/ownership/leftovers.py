@@ -37,6 +37,16 @@ class Leftovers:
         unended = (kernel.c.state == KernelState.DELETED.value) & kernel.c.owner.is_not(None)
         return await self._unattended(unended, dead_for)
 
+    async def not_ended(self) -> list[KernelRecord]:
+        """All deleted kernels of which something may be left, whoever will remove it."""
+
+        def transaction(connection: Connection) -> list[KernelRecord]:
+            deleted = kernel.c.state == KernelState.DELETED.value
+            rows = connection.execute(select(*PUBLIC).where(deleted & kernel.c.owner.is_not(None)))
+            return [record_of(row) for row in rows]
+
+        return await self._database.run(transaction, read_only=True)
+
     async def _unattended(
         self, which: ColumnElement[bool], dead_for: timedelta
     ) -> list[KernelRecord]:

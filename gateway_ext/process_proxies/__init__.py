@@ -3,5 +3,5 @@
 A process proxy knows processes, not clients, owners or epochs; its callers check the epoch. Pure
 functions interpret the responses of clusters (`pod_status`, `spark_application_status`,
 `yarn_application_status`) and build the requests (`manifests`, `spark_submit`); only
-`kubernetes_cluster` and `yarn_cluster` call a cluster.
+`kubernetes_cluster`, with its `kubernetes_connection`, and `yarn_cluster` call a cluster.
 """

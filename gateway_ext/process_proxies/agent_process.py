@@ -117,6 +117,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
     ON_THIS_MACHINE: ClassVar[bool] = False
     """Whether kernels take the processors of the gateway's own machine."""
 
+    MAY_OUTLIVE_ITS_CLUSTER: ClassVar[bool] = False
+    """Whether the agent may run on after the cluster has ended what it runs in."""
+
     OPTIONS: ClassVar[frozenset[str]] = frozenset()
     """The launch options that kernelspecs of this process proxy may declare."""
 

@@ -1,6 +1,7 @@
 """The base of process proxies for clusters."""
 
 import abc
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +30,7 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     Pure functions, which are tested with tables, turn the cluster's response into a Sighting; an
     agent is never treated as dead because the cluster does not respond. Tested against scripted
-    Kubernetes and YARN servers, not yet against real clusters.
+    Kubernetes and YARN servers, and real ones (tests/clusters).
     """
 
     FOUND_BY_NAME = True
@@ -43,6 +44,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         self._obstacle = ""
         # Until then there is nothing in the cluster that could be this launch's.
         self._asked = False
+        # A call was not answered: what it asks for may still be made.
+        self._unanswered = False
 
     @property
     def patience_seconds(self) -> float:
@@ -77,7 +80,11 @@ class ClusterAgentProxy(AgentProcessProxy):
             await self.submit(start, settings, environment)
         except ClusterRefused as refusal:
             raise LaunchFailed(f"the cluster does not start the kernel: {refusal}") from refusal
+        except asyncio.CancelledError:
+            self._unanswered = True
+            raise
         except ClusterSilent as error:
+            self._unanswered = True
             raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
 
     async def look(self) -> AgentLife:
@@ -105,11 +112,12 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class. The cluster is not touched for a launch that never asked it for
-        anything."""
+        anything. Where a call was not answered nothing is certain: who looks again later finds what
+        was made after all."""
         if not self._asked:
             return True
         try:
-            return await self.remove(as_seen=as_seen)
+            return await self.remove(as_seen=as_seen) and not self._unanswered
         except (ClusterRefused, ClusterSilent) as error:
             self.log.warning("kernel %s: not removed yet: %s", self.kernel_id, error)
             return False
@@ -138,10 +146,12 @@ def container_document(
     *,
     parent: str,
     place: str,
+    keep_process_group: bool = False,
 ) -> dict[str, Any]:
     """The document of an agent in a container: it creates its environment and its folder itself,
     below `parent` (if empty, where it is started). Packages that users install for the kernel are
-    there too; `place` tells users with what they are deleted.
+    there too; `place` tells users with what they are deleted. `keep_process_group` is for
+    containers that end with the process group in which the agent is started.
 
     Variables of the kernelspec's `env` that the client also sets are left out, so that the client's
     values are used.
@@ -163,6 +173,8 @@ def container_document(
     )
     if environment.get("KERNEL_WORKING_DIR"):
         document["cwd"] = environment["KERNEL_WORKING_DIR"]
+    if keep_process_group:
+        document["keep_process_group"] = True
     return document
 
 

@@ -7,6 +7,7 @@ from typing import Any
 LONGEST_NAME = 63
 """Of a DNS label: names of pods become host names and labels."""
 
+_LABEL = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _VARIABLE = re.compile(r"\{\{\s*([a-zA-Z][a-zA-Z0-9_]*)\s*\}\}")
 
 
@@ -26,6 +27,28 @@ def kernel_object_name(
     name = _dns(name)[:longest].strip("-")
     # Services are named after it, and their names begin with a letter.
     return name if name[:1].isalpha() else f"k{name}"[:longest]
+
+
+def project_namespace(project: str, namespaces: Mapping[str, str]) -> str | None:
+    """The namespace of a project's kernels (see KubernetesCluster.project_namespaces); None if
+    there is none for it. Raises ValueError if the project's name cannot be part of one."""
+    template = namespaces.get(project, namespaces.get("*"))
+    return None if template is None else namespace_name(template, project)
+
+
+def namespace_name(template: str, project: str) -> str:
+    """`template` with the project's name for `{project}`. Raises ValueError if that is not the name
+    of a namespace: a similar name could be another project's."""
+    name = template.replace("{project}", project)
+    if _LABEL.fullmatch(name):
+        return name
+    rule = "at most 63 lower case letters, digits and '-'"
+    if "{project}" in template and _LABEL.fullmatch(template.replace("{project}", "x")):
+        raise ValueError(
+            f"{name!r} is not the name of a namespace ({rule}): name one for the project "
+            f"{project!r} in KubernetesCluster.project_namespaces"
+        )
+    raise ValueError(f"{template!r} is not the name of a namespace: use {rule}, and {{project}}")
 
 
 def _dns(text: str) -> str:

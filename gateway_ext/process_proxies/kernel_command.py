@@ -7,7 +7,7 @@ from typing import Any
 from gateway_ext.process_proxies.agent_process import KernelspecUnusable
 
 _PYTHON = ["python", "-m", "gateway_ext.agent.python_kernel", "-f", "{connection_file}"]
-_START_SPARK = "from pyspark.shell import *"
+_START_SPARK = "from gateway_ext.kernel_tools.spark_session import *"
 _SPARK_MODE_OPTIONS = (
     "--spark-context-initialization-mode",
     "--RemoteProcessProxy.spark-context-initialization-mode",

@@ -12,10 +12,23 @@ from typing import Any
 from urllib.parse import quote
 
 import urllib3.exceptions
-from traitlets import Bool, Float, Integer, List, Unicode, default
+from traitlets import (
+    Bool,
+    Bunch,
+    Dict,
+    Float,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    default,
+    validate,
+)
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_names import namespace_name
+from gateway_ext.process_proxies.kubernetes_connection import KubernetesConnection
 from gateway_ext.process_proxies.option_labels import KUEUE_QUEUE
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
@@ -55,15 +68,24 @@ class KubernetesCluster(LoggingConfigurable):
     """
 
     kubeconfig = Unicode(
-        help="The kubeconfig file of the cluster. Without one the gateway must itself run in "
-        "the cluster, with a service account."
+        help="The kubeconfig file of the cluster, read again when it or a file that it names "
+        "changes. Without one the gateway must itself run in the cluster, with a service account."
     ).tag(config=True)
-    context = Unicode(help="The kubeconfig's context, if it is not the current one.").tag(
-        config=True
-    )
+    context = Unicode(
+        help="The kubeconfig's context. The default is the one that is current when the gateway "
+        "first calls the cluster."
+    ).tag(config=True)
     namespace = Unicode(
         help="Where kernels run, unless their kernelspec says otherwise. The default is "
         "EG_NAMESPACE, or the gateway's own namespace."
+    ).tag(config=True)
+    project_namespaces = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="The namespace of each project's kernels, by the project's name; `*` is for all other "
+        "projects, and {project} stands for the project's name: for example "
+        '{"*": "kernels-{project}", "R&D": "kernels-research"}. A project that is not named uses '
+        "`namespace`. The namespaces must exist, and the gateway needs its rights in each of them.",
     ).tag(config=True)
     namespace_per_kernel = Bool(
         False,
@@ -87,9 +109,9 @@ class KubernetesCluster(LoggingConfigurable):
     client_settings = List(
         Unicode(),
         help="Which of KERNEL_NAMESPACE, KERNEL_SERVICE_ACCOUNT_NAME, KERNEL_VOLUMES, "
-        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID and KERNEL_SPARKAPP_CONFIG_MAP a "
-        "user who starts a kernel may choose. None by default: each can give access to "
-        "other people's resources. Kernelspecs may always set them, in `env`.",
+        "KERNEL_VOLUME_MOUNTS, KERNEL_UID, KERNEL_GID, KERNEL_RUN_AS_ROOT and "
+        "KERNEL_SPARKAPP_CONFIG_MAP a user who starts a kernel may choose. None by default: each "
+        "can give access to other people's resources. Kernelspecs may always set them, in `env`.",
     ).tag(config=True)
     queue_label = Unicode(
         KUEUE_QUEUE,
@@ -119,6 +141,16 @@ class KubernetesCluster(LoggingConfigurable):
     threads = Integer(16, min=1, help="How many requests may run at the same time.").tag(
         config=True
     )
+
+    @validate("project_namespaces")
+    def _valid_project_namespaces(self, proposal: Bunch) -> dict[str, str]:
+        namespaces: dict[str, str] = proposal["value"]
+        for project, namespace in namespaces.items():
+            try:
+                namespace_name(namespace, "x" if project == "*" else project)
+            except ValueError as error:
+                raise TraitError(f"KubernetesCluster.project_namespaces: {error}") from error
+        return namespaces
 
     @default("namespace")
     def _namespace_default(self) -> str:
@@ -156,34 +188,10 @@ class KubernetesCluster(LoggingConfigurable):
         return ClusterCalls(self.threads, self.request_seconds + 2.0, "fleet-kubernetes")
 
     @cached_property
-    def _client(self) -> Any:
-        """The library's client. Raises ClusterRefused if nobody has said where the cluster is."""
-        # A large library, which gateways that have no such cluster can do without.
-        import kubernetes.client
-        import kubernetes.config
-
-        configuration = type.__call__(kubernetes.client.Configuration)
-        # No automatic retries: only the caller knows whether a request may be repeated.
-        configuration.retries = False
-        configuration.connection_pool_maxsize = self.threads
-        try:
-            if self.kubeconfig:
-                kubernetes.config.load_kube_config(
-                    self.kubeconfig,
-                    self.context or None,
-                    configuration,
-                    persist_config=False,
-                )
-            else:
-                kubernetes.config.load_incluster_config(configuration)
-        except kubernetes.config.ConfigException as error:
-            raise ClusterRefused(
-                0,
-                "NoCluster",
-                f"the cluster is not configured: {error} Run the gateway in the cluster, or "
-                "set KubernetesCluster.kubeconfig",
-            ) from error
-        return kubernetes.client.ApiClient(configuration)
+    def _connection(self) -> KubernetesConnection:
+        return KubernetesConnection(
+            self.kubeconfig, self.context, connections=self.threads, log=self.log
+        )
 
     async def create(
         self, resource: Resource, namespace: ObjectName, manifest: Mapping[str, Any]
@@ -294,7 +302,7 @@ class KubernetesCluster(LoggingConfigurable):
     def _request(
         self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | None
     ) -> bytes:
-        client = self._client
+        client = self._connection.client()
         request = client.param_serialize(
             method,
             path,
@@ -310,6 +318,8 @@ class KubernetesCluster(LoggingConfigurable):
             raise ClusterSilent(f"the API server does not answer: {error}") from error
         if 200 <= answer.status < 300:
             return text
+        if answer.status == 401:
+            self._connection.credentials_rejected()
         raise refusal_from(answer.status, text)
 
 

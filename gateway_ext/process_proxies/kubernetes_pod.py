@@ -21,7 +21,11 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
-from gateway_ext.process_proxies.cluster_names import LONGEST_NAME, kernel_object_name
+from gateway_ext.process_proxies.cluster_names import (
+    LONGEST_NAME,
+    kernel_object_name,
+    project_namespace,
+)
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
 from gateway_ext.process_proxies.kubernetes_cluster import (
@@ -69,6 +73,7 @@ GUARDED = (
     "KERNEL_VOLUME_MOUNTS",
     "KERNEL_UID",
     "KERNEL_GID",
+    "KERNEL_RUN_AS_ROOT",
     "KERNEL_SPARKAPP_CONFIG_MAP",
 )
 """Settings that can give access to other people's resources: see
@@ -172,6 +177,11 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             self.LONGEST_NAME,
         )
         named = env.get("KERNEL_NAMESPACE") or config.get("namespace")
+        if named is None:
+            try:
+                named = project_namespace(start.project, cluster.project_namespaces)
+            except ValueError as error:
+                raise LaunchFailed(str(error)) from error
         self._own_namespace = named is None and cluster.namespace_per_kernel
         namespace = named or (name if self._own_namespace else cluster.namespace)
         try:

@@ -97,6 +97,18 @@ def check_extra_options(options: str, allowed: Iterable[str]) -> list[str]:
     return checked
 
 
+def option_words(spark_options: str, environment: Mapping[str, str]) -> list[str]:
+    """The words of the kernelspec's SPARK_OPTS, filled in, without what a client adds. Raises
+    LaunchFailed."""
+    try:
+        words = shlex.split(spark_options)
+    except ValueError as error:
+        raise LaunchFailed(f"SPARK_OPTS in the kernelspec cannot be read: {error}") from error
+    # What a client adds has its place behind the kernelspec's: the last one counts.
+    added = (f"${{{EXTRA_OPTIONS}}}", f"${EXTRA_OPTIONS}")
+    return [fill_in(word, environment) for word in words if word not in added]
+
+
 def submit_command(
     program: str,
     spark_options: str,
@@ -107,20 +119,13 @@ def submit_command(
     """The command. `spark_options` is the kernelspec's SPARK_OPTS; `extra` are options that were
     checked. No shell reads it, and no variable's value becomes more than one word. What finds the
     application again comes last and counts. Raises LaunchFailed."""
-    try:
-        words = shlex.split(spark_options)
-    except ValueError as error:
-        raise LaunchFailed(f"SPARK_OPTS in the kernelspec cannot be read: {error}") from error
     files = {"--files": [submission.document], "--py-files": [submission.bundle]}
+    words = option_words(spark_options, environment)
     options: list[str] = []
     while words:
         word = words.pop(0)
-        if word in (f"${{{EXTRA_OPTIONS}}}", f"${EXTRA_OPTIONS}"):
-            # Its own place is behind the kernelspec's: the last one counts.
-            continue
-        word = fill_in(word, environment)
         if word in files and words:
-            files[word].append(fill_in(words.pop(0), environment))
+            files[word].append(words.pop(0))
         elif word:
             options.append(word)
     command = [program, "--master", "yarn", *options, *extra]
@@ -132,6 +137,8 @@ def submit_command(
         "spark.yarn.appMasterEnv.PYTHONNOUSERSITE": "1",
         # A second attempt would be another kernel.
         "spark.yarn.maxAppAttempts": "1",
+        # One of these files has the agent's key.
+        "spark.yarn.preserve.staging.files": "false",
     }.items():
         command += ["--conf", f"{setting}={value}"]
     for option, values in files.items():

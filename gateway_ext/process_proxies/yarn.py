@@ -27,15 +27,27 @@ from gateway_ext.process_proxies.process_session import kill_session
 from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
 from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
 from gateway_ext.process_proxies.spark_options import SPARK_SUBMIT_OPTIONS, spark_submit_options
+from gateway_ext.process_proxies.spark_staging import (
+    HadoopClient,
+    hadoop_client,
+    remove_staging,
+    removed_by_spark,
+    staging_folder,
+    staging_root_in,
+    staging_setting,
+)
 from gateway_ext.process_proxies.spark_submit import (
     EXTRA_OPTIONS,
     OptionRefused,
     Submission,
     application_id_in,
     check_extra_options,
+    option_words,
     submit_command,
     submit_environment,
 )
+from gateway_ext.process_proxies.spark_submit_output import cause
+from gateway_ext.process_proxies.submit_logs import end_of, keep_log
 from gateway_ext.process_proxies.yarn_application_status import (
     FINAL_STATES,
     application_sighting,
@@ -45,7 +57,12 @@ from gateway_ext.process_proxies.yarn_application_status import (
 )
 from gateway_ext.process_proxies.yarn_cluster import Application, YarnCluster
 
-_OUTPUT_BYTES = 4000
+_LOGS = "submit-logs"
+"""Beside the folder in which applications are submitted."""
+_CLEAN = "SUCCEEDED"
+"""The final status of an application that has removed its own files."""
+_ENDING = frozenset({"RUNNING"})
+_NOT_FINAL = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING"})
 _PAUSE_SECONDS = 0.2
 _LAUNCH_TAG = "fleet-launch-"
 
@@ -59,6 +76,8 @@ class YarnAgentProxy(ClusterAgentProxy):
     What the agent must know goes as a file of the application, which YARN shows to its user alone.
     """
 
+    # YARN ends an application without its containers if their node does not answer.
+    MAY_OUTLIVE_ITS_CLUSTER = True
     OPTIONS: ClassVar[frozenset[str]] = SPARK_SUBMIT_OPTIONS
 
     def __init__(self, kernel_manager: RemoteKernelManager, proxy_config: dict[str, Any]) -> None:
@@ -73,6 +92,11 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._host = this_host()
         self._extra: list[str] = []
         self._submit_output = ""
+        # Where Spark puts the application's files, and how they are reached.
+        self._staging_root = self._staging_setting = ""
+        # Applications whose files are gone already.
+        self._clean: set[str] = set()
+        self._hadoop: HadoopClient | None = None
 
     @classmethod
     def check(cls, kernelspec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -93,6 +117,22 @@ class YarnAgentProxy(ClusterAgentProxy):
         # YARN makes another name of one with a realm.
         self._user = "" if "@" in user or "/" in user else user
         self._folder = str(settings.kernels_dir / "submit" / start.launch)
+        spec_env = start.kernelspec.get("env") or {}
+        environment = submit_environment(os.environ, spec_env, env)
+        proxy_user = env["KERNEL_USERNAME"] if self.cluster.impersonation else None
+        self._hadoop = hadoop_client(self._program(environment), environment, proxy_user)
+        words = option_words(str(spec_env.get("SPARK_OPTS") or ""), environment)
+        self._staging_setting = staging_setting(words)
+
+    def _program(self, environment: Mapping[str, str]) -> str:
+        if self.cluster.spark_submit:
+            return self.cluster.spark_submit
+        if not environment.get("SPARK_HOME"):
+            raise LaunchFailed(
+                "Spark's folder is not configured: set SPARK_HOME in the kernelspec's "
+                "env, or YarnCluster.spark_submit"
+            )
+        return f"{environment['SPARK_HOME']}/bin/spark-submit"
 
     async def submit(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
@@ -110,30 +150,42 @@ class YarnAgentProxy(ClusterAgentProxy):
                 if code is not None or loop.time() > deadline:
                     break
                 await asyncio.sleep(_PAUSE_SECONDS)
-            output = await loop.run_in_executor(None, lambda: _end_of(log))
+            output = await loop.run_in_executor(None, lambda: end_of(log))
             submitted = application_id_in(output)
             self._application_id = ApplicationId(submitted) if submitted else None
-            self._submit_output = output[-_OUTPUT_BYTES:].strip()
+            self._staging_root = staging_root_in(output)
+            self._clean = removed_by_spark(output)
             if code is None:
                 await loop.run_in_executor(None, self._end_submitter)
-                raise LaunchFailed(
-                    f"spark-submit took more than {self.cluster.submit_seconds:g} s. "
-                    f"{self._submit_output}".strip()
+                raise await self._refused(
+                    f"spark-submit took more than {self.cluster.submit_seconds:g} s", output, log
                 )
             if code != 0:
-                raise LaunchFailed(self._submit_output or f"spark-submit ended with {code}")
+                raise await self._refused(f"spark-submit ended with {code}", output, log)
             if not self._application_id:
                 found = newest(await self._applications())
                 if found is None:
-                    raise LaunchFailed(
-                        f"spark-submit submitted no application. {self._submit_output}".strip()
-                    )
+                    raise await self._refused("spark-submit submitted no application", output, log)
                 self._application_id = ApplicationId(str(found["id"]))
             else:
                 with contextlib.suppress(ClusterRefused, ClusterSilent):
                     await self._applications()
         finally:
             await loop.run_in_executor(None, self._remove_folder)
+
+    async def _refused(self, words: str, output: str, log: Path) -> LaunchFailed:
+        """The error of a spark-submit that failed, in one line. What it printed is kept apart."""
+        why = cause(output)
+        self._submit_output = f"{words}: {why}" if why else words
+        folder = Path(self._folder).parent.with_name(_LOGS)
+        kept = await asyncio.to_thread(keep_log, folder, self.kernel_id, log)
+        self.log.warning(
+            "kernel %s: %s. What spark-submit printed: %s",
+            self.kernel_id,
+            self._submit_output,
+            kept or "could not be kept",
+        )
+        return LaunchFailed(self._submit_output)
 
     def _begin(
         self,
@@ -144,14 +196,7 @@ class YarnAgentProxy(ClusterAgentProxy):
     ) -> "subprocess.Popen[bytes]":
         spec_env = start.kernelspec.get("env") or {}
         environment = submit_environment(os.environ, spec_env, asked)
-        program = self.cluster.spark_submit
-        if not program:
-            if not environment.get("SPARK_HOME"):
-                raise LaunchFailed(
-                    "Spark's folder is not configured: set SPARK_HOME in the kernelspec's "
-                    "env, or YarnCluster.spark_submit"
-                )
-            program = f"{environment['SPARK_HOME']}/bin/spark-submit"
+        program = self._program(environment)
         # What the kernelspec's env says is for spark-submit; in the container Spark's own counts.
         within = container_environment(
             os.environ, {**asked, **start.chosen_environment}, inherited=settings.inherited
@@ -165,6 +210,8 @@ class YarnAgentProxy(ClusterAgentProxy):
             # YARN removes it, also if the agent is killed.
             parent="",
             place="container",
+            # NodeManagers kill the group, and know of no other process.
+            keep_process_group=True,
         )
         folder = Path(self._folder)
         try:
@@ -254,7 +301,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
         if self._submitter is not None and self._submitter.poll() is None:
-            return alive("spark-submit is running")
+            return alive("spark-submit is running", phase="queued")
         return dead("no application of this kernel was ever submitted to YARN")
 
     async def remove(self, *, as_seen: bool) -> bool:
@@ -268,7 +315,55 @@ class YarnAgentProxy(ClusterAgentProxy):
                 await self.cluster.kill(
                     ApplicationId(str(application["id"])), str(application["user"])
                 )
+        ended = await self._ended(self.cluster.end_seconds)
+        if ended is None:
+            return False
+        left = {str(one["id"]) for one in ended if one.get("finalStatus") != _CLEAN}
+        if not ended and await self._is_unknown():
+            # It never came that far, or was forgotten.
+            left.add(str(self._application_id))
+        for application_id in sorted(left - self._clean):
+            await self._remove_staging(ApplicationId(application_id))
         return True
+
+    async def clean_up(self) -> bool:
+        """See the base class. A driver whose kernel has ended gets the time to end by itself: it
+        then removes its files."""
+        with contextlib.suppress(ClusterRefused, ClusterSilent):
+            await self._ended(self.cluster.end_seconds, while_in=_ENDING)
+        return await super().clean_up()
+
+    async def _ended(
+        self, seconds: float, while_in: frozenset[str] = _NOT_FINAL
+    ) -> list[Application] | None:
+        """The applications of this launch when none is in one of these states any more; None if
+        one still is after `seconds`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            found = await self._applications()
+            if not any(one.get("state") in while_in for one in found):
+                return found
+            if loop.time() > deadline:
+                return None
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _is_unknown(self) -> bool:
+        """Whether the application has an id, and YARN knows none of that id."""
+        if self._application_id is None:
+            return False
+        return await self.cluster.application(self._application_id) is None
+
+    async def _remove_staging(self, application_id: ApplicationId) -> None:
+        folder = staging_folder(
+            application_id, root=self._staging_root, setting=self._staging_setting, user=self._user
+        )
+        if self._hadoop is None or not folder:
+            # It was recorded by an earlier gateway, or nobody knows whose it was.
+            return
+        why = await remove_staging(self._hadoop, folder, self.cluster.submit_seconds)
+        if why:
+            self.log.warning("kernel %s: %s is left: %s", self.kernel_id, folder, why)
 
     async def output(self) -> str:
         """See the base class. What a container writes is in YARN's own logs."""
@@ -283,6 +378,9 @@ class YarnAgentProxy(ClusterAgentProxy):
             "user": self._user,
             "host": self._host,
             "folder": self._folder,
+            "staging_root": self._staging_root,
+            "staging_setting": self._staging_setting,
+            "hadoop": self._hadoop.as_json() if self._hadoop is not None else None,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -295,13 +393,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._user = process_info.get("user", "")
         self._host = process_info["host"]
         self._folder = process_info["folder"]
-
-
-def _end_of(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 16 * _OUTPUT_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
+        self._staging_root = process_info.get("staging_root", "")
+        self._staging_setting = process_info.get("staging_setting", "")
+        hadoop = process_info.get("hadoop")
+        self._hadoop = HadoopClient.from_json(hadoop) if hadoop else None

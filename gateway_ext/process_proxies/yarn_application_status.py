@@ -3,12 +3,23 @@
 States and fields are those of Hadoop's "ResourceManager REST API's", cluster application.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
 
-_WAITING = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED"})
+_NOT_ACCEPTED = frozenset({"NEW", "NEW_SAVING", "SUBMITTED"})
+_PHASES = {
+    "is not yet activated": "queued",
+    "waiting for resources to be assigned for AM": "scheduling",
+    "waiting for AM container to be launched": "starting",
+    "waiting for AM container to Register with RM": "starting",
+    # The ResourceManager was restarted after the application had got room.
+    "Attempt recovered after RM restart": "starting",
+}
+"""How far an accepted application is, by the words of the CapacityScheduler in its diagnostics."""
+_LONGEST_WORDS = 500
 FINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
@@ -22,11 +33,32 @@ def application_sighting(application: Mapping[str, Any]) -> Sighting:
         if final not in (None, "UNDEFINED", "SUCCEEDED", state):
             words = f"{words} (final status {final})"
         return dead(f"YARN application {application.get('id')}: {words}")
-    if state in _WAITING:
-        return alive(f"YARN application {application.get('id')}: {words}")
+    if state in _NOT_ACCEPTED:
+        return alive(f"YARN application {application.get('id')}: {state}", phase="queued")
+    if state == "ACCEPTED":
+        return alive(_waiting_words(application, diagnostics), phase=_waiting_phase(diagnostics))
     if state == "RUNNING":
-        return alive()
+        return alive(phase="connecting")
     return unknown(f"YARN application {application.get('id')} is in state {state or 'unnamed'}")
+
+
+def _waiting_phase(diagnostics: str) -> str:
+    for words, phase in _PHASES.items():
+        if words in diagnostics:
+            return phase
+    # Other schedulers say nothing until there is a container.
+    return "scheduling"
+
+
+def _waiting_words(application: Mapping[str, Any], diagnostics: str) -> str:
+    """What an accepted application waits for, in one line: the scheduler's sentences, without their
+    date and the numbers of partitions and queues behind them."""
+    text = re.sub(r"^\[[^\]]*\]\s*", "", diagnostics)
+    text = re.split(r"\s*(?:\bDetails :|\bLast Node which was processed)", text)[0]
+    queue = application.get("queue")
+    place = f" in queue {queue}" if queue else ""
+    words = f"YARN application {application.get('id')}{place}: {' '.join(text.split())}"
+    return words.removesuffix(": ")[:_LONGEST_WORDS]
 
 
 def unknown_application(application_id: str, cluster: Mapping[str, Any] | None) -> Sighting:

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -31,10 +31,17 @@ _USER = "user.name"
 class YarnCluster(LoggingConfigurable):
     """Calls to the ResourceManager's REST interface, each with a timeout.
 
-    Its address is Enterprise Gateway's `yarn_endpoint` (and `alt_yarn_endpoint`), or what
-    yarn-site.xml says. Every method raises ClusterSilent and ClusterRefused.
+    Its address is one of `endpoints`, or Enterprise Gateway's `yarn_endpoint` (and
+    `alt_yarn_endpoint`), or what yarn-site.xml says. Every method raises ClusterSilent and
+    ClusterRefused.
     """
 
+    endpoints = List(
+        Unicode(),
+        help="The URLs of the ResourceManagers, of which the active one is asked: for example "
+        "http://resourcemanager:8088. The default is EnterpriseGatewayApp.yarn_endpoint and "
+        "alt_yarn_endpoint.",
+    ).tag(config=True)
     spark_submit = Unicode(
         help="The program that submits applications. The default is $SPARK_HOME/bin/spark-submit, "
         "with the SPARK_HOME of the kernelspec or of the gateway."
@@ -68,6 +75,11 @@ class YarnCluster(LoggingConfigurable):
     )
     submit_seconds = Float(
         120.0, help="How long spark-submit may take until the application is submitted."
+    ).tag(config=True)
+    end_seconds = Float(
+        15.0,
+        help="How long an application may take to end after its kernel has ended, until it is "
+        "killed, or after it was killed, until that is tried again.",
     ).tag(config=True)
     threads = Integer(8, min=1, help="How many requests may run at the same time.").tag(config=True)
 
@@ -140,13 +152,14 @@ class YarnCluster(LoggingConfigurable):
         manager = self._managers.get("active")
         if manager is None:
             app: Any = self.parent
-            endpoints = [one for one in (app.yarn_endpoint, app.alt_yarn_endpoint) if one]
+            told = self.endpoints or (app.yarn_endpoint, app.alt_yarn_endpoint)
+            endpoints = [one for one in told if one]
             try:
                 manager = ResourceManager(
                     [one.rstrip("/").removesuffix("/ws/v1/cluster") for one in endpoints] or None,
                     timeout=self.request_seconds,
                     auth=self._authentication(),
-                    verify=os.environ.get("EG_YARN_CERT_BUNDLE", True),
+                    verify=certificate_authorities(os.environ),
                 )
             except requests.RequestException:
                 raise
@@ -190,6 +203,15 @@ class UserName(requests.auth.AuthBase):
         if f"{_USER}=" not in (request.url or ""):
             request.prepare_url(request.url, {_USER: self._name})
         return request
+
+
+def certificate_authorities(environment: Mapping[str, str]) -> str | bool:
+    """The file or folder of the authorities that sign ResourceManagers' certificates; True for
+    those that the library comes with. It looks at none of these variables by itself."""
+    for name in ("EG_YARN_CERT_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if environment.get(name):
+            return environment[name]
+    return True
 
 
 def refusal_from(text: str) -> ClusterRefused | ClusterSilent:

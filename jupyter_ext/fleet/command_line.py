@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from jupyter_ext.fleet.advertised_address import is_loopback
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError, words_for
@@ -193,9 +194,27 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
+    for line in notices(settings):
+        print(line, file=sys.stderr)
     if options.detach or running:
         return 0
     return supervise(data_dir)
+
+
+def notices(settings: Settings) -> list[str]:
+    """What an operator must know about a fleet that clusters connect to."""
+    if settings.advertise is None:
+        return []
+    ports = ", ".join(str(settings.ports[name]) for name in settings.gateway_names)
+    lines = [
+        f"Gateways also listen on {settings.advertise}, without encryption: let the machines of "
+        f"your clusters, and nobody else, connect to port {ports}"
+    ]
+    if is_loopback(settings.advertise):
+        lines.append(
+            f"{settings.advertise} is a loopback address: only programs of this machine reach it"
+        )
+    return lines
 
 
 def supervise(data_dir: DataDir) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ext.fleet.build import Builds
+from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kubeconfig import PROJECT
 from jupyter_ext.fleet.limits import gateway_limits
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -24,6 +26,9 @@ REGION = "us-east-1"
 CHECKS = {"front": "/front-health", "lab": "/api", "gateway": "/api", "store": "/healthz"}
 """The path that the supervisor requests from each kind of program. None of these needs another
 program, the database or the disk."""
+
+SHIPPED_KERNELSPEC = "python"
+"""The one for kernels on this machine."""
 
 ORPHAN_SECONDS = 7 * 86400
 """How long kernels outlive ``down``."""
@@ -162,20 +167,37 @@ def lab_config(
     }
 
 
+NO_CLUSTERS = Clusters()
+
+
 def gateway_config(
-    name: str, settings: Settings, data_dir: DataDir, secrets: SecretFiles, tools: Tools
+    name: str,
+    settings: Settings,
+    data_dir: DataDir,
+    secrets: SecretFiles,
+    tools: Tools,
+    clusters: Clusters = NO_CLUSTERS,
 ) -> dict[str, Any]:
     """Configuration of one gateway (``jupyter_enterprise_gateway_config.json``)."""
     limits = gateway_limits(settings)
+    kernel_dirs = [str(tools.kernelspecs)]
+    manager = dict(limits["FleetMappingKernelManager"])
+    if settings.kernelspecs is not None:
+        # The first one of a name is used.
+        kernel_dirs.insert(0, settings.kernelspecs)
+        # Otherwise that of the first name would be.
+        manager["default_kernel_name"] = SHIPPED_KERNELSPEC
     return {
         **limits,
+        "FleetMappingKernelManager": manager,
+        **cluster_config(settings, clusters),
         "FleetGatewayApp": {
             **limits["FleetGatewayApp"],
             "ip": "127.0.0.1",
             "port": settings.ports[name],
             "port_retries": 0,
             "database_url": settings.database or data_dir.gateway_database,
-            "gateway_url": settings.url(name),
+            "gateway_url": settings.advertised_url(name),
             "gateway_name": name,
             "token_keys_file": str(secrets.token_keys),
             "encryption_keys_file": str(secrets.encryption_keys),
@@ -183,12 +205,36 @@ def gateway_config(
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
             "orphan_seconds": ORPHAN_SECONDS,
+            **({"more_ips": [settings.advertise]} if settings.advertise is not None else {}),
         },
         "KernelSpecManager": {
-            "kernel_dirs": [str(tools.kernelspecs)],
+            "kernel_dirs": kernel_dirs,
             "ensure_native_kernel": False,
         },
     }
+
+
+def cluster_config(settings: Settings, clusters: Clusters) -> dict[str, Any]:
+    """The part of a gateway's configuration that says where clusters are."""
+    found: dict[str, Any] = {}
+    context = clusters.kubernetes
+    if context is not None:
+        told = settings.kube_namespace or context.namespace or "default"
+        found["KubernetesCluster"] = {
+            "kubeconfig": settings.kubeconfig,
+            "context": context.name,
+            **({"project_namespaces": {"*": told}} if PROJECT in told else {"namespace": told}),
+        }
+    if clusters.resource_managers:
+        found["YarnCluster"] = {"endpoints": list(clusters.resource_managers)}
+    return found
+
+
+def cluster_environment(settings: Settings) -> dict[str, str]:
+    """The variables by which spark-submit finds Hadoop's configuration."""
+    if settings.yarn_conf is None:
+        return {}
+    return dict.fromkeys(("HADOOP_CONF_DIR", "YARN_CONF_DIR"), settings.yarn_conf)
 
 
 def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
@@ -218,6 +264,7 @@ def programs(
     tools: Tools,
     builds: Builds,
     aws: Mapping[str, str],
+    clusters: Clusters = NO_CLUSTERS,
 ) -> list[Program]:
     """Every program of the fleet; the order is the one in which they are shown."""
     found = [
@@ -278,8 +325,9 @@ def programs(
                     "JUPYTER_CONFIG_DIR": str(data_dir.config / name),
                     "JUPYTER_DATA_DIR": str(folder / "data"),
                     "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+                    **cluster_environment(settings),
                 },
-                configuration=gateway_config(name, settings, data_dir, secrets, tools),
+                configuration=gateway_config(name, settings, data_dir, secrets, tools, clusters),
                 build=builds.gateway,
             )
         )

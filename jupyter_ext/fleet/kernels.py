@@ -5,7 +5,7 @@ Only labs know the current name of a kernel's notebook; gateways know the name a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from jupyter_ext.fleet.calls import CallFailed, call
@@ -22,7 +22,16 @@ DRAIN_SECONDS = 60.0
 LAB_SECONDS = 5.0
 BETWEEN_OWNERS = "(between owners)"
 
-HEAD = ("ID", "STATE", "OWNER", "EPOCH", "PROJECT", "PATH", "USER", "LAST ACTIVITY")
+HEAD = ("ID", "STATE", "OWNER", "EPOCH", "WHERE", "PROJECT", "PATH", "USER", "LAST ACTIVITY")
+
+PLACES = {
+    "local": "on this machine",
+    "pod": "in Kubernetes",
+    "sparkapplication": "in Kubernetes",
+    "yarn": "in YARN",
+}
+"""What the kinds of a kernel's location are called."""
+ELSEWHERE = "not started yet"
 
 
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
@@ -131,7 +140,29 @@ def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
     elif model["reason"]:
         state = f"{state}: {model['reason'].splitlines()[0]}"
     columns = (model["project"], model["path"] or "-", model["username"], model["last_activity"])
-    return (model["id"], state, owner, str(model["epoch"]), *columns)
+    return (model["id"], state, owner, str(model["epoch"]), where(model), *columns)
+
+
+def where(model: Mapping[str, Any]) -> str:
+    """Where a kernel runs: ``local``, NAMESPACE/NAME in Kubernetes, or YARN's application id; ``-``
+    while that is not known."""
+    # Gateways of the version before do not say.
+    found = model.get("location") or {}
+    if "namespace" in found:
+        return f"{found['namespace']}/{found['name']}"
+    if "application_id" in found:
+        return found["application_id"] or "-"
+    return found.get("kind") or "-"
+
+
+def places(models: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many kernels, other than dead ones, run in each of `PLACES`."""
+    found = [
+        PLACES.get((one.get("location") or {}).get("kind", ""), ELSEWHERE)
+        for one in models
+        if one["state"] not in ("dead", "deleted")
+    ]
+    return {place: found.count(place) for place in (*dict.fromkeys(PLACES.values()), ELSEWHERE)}
 
 
 def kernel_text(document: Mapping[str, Any]) -> str:

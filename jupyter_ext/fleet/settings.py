@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.ports import FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 2
+FORMAT = 3
 """Increased when older versions can no longer read the file; they then report that."""
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
@@ -50,9 +51,9 @@ class Option:
     """What 0 means, if it is valid although it is less than `least`."""
     most: int | None = None
     unset: str | None = None
-    """The word that sets the value back to None, which means the default."""
-    folder: bool = False
-    """Whether the value is a folder, which is saved as an absolute path."""
+    """What sets the value back to None, which means the default: a word, or an empty value."""
+    path: bool = False
+    """Whether the value is a file or folder, which is saved as an absolute path."""
     needs_down: str | None = None
     """Why a running fleet cannot change it; None if replacing processes one by one is enough."""
     variable: str | None = None
@@ -107,7 +108,7 @@ class Settings:
         "the gateways' virtual environment; 'default' for the one next to the lab's "
         "($FLEET_GATEWAY_ENV)",
         unset="default",
-        folder=True,
+        path=True,
         variable="FLEET_GATEWAY_ENV",
     )
     kernel_env: str | None = option(
@@ -116,7 +117,7 @@ class Settings:
         "the kernels' virtual environment; 'default' for the one next to the lab's "
         "($FLEET_KERNEL_ENV)",
         unset="default",
-        folder=True,
+        path=True,
         variable="FLEET_KERNEL_ENV",
     )
     ports: dict[str, int] = field(default_factory=dict)
@@ -169,6 +170,50 @@ class Settings:
         kind=duration,
         least=0,
     )
+    kernelspecs: str | None = option(
+        None,
+        "DIR",
+        "folder with kernelspecs of your own, in addition to the one for kernels on this machine; "
+        "'' for none",
+        unset="",
+        path=True,
+    )
+    kubeconfig: str | None = option(
+        None,
+        "FILE",
+        "kubeconfig of the Kubernetes cluster in which kernels may be started; gateways use the "
+        "file itself and read it again when it changes; '' for none",
+        unset="",
+        path=True,
+    )
+    kube_context: str | None = option(
+        None,
+        "NAME",
+        "the kubeconfig's context (the one that is current when --kubeconfig is given)",
+        unset="",
+    )
+    kube_namespace: str | None = option(
+        None,
+        "NAME",
+        "the namespace of kernels; {project} in it stands for the project's name (the context's; "
+        "'' to use that one again)",
+        unset="",
+    )
+    yarn_conf: str | None = option(
+        None,
+        "DIR",
+        "folder with Hadoop's configuration (yarn-site.xml, core-site.xml) of the YARN cluster in "
+        "which kernels may be started; '' for none",
+        unset="",
+        path=True,
+    )
+    advertise: str | None = option(
+        None,
+        "HOST",
+        "name or address of this machine under which clusters reach the gateways, which then "
+        "listen there too; '' for 127.0.0.1 only",
+        unset="",
+    )
     bucket_environment: dict[str, str] = field(default_factory=dict)
     """Variables that say where boto3 finds credentials (names and paths, no secret), as they were
     when the bucket was given: the next `up` may be typed in another shell."""
@@ -194,6 +239,11 @@ class Settings:
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
 
+    def advertised_url(self, gateway: str) -> str:
+        """Address of a gateway for labs, agents and the other gateways."""
+        host = "127.0.0.1" if self.advertise is None else in_url(self.advertise)
+        return f"http://{host}:{self.ports[gateway]}"
+
     @property
     def members(self) -> list[Member]:
         """Every process of this fleet, in the order in which they are shown."""
@@ -211,12 +261,20 @@ class Settings:
             for name, value in told.items()
             if value is not None
         }
-        changed = replace(self, **values)
+        changed = replace(self, **values)._of_its_kubeconfig(self, values)
         # The default is no error: gateways shorten it. Nor is what an earlier version has kept.
         asked_for = "cull_warning" in values or self.cull_warning != CULL_WARNING_SECONDS
         if asked_for and not values.keys().isdisjoint({"cull_idle", "cull_warning"}):
             changed._refuse_long_warning()
         return changed
+
+    def _of_its_kubeconfig(self, before: Settings, told: Collection[str]) -> Settings:
+        """Without the kept context of another kubeconfig, or of one that is no longer used."""
+        if self.kubeconfig == before.kubeconfig:
+            return self
+        mine = ("kube_context",) if self.kubeconfig else ("kube_context", "kube_namespace")
+        forgotten: dict[str, Any] = {name: None for name in mine if name not in told}
+        return replace(self, **forgotten)
 
     def _refuse_long_warning(self) -> None:
         """Raise `FleetError` if the page is to warn for longer than half of the idle time."""
@@ -281,7 +339,7 @@ def _checked(name: str, one: Option, value: Any) -> Any:
         raise FleetError(f"{flag(name)} {typed(one, value)} is out of range: use {bounds(one)}")
     if one.kind is str and not value.strip():
         raise FleetError(f"{flag(name)} is empty: give it a value, or leave it out")
-    if one.folder:
+    if one.path:
         return os.path.abspath(Path(value).expanduser())
     return value
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from jupyter_ext.contents import bucket
 from jupyter_ext.database import engine
+from jupyter_ext.fleet.advertised_address import addresses_of
 from jupyter_ext.fleet.answering import answers, last_words, wait_for
 from jupyter_ext.fleet.build import installed_build
+from jupyter_ext.fleet.clusters import find_clusters, with_context
 from jupyter_ext.fleet.configuration import (
     Program,
     bucket_environment,
@@ -98,11 +100,21 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
         embedded_store=settings.bucket is None,
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
+    clusters = find_clusters(settings)
+    settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)
     held = held_ports(running, before.port, before.ports)
+    addresses = [] if settings.advertise is None else addresses_of(settings.advertise)
+    held_there = held if settings.advertise == before.advertise else ()
     settings = replace(
         settings,
-        ports=assign_ports(settings.port_names, settings.port, settings.ports, free_or_held(held)),
+        ports=assign_ports(
+            settings.port_names,
+            settings.port,
+            settings.ports,
+            free_or_held(held),
+            advertised=free_or_held(held_there, addresses),
+        ),
     )
     if settings.bucket is not None:
         kept = settings.bucket_environment if settings.bucket == before.bucket else {}
@@ -115,7 +127,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     aws = store_environment(settings, secrets, os.environ)
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
-    fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws)
+    fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws, clusters)
     front = front_config(tools.front_template.read_text(), settings, data_dir, as_root=as_root)
     return _Prepared(settings, fleet, front, secrets, aws, tools.lab_python)
 

@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
@@ -18,7 +19,7 @@ from jupyter_ext.wire.routes import GATEWAYS_ROUTE
 DEMO_USER = "demo"
 DEMO_PROJECT = "demo"
 LOGIN_SECONDS = 12 * 3600
-DRAINING_ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
 
 
 def login_url(data_dir: DataDir, settings: Settings) -> str:
@@ -32,10 +33,14 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     """The document that ``status --json`` prints; with ``login_url`` only if a ``token`` is wanted.
 
     An external database is listed without a process; the embedded one is files that labs and
-    gateways open themselves.
+    gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
+    no gateway answers.
     """
     states = Supervisor(data_dir).states()
-    draining = draining_gateways(data_dir, settings) if states else frozenset()
+    gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) if states else None
+    draining = {gateway["name"] for gateway in gateways or () if gateway["draining"]}
+    # Where no gateway has answered the first call, none is waited for again.
+    models = None if gateways is None else _first_answer(data_dir, settings, "/api/kernels")
     found = [
         describe(member, states.get(member.name), draining=member.name in draining)
         for member in settings.members
@@ -44,30 +49,37 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         found.append(external("store", settings.bucket))
     if settings.database is not None:
         found.append(external("database", settings.database))
+    if settings.kubeconfig is not None:
+        found.append(
+            external("kubernetes", f"{settings.kubeconfig} (context {settings.kube_context})")
+        )
+    if settings.yarn_conf is not None:
+        found.append(external("yarn", settings.yarn_conf))
+    for one in found:
+        if one["role"] == "gateway" and settings.advertise is not None:
+            one["advertised_url"] = settings.advertised_url(one["name"])
     document = {
         "url": f"{settings.url()}/",
         "running": bool(states),
         "version": version_line(),
         "build": installed_build(Path(sys.prefix)),
         "processes": found,
+        "kernels": None if models is None else places(models),
     }
     if token and states:
         document["login_url"] = login_url(data_dir, settings)
     return document
 
 
-def draining_gateways(data_dir: DataDir, settings: Settings) -> frozenset[str]:
-    """The names of the gateways that are draining, according to the first gateway that answers;
-    none if no gateway answers."""
+def _first_answer(data_dir: DataDir, settings: Settings, path: str) -> Any:
+    """What the first gateway that answers says to a GET; None if none does."""
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
     for name in settings.gateway_names:
-        url = settings.url(name) + GATEWAYS_ROUTE
         try:
-            gateways = call("GET", url, token, DRAINING_ANSWER_SECONDS)
+            return call("GET", settings.url(name) + path, token, ANSWER_SECONDS)
         except CallFailed:
             continue
-        return frozenset(gateway["name"] for gateway in gateways if gateway["draining"])
-    return frozenset()
+    return None
 
 
 def describe(
@@ -98,5 +110,10 @@ def as_table(document: dict[str, Any]) -> str:
         pid = str(one["pid"] or "-")
         draining = one["state"] == "running" and one.get("draining")
         state = "draining" if draining else one["state"]
-        rows.append((one["name"], state, pid, one.get("build") or "-", one["url"]))
-    return table(rows)
+        url = ", ".join((one["url"], *filter(None, [one.get("advertised_url")])))
+        rows.append((one["name"], state, pid, one.get("build") or "-", url))
+    counts = document.get("kernels")
+    if counts is None:
+        return table(rows)
+    kernels = ", ".join(f"{count} {place}" for place, count in counts.items() if count)
+    return f"{table(rows)}\n\nKernels: {kernels or 'none'}"

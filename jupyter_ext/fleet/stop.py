@@ -8,13 +8,17 @@ from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.embedded_store import remove_sockets
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.kernels import where
 from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
+from jupyter_ext.wire.routes import LEFTOVERS_ROUTE
 
 KERNELS_SECONDS = 60.0
+CLUSTERS_SECONDS = 120.0
+"""How long gateways may take until clusters have nothing left of the kernels."""
 PAUSE = 0.5
 
 
@@ -31,7 +35,10 @@ def stop(data_dir: DataDir) -> bool:
 
 
 def end_kernels(data_dir: DataDir, settings: Settings) -> int:
-    """End every kernel through a gateway and return how many there were; raises `FleetError`."""
+    """End every kernel through a gateway and return how many there were; raises `FleetError`.
+
+    Returns when nothing of them is left in clusters either: no gateway could remove it later.
+    """
     token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
     ended: set[str] = set()
     deadline = time.monotonic() + KERNELS_SECONDS
@@ -42,6 +49,7 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
             try:
                 left = [kernel["id"] for kernel in call("GET", url, token)]
                 if not left:
+                    _wait_for_clusters(settings, token)
                     return len(ended)
                 for kernel_id in left:
                     ended.add(kernel_id)
@@ -55,6 +63,39 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
                 "them running with `jupyter fleet down`"
             )
         time.sleep(PAUSE)
+
+
+def _wait_for_clusters(settings: Settings, token: str) -> None:
+    """Return when gateways have removed from clusters what was there of deleted kernels."""
+    deadline = time.monotonic() + CLUSTERS_SECONDS
+    while True:
+        left, problem = _left_in_clusters(settings, token)
+        if not left and problem is None:
+            return
+        if time.monotonic() > deadline:
+            raise FleetError(
+                f"the kernels were ended, but not everything of them could be removed from the "
+                f"cluster yet ({problem or ', '.join(left)}): the fleet keeps running to remove "
+                "it; run `jupyter fleet down` when the cluster answers again"
+            )
+        time.sleep(PAUSE)
+
+
+def _left_in_clusters(settings: Settings, token: str) -> tuple[list[str], str | None]:
+    """Where something is left of deleted kernels, and why that is not known."""
+    problem = "no gateway answers"
+    for name in settings.gateway_names:
+        try:
+            found = call("GET", settings.url(name) + LEFTOVERS_ROUTE, token)
+        except CallFailed as error:
+            if error.status == 404:
+                # A gateway of the version before, which an interrupted `up` has left.
+                return [], None
+            problem = str(error)
+        else:
+            kind = {"kind": "local"}
+            return [where(one) for one in found if (one["location"] or kind) != kind], None
+    return [], problem
 
 
 def _delete(url: str, token: str) -> None:

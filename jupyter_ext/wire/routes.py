@@ -10,6 +10,7 @@ OWNER_ROUTE = "/api/fleet/kernels/{kernel_id}/owner"
 EVENTS_ROUTE = "/api/fleet/kernels/{kernel_id}/events"
 GATEWAYS_ROUTE = "/api/fleet/gateways"
 DRAIN_ROUTE = "/api/fleet/gateways/{name}/drain"
+LEFTOVERS_ROUTE = "/api/fleet/leftovers"
 LAUNCH_OPTIONS_ROUTE = "/api/fleet/kernelspecs/{name}/launch-options"
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 

@@ -39,6 +39,7 @@ def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="also what takes long")
+    parser.add_argument("--only", metavar="CLUSTER", help="the one that is prepared and tested")
     parser.add_argument("--seconds", type=float, default=7200, help="how long all may take")
     parser.add_argument("--build-seconds", type=float, default=3600, help="of these, for building")
     options, arguments = parser.parse_known_args()
@@ -48,7 +49,8 @@ def main() -> int:
     if not can_be_cut():
         return _skip("this container does not allow namespaces")
     try:
-        unavailable = _prepare(min(deadline, time.monotonic() + options.build_seconds))
+        build_until = min(deadline, time.monotonic() + options.build_seconds)
+        unavailable = _prepare(build_until, options.only)
     except BuildError as error:
         print(f"a cluster does not build:\n{error}", file=sys.stderr)
         return 1
@@ -62,11 +64,14 @@ def _skip(reason: str) -> int:
     return 0
 
 
-def _prepare(deadline: float) -> dict[str, str]:
+def _prepare(deadline: float, only: str | None) -> dict[str, str]:
     """Which clusters cannot be had, and why."""
     unavailable = {}
     for module in sorted(HERE.glob("*/preparation.py")):
         cluster = module.parent.name
+        if only not in (None, cluster):
+            unavailable[cluster] = f"only {only} is to be tested"
+            continue
         print(f"preparing {cluster}", flush=True)
         try:
             importlib.import_module(f"tests.clusters.{cluster}.preparation").prepare(deadline)
@@ -105,7 +110,9 @@ def _run(arguments: list[str], deadline: float, unavailable: dict[str, str]) -> 
     finally:
         with contextlib.suppress(FileNotFoundError):
             (run / FAILURES_FILE).unlink()
-        remove(run)
+        # What cannot be removed is named below.
+        with contextlib.suppress(OSError):
+            remove(run)
     # Of processes of this run there is one, this one.
     del os.environ[RUN_VARIABLE]
     rest = left_over(run, forwarded)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -10,14 +12,18 @@ from tests.chaos.left_over import FIRST, processes
 from tests.clusters.budget import FAILURES_FILE, is_over, why_unavailable
 from tests.clusters.inside import is_inside, run_folder
 
+HERE = Path(__file__).parent
+LOG_LINES = 15
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips the tests of clusters that cannot be had, with the reason."""
     for item in items:
-        cluster = item.path.parent.name
-        reason = why_unavailable(cluster)
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=reason))
+        # Every conftest is asked about all tests there are.
+        if HERE in item.path.parent.parents:
+            reason = why_unavailable(item.path.relative_to(HERE).parts[0])
+            if reason is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -31,6 +37,25 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed and is_inside():
         with (run_folder() / FAILURES_FILE).open("a") as failures:
             failures.write(f"FAILED {report.nodeid}\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows with a failure what the clusters and the gateways logged last."""
+    report = yield
+    if report.failed and is_inside():
+        fleet = getattr(item, "funcargs", {}).get("fleet")
+        logs = list(run_folder().glob("*/*.log"))
+        if fleet is not None:
+            logs += fleet.gateways.directory.glob("*.log")
+        for log in sorted(logs):
+            # The audit log is no help, and very long.
+            if log.name != "audit.log":
+                lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                report.sections.append((f"end of {log.name}", "\n".join(lines)))
+    return report
 
 
 @pytest.hookimpl(trylast=True)

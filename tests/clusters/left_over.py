@@ -1,14 +1,15 @@
 """What a run could leave on the machine: found by its name, and removed if it was killed."""
 
-import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.clusters import control_groups
 from tests.clusters.inside import BRIDGE, RUN_VARIABLE
 
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+END_SECONDS = 30.0
 PREFIX = "fleet-clusters-"
 """Runs are named so, with the process id of what runs them."""
 
@@ -22,7 +23,7 @@ def left_over(run: Path, forwarded: str) -> list[str]:
     """What is still there of the run with this folder, in words; `forwarded` is what
     `forwarding()` said before it."""
     found = [f"process {pid}" for pid in _processes(run)]
-    found += [f"control group {group}" for group in control_groups(run.name)]
+    found += [f"control group {group}" for group in control_groups.groups(run.name)]
     found += [f"mount {place}" for place in _mounts(run)]
     # Of this process' network: /sys shows the one in which it was mounted.
     if f"{BRIDGE}:" in Path("/proc/self/net/dev").read_text():
@@ -34,18 +35,20 @@ def left_over(run: Path, forwarded: str) -> list[str]:
     return found
 
 
-def control_groups(run: str) -> list[Path]:
-    """The control groups of a run, at most one for each controller."""
-    # Version 1 has a hierarchy for each controller, version 2 has one in all.
-    places = (_CONTROL_GROUPS, *_CONTROL_GROUPS.iterdir())
-    return [place / run for place in places if (place / run).is_dir()]
-
-
 def remove(run: Path) -> None:
-    """Removes the control groups and the folder of a run whose processes have ended."""
-    for group in control_groups(run.name):
-        for folder, _, _ in os.walk(group, topdown=False):
-            os.rmdir(folder)
+    """Removes the control groups and the folder of a run whose first process has ended. The kernel
+    then ends the others: what they hold is tried again for a while. Raises OSError."""
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            control_groups.remove(run.name)
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+    while any(_processes(run)) and time.monotonic() < deadline:
+        time.sleep(0.1)
     # Pods have folders of the machine mounted: nothing may be removed through one of them.
     if not _mounts(run):
         shutil.rmtree(run, ignore_errors=True)
@@ -54,10 +57,8 @@ def remove(run: Path) -> None:
 def remove_of_killed_runs(parent: Path, prefix: str = PREFIX) -> None:
     """Removes what is left of runs that were killed before they could do so, by their names: the
     prefix and a process id. Not from inside a run, where the ids are others."""
-    names = {folder.name for folder in parent.glob(f"{prefix}*")}
-    for place in (_CONTROL_GROUPS, *_CONTROL_GROUPS.iterdir()):
-        names |= {group.name for group in place.glob(f"{prefix}*")}
-    for name in names:
+    folders = {folder.name for folder in parent.glob(f"{prefix}*")}
+    for name in folders | control_groups.names(prefix):
         if not Path("/proc", name.removeprefix(prefix)).exists():
             remove(parent / name)
 

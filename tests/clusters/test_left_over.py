@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.clusters import control_groups
 from tests.clusters.inside import BRIDGE, RUN_VARIABLE, is_inside
 from tests.clusters.left_over import (
-    control_groups,
     forwarding,
     left_over,
     remove,
@@ -19,7 +19,6 @@ from tests.clusters.left_over import (
 pytestmark = pytest.mark.skipif(not is_inside(), reason="only in a run's namespaces")
 # Not that of runs, of which one is under way.
 PREFIX = "fleet-clusters-test-"
-MEMORY = Path("/sys/fs/cgroup/memory")
 
 
 @pytest.fixture
@@ -39,11 +38,13 @@ def test_everything_that_a_run_left_is_named(run: Path) -> None:
         while not [line for line in left_over(run, forwarding()) if line.startswith("process")]:
             time.sleep(0.01)
         found = left_over(run, "neither")
-        remove(run)
-        assert (run / "mounted").exists(), "it was removed through a mount"
     finally:
         process.kill()
         process.wait()
+    remove(run)
+    try:
+        assert (run / "mounted").exists(), "it was removed through a mount"
+    finally:
         subprocess.run(["umount", run / "mounted"], check=True)
     assert found == [
         f"process {process.pid}",
@@ -57,12 +58,14 @@ def test_everything_that_a_run_left_is_named(run: Path) -> None:
 
 def test_the_next_run_removes_what_a_killed_one_left(run: Path) -> None:
     (run / "etcd").mkdir(parents=True)
-    (MEMORY / run.name / "kubepods").mkdir(parents=True)
-    assert control_groups(run.name) == [MEMORY / run.name]
-    assert f"control group {MEMORY / run.name}" in left_over(run, forwarding())
+    control_groups.make(run.name)
+    made = control_groups.groups(run.name)
+    assert made
+    (made[0] / "kubepods").mkdir()
+    assert f"control group {made[0]}" in left_over(run, forwarding())
     alive = run.parent / f"{PREFIX}{os.getpid()}"
     alive.mkdir()
     remove_of_killed_runs(run.parent, PREFIX)
     assert not run.exists()
-    assert control_groups(run.name) == []
+    assert control_groups.groups(run.name) == []
     assert alive.exists()

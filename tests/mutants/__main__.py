@@ -41,6 +41,7 @@ GROUPS = (
             "gateway_ext/kernels/agents/unproven_room.py",
             "gateway_ext/process_proxies/*_status.py",
             *(f"gateway_ext/process_proxies/{n}.py" for n in ("back_off", "selectors", "sighting")),
+            "gateway_ext/process_proxies/spark_submit_output.py",
             *(f"gateway_ext/process_proxies/{n}_options.py" for n in ("pod", "spark")),
         ),
         (
@@ -52,8 +53,9 @@ GROUPS = (
             ),
             *(
                 f"tests/unit/gateway_ext/process_proxies/test_{n}.py"
-                for n in ("selectors", "spark_application_status", "yarn_application_status")
+                for n in ("selectors", "spark_application_status", "spark_submit_output")
             ),
+            "tests/unit/gateway_ext/process_proxies/test_yarn_application_status.py",
             *(
                 f"tests/unit/gateway_ext/process_proxies/test_{n}_options.py"
                 for n in ("pod", "spark")

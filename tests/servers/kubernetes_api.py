@@ -34,6 +34,7 @@ _KINDS = {
     "persistentvolumeclaims": ("v1", "PersistentVolumeClaim"),
     "namespaces": ("v1", "Namespace"),
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    "events": ("v1", "Event"),
     "sparkapplications": ("sparkoperator.k8s.io/v1beta2", "SparkApplication"),
 }
 
@@ -54,6 +55,14 @@ def status(code: int, message: str, reason: str | None = None) -> Answer:
     )
 
 
+def _selected(found: Object, request: Request) -> bool:
+    """Whether the request's field selector, of events by their objects, means this one."""
+    selector = request.query.get("fieldSelector", "")
+    wanted = dict(term.split("=") for term in selector.split(",") if term)
+    about = {f"involvedObject.{name}": v for name, v in found.get("involvedObject", {}).items()}
+    return all(about.get(name) == value for name, value in wanted.items())
+
+
 class ScriptedKubernetes(ScriptedServer):
     """One cluster. `images` names the Python of each image that can be pulled."""
 
@@ -64,7 +73,7 @@ class ScriptedKubernetes(ScriptedServer):
         self._version = 0
         self._ended = threading.Event()
         super().__init__()
-        for name in ("default", "fleet"):
+        for name in ("default", "fleet", "fleet-research"):
             self._put("namespaces", "", {"metadata": {"name": name}, "status": {"phase": "Active"}})
         if images is not None:
             every(0.1, self._reconcile, self._ended)
@@ -114,6 +123,21 @@ class ScriptedKubernetes(ScriptedServer):
             found.setdefault("status", {}).update(changes)
             self._touch(found)
 
+    def tell_of_pod(self, pod: Object, reason: str, message: str, kind: str = "Normal") -> None:
+        """An event of a pod, as kubelets and schedulers write them."""
+        metadata = pod["metadata"]
+        about = {"kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
+        event = {
+            "metadata": {"name": f"{metadata['name']}.{uuid.uuid4().hex}"},
+            "involvedObject": about,
+            "type": kind,
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": now(),
+        }
+        with self.lock:
+            self._put("events", metadata["namespace"], event)
+
     def remove(self, plural: str, name: str) -> None:
         """Somebody deletes an object."""
         with self.lock:
@@ -143,7 +167,7 @@ class ScriptedKubernetes(ScriptedServer):
                 for key in self.objects
                 if key[0] == plural and (everywhere or key[1] == namespace)
             ]
-            items = [self.objects[key] for key in keys]
+            items = [self.objects[key] for key in keys if _selected(self.objects[key], request)]
             if request.method == "DELETE":
                 # A collection, as the real one does it.
                 for key in keys:

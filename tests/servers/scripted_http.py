@@ -18,6 +18,8 @@ class Request:
     path: str
     query: dict[str, str]
     body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+    """Their names are in lower case."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ class ScriptedServer:
         text = handler.rfile.read(length)
         parts = urlsplit(handler.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        request = Request(handler.command, parts.path, query, json.loads(text) if text else None)
+        body = json.loads(text) if text else None
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        request = Request(handler.command, parts.path, query, body, headers)
         with self.lock:
             self.requests.append(request)
             scripted = self._scripted(request)

@@ -1,4 +1,4 @@
-"""YARN's ResourceManager with scripted answers: there is no real one on this machine.
+"""YARN's ResourceManager with scripted answers, for those that a real one rarely gives.
 
 Applications get there by a spark-submit of ours, which understands the real one's options; their
 drivers are real processes.

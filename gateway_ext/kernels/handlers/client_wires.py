@@ -201,14 +201,16 @@ class StockWire:
         # As a kernel process has one.
         self._sender = uuid.uuid4().hex
         self._said_starting = False
+        self._has_run = False
         self._stream = KernelStream(
             resolve=self._resolve,
             headers={"Authorization": f"Bearer {identity.token}", DIRECT_HEADER: DIRECT},
             kernel_id=kernel_id,
             session_id=session_id,
-            on_message=self._to_client,
+            on_message=self._from_kernel,
             on_closed=socket.end,
             on_notice=self._take_notice,
+            still_launching=self._is_launching,
             max_message_bytes=manager.max_message_bytes,
             log=manager.log,
         )
@@ -239,11 +241,20 @@ class StockWire:
             raise StreamEnd(NO_SUCH_KERNEL, refusal.message) from refusal
         record = place.record
         dead = record is not None and record.state is KernelState.DEAD and record.owner is None
-        if place.link is not None or place.launching or dead:
+        # A client whose kernel has run waits for somebody to restart it.
+        if place.link is not None or place.launching or (dead and not self._has_run):
             return manager.membership.url
         if place.owner is None:
             raise LookupError("no owner is known")
         return place.owner.url
+
+    async def _is_launching(self) -> bool:
+        record = await self._manager.records.get(self._kernel_id)
+        return record is not None and record.state is KernelState.LAUNCHING
+
+    async def _from_kernel(self, message: bytes) -> None:
+        self._has_run = True
+        await self._to_client(message)
 
     async def _to_client(self, message: bytes) -> None:
         """Waits until the client can receive more, so that a slow client slows the stream down."""
@@ -257,6 +268,7 @@ class StockWire:
         """Tells the client, in kernel messages, how the launch of its kernel goes on."""
         match notice.get("type"):
             case "launch":
+                self._has_run = False
                 if not self._said_starting:
                     self._said_starting = True
                     await self._say({"execution_state": "starting"})

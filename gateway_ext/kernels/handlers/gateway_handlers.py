@@ -4,8 +4,9 @@ from tornado import web
 
 from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
 from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
+from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.wire.routes import DRAIN_ROUTE, GATEWAYS_ROUTE, pattern_of
+from jupyter_ext.wire.routes import DRAIN_ROUTE, GATEWAYS_ROUTE, LEFTOVERS_ROUTE, pattern_of
 
 
 class DrainHandler(FleetHandler):
@@ -73,7 +74,23 @@ class GatewaysHandler(FleetHandler):
         )
 
 
+class LeftoversHandler(FleetHandler):
+    """`/api/fleet/leftovers`: for services."""
+
+    async def get(self) -> None:
+        if self.identity.service is None:
+            raise Refusal(403, "only a service token may list what is left of deleted kernels")
+        left = await self.manager.leftovers.not_ended()
+        self.answer(
+            [
+                {"kernel_id": record.kernel_id, "location": kernel_location(record.process)}
+                for record in left
+            ]
+        )
+
+
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
     (pattern_of(DRAIN_ROUTE), DrainHandler),
+    (pattern_of(LEFTOVERS_ROUTE), LeftoversHandler),
 ]

@@ -16,16 +16,19 @@ from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
 
+_NOT_STARTED = (LaunchPhase.QUEUED, LaunchPhase.SCHEDULING)
+
 
 def is_taken_over(record: KernelRecord, proxy: AgentProcessProxy | None) -> bool:
     """Whether another gateway goes on with the launch when its own has ended; `proxy` is that of
-    the agent's process, None if none was started. An agent that was started on a machine connects
-    by itself, or is dead: the sweep finds out."""
+    the agent's process, None if none is recorded. An agent that was started on a machine connects
+    by itself, or is dead: the sweep finds out. A cluster is asked for nothing before it is recorded
+    what that is called."""
     if record.state is not KernelState.LAUNCHING:
         return False
     status = record.launch_status
     if proxy is None:
-        return status is not None and status.phase is LaunchPhase.QUEUED and not status.given_up
+        return status is not None and status.phase in _NOT_STARTED and not status.given_up
     return proxy.FOUND_BY_NAME or (status is not None and bool(status.given_up))
 
 

@@ -85,7 +85,7 @@ class Launches:
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Those that were cancelled and clean up now; true if their kernels were deleted.
-        self._stopped: dict[str, bool] = {}
+        self._stopped: dict[asyncio.Task[None] | None, bool] = {}
         self._finishing = 0
 
     def __contains__(self, kernel_id: str) -> bool:
@@ -94,7 +94,7 @@ class Launches:
 
     def __iter__(self) -> Iterator[str]:
         """The kernels that are being started here."""
-        return iter([one for one in self._tasks if one not in self._stopped])
+        return iter([one for one, task in self._tasks.items() if task not in self._stopped])
 
     def awaits(self, kernel_id: str) -> bool:
         """Whether this gateway waits for the kernel's agent before it sends its kernels away."""
@@ -148,7 +148,7 @@ class Launches:
         self._tasks[kernel_id] = task
 
         def launched(task: asyncio.Task[None]) -> None:
-            self._stopped.pop(kernel_id, None)
+            self._stopped.pop(task, None)
             if self._tasks.get(kernel_id) is task:
                 del self._tasks[kernel_id]
                 self._board.gone(kernel_id)
@@ -161,9 +161,9 @@ class Launches:
         """The launch is not wanted here any more. If the kernel was deleted, what was started is
         removed, without anybody waiting for it; else another gateway has the launch."""
         task = self._tasks.get(kernel_id)
-        if task is None or kernel_id in self._stopped:
+        if task is None or task in self._stopped:
             return
-        self._stopped[kernel_id] = deleted
+        self._stopped[task] = deleted
         self._board.gone(kernel_id, deleted=deleted)
         task.cancel()
 
@@ -196,7 +196,7 @@ class Launches:
             # The response will say that it runs, so the other gateways should know that, too.
             await self._links.write()
         except asyncio.CancelledError:
-            if self._stopped.get(kernel_id):
+            if self._stopped.get(asyncio.current_task()):
                 await self._remove(kernel_id, proxy)
             raise
         except LaunchTaken as taken:

@@ -85,12 +85,30 @@ class Cluster:
         assert right in rights
         self._give([one for one in rights if one != right])
         try:
+            # The API server learns of a changed role a little later.
+            wait_until(lambda: not self._may(right), START_SECONDS)
             yield
         finally:
             self._give(rights)
+            wait_until(lambda: self._may(right), START_SECONDS)
 
     def _give(self, rights: Collection[Right]) -> None:
         self._rbac.patch_namespaced_role(_ACCOUNT, KERNELS, {"rules": _rules(rights)})
+
+    def _may(self, right: Right) -> bool:
+        """Whether a gateway has the right, according to the API server."""
+        resource, _, subresource = right.resource.partition("/")
+        asked = {
+            "group": right.group,
+            "resource": resource,
+            "subresource": subresource,
+            "verb": right.verb,
+            "namespace": KERNELS,
+        }
+        review = {"spec": {"user": GATEWAY_USER, "resourceAttributes": asked}}
+        api: Any = client.AuthorizationV1Api(self._api)
+        allowed: bool = api.create_subject_access_review(review).status.allowed
+        return allowed
 
     def of_kernel(self, kernel_id: str) -> list[str]:
         """Everything that a kernel has in the cluster, in all namespaces, as "kind/name"."""

@@ -17,7 +17,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 DELETION_SECONDS = 90.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """A real Kubernetes with a real node."""
     directory = run_folder() / "kubernetes"
@@ -27,7 +27,7 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_fleet(cluster: Cluster) -> Iterator[PodFleet]:
     """Two gateways."""
     with pod_fleet(cluster) as fleet:

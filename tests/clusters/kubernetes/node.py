@@ -11,6 +11,7 @@ from typing import Any
 
 from kubernetes import client
 
+from tests.clusters import control_groups
 from tests.clusters.inside import ADDRESS, BRIDGE, NETWORK, run_folder
 from tests.clusters.kubernetes.binaries import folder as binaries_folder
 from tests.clusters.kubernetes.control_plane import REAL_NODE, START_SECONDS, ControlPlane
@@ -26,7 +27,6 @@ from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.servers.process import ServerProcess
 
 _PLUGINS = "/usr/lib/cni"
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _CONTAINERD = """
 version = 2
 root = "{directory}/containerd/root"
@@ -97,12 +97,7 @@ class Node:
     def start_kubelet(self) -> None:
         """Starts the kubelet, also once more; returns when the node is ready."""
         group = run_folder().name
-        for controller in _CONTROL_GROUPS.iterdir():
-            # A new cpuset has no processors and no memory until it is told.
-            (controller / group).mkdir(exist_ok=True)
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                if (controller / name).exists():
-                    (controller / group / name).write_text((controller / name).read_text())
+        control_groups.make(group)
         configuration = self._directory / "kubelet.json"
         configuration.write_text(json.dumps(_kubelet(self._socket, f"/{group}", self._directory)))
         self.kubelet = ServerProcess(

@@ -43,7 +43,7 @@ class PodFleet(KernelFleet):
         return not self.cluster.of_kernel(kernel_id)
 
 
-def _environment(*, small_disk: bool = False, **sizes: str) -> dict[str, str]:
+def environment(*, small_disk: bool = False, **sizes: str) -> dict[str, str]:
     """Of a kernelspec whose pods have the machine's programs and the kernels' environment."""
     home = str(Path(kernel_python()).parents[1])
     places = {"usr": "/usr", "kernel": home}
@@ -88,14 +88,16 @@ def pod_fleet(
         source = OURS / "python_kubernetes"
         python = kernel_python()
         images = {"image_name": PYTHON_IMAGE, "python": python}
-        fleet.add_kernelspec("pod", source, env=_environment(), **images)
+        fleet.add_kernelspec("pod", source, env=environment(), **images)
         fleet.add_kernelspec(
             "missing_image",
             source,
-            env=_environment(),
+            env=environment(),
             image_name=MISSING_IMAGE,
         )
-        fleet.add_kernelspec("small_disk", source, env=_environment(small_disk=True), **images)
+        fleet.add_kernelspec("small_disk", source, env=environment(small_disk=True), **images)
+        fleet.add_kernelspec("greedy", source, env=environment(KERNEL_CPUS="50"), **images)
+        fleet.add_kernelspec("invalid", source, env=environment(KERNEL_CPUS="many"), **images)
         # More than any machine has.
-        fleet.add_kernelspec("huge", source, env=_environment(KERNEL_MEMORY="900Ti"), **images)
+        fleet.add_kernelspec("huge", source, env=environment(KERNEL_MEMORY="900Ti"), **images)
         yield fleet

@@ -102,8 +102,9 @@ def test_a_kernel_that_its_node_evicts_is_dead_with_the_reason(fleet: PodFleet) 
     kernel_id = fleet.started("small_disk")
     fill = f"print(open('{SMALL_DISK}/file', 'wb').write(bytes(8 << 20)))"
     assert fleet.run(0, kernel_id, fill) == str(8 << 20)
-    words = 'Evicted: Usage of EmptyDir volume "small" exceeds the limit "1Mi"'
-    wait_until(lambda: words in fleet.model(kernel_id, 1)["reason"], SECONDS)
+    wait_until(lambda: "agent has ended" in fleet.model(kernel_id, 1)["reason"], SECONDS)
+    words = 'Usage of EmptyDir volume "small" exceeds the limit "1Mi"'
+    assert words in fleet.model(kernel_id)["reason"]
     assert fleet.model(kernel_id)["state"] == "dead"
 
 

@@ -12,15 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.agent.scripted_gateway import Fleet, Stream, until
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs; one that nobody has collected yet does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+from tests.integration.agent.scripted_gateway import Fleet, Stream, is_running, until
 
 
 def kernel(*argv: str, **more: object) -> dict[str, object]:

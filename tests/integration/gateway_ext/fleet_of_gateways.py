@@ -162,6 +162,10 @@ class Channels:
             self._websocket.send(text)
         return message_id
 
+    def wait_at_most(self, seconds: float) -> None:
+        """How long `receive` waits from now on."""
+        self._websocket.settimeout(seconds)
+
     def receive(self) -> dict[str, Any]:
         """The next message."""
         frame = self._websocket.recv()

@@ -44,3 +44,19 @@ def test_without_a_short_place_the_error_says_what_to_shorten(
     monkeypatch.setattr(socket_folder.tempfile, "mkdtemp", lambda prefix: str(long))
     with pytest.raises(PathTooLong, match=r"kernels_dir, or TMPDIR"):
         SocketFolder(long).path("calls")
+
+
+def test_a_long_folder_below_the_agent_s_own_needs_nothing_outside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = tmp_path / ("c" * 100)
+    directory = container / "jupyter-fleet-1"
+    directory.mkdir(parents=True)
+    monkeypatch.chdir(container)
+    monkeypatch.setattr(socket_folder.tempfile, "mkdtemp", lambda prefix: pytest.fail(prefix))
+    path = SocketFolder(directory).path("k-1")
+    with socket.socket(socket.AF_UNIX) as kernel, socket.socket(socket.AF_UNIX) as agent:
+        kernel.bind(str(path))
+        kernel.listen()
+        agent.connect(str(path))
+    assert (directory / "k-1").exists()

@@ -155,13 +155,18 @@ def cluster_fleet(
         "KubernetesCluster": {
             "kubeconfig": str(folder / "kubeconfig"),
             "namespace": "fleet",
+            "project_namespaces": {"research": "fleet-{project}"},
             "pull_patience_seconds": 0.5,
             "request_seconds": 2.0,
             **settings,
         },
         "YarnCluster": {"request_seconds": 2.0},
         "EnterpriseGatewayApp": {"yarn_endpoint": yarn.url},
-        "FleetGatewayApp": {"lost_seconds": LOST_SECONDS, "launch_seconds": 20.0},
+        "FleetGatewayApp": {
+            "lost_seconds": LOST_SECONDS,
+            "launch_seconds": 20.0,
+            "cluster_seconds": 1.0,
+        },
     }
     with running_gateways(changes=changes) as gateways:
         fleet = ClusterFleet(gateways, kubernetes, yarn)

@@ -135,7 +135,9 @@ def test_launches_that_fail_say_why_and_leave_nothing(
     wait_until(lambda: fleet.nothing_left(kernel_id))
 
 
-@pytest.mark.parametrize("name", ["KERNEL_NAMESPACE", "KERNEL_VOLUMES", "KERNEL_UID"])
+@pytest.mark.parametrize(
+    "name", ["KERNEL_NAMESPACE", "KERNEL_VOLUMES", "KERNEL_UID", "KERNEL_RUN_AS_ROOT"]
+)
 def test_what_clients_may_not_choose(fleet: ClusterFleet, name: str) -> None:
     kernel_id = str(uuid.uuid4())
     before = len(fleet.kubernetes.requests)
@@ -148,6 +150,19 @@ def test_what_clients_may_not_choose(fleet: ClusterFleet, name: str) -> None:
     with fleet.kubernetes.lock:
         asked = [one.path for one in fleet.kubernetes.requests[before:]]
     assert not [path for path in asked if "//" in path or path.endswith("/") or kernel_id in path]
+
+
+def test_a_project_has_a_namespace_of_its_own(fleet: ClusterFleet) -> None:
+    client, kernel_id = fleet.gateways.client(research="owner"), str(uuid.uuid4())
+    body = {"name": "pod", "kernel_id": kernel_id}
+    answer = client.call("POST", fleet.url(0), json=body)
+    assert answer.status_code == 201, answer.text
+    found = [*fleet.kubernetes.of_kernel("pods", kernel_id)]
+    found += fleet.kubernetes.of_kernel("secrets", kernel_id)
+    assert [one["metadata"]["namespace"] for one in found] == ["fleet-research"] * 2
+    assert answer.json()["location"]["namespace"] == "fleet-research"
+    assert client.call("DELETE", fleet.url(1, kernel_id)).status_code == 204
+    wait_until(lambda: fleet.nothing_left(kernel_id))
 
 
 def test_a_creation_whose_answer_was_lost_is_one_pod(fleet: ClusterFleet) -> None:
@@ -180,6 +195,12 @@ def test_what_is_somebody_else_s_stays(fleet: ClusterFleet) -> None:
     fleet.kubernetes.remove("pods", "theirs")
 
 
+def _left_of_deleted(fleet: ClusterFleet) -> Any:
+    """What gateways say is left of deleted kernels."""
+    url = f"{fleet.gateways.urls[0]}/api/fleet/leftovers"
+    return fleet.gateways.service().call("GET", url).json()
+
+
 def test_a_cluster_that_is_away_kills_nothing(fleet: ClusterFleet) -> None:
     kernel_id = fleet.started("pod")
     pod = fleet.pod(kernel_id)
@@ -205,12 +226,17 @@ def test_a_cluster_that_is_away_kills_nothing(fleet: ClusterFleet) -> None:
     fleet.restart(kernel_id, 1)
     assert fleet.run(0, kernel_id, "print('x' in globals())") == "False"
     assert fleet.pod(kernel_id)["metadata"]["uid"] != pod["metadata"]["uid"]
+    location = fleet.model(kernel_id, 1)["location"]
+    name = fleet.pod(kernel_id)["metadata"]["name"]
+    assert location == {"kind": "pod", "namespace": "fleet", "name": name}
     # And deleted while the cluster is away again.
     fleet.kubernetes.script("DELETE", "/fleet/", status(500, "internal"), forever=True)
     fleet.end(kernel_id)
     assert not fleet.nothing_left(kernel_id)
+    assert {"kernel_id": kernel_id, "location": location} in _left_of_deleted(fleet)
     fleet.kubernetes.end_scripts()
     wait_until(lambda: fleet.nothing_left(kernel_id))
+    wait_until(lambda: kernel_id not in str(_left_of_deleted(fleet)))
 
 
 def test_a_slow_cluster_delays_nobody_else(fleet: ClusterFleet) -> None:

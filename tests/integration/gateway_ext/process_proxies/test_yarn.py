@@ -132,6 +132,27 @@ def test_an_application_that_is_not_the_kernel_s_is_left_alone(fleet: ClusterFle
     assert not fleet.yarn.asked("PUT", application_id)
 
 
+def test_an_application_that_ended_without_its_container_is_the_end_of_the_kernel(
+    fleet: ClusterFleet,
+) -> None:
+    """Its node does not answer: the agent stays connected and would go on."""
+    kernel_id = fleet.started("yarn")
+    application_id = the_application(fleet, kernel_id)["id"]
+    with fleet.yarn.lock:
+        container = fleet.yarn._containers.pop(application_id)
+    assert fleet.model(kernel_id)["state"] == "running"
+    words = "Application application_1 was killed by user ops at 10.0.0.7"
+    fleet.yarn.change(application_id, state="KILLED", finalStatus="KILLED", diagnostics=words)
+    wait_until(lambda: fleet.model(kernel_id)["state"] == "dead")
+    assert words in fleet.model(kernel_id, 1)["reason"]
+    wait_until(lambda: container.exit_code is not None)
+    container.remove()
+    fleet.restart(kernel_id, 1)
+    assert fleet.run(0, kernel_id, "print(6 * 7)") == "42"
+    fleet.end(kernel_id)
+    wait_until(lambda: ended(fleet, kernel_id))
+
+
 def test_no_room_in_the_queue(fleet: ClusterFleet) -> None:
     limit = "Queue's AM resource limit exceeded."
     kernel_id = str(uuid.uuid4())

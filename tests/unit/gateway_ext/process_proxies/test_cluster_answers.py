@@ -70,3 +70,11 @@ def test_yarn(text: str, kind: type[Exception], words: str) -> None:
     assert words in str(error)
     if isinstance(error, ClusterRefused) and error.status == 404:
         assert error.reason == "NotFoundException"
+
+
+def test_an_authority_of_ones_own_is_trusted() -> None:
+    authorities = yarn_cluster.certificate_authorities
+    assert authorities({}) is True
+    assert authorities({"SSL_CERT_FILE": ""}) is True
+    assert authorities({"SSL_CERT_FILE": "/own.pem", "SSL_CERT_DIR": "/certs"}) == "/own.pem"
+    assert authorities({"SSL_CERT_FILE": "/own.pem", "EG_YARN_CERT_BUNDLE": "/rm.pem"}) == "/rm.pem"

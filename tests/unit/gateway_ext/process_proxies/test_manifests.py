@@ -58,11 +58,21 @@ def test_our_pod() -> None:
             "restartPolicy": "Never",
             "serviceAccountName": "kernels",
             "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 1000,
+                "runAsGroup": 100,
+                "fsGroup": 100,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
             "containers": [
                 {
                     "name": "kernel",
                     "image": "team/kernel:7",
-                    "securityContext": {"allowPrivilegeEscalation": False},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
                     "resources": {
                         "requests": {"cpu": "2", "memory": "1Gi"},
                         "limits": {"nvidia.com/gpu": "1"},
@@ -91,6 +101,85 @@ def test_our_pod() -> None:
             ],
         },
     }
+
+
+def our_pod(**environment: str) -> dict[str, Any]:
+    variables = template_variables({**ENVIRONMENT, **environment})
+    [template] = render(SPECS / "python_kubernetes" / "kernel-pod.yaml.j2", variables)
+    return make_pod(template, KERNEL, "python")
+
+
+def violations_of_restricted(pod: dict[str, Any]) -> list[str]:
+    """What the Pod Security level `restricted` finds wrong, by its published rules for Linux."""
+    spec = pod["spec"]
+    of_pod = spec.get("securityContext") or {}
+    found = [
+        f"the volume {one['name']}"
+        for one in spec.get("volumes") or []
+        if not set(one) & {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "secret"}
+        and not set(one) & {"persistentVolumeClaim", "projected"}
+    ]
+    found += [one for one in ("hostNetwork", "hostPID", "hostIPC") if spec.get(one)]
+    for container in (*spec["containers"], *(spec.get("initContainers") or [])):
+        own = {**of_pod, **(container.get("securityContext") or {})}
+        capabilities = own.get("capabilities") or {}
+        wrong = {
+            "privileged": own.get("privileged", False),
+            "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is not False,
+            "runAsNonRoot": own.get("runAsNonRoot") is not True,
+            "runAsUser": own.get("runAsUser") == 0,
+            "seccompProfile": (own.get("seccompProfile") or {}).get("type")
+            not in ("RuntimeDefault", "Localhost"),
+            "drop": "ALL" not in (capabilities.get("drop") or []),
+            "add": not set(capabilities.get("add") or []) <= {"NET_BIND_SERVICE"},
+            "hostPort": any(one.get("hostPort") for one in container.get("ports") or []),
+            "procMount": own.get("procMount", "Default") != "Default",
+        }
+        found += [name for name, is_wrong in wrong.items() if is_wrong]
+    return found
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"KERNEL_UID": "5000", "KERNEL_GID": "6000"},
+        {"KERNEL_GPUS": "1", "KERNEL_GPUS_LIMIT": "1", "KERNEL_MEMORY_LIMIT": "2Gi"},
+        {"KERNEL_RUN_AS_ROOT": "false"},
+        {
+            "KERNEL_VOLUMES": "[{name: data, persistentVolumeClaim: {claimName: data}}]",
+            "KERNEL_VOLUME_MOUNTS": "[{name: data, mountPath: /data}]",
+        },
+    ],
+)
+def test_our_pod_passes_the_pod_security_level_restricted(environment: dict[str, str]) -> None:
+    assert violations_of_restricted(our_pod(**environment)) == []
+
+
+def test_the_rules_of_restricted_are_not_empty() -> None:
+    """What the test above would find, in a pod as it was without them."""
+    pod = our_pod(KERNEL_VOLUMES="[{name: host, hostPath: {path: /}}]")
+    del pod["spec"]["securityContext"]
+    pod["spec"]["containers"][0]["securityContext"] = {"capabilities": {"add": ["SYS_ADMIN"]}}
+    assert violations_of_restricted(pod) == [
+        "the volume host",
+        "allowPrivilegeEscalation",
+        "runAsNonRoot",
+        "seccompProfile",
+        "drop",
+        "add",
+    ]
+
+
+def test_our_pod_runs_as_the_user_of_the_kernelspec() -> None:
+    context = our_pod(KERNEL_UID="5000", KERNEL_GID="6000")["spec"]["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"]) == (5000, 6000)
+
+
+def test_an_image_that_works_only_as_root() -> None:
+    spec = our_pod(KERNEL_RUN_AS_ROOT="True")["spec"]
+    assert spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
+    assert spec["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False}
 
 
 STOCK = """

@@ -52,6 +52,7 @@ def test_the_whole_command() -> None:
         *["--conf", "spark.yarn.submit.waitAppCompletion=false"],
         *["--conf", "spark.yarn.appMasterEnv.PYTHONNOUSERSITE=1"],
         *["--conf", "spark.yarn.maxAppAttempts=1"],
+        *["--conf", "spark.yarn.preserve.staging.files=false"],
         *["--files", "/s/start.json,/etc/team.conf"],
         *["--py-files", "/s/agent.zip"],
         *["/s/agent.py", "--document", "start.json"],

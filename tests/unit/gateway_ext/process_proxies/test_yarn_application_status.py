@@ -25,10 +25,11 @@ def application(state: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("found", "life", "words"),
     [
-        (application("NEW"), ALIVE, f"{ONE}: NEW"),
+        (application("NEW", diagnostics="x"), ALIVE, f"{ONE}: NEW"),
         (application("NEW_SAVING"), ALIVE, f"{ONE}: NEW_SAVING"),
         (application("SUBMITTED"), ALIVE, f"{ONE}: SUBMITTED"),
-        (application("ACCEPTED", diagnostics=LIMIT), ALIVE, f"{ONE}: ACCEPTED: {LIMIT}"),
+        (application("ACCEPTED", diagnostics=LIMIT), ALIVE, f"{ONE}: {LIMIT}"),
+        (application("ACCEPTED"), ALIVE, ONE),
         (application("RUNNING", finalStatus="UNDEFINED"), ALIVE, ""),
         (application("FINISHED"), DEAD, f"{ONE}: FINISHED"),
         (application("FINISHED", finalStatus="SUCCEEDED"), DEAD, f"{ONE}: FINISHED"),
@@ -56,6 +57,84 @@ def test_what_an_application_says(found: dict[str, Any], life: AgentLife, words:
     sighting = application_sighting(found)
     assert sighting.life is life
     assert sighting.words == words
+
+
+INACTIVE = (
+    "[Fri Nov 27 15:24:43 +0000 2026] Application is added to the scheduler and is not yet "
+    "activated. Queue's AM resource limit exceeded.  Details : AM Partition = <DEFAULT_PARTITION>; "
+    "AM Resource Request = <memory:640, vCores:1>; Queue Resource Limit for AM = <memory:128, "
+    "vCores:1>; User AM Resource Limit of the queue = <memory:128, vCores:1>; Queue AM Resource "
+    "Usage = <memory:640, vCores:1>; "
+)
+FULL = (
+    "[Fri Nov 27 15:24:43 +0000 2026] Application is Activated, waiting for resources to be "
+    "assigned for AM.  Details : AM Partition = <DEFAULT_PARTITION> ; Resource = <memory:4096, "
+    "vCores:32> ; Queue's Absolute capacity = 50.0 % ; Queue's Absolute used capacity = 0.0 % ; "
+    "Queue's Absolute max capacity = 100.0 % ; "
+)
+LAUNCHED = (
+    "[Fri Nov 27 15:24:43 +0000 2026] AM container is launched, waiting for AM container to "
+    "Register with RM"
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "diagnostics", "phase", "words"),
+    [
+        ("NEW", "", "queued", "NEW"),
+        ("NEW_SAVING", "", "queued", "NEW_SAVING"),
+        ("SUBMITTED", "", "queued", "SUBMITTED"),
+        (
+            "ACCEPTED",
+            INACTIVE,
+            "queued",
+            "Application is added to the scheduler and is not yet activated. Queue's AM resource "
+            "limit exceeded.",
+        ),
+        (
+            "ACCEPTED",
+            FULL,
+            "scheduling",
+            "Application is Activated, waiting for resources to be assigned for AM.",
+        ),
+        # Other schedulers say nothing.
+        ("ACCEPTED", "", "scheduling", ""),
+        (
+            "ACCEPTED",
+            LAUNCHED,
+            "starting",
+            "AM container is launched, waiting for AM container to Register with RM",
+        ),
+        (
+            "ACCEPTED",
+            "[Fri Nov 27 15:24:43 +0000 2026] Scheduler has assigned a container for AM, waiting "
+            "for AM container to be launched",
+            "starting",
+            "Scheduler has assigned a container for AM, waiting for AM container to be launched",
+        ),
+        (
+            "ACCEPTED",
+            "Attempt recovered after RM restart",
+            "starting",
+            "Attempt recovered after RM restart",
+        ),
+        ("RUNNING", "", "connecting", None),
+    ],
+)
+def test_how_far_a_launch_is(state: str, diagnostics: str, phase: str, words: str | None) -> None:
+    sighting = application_sighting(application(state, diagnostics=diagnostics, queue="a"))
+    place = " in queue a" if state == "ACCEPTED" else ""
+    expected = f"{ONE}{place}: {words}" if words else f"{ONE}{place}"
+    assert (sighting.phase, sighting.words) == (phase, "" if words is None else expected)
+    # YARN tells nobody's place in a queue.
+    assert sighting.position is None
+
+
+def test_what_an_application_waits_for_is_one_bounded_line() -> None:
+    diagnostics = "two\nlines " + "x" * 10_000
+    words = application_sighting(application("ACCEPTED", diagnostics=diagnostics)).words
+    assert words.startswith(f"{ONE}: two lines x")
+    assert len(words) == 500
 
 
 @pytest.mark.parametrize(

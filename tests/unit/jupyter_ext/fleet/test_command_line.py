@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jupyter_ext.fleet import command_line, secret_files
-from jupyter_ext.fleet.command_line import main
+from jupyter_ext.fleet.command_line import main, notices
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, save_settings
@@ -190,3 +190,32 @@ def test_a_process_is_described_and_shown():
         "0123abc",
         "http://127.0.0.1:12001",
     ]
+
+
+def test_status_shows_where_clusters_reach_gateways_and_where_kernels_run():
+    one = {
+        "name": "gateway-1",
+        "state": "running",
+        "pid": 17,
+        "build": "b",
+        "url": "http://127.0.0.1:1",
+        "advertised_url": "http://192.0.2.7:1",
+    }
+    counts = {"on this machine": 2, "in Kubernetes": 1, "in YARN": 0, "not started yet": 0}
+    table = as_table({"processes": [one], "kernels": counts})
+    assert "http://127.0.0.1:1, http://192.0.2.7:1" in table
+    assert table.endswith("\n\nKernels: 2 on this machine, 1 in Kubernetes")
+    assert as_table({"processes": [one], "kernels": dict.fromkeys(counts, 0)}).endswith(
+        "Kernels: none"
+    )
+
+
+def test_up_says_which_ports_clusters_connect_to():
+    ports = {"gateway-1": 11011, "gateway-2": 11012}
+    assert notices(Settings(ports=ports)) == []
+    [line] = notices(Settings(ports=ports, advertise="192.0.2.7"))
+    assert "192.0.2.7, without encryption" in line
+    assert line.endswith("port 11011, 11012")
+    assert (
+        "only programs of this machine" in notices(Settings(ports=ports, advertise="127.0.0.2"))[1]
+    )

@@ -7,7 +7,9 @@ import pytest
 
 from jupyter_ext.fleet import configuration
 from jupyter_ext.fleet.build import Builds
+from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.kubeconfig import Context
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervised_program import Definition
@@ -92,6 +94,62 @@ def test_gateways_are_told_the_limits(data_dir, secrets):
     assert culling["cull_idle_timeout"] == 3600
     assert culling["cull_connected"] is True
     assert culling["cull_warning_seconds"] == 300
+
+
+def test_gateways_are_told_where_clusters_are(data_dir, secrets):
+    def told(clusters, **settings):
+        settings = replace(SETTINGS, **settings)
+        return configuration.gateway_config(
+            "gateway-1", settings, data_dir, secrets, TOOLS, clusters
+        )
+
+    none = told(Clusters())
+    assert not {"KubernetesCluster", "YarnCluster"} & set(none)
+    kubernetes = Clusters(kubernetes=Context("x", "https://c:6443", "team"))
+    config = told(kubernetes, kubeconfig="/k", kube_context="x")
+    assert config["KubernetesCluster"] == {
+        "kubeconfig": "/k",
+        "context": "x",
+        "namespace": "team",
+    }
+    config = told(kubernetes, kubeconfig="/k", kube_context="x", kube_namespace="kernels")
+    assert config["KubernetesCluster"]["namespace"] == "kernels"
+    nameless = Clusters(kubernetes=Context("x", "https://c:6443", None))
+    assert told(nameless, kubeconfig="/k")["KubernetesCluster"]["namespace"] == "default"
+    config = told(kubernetes, kubeconfig="/k", kube_namespace="kernels-{project}")
+    assert config["KubernetesCluster"]["project_namespaces"] == {"*": "kernels-{project}"}
+    assert "namespace" not in config["KubernetesCluster"]
+    yarn = Clusters(resource_managers=("http://a:8088", "http://b:8088"))
+    config = told(yarn, yarn_conf="/hadoop")
+    assert config["YarnCluster"] == {"endpoints": ["http://a:8088", "http://b:8088"]}
+
+
+def test_an_operators_kernelspecs_come_first_and_the_default_stays(data_dir, secrets):
+    settings = replace(SETTINGS, kernelspecs="/mine")
+    config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
+    assert config["KernelSpecManager"]["kernel_dirs"] == ["/mine", str(TOOLS.kernelspecs)]
+    assert config["FleetMappingKernelManager"]["default_kernel_name"] == "python"
+
+
+def test_an_advertised_address_is_one_more_and_for_gateways_alone(data_dir, secrets):
+    settings = replace(SETTINGS, advertise="192.0.2.7")
+    app = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)[
+        "FleetGatewayApp"
+    ]
+    assert (app["ip"], app["more_ips"]) == ("127.0.0.1", ["192.0.2.7"])
+    assert app["gateway_url"] == "http://192.0.2.7:11011"
+    fleet = configuration.programs(settings, data_dir, secrets, TOOLS, BUILDS, {})
+    assert all(one.url.startswith("http://127.0.0.1:") for one in fleet)
+    front = configuration.front_config(TEMPLATE.read_text(), settings, data_dir, as_root=True)
+    assert "192.0.2.7" not in front
+
+
+def test_spark_submit_finds_hadoops_configuration(data_dir, secrets):
+    settings = replace(SETTINGS, yarn_conf="/hadoop")
+    fleet = configuration.programs(settings, data_dir, secrets, TOOLS, BUILDS, {})
+    found = {one.name for one in fleet if one.environment.get("HADOOP_CONF_DIR") == "/hadoop"}
+    assert found == {"gateway-1", "gateway-2"}
+    assert all(one.environment["YARN_CONF_DIR"] == "/hadoop" for one in fleet if one.name in found)
 
 
 def test_labs_and_gateways_do_not_share_an_embedded_database(data_dir, secrets):
@@ -197,6 +255,9 @@ def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
         ({"labs": 1}, {}, {"lab-2"}),
         ({"gateways": 1}, {}, {"lab-1", "lab-2", "gateway-2"}),
         ({"database": "mysql://h/db"}, {}, {"lab-1", "lab-2", "gateway-1", "gateway-2"}),
+        ({"kernelspecs": "/mine"}, {}, {"gateway-1", "gateway-2"}),
+        ({"advertise": "192.0.2.7"}, {}, {"gateway-1", "gateway-2"}),
+        ({"yarn_conf": "/hadoop"}, {}, {"gateway-1", "gateway-2"}),
     ],
 )
 def test_a_program_runs_something_else_only_if_it_would_notice(

@@ -5,6 +5,8 @@ from typing import Any
 from jupyter_ext.fleet.kernels import (
     kernel_text,
     kernels_table,
+    places,
+    where,
     with_living_owners,
     with_session_paths,
 )
@@ -70,3 +72,31 @@ def test_the_history_of_one_kernel() -> None:
     text = kernel_text({"kernel": model(), "events": [event]})
     assert "Epoch:         3" in text
     assert text.splitlines()[-1] == "t1    claim  -    gateway-1  e f"
+
+
+POD = {"kind": "pod", "namespace": "kernels", "name": "ada-1"}
+
+
+def test_the_list_says_where_each_kernel_runs() -> None:
+    found = [
+        model(location={"kind": "local"}),
+        model(location=POD),
+        model(location={**POD, "kind": "sparkapplication"}),
+        model(location={"kind": "yarn", "application_id": "application_1_2"}),
+        model(location={"kind": "yarn", "application_id": ""}),
+        model(location=None),
+        # Of a gateway of the version before.
+        model(),
+    ]
+    words = ["local", "kernels/ada-1", "kernels/ada-1", "application_1_2", "-", "-", "-"]
+    assert [where(one) for one in found] == words
+    lines = kernels_table(found).splitlines()
+    column = lines[0].index("WHERE")
+    assert [line[column:].split()[0] for line in lines[1:]] == words
+    assert places(found) == {
+        "on this machine": 1,
+        "in Kubernetes": 2,
+        "in YARN": 2,
+        "not started yet": 2,
+    }
+    assert sum(places([model(state="dead", location=POD)]).values()) == 0

@@ -4,7 +4,14 @@ import socket
 import pytest
 
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.ports import GRPC_OFFSET, HIGHEST, LOWEST, assign_ports, is_free
+from jupyter_ext.fleet.ports import (
+    GRPC_OFFSET,
+    HIGHEST,
+    LOWEST,
+    assign_ports,
+    free_or_held,
+    is_free,
+)
 
 NAMES = ["lab-1", "gateway-1", "store-s3"]
 
@@ -71,3 +78,33 @@ def test_a_listener_is_seen():
         if is_free(random.randint(LOWEST, HIGHEST)):
             return
     pytest.fail("no port seems free")
+
+
+def test_a_gateways_port_must_be_free_where_clusters_reach_it_too():
+    kept = {"lab-1": 11111, "gateway-1": 11112}
+    with pytest.raises(FleetError, match=r"port 11112 of gateway-1"):
+        assign_ports(NAMES, 8888, kept, everything_free, advertised=lambda port: port != 11112)
+    ports = assign_ports(NAMES, 8888, kept, everything_free, advertised=lambda port: port == 11112)
+    assert (ports["lab-1"], ports["gateway-1"]) == (11111, 11112)
+    numbers = iter(range(11200, 11300))
+    ports = assign_ports(
+        ["gateway-1"],
+        8888,
+        {},
+        everything_free,
+        choose=lambda low, high: next(numbers),
+        advertised=lambda port: port >= 11205,
+    )
+    assert ports["gateway-1"] == 11205
+
+
+def test_a_listener_of_another_address_is_seen_there():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.2", 0))
+        listener.listen(1)
+        port = listener.getsockname()[1]
+        assert is_free(port)
+        assert not is_free(port, "127.0.0.2")
+        assert not free_or_held([], ["127.0.0.3", "127.0.0.2"])(port)
+        assert free_or_held([port], ["127.0.0.2"])(port)
+        assert free_or_held([], [])(port)

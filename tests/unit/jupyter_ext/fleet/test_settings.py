@@ -66,13 +66,37 @@ def test_every_option_of_up_is_kept(tmp_path):
     save_settings(data_dir, Settings().changed(told))
     kept = load_settings(data_dir)
     assert {name: getattr(kept, name) for name in OPTIONS} == told
-    back = {name: one.unset for name, one in OPTIONS.items() if one.unset}
+    back = {name: one.unset for name, one in OPTIONS.items() if one.unset is not None}
     assert all(getattr(kept.changed(back), name) is None for name in back)
 
 
 def test_an_environment_is_kept_as_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Settings().changed({"kernel_env": "mine"}).kernel_env == str(tmp_path / "mine")
+
+
+def test_a_context_belongs_to_its_kubeconfig():
+    kept = Settings(kubeconfig="/k", kube_context="x", kube_namespace="kernels")
+    assert kept.changed({"labs": 3}) == Settings(
+        labs=3, kubeconfig="/k", kube_context="x", kube_namespace="kernels"
+    )
+    other = kept.changed({"kubeconfig": "/other"})
+    assert (other.kube_context, other.kube_namespace) == (None, "kernels")
+    other = kept.changed({"kubeconfig": "/other", "kube_context": "y"})
+    assert other.kube_context == "y"
+    assert kept.changed({"kubeconfig": "/k"}) == kept
+    assert kept.changed({"kubeconfig": ""}) == Settings()
+
+
+def test_gateways_have_the_advertised_address():
+    settings = Settings(ports={"gateway-1": 11011})
+    assert settings.advertised_url("gateway-1") == settings.url("gateway-1")
+    named = settings.changed({"advertise": "fleet.example.org"})
+    assert named.advertised_url("gateway-1") == "http://fleet.example.org:11011"
+    assert named.url("gateway-1") == "http://127.0.0.1:11011"
+    assert settings.changed({"advertise": "fd00::1"}).advertised_url("gateway-1") == (
+        "http://[fd00::1]:11011"
+    )
 
 
 def test_an_option_goes_before_its_variable():

@@ -112,3 +112,38 @@ async def test_a_silent_gateway_is_not_asked_to_start_a_kernel(
             await Relay().start(url, "/api/kernels", "t", b"{}", 60.0)
     assert not error.value.acted
     assert heard == [b"GET /api HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_answer"),
+    [
+        (b'{"message": "still being started", "kernel_id": "k"}', True),
+        (b'{"message": "this gateway accepts no new kernels: ask another one"}', False),
+        (b"<html>busy</html>", False),
+        (b"[]", False),
+    ],
+)
+async def test_a_start_that_goes_on_is_not_tried_elsewhere(body: bytes, is_answer: bool) -> None:
+    """The kernel is being started there, and its client has waited long enough."""
+    asked: list[list[str]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        asked.append(head)
+        start = head[0].startswith("POST")
+        status, text = ("503 Service Unavailable", body) if start else ("200 OK", b"{}")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        if is_answer:
+            answer = await Relay().start(url, "/api/kernels", "t", b"{}", None)
+            assert (answer.status, answer.body) == (503, body)
+        else:
+            with pytest.raises(OwnerAway) as error:
+                await Relay().start(url, "/api/kernels", "t", b"{}", None)
+            assert not error.value.acted
+    # That the caller does not wait is passed on.
+    assert "x-fleet-start: async" in [line.lower() for line in asked[1]]

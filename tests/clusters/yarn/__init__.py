@@ -1,0 +1,1 @@
+"""Kernels in a real YARN: its jars from Maven, and Spark of the kernels' environment."""

@@ -1,0 +1,149 @@
+"""Kernels of a machine that wait for their turn or take long to start, and their clients."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Channels,
+    Gateways,
+    agents_of,
+    kernel_python,
+    lab_python,
+    running_gateways,
+    wait_until,
+)
+from tests.servers.ports import free_ports
+from tests.servers.process import ServerProcess
+
+KERNEL = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+SLOW_SECONDS = 4
+
+
+@pytest.fixture(scope="module")
+def one_by_one() -> Iterator[Gateways]:
+    """Gateways that start one kernel after the other; this file ends the first one."""
+    changes = {"FleetGatewayApp": {"concurrent_launches": 1}}
+    with running_gateways(changes=changes) as gateways:
+        for name, seconds in (("hangs", 1000), ("slow", SLOW_SECONDS)):
+            code = f"import time; time.sleep({seconds}); {KERNEL}"
+            argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
+            gateways._write_kernelspec(name, {}, argv=argv)
+        yield gateways
+
+
+def begin(gateways: Gateways, name: str, number: int = 0) -> str:
+    """Starts a kernel without waiting for it; its id."""
+    kernel_id = str(uuid.uuid4())
+    client = gateways.client()
+    client.headers["X-Fleet-Start"] = "async"
+    body = {"name": name, "kernel_id": kernel_id}
+    answer = client.call("POST", f"{gateways.urls[number]}/api/kernels", json=body)
+    assert (answer.status_code, answer.json()["state"]) == (201, "launching"), answer.text
+    return kernel_id
+
+
+def model(gateways: Gateways, kernel_id: str, number: int = 1) -> Any:
+    return gateways.client().call("GET", f"{gateways.urls[number]}/api/kernels/{kernel_id}").json()
+
+
+@contextmanager
+def stock_server(gateways: Gateways, folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A jupyter_server of others that has its kernels at a gateway: its URL, and the headers that
+    it wants."""
+    [port], token = free_ports(1), uuid.uuid4().hex
+    owner = gateways.signer.sign("ada", {"demo": "owner"}, 3600)
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "ServerApp.root_dir": str(folder),
+        "ServerApp.jpserver_extensions": json.dumps({}),
+        "IdentityProvider.token": token,
+        "GatewayClient.url": gateways.urls[0],
+        "GatewayClient.auth_token": owner,
+        "GatewayClient.auth_scheme": "Bearer",
+    }
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")
+    }
+    environment |= {f"JUPYTER_{name}_DIR": str(folder) for name in ("CONFIG", "DATA", "RUNTIME")}
+    server = ServerProcess(
+        [lab_python(), "-m", "jupyter_server", *(f"--{k}={v}" for k, v in options.items())],
+        folder / "server.log",
+        environment={**environment, "JUPYTER_NO_CONFIG": "1"},
+        directory=folder,
+    )
+    url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"token {token}"}
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"{url}/api/status", headers=headers, timeout=10).ok
+        except requests.ConnectionError:
+            return False
+
+    try:
+        server.wait_until(answers)
+        yield url, headers
+    finally:
+        server.stop()
+
+
+def test_a_stock_jupyter_server_starts_a_slow_kernel_at_a_gateway(
+    one_by_one: Gateways, tmp_path: Path
+) -> None:
+    with stock_server(one_by_one, tmp_path) as (url, headers):
+        body = {"name": "slow"}
+        answer = requests.post(f"{url}/api/kernels", json=body, headers=headers, timeout=60)
+        assert answer.status_code == 201, answer.text
+        kernel_id = answer.json()["id"]
+        assert answer.json()["execution_state"] != "dead"
+        with Channels(url, kernel_id, headers, False) as channels:
+            assert channels.run("print(6 * 7)") == "42\n"
+        ended = requests.delete(f"{url}/api/kernels/{kernel_id}", headers=headers, timeout=60)
+        assert ended.status_code == 204
+
+
+def test_a_stock_client_sends_before_the_kernel_runs(one_by_one: Gateways) -> None:
+    kernel_id = begin(one_by_one, "slow")
+    client = one_by_one.client()
+    with client.channels(one_by_one.urls[1], kernel_id, v1=True) as channels:
+        requests = [channels.execute(f"print({n})") for n in range(3)]
+        assert [channels.finish(one)[0] for one in requests] == ["0\n", "1\n", "2\n"]
+    client.call("DELETE", f"{one_by_one.urls[0]}/api/kernels/{kernel_id}")
+
+
+def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_gateway(
+    one_by_one: Gateways,
+) -> None:
+    gateways = one_by_one
+    hanging = [begin(gateways, "hangs") for _ in range(3)]
+    waits, cancelled = begin(gateways, "python"), begin(gateways, "python")
+    wait_until(lambda: (model(gateways, waits)["launch"] or {}).get("position"))
+    launch = model(gateways, waits)["launch"]
+    assert launch["phase"] == "queued"
+    url = f"{gateways.urls[1]}/api/kernels"
+    client = gateways.client()
+    # At the gateway at which it does not wait.
+    assert client.call("DELETE", f"{url}/{cancelled}").status_code == 204
+    assert model(gateways, waits)["launch"]["phase"] == "queued"
+    gateways.processes[0].kill()
+    wait_until(lambda: model(gateways, waits)["state"] == "running", 60)
+    with client.channels(gateways.urls[1], waits) as channels:
+        assert channels.run("print(6 * 7)") == "42\n"
+    events = [one["event"] for one in gateways.events(waits, 1)]
+    assert events[:3] == ["launch", "launch", "claim"]
+    assert len(agents_of(waits)) == 1
+    assert agents_of(cancelled) == []
+    for kernel_id in (*hanging, waits):
+        assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+    wait_until(lambda: not any(agents_of(kernel_id) for kernel_id in (*hanging, waits)))
+    gateways.urls.reverse()

@@ -1,0 +1,82 @@
+"""`down --kernels` waits until clusters have nothing left of the kernels."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_ext.fleet import stop
+from jupyter_ext.fleet.calls import CallFailed
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.settings import Settings
+
+POD = {"kernel_id": "1", "location": {"kind": "pod", "namespace": "kernels", "name": "ada-1"}}
+YARN = {"kernel_id": "2", "location": {"kind": "yarn", "application_id": "application_1_2"}}
+LOCAL = {"kernel_id": "3", "location": {"kind": "local"}}
+UNKNOWN = {"kernel_id": "4", "location": None}
+SETTINGS = Settings(gateways=2, ports={"gateway-1": 1, "gateway-2": 2})
+
+
+class Gateways:
+    """Answers the calls: no kernel is listed, and `left` is what is left, call by call."""
+
+    def __init__(self, *left: Any) -> None:
+        self.left = list(left)
+        self.asked: list[str] = []
+
+    def call(self, method: str, url: str, token: str) -> Any:
+        if url.endswith("/api/kernels"):
+            return []
+        self.asked.append(url)
+        answer = self.left[0] if len(self.left) == 1 else self.left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> DataDir:
+    data_dir = DataDir.at(tmp_path)
+    data_dir.create()
+    SecretFiles(data_dir.secrets).create()
+    return data_dir
+
+
+def end(data_dir: DataDir, gateways: Gateways, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(stop, "call", gateways.call)
+    monkeypatch.setattr(stop, "PAUSE", 0.0)
+    return stop.end_kernels(data_dir, SETTINGS)
+
+
+def test_it_returns_when_the_clusters_have_nothing_left(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways = Gateways([POD, YARN], [YARN, LOCAL], CallFailed("busy", 503), [LOCAL, UNKNOWN])
+    assert end(data_dir, gateways, monkeypatch) == 0
+    # The gateway after the one that was busy is asked at once.
+    assert [url.split(":")[2].split("/")[0] for url in gateways.asked] == ["1", "1", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([POD, YARN, LOCAL], r"yet \(kernels/ada-1, application_1_2\): the fleet keeps running"),
+        (CallFailed("no answer", None), r"yet \(no answer\): the fleet keeps running"),
+    ],
+)
+def test_it_says_what_is_left_when_it_waited_long_enough(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch, answer: Any, words: str
+) -> None:
+    monkeypatch.setattr(stop, "CLUSTERS_SECONDS", -1.0)
+    with pytest.raises(FleetError, match=words):
+        end(data_dir, Gateways(answer), monkeypatch)
+
+
+def test_gateways_of_the_version_before_are_not_asked_again(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways = Gateways(CallFailed("not found", 404))
+    assert end(data_dir, gateways, monkeypatch) == 0
+    assert len(gateways.asked) == 1
