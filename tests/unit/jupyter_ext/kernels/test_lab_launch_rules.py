@@ -7,7 +7,7 @@ import pytest
 from tornado import web
 
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.kernels.launch_rules import Choice, LaunchRules, parse_choice
+from jupyter_ext.kernels.launch_rules import FROM_STOCK_SERVERS, Choice, LaunchRules, parse_choice
 
 
 class Gateways:
@@ -78,11 +78,18 @@ def test_gateways_of_the_version_before_are_told_from_a_missing_kernelspec(
     assert error.value.status_code == status
 
 
-@pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_USERNAME", "MINE", "PATH"])
+@pytest.mark.parametrize("name", ["KERNEL_CPUS", "KERNEL_ID", "MINE", "PATH"])
 def test_variables_are_refused_and_not_dropped(name: str) -> None:
     words = refused(Gateways(4), Choice({}, {name: "1"}))
     assert words.startswith(f"the environment variable {name} may not be set in env: choose")
     assert "launch_options.environment" in words
+
+
+@pytest.mark.parametrize("name", sorted(FROM_STOCK_SERVERS))
+def test_what_stock_servers_send_with_every_start_is_no_choice(name: str) -> None:
+    assert check(Gateways(4), Choice({}, {name: "1"})) == "python"
+    # So a start that has nothing else needs no rules, which earlier gateways do not know.
+    assert not Choice({}, {name: "1"})
 
 
 def test_variables_that_the_gateways_let_clients_set() -> None:
