@@ -272,6 +272,7 @@ def test_nbclient_runs_a_notebook_whose_kernel_takes_long_to_start(
     script = str(CLIENTS / "nbclient_run.py")
     arguments = [fleet.urls[0], token(stock), GATED, "print(6 * 7)"]
     result = run(gate, [lab_python(), script, *arguments], fleet)
+    assert "outputs" in result, result
     assert [output["text"] for output in result["outputs"]] == ["42\n"]
     end(stock, fleet.urls[0])
     arguments[2] = BROKEN
@@ -327,6 +328,7 @@ def test_a_stock_jupyter_server_has_kernels_at_a_lab_that_take_long_to_start(
         assert ended.status_code == 204
         answer = post(BROKEN)
         (kernel,) = stock.call("GET", kernels).json()
-        assert not answer.ok
-        assert kernel["reason"] in answer.json()["message"]
+        assert answer.status_code == 500
+        # Its own answer has no room for the reason.
+        assert kernel["reason"] in (tmp_path / "server.log").read_text()
     end(stock, fleet.urls[0])
