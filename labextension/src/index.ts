@@ -6,9 +6,10 @@ import { drivePage } from './contents/drivePage.js';
 import { drivePlugin } from './contents/drivePlugin.js';
 import { idleWarning } from './kernels/idleWarning.js';
 import { kernelDialogs } from './kernels/kernelDialogs.js';
-import { kernelEnd } from './kernels/kernelEnd.js';
 import { kernelNames } from './kernels/kernelNames.js';
+import { kernelNotice } from './kernels/kernelNotice.js';
 import { lastOutputs } from './outputs/lastOutputs.js';
+import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { projectsPage } from './user/projectsPage.js';
 import { roleChange } from './access/roleChange.js';
@@ -17,8 +18,10 @@ import { shownRefusals } from './shownRefusals.js';
 import { shutDown } from './kernels/shutDown.js';
 import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
+import { startOptions } from './kernels/startOptionsPlugin.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
+import { waitingCells } from './kernels/waitingCellsPlugin.js';
 
 export default [
   drivePlugin,
@@ -29,9 +32,10 @@ export default [
   consoleEntry,
   idleWarning,
   kernelDialogs,
-  kernelEnd,
   kernelNames,
+  kernelNotice,
   lastOutputs,
+  launchesPlugin,
   longOutput,
   projectsPage,
   roleChange,
@@ -40,6 +44,8 @@ export default [
   shutDown,
   signInDialog,
   signInPlugin,
+  startOptions,
   viewerCommands,
-  viewOnly
+  viewOnly,
+  waitingCells
 ];

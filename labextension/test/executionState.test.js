@@ -107,3 +107,25 @@ test('what it says comes from the session of the kernel, or JupyterLab would dro
   state.heard({ ...status('busy', 'x'), header: { msg_type: 'stream', session: 'kernel' } });
   assert.equal(state.told('idle').header.session, 'kernel');
 });
+
+test('a kernel that starts is idle as soon as it answers', () => {
+  const info = { ...status('ok'), header: { msg_type: 'kernel_info_reply', session: 'kernel' } };
+  info.content = { status: 'ok' };
+  const state = new ExecutionState(UNTRACKED);
+  const heard = [state.heard(status('starting'))];
+  assert.equal(state.isUncertain, true);
+  assert.equal(state.answered({ ...info, content: { status: 'aborted' } }), null);
+  heard.push(state.answered(info));
+  assert.equal(shown(heard), 'idle');
+  assert.equal(state.isUncertain, false);
+  assert.equal(state.answered(info), null);
+});
+
+test('an answer while a cell of before runs does not make the kernel idle', () => {
+  const state = new ExecutionState(UNTRACKED);
+  state.told('busy');
+  assert.equal(
+    state.answered({ header: { msg_type: 'kernel_info_reply' }, content: { status: 'ok' } }),
+    null
+  );
+});

@@ -74,11 +74,19 @@ function choice() {
   return made;
 }
 
+/** How far kernels have come: each says so itself. */
+function stages() {
+  return {
+    changed: new Signal(),
+    stageOf: of => of.session.kernel.stage ?? { is: 'running' }
+  };
+}
+
 const soon = () => new Promise(done => setTimeout(done, 2));
 
 test('cells that are run before the first start wait for it, in order, and start nothing', async () => {
   const notebook = context();
-  const starts = new KernelStarts(choice());
+  const starts = new KernelStarts(choice(), stages());
   const order = [];
   const cells = [1, 2, 3].map(cell =>
     starts.kernelFor(notebook).then(found => order.push([cell, found]))
@@ -99,7 +107,7 @@ test('cells that are run before the first start wait for it, in order, and start
 
 test('a start that fails ends the wait of all cells without another one', async () => {
   const notebook = context();
-  const starts = new KernelStarts(choice());
+  const starts = new KernelStarts(choice(), stages());
   notebook.begin();
   const cells = [1, 2, 3].map(() => starts.kernelFor(notebook));
   await soon();
@@ -111,7 +119,7 @@ test('a start that fails ends the wait of all cells without another one', async 
 test('a choice that is cancelled ends the wait, and asks nobody again', async () => {
   const notebook = context();
   const dialogs = choice();
-  const starts = new KernelStarts(dialogs);
+  const starts = new KernelStarts(dialogs, stages());
   dialogs.open.add(notebook);
   const cells = [1, 2, 3].map(() => starts.kernelFor(notebook));
   await soon();
@@ -123,7 +131,7 @@ test('a choice that is cancelled ends the wait, and asks nobody again', async ()
 test('a choice that follows a failed start is waited for', async () => {
   const notebook = context();
   const dialogs = choice();
-  const starts = new KernelStarts(dialogs);
+  const starts = new KernelStarts(dialogs, stages());
   notebook.begin();
   const cell = starts.kernelFor(notebook);
   await soon();
@@ -139,7 +147,7 @@ test('a choice that follows a failed start is waited for', async () => {
 test('after a kernel was shut down, cells that are run together start one', async () => {
   const notebook = context();
   notebook.getReady();
-  const starts = new KernelStarts(choice());
+  const starts = new KernelStarts(choice(), stages());
   const cells = [1, 2, 3].map(() => starts.kernelFor(notebook));
   assert.deepEqual(await Promise.all(cells), [true, true, true]);
   assert.equal(notebook.starts, 1);
@@ -150,24 +158,78 @@ test('after "No Kernel" was chosen, a cell that is run asks once more', async ()
   const dialogs = choice();
   dialogs.end(notebook);
   notebook.startKernel = async () => true;
-  const starts = new KernelStarts(dialogs);
+  const starts = new KernelStarts(dialogs, stages());
   assert.equal(await starts.kernelFor(notebook), false);
   assert.equal(dialogs.asked, 1);
 });
 
 test('a notebook that was never asked for its first kernel is not waited for without end', async () => {
   const notebook = context();
-  const starts = new KernelStarts(choice(), 5);
+  const starts = new KernelStarts(choice(), stages(), 5);
   assert.equal(await starts.kernelFor(notebook), true);
   assert.equal(notebook.starts, 1);
 });
 
 test('a notebook that is closed ends the wait', async () => {
   const notebook = context();
-  const starts = new KernelStarts(choice());
+  const starts = new KernelStarts(choice(), stages());
   const cell = starts.kernelFor(notebook);
   await soon();
   notebook.isDisposed = true;
   notebook.disposed.emit();
   assert.equal(await cell, false);
+});
+
+test('cells wait while their kernel is launched, and run in order when it runs', async () => {
+  const notebook = context();
+  const kernel = { stage: { is: 'launching' } };
+  notebook.end(kernel);
+  const known = stages();
+  const starts = new KernelStarts(choice(), known);
+  const order = [];
+  const cells = [1, 2].map(cell =>
+    starts.kernelFor(notebook).then(found => order.push([cell, found]))
+  );
+  await soon();
+  // One that is run later joins them, behind.
+  cells.push(starts.kernelFor(notebook).then(found => order.push([3, found])));
+  known.changed.emit('another kernel');
+  await soon();
+  assert.deepEqual(order, []);
+  kernel.stage = { is: 'running' };
+  known.changed.emit();
+  await Promise.all(cells);
+  assert.deepEqual(order, [
+    [1, true],
+    [2, true],
+    [3, true]
+  ]);
+  assert.equal(notebook.starts, 0);
+});
+
+test('a launch that fails ends the wait, and so does one that a person cancels', async () => {
+  for (const end of [
+    notebook => (notebook.session.kernel.stage = { is: 'dead' }),
+    notebook => (notebook.session = null)
+  ]) {
+    const notebook = context();
+    notebook.end({ stage: { is: 'launching' } });
+    const known = stages();
+    const cell = new KernelStarts(choice(), known).kernelFor(notebook);
+    await soon();
+    end(notebook);
+    known.changed.emit();
+    assert.equal(await cell, false);
+  }
+});
+
+test('cells go on waiting for the kernel that takes the place of one that was launched', async () => {
+  const notebook = context();
+  notebook.end({ stage: { is: 'launching' } });
+  const cell = new KernelStarts(choice(), stages()).kernelFor(notebook);
+  await soon();
+  notebook.end({ stage: { is: 'launching' } });
+  await soon();
+  notebook.end({});
+  assert.equal(await cell, true);
 });

@@ -49,7 +49,8 @@ export class ExecutionState {
     }
     if (state !== 'idle' || !request) {
       this._running.clear();
-      this._knows = true;
+      // Of a kernel that starts nobody says when it is idle.
+      this._knows = state !== 'starting';
       return message;
     }
     if (!this._running.delete(request)) {
@@ -64,6 +65,18 @@ export class ExecutionState {
       ...message,
       parent_header: { ...message.parent_header, msg_type: UNTRACKED }
     } as Message;
+  }
+
+  /**
+   * Take the kernel's answer to what the page asks of each kernel first: it runs no cell then.
+   *
+   * @returns the status that JupyterLab should hear, or null if it has heard better.
+   */
+  answered(message: Message): Message | null {
+    const { status } = message.content as { status?: string };
+    const answer = message.header.msg_type === 'kernel_info_reply' && status !== 'aborted';
+    // Some kernels answer while a cell runs: what the server has said of it counts more.
+    return answer && !this._running.has(EARLIER) ? this.told('idle') : null;
   }
 
   /**

@@ -178,7 +178,15 @@ export function fleetSocketClass(
         }
       }
       if (message) {
-        this._queue!.push(this._state?.heard(message) ?? message);
+        const state = this._state;
+        this._queue!.push(state?.heard(message) ?? message);
+        const status = state?.answered(message);
+        if (status) {
+          this._queue!.push(status);
+        }
+        if (state?.isUncertain && !this._asking) {
+          void this._askState();
+        }
       } else {
         this._emit(new MessageEvent('message', { data: event.data }));
       }
@@ -186,6 +194,7 @@ export function fleetSocketClass(
 
     /** Ask whether the kernel is busy until its messages tell. */
     private async _askState(wait = ASK_AGAIN_MS): Promise<void> {
+      this._asking = true;
       const url = new URL(this.url);
       url.protocol = url.protocol.replace('ws', 'http');
       url.pathname = url.pathname.replace(/\/channels$/, '');
@@ -198,7 +207,8 @@ export function fleetSocketClass(
       if (status) {
         this._queue!.push(status);
       }
-      if (this._state!.isUncertain) {
+      this._asking = this._state!.isUncertain;
+      if (this._asking) {
         const next = Math.min(2 * wait, LONGEST_WAIT_MS);
         this._askTimer = setTimeout(() => void this._askState(next), wait);
       }
@@ -214,6 +224,7 @@ export function fleetSocketClass(
     private _socket: WebSocket | null = null;
     private _queue: MessageQueue | null = null;
     private _state: ExecutionState | null = null;
+    private _asking = false;
     private _askTimer: ReturnType<typeof setTimeout> | undefined;
     private _binaryType: BinaryType = 'blob';
     private _ended = false;

@@ -1,4 +1,4 @@
-import { SessionContext } from '@jupyterlab/apputils';
+import { SessionContext, showErrorMessage } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -9,6 +9,7 @@ import { isBarred } from '../user/fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from '../user/pageUser.js';
+import { startAgain } from './startAgain.js';
 
 /**
  * Guard what documents and consoles do with their kernels: end, change, start and restart them.
@@ -70,6 +71,10 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     if (session?.kernel && !(await ender.mayEndSession(ender.modelOf(session)))) {
       return session.kernel;
     }
+    if (session && 'launch_options' in options) {
+      // Whoever asked says why the server refuses, and the document keeps the kernel that it has.
+      return session.changeKernel(options);
+    }
     return changeKernel.call(this, options);
   };
 
@@ -81,11 +86,12 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
   };
 
   SessionContext.prototype.restartKernel = async function (this: SessionContext) {
-    const kernel = this.session?.kernel;
-    if (kernel?.status !== 'dead') {
+    if (this.session?.kernel?.status !== 'dead') {
       return restartKernel.call(this);
     }
-    // A connection that heard of its kernel's death can be used no more: JupyterLab does nothing.
-    await changeKernel.call(this, { name: kernel.name });
+    // JupyterLab does nothing.
+    await startAgain(this).catch((error: Error) =>
+      showErrorMessage(trans.__('The Kernel Was Not Restarted'), error)
+    );
   };
 }

@@ -4,7 +4,7 @@ import {
   ISessionContextDialogs,
   SessionContextDialogs
 } from '@jupyterlab/apputils';
-import type { Session } from '@jupyterlab/services';
+import type { Kernel, Session } from '@jupyterlab/services';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
@@ -14,6 +14,7 @@ import { barredText } from '../user/barredText.js';
 import { askToRestart } from './endingKernels.js';
 import type { IKernelChoice } from './kernelStarts.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
+import { IStartOptions, type StartOptions } from './startOptions.js';
 import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
 
 /** JupyterLab's questions about kernels; they offer none to viewers and tell when they end. */
@@ -21,10 +22,12 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   constructor(
     options: ISessionContext.IDialogsOptions,
     sessions: Session.IManager,
+    startOptions: StartOptions,
     trans: TranslationBundle
   ) {
     super(options);
     this._sessions = sessions;
+    this._startOptions = startOptions;
     this._trans = trans;
   }
 
@@ -48,7 +51,7 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     }
     this._open.set(context, (this._open.get(context) ?? 0) + 1);
     try {
-      await super.selectKernel(context);
+      await super.selectKernel(asksForOptions(context, this._startOptions));
     } finally {
       const left = this._open.get(context)! - 1;
       if (left) {
@@ -92,11 +95,28 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   }
 
   private readonly _sessions: Session.IManager;
+  private readonly _startOptions: StartOptions;
   private readonly _trans: TranslationBundle;
   private readonly _ended = new Signal<this, ISessionContext>(this);
   /** How many choices are open for a context: a click and a start may ask at the same time. */
   private readonly _open = new Map<ISessionContext, number>();
   private readonly _hadOne = new WeakSet<ISessionContext>();
+}
+
+/** A context in which a kernel that is chosen by its name is started with options, if it has some. */
+function asksForOptions(context: ISessionContext, options: StartOptions): ISessionContext {
+  const changeKernel = (model: Partial<Kernel.IModel> = {}) =>
+    !model.id && options.has(model.name)
+      ? options.ask(context, model.name).then(() => context.session?.kernel ?? null)
+      : context.changeKernel(model);
+  return new Proxy(context, {
+    get: (target, key) => {
+      const value: unknown =
+        key === 'changeKernel' ? changeKernel : Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+    set: (target, key, value) => Reflect.set(target, key, value, target)
+  });
 }
 
 /** Replaces JupyterLab's own plugin; without the fleet it provides what that one provides. */
@@ -105,9 +125,11 @@ export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
   description: 'Asks about kernels, and tells viewers that they may look only.',
   autoStart: true,
   provides: ISessionContextDialogs,
+  requires: [IStartOptions],
   optional: [ITranslator, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
+    startOptions: StartOptions,
     translator: ITranslator | null,
     settingRegistry: ISettingRegistry | null
   ) => {
@@ -116,6 +138,7 @@ export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
       ? new KernelDialogs(
           options,
           app.serviceManager.sessions,
+          startOptions,
           options.translator.load('jupyter_fleet')
         )
       : new SessionContextDialogs(options);

@@ -1,5 +1,7 @@
 import type { ISignal } from '@lumino/signaling';
 
+import type { Stage } from '../launches/launchStage.js';
+
 /** What the wait for a kernel needs of JupyterLab's session context. */
 export interface IStartingContext {
   readonly isDisposed: boolean;
@@ -26,6 +28,13 @@ export interface IKernelChoice<T> {
   selectKernel(context: T): Promise<void>;
 }
 
+/** How far the kernels of contexts have come. */
+export interface IContextStages<T> {
+  stageOf(context: T): Stage;
+  /** The stage of any of them has changed. */
+  readonly changed: ISignal<unknown, unknown>;
+}
+
 /**
  * Finds the kernel that cells run on.
  *
@@ -35,23 +44,27 @@ export interface IKernelChoice<T> {
 export class KernelStarts<T extends IStartingContext> {
   /**
    * @param choice - The dialogs in which a user chooses a kernel.
+   * @param stages - How far the contexts' kernels have come.
    * @param patience - Milliseconds after which a context that does nothing to get its first kernel
    * is taken for one that failed to look for it; then a cell that is run starts a kernel.
    */
-  constructor(choice: IKernelChoice<T>, patience = 10_000) {
+  constructor(choice: IKernelChoice<T>, stages: IContextStages<T>, patience = 10_000) {
     this._choice = choice;
+    this._stages = stages;
     this._patience = patience;
   }
 
   /**
-   * Wait until the context has a kernel or will get none.
+   * Wait until the context has a kernel that runs, or will get none.
    *
    * @returns whether it has one. Whoever calls while others wait gets their answer, after them.
    */
   kernelFor(context: T): Promise<boolean> {
     let turn = this._turns.get(context);
     if (!turn) {
-      turn = this._find(context).finally(() => this._turns.delete(context));
+      turn = this._find(context)
+        .then(found => found && this._runs(context))
+        .finally(() => this._turns.delete(context));
       this._turns.set(context, turn);
     }
     return turn;
@@ -70,6 +83,18 @@ export class KernelStarts<T extends IStartingContext> {
       await this._choice.selectKernel(context);
     }
     return hasKernel(context);
+  }
+
+  /** Wait until the context's kernel runs; false if it does not come to that. */
+  private async _runs(context: T): Promise<boolean> {
+    while (hasKernel(context)) {
+      const stage = this._stages.stageOf(context).is;
+      if (stage === 'running' || stage === 'dead') {
+        return stage === 'running';
+      }
+      await this._change(context);
+    }
+    return false;
   }
 
   /** Wait for a start in progress, if there is one. */
@@ -128,6 +153,7 @@ export class KernelStarts<T extends IStartingContext> {
         context.statusChanged.disconnect(done);
         context.disposed.disconnect(done);
         this._choice.ended.disconnect(done);
+        this._stages.changed.disconnect(done);
         clearTimeout(timer);
         resolve();
       };
@@ -136,6 +162,7 @@ export class KernelStarts<T extends IStartingContext> {
       context.statusChanged.connect(done);
       context.disposed.connect(done);
       this._choice.ended.connect(done);
+      this._stages.changed.connect(done);
       if (!this._ready.has(context)) {
         void context.ready.then(done);
       }
@@ -143,6 +170,7 @@ export class KernelStarts<T extends IStartingContext> {
   }
 
   private readonly _choice: IKernelChoice<T>;
+  private readonly _stages: IContextStages<T>;
   private readonly _patience: number;
   private readonly _turns = new Map<T, Promise<boolean>>();
   private readonly _ready = new WeakSet<T>();

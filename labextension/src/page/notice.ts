@@ -13,11 +13,11 @@ export class Notice extends Widget {
     this.addClass('jp-fleet-Notice');
     this.addClass(`jp-mod-${kind}`);
     this.node.setAttribute('role', kind === 'info' ? 'note' : 'alert');
-    this._line = document.createElement('div');
-    this._line.className = 'jp-fleet-Notice-line';
-    this._text = document.createElement('span');
-    this._text.className = 'jp-fleet-Notice-text';
-    this._line.append(this._text);
+    this.line = document.createElement('div');
+    this.line.className = 'jp-fleet-Notice-line';
+    this.text = document.createElement('span');
+    this.text.className = 'jp-fleet-Notice-text';
+    this.line.append(this.text);
     if (kind === 'warning') {
       const close = document.createElement('button');
       close.className = 'jp-fleet-Notice-close';
@@ -25,29 +25,32 @@ export class Notice extends Widget {
       close.setAttribute('aria-label', closeLabel);
       close.append(closeIcon.element({ tag: 'span', elementSize: 'normal' }));
       close.addEventListener('click', () => this.hide());
-      this._line.append(close);
+      this.line.append(close);
     }
-    this.node.append(this._line);
+    this.node.append(this.line);
   }
 
   /** Show this text from now on. */
   say(text: string): void {
-    this._text.textContent = text;
+    if (this.text.textContent !== text) {
+      // Whoever has the page read out hears it once.
+      this.text.textContent = text;
+    }
     this.show();
-    this._fit();
+    this.fitToText();
   }
 
   protected onAfterAttach(_: Message): void {
-    this._fit();
+    this.fitToText();
   }
 
   protected onResize(_: Widget.ResizeMessage): void {
-    this._fit();
+    this.fitToText();
   }
 
   /** Take as much height as the text needs at this width: a box panel asks for a minimum. */
-  private _fit(): void {
-    const height = `${this._line.offsetHeight}px`;
+  protected fitToText(): void {
+    const height = `${this.line.offsetHeight}px`;
     if (this.isVisible && this.node.style.minHeight !== height) {
       this.node.style.minHeight = height;
       if (this.parent) {
@@ -56,6 +59,6 @@ export class Notice extends Widget {
     }
   }
 
-  private readonly _line: HTMLElement;
-  private readonly _text: HTMLElement;
+  protected readonly line: HTMLElement;
+  protected readonly text: HTMLElement;
 }

@@ -1,0 +1,344 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISessionContext, ISessionContextDialogs, showErrorMessage } from '@jupyterlab/apputils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+
+import { ActionNotice, type INoticeAction } from '../page/actionNotice.js';
+import { EndingCanceled } from './endingKernels.js';
+import { fleetBundle } from '../page/fleetBundle.js';
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { IKernelLaunches } from '../launches/launchesPlugin.js';
+import type { Stage } from '../launches/launchStage.js';
+import { durationWords } from '../launches/launchWords.js';
+import {
+  type IKernelNotice,
+  type KernelAction,
+  labelOfKernel,
+  noticeOfKernel
+} from '../launches/noticeOfKernel.js';
+import type { WaitingCells } from '../launches/waitingCells.js';
+import { silenceDialogs } from './silentDialogs.js';
+import { reconnect, startAgain } from './startAgain.js';
+import { IStartOptions, type StartOptions } from './startOptions.js';
+import { inFleet } from '../user/pageUser.js';
+import { IWaitingCells } from './waitingCellsPlugin.js';
+
+/** A start that takes no longer than this is not worth a line that comes and goes. */
+const QUICK_START_MS = 1_500;
+
+/** Says above a notebook how its kernel starts, why it does not, and why it ended. */
+export const kernelNotice: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:kernel-notice',
+  description: 'Shows how kernels start, and why they did not or have ended.',
+  autoStart: true,
+  requires: [ISessionContextDialogs, IKernelLaunches, IStartOptions, IWaitingCells],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    dialogs: ISessionContext.IDialogs,
+    launches: KernelLaunches,
+    options: StartOptions,
+    waiting: WaitingCells<ISessionContext>,
+    translator: ITranslator | null
+  ) => {
+    if (!inFleet()) {
+      return;
+    }
+    const trans = fleetBundle(translator);
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (panel: NotebookPanel, { sessionContext }: DocumentRegistry.Context) => {
+        const { kernels } = app.serviceManager;
+        new DocumentKernel(
+          panel,
+          sessionContext,
+          dialogs,
+          launches,
+          kernels,
+          options,
+          waiting,
+          trans
+        );
+      }
+    });
+  }
+};
+
+/** What one notebook says of its kernel. */
+class DocumentKernel {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _context: ISessionContext,
+    private readonly _dialogs: ISessionContext.IDialogs,
+    private readonly _launches: KernelLaunches,
+    private readonly _kernels: Kernel.IManager,
+    private readonly _options: StartOptions,
+    private readonly _waiting: WaitingCells<ISessionContext>,
+    private readonly _trans: TranslationBundle
+  ) {
+    this._notice = new ActionNotice(_trans.__('Close'));
+    _panel.contentHeader.addWidget(this._notice);
+    this._label.addClass('jp-fleet-KernelLabel');
+    silenceDialogs(_panel, _context, message => {
+      this._refused = message;
+      this._update();
+    });
+    this._listen(_context.session?.kernel);
+    _context.kernelChanged.connect((_, { oldValue, newValue }) => {
+      if (newValue) {
+        this._refused = this._restarted = null;
+      }
+      // After a restart that a person asked for it is the same connection.
+      if (newValue !== oldValue) {
+        oldValue?.anyMessage.disconnect(this._hear);
+        this._listen(newValue);
+      }
+      this._update();
+    });
+    _context.statusChanged.connect((_, status) => this._statusChanged(status));
+    const changed = () => this._update();
+    const waits = (_: unknown, context: ISessionContext) => {
+      if (context === _context) {
+        this._update();
+      }
+    };
+    _launches.changed.connect(changed);
+    _waiting.changed.connect(waits);
+    _panel.disposed.connect(() => {
+      clearInterval(this._clock);
+      _launches.changed.disconnect(changed);
+      _waiting.changed.disconnect(waits);
+      this._label.dispose();
+    });
+    this._update();
+  }
+
+  private _listen(kernel: Kernel.IKernelConnection | null | undefined): void {
+    if (kernel) {
+      this._launches.listen(kernel);
+      kernel.anyMessage.connect(this._hear);
+    }
+  }
+
+  private _statusChanged(status: Kernel.Status): void {
+    const kernel = this._context.session?.kernel;
+    if (status === 'dead' && kernel) {
+      // The websocket's end may have told, and no message of the kernel.
+      const { reason } = kernel.model;
+      this._launches.read({ id: kernel.id, execution_state: 'dead', reason });
+    } else if (status === 'starting') {
+      this._refused = null;
+    }
+    this._update();
+  }
+
+  private get _stage(): Stage | null {
+    const kernel = this._context.session?.kernel;
+    return kernel ? this._launches.stageOf(kernel.id) : null;
+  }
+
+  private _update(): void {
+    if (this._panel.isDisposed) {
+      return;
+    }
+    const stage = this._stage;
+    this._showReach(stage);
+    const lives = stage?.is === 'launching' || stage?.is === 'running';
+    if (lives && this._context.session?.kernel?.status === 'dead') {
+      // Another page has started it again.
+      void this._reconnect();
+    }
+    const notice = noticeOfKernel(
+      stage,
+      { refused: this._refused, restarted: this._restarted, startsAgain: this._startsAgain },
+      this._waiting.of(this._context).length,
+      this._trans
+    );
+    this._setClock(stage?.is === 'launching');
+    this._setLabel(labelOfKernel(stage, this._trans));
+    if (!notice || this._isQuick(stage)) {
+      this._hide();
+      return;
+    }
+    this._notice.setAside(this._duration(notice));
+    this._notice.present(
+      { ...notice, actions: notice.actions.flatMap(action => this._action(action) ?? []) },
+      () => {
+        this._restarted = null;
+        this._update();
+      }
+    );
+  }
+
+  private _hide(): void {
+    const focused = this._notice.node.contains(document.activeElement);
+    this._notice.hide();
+    if (focused) {
+      // The button that was pressed is gone.
+      this._panel.activate();
+    }
+  }
+
+  /** Whether the kernel starts, and may be there before anybody has read that. */
+  private _isQuick(stage: Stage | null): boolean {
+    if (stage?.is !== 'launching') {
+      this._launchSeen = null;
+      return false;
+    }
+    this._launchSeen ??= Date.now();
+    const { phase, message, position } = stage.launch;
+    // Each start waits for its turn, if only for a moment, and then for its process.
+    const waits = !!position || !(phase === 'starting' || phase === 'connecting' || !message);
+    return !waits && Date.now() - this._launchSeen < QUICK_START_MS;
+  }
+
+  /** JupyterLab shows what a kernel said last, and knows nothing of what is out of reach. */
+  private _showReach(stage: Stage | null): void {
+    const kernel = this._context.session?.kernel;
+    const lost = stage?.is === 'unreachable';
+    if (kernel && (lost || this._lost)) {
+      const model = lost ? null : [...this._kernels.running()].find(({ id }) => id === kernel.id);
+      const inside = kernel as unknown as { _updateStatus?: (status: string) => void };
+      inside._updateStatus?.(model?.execution_state ?? 'unknown');
+    }
+    this._lost = lost;
+  }
+
+  /** Look again each second while the kernel starts. */
+  private _setClock(ticks: boolean): void {
+    if (ticks && this._clock === undefined) {
+      this._clock = setInterval(() => this._update(), 1000);
+    } else if (!ticks) {
+      clearInterval(this._clock);
+      this._clock = undefined;
+    }
+  }
+
+  private _duration({ since }: IKernelNotice): string {
+    return durationWords(since, Date.now(), this._trans);
+  }
+
+  private _setLabel(text: string): void {
+    const { toolbar } = this._panel;
+    if (text && !this._label.parent && !toolbar.insertBefore('kernelName', LABEL, this._label)) {
+      return;
+    }
+    this._label.node.textContent = text;
+    this._label.setHidden(!text);
+  }
+
+  private _action(action: KernelAction): INoticeAction | null {
+    const { _trans: trans, _context: context } = this;
+    switch (action) {
+      case 'cancel':
+        return {
+          label: trans.__('Cancel'),
+          caption: trans.__('Do not start this kernel'),
+          execute: () => this._act(() => context.shutdown())
+        };
+      case 'restart':
+        return {
+          label: trans.__('Restart'),
+          caption: trans.__('Restart the kernel'),
+          warns: true,
+          execute: () => this._act(() => this._dialogs.restart(context))
+        };
+      case 'shutDown':
+        return {
+          label: trans.__('Shut Down'),
+          caption: trans.__('Shut down the kernel'),
+          warns: true,
+          execute: () => this._act(() => context.shutdown())
+        };
+      case 'startAgain':
+        return {
+          label: trans.__('Start Again'),
+          caption: trans.__('Start the kernel again, with the same options'),
+          execute: () => this._start(() => this._startAgain())
+        };
+      case 'startWith':
+        return this._options.areThere(context)
+          ? {
+              label: trans.__('Start With…'),
+              caption: trans.__('Start a kernel with other options'),
+              execute: () => this._start(() => this._options.ask(context))
+            }
+          : null;
+    }
+  }
+
+  private async _startAgain(): Promise<void> {
+    this._startsAgain = true;
+    this._refused = null;
+    this._update();
+    try {
+      await startAgain(this._context);
+    } finally {
+      this._startsAgain = false;
+      this._update();
+    }
+  }
+
+  private async _reconnect(): Promise<void> {
+    if (!this._reconnecting) {
+      this._reconnecting = true;
+      await reconnect(this._context).catch(() => undefined);
+      this._reconnecting = false;
+    }
+  }
+
+  /** End or restart the kernel. */
+  private _act(act: () => Promise<unknown>): void {
+    act().catch((error: Error) => {
+      if (!(error instanceof EndingCanceled)) {
+        void showErrorMessage(this._trans.__('The Server Did Not Do This'), error);
+      }
+    });
+  }
+
+  /** Start a kernel; if the server refuses, its words stand where the button was. */
+  private _start(start: () => Promise<unknown>): void {
+    start().catch((error: Error) => {
+      this._refused = error.message;
+      this._update();
+    });
+  }
+
+  private readonly _hear = (_: unknown, { msg }: Kernel.IAnyMessageArgs) => {
+    const reason = reasonOfRestart(msg);
+    if (reason !== null) {
+      this._restarted = reason;
+      this._update();
+    }
+  };
+
+  private readonly _notice: ActionNotice;
+  private readonly _label = new Widget();
+  private _refused: string | null = null;
+  private _restarted: string | null = null;
+  private _startsAgain = false;
+  private _reconnecting = false;
+  private _lost = false;
+  private _launchSeen: number | null = null;
+  private _clock: ReturnType<typeof setInterval> | undefined;
+}
+
+const LABEL = 'jp-fleet-kernel-label';
+
+/**
+ * The reason in a message that tells that the kernel was restarted by itself; null in all others.
+ *
+ * Stock gateways give no reason: it is empty then.
+ */
+function reasonOfRestart(message: KernelMessage.IMessage): string | null {
+  if (message.header.msg_type !== 'status') {
+    return null;
+  }
+  const { execution_state: state, reason } = message.content as {
+    execution_state: string;
+    reason?: unknown;
+  };
+  return state === 'restarting' ? (typeof reason === 'string' ? reason : '') : null;
+}

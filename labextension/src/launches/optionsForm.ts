@@ -1,0 +1,146 @@
+import type { Dialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+
+import { enteredOptions, fieldOfRefusal, type IEntered, textOf } from './optionEntry.js';
+import { type IOptionField, keyOf } from './optionFields.js';
+
+type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+let forms = 0;
+
+/** The fields of a kernel's launch options, in the body of a dialog. */
+export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> {
+  /**
+   * @param chosen - What the fields show at first.
+   * @param intro - What stands above them.
+   */
+  constructor(
+    fields: readonly IOptionField[],
+    chosen: Readonly<Record<string, unknown>>,
+    intro: HTMLElement | null,
+    trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-fleet-OptionsForm');
+    this._fields = fields;
+    this._trans = trans;
+    this._id = `jp-fleet-options-${++forms}`;
+    if (intro) {
+      this.node.append(intro);
+    }
+    this._general.className = 'jp-fleet-OptionsForm-error';
+    this._general.setAttribute('role', 'alert');
+    this.node.append(this._general);
+    if (!fields.length) {
+      const none = document.createElement('p');
+      none.textContent = trans.__('In this project there is nothing to choose for this kernel.');
+      this.node.append(none);
+    }
+    for (const field of fields) {
+      this._add(field, textOf(field, chosen));
+    }
+  }
+
+  getValue(): IEntered {
+    const texts = new Map([...this._inputs].map(([key, input]) => [key, input.value]));
+    return enteredOptions(this._fields, texts, this._trans);
+  }
+
+  /** Show what is wrong, each at its field, and go to the first of them. */
+  showErrors(errors: ReadonlyMap<string, string>): void {
+    this._general.textContent = '';
+    for (const [key, input] of this._inputs) {
+      this._setError(key, errors.get(key) ?? '');
+      input.setAttribute('aria-invalid', String(errors.has(key)));
+    }
+    const [first] = errors.keys();
+    this._inputs.get(first ?? '')?.focus();
+  }
+
+  /** Show why the server refuses, at the field that it names. */
+  showRefusal(message: string): void {
+    const field = fieldOfRefusal(message, this._fields);
+    this.showErrors(new Map(field ? [[keyOf(field), message]] : []));
+    this._general.textContent = field ? '' : message;
+  }
+
+  private _add(field: IOptionField, text: string): void {
+    const key = keyOf(field);
+    const id = `${this._id}-${this._inputs.size}`;
+    const row = document.createElement('div');
+    row.className = 'jp-fleet-OptionsForm-row';
+    const label = document.createElement('label');
+    label.htmlFor = id;
+    label.textContent = field.label;
+    const input = inputFor(field, this._trans);
+    input.id = id;
+    input.classList.add('jp-mod-styled');
+    input.value = text;
+    input.required = field.required && field.fallback === undefined;
+    const help = document.createElement('div');
+    help.id = `${id}-help`;
+    help.className = 'jp-fleet-OptionsForm-help';
+    help.textContent = field.help;
+    const error = document.createElement('div');
+    error.id = `${id}-error`;
+    error.className = 'jp-fleet-OptionsForm-error';
+    error.setAttribute('role', 'alert');
+    input.setAttribute('aria-describedby', `${help.id} ${error.id}`);
+    row.append(label, input, help, error);
+    this.node.append(row);
+    this._inputs.set(key, input);
+    this._errors.set(key, error);
+  }
+
+  private _setError(key: string, text: string): void {
+    this._errors.get(key)!.textContent = text;
+  }
+
+  private readonly _fields: readonly IOptionField[];
+  private readonly _trans: TranslationBundle;
+  private readonly _id: string;
+  private readonly _general = document.createElement('div');
+  private readonly _inputs = new Map<string, Input>();
+  private readonly _errors = new Map<string, HTMLElement>();
+}
+
+function inputFor(field: IOptionField, trans: TranslationBundle): Input {
+  const { kind, schema, fallback } = field;
+  const usual = fallback === undefined ? '' : trans.__('Default: %1', shown(fallback, trans));
+  if (kind === 'choice') {
+    const select = document.createElement('select');
+    if (!field.required || fallback !== undefined) {
+      select.append(new Option(usual || trans.__('Default'), ''));
+    }
+    for (const choice of field.choices) {
+      select.append(new Option(shown(choice, trans), JSON.stringify(choice)));
+    }
+    return select;
+  }
+  if (kind === 'lines' || kind === 'pairs' || kind === 'json') {
+    const area = document.createElement('textarea');
+    area.rows = 3;
+    area.spellcheck = false;
+    const example = { lines: trans.__('One a line'), pairs: trans.__('NAME=VALUE'), json: '' };
+    area.placeholder = usual || example[kind];
+    return area;
+  }
+  const input = document.createElement('input');
+  input.type = kind === 'text' ? 'text' : 'number';
+  input.spellcheck = false;
+  input.placeholder = usual;
+  if (kind !== 'text') {
+    input.min = String(schema.minimum ?? '');
+    input.max = String(schema.maximum ?? '');
+    input.step = kind === 'integer' ? String(schema.multipleOf ?? 1) : 'any';
+  }
+  return input;
+}
+
+function shown(value: unknown, trans: TranslationBundle): string {
+  if (typeof value === 'boolean') {
+    return value ? trans.__('Yes') : trans.__('No');
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

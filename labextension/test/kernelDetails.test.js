@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { detailsOf } from '../lib/launches/kernelDetails.js';
+import { trans } from './trans.js';
+
+const model = {
+  id: 'k-1',
+  name: 'python',
+  username: 'ann',
+  project: 'demo',
+  path: 'demo/a.ipynb',
+  state: 'running',
+  execution_state: 'busy',
+  launch_options: { memory: '2Gi' }
+};
+
+test('the details name the person, the file, the state and the options', () => {
+  assert.deepEqual(detailsOf(model, 'Python 3', trans), {
+    about: [
+      ['Kernel', 'Python 3'],
+      ['State', 'Busy'],
+      ['Started by', 'ann'],
+      ['Project', 'demo'],
+      ['File', 'demo/a.ipynb'],
+      ['Id', 'k-1']
+    ],
+    options: [['Memory', '2Gi']]
+  });
+});
+
+test('a kernel that starts or has ended says how in its details', () => {
+  const state = of => detailsOf({ id: 'k', name: 'n', ...of }, 'N', trans).about[1][1];
+  const launch = { phase: 'queued', position: 2 };
+  assert.equal(state({ state: 'launching', launch }), '2nd in the queue');
+  assert.equal(state({ state: 'dead', reason: 'no image' }), 'Dead: no image');
+  assert.deepEqual(detailsOf({ id: 'k', name: 'n' }, 'N', trans).options, []);
+});
