@@ -21,6 +21,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     lab_python,
     wait_until,
 )
+from tests.integration.gateway_ext.test_gateway_launches import stock_server
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 from tests.integration.jupyter_ext.kernels.gated_kernels import BROKEN, GATED, GatedKernels
 
@@ -271,6 +272,7 @@ def test_nbclient_runs_a_notebook_whose_kernel_takes_long_to_start(
     script = str(CLIENTS / "nbclient_run.py")
     arguments = [fleet.urls[0], token(stock), GATED, "print(6 * 7)"]
     result = run(gate, [lab_python(), script, *arguments], fleet)
+    assert "outputs" in result, result
     assert [output["text"] for output in result["outputs"]] == ["42\n"]
     end(stock, fleet.urls[0])
     arguments[2] = BROKEN
@@ -299,4 +301,34 @@ def test_the_protocol_of_jupyterlab_and_vs_code_runs_a_cell_whose_kernel_takes_l
     result = run(gate, ["node", script, *arguments], fleet, NODE_PATH=str(NODE_MODULES))
     (kernel,) = stock.call("GET", f"{fleet.urls[0]}/api/kernels").json()
     assert kernel["reason"] in result["error"]
+    end(stock, fleet.urls[0])
+
+
+def test_a_stock_jupyter_server_has_kernels_at_a_lab_that_take_long_to_start(
+    fleet: Fleet, gate: GatedKernels, stock: Client, tmp_path: Path
+) -> None:
+    with stock_server(fleet.labs, tmp_path) as (url, headers), ThreadPoolExecutor(1) as threads:
+
+        def post(name: str) -> requests.Response:
+            return requests.post(
+                f"{url}/api/kernels", json={"name": name}, headers=headers, timeout=60
+            )
+
+        with gate.closed():
+            started = threads.submit(post, GATED)
+            kernels = f"{fleet.urls[1]}/api/kernels"
+            (kernel,) = wait_until(lambda: stock.call("GET", kernels).json())
+            assert (kernel["state"], started.done()) == ("launching", False)
+            gate.open()
+            answer = started.result()
+        assert (answer.status_code, answer.json()["id"]) == (201, kernel["id"]), answer.text
+        with Channels(url, kernel["id"], headers, False) as channels:
+            assert channels.run("print(6 * 7)") == "42\n"
+        ended = requests.delete(f"{url}/api/kernels/{kernel['id']}", headers=headers, timeout=60)
+        assert ended.status_code == 204
+        answer = post(BROKEN)
+        (kernel,) = stock.call("GET", kernels).json()
+        assert answer.status_code == 500
+        # Its own answer has no room for the reason.
+        assert kernel["reason"] in (tmp_path / "server.log").read_text()
     end(stock, fleet.urls[0])

@@ -23,6 +23,8 @@ from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
 
 PATH = "demo/a.ipynb"
+NAMES = {"python3": "python", "python": "python", "scala": "scala"}
+"""The name of the kernelspec by the name of a start."""
 
 
 class Gateways:
@@ -60,7 +62,7 @@ class ScriptedKernels(FleetKernelManager):
         launch = {"phase": "pulling", "message": "40 %", "position": None, "since": ""}
         model = {
             "id": kernel_id,
-            "name": kernel_name or "python",
+            "name": NAMES[kernel_name or "python"],
             "project": "demo",
             "state": "launching",
             "execution_state": "starting",
@@ -95,7 +97,7 @@ class Specs(FleetKernelSpecManager):
     """Two kernelspecs, of which one can also be started by another name."""
 
     async def get_kernel_spec(self, kernel_name: str) -> dict[str, Any]:  # type: ignore[override]
-        return {"name": {"python3": "python", "python": "python", "scala": "scala"}[kernel_name]}
+        return {"name": NAMES[kernel_name]}
 
 
 @pytest.fixture

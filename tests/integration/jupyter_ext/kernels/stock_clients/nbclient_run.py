@@ -5,8 +5,10 @@ cell's outputs as JSON, or the error."""
 import json
 import os
 import sys
+from functools import partial
 
 import nbformat
+import websocket
 from jupyter_server.gateway.gateway_client import GatewayClient
 from jupyter_server.gateway.managers import GatewayKernelManager
 from nbclient import NotebookClient
@@ -15,12 +17,16 @@ url, token, kernel_name, code = sys.argv[1:]
 client = GatewayClient.instance()
 client.url, client.auth_token, client.auth_scheme = url, token, "Bearer"
 client.init_connection_args()
+# jupyter_server has no setting for the header with which this client's websocket says who it is.
+websocket.create_connection = partial(
+    websocket.create_connection, header={"Authorization": f"Bearer {token}"}
+)
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
 manager = GatewayKernelManager(kernel_name=kernel_name)
 run = NotebookClient(notebook, km=manager, kernel_name=kernel_name, timeout=60)
 os.environ.setdefault("KERNEL_USERNAME", "somebody else")
 try:
-    run.execute()
+    run.execute(kernel_name=kernel_name)
 except Exception as error:
     print(json.dumps({"error": str(error)}))
 else:

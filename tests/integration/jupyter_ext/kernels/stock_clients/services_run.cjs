@@ -4,16 +4,23 @@
  * Prints what the cell prints and the session as JSON, or the error.
  */
 const { KernelManager, ServerConnection, SessionManager } = require('@jupyterlab/services');
+const WebSocket = require('ws');
 
 const [baseUrl, token, path, kernel, code] = process.argv.slice(2);
 
 async function main() {
+  // As in VS Code: a websocket of node has no other way to say who it is.
+  class SignedWebSocket extends WebSocket {
+    constructor(url, protocols) {
+      super(url, protocols, { headers: { Authorization: `token ${token}` } });
+    }
+  }
   const serverSettings = ServerConnection.makeSettings({
     baseUrl: `${baseUrl}/`,
     wsUrl: `${baseUrl.replace('http', 'ws')}/`,
     token,
-    appendToken: true,
-    init: { headers: { Authorization: `token ${token}` } }
+    appendToken: false,
+    WebSocket: SignedWebSocket
   });
   const kernelManager = new KernelManager({ serverSettings });
   const manager = new SessionManager({ serverSettings, kernelManager });
