@@ -75,9 +75,9 @@ def test_cells_wait_visibly_for_a_slow_kernel_and_run_in_order_unless_they_are_c
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:
     ann.open_path(saved_notebook(files))
-    expect(notice(ann)).to_contain_text("Starting the kernel")
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
     expect(notice(ann)).to_contain_text(re.compile(r"\d+ s"))
-    expect(ann.notebook.locator(".jp-Toolbar")).to_contain_text("Starting the kernel")
+    expect(ann.notebook.locator(".jp-Toolbar")).to_contain_text("Connecting to the kernel")
     expect(status(ann)).to_contain_text("| Starting")
     run_all(ann)
     expect(notice(ann)).to_contain_text("3 cells wait")
@@ -105,7 +105,7 @@ def test_an_interrupt_takes_all_waiting_cells_back_and_cancel_ends_the_start(
 ) -> None:
     path = saved_notebook(files)
     ann.open_path(path)
-    expect(notice(ann)).to_contain_text("Starting the kernel")
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
     ann.choose_in_menu("Kernel", "Interrupt Kernel")
     expect(waiting(ann)).to_have_count(0)
@@ -116,7 +116,7 @@ def test_an_interrupt_takes_all_waiting_cells_back_and_cancel_ends_the_start(
     # Who comes later sees that it starts.
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
-    expect(notice(ann)).to_contain_text("Starting the kernel")
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
     button(ann, "Cancel").click()
     expect(status(ann)).to_contain_text("No Kernel")
@@ -131,7 +131,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:
     ann.open_path(saved_notebook(files))
-    expect(notice(ann)).to_contain_text("Starting the kernel")
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
     slow.fail("the licence has run out")
     expect(notice(ann)).to_contain_text("could not be started")
@@ -184,7 +184,7 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
     room = "0/3 nodes are available: insufficient memory"
     queued = {"phase": "queued", "position": 2, "message": "", "since": "2026-01-01T00:00:00Z"}
     ann.open_path(saved_notebook(files))
-    expect(notice(ann)).to_contain_text("Starting the kernel")
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
     for launch, words in (
         (queued, "2nd in the queue"),
         ({**queued, "phase": "scheduling", "message": room}, f"Waiting for room: {room}"),
