@@ -152,7 +152,7 @@ class Settings:
         "JSON file that says what each project may choose when it starts a kernel; gateways use "
         "the file itself and read it again when it changes; '' for none",
         unset="",
-        folder=True,
+        path=True,
     )
     cull_idle: int = option(
         0,
