@@ -34,8 +34,8 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
 ) -> None:
     ann.open_path("demo")
     ann.new_notebook()
-    # The notebook's kernel has no options, another one has.
     ann.choose_in_menu("Kernel", ENTRY)
+    field(ann, "Kernel").select_option(label=SlowKernel.title)
     expect(ann.dialog).to_contain_text(SlowKernel.title)
     expect(ann.dialog).to_contain_text("What all cells may use together. At most 4Gi.")
     field(ann, "Memory").fill("8Gi")
@@ -73,6 +73,7 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     # The last choice is there the next time, but no secret is.
     ann.page.locator(".jp-Toolbar-kernelName").click()
     ann.dialog.locator("select").select_option(label=SlowKernel.title)
+    ann.dialog.get_by_label("Choose its options before it starts").check()
     ann.dialog.get_by_role("button", name="Select Kernel").click()
     expect(field(ann, "Memory")).to_have_value("1Gi")
     expect(field(ann, "Environment")).to_have_value("MODE=fast\nTHE_TOKEN")
