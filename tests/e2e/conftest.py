@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
+from tests.e2e.slow_kernel import SlowKernel
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -40,11 +41,19 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def slow_kernel() -> Iterator[SlowKernel]:
+    """A kernelspec of the fleet whose kernels start when a test says so."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield SlowKernel(Path(folder))
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> Iterator[Fleet]:
     """One fleet for all tests: each test leaves it whole."""
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     try:
-        fleet.up()
+        fleet.up("--kernelspecs", str(slow_kernel.kernelspecs))
         yield fleet
     finally:
         ARTIFACTS.mkdir(exist_ok=True)

@@ -51,8 +51,8 @@ class Fleet:
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def up(self) -> None:
-        self.command("up", "--detach", "--port", str(self.port))
+    def up(self, *options: str) -> None:
+        self.command("up", "--detach", "--port", str(self.port), *options)
 
     def down(self, *arguments: str) -> None:
         self.command("down", *arguments)

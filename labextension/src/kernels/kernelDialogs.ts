@@ -13,6 +13,7 @@ import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { askToRestart } from './endingKernels.js';
 import type { IKernelChoice } from './kernelStarts.js';
+import { OptionsBox } from './optionsBox.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
 import { ISessionOwner, nameOfSession, startedByOther } from './whose.js';
@@ -51,7 +52,11 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     }
     this._open.set(context, (this._open.get(context) ?? 0) + 1);
     try {
-      await super.selectKernel(asksForOptions(context, this._startOptions));
+      const box = new OptionsBox(this._startOptions, this._trans);
+      const selected = super.selectKernel(asksForOptions(context, this._startOptions, box));
+      // The dialog is there by now, if one opens.
+      box.stop();
+      await selected;
     } finally {
       const left = this._open.get(context)! - 1;
       if (left) {
@@ -103,10 +108,14 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   private readonly _hadOne = new WeakSet<ISessionContext>();
 }
 
-/** A context in which a kernel that is chosen by its name is started with options, if it has some. */
-function asksForOptions(context: ISessionContext, options: StartOptions): ISessionContext {
+/** A context in which a kernel is started with options, if the box says so. */
+function asksForOptions(
+  context: ISessionContext,
+  options: StartOptions,
+  box: OptionsBox
+): ISessionContext {
   const changeKernel = (model: Partial<Kernel.IModel> = {}) =>
-    !model.id && options.has(model.name)
+    box.isChecked
       ? options.ask(context, model.name).then(() => context.session?.kernel ?? null)
       : context.changeKernel(model);
   return new Proxy(context, {

@@ -1,0 +1,215 @@
+"""Kernels that take long to start: what the page says, and what becomes of cells meanwhile."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Route, expect
+
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Files
+from tests.e2e.slow_kernel import SlowKernel
+
+COUNT = "n = globals().get('n', 0) + 1; print(n)"
+CELLS = 3
+KEPT = "of an earlier kernel"
+
+
+@pytest.fixture(autouse=True)
+def slow(slow_kernel: SlowKernel) -> Iterator[SlowKernel]:
+    slow_kernel.hold()
+    yield slow_kernel
+    slow_kernel.hold()
+
+
+def saved_notebook(files: Files) -> str:
+    """A notebook for the slow kernel, whose cells have been run before; its path."""
+    path = f"demo/start-{uuid.uuid4().hex[:8]}.ipynb"
+    kernelspec = {"name": SlowKernel.name, "display_name": SlowKernel.title, "language": "python"}
+    output = {"output_type": "stream", "name": "stdout", "text": KEPT}
+    cell = {"cell_type": "code", "source": COUNT, "metadata": {}, "outputs": [output]}
+    cells = [{**cell, "id": f"c{i}", "execution_count": 7 + i} for i in range(CELLS)]
+    metadata: dict[str, Any] = {"kernelspec": kernelspec}
+    content = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    return path
+
+
+def notice(lab: LabPage) -> Locator:
+    """The line about the kernel."""
+    return lab.notebook.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+
+
+def button(lab: LabPage, label: str) -> Locator:
+    return notice(lab).get_by_role("button", name=re.compile(f"^{label}"))
+
+
+def waiting(lab: LabPage) -> Locator:
+    return lab.notebook.get_by_text("Waits for the kernel")
+
+
+def status(lab: LabPage) -> Locator:
+    return lab.page.locator("#jp-bottom-panel")
+
+
+def prompts(lab: LabPage) -> list[str]:
+    return [lab.prompt(index) for index in range(CELLS)]
+
+
+def outputs(lab: LabPage) -> list[str]:
+    return [lab.output(index).strip() for index in range(CELLS)]
+
+
+def run_all(lab: LabPage) -> None:
+    lab.cell(0).locator(".cm-content").click()
+    lab.choose_in_menu("Run", "Run All Cells")
+    expect(waiting(lab)).to_have_count(CELLS)
+    assert prompts(lab) == ["[*]:"] * CELLS
+
+
+def test_cells_wait_visibly_for_a_slow_kernel_and_run_in_order_unless_they_are_canceled(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path(saved_notebook(files))
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    expect(notice(ann)).to_contain_text(re.compile(r"\d+ s"))
+    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Connecting to the kernel")
+    expect(status(ann)).to_contain_text("| Starting")
+    run_all(ann)
+    expect(notice(ann)).to_contain_text("3 cells wait")
+    assert outputs(ann) == [KEPT] * CELLS
+    # By keyboard, as without a mouse.
+    cancel = ann.cell(1).get_by_role("button", name="Cancel: do not run this cell")
+    cancel.focus()
+    ann.page.keyboard.press("Enter")
+    expect(waiting(ann)).to_have_count(CELLS - 1)
+    assert prompts(ann) == ["[*]:", "[8]:", "[*]:"]
+
+    slow.open()
+    wait_for("the cells", lambda: prompts(ann) == ["[1]:", "[8]:", "[2]:"], 60)
+    assert outputs(ann) == ["1", KEPT, "2"]
+    expect(waiting(ann)).to_have_count(0)
+    expect(notice(ann)).to_be_hidden()
+    expect(status(ann)).to_contain_text("| Idle")
+    expect(ann.dialog).to_have_count(0)
+    # Nothing was asked for twice.
+    assert len(files.kernels()) == 1
+
+
+def test_an_interrupt_takes_all_waiting_cells_back_and_cancel_ends_the_start(
+    ann: LabPage, files: Files
+) -> None:
+    path = saved_notebook(files)
+    ann.open_path(path)
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    run_all(ann)
+    ann.choose_in_menu("Kernel", "Interrupt Kernel")
+    expect(waiting(ann)).to_have_count(0)
+    assert prompts(ann) == ["[7]:", "[8]:", "[9]:"]
+    assert outputs(ann) == [KEPT] * CELLS
+    assert [kernel["state"] for kernel in files.kernels()] == ["launching"]
+
+    # Who comes later sees that it starts.
+    ann.page.reload(wait_until="domcontentloaded")
+    ann.ready()
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    run_all(ann)
+    button(ann, "Cancel").click()
+    expect(status(ann)).to_contain_text("No Kernel")
+    expect(notice(ann)).to_be_hidden()
+    expect(waiting(ann)).to_have_count(0)
+    assert outputs(ann) == [KEPT] * CELLS
+    wait_for("the kernel to be gone", lambda: not files.kernels(), 30)
+    expect(ann.dialog).to_have_count(0)
+
+
+def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path(saved_notebook(files))
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    run_all(ann)
+    slow.fail("the licence has run out")
+    expect(notice(ann)).to_contain_text("could not be started")
+    expect(notice(ann)).to_contain_text("the licence has run out")
+    expect(notice(ann).get_by_role("alert")).to_be_visible()
+    expect(waiting(ann)).to_have_count(0)
+    assert prompts(ann) == ["[7]:", "[8]:", "[9]:"]
+    assert outputs(ann) == [KEPT] * CELLS
+    expect(ann.dialog).to_have_count(0)
+    (failed,) = files.kernels()
+
+    ann.page.reload(wait_until="domcontentloaded")
+    ann.ready()
+    expect(notice(ann)).to_contain_text("the licence has run out")
+    # A cell that is run loses nothing either.
+    ann.cell(0).locator(".cm-content").click()
+    ann.page.keyboard.press("Shift+Enter")
+    wait_for("the prompt", lambda: ann.prompt(0) == "[7]:", 10)
+    assert ann.output(0).strip() == KEPT
+
+    slow.open()
+    button(ann, "Start Again").click()
+    expect(status(ann)).to_contain_text("| Idle")
+    expect(notice(ann)).to_be_hidden()
+    assert ann.evaluate(0, COUNT) == "1"
+    expect(ann.dialog).to_have_count(0)
+    assert [kernel["id"] for kernel in files.kernels()] == [failed["id"]]
+
+
+def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    said: dict[str, Any] = {}
+
+    def speak(route: Route) -> None:
+        """Say in the server's place what no kernel of this machine comes to."""
+        answer = route.fetch()
+        models = answer.json()
+        for model in models:
+            model.update(said)
+        route.fulfill(response=answer, json=models)
+
+    ann.page.route(re.compile(r"/api/kernels(\?|$)"), speak)
+
+    def refresh() -> None:
+        ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
+        ann.page.locator("#jp-running-sessions").get_by_title("Refresh List").click()
+        ann.page.locator('.lm-TabBar-tab[data-id="filebrowser"]').click()
+
+    room = "0/3 nodes are available: insufficient memory"
+    queued = {"phase": "queued", "position": 2, "message": "", "since": "2026-01-01T00:00:00Z"}
+    ann.open_path(saved_notebook(files))
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    for launch, words in (
+        (queued, "2nd in the queue"),
+        ({**queued, "phase": "scheduling", "message": room}, f"Waiting for room: {room}"),
+        ({**queued, "phase": "pulling", "message": "40 %"}, "Pulling the image … 40 %"),
+    ):
+        said["launch"] = launch
+        refresh()
+        expect(notice(ann)).to_contain_text(words)
+    said.clear()
+    slow.open()
+    expect(status(ann)).to_contain_text("| Idle")
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+
+    reason = "its agent has been silent for 42 s: node worker-2 is NotReady"
+    said.update(state="unreachable", execution_state="unknown", reason=reason)
+    refresh()
+    expect(notice(ann)).to_contain_text(f"The kernel cannot be reached: {reason}")
+    expect(button(ann, "Restart")).to_be_visible()
+    expect(button(ann, "Shut Down")).to_be_visible()
+    expect(status(ann)).to_contain_text("| Unknown")
+    # A cell waits until the kernel is back, with its variables.
+    ann.run(0, "print(x + 1)")
+    expect(waiting(ann)).to_have_count(1)
+    said.clear()
+    refresh()
+    wait_for("the cell", lambda: ann.output(0).strip() == "6", 30)
+    expect(notice(ann)).to_be_hidden()
+    expect(ann.dialog).to_have_count(0)
