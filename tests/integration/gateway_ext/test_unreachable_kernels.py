@@ -121,3 +121,20 @@ def test_a_kernel_is_unreachable_too_if_its_gateway_is_gone_with_it(gateways: Ga
     wait_until(lambda: is_running(gateways, kernel_id), 30)
     assert agents_of(kernel_id) == [agent]
     gateways.start_again(0)
+
+
+def test_an_operator_can_say_that_an_unreachable_kernel_is_gone(gateways: Gateways) -> None:
+    kernel_id = gateways.start_kernel(0)
+    url = f"{gateways.urls[1]}/api/fleet/kernels/{kernel_id}/gone"
+    assert gateways.service().call("POST", url).status_code == 409
+    freeze(kernel_id)
+    wait_until(lambda: is_unreachable(gateways, kernel_id), 30)
+    assert gateways.client().call("POST", url).status_code == 403
+    answer = gateways.service().call("POST", url)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "dead"
+    assert answer.json()["reason"] == "an operator has said that what ran it is gone"
+    assert gateways.service().call("POST", url).status_code == 409
+    at_kernels = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+    assert gateways.client().call("DELETE", at_kernels).status_code == 204
+    wait_until(lambda: not agents_of(kernel_id), 30)
