@@ -165,6 +165,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             records=self.records,
             silence_records=app.silence_records,
             launches=self.launches,
+            links=self.links,
             membership=self.membership,
             start_again=self._start_again,
             living_seconds=app.living_seconds,
@@ -377,7 +378,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if place.link is None and place.is_launching:
             return
         if place.is_unreachable and place.record is not None:
-            await self._restart_later(place.record, username)
+            await self.lost_restarts.ask(place.record, username)
             return
         if place.link is not None:
             await self._command(place.link, "restart", RESTART_SECONDS)
@@ -390,31 +391,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         await self._start_again(record, username)
         if seconds is not None:
             await self._started(place.kernel_id, deadline)
-
-    async def declare_gone(self, record: KernelRecord) -> None:
-        """Marks an unreachable kernel as dead because an operator knows that it cannot run any
-        more; a restart that waits for that begins. Raises Refusal (409) for any other kernel."""
-        link = self.links.get(record.kernel_id)
-        if record.silence is None or record.state is KernelState.DEAD or link is not None:
-            raise Refusal(409, f"kernel {record.kernel_id} is not unreachable")
-        reason = "an operator has said that what ran it is gone"
-        if not await self.records.set_dead(record.kernel_id, record.epoch, reason):
-            raise owner_unknown(record.kernel_id)
-        self._background.start(self._finish_restarts())
-
-    async def _restart_later(self, record: KernelRecord, username: str) -> None:
-        if record.silence is not None and record.silence.restart_by is not None:
-            return
-        if await self.parent.silence_records.ask_restart(record, username) is None:
-            # Its agent has come back, perhaps.
-            raise owner_unknown(record.kernel_id)
-        self._background.start(self._finish_restarts())
-
-    async def _finish_restarts(self) -> None:
-        try:
-            await self.lost_restarts.finish()
-        except DatabaseUnavailable as error:
-            self.log.warning("restarts of unreachable kernels wait: %s", error)
 
     async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
         try:

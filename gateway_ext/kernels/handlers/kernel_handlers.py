@@ -295,7 +295,7 @@ class GoneHandler(FleetHandler):
                 403, "only a service token may say so: use `jupyter fleet kernel ID --gone`"
             )
         record = await self.manager.record(check_kernel_id(kernel_id))
-        await self.manager.declare_gone(record)
+        await self.manager.lost_restarts.declare_gone(record)
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
 
 

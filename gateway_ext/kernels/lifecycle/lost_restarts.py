@@ -5,15 +5,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.launches import Launches
-from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.refusal import Refusal, owner_unknown
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
+from jupyter_ext.database.engine import DatabaseUnavailable
 
 _LONGEST_PAUSE = 10.0
 
@@ -27,6 +30,7 @@ class LostRestarts:
         records: KernelRecords,
         silence_records: SilenceRecords,
         launches: Launches,
+        links: AgentLinks,
         membership: Membership,
         start_again: Callable[[KernelRecord, str], Awaitable[None]],
         living_seconds: float,
@@ -37,6 +41,7 @@ class LostRestarts:
         self._records = records
         self._silence_records = silence_records
         self._launches = launches
+        self._links = links
         self._membership = membership
         self._start_again = start_again
         self._living = timedelta(seconds=living_seconds)
@@ -44,6 +49,35 @@ class LostRestarts:
         # When to look again at each kernel, by the loop's clock, and how long it was until then.
         self._next: dict[str, tuple[float, float]] = {}
         self._at_work: set[str] = set()
+        self._background = BackgroundTasks(log)
+
+    async def ask(self, record: KernelRecord, username: str) -> None:
+        """Has an unreachable kernel restarted for this user as soon as that is possible, whatever
+        becomes of this gateway. Raises Refusal (503) if its agent has come back, and
+        DatabaseUnavailable."""
+        if record.silence is not None and record.silence.restart_by is not None:
+            return
+        if await self._silence_records.ask_restart(record, username) is None:
+            raise owner_unknown(record.kernel_id)
+        self._background.start(self._finish_soon())
+
+    async def declare_gone(self, record: KernelRecord) -> None:
+        """Marks an unreachable kernel as dead because an operator knows that it cannot run any
+        more; a restart that waits for that begins. Raises Refusal (409 for any other kernel, 503
+        if it changes at this moment), and DatabaseUnavailable."""
+        link = self._links.get(record.kernel_id)
+        if record.silence is None or record.state is KernelState.DEAD or link is not None:
+            raise Refusal(409, f"kernel {record.kernel_id} is not unreachable")
+        reason = "an operator has said that what ran it is gone"
+        if not await self._records.set_dead(record.kernel_id, record.epoch, reason):
+            raise owner_unknown(record.kernel_id)
+        self._background.start(self._finish_soon())
+
+    async def _finish_soon(self) -> None:
+        try:
+            await self.finish()
+        except DatabaseUnavailable as error:
+            self._log.warning("restarts of unreachable kernels wait: %s", error)
 
     async def finish(self) -> None:
         """Goes on with each restart that is this gateway's; raises DatabaseUnavailable."""

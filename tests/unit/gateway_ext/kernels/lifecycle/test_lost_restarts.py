@@ -56,6 +56,7 @@ class Fleet:
             records=self,  # type: ignore[arg-type]
             silence_records=self,  # type: ignore[arg-type]
             launches=self,  # type: ignore[arg-type]
+            links={},  # type: ignore[arg-type]
             membership=self,  # type: ignore[arg-type]
             start_again=self.start_again,
             living_seconds=8,
