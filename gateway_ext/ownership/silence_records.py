@@ -9,7 +9,14 @@ from sqlalchemy import Connection, null, select
 
 from gateway_ext.ownership.kernel_events import NewEvent
 from gateway_ext.ownership.kernel_records import dismiss_agent
-from gateway_ext.ownership.kernel_rows import PUBLIC, Held, Transition, record_of, transition
+from gateway_ext.ownership.kernel_rows import (
+    PUBLIC,
+    Held,
+    Transition,
+    read_record,
+    record_of,
+    transition,
+)
 from gateway_ext.ownership.launch_status import one_line
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence import WITH_KERNEL, Silence
@@ -43,6 +50,12 @@ class SilenceRecords:
             event = NewEvent("unreachable", detail=silence.reason(now))
             return Transition(held.state, {"silence": silence.stored()}, [event])
 
+        # Most agents have found another gateway by now: then no row is locked.
+        present = await self._database.run(
+            lambda connection: read_record(connection, kernel_id), read_only=True
+        )
+        if present is None or present.epoch != epoch:
+            return False
         return await self._decide(kernel_id, decide)
 
     async def say(self, record: KernelRecord, words: str) -> None:
