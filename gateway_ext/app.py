@@ -51,6 +51,7 @@ from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
+from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
@@ -230,6 +231,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
     living_seconds = Float(
         8.0, help="A gateway that has not reported for so many seconds counts as dead."
     ).tag(config=True)
+    unreachable_seconds = Float(
+        10.0,
+        help="After how many seconds of silence of its agent a kernel is shown as unreachable; not "
+        "less than ping_timeout. If its gateway has ended, at the earliest three seconds after "
+        "living_seconds: agents look for another gateway first.",
+    ).tag(config=True)
     lost_seconds = Float(
         30.0,
         help="After how many seconds without an owner a kernel is checked: if its agent's "
@@ -322,6 +329,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         self.records = KernelRecords(self.database, box, self.gateway_name)
         self.kernel_events = KernelEvents(self.database, self.gateway_name)
         self.launch_records = LaunchRecords(self.database, self.gateway_name)
+        self.silence_records = SilenceRecords(self.database, box, self.gateway_name)
         self.leftovers = Leftovers(self.database, self.gateway_name)
         self.project_uids = ProjectUids(self.database, self.first_uid)
         self.membership = Membership(
@@ -439,6 +447,15 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             ),
             asyncio.ensure_future(manager.agent_door.run(self.heartbeat_seconds)),
             asyncio.ensure_future(manager.board.run()),
+            run_forever(
+                manager.silences.look, self.heartbeat_seconds, self.log, "the check of silences"
+            ),
+            run_forever(
+                manager.lost_restarts.finish,
+                self.heartbeat_seconds,
+                self.log,
+                "restarting unreachable kernels",
+            ),
             run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
             run_forever(
                 manager.abandoned_launches.take_over,

@@ -1,5 +1,6 @@
 """Kernel models as clients see them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway_ext.kernels.agents.links import AgentLink
@@ -7,7 +8,12 @@ from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.launch_status import LaunchStatus, in_utc
 from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.silence import WITH_KERNEL
 from gateway_ext.ownership.states import KernelState, state_from_process
+
+UNREACHABLE = "unreachable"
+"""The state in a model of a kernel whose agent is silent. No state of the record: whether it runs
+is not known."""
 
 
 def kernel_model(
@@ -27,8 +33,13 @@ def kernel_model(
         state = state_from_process(link.process) or state
         execution_state, reason = link.execution_state, link.reason
         last_activity, connections, epoch = link.last_activity, link.connections, link.epoch
+    shown_state = state.value
+    silence = record.silence
+    if silence is not None and state in WITH_KERNEL and (link is None or link.epoch < record.epoch):
+        shown_state, execution_state = UNREACHABLE, "unknown"
+        reason, connections = silence.reason(datetime.now(UTC)), 0
     launch = status or record.launch_status if state is KernelState.LAUNCHING else None
-    running = state is KernelState.RUNNING
+    running = shown_state == KernelState.RUNNING.value
     ends = cull_time(last_activity, connections, execution_state, rules) if running else None
     return {
         "id": record.kernel_id,
@@ -39,7 +50,7 @@ def kernel_model(
         "project": record.project,
         "path": record.path,
         "username": record.username,
-        "state": state.value,
+        "state": shown_state,
         "owner": record.owner,
         "epoch": epoch,
         "reason": reason,

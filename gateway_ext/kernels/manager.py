@@ -33,6 +33,8 @@ from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
+from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
+from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
@@ -149,15 +151,33 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._background = BackgroundTasks(self.log)
         self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
+        self.silences = Silences(
+            app.silence_records,
+            self.links,
+            unreachable_seconds=max(app.unreachable_seconds, self.ping_timeout),
+            living_seconds=app.living_seconds,
+            log=self.log,
+        )
         self.lost_kernels = LostKernels(
             records=self.records,
             leftovers=self.leftovers,
             launches=self.launches,
             links=self.links,
             ends=self.ends,
+            silences=self.silences,
             gateway_name=self.membership.name,
             ping_seconds=self.ping_seconds,
             lost_seconds=self.lost_seconds,
+            log=self.log,
+        )
+        self.lost_restarts = LostRestarts(
+            records=self.records,
+            silence_records=app.silence_records,
+            launches=self.launches,
+            links=self.links,
+            membership=self.membership,
+            start_again=self._start_again,
+            living_seconds=app.living_seconds,
             log=self.log,
         )
         self.abandoned_launches = AbandonedLaunches(
@@ -363,8 +383,12 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def restart(self, place: Place, username: str, seconds: float | None) -> None:
         """Restarts the kernel; starts a new agent if the old one is known to be gone, and then
-        waits as `start` does. Does nothing to a kernel that is being launched."""
+        waits as `start` does. An unreachable kernel is restarted later, without anybody waiting.
+        Does nothing to a kernel that is being launched."""
         if place.link is None and place.is_launching:
+            return
+        if place.is_unreachable and place.record is not None:
+            await self.lost_restarts.ask(place.record, username)
             return
         if place.link is not None:
             await self._command(place.link, "restart", RESTART_SECONDS)
@@ -389,11 +413,14 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             raise Refusal(500, str(error)) from error
 
     async def delete(self, place: Place, username: str, reason: str = "") -> None:
-        """Ends the kernel and its agent. A launch is cancelled at once; what it has started is
-        removed after that."""
+        """Ends the kernel and its agent. A launch is cancelled at once, and the record of an
+        unreachable kernel deleted at once; what is left of them is removed after that."""
         record = place.record or await self.record(place.kernel_id)
         runs = place.link is not None and place.link.process != "starting"
-        if record.state is KernelState.LAUNCHING and not runs:
+        if place.is_unreachable:
+            await self.ends.mark_deleted(record, username, reason)
+            self._background.start(self.ends.end_deleted(record, None))
+        elif record.state is KernelState.LAUNCHING and not runs:
             await self.ends.mark_deleted(record, username, reason)
             self._background.start(self.ends.cancel_launch(record, place.link))
         else:
@@ -403,9 +430,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Ends the kernels of this gateway that have been idle for too long."""
         await self.ends.cull(self.cull_rules)
 
-    def link_lost(self, link: AgentLink) -> None:
-        """The connection of an agent has ended: it goes elsewhere, or it is dead."""
+    def link_lost(self, link: AgentLink, silent: float) -> None:
+        """The connection of an agent has ended: it goes elsewhere, or it is dead. It has been
+        silent for so many seconds."""
         self.links.remove(link, "the kernel is moving to another gateway")
         if self.lifecycle.leaving:
             return
+        self._background.start(self.silences.lost(link, silent))
         self._background.start(self.lost_kernels.check(link.kernel_id))

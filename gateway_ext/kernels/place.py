@@ -22,6 +22,11 @@ class Place:
     """Whether this gateway launches it, and its agent has not connected yet."""
 
     @property
+    def is_unreachable(self) -> bool:
+        """Whether its agent has been silent for too long. Any gateway may act on its record."""
+        return self.link is None and self.record is not None and self.record.silence is not None
+
+    @property
     def is_launching(self) -> bool:
         """Whether it is being launched, here or elsewhere."""
         return self.record is not None and self.record.state is KernelState.LAUNCHING

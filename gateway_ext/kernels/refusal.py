@@ -1,9 +1,11 @@
 """Error responses."""
 
+from datetime import datetime
 from http.client import responses
 
 from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.silence import Silence
 
 RETRY_SECONDS = 1
 
@@ -59,3 +61,12 @@ def still_launching(record: KernelRecord, status: LaunchStatus | None) -> Refusa
 def owner_unknown(kernel_id: str) -> Refusal:
     """The kernel exists, and nobody is known to own it at this moment."""
     return Refusal(503, f"kernel {kernel_id} is moving to another gateway: try again in a moment")
+
+
+def unreachable(kernel_id: str, silence: Silence, now: datetime) -> Refusal:
+    """The kernel's agent does not answer any gateway."""
+    return Refusal(
+        503,
+        f"kernel {kernel_id} is unreachable ({silence.reason(now)}): it can only be restarted or "
+        "shut down",
+    )

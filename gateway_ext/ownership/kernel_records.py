@@ -280,14 +280,15 @@ class KernelRecords:
 
         The epoch rises, so that earlier observations that are not written yet are dropped. If the
         agent of a launch connects after all, it is told to end: whoever waited for it may have
-        started another kernel. So is, with `dismiss`, the agent of a kernel that ran.
+        started another kernel. So is, with `dismiss`, the agent of a kernel that ran. A
+        restart that waits for the end of an unreachable kernel goes on.
         """
 
         def transaction(connection: Connection) -> bool:
             def decide(held: Held, now: datetime) -> Transition | None:
                 if held.epoch != epoch:
                     return None
-                values = {
+                values: dict[str, Any] = {
                     "execution_state": "dead",
                     "owner": None,
                     "epoch": epoch + 1,
@@ -295,6 +296,10 @@ class KernelRecords:
                     "reason": stored_text(reason),
                     "changed": now,
                 }
+                record = read_record(connection, kernel_id)
+                silence = None if record is None else record.silence
+                if silence is not None and silence.restart_by is not None:
+                    values["silence"] = silence.stored()
                 if dismiss or held.state is KernelState.LAUNCHING:
                     dismiss_agent(connection, kernel_id, now)
                     values["agent_key"] = self._key_of_no_agent()

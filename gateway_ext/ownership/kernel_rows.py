@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, null, select, update
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.launch_status import stored_status
 from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.silence import present_silence, stored_silence
 from gateway_ext.ownership.states import KernelState, check_transition
 from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import now_utc
@@ -39,17 +40,21 @@ PUBLIC = [
         "reason",
         "launch_status",
         "launch_options",
+        "silence",
     )
 ]
 
 
-def record_of(row: Row[Any]) -> KernelRecord:
-    """The record in a row of the columns PUBLIC."""
-    values = dict(row._mapping)
+def record_of(row: Row[*tuple[Any, ...]], *others: str) -> KernelRecord:
+    """The record in a row of the columns PUBLIC, and `others`."""
+    values = {name: value for name, value in row._mapping.items() if name not in others}
     values["state"] = KernelState(values["state"])
     launching = values["state"] is KernelState.LAUNCHING
     # A gateway of the version before leaves the status of an earlier launch behind.
     values["launch_status"] = stored_status(values["launch_status"]) if launching else None
+    values["silence"] = present_silence(
+        stored_silence(values["silence"]), values["state"], values["owner"], values["epoch"]
+    )
     return KernelRecord(**values)
 
 
@@ -118,6 +123,7 @@ def _change(connection: Connection, held: Held, decided: Transition) -> bool:
     values = dict(decided.values)
     if decided.state is not KernelState.LAUNCHING:
         values["launch_status"] = null()
+    values.setdefault("silence", null())
     changed = connection.execute(
         update(kernel)
         .where(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway_ext.ownership.launch_status import LaunchStatus
+from gateway_ext.ownership.silence import Silence
 from gateway_ext.ownership.states import KernelState
 
 
@@ -43,6 +44,8 @@ class KernelRecord:
     """How far the launch is; None unless it is `launching`, or if its gateway does not say."""
     launch_options: Mapping[str, Any] | None = None
     """Without secrets; None if there are none."""
+    silence: Silence | None = None
+    """Since when its agent has been silent; None unless that is for too long."""
 
 
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:

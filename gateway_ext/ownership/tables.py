@@ -53,6 +53,8 @@ kernel = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("changed", UtcDateTime, nullable=False),
     Column("reason", Text, nullable=False),
+    # Since when its agent has been silent, for whoever looks at the kernel.
+    Column("silence", JSON),
     Index(None, "project"),
     Index(None, "state", "changed"),
 )

@@ -72,7 +72,9 @@ def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sig
     if phase == "Pending":
         return _pending(pod, status)
     if metadata.get("deletionTimestamp"):
-        return alive("the pod is being ended")
+        return alive(_with("the pod is being ended", _disruption(status)))
+    if _lost_its_node(status, container):
+        return alive("its node does not answer (NotReady)", phase="connecting")
     # Its container runs, and a kubelet that has not said so yet is about to.
     return alive(phase="connecting")
 
@@ -138,11 +140,29 @@ def _is_being_made(containers: list[Any]) -> bool:
     ) and not any("running" in state for state in states)
 
 
-def _why_ended(status: Mapping[str, Any], phase: str) -> str:
-    """The pod reports evictions and preemptions, the container the end of its program."""
+def _disruption(status: Mapping[str, Any]) -> str:
+    """Why the cluster ends the pod; empty if it has not said so."""
     for condition in status.get("conditions") or []:
         if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
             return _with(condition.get("reason") or "Disrupted", condition.get("message"))
+    return ""
+
+
+def _lost_its_node(status: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
+    """Whether the node controller has given up the node: it marks the pod as not ready, while the
+    container's status stays as the kubelet has last reported it."""
+    ready = any(
+        condition.get("type") == "Ready" and condition.get("status") == "False"
+        for condition in status.get("conditions") or []
+    )
+    return ready and bool(container.get("ready")) and "running" in (container.get("state") or {})
+
+
+def _why_ended(status: Mapping[str, Any], phase: str) -> str:
+    """The pod reports evictions and preemptions, the container the end of its program."""
+    disruption = _disruption(status)
+    if disruption:
+        return disruption
     if status.get("reason"):
         return _with(status["reason"], status.get("message"))
     for container in status.get("containerStatuses") or []:

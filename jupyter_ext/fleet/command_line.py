@@ -17,6 +17,7 @@ from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.kernels import (
+    declare_gone,
     drain,
     kernel,
     kernel_text,
@@ -136,6 +137,13 @@ def parser() -> argparse.ArgumentParser:
     one = add("kernel", kernel_command, "Show one kernel and its history.")
     one.add_argument("kernel_id", metavar="ID")
     one.add_argument("--json", action="store_true", help="print JSON")
+    one.add_argument(
+        "--gone",
+        action="store_true",
+        help="say that the machine or node of an unreachable kernel is gone for good: the kernel "
+        "is dead, and a restart that waits for its end begins. If it does still run there, there "
+        "are two until its agent reaches a gateway again",
+    )
 
     leave = add(
         "drain",
@@ -275,6 +283,8 @@ def kernels_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 
 def kernel_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``kernel``: see `parser`."""
+    if options.gone:
+        declare_gone(data_dir, known_settings(data_dir), options.kernel_id)
     found = kernel(data_dir, known_settings(data_dir), options.kernel_id)
     print(json.dumps(found, indent=2) if options.json else kernel_text(found))
     return 0

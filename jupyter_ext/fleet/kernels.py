@@ -16,7 +16,7 @@ from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.table import table
-from jupyter_ext.wire.routes import DRAIN_ROUTE, EVENTS_ROUTE, GATEWAYS_ROUTE, path_of
+from jupyter_ext.wire.routes import DRAIN_ROUTE, EVENTS_ROUTE, GATEWAYS_ROUTE, GONE_ROUTE, path_of
 
 DRAIN_SECONDS = 60.0
 LAB_SECONDS = 5.0
@@ -88,6 +88,11 @@ def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, A
         with_living_owners([document["kernel"]], living), sessions
     )
     return document
+
+
+def declare_gone(data_dir: DataDir, settings: Settings, kernel_id: str) -> None:
+    """Say that what ran an unreachable kernel is gone; raises `FleetError` if it is reachable."""
+    ask(data_dir, settings, "POST", path_of(GONE_ROUTE, kernel_id=kernel_id))
 
 
 def drain(data_dir: DataDir, settings: Settings, gateway: str, *, stop: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 CHANNELS_ROUTE = "/api/kernels/{kernel_id}/channels"
 OWNER_ROUTE = "/api/fleet/kernels/{kernel_id}/owner"
 EVENTS_ROUTE = "/api/fleet/kernels/{kernel_id}/events"
+GONE_ROUTE = "/api/fleet/kernels/{kernel_id}/gone"
 GATEWAYS_ROUTE = "/api/fleet/gateways"
 DRAIN_ROUTE = "/api/fleet/gateways/{name}/drain"
 LEFTOVERS_ROUTE = "/api/fleet/leftovers"

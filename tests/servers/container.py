@@ -77,6 +77,10 @@ class Container:
             self._grace.daemon = True
             self._grace.start()
 
+    def freeze(self) -> None:
+        """Stops its first process, the agent, as if its machine had no power."""
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """SIGKILL to all that is in it."""
         if self._process.poll() is None:

@@ -69,6 +69,8 @@ class ScriptedKubernetes(ScriptedServer):
     def __init__(self, images: Mapping[str, str] | None = None) -> None:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.containers: dict[str, Container] = {}
+        self.without_node: set[str] = set()
+        """Pods whose node does not answer: nothing that is asked of them happens."""
         self._images = images
         self._version = 0
         self._ended = threading.Event()
@@ -137,6 +139,19 @@ class ScriptedKubernetes(ScriptedServer):
         }
         with self.lock:
             self._put("events", metadata["namespace"], event)
+
+    def lose_node(self, name: str) -> Container:
+        """A pod's node does not answer any more; the pod's container, which is frozen."""
+        with self.lock:
+            self.without_node.add(name)
+            pod = next(o for (p, _, n), o in self.objects.items() if (p, n) == ("pods", name))
+            container = self.containers[pod["metadata"]["uid"]]
+        container.freeze()
+        # As the node controller does it, after a while; the kubelet's words stay.
+        told = [{**one, "ready": True} for one in pod["status"]["containerStatuses"]]
+        conditions = [{"type": "Ready", "status": "False"}]
+        self.set_status("pods", name, conditions=conditions, containerStatuses=told)
+        return container
 
     def remove(self, plural: str, name: str) -> None:
         """Somebody deletes an object."""
@@ -216,6 +231,10 @@ class ScriptedKubernetes(ScriptedServer):
                     "Conflict",
                 )
         container = self.containers.get(metadata["uid"])
+        if found["kind"] == "Pod" and key[2] in self.without_node:
+            metadata["deletionTimestamp"] = now()
+            self._touch(found)
+            return Answer(200, copy.deepcopy(found))
         if container is not None and container.exit_code is None:
             metadata["deletionTimestamp"] = now()
             self._touch(found)
@@ -259,6 +278,8 @@ class ScriptedKubernetes(ScriptedServer):
                     self._run_application(key, found)
 
     def _run_pod(self, key: tuple[str, str, str], pod: Object) -> None:
+        if key[2] in self.without_node:
+            return
         container = self.containers.get(pod["metadata"]["uid"])
         first = pod["spec"]["containers"][0]
         told: Object = {"name": first["name"], "image": first["image"], "state": {}}

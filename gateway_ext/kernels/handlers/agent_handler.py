@@ -147,7 +147,7 @@ class AgentHandler(websocket.WebSocketHandler):
             self._watch.cancel()
         if self._link is not None:
             self.log.info("kernel %s: its agent has disconnected", self._kernel_id)
-            self.manager.link_lost(self._link)
+            self.manager.link_lost(self._link, time.monotonic() - self._heard)
 
     async def _watch_peer(self) -> None:
         """Ends a connection whose other end is silent."""

@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from tornado import websocket
@@ -24,7 +25,7 @@ from gateway_ext.kernels.handlers.fleet_handler import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.kernels.refusal import Refusal, unreachable
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.roles import Role
@@ -108,6 +109,8 @@ class ChannelsHandler(websocket.WebSocketHandler):
             if takes_notices:
                 return DeadWire(self, record.reason)
             raise Refusal(404, f"kernel {place.kernel_id} is dead: {record.reason}")
+        if record is not None and record.silence is not None:
+            raise unreachable(place.kernel_id, record.silence, datetime.now(UTC))
         if place.owner is not None:
             raise Refusal(421, f"gateway {place.owner.name} owns the kernel")
         raise Refusal(503, "no owner of the kernel is known yet")

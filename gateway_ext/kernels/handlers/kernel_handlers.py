@@ -19,13 +19,13 @@ from gateway_ext.kernels.handlers.relay import (
 )
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel
+from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel, unreachable
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
-from jupyter_ext.wire.routes import EVENTS_ROUTE, OWNER_ROUTE, pattern_of
+from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, OWNER_ROUTE, pattern_of
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -160,7 +160,7 @@ class _OneKernelHandler(FleetHandler):
             require_role(self.identity, place.project, role)
             if place.link is not None or place.launching or self.ownerless(place):
                 return place
-            if launching and place.is_launching:
+            if place.is_unreachable or (launching and place.is_launching):
                 return place
             if self.direct:
                 self.send_away(place)
@@ -243,6 +243,8 @@ class InterruptHandler(_OneKernelHandler):
             return
         if place.launching:
             self.manager.board.interrupt(place.kernel_id)
+        elif place.record is not None and place.record.silence is not None:
+            raise unreachable(kernel_id, place.record.silence, datetime.now(UTC))
         elif place.link is None:
             raise Refusal(409, f"kernel {kernel_id} is dead: restart it")
         else:
@@ -269,13 +271,32 @@ class OwnerHandler(_OneKernelHandler):
     async def get(self, kernel_id: str) -> None:
         place = await self.manager.place(check_kernel_id(kernel_id))
         require_role(self.identity, place.project, Role.VIEWER)
-        if place.link is not None or place.launching or self.ownerless(place):
+        if (
+            place.link is not None
+            or place.launching
+            or place.is_unreachable
+            or self.ownerless(place)
+        ):
             url = self.manager.membership.url
         elif place.owner is not None:
             url = place.owner.url
         else:
             raise owner_unknown(kernel_id)
         self.answer({"url": url, "epoch": place.epoch})
+
+
+class GoneHandler(FleetHandler):
+    """`/api/fleet/kernels/{id}/gone`: an operator's word that what ran an unreachable kernel is
+    gone, where the fleet cannot find out. For services, at any gateway."""
+
+    async def post(self, kernel_id: str) -> None:
+        if self.identity.service is None:
+            raise Refusal(
+                403, "only a service token may say so: use `jupyter fleet kernel ID --gone`"
+            )
+        record = await self.manager.record(check_kernel_id(kernel_id))
+        await self.manager.lost_restarts.declare_gone(record)
+        self.answer(self.manager.model(await self.manager.record(kernel_id)))
 
 
 class EventsHandler(FleetHandler):
@@ -320,6 +341,7 @@ kernel_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (rf"/api/kernels/{_ID}/interrupt", InterruptHandler),
     (rf"/api/kernels/{_ID}/restart", RestartHandler),
     (pattern_of(OWNER_ROUTE), OwnerHandler),
+    (pattern_of(GONE_ROUTE), GoneHandler),
     (pattern_of(EVENTS_ROUTE), EventsHandler),
     (r"/api/sessions(?:/.*)?", NotServedHandler),
 ]

@@ -35,7 +35,7 @@ class KernelEnds:
     ) -> None:
         """Ends the kernel, whose agent is at `link` if it is connected here."""
         await self.mark_deleted(record, username, reason)
-        await self._end_deleted(record, link)
+        await self.end_deleted(record, link)
 
     async def mark_deleted(self, record: KernelRecord, username: str, reason: str) -> None:
         """Deletes the record alone."""
@@ -51,9 +51,10 @@ class KernelEnds:
             self._launches.stop(record.kernel_id, deleted=True)
         else:
             # Its gateway learns of it from the record, and removes what it makes until then.
-            await self._end_deleted(record, None)
+            await self.end_deleted(record, None)
 
-    async def _end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
+    async def end_deleted(self, record: KernelRecord, link: AgentLink | None) -> None:
+        """Ends a kernel whose record is deleted. What cannot be ended now is left to the sweep."""
         proxy = self._launches.processes.proxy_of(record)
         ended = False
         if link is not None:
@@ -91,7 +92,7 @@ class KernelEnds:
             # Side by side: an agent that was frozen by its kernel answers after a time-out.
             await asyncio.gather(
                 *(
-                    each([link], partial(self._end_deleted, record), self._log)
+                    each([link], partial(self.end_deleted, record), self._log)
                     for record, link in culled
                 )
             )

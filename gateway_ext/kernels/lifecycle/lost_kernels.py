@@ -11,6 +11,7 @@ from gateway_ext.kernels.lifecycle.abandoned_launches import is_taken_over
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
+from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.records import KernelRecord
@@ -32,6 +33,7 @@ class LostKernels:
         launches: Launches,
         links: AgentLinks,
         ends: KernelEnds,
+        silences: Silences,
         gateway_name: str,
         ping_seconds: float,
         lost_seconds: float,
@@ -44,6 +46,7 @@ class LostKernels:
         self._launches = launches
         self._links = links
         self._ends = ends
+        self._silences = silences
         self._name = gateway_name
         self._ping_seconds = ping_seconds
         self._lost_seconds = lost_seconds
@@ -113,6 +116,8 @@ class LostKernels:
             if marked and not proxy.FOUND_BY_NAME:
                 # What an agent that was killed could not remove itself.
                 await proxy.end()
+        else:
+            await self._silences.seen(record, proxy.progress[1])
 
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Cleans up after gateways that have been dead for long, and removes old rows."""

@@ -89,6 +89,31 @@ def test_a_kernel_in_a_pod(fleet: ClusterFleet) -> None:
     assert [one.body["preconditions"] for one in deletions] == [{"uid": pod["metadata"]["uid"]}]
 
 
+def test_a_kernel_on_a_lost_node_is_restarted_when_its_pod_is_gone(fleet: ClusterFleet) -> None:
+    kernel_id = fleet.started("pod")
+    assert fleet.run(0, kernel_id, "x = 41; print(x)") == "41"
+    old = fleet.pod(kernel_id)
+    fleet.kubernetes.lose_node(old["metadata"]["name"])
+    wait_until(lambda: fleet.model(kernel_id, 1)["state"] == "unreachable", 40)
+    wait_until(lambda: "node does not answer" in fleet.model(kernel_id)["reason"], 40)
+    # Answered at once; nothing new is started while the old one may still run.
+    fleet.restart(kernel_id, 1)
+    wait_until(lambda: "deletionTimestamp" in fleet.pod(kernel_id)["metadata"], 40)
+    asked = len(fleet.kubernetes.asked("GET", kernel_id))
+    wait_until(lambda: len(fleet.kubernetes.asked("GET", kernel_id)) > asked + 3, 60)
+    assert fleet.model(kernel_id)["state"] == "unreachable"
+    assert "started again as soon as" in fleet.model(kernel_id)["reason"]
+    assert fleet.pod(kernel_id)["metadata"]["uid"] == old["metadata"]["uid"]
+    # The node is deleted, and its pods with it.
+    fleet.kubernetes.without_node.clear()
+    fleet.kubernetes.remove("pods", old["metadata"]["name"])
+    wait_until(lambda: fleet.model(kernel_id)["state"] == "running", 60)
+    assert fleet.pod(kernel_id)["metadata"]["uid"] != old["metadata"]["uid"]
+    assert fleet.run(1, kernel_id, "print('x' in globals())") == "False"
+    fleet.end(kernel_id)
+    wait_until(lambda: fleet.nothing_left(kernel_id))
+
+
 def test_a_kernelspec_of_enterprise_gateway(fleet: ClusterFleet) -> None:
     fleet.add_stock_kernelspec(
         "stock_pod",

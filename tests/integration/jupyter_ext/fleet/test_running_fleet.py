@@ -192,6 +192,9 @@ def test_kernels_are_shown_and_a_gateway_is_drained(running_fleet):
     assert "accepts kernels again" in running_fleet.run("drain", "gateway-1", "--stop")
     assert "gateway-1, gateway-2" in running_fleet.run("drain", "gateway-9", code=1)
 
+    refused = running_fleet.run("kernel", kernel_id, "--gone", code=1)
+    assert "is not unreachable" in refused
+
     answer = requests.delete(f"{gateway}/api/kernels/{kernel_id}", headers=headers, timeout=60)
     assert answer.status_code == 204
     assert kernel_id not in running_fleet.run("kernels")

@@ -64,8 +64,41 @@ EVICTED = {
     "message": "The node was low on resource: memory.",
 }
 
+# As the node controller leaves it: only the pod's condition changes.
+NODE_LOST = {
+    "phase": "Running",
+    "conditions": [{"type": "Ready", "status": "False"}],
+    "containerStatuses": [{"name": "kernel", "ready": True, "state": {"running": {}}}],
+}
+TAINTED = {
+    **NODE_LOST,
+    "conditions": [
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint",
+        }
+    ],
+}
+# Its readiness probe fails, which says nothing of its node.
+NOT_READY = {
+    **NODE_LOST,
+    "containerStatuses": [{"name": "kernel", "ready": False, "state": {"running": {}}}],
+}
+
 ANOTHER = "the pod does not exist any more: another one has its name"
 TABLE = [
+    ("node lost", pod(NODE_LOST), ALIVE, NONE, "its node does not answer (NotReady)"),
+    ("not ready", pod(NOT_READY), ALIVE, NONE, ""),
+    (
+        "evicted from a lost node",
+        pod(TAINTED, deletionTimestamp="2026-01-01T00:00:00Z"),
+        ALIVE,
+        NONE,
+        "the pod is being ended: DeletionByTaintManager: Taint manager: deleting due to NoExecute "
+        "taint",
+    ),
     ("no pod of that name", None, DEAD, NONE, "the pod does not exist any more"),
     ("another pod of that name", pod(uid="u2"), DEAD, NONE, ANOTHER),
     (

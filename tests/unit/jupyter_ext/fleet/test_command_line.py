@@ -55,6 +55,7 @@ def test_a_token_has_the_roles_that_were_asked_for(capsys, known):
         (["down", "--kernels"], "is not running"),
         (["kernels"], "is not running: `jupyter fleet up` starts it"),
         (["drain", "gateway-1"], "is not running: `jupyter fleet up` starts it"),
+        (["kernel", "k", "--gone"], "is not running: `jupyter fleet up` starts it"),
         (
             ["token", "ada", "--expires", "0"],
             "--expires 0 is out of range",

@@ -19,7 +19,7 @@ PROTOCOLS = Path(__file__).parents[5] / "docs" / "protocols.md"
 NOW = datetime(2026, 1, 1, 12, 30, 15, 678, tzinfo=timezone(timedelta(hours=1)))
 RECORD = KernelRecord(
     "id", "demo", "demo/a.ipynb", "ada", "python", KernelState.RUNNING, "a", 7, None, "idle", 0,
-    NOW, NOW, NOW, ""
+    NOW, NOW, NOW, "", launch_options={"cpus": "2"}
 )  # fmt: skip
 
 
@@ -65,9 +65,11 @@ def test_launch_details_are_those_of_the_record() -> None:
         "path": "demo/a.ipynb",
         "username": "ada",
         "kernel_name": "python",
-        "launch_options": {},
+        "launch_options": {"cpus": "2"},
         "owner": "a",
         "epoch": 7,
         "started": "2026-01-01T11:30:15+00:00",
     }
+    bare = asyncio.run(launch_details(replace(RECORD, launch_options=None), {}))
+    assert bare["launch_options"] == {}
     assert datetime.fromisoformat("2026-01-01T11:30:15+00:00").tzinfo == UTC
