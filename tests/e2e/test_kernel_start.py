@@ -77,7 +77,9 @@ def test_cells_wait_visibly_for_a_slow_kernel_and_run_in_order_unless_they_are_c
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     expect(notice(ann)).to_contain_text(re.compile(r"\d+ s"))
-    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Connecting to the kernel")
+    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text(
+        "Connecting to the kernel"
+    )
     expect(status(ann)).to_contain_text("| Starting")
     run_all(ann)
     expect(notice(ann)).to_contain_text("3 cells wait")

@@ -86,6 +86,10 @@ class Fleet:
     async def get(self, kernel_id: str) -> KernelRecord:
         return self.record
 
+    @property
+    def processes(self) -> "Fleet":
+        return self
+
     def proxy_of(self, record: KernelRecord) -> Any:
         return self.proxy
 
