@@ -197,6 +197,22 @@ class Channels:
                 idle = True
         return text, reply
 
+    def print_of(self, requests: list[str]) -> list[str]:
+        """What cells print that were sent one after the other. Replies and output come on channels
+        of their own: a reply may follow output of the next cell."""
+        texts, waits = dict.fromkeys(requests, ""), {(r, end) for r in requests for end in "ri"}
+        while waits:
+            message = self.receive()
+            request = message["parent_header"].get("msg_id")
+            kind, content = message["header"]["msg_type"], message["content"]
+            if request in texts and kind == "stream":
+                texts[request] += content["text"]
+            elif kind == "execute_reply":
+                waits.discard((request, "r"))
+            elif kind == "status" and content["execution_state"] == "idle":
+                waits.discard((request, "i"))
+        return list(texts.values())
+
     def run(self, code: str) -> str:
         """What a cell prints; it must succeed."""
         text, reply = self.finish(self.execute(code))

@@ -117,7 +117,7 @@ def test_a_stock_client_sends_before_the_kernel_runs(one_by_one: Gateways) -> No
     client = one_by_one.client()
     with client.channels(one_by_one.urls[1], kernel_id, v1=True) as channels:
         requests = [channels.execute(f"print({n})") for n in range(3)]
-        assert [channels.finish(one)[0] for one in requests] == ["0\n", "1\n", "2\n"]
+        assert channels.print_of(requests) == ["0\n", "1\n", "2\n"]
     client.call("DELETE", f"{one_by_one.urls[0]}/api/kernels/{kernel_id}")
 
 

@@ -237,8 +237,7 @@ def test_messages_of_stock_clients_wait_in_order_and_are_aborted_by_an_interrupt
             assert (text, reply["status"]) == ("", "aborted")
             requests = [channels.execute(f"x = {n}; print(x)") for n in range(5)]
             release(kernel_id)
-            printed = [channels.finish(request)[0] for request in requests]
-            assert printed == [f"{n}\n" for n in range(5)]
+            assert channels.print_of(requests) == [f"{n}\n" for n in range(5)]
     fleet.end(kernel_id)
 
 
