@@ -61,11 +61,8 @@ def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sig
     container = _agent_container(pod, status)
     ended = (container.get("state") or {}).get("terminated")
     if ended is not None:
-        # A container beside it (a service mesh's, say) keeps the pod running. Without one the
-        # pod's own end follows in a moment, and only that says that it was evicted.
-        if _others_run(pod, status):
-            return dead(_container_end(ended))
-        return alive("the pod is being ended")
+        # A container beside it (a service mesh's, say) keeps the pod running.
+        return dead(_container_end(ended))
     if phase == "Unknown" or status.get("reason") == "NodeLost":
         words = status.get("message") or "its node cannot be reached"
         return unknown(f"the state of the pod is not known: {words}")
@@ -84,16 +81,6 @@ def _agent_container(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Mappi
     name = pod["spec"]["containers"][0]["name"]
     statuses = status.get("containerStatuses") or []
     return next((one for one in statuses if one.get("name") == name), {})
-
-
-def _others_run(pod: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    """Whether a container beside the agent's has not ended."""
-    ended = {
-        one.get("name")
-        for one in status.get("containerStatuses") or []
-        if "terminated" in (one.get("state") or {})
-    }
-    return any(one["name"] not in ended for one in pod["spec"]["containers"][1:])
 
 
 def _pending(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Sighting:

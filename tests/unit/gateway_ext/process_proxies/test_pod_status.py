@@ -20,11 +20,6 @@ def pod(status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]
     }
 
 
-def alone(status: dict[str, Any]) -> dict[str, Any]:
-    """A pod without a container beside the agent's."""
-    return {**pod(status), "spec": {"containers": [{"name": "kernel"}]}}
-
-
 def waiting(reason: str, message: str = "", kind: str = "containerStatuses") -> dict[str, Any]:
     state = {"waiting": {"reason": reason, "message": message}}
     return {"phase": "Pending", kind: [{"name": "kernel", "state": state}]}
@@ -180,13 +175,6 @@ TABLE = [
         DEAD,
         NONE,
         "Error, exit code 1",
-    ),
-    (
-        "all containers ended, the pod's own reason follows",
-        alone(ended("Running", exitCode=0, reason="Completed")),
-        ALIVE,
-        NONE,
-        "the pod is being ended",
     ),
     (
         "out of memory",
