@@ -17,6 +17,7 @@ from tests.e2e.slow_kernel import SlowKernel
 COUNT = "n = globals().get('n', 0) + 1; print(n)"
 CELLS = 3
 KEPT = "of an earlier kernel"
+LICENCE = "licence has run out"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,9 @@ def test_cells_wait_visibly_for_a_slow_kernel_and_run_in_order_unless_they_are_c
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     expect(notice(ann)).to_contain_text(re.compile(r"\d+ s"))
-    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Connecting to the kernel")
+    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text(
+        "Connecting to the kernel"
+    )
     expect(status(ann)).to_contain_text("| Starting")
     run_all(ann)
     expect(notice(ann)).to_contain_text("3 cells wait")
@@ -133,9 +136,9 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
-    slow.fail("the licence has run out")
+    slow.fail(f"the {LICENCE}")
     expect(notice(ann)).to_contain_text("could not be started")
-    expect(notice(ann)).to_contain_text("the licence has run out")
+    expect(notice(ann)).to_contain_text(LICENCE)
     expect(notice(ann).get_by_role("alert")).to_be_visible()
     expect(waiting(ann)).to_have_count(0)
     assert prompts(ann) == ["[7]:", "[8]:", "[9]:"]
@@ -145,7 +148,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
 
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
-    expect(notice(ann)).to_contain_text("the licence has run out")
+    expect(notice(ann)).to_contain_text(LICENCE)
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
