@@ -173,11 +173,11 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
         """Say in the server's place what no kernel of this machine comes to."""
         answer = route.fetch()
         models = answer.json()
-        for model in models:
-            model.update(said)
+        for model in models if isinstance(models, list) else []:
+            model.get("kernel", model).update(said)
         route.fulfill(response=answer, json=models)
 
-    ann.page.route(re.compile(r"/api/kernels(\?|$)"), speak)
+    ann.page.route(re.compile(r"/api/(kernels|sessions)(\?|$)"), speak)
 
     def refresh() -> None:
         ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
