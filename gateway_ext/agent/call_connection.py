@@ -77,14 +77,17 @@ class CallConnection:
         too_long = False
         while piece := await self._read():
             await self._pace(_READ_COST + len(piece))
-            *lines, begun = (begun + piece).split(b"\n")
-            for line in lines:
+            # One line after the other: together, short lines would take many times the bytes.
+            text, start = begun + piece, 0
+            while (end := text.find(b"\n", start)) >= 0:
+                line, start = text[start:end], end + 1
                 if too_long:
                     # The last part of a line that was rejected.
                     too_long = False
                     continue
                 await self._pace(_LINE_COST)
                 await self._handle(line)
+            begun = text[start:]
             if too_long or len(begun) > LONGEST_LINE:
                 if not too_long:
                     await self._send(_TOO_LONG)
