@@ -193,7 +193,8 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
         ({**queued, "phase": "scheduling", "message": room}, f"Waiting for room: {room}"),
         ({**queued, "phase": "pulling", "message": "40 %"}, "Pulling the image … 40 %"),
     ):
-        said["launch"] = launch
+        # JupyterLab looks at a model again if its activity is another one.
+        said.update(launch=launch, last_activity=words)
         refresh()
         expect(notice(ann)).to_contain_text(words)
     said.clear()

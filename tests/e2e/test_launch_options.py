@@ -37,7 +37,7 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     ann.choose_in_menu("Kernel", ENTRY)
     field(ann, "Kernel").select_option(label=SlowKernel.title)
     expect(ann.dialog).to_contain_text(SlowKernel.title)
-    expect(ann.dialog).to_contain_text("What all cells may use together. At most 4Gi.")
+    expect(ann.dialog).to_contain_text("What all cells may use together. 100Mi to 4Gi.")
     field(ann, "Memory").fill("8Gi")
     field(ann, "Environment").fill("MODE")
     start(ann)

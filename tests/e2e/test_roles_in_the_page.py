@@ -127,7 +127,7 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
         ),
     )
     vic.open_path(path)
-    expect(vic.notebook.locator(".jp-fleet-Notice.jp-mod-info")).to_contain_text(
+    expect(vic.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")).to_contain_text(
         'You can look at files but not run or change them: you are a viewer of the project "demo".'
         " Ask an owner to make you an editor."
     )
@@ -225,7 +225,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     url = fleet.status()["url"]
     zoe = open_page(url, fleet.token("zoe", "viewer"))
     zoe.open_path(path)
-    notice = zoe.notebook.locator(".jp-fleet-Notice.jp-mod-info")
+    notice = zoe.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")
     expect(notice).to_be_visible()
     zoe.mark()
 
@@ -292,7 +292,7 @@ def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
     yan.mark()
     elsewhere = fleet.token_in("yan", "second=editor")
     sign_in_elsewhere(yan, elsewhere)
-    notice = yan.notebook.locator(".jp-fleet-Notice.jp-mod-info")
+    notice = yan.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")
     expect(notice).to_contain_text('You no longer have access to the project "demo"')
     expect(notice).to_contain_text("Ask an owner")
     expect(yan.page.locator(".jp-BreadCrumbs")).not_to_contain_text("demo")

@@ -123,17 +123,20 @@ export class StartOptions {
   }
 
   private _selectKernel(kernel: string): HTMLElement {
-    const row = document.createElement('label');
+    const row = document.createElement('div');
     row.className = 'jp-fleet-OptionsForm-row';
     const select = document.createElement('select');
+    select.id = 'jp-fleet-options-kernel';
     select.className = 'jp-mod-styled';
     select.dataset.kernels = 'true';
     for (const name of this._names()) {
       select.append(new Option(this._displayName(name), name, false, name === kernel));
     }
-    const text = document.createElement('span');
-    text.textContent = this._trans.__('Kernel');
-    row.append(text, select);
+    // Beside the select: a label around it would be named after all its options, too.
+    const label = document.createElement('label');
+    label.htmlFor = select.id;
+    label.textContent = this._trans.__('Kernel');
+    row.append(label, select);
     return row;
   }
 

@@ -66,7 +66,7 @@ function fieldsIn(
     const own = {
       path,
       label: inner.title ?? optionLabel(path, trans),
-      help: [inner.description ?? '', limitWords(inner, trans, isSize(path, inner))]
+      help: [asSentence(inner.description ?? ''), limitWords(inner, trans, isSize(path, inner))]
         .filter(text => text)
         .join(' '),
       ...inputOf(inner),
@@ -106,6 +106,10 @@ function inputOf(schema: ISchema): Pick<IOptionField, 'kind' | 'choices'> {
     default:
       return { kind: 'json', choices: [] };
   }
+}
+
+function asSentence(text: string): string {
+  return /[\p{L}\p{N})]$/u.test(text) ? `${text}.` : text;
 }
 
 /**

@@ -181,6 +181,16 @@ class Channels:
         content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
         return self.send("execute_request", {**content, "user_expressions": {}})
 
+    def wait_for_output(self, request: str) -> str:
+        """The first text that the cell prints from now on."""
+        while True:
+            message = self.receive()
+            if (
+                message["parent_header"].get("msg_id") == request
+                and message["header"]["msg_type"] == "stream"
+            ):
+                return str(message["content"]["text"])
+
     def finish(self, request: str) -> tuple[str, dict[str, Any]]:
         """What the cell prints from now on, and its reply."""
         text, reply, idle = "", None, False

@@ -27,7 +27,12 @@ REQUEST_SECONDS = 3.0
 
 @pytest.fixture(scope="module")
 def gateways() -> Iterator[Gateways]:
-    changes = {"unproven_agents": PLACES, "request_seconds": REQUEST_SECONDS}
+    # Kernels that are in the database alone must not count as lost while a test needs them.
+    changes = {
+        "unproven_agents": PLACES,
+        "request_seconds": REQUEST_SECONDS,
+        "lost_seconds": 600.0,
+    }
     with running_gateways(changes={"FleetGatewayApp": changes}, count=1) as some:
         yield some
 

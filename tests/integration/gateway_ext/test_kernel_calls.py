@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 
 import pytest
 
@@ -15,6 +14,8 @@ from gateway_ext.kernel_tools.fleet_calls import launch_details
 owners, end = [], time.monotonic() + 40
 while time.monotonic() < end and len(set(owners)) < 2:
     owners.append((launch_details()["owner"], launch_details()["epoch"]))
+    if len(owners) == 1:
+        print("asked", flush=True)
     time.sleep(0.1)
 print(json.dumps(owners))
 """
@@ -122,7 +123,8 @@ def test_calls_are_answered_while_their_owner_is_killed(own_gateways: Gateways) 
     kernel_id = gateways.start_kernel(0)
     with gateways.client().channels(gateways.urls[1], kernel_id) as channels:
         request = channels.execute(KEEP_ASKING)
-        threading.Timer(1.5, gateways.processes[0].signal, [signal.SIGKILL]).start()
+        channels.wait_for_output(request)
+        gateways.processes[0].signal(signal.SIGKILL)
         text, reply = channels.finish(request)
         # No call raised an error.
         assert reply["status"] == "ok", reply
