@@ -127,7 +127,9 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
         ),
     )
     vic.open_path(path)
-    expect(vic.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")).to_contain_text(
+    expect(
+        vic.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")
+    ).to_contain_text(
         'You can look at files but not run or change them: you are a viewer of the project "demo".'
         " Ask an owner to make you an editor."
     )
