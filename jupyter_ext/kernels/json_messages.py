@@ -98,7 +98,8 @@ def json_to_v1(message: str | bytes) -> bytes:
         )
         if len(header) > _LONGEST_CHECKED or not found.get("header", b"").startswith(b"{"):
             raise MessageError("a kernel message has no header, or one that is too long")
-        channel = json.loads(found.get("channel", b"null")[:_LONGEST_CHANNEL])
+        # Stock servers assume shell, and jupyter_server's own client relies on it.
+        channel = json.loads(found.get("channel", b'"shell"')[:_LONGEST_CHANNEL])
     except MessageError:
         raise
     except (ValueError, RecursionError) as error:

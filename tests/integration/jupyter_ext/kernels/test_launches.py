@@ -18,6 +18,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     REPOSITORY,
     Channels,
     Client,
+    lab_python,
     wait_until,
 )
 from tests.integration.gateway_ext.test_gateway_launches import stock_server
@@ -59,7 +60,6 @@ def begin(client: Client, url: str, path: str, kernel: str = GATED) -> dict[str,
     """The session that a page gets at once."""
     answer = client.call("POST", f"{url}/api/sessions", json=body(path, kernel))
     assert answer.status_code == 201, answer.text
-    print(f"answered in {1000 * answer.elapsed.total_seconds():.0f} ms")
     model: dict[str, Any] = answer.json()
     assert model["kernel"]["state"] == "launching"
     assert model["kernel"]["execution_state"] == "starting"
@@ -264,6 +264,23 @@ def run(gate: GatedKernels, command: list[str], fleet: Fleet, **environment: str
         out, err = process.communicate(timeout=90)
     assert process.returncode == 0, err
     return json.loads(out.splitlines()[-1])
+
+
+def test_nbclient_runs_a_notebook_whose_kernel_takes_long_to_start(
+    fleet: Fleet, gate: GatedKernels, stock: Client
+) -> None:
+    script = str(CLIENTS / "nbclient_run.py")
+    arguments = [fleet.urls[0], token(stock), GATED, "print(6 * 7)"]
+    result = run(gate, [lab_python(), script, *arguments], fleet)
+    assert "outputs" in result, result
+    assert [output["text"] for output in result["outputs"]] == ["42\n"]
+    end(stock, fleet.urls[0])
+    arguments[2] = BROKEN
+    result = run(gate, [lab_python(), script, *arguments], fleet)
+    assert "Error from Gateway" in result["error"]
+    (kernel,) = stock.call("GET", f"{fleet.urls[0]}/api/kernels").json()
+    assert kernel["reason"] in result["error"]
+    end(stock, fleet.urls[0])
 
 
 @pytest.mark.skipif(

@@ -69,8 +69,8 @@ def test_what_upstream_sends_in_the_older_layout_is_understood() -> None:
         "",
         "[]",
         "{}",
-        '{"header": {}}',
         '{"channel": "shell"}',
+        '{"header": {}, "channel": null}',
         '{"header": {}, "channel": "hb"}',
         '{"header": {}, "channel": []}',
         '{"header": {}, "channel": {"shell": 1}}',
@@ -98,3 +98,7 @@ def test_a_long_message_in_the_older_layout_is_passed_on_as_it_is_written() -> N
     assert (found == content.encode()) is True
     assert json.loads(header) == HEADER
     assert (parent_header, metadata) == (b"{}", b"{}")
+
+
+def test_a_message_that_names_no_channel_is_for_shell() -> None:
+    assert split_v1(json_to_v1(json.dumps({"header": HEADER})))[0] == "shell"
