@@ -21,6 +21,7 @@ from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
+from tests.integration.jupyter_ext.sessions.killed_lab import Killed, kill_at
 
 PATH = "demo/a.ipynb"
 NAMES = {"python3": "python", "python": "python", "scala": "scala"}
@@ -361,28 +362,6 @@ async def test_a_session_that_is_deleted_cancels_the_launch(
     with pytest.raises(LaunchFailed) as told:
         await waiting
     assert "shut down" in told.value.message
-
-
-class Killed(BaseException):
-    """The lab's process is gone."""
-
-
-def kill_at(lab: FleetSessionManager, step: int) -> None:
-    """Lets the lab do so many steps (transactions, calls of gateways), then nothing more."""
-    left = [step]
-
-    def mortal(function: Any) -> Any:
-        async def call(*arguments: Any, **named: Any) -> Any:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-            return await function(*arguments, **named)
-
-        return call
-
-    lab.run = mortal(lab.run)  # type: ignore[method-assign]
-    for name in ("launch", "kernel_model", "shutdown_kernel"):
-        setattr(lab.kernel_manager, name, mortal(getattr(lab.kernel_manager, name)))
 
 
 async def test_wherever_a_lab_is_killed_the_same_request_finds_the_launch(

@@ -20,6 +20,7 @@ from jupyter_ext.sessions.store import endings, leases, moves, session_rows
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
+from tests.integration.jupyter_ext.sessions.killed_lab import Killed, kill_at
 
 PATH = "demo/a.ipynb"
 
@@ -304,28 +305,6 @@ async def test_a_session_is_at_the_new_name_if_its_kernel_started_during_a_renam
     for session in (made, at_old_name):
         await labs[0].delete_session(session["id"])
     assert not kernels.running
-
-
-class Killed(BaseException):
-    """The lab's process is gone: what it was about to do it does not do, then or later."""
-
-
-def kill_at(lab: FleetSessionManager, step: int) -> None:
-    """Lets the lab do so many steps (transactions, calls of gateways), then nothing more."""
-    left = [step]
-
-    def mortal(function: Any) -> Any:
-        async def call(*arguments: Any, **named: Any) -> Any:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-            return await function(*arguments, **named)
-
-        return call
-
-    lab.run = mortal(lab.run)  # type: ignore[method-assign]
-    for name in ("launch", "kernel_model", "shutdown_kernel"):
-        setattr(lab.kernel_manager, name, mortal(getattr(lab.kernel_manager, name)))
 
 
 def all_leases_run_out(lab: FleetSessionManager) -> None:
