@@ -316,9 +316,13 @@ async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
         await labs[0].update_session(page["id"], kernel_name="scala", wait=True)
     second = gateways.only
     assert told.value.fields["kernel_id"] == second != first
+    asked = gateways.calls.count("model")
     waiting = asyncio.ensure_future(
         labs[1].update_session(page["id"], kernel_name="scala", wait=True)
     )
+    # Once to decide, once for the answer: after that it waits for the kernel that it has joined.
+    while gateways.calls.count("model") < asked + 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
     other = await labs[1].update_session(page["id"], kernel_name="scala")
     assert other["kernel"]["state"] == "launching"
     gateways.run(second)
