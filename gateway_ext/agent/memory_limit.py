@@ -43,7 +43,7 @@ class MemoryLimit:
             except OSError as error:
                 _log.warning("no memory cgroup, the agent watches instead: %s", error)
                 self.cgroup = None
-        most = self.limit_bytes + DATA_ROOM_BYTES
+        most = min(self.limit_bytes + DATA_ROOM_BYTES, 2**63 - 1)
         try:
             resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
         except (OSError, ValueError) as error:

@@ -151,14 +151,16 @@ class LaunchRules:
         return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
-def refuse_other_options(asked: Mapping[str, Any], record: KernelRecord) -> None:
-    """Raises Refusal (409) if a kernel that exists has other launch options than somebody asks for
-    under its id."""
+def refuse_another_start(asked: NewKernel, record: KernelRecord) -> None:
+    """Raises Refusal (409) unless a kernel that exists can be what somebody asks for under its id:
+    in another project, or with other launch options, it is another one."""
+    if record.project != asked.project:
+        raise Refusal(409, f"kernel {record.kernel_id} exists in another project")
     present = record.launch_options or {}
-    for name, value in shown_options(asked).items():
+    for name, value in shown_options(asked.launch_options).items():
         there = present.get(name)
         if isinstance(value, Mapping) and isinstance(there, Mapping):
-            there = {member: there.get(member) for member in value}
+            there = {member: there[member] for member in value if member in there}
         if value != there:
             raise Refusal(
                 409,

@@ -23,7 +23,7 @@ from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
-from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
+from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
@@ -277,9 +277,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         deadline = asyncio.get_running_loop().time() + (seconds or 0.0)
         if not self.membership.takes_kernels:
             raise Refusal(503, "this gateway accepts no new kernels: ask another one")
-        new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
+        asked = new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
         spec = await self.launches.processes.kernelspec(new.kernel_name)
-        asked = new.launch_options
         new = await self.launch_rules.decided(new, spec)
         agent_key = secrets.token_bytes(32)
         try:
@@ -290,9 +289,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             record = await self.records.get(new.kernel_id)
             if record is None or record.state is KernelState.DELETED:
                 raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
-            if record.project != new.project:
-                raise Refusal(409, f"kernel {new.kernel_id} exists in another project")
-            refuse_other_options(asked, record)
+            refuse_another_start(asked, record)
             dead = record.state is KernelState.DEAD and record.owner is None
             if dead and seconds is not None:
                 await self._start_again(record, new.username)

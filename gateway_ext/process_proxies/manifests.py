@@ -30,6 +30,12 @@ class KernelObjects:
     launch: str
 
     @property
+    def files_name(self) -> str:
+        """The name of the Secret with the agent's files: not one that a user can choose, or the
+        kernel would mount any Secret of its namespace by that name."""
+        return f"kernel-{self.launch}"
+
+    @property
     def labels(self) -> dict[str, str]:
         """`component` and `kernel_id` are what Enterprise Gateway finds its pods by."""
         return {
@@ -58,7 +64,7 @@ def make_pod(template: Mapping[str, Any], kernel: KernelObjects, python: str) ->
     spec.setdefault("automountServiceAccountToken", False)
     spec["volumes"] = [
         *(spec.get("volumes") or []),
-        {"name": _VOLUME, "secret": {"secretName": kernel.name, "defaultMode": 0o444}},
+        {"name": _VOLUME, "secret": {"secretName": kernel.files_name, "defaultMode": 0o444}},
     ]
     container = containers[0]
     container["command"] = [python, "-m", "gateway_ext.agent"]
@@ -90,7 +96,7 @@ def make_spark_application(template: Mapping[str, Any], kernel: KernelObjects) -
     # Spark mounts it by itself; volumes would need the operator's webhook.
     driver["secrets"] = [
         *(driver.get("secrets") or []),
-        {"name": kernel.name, "path": FILES, "secretType": "Generic"},
+        {"name": kernel.files_name, "path": FILES, "secretType": "Generic"},
     ]
     _empty_lists(driver)
     executor = spec.get("executor")
@@ -116,7 +122,7 @@ def make_files(
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": kernel.name,
+            "name": kernel.files_name,
             "namespace": kernel.namespace,
             "labels": kernel.labels,
             "ownerReferences": [owner_reference(owner)],

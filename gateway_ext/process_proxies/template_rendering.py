@@ -32,7 +32,7 @@ def template_variables(environment: Mapping[str, str]) -> dict[str, Any]:
     """The variables for an environment; raises LaunchFailed if one that must be a list is none."""
     variables: dict[str, Any] = {}
     for name, value in environment.items():
-        if not name.startswith("KERNEL_"):
+        if not name.startswith("KERNEL_") or name != name.upper():
             continue
         variables[name.lower()] = value
         if name in _LISTS:

@@ -101,6 +101,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
         What `choice` says is checked, and remembered for the user and the kernelspec, and for the
         `document` if there is one. Raises HTTPError, 400 if it may not be chosen.
         """
+        kernel_id_given = kernel_id is not None
         kernel_id = kernel_id or str(uuid.uuid4())
         if not kernel_name:
             kernel_name = await self._specs.default_name()
@@ -120,6 +121,8 @@ class FleetKernelManager(AsyncMappingKernelManager):
             body |= {"launch_options": dict(choice.options)}
         if choice.environment:
             body |= {"env": {**body.get("env", {}), **choice.environment}}
+        # Somebody else's, or what an earlier call has started: it stays, whatever comes of this one.
+        existed = bool(choice.options) and kernel_id_given and await self._exists(kernel_id)
         model: Model = await self.gateways.call(
             "POST",
             "/api/kernels",
@@ -129,6 +132,11 @@ class FleetKernelManager(AsyncMappingKernelManager):
         )
         if choice.options:
             if choice.options.keys() - model.get("launch_options", {}).keys():
+                if existed:
+                    raise web.HTTPError(
+                        409,
+                        f"kernel {kernel_id} exists with other launch options: choose another id",
+                    )
                 await self.shutdown_kernel(kernel_id, reason="it was started without its options")
                 raise web.HTTPError(
                     503,
@@ -155,6 +163,17 @@ class FleetKernelManager(AsyncMappingKernelManager):
         path = f"/api/kernels/{quote(kernel_id, safe='')}"
         model: dict[str, Any] = await self.gateways.call("GET", path)
         return model
+
+    async def _exists(self, kernel_id: str) -> bool:
+        try:
+            await self.kernel_model(kernel_id)
+        except web.HTTPError as error:
+            if error.status_code == 404:
+                return False
+            if error.status_code == 403:
+                return True
+            raise
+        return True
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, restart: bool = False, *, reason: str = ""

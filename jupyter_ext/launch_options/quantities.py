@@ -14,6 +14,8 @@ _KUBERNETES = re.compile(
     r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(m|[kMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?"
 )
 _LONGEST = 40
+LARGEST = 2**63 - 1
+"""The greatest amount that Kubernetes, and the limits of Linux, can count."""
 _SCALES = {
     "": Decimal(1),
     "m": Decimal("0.001"),
@@ -41,12 +43,14 @@ def kubernetes_amount(value: Any) -> Decimal:
             )
         number, unit = found[1], found[2] or ""
         try:
-            scale = Decimal(f"1{unit}") if unit[:1] in ("e", "E") and unit[1:] else _SCALES[unit]
+            scale = _SCALES[unit] if unit in _SCALES else Decimal(f"1{unit}")
             amount = Decimal(number) * scale
-        except (InvalidOperation, KeyError) as error:
+        except InvalidOperation as error:
             raise ValueError(f"{text!r} is not a quantity") from error
     if amount <= 0:
         raise ValueError(f"{text} is not more than 0")
+    if amount > LARGEST:
+        raise ValueError(f"{text} is more than a quantity can be, which is 2^63 - 1")
     return amount
 
 

@@ -52,9 +52,13 @@ async def other_kernel(
 
 
 async def _is_wanted(sessions: Sessions, kernel: Model, kernel_name: str, choice: Choice) -> bool:
-    """Whether a start by this name and choice gives a kernel like this one. Its name may differ."""
+    """Whether a start by this name and choice gives a kernel like this one, as far as that can be
+    seen. Its name may differ."""
     has = kernel.get("launch_options") or {}
     wanted = shown_options(choice.options)
+    if wanted.get("environment"):
+        # The user may have entered other values now.
+        return False
     if any(name not in has or has[name] != value for name, value in wanted.items()):
         return False
     if kernel["name"] == kernel_name:

@@ -19,7 +19,6 @@ from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
-from jupyter_ext.launch_options.shown import shown_options
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_lengths, check_project, checked
@@ -85,7 +84,7 @@ class FleetSessionManager(LoggingConfigurable):
             username=self._identity().user,
             kernel_name=kernel_name,
             path=document,
-            options=shown_options(options),
+            options=options,
         )
         try:
             await self.run(keep)
@@ -299,6 +298,7 @@ class FleetSessionManager(LoggingConfigurable):
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
         patch = SessionPatch(path, name, type)
+        started: str | None = None
         if kernel_id is not None:
             kernel = await self.kernel_or_none(kernel_id)
             if kernel is None:
@@ -307,7 +307,7 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).document
-            kernel_id = await other_kernel(self, present, where, kernel_name, choice)
+            kernel_id = started = await other_kernel(self, present, where, kernel_name, choice)
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be in progress.
@@ -323,7 +323,13 @@ class FleetSessionManager(LoggingConfigurable):
             session_rows.change_session(connection, old=old, new=new)
             return old, new
 
-        old, new = await self.run(change)
+        try:
+            old, new = await self.run(change)
+        except web.HTTPError as error:
+            if started is not None and error.status_code < 500:
+                # The session has gone meanwhile: so does the kernel that was started for it.
+                await self._end_unused(started)
+            raise
         changed = new.kernel_id != old.kernel_id
         kernel = await self.kernel_or_none(new.kernel_id)
         if wait and kernel is not None and (kernel_name is not None or kernel_id is not None):

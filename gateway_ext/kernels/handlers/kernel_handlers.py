@@ -18,6 +18,7 @@ from gateway_ext.kernels.handlers.relay import (
     still_unknown,
 )
 from gateway_ext.kernels.kernel_id import check_kernel_id
+from gateway_ext.kernels.launch_rules import refuse_another_start
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel, unreachable
 from gateway_ext.ownership.kernel_records import NewKernel
@@ -114,7 +115,7 @@ class KernelsHandler(FleetHandler):
     async def _begun(self, start: Awaitable[Answer], new: NewKernel) -> Answer:
         """The response to a start for which the caller does not wait: the other gateway's, or ours
         once the record is there, if that one is of the version before and waits; raises
-        OwnerAway."""
+        OwnerAway, and Refusal (409) if the record is of another kernel."""
         call = asyncio.ensure_future(start)
         while True:
             await asyncio.wait({call}, timeout=RECORD_SECONDS)
@@ -124,6 +125,7 @@ class KernelsHandler(FleetHandler):
             if record is not None and record.state is not KernelState.DELETED:
                 # What becomes of the call is in the record, too.
                 call.add_done_callback(lambda call: call.cancelled() or call.exception())
+                refuse_another_start(new, record)
                 model = json.dumps(self.manager.model(record)).encode()
                 return Answer(201, "application/json", model)
 

@@ -24,7 +24,11 @@ LONGEST_PATH = 4096
 
 def client_environment(asked: object, allowed: list[str]) -> dict[str, str]:
     """The part of a client's `env` that a kernel may get: KERNEL_… and what `client_envs` allows,
-    as in Enterprise Gateway. Raises Refusal (400)."""
+    as in Enterprise Gateway. Raises Refusal (400).
+
+    A KERNEL_… name is in upper case: templates have them in lower case, so that another spelling
+    would set the same thing past every check of the name.
+    """
     if asked is None:
         return {}
     if not isinstance(asked, Mapping):
@@ -33,6 +37,10 @@ def client_environment(asked: object, allowed: list[str]) -> dict[str, str]:
     for name, value in asked.items():
         if not (name.startswith("KERNEL_") or name in allowed or allowed == ["*"]):
             continue
+        if name.startswith("KERNEL_") and name != name.upper():
+            raise Refusal(
+                400, f"the environment variable {name!r} is not allowed: write it in upper case"
+            )
         if not isinstance(value, str):
             raise Refusal(400, f"the environment variable {name!r} must be a string")
         if not name or len(value) > MAX_ENV_VALUE_LENGTH or "\0" in name + value or "=" in name:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
+from jupyter_ext.launch_options.shown import kept_options, shown_options, with_own_values
 from jupyter_ext.sessions.paths import Document, moved_path
 from jupyter_ext.sessions.tables import document_launch_choice, user_launch_choice
 
@@ -30,19 +31,28 @@ def keep(
     path: str,
     options: Mapping[str, Any],
 ) -> None:
-    """Writes the options of an accepted start; `path` is empty if it is for no document."""
-    values = {"options": dict(options), "changed": now_utc(connection)}
-    _put(connection, user_launch_choice, {"username": username, "kernel_name": kernel_name}, values)
+    """Writes the options of an accepted start: for the user, and for all editors of the document.
+    `path` is empty if it is for no document."""
+    changed = now_utc(connection)
+    of_user = {"options": kept_options(options), "changed": changed}
+    key = {"username": username, "kernel_name": kernel_name}
+    _put(connection, user_launch_choice, key, of_user)
     if path:
         key = {"document": _key(path), "kernel_name": kernel_name}
-        values |= {"project": path.partition("/")[0], "path": path}
-        _put(connection, document_launch_choice, key, values)
+        of_document = {
+            "options": shown_options(options),
+            "changed": changed,
+            "project": path.partition("/")[0],
+            "path": path,
+        }
+        _put(connection, document_launch_choice, key, of_document)
 
 
 def choices(
     connection: Connection, *, username: str, kernel_name: str, path: str
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The user's last options for a kernelspec, and the document's; None where there are none."""
+    """The user's last options for a kernelspec, and the document's, with the user's own values of
+    variables; None where there are none."""
     of_user, of_document = user_launch_choice.c, document_launch_choice.c
     user = connection.execute(
         select(of_user.options).where(
@@ -54,6 +64,8 @@ def choices(
             of_document.document == _key(path), of_document.kernel_name == kernel_name
         )
     ).scalar_one_or_none()
+    if user is not None and document is not None:
+        document = with_own_values(document, user)
     return user, document
 
 

@@ -95,7 +95,7 @@ def test_memory_and_environment_of_a_kernel(fleet: Gateways, policy: Path) -> No
     answer = start(fleet, launch_options=options)
     assert answer.status_code == 201, answer.text
     kernel_id = answer.json()["id"]
-    shown = {"memory": "400Mi", "environment": {"MODE": "fast", "API_TOKEN": None}}
+    shown = {"memory": "400Mi", "environment": {"MODE": None, "API_TOKEN": None}}
     assert answer.json()["launch_options"] == shown
     with fleet.client().channels(fleet.urls[0], kernel_id) as channels:
         # The variables are the kernel's and not the agent's.

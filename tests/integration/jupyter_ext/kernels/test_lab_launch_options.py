@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -46,14 +47,15 @@ def test_options_of_a_notebook_are_used_and_remembered(fleet: Fleet, ada: Client
     assert answer.status_code == 201, answer.text
     session = answer.json()
     kernel_id = session["kernel"]["id"]
-    shown = {"memory": "1Gi", "environment": {"MODE": "fast", "API_TOKEN": None}}
+    shown = {"memory": "1Gi", "environment": {"MODE": None, "API_TOKEN": None}}
+    own = {"memory": "1Gi", "environment": {"MODE": "fast", "API_TOKEN": None}}
     assert session["kernel"]["launch_options"] == shown
     with ada.channels(fleet.urls[1], kernel_id) as page:
         code = "import os; print(os.environ['MODE'], os.environ['API_TOKEN'])"
         assert page.run(code) == "fast hush\n"
     found = choices(ada, fleet.urls[1], path).json()
-    assert found == {"user": shown, "document": shown}
-    # A colleague has no choice of their own, and sees that of the document.
+    assert found == {"user": own, "document": own}
+    # A colleague has no choice of their own, and sees that of the document without its values.
     bob = fleet.gateways.client("bob")
     assert choices(bob, fleet.urls[1], path).json() == {"user": None, "document": shown}
     viewer = fleet.gateways.client("eve", demo="viewer")
@@ -70,6 +72,26 @@ def test_options_of_a_notebook_are_used_and_remembered(fleet: Fleet, ada: Client
     # A start without options changes no choice.
     assert post(ada, fleet.urls[0], f"{path}2").status_code == 201
     assert choices(ada, fleet.urls[0], path).json()["user"] == {"memory": "2Gi"}
+
+
+def test_a_kernel_that_exists_is_not_ended_by_a_start_with_its_id(
+    fleet: Fleet, ada: Client
+) -> None:
+    path = f"demo/{uuid.uuid4().hex}.ipynb"
+    kernel_id = post(ada, fleet.urls[0], path).json()["kernel"]["id"]
+    body = {"kernel_id": kernel_id, "name": "chosen", "launch_options": {"memory": "1Gi"}}
+    eve = fleet.gateways.client("eve")
+    eve.headers["X-Fleet-Start"] = "async"
+
+    def start(number: int) -> Any:
+        url = fleet.urls[number % 2]
+        return eve.call("POST", f"{url}/api/kernels", json={**body, "path": "demo/x.ipynb"})
+
+    # Many at once: a gateway that is slow to answer is answered for by another.
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(start, range(48)))
+    assert {answer.status_code for answer in answers} == {409}
+    assert ada.call("GET", f"{fleet.urls[0]}/api/kernels/{kernel_id}").status_code == 200
 
 
 def test_the_choice_of_a_document_follows_it(fleet: Fleet, ada: Client) -> None:

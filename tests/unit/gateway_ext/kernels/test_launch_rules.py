@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 
-from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
+from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
 from gateway_ext.ownership.records import KernelRecord
@@ -74,7 +74,7 @@ def test_options_and_defaults() -> None:
     assert decided(ANY).launch_options == {"cpus": 1}
     new = decided(ANY, cpus=2, environment={"MODE": "x", "TOKEN": "t"})
     assert new.launch_options == {"cpus": 2, "environment": {"MODE": "x", "TOKEN": "t"}}
-    assert new.shown_options == {"cpus": 2, "environment": {"MODE": "x", "TOKEN": None}}
+    assert new.shown_options == {"cpus": 2, "environment": {"MODE": None, "TOKEN": None}}
 
 
 def test_a_refusal_says_what_is_allowed() -> None:
@@ -178,15 +178,18 @@ def test_a_kernel_that_is_launched_again_obeys_the_present_policy(tmp_path: Path
         asyncio.run(rules.again(RECORD, stored, POD))
 
 
-def test_the_same_id_with_other_options_is_a_conflict() -> None:
-    record = replace(
-        RECORD,
-        launch_options={"cpus": 2, "image": "a:1", "environment": {"A": "1", "TOKEN": None}},
-    )
-    refuse_other_options({}, record)
-    refuse_other_options({"cpus": 2}, record)
-    refuse_other_options({"environment": {"TOKEN": "t"}}, record)
-    for other in ({"cpus": 3}, {"queue": "x"}, {"environment": {"A": "2"}}):
+def test_the_same_id_with_other_options_or_in_another_project_is_a_conflict() -> None:
+    options = {"cpus": 2, "image": "a:1", "environment": {"A": None}}
+    record = replace(RECORD, launch_options=options)
+    asked = NewKernel("k", "demo", "", "ada", "pod", {})
+    for same in ({}, {"cpus": 2}, {"environment": {"A": "1"}}):
+        refuse_another_start(replace(asked, launch_options=same), record)
+    for other in (
+        replace(asked, launch_options={"cpus": 3}),
+        replace(asked, launch_options={"queue": "x"}),
+        replace(asked, launch_options={"environment": {"B": "1"}}),
+        replace(asked, project="other"),
+    ):
         with pytest.raises(Refusal) as refusal:
-            refuse_other_options(other, record)
+            refuse_another_start(other, record)
         assert refusal.value.status == 409

@@ -24,6 +24,7 @@ from gateway_ext.process_proxies.template_rendering import (
 
 ID = "4be4b4fc-0a2e-4a4e-a07d-5b8b1b8d0b6e"
 KERNEL = KernelObjects(f"ada-{ID}", "fleet", ID, "demo", "0123456789abcdef")
+FILES_NAME = "kernel-0123456789abcdef"
 LABELS = {
     "component": "kernel",
     "kernel_id": ID,
@@ -96,11 +97,17 @@ def test_our_pod() -> None:
             "volumes": [
                 {
                     "name": "jupyter-fleet",
-                    "secret": {"secretName": f"ada-{ID}", "defaultMode": 0o444},
+                    "secret": {"secretName": FILES_NAME, "defaultMode": 0o444},
                 }
             ],
         },
     }
+
+
+def test_one_spelling_of_a_variable_reaches_a_template() -> None:
+    """Every check of a variable is by its name in upper case."""
+    variables = template_variables({"KERNEL_Run_As_Root": "true", "KERNEL_GPUS": "1"})
+    assert variables == {"kernel_gpus": "1"}
 
 
 def our_pod(**environment: str) -> dict[str, Any]:
@@ -256,7 +263,7 @@ def test_a_template_as_in_enterprise_gateway(tmp_path: Path) -> None:
             "volumes": [
                 {
                     "name": "jupyter-fleet",
-                    "secret": {"secretName": f"ada-{ID}", "defaultMode": 0o444},
+                    "secret": {"secretName": FILES_NAME, "defaultMode": 0o444},
                 }
             ],
         },
@@ -298,7 +305,7 @@ def test_our_spark_application() -> None:
                 "labels": LABELS,
                 "secrets": [
                     {
-                        "name": f"ada-{ID}",
+                        "name": FILES_NAME,
                         "path": "/var/run/jupyter-fleet",
                         "secretType": "Generic",
                     }
@@ -324,7 +331,7 @@ def test_the_secret_goes_with_its_pod() -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": f"ada-{ID}",
+            "name": FILES_NAME,
             "namespace": "fleet",
             "labels": LABELS,
             "ownerReferences": [REFERENCE],

@@ -27,6 +27,7 @@ from jupyter_ext.launch_options.quantities import (
         ("1Ki", "1024"),
         ("2E", "2000000000000000000"),
         ("12e6", "12000000"),
+        ("7Ei", str(7 * 2**60)),
         ("1E-1", "0.1"),
     ],
 )
@@ -37,7 +38,7 @@ def test_amounts_of_kubernetes(value: Any, amount: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("", "x", "4gi", "4 Gi", "-1", "0", "0Gi", "1\n", "1e999", "1K", "9" * 50),
+        *("", "x", "4gi", "4 Gi", "-1", "0", "0Gi", "1\n", "1e999", "1K", "9" * 50, "8Ei", "1e99"),
         *(0, True, None, [], float("inf"), float("nan")),
     ],
 )

@@ -10,9 +10,10 @@ import pytest
 from gateway_ext.kernels.handlers import kernel_handlers
 from gateway_ext.kernels.handlers.kernel_handlers import KernelsHandler
 from gateway_ext.kernels.handlers.relay import Answer, OwnerAway
+from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
 
-NEW: Any = SimpleNamespace(kernel_id="k")
+NEW: Any = SimpleNamespace(kernel_id="k", project="demo", launch_options={})
 
 
 class Handler:
@@ -31,8 +32,8 @@ class Handler:
         return await KernelsHandler._begun(self, start, NEW)  # type: ignore[arg-type]
 
 
-def record(state: KernelState) -> Any:
-    return SimpleNamespace(kernel_id="k", state=state)
+def record(state: KernelState, project: str = "demo") -> Any:
+    return SimpleNamespace(kernel_id="k", state=state, project=project, launch_options=None)
 
 
 async def waits_for_the_kernel() -> Answer:
@@ -53,6 +54,14 @@ async def test_a_gateway_that_waits_is_not_waited_for(monkeypatch: pytest.Monkey
     handler = Handler(None, None, record(KernelState.LAUNCHING))
     answer = await asyncio.wait_for(handler.begun(waits_for_the_kernel()), 10)
     assert (answer.status, json.loads(answer.body)) == (201, {"id": "k"})
+
+
+async def test_a_kernel_of_another_project_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_handlers, "RECORD_SECONDS", 0.01)
+    handler = Handler(record(KernelState.RUNNING, "other"))
+    with pytest.raises(Refusal) as refusal:
+        await asyncio.wait_for(handler.begun(waits_for_the_kernel()), 10)
+    assert refusal.value.status == 409
 
 
 async def test_a_gateway_that_goes_before_there_is_a_record_was_asked_in_vain(

@@ -49,6 +49,7 @@ def test_environment_is_an_allow_list() -> None:
         {"path": "x" * 4097},
         {"env": "x"},
         {"env": {"KERNEL_A": 1}},
+        {"env": {"KERNEL_Run_As_Root": "true"}},
         {"env": {"KERNEL_A": "x" * 5000}},
         {"env": {"KERNEL_A=B": "x"}},
         {"env": {"KERNEL_A": "\0"}},
