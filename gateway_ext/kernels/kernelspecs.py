@@ -33,8 +33,9 @@ def python_kernelspec(asked: str, languages: Mapping[str, str], default: str) ->
 def meant_kernelspec(manager: KernelSpecManager, asked: str, default: str) -> str:
     """The kernelspec that is meant by a name, which notebooks may have from elsewhere; the name
     itself if none is found. Reads files."""
+    # In the spelling by which the operator's policy and everybody else knows it.
     if asked.lower() in manager.find_kernel_specs():
-        return asked
+        return asked.lower()
     languages = {
         name: str(found["spec"].get("language") or "")
         for name, found in manager.get_all_specs().items()

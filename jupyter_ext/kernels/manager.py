@@ -121,7 +121,7 @@ class FleetKernelManager(AsyncMappingKernelManager):
             body |= {"launch_options": dict(choice.options)}
         if choice.environment:
             body |= {"env": {**body.get("env", {}), **choice.environment}}
-        # Somebody else's, or what an earlier call has started: it stays, whatever comes of this one.
+        # Such a kernel stays, whatever comes of this call.
         existed = bool(choice.options) and kernel_id_given and await self._exists(kernel_id)
         model: Model = await self.gateways.call(
             "POST",

@@ -11,6 +11,7 @@ from jsonschema import ValidationError
 from jupyter_ext.launch_options.properties import (
     KUBERNETES_QUANTITY,
     MEMORY,
+    PATTERN_WORDS,
     PROPERTIES,
     SPARK_SIZE,
 )
@@ -183,7 +184,9 @@ def _allowed(name: str, schema: Any) -> str:
         ("maxProperties", "at most {} members"),
         *(_OF_TEXTS if is_text else ()),
     ):
-        if key in schema:
+        if key == "pattern" and schema.get(key) in PATTERN_WORDS:
+            words.append(PATTERN_WORDS[schema[key]])
+        elif key in schema:
             words.append(what.format(schema[key]))
     if "allOf" in schema:
         words.append(f"what {_shown(schema['allOf'])} accepts")

@@ -25,8 +25,8 @@ class PolicyUnavailable(Exception):
 
 @dataclass(frozen=True)
 class LaunchPolicy:
-    """By project, kernelspec and option: what is accepted. `*` stands for every project, and for
-    every kernelspec."""
+    """By project, kernelspec (in lower case, as Jupyter lists them) and option: what is accepted.
+    `*` stands for every project, and for every kernelspec."""
 
     projects: Mapping[str, Mapping[str, Mapping[str, Schema]]]
 
@@ -58,7 +58,7 @@ def parse_policy(content: bytes) -> LaunchPolicy:
         if project != EVERY:
             check_project_name(project)
         found[project] = {
-            name: _options(options, f"{where}.kernelspecs[{name!r}]")
+            name.lower(): _options(options, f"{where}.kernelspecs[{name!r}]")
             for name, options in _one_member(entry, "kernelspecs", where).items()
         }
     return LaunchPolicy(found)

@@ -19,11 +19,23 @@ _LABEL_KEY = (
     r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 )
 _OBJECT_NAME = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+_PRIORITY_CLASS = rf"^(?!system-){_OBJECT_NAME[1:]}"
+"""Not those of the cluster's own pods, for which everybody else's kernels would be ended."""
 _IMAGE = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,510}$"
 _RESOURCE = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 _RESERVED = "KERNEL_|FLEET_|JPY_|(?:HOME|USER|LOGNAME)$"
 _VARIABLE = rf"^(?!{_RESERVED})[A-Za-z_][A-Za-z0-9_]{{0,254}}$"
 LONGEST_VALUE = 4096
+
+PATTERN_WORDS = {
+    _LABEL_VALUE: "at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both "
+    "ends",
+    _LABEL_KEY: "the key of a label of Kubernetes, for example example.com/pool",
+    _OBJECT_NAME: "lower case letters, digits, '-' and '.', with a letter or digit at both ends",
+    _PRIORITY_CLASS: "lower case letters, digits, '-' and '.', not beginning with system-",
+    _IMAGE: "the name of an image, for example registry.example.com/team/python:3.13",
+}
+"""What patterns accept, for people."""
 
 _QUANTITY: dict[str, Any] = {"type": ["number", "string"], "format": KUBERNETES_QUANTITY}
 
@@ -44,7 +56,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
         "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
     },
     "queue": _text(_LABEL_VALUE),
-    "priority_class": _text(_OBJECT_NAME),
+    "priority_class": _text(_PRIORITY_CLASS),
     "scheduler": _text(_OBJECT_NAME),
     "tolerations": {
         "type": "array",

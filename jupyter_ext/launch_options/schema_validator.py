@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
@@ -28,6 +29,8 @@ _BOUNDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "multipleOf": lambda amount, limit: amount % limit == 0,
 }
 BOUNDS = frozenset(_BOUNDS)
+
+_MOST_ERRORS = 20
 
 
 def _bound(name: str, parse: Parse) -> Callable[..., Iterator[ValidationError]]:
@@ -70,7 +73,8 @@ def first_problem(name: str, schema: Schema, value: Any) -> ValidationError | No
     validator = _validator_class(amount_of(name))(
         schema, format_checker=_CHECKER, registry=Registry()
     )
-    return best_match(validator.iter_errors(value))
+    # The first few are enough to find the clearest one: a large value can have thousands.
+    return best_match(islice(validator.iter_errors(value), _MOST_ERRORS))
 
 
 def check_schema(schema: Schema) -> None:

@@ -40,7 +40,7 @@ def test_python3_is_never_the_gateways_own_python(tmp_path: Path) -> None:
     (tmp_path / "python" / "kernel.json").write_text(json.dumps(spec))
     manager = FleetKernelSpecManager(kernel_dirs=[str(tmp_path)], ensure_native_kernel=False)
     assert meant_kernelspec(manager, "python3", "python") == "python"
-    assert meant_kernelspec(manager, "PYTHON", "python") == "PYTHON"
+    assert meant_kernelspec(manager, "PYTHON", "python") == "python"
     assert meant_kernelspec(manager, "nothing", "python") == "nothing"
     with pytest.raises(NoSuchKernel):
         manager.get_kernel_spec("python3")

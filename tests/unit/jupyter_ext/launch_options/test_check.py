@@ -21,6 +21,7 @@ SCHEMA = effective_options(
                 "resources": {"properties": {"nvidia.com/gpu": {"maximum": 2}}},
                 "queue": {"const": "team-a"},
                 "scheduler": {},
+                "priority_class": {},
                 "tolerations": {"items": {"properties": {"key": {"enum": ["gpu"]}}}},
                 "environment": {},
                 "spark": {
@@ -171,3 +172,9 @@ def test_what_are_no_options(value: Any) -> None:
     with pytest.raises(OptionRefused):
         parse_options(value)
     assert parse_options(None) == {}
+
+
+def test_no_kernel_has_the_priority_of_the_cluster_s_own_pods() -> None:
+    check(priority_class="batch")
+    with pytest.raises(OptionRefused, match="not beginning with system-"):
+        check(priority_class="system-node-critical")

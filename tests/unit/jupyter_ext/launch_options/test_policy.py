@@ -26,7 +26,7 @@ def test_the_most_specific_entry_counts_for_each_option() -> None:
                 "*": {
                     "kernelspecs": {
                         "*": {"cpus": {"maximum": 2}, "queue": False, "image": {"const": "a"}},
-                        "pod": {"cpus": {"maximum": 3}},
+                        "POD": {"cpus": {"maximum": 3}},
                     }
                 },
                 "big": {
