@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -198,6 +199,34 @@ def test_a_kernel_that_calls_too_often_is_told_and_others_are_served() -> None:
         assert (await gateway.ask())["ok"]
 
     asyncio.run(scenario())
+
+
+def timers() -> int:
+    """How many timers the event loop has."""
+    handles: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return sum(not handle.cancelled() for handle in handles)
+
+
+def test_a_kernel_that_floods_its_gateway_with_calls_takes_no_memory_there() -> None:
+    async def scenario() -> None:
+        gateway = Gateway(per_second=0.1)
+        for _ in range(BURST + 200):
+            await gateway.ask()
+        assert timers() == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_kernel_that_is_quiet_is_forgotten() -> None:
+    async def scenario() -> None:
+        gateway = Gateway(per_second=1000.0)
+        await asyncio.gather(*(gateway.ask() for _ in range(BURST)))
+        # The budget counts by the real clock.
+        time.sleep(0.1)
+        await asyncio.sleep(5)
+        assert (gateway.calls._budgets, timers()) == ({}, 0)
+
+    skipped_time.run(scenario())
 
 
 def test_an_agent_that_does_not_read_its_answers_is_cut_off() -> None:
