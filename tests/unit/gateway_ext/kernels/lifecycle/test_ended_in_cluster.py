@@ -21,7 +21,7 @@ class Processes(AgentProcesses):
 
     def proxy_of(self, record: Any) -> Any:
         self.made.append(record.kernel_id)
-        return SimpleNamespace(look=self._look)
+        return SimpleNamespace(look=self._look, MAY_OUTLIVE_ITS_CLUSTER=True)
 
     async def _look(self) -> AgentLife:
         return AgentLife.ALIVE
