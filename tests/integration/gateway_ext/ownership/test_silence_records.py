@@ -182,7 +182,11 @@ def test_any_reason_of_a_restart_that_cannot_be_done_is_recorded(
         dead = await found(records, asked.kernel_id)
         await silences.drop_restart(dead, "\ud800" + "x" * 70_000)
         given_up = await found(records, asked.kernel_id)
-        assert (given_up.silence, given_up.reason[:3], len(given_up.reason)) == (None, "?xx", 10_000)
+        assert (given_up.silence, given_up.reason[:3], len(given_up.reason)) == (
+            None,
+            "?xx",
+            10_000,
+        )
 
     asyncio.run(scenario())
 

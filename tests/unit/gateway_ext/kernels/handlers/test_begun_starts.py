@@ -86,7 +86,7 @@ async def test_a_call_that_nobody_waits_for_any_more_fails_in_silence(
     monkeypatch.setattr(kernel_handlers, "RECORD_SECONDS", 0.01)
     unseen: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
-    ends = asyncio.Event()
+    ends, ended = asyncio.Event(), asyncio.Event()
     handler = Handler(None)
 
     async def away(kernel_id: str) -> Any:
@@ -96,11 +96,13 @@ async def test_a_call_that_nobody_waits_for_any_more_fails_in_silence(
 
     async def start() -> Answer:
         await ends.wait()
+        asyncio.get_running_loop().call_soon(ended.set)
         raise OwnerAway("it has ended", acted=True)
 
     with pytest.raises(DatabaseUnavailable):
         await handler.begun(start())
     ends.set()
-    await asyncio.sleep(0.01)
+    await ended.wait()
+    await asyncio.sleep(0)
     gc.collect()
     assert unseen == []
