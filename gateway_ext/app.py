@@ -58,6 +58,7 @@ from gateway_ext.process_proxies.yarn_cluster import YarnCluster
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
+from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
@@ -172,6 +173,13 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         1025 * 1024 * 1024,
         help="The longest kernel message that is relayed, in bytes. Not less than what agents "
         "send: the agent would resend it again and again.",
+    ).tag(config=True)
+    max_held_bytes = Integer(
+        1025 * 1024 * 1024,
+        min=1024 * 1024,
+        help="How many bytes clients that are no labs may together send to kernels that are being "
+        "launched or have no owner. When there are more, the client that has sent the most is "
+        "disconnected.",
     ).tag(config=True)
     drain_seconds = Float(
         10.0,
@@ -380,6 +388,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,
+            fleet_held_messages=HeldMessages(self.max_held_bytes),
         )
 
     def init_http_server(self) -> None:

@@ -71,7 +71,8 @@ class LaunchRules:
         try:
             policy = await self._in_thread(lambda: self._policy().of(project, name))
         except Refusal:
-            if new.launch_options:
+            # What it would refuse is not known.
+            if new.launch_options or _options_by_variables(new.environment):
                 raise
             return new
         if policy:
@@ -177,12 +178,20 @@ def as_refusal(refused: OptionRefused) -> Refusal:
 
 def _refuse_variables(environment: Mapping[str, str]) -> None:
     """Raises Refusal (400) for variables by which a client would get around a policy."""
-    for option, variables in _VARIABLES.items():
-        for name in variables:
-            if name in environment:
-                raise Refusal(
-                    400,
-                    "the operator's launch policy says what may be chosen here, so "
-                    f"{name} may not be set: use launch_options.{option}",
-                    option=option,
-                )
+    for name, option in _options_by_variables(environment).items():
+        raise Refusal(
+            400,
+            "the operator's launch policy says what may be chosen here, so "
+            f"{name} may not be set: use launch_options.{option}",
+            option=option,
+        )
+
+
+def _options_by_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables in `environment` that say what an option says, each with that option."""
+    return {
+        name: option
+        for option, variables in _VARIABLES.items()
+        for name in variables
+        if name in environment
+    }

@@ -21,6 +21,7 @@ from gateway_ext.ownership.launch_status import one_line
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence import WITH_KERNEL, Silence
 from gateway_ext.ownership.states import KernelState
+from gateway_ext.ownership.stored_text import stored_text
 from gateway_ext.ownership.tables import gateway, kernel
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
@@ -195,7 +196,7 @@ class SilenceRecords:
             if (held.epoch, held.state) != (record.epoch, KernelState.DEAD):
                 return None
             event = NewEvent("dead", detail=reason)
-            return Transition(KernelState.DEAD, {"reason": reason}, [event])
+            return Transition(KernelState.DEAD, {"reason": stored_text(reason)}, [event])
 
         await self._decide(record.kernel_id, decide)
 

@@ -13,18 +13,16 @@ from traitlets import Float, Integer
 
 from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.kernels.aborted_launch import abort_waiting
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
-from jupyter_ext.kernels.stream import KernelStream, StreamEnd
+from jupyter_ext.kernels.owner_socket import StreamEnd
+from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import BAD_MESSAGE, FINAL, NOT_ACCEPTED, OWNER_CHANGES
-from jupyter_ext.wire.launch_messages import (
-    aborted_replies,
-    status_message,
-    survives_interrupt,
-)
+from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 _PATIENCE_BEFORE_OPENING = 2.0
@@ -103,6 +101,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             on_notice=self._take_notice,
             still_launching=self._is_launching,
             max_pending_bytes=self.max_pending_bytes,
+            held=self._kernels.held_messages,
             give_up_seconds=self.give_up_seconds,
             log=self.log,
         )
@@ -152,27 +151,12 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             case "dead":
                 content = {"execution_state": "dead", "reason": str(notice.get("reason") or "")}
             case "interrupted":
-                await self._abort_waiting()
+                if self._stream is not None:
+                    await abort_waiting(self._stream, self._launch_session, self._to_page, self.log)
                 return
             case _:
                 return
         await self._to_page(status_message(self._launch_session, content))
-
-    async def _abort_waiting(self) -> None:
-        """Answer what waits for the kernel as a kernel does when it is interrupted."""
-        if self._stream is None:
-            return
-        answers = []
-        for message in self._stream.drop_unacknowledged():
-            try:
-                if survives_interrupt(message):
-                    self._stream.send(message)
-                else:
-                    answers += aborted_replies(self._launch_session, message)
-            except MessageError as error:
-                self.log.info("Kernel %s: dropped a message: %s", self.kernel_id, error)
-        for answer in answers:
-            await self._to_page(answer)
 
     async def _is_launching(self) -> bool:
         path = f"/api/kernels/{self.kernel_id}"
@@ -194,7 +178,11 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     @property
     def _gateways(self) -> FleetGatewayClient:
-        return cast(FleetKernelManager, self.multi_kernel_manager).gateways
+        return self._kernels.gateways
+
+    @property
+    def _kernels(self) -> FleetKernelManager:
+        return cast(FleetKernelManager, self.multi_kernel_manager)
 
     @classmethod
     async def close_all(cls) -> None:

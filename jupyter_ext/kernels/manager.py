@@ -10,12 +10,13 @@ from urllib.parse import quote
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
 from traitlets import Callable as CallableTrait
-from traitlets import Float, Instance, Unicode, default
+from traitlets import Float, Instance, Integer, Unicode, default
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.auth.route_policy import article
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
+from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import Model, until_it_runs
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
@@ -47,7 +48,15 @@ class FleetKernelManager(AsyncMappingKernelManager):
     list_patience = Float(
         5.0, config=True, help="Seconds after which listing kernels fails; pages ask again anyway."
     )
+    max_held_bytes = Integer(
+        1024 * 1024 * 1024,
+        min=1024 * 1024,
+        config=True,
+        help="Bytes that all pages together may send while their kernels have no owner or are "
+        "being launched. When there are more, the page that has sent the most is disconnected.",
+    )
     gateways = Instance(FleetGatewayClient)
+    held_messages = Instance(HeldMessages)
     on_choice = CallableTrait(
         help="Remembers the launch options of a start for its user: an async function of the "
         "kernelspec's name, the document's path, which may be empty, and the options."
@@ -56,6 +65,10 @@ class FleetKernelManager(AsyncMappingKernelManager):
     @default("gateways")
     def _default_gateways(self) -> FleetGatewayClient:
         return FleetGatewayClient(parent=self)
+
+    @default("held_messages")
+    def _default_held_messages(self) -> HeldMessages:
+        return HeldMessages(self.max_held_bytes)
 
     @default("on_choice")
     def _default_on_choice(self) -> Any:

@@ -16,13 +16,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketError
 
+from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.outbox import Outbox
+from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, wire_of
 from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MUCH, TRY_AGAIN
-from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
+from jupyter_ext.wire.frames import pack_client_frame, unpack_client_frame
 from jupyter_ext.wire.routes import channels_url
 from jupyter_ext.wire.socket_progress import bytes_received
 
@@ -30,27 +31,6 @@ from jupyter_ext.wire.socket_progress import bytes_received
 _ACKNOWLEDGE_PAUSE = 0.005
 _FIRST_BACKOFF = 0.05
 _LONGEST_BACKOFF = 1.0
-
-
-class StreamEnd(Exception):
-    """Raised by `resolve` (or internally) when the stream cannot continue.
-
-    `code` is the close code for the client, the text says why.
-    """
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class _ConnectionEnd(Exception):
-    """One connection has ended, the stream has not. `said` is the gateway's reason, if any."""
-
-    def __init__(self, reason: str, *, at_once: bool = False, said: str = "") -> None:
-        super().__init__(reason)
-        self.at_once = at_once
-        self.said = said
 
 
 class KernelStream:
@@ -63,8 +43,9 @@ class KernelStream:
     `on_message` gets each message (v1 layout) in order; when it returns, the message counts as
     handed over and is acknowledged. `on_closed(code, reason)` is called once, when the stream has
     ended by itself: because the kernel is gone, the caller is not (or no longer) allowed, no owner
-    was found for `give_up_seconds`, or more than `max_pending_bytes` wait for the kernel. It is
-    not called after `close()`.
+    was found for `give_up_seconds`, more than `max_pending_bytes` wait for the kernel, or the
+    streams that share `held` hold too much together and this one the most. It is not called after
+    `close()`.
 
     `on_notice` gets each text frame of the gateway (a JSON object) except gaps, in order with the
     messages: how the launch of the kernel goes on. With it the stream also opens while the kernel
@@ -85,6 +66,7 @@ class KernelStream:
         on_notice: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
         still_launching: Callable[[], Awaitable[bool]] | None = None,
         max_pending_bytes: int = 64 * 1024 * 1024,
+        held: HeldMessages | None = None,
         max_message_bytes: int = 1024 * 1024 * 1024,
         give_up_seconds: float = 60.0,
         connect_timeout: float = 3.0,
@@ -107,7 +89,8 @@ class KernelStream:
 
         self._nonce = uuid.uuid4().hex
         self._received: int | None = None
-        self._outbox = Outbox(max_pending_bytes)
+        self._held = held or HeldMessages(max_pending_bytes)
+        self._outbox = Outbox(min(max_pending_bytes, self._held.most_bytes))
         self._connection: WebSocketClientConnection | None = None
         self._answered = False
         self._launching = False
@@ -146,17 +129,30 @@ class KernelStream:
         number = self._outbox.add(message)
         if number is None:
             self._end(TOO_MUCH, "too much is waiting for the kernel; try again when it answers")
-        elif self._answered:
+            return
+        self._held.holds(self, self._outbox.bytes)
+        if self._answered and not self._ended:
             self._write(number, message)
+
+    def give_up(self) -> None:
+        """End the stream because all streams together hold too much, and this one the most."""
+        self._end(
+            TOO_MUCH,
+            "this server holds too many messages for kernels that do not take them, most of them "
+            "for this one; try again when it answers",
+        )
 
     def drop_unacknowledged(self) -> list[bytes]:
         """Forget the messages that the kernel's agent has not acknowledged; returns them, oldest
         first. While the kernel is being launched none of them has reached it."""
-        return self._outbox.drop()
+        dropped = self._outbox.drop()
+        self._held.holds(self, 0)
+        return dropped
 
     async def close(self) -> None:
         """End the stream without calling `on_closed`; unsent messages are dropped."""
         self._ended = True
+        self.drop_unacknowledged()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -165,6 +161,7 @@ class KernelStream:
         if self._ended:
             return
         self._ended = True
+        self.drop_unacknowledged()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         self._on_closed(code, reason)
@@ -191,7 +188,7 @@ class KernelStream:
             except StreamEnd as end:
                 self._end(end.code, end.reason)
                 return
-            except _ConnectionEnd as end:
+            except ConnectionEnd as end:
                 why, said = str(end), end.said
                 if end.at_once:
                     backoff = 0.0
@@ -218,37 +215,18 @@ class KernelStream:
             self._received,
             launching=self._on_notice is not None,
         )
-        request = HTTPRequest(
+        connection = await dial(
+            owner,
             url,
-            headers=dict(self._headers),
+            self._headers,
             connect_timeout=self._connect_timeout,
-            request_timeout=self._connect_timeout,
+            max_message_bytes=self._max_message_bytes,
         )
-        try:
-            connection = await websocket_connect(
-                request,
-                subprotocols=[SUBPROTOCOL],
-                max_message_size=self._max_message_bytes,
-            )
-        except HTTPClientError as error:
-            if error.code in FINAL:
-                raise StreamEnd(FINAL[error.code], _reason_of(error)) from error
-            raise _ConnectionEnd(f"{owner} answered {error.code}") from error
-        except (OSError, StreamClosedError, WebSocketError) as error:
-            raise _ConnectionEnd(f"{owner} does not answer: {error}") from error
         # Only now: `connection` is set while a peer is known, so that `close` reaches it.
         self._connection = connection
         tasks: list[asyncio.Task[None]] = []
         try:
-            protocol = connection.protocol
-            if protocol is None or connection.selected_subprotocol != SUBPROTOCOL:
-                raise _ConnectionEnd(f"{owner} does not speak {SUBPROTOCOL}")
-            wire = protocol.stream
-            if wire is None or wire.closed():
-                raise _ConnectionEnd(f"{owner} closed the connection at once")
-            wire.set_nodelay(True)
-            # Tornado's client has no option for this, and stops reading at 100 MB.
-            wire.max_buffer_size = self._max_message_bytes
+            wire = wire_of(owner, connection, self._max_message_bytes)
             connection.on_pong = self._on_pong  # type: ignore[method-assign]
             tasks = [
                 asyncio.ensure_future(self._read(connection, owner)),
@@ -294,10 +272,10 @@ class KernelStream:
                 arrived = bytes_received(wire.socket)
             # A long message can take longer to arrive than the timeout for a silent peer.
             if not self._heard and self._reading and arrived == before:
-                raise _ConnectionEnd(f"{owner} is silent", at_once=True)
+                raise ConnectionEnd(f"{owner} is silent", at_once=True)
             served = self._answered or self._launching
             if not served and loop.time() - self._lost_at > self._give_up_seconds:
-                raise _ConnectionEnd(f"{owner} has no connection to the kernel")
+                raise ConnectionEnd(f"{owner} has no connection to the kernel")
 
     async def _read(self, connection: WebSocketClientConnection, owner: str) -> None:
         while True:
@@ -313,10 +291,10 @@ class KernelStream:
             sequence, acknowledged, message = unpack_client_frame(frame)
             if not self._answered:
                 if message:
-                    raise _ConnectionEnd(f"{owner} sent a message before its first frame")
+                    raise ConnectionEnd(f"{owner} sent a message before its first frame")
                 self._begin(sequence, acknowledged)
                 continue
-            self._outbox.forget(acknowledged)
+            self._forget(acknowledged)
             if not message or (self._received is not None and sequence <= self._received):
                 continue
             await self._hand_over(self._on_message(message))
@@ -340,16 +318,20 @@ class KernelStream:
         at_once = (
             (self._answered or self._launching) and age > _LONGEST_BACKOFF and code != TRY_AGAIN
         )
-        return _ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once, said=reason)
+        return ConnectionEnd(f"{owner} closed ({code} {reason})", at_once=at_once, said=reason)
 
     def _begin(self, start: int, acknowledged: int) -> None:
         self._answered = True
         self._served_at = asyncio.get_running_loop().time()
         # Lower than ours only if that number is from another journal: the kernel got a new agent.
         self._received = start
-        self._outbox.forget(acknowledged)
+        self._forget(acknowledged)
         for sequence, message in self._outbox:
             self._write(sequence, message)
+
+    def _forget(self, acknowledged: int) -> None:
+        self._outbox.forget(acknowledged)
+        self._held.holds(self, self._outbox.bytes)
 
     async def _take_notice(self, text: str) -> None:
         notice = json.loads(text)
@@ -400,12 +382,3 @@ class KernelStream:
 def _look_at(written: asyncio.Future[None]) -> None:
     if not written.cancelled():
         written.exception()
-
-
-def _reason_of(error: HTTPClientError) -> str:
-    """The `message` of a gateway's JSON error, or the bare HTTP reason."""
-    body = error.response.body if error.response is not None else b""
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return error.message or f"HTTP {error.code}"

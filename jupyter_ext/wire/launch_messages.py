@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_ext.wire.messages import join_v1, parse_part, split_v1
+from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
 _REQUEST = "_request"
+_LONGEST_HEADER = 64 * 1024
+"""Bytes: longer ones, which no client sends, would hold the event loop while they are parsed."""
 
 
 def status_message(session: str, content: Mapping[str, Any]) -> bytes:
@@ -26,7 +28,7 @@ def survives_interrupt(message: bytes) -> bool:
     So does `kernel_info_request`: a client whose first one fails never uses the kernel. Raises
     MessageError if this is no kernel message.
     """
-    channel, (header, *_) = split_v1(message)
+    channel, header = _header_of(message)
     return channel == "shell" and parse_part(header).get("msg_type") == "kernel_info_request"
 
 
@@ -36,7 +38,7 @@ def aborted_replies(session: str, message: bytes) -> list[bytes]:
     Empty for a message that is not a request, because nobody waits for an answer to it. Raises
     MessageError if this is no kernel message.
     """
-    channel, (header, *_) = split_v1(message)
+    channel, header = _header_of(message)
     kind = parse_part(header).get("msg_type")
     if not isinstance(kind, str) or not kind.endswith(_REQUEST):
         return []
@@ -45,6 +47,14 @@ def aborted_replies(session: str, message: bytes) -> list[bytes]:
         _message(session, channel, reply, header, {"status": "aborted"}),
         _message(session, "iopub", "status", header, {"execution_state": "idle"}),
     ]
+
+
+def _header_of(message: bytes) -> tuple[str, bytes]:
+    """Channel and header, which is short enough to be parsed; raises MessageError."""
+    channel, (header, *_) = split_v1(message)
+    if len(header) > _LONGEST_HEADER:
+        raise MessageError(f"a kernel message has a header of {len(header)} bytes")
+    return channel, header
 
 
 def _message(

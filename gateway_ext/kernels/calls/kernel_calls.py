@@ -42,6 +42,8 @@ class KernelCalls:
         self._log = log
         self._background = BackgroundTasks(log)
         self._budgets: dict[str, CallBudget] = {}
+        # Kernels whose budgets a timer looks at.
+        self._forgetting: set[str] = set()
         if unknown := self._allowed - table.keys():
             log.warning(
                 "FleetGatewayApp.kernel_calls has names of no call: %s", ", ".join(sorted(unknown))
@@ -81,13 +83,25 @@ class KernelCalls:
                 await link.answer_call(number, answer)
         finally:
             budget.unanswered -= 1
+            self._forget_later(link.kernel_id)
+
+    def _forget_later(self, kernel_id: str) -> None:
+        # One timer for each kernel, however many calls it makes.
+        if kernel_id not in self._forgetting:
+            self._forgetting.add(kernel_id)
             seconds = 1.0 + BURST / self._per_second
-            asyncio.get_running_loop().call_later(seconds, self._forget, link.kernel_id)
+            asyncio.get_running_loop().call_later(seconds, self._forget, kernel_id)
 
     def _forget(self, kernel_id: str) -> None:
+        self._forgetting.discard(kernel_id)
         budget = self._budgets.get(kernel_id)
-        if budget is not None and budget.is_whole(time.monotonic()):
+        if budget is None:
+            return
+        if budget.is_whole(time.monotonic()):
             del self._budgets[kernel_id]
+        elif not budget.unanswered:
+            # Otherwise the answer looks at it again.
+            self._forget_later(kernel_id)
 
     async def _result(
         self, link: AgentLink, frame: Mapping[str, Any], size: int, budget: CallBudget

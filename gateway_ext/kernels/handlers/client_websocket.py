@@ -86,11 +86,11 @@ class ChannelsHandler(websocket.WebSocketHandler):
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
         require_role(identity, place.project, Role.EDITOR)
-        self._wire = (
-            self._fleet_wire(place)
-            if fleet
-            else StockWire(self, self.manager, kernel_id, self._session_id, identity)
-        )
+        if fleet:
+            self._wire = self._fleet_wire(place)
+            return
+        held = self.settings["fleet_held_messages"]
+        self._wire = StockWire(self, self.manager, kernel_id, self._session_id, identity, held)
 
     def _fleet_wire(self, place: Place) -> FleetWire | LaunchWire | DeadWire:
         nonce = self.get_query_argument("stream", "")

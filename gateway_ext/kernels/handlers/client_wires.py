@@ -18,8 +18,11 @@ from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.kernels.aborted_launch import abort_waiting
+from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
-from jupyter_ext.kernels.stream import KernelStream, StreamEnd
+from jupyter_ext.kernels.owner_socket import StreamEnd
+from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import (
     NO_SUCH_KERNEL,
@@ -29,7 +32,7 @@ from jupyter_ext.wire.close_codes import (
 )
 from jupyter_ext.wire.frames import CLIENT_HEADER_BYTES, SUBPROTOCOL, pack_client_frame
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
-from jupyter_ext.wire.launch_messages import aborted_replies, status_message, survives_interrupt
+from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError
 
 
@@ -194,7 +197,10 @@ class StockWire:
         kernel_id: str,
         session_id: str,
         identity: Identity,
+        held: HeldMessages,
     ) -> None:
+        """`held` has what all stock clients of this gateway have sent to kernels that do not take
+        it yet."""
         self._socket = socket
         self._manager = manager
         self._kernel_id = kernel_id
@@ -211,6 +217,7 @@ class StockWire:
             on_closed=socket.end,
             on_notice=self._take_notice,
             still_launching=self._is_launching,
+            held=held,
             max_message_bytes=manager.max_message_bytes,
             log=manager.log,
         )
@@ -276,21 +283,7 @@ class StockWire:
                 reason = str(notice.get("reason") or "")
                 await self._say({"execution_state": "dead", "reason": reason})
             case "interrupted":
-                await self._abort_waiting()
+                await abort_waiting(self._stream, self._sender, self._to_client, self._manager.log)
 
     async def _say(self, content: dict[str, Any]) -> None:
         await self._to_client(status_message(self._sender, content))
-
-    async def _abort_waiting(self) -> None:
-        """Answers what waits for the kernel as a kernel does that is interrupted."""
-        answers: list[bytes] = []
-        for message in self._stream.drop_unacknowledged():
-            try:
-                if survives_interrupt(message):
-                    self._stream.send(message)
-                else:
-                    answers += aborted_replies(self._sender, message)
-            except MessageError as error:
-                self._manager.log.warning("kernel %s: %s", self._kernel_id, error)
-        for answer in answers:
-            await self._to_client(answer)

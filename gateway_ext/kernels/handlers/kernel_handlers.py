@@ -117,14 +117,15 @@ class KernelsHandler(FleetHandler):
         once the record is there, if that one is of the version before and waits; raises
         OwnerAway, and Refusal (409) if the record is of another kernel."""
         call = asyncio.ensure_future(start)
+        # Not awaited if the record is there first, or the database is away; what becomes of the
+        # call is in the record, too.
+        call.add_done_callback(lambda call: call.cancelled() or call.exception())
         while True:
             await asyncio.wait({call}, timeout=RECORD_SECONDS)
             if call.done():
                 return call.result()
             record = await self.manager.records.get(new.kernel_id)
             if record is not None and record.state is not KernelState.DELETED:
-                # What becomes of the call is in the record, too.
-                call.add_done_callback(lambda call: call.cancelled() or call.exception())
                 refuse_another_start(new, record)
                 model = json.dumps(self.manager.model(record)).encode()
                 return Answer(201, "application/json", model)

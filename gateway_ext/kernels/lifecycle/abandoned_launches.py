@@ -5,7 +5,7 @@ import secrets
 from datetime import timedelta
 
 from gateway_ext.kernels.agents.links import AgentLinks
-from gateway_ext.kernels.lifecycle.each_kernel import each
+from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
@@ -16,6 +16,7 @@ from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
 
+_AT_ONCE = 8
 _NOT_STARTED = (LaunchPhase.QUEUED, LaunchPhase.SCHEDULING)
 
 
@@ -58,9 +59,8 @@ class AbandonedLaunches:
     async def take_over(self) -> None:
         """Takes over what there is; raises DatabaseUnavailable."""
         if self._membership.takes_kernels:
-            await each(
-                await self._launch_records.abandoned(self._living), self._take_over, self._log
-            )
+            abandoned = await self._launch_records.abandoned(self._living)
+            await each_side_by_side(abandoned, self._take_over, _AT_ONCE, self._log)
 
     async def _take_over(self, record: KernelRecord) -> None:
         kernel_id, status = record.kernel_id, record.launch_status

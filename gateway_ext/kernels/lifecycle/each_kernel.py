@@ -1,5 +1,6 @@
-"""Work on kernels one after the other, where one failure does not stop the rest."""
+"""Work on several kernels, where one failure does not stop the rest."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
@@ -29,3 +30,29 @@ async def each(
             raise
         except Exception:
             log.exception("kernel %s: failed; the others go on", kernel.kernel_id)
+
+
+async def each_side_by_side(
+    kernels: Iterable[OfKernelT],
+    act: Callable[[OfKernelT], Awaitable[None]],
+    at_once: int,
+    log: logging.Logger,
+) -> None:
+    """The same for `at_once` kernels at a time: a cluster that is slow to answer for one of them
+    does not hold up those of another cluster. With DatabaseUnavailable, which is raised, no more
+    are begun."""
+    places = asyncio.Semaphore(at_once)
+    away: list[DatabaseUnavailable] = []
+
+    async def one(kernel: OfKernelT) -> None:
+        async with places:
+            if away:
+                return
+            try:
+                await each([kernel], act, log)
+            except DatabaseUnavailable as error:
+                away.append(error)
+
+    await asyncio.gather(*map(one, kernels))
+    if away:
+        raise away[0]

@@ -51,8 +51,10 @@ class EndedInCluster:
             if stored is None:
                 return None
             record = stored
-        proxy = self._launches.processes.proxy_of(record)
-        if proxy is None or not proxy.MAY_OUTLIVE_ITS_CLUSTER:
+        processes = self._launches.processes
+        # Asked first: a proxy takes a millisecond of the event loop, and most kernels need none.
+        proxy = processes.proxy_of(record) if processes.may_outlive_its_cluster(record) else None
+        if proxy is None:
             return None
         life = await proxy.look()
         if life is not AgentLife.DEAD:

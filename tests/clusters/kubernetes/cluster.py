@@ -46,8 +46,7 @@ class Cluster:
     def _make_gateway(self) -> Path:
         for name in (_SYSTEM, KERNELS):
             self.core.create_namespace({"metadata": {"name": name}})
-        # Before a controller has made it, no pod of the namespace can be created.
-        wait_until(lambda: self._has_account(KERNELS, "default"), START_SECONDS)
+        self.wait_for_account(KERNELS)
         self.core.create_namespaced_service_account(_SYSTEM, {"metadata": {"name": _ACCOUNT}})
         self._rbac.create_namespaced_role(
             KERNELS, {"metadata": {"name": _ACCOUNT}, "rules": _rules(documented_rights())}
@@ -73,6 +72,11 @@ class Cluster:
             self.plane.certificate,
             answer.status.token,
         )
+
+    def wait_for_account(self, namespace: str) -> None:
+        """Returns when a new namespace has its default service account: no pod can be created there
+        before."""
+        wait_until(lambda: self._has_account(namespace, "default"), START_SECONDS)
 
     def _has_account(self, namespace: str, name: str) -> bool:
         accounts = self.core.list_namespaced_service_account(namespace).items

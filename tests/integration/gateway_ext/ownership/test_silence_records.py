@@ -172,6 +172,25 @@ def test_a_restart_that_cannot_be_done_says_why(
     asyncio.run(scenario())
 
 
+def test_any_reason_of_a_restart_that_cannot_be_done_is_recorded(
+    records: KernelRecords, silences: SilenceRecords
+) -> None:
+    async def scenario() -> None:
+        asked = await silences.ask_restart(await unreachable(records, silences), "eve")
+        assert asked is not None
+        assert await records.set_dead(asked.kernel_id, asked.epoch, "it has ended")
+        dead = await found(records, asked.kernel_id)
+        await silences.drop_restart(dead, "\ud800" + "x" * 70_000)
+        given_up = await found(records, asked.kernel_id)
+        assert (given_up.silence, given_up.reason[:3], len(given_up.reason)) == (
+            None,
+            "?xx",
+            10_000,
+        )
+
+    asyncio.run(scenario())
+
+
 def test_a_kernel_that_was_deleted_is_not_restarted(
     records: KernelRecords, silences: SilenceRecords
 ) -> None:

@@ -151,6 +151,9 @@ def test_without_a_readable_policy_only_plain_starts(tmp_path: Path) -> None:
     assert refusal.status == 500
     assert "the gateway's log says why" in refusal.message
     assert str(tmp_path) not in refusal.message
+    # Nor is there a way around it.
+    assert refused(rules, env={"KERNEL_CPUS": "64"}).status == 500
+    assert decided(rules, env={"KERNEL_MINE": "1"}).environment == {"KERNEL_MINE": "1"}
     policy(tmp_path, cpus={"maximum": 2})
     assert decided(rules, cpus=2).launch_options == {"cpus": 2}
 

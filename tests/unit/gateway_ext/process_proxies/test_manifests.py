@@ -310,6 +310,7 @@ def test_our_spark_application() -> None:
                         "secretType": "Generic",
                     }
                 ],
+                "template": spark_pod("spark-kubernetes-driver"),
             },
             "executor": {
                 "image": "team/executor:7",
@@ -317,9 +318,60 @@ def test_our_spark_application() -> None:
                 "cores": 1,
                 "memory": "1g",
                 "labels": {**LABELS, "component": "worker"},
+                "template": spark_pod("spark-kubernetes-executor"),
             },
         },
     }
+
+
+def spark_pod(container: str) -> dict[str, Any]:
+    return {
+        "spec": {
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": container,
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+        }
+    }
+
+
+def spark_templates(**environment: str) -> list[dict[str, Any]]:
+    """The pods that Spark begins with: the driver's, and an executor's."""
+    [template] = render(
+        SPECS / "spark_python_operator" / "sparkoperator.k8s.io-v1beta2.yaml.j2",
+        template_variables({**ENVIRONMENT, **environment}),
+    )
+    spec = make_spark_application(template, KERNEL)["spec"]
+    return [spec["driver"]["template"], spec["executor"]["template"]]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{}, {"KERNEL_UID": "5000", "KERNEL_GID": "6000"}, {"KERNEL_RUN_AS_ROOT": "false"}],
+)
+def test_our_spark_pods_pass_the_pod_security_level_restricted(
+    environment: dict[str, str],
+) -> None:
+    for pod in spark_templates(**environment):
+        assert violations_of_restricted(pod) == []
+        context = pod["spec"]["securityContext"]
+        assert context.get("runAsUser") == (5000 if "KERNEL_UID" in environment else None)
+        assert context.get("runAsGroup") == (6000 if "KERNEL_GID" in environment else None)
+
+
+def test_spark_images_that_work_only_as_root() -> None:
+    for pod in spark_templates(KERNEL_RUN_AS_ROOT="true", KERNEL_UID="5000"):
+        assert violations_of_restricted(pod) == ["runAsNonRoot", "drop"]
+        assert "runAsUser" not in pod["spec"]["securityContext"]
 
 
 OWNER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"ada-{ID}", "uid": "u1"}}

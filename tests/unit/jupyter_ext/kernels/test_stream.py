@@ -11,7 +11,9 @@ import pytest
 from tornado import httpserver, netutil, web
 from tornado.websocket import WebSocketHandler
 
-from jupyter_ext.kernels.stream import KernelStream, StreamEnd
+from jupyter_ext.kernels.held_messages import HeldMessages
+from jupyter_ext.kernels.owner_socket import StreamEnd
+from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.wire.close_codes import (
     NO_SUCH_KERNEL,
     NOT_ACCEPTED,
@@ -428,6 +430,45 @@ def test_too_much_for_an_absent_owner_ends_the_stream() -> None:
             assert page.ends == []
             stream.send(b"y")
             assert [code for code, _ in page.ends] == [TOO_MUCH]
+
+    run(test)
+
+
+def test_of_streams_that_hold_too_much_together_the_one_with_the_most_ends() -> None:
+    async def test(gateway: Gateway) -> None:
+        gateway.refusal = (503, "no owner yet")
+        held = HeldMessages(100)
+        async with (
+            streaming(resolver(gateway), held=held) as (one, much),
+            streaming(resolver(gateway), held=held) as (other, little),
+        ):
+            one.send(b"x" * 60)
+            one.send(b"x" * 30)
+            other.send(b"y" * 11)
+            assert (little.ends, other.pending_bytes) == ([], 11)
+            [(code, reason)] = much.ends
+            assert code == TOO_MUCH
+            assert reason.startswith("this server holds too many messages for kernels")
+            assert (one.pending_bytes, held.bytes) == (0, 11)
+            one.send(b"more")
+            assert held.bytes == 11
+        # A stream that is closed holds nothing.
+        assert held.bytes == 0
+
+    run(test)
+
+
+def test_what_the_kernel_has_taken_is_not_held_any_more() -> None:
+    async def test(gateway: Gateway) -> None:
+        held = HeldMessages(1000)
+        async with streaming(resolver(gateway), held=held) as (stream, _):
+            socket = await gateway.next_socket()
+            socket.write_message(pack_client_frame(0, 0), binary=True)
+            stream.send(b"x" * 60)
+            assert await sent(socket, b"x" * 60) == (1, 0)
+            assert held.bytes == 60
+            socket.write_message(pack_client_frame(0, 1), binary=True)
+            await until(lambda: held.bytes == 0)
 
     run(test)
 

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gateway_ext.kernels.calls import kernel_calls
 from gateway_ext.kernels.calls.call_budget import BURST
 from gateway_ext.kernels.calls.kernel_call import CallRefused, KernelCall
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
@@ -198,6 +200,34 @@ def test_a_kernel_that_calls_too_often_is_told_and_others_are_served() -> None:
         assert (await gateway.ask())["ok"]
 
     asyncio.run(scenario())
+
+
+def timers() -> int:
+    """How many timers the event loop has."""
+    handles: list[asyncio.TimerHandle] = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    return sum(not handle.cancelled() for handle in handles)
+
+
+def test_a_kernel_that_floods_its_gateway_with_calls_takes_no_memory_there() -> None:
+    async def scenario() -> None:
+        gateway = Gateway(per_second=0.1)
+        for _ in range(BURST + 200):
+            await gateway.ask()
+        assert timers() == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_kernel_that_is_quiet_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(kernel_calls, "time", SimpleNamespace(monotonic=loop.time))
+        gateway = Gateway(per_second=1000.0)
+        await asyncio.gather(*(gateway.ask() for _ in range(BURST)))
+        await asyncio.sleep(5)
+        assert (gateway.calls._budgets, timers()) == ({}, 0)
+
+    skipped_time.run(scenario())
 
 
 def test_an_agent_that_does_not_read_its_answers_is_cut_off() -> None:

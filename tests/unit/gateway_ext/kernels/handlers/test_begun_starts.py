@@ -1,6 +1,7 @@
 """A start for which the caller does not wait, at another gateway."""
 
 import asyncio
+import gc
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from gateway_ext.kernels.handlers.kernel_handlers import KernelsHandler
 from gateway_ext.kernels.handlers.relay import Answer, OwnerAway
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
+from jupyter_ext.database.engine import DatabaseUnavailable
 
 NEW: Any = SimpleNamespace(kernel_id="k", project="demo", launch_options={})
 
@@ -85,3 +87,31 @@ async def test_a_gateway_that_goes_before_there_is_a_record_was_asked_in_vain(
 
     with pytest.raises(OwnerAway):
         await handler.begun(start())
+
+
+async def test_a_call_that_nobody_waits_for_any_more_fails_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel_handlers, "RECORD_SECONDS", 0.01)
+    unseen: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    ends, ended = asyncio.Event(), asyncio.Event()
+    handler = Handler(None)
+
+    async def away(kernel_id: str) -> Any:
+        raise DatabaseUnavailable("away")
+
+    handler.manager.records.get = away
+
+    async def start() -> Answer:
+        await ends.wait()
+        asyncio.get_running_loop().call_soon(ended.set)
+        raise OwnerAway("it has ended", acted=True)
+
+    with pytest.raises(DatabaseUnavailable):
+        await handler.begun(start())
+    ends.set()
+    await ended.wait()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert unseen == []
