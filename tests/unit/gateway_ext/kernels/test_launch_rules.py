@@ -14,15 +14,13 @@ from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_other_options
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 PROXIES = "gateway_ext.process_proxies."
 NEW = NewKernel("k", "demo", "", "ada", "pod", {})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RECORD = KernelRecord(
-    *("k", "demo", "", "ada", "pod", KernelState.DEAD, None, 2, None, "dead", 0, NOW, NOW, NOW, "")
-)
+RECORD = sample_record(KernelState.DEAD, kernel_name="pod", owner=None, now=NOW)
 LOG = logging.getLogger("test")
 
 
