@@ -64,7 +64,7 @@ async def other_kernel(
 async def _is_wanted(sessions: Sessions, kernel: Model, kernel_name: str, choice: Choice) -> bool:
     """Whether a start by this name and choice gives a kernel like this one. Its name may differ."""
     has = kernel.get("launch_options") or {}
-    wanted = shown_options(choice.options)
+    wanted = shown_options(choice.wanted)
     if any(name not in has or has[name] != value for name, value in wanted.items()):
         return False
     if kernel["name"] == kernel_name:

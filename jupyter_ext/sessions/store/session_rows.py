@@ -19,8 +19,8 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
 @dataclass(frozen=True)
 class Session:
     """One session row. `path` is the document's, `shown_path` the one that the page knows;
-    `awaited` says that a client waits to be told whether the kernel runs. `awaited_kernel` is the one
-    for which the user `awaited_by` waits, who has asked for another kernel than there was."""
+    `awaited` says that a client waits to be told whether the kernel runs. `awaited_kernel` is the
+    one for which the user `awaited_by` waits, who has asked for another kernel than there was."""
 
     id: str
     kernel_id: str
