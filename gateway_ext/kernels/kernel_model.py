@@ -40,6 +40,7 @@ def kernel_model(
         reason, connections = silence.reason(datetime.now(UTC)), 0
     launch = status or record.launch_status if state is KernelState.LAUNCHING else None
     running = shown_state == KernelState.RUNNING.value
+    failed = state is KernelState.DEAD and (record.not_run or record.state is KernelState.LAUNCHING)
     ends = cull_time(last_activity, connections, execution_state, rules) if running else None
     return {
         "id": record.kernel_id,
@@ -57,6 +58,7 @@ def kernel_model(
         "location": kernel_location(record.process),
         "launch_options": dict(record.launch_options or {}),
         "launch": None if launch is None else launch.shown(),
+        "launch_failed": failed,
         "cull_at": None if ends is None else in_utc(ends),
         "cull_warning_at": None if ends is None else in_utc(ends - rules.warning),
     }

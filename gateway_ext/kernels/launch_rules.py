@@ -12,7 +12,7 @@ from gateway_ext.kernels.lifecycle.launch_kernel_manager import agent_proxy_clas
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
 from gateway_ext.ownership.records import KernelRecord
-from jupyter_ext.launch_options.check import OptionRefused, check_options
+from jupyter_ext.launch_options.check import OptionRefused, check_options, check_shown
 from jupyter_ext.launch_options.declaration import (
     Declaration,
     DeclarationError,
@@ -64,32 +64,45 @@ class LaunchRules:
         )
 
     async def decided(self, new: NewKernel, spec: KernelSpec) -> NewKernel:
-        """`new` with checked options and the defaults of those that it does not name; raises
-        Refusal (400)."""
+        """`new` with checked options and the defaults of those that it does not name: those that
+        its user was shown, if it says which. Raises Refusal (400), also if a default is another one
+        by now than was shown and that one may not be chosen."""
         declaration, on_this_machine = self._declaration(new.kernel_name, spec)
         project, name = new.project, new.kernel_name
         try:
             policy = await self._in_thread(lambda: self._policy().of(project, name))
         except Refusal:
             # What it would refuse is not known.
-            if new.launch_options or _options_by_variables(new.environment):
+            if (
+                new.launch_options
+                or new.shown_defaults
+                or _options_by_variables(new.environment)
+            ):
                 raise
             return new
         if policy:
             _refuse_variables(new.environment)
-        if not declaration.properties and not new.launch_options:
+        if not (declaration.properties or new.launch_options or new.shown_defaults):
             return new
         effective = await self._in_thread(
             lambda: self._effective(declaration, project, name, on_this_machine)
         )
         set_before = {**(spec.env or {}), **new.environment}
-        defaults = {
-            option: default
-            for option, default in effective.defaults.items()
-            if option in policy or set_before.keys().isdisjoint(_VARIABLES.get(option, ()))
-        }
+
+        def unset(defaults: Mapping[str, Any]) -> dict[str, Any]:
+            return {
+                option: default
+                for option, default in defaults.items()
+                if option in policy or set_before.keys().isdisjoint(_VARIABLES.get(option, ()))
+            }
+
+        defaults = unset(effective.defaults)
         try:
-            options = with_defaults(new.launch_options, defaults)
+            if new.shown_defaults is None:
+                options = with_defaults(new.launch_options, defaults)
+            else:
+                options = with_defaults(new.launch_options, unset(new.shown_defaults))
+                check_shown(options, defaults)
             check_options(effective.schema, options, kernelspec=name, project=project)
         except OptionRefused as refused:
             raise as_refusal(refused) from refused

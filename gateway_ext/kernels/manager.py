@@ -28,6 +28,7 @@ from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
 from gateway_ext.kernels.lifecycle.hand_overs import HandOvers, OpenWebsocket
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
@@ -150,7 +151,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self._clusters: dict[type[LoggingConfigurable], LoggingConfigurable] = {}
         self._background = BackgroundTasks(self.log)
-        self.ends = KernelEnds(self.records, self.launches, self.links, self.log)
+        kernels = GatewayKernels(self.records, self.launches, self.links, self.log)
+        self.ends = KernelEnds(kernels)
         self.silences = Silences(
             app.silence_records,
             self.links,
@@ -159,37 +161,28 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self.lost_kernels = LostKernels(
-            records=self.records,
+            kernels,
             leftovers=self.leftovers,
-            launches=self.launches,
-            links=self.links,
             ends=self.ends,
             silences=self.silences,
             gateway_name=self.membership.name,
             ping_seconds=self.ping_seconds,
             lost_seconds=self.lost_seconds,
-            log=self.log,
         )
         self.lost_restarts = LostRestarts(
-            records=self.records,
+            kernels,
             silence_records=app.silence_records,
-            launches=self.launches,
-            links=self.links,
             membership=self.membership,
             start_again=self._start_again,
             living_seconds=app.living_seconds,
-            log=self.log,
         )
         self.abandoned_launches = AbandonedLaunches(
-            records=self.records,
+            kernels,
             launch_records=app.launch_records,
-            launches=self.launches,
-            links=self.links,
             membership=self.membership,
             living_seconds=app.living_seconds,
-            log=self.log,
         )
-        self.ended_in_cluster = EndedInCluster(self.records, self.launches, self.links, self.log)
+        self.ended_in_cluster = EndedInCluster(kernels)
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
             membership=self.membership,

@@ -38,7 +38,8 @@ from jupyter_ext.platform.encryption import SecretBox
 @dataclass(frozen=True)
 class NewKernel:
     """What somebody asked for. `environment` is the client's part of the kernel's environment,
-    `shown_options` the launch options without secrets."""
+    `shown_options` the launch options without secrets, `shown_defaults` the defaults that whoever
+    chose the options was shown, None if the client does not say."""
 
     kernel_id: str
     project: str
@@ -48,6 +49,7 @@ class NewKernel:
     environment: Mapping[str, str]
     launch_options: Mapping[str, Any] = field(default_factory=dict)
     shown_options: Mapping[str, Any] = field(default_factory=dict)
+    shown_defaults: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, null, select, update
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
-from gateway_ext.ownership.launch_status import stored_status
+from gateway_ext.ownership.launch_status import NOT_RUN, stored_status
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence import present_silence, stored_silence
 from gateway_ext.ownership.states import KernelState, check_transition
@@ -50,6 +50,7 @@ def record_of(row: Row[*tuple[Any, ...]], *others: str) -> KernelRecord:
     values = {name: value for name, value in row._mapping.items() if name not in others}
     values["state"] = KernelState(values["state"])
     launching = values["state"] is KernelState.LAUNCHING
+    values["not_run"] = values["launch_status"] == NOT_RUN
     # A gateway of the version before leaves the status of an earlier launch behind.
     values["launch_status"] = stored_status(values["launch_status"]) if launching else None
     values["silence"] = present_silence(
@@ -120,9 +121,7 @@ def _hold(connection: Connection, which: ColumnElement[bool]) -> list[Held]:
 def _change(connection: Connection, held: Held, decided: Transition) -> bool:
     """False if the kernel is not as it was held any more."""
     check_transition(held.state, decided.state)
-    values = dict(decided.values)
-    if decided.state is not KernelState.LAUNCHING:
-        values["launch_status"] = null()
+    values = {**decided.values, **_launch_status(held.state, decided.state)}
     values.setdefault("silence", null())
     changed = connection.execute(
         update(kernel)
@@ -134,6 +133,18 @@ def _change(connection: Connection, held: Held, decided: Transition) -> bool:
         .values(state=decided.state.value, **values)
     ).rowcount
     return bool(changed)
+
+
+def _launch_status(before: KernelState, after: KernelState) -> dict[str, Any]:
+    """What becomes of the column `launch_status`; nothing if that is the decision's to say."""
+    if after is KernelState.LAUNCHING:
+        return {}
+    if after in (KernelState.RESTARTING, KernelState.DEAD):
+        if before is KernelState.LAUNCHING:
+            return {"launch_status": NOT_RUN}
+        if before is not KernelState.RUNNING:
+            return {}
+    return {"launch_status": null()}
 
 
 def deletion(held: Held, now: datetime, owner: str | None, event: NewEvent) -> Transition:

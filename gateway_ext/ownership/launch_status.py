@@ -11,6 +11,10 @@ from gateway_ext.ownership.stored_text import stored_text
 LONGEST_MESSAGE = 500
 """Characters of what a cluster says, on one line."""
 
+NOT_RUN = {"not_run": True}
+"""The value of the column for a kernel that has not run since it was launched, and is dead or is
+being restarted by its agent. Gateways of the version before take it for none."""
+
 
 class LaunchPhase(StrEnum):
     """What a launch waits for."""

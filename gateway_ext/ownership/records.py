@@ -46,6 +46,8 @@ class KernelRecord:
     """Without secrets; None if there are none."""
     silence: Silence | None = None
     """Since when its agent has been silent; None unless that is for too long."""
+    not_run: bool = False
+    """Whether it is dead or restarting and has not run since it was launched."""
 
 
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:

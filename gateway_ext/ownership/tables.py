@@ -45,7 +45,7 @@ kernel = Table(
     Column("launch_options", JSON),
     # How to look at the agent's process, in the words of the process proxy that started it.
     Column("process", JSON),
-    # While it is launched: LaunchStatus.stored.
+    # While it is launched: LaunchStatus.stored. After that NOT_RUN, until it runs.
     Column("launch_status", JSON),
     Column("execution_state", String(16), nullable=False),
     Column("connections", Integer, nullable=False),

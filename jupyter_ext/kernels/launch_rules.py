@@ -10,7 +10,13 @@ from typing import Any
 from tornado import web
 
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
-from jupyter_ext.launch_options.check import OptionRefused, check_options, parse_options
+from jupyter_ext.launch_options.check import (
+    OptionRefused,
+    check_options,
+    parse_options,
+    parse_shown,
+)
+from jupyter_ext.launch_options.effective import with_defaults
 from jupyter_ext.wire.routes import LAUNCH_OPTIONS_ROUTE, path_of
 
 _MOST_KEPT = 1000
@@ -22,13 +28,20 @@ They choose nothing: gateways take the user from the token."""
 
 @dataclass(frozen=True)
 class Choice:
-    """What a request for a kernel chooses."""
+    """What a request for a kernel chooses. `shown` are the defaults that its user was shown, None
+    if it does not say."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, Any] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.options or self.environment.keys() - FROM_STOCK_SERVERS)
+        return bool(self.options or self.shown or self.environment.keys() - FROM_STOCK_SERVERS)
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The options that the kernel is to have, as far as they are known here."""
+        return with_defaults(self.options, self.shown or {})
 
 
 NO_CHOICE = Choice()
@@ -38,11 +51,14 @@ def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
     """What JSON objects of a request say in `launch_options` and `env`; raises HTTPError (400)."""
     options: dict[str, Any] = {}
     environment: dict[str, str] = {}
+    shown: dict[str, Any] | None = None
     for body in bodies:
         try:
             options |= parse_options(body.get("launch_options"))
+            shown_here = parse_shown(body.get("launch_defaults"))
         except OptionRefused as refused:
             raise web.HTTPError(400, str(refused)) from refused
+        shown = shown if shown_here is None else {**(shown or {}), **shown_here}
         asked = body.get("env")
         if not isinstance(asked, dict | None):
             raise web.HTTPError(400, "env must be an object")
@@ -50,7 +66,7 @@ def parse_choice(*bodies: Mapping[str, Any]) -> Choice:
     for name, value in environment.items():
         if not isinstance(value, str):
             raise web.HTTPError(400, f"the environment variable {name!r} must be a string")
-    return Choice(options, environment)
+    return Choice(options, environment, shown)
 
 
 class LaunchRules:
@@ -109,7 +125,7 @@ def _problem(choice: Choice, rules: Mapping[str, Any]) -> str | None:
             )
     try:
         check_options(
-            rules["schema"], choice.options, kernelspec=rules["name"], project=rules["project"]
+            rules["schema"], choice.wanted, kernelspec=rules["name"], project=rules["project"]
         )
     except OptionRefused as refused:
         return str(refused)

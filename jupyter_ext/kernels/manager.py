@@ -132,6 +132,8 @@ class FleetKernelManager(AsyncMappingKernelManager):
             project = project or next(iter(identity.projects if identity else ()), "")
             meant = await self._specs.launch_rules.check(choice, kernel_name, project)
             body |= {"launch_options": dict(choice.options)}
+        if choice.shown is not None:
+            body |= {"launch_defaults": dict(choice.shown)}
         if choice.environment:
             body |= {"env": {**body.get("env", {}), **choice.environment}}
         # Such a kernel stays, whatever comes of this call.

@@ -19,6 +19,7 @@ from jupyter_ext.launch_options.quantities import bytes_text, kubernetes_amount
 from jupyter_ext.launch_options.schema_validator import first_problem
 
 FIELD = "launch_options"
+SHOWN_FIELD = "launch_defaults"
 LARGEST = 64 * 1024
 """Bytes of JSON."""
 
@@ -57,15 +58,21 @@ class OptionRefused(ValueError):
         self.allowed = allowed
 
 
-def parse_options(value: object) -> dict[str, Any]:
+def parse_options(value: object, field: str = FIELD) -> dict[str, Any]:
     """The `launch_options` of a request, empty if there are none; raises OptionRefused."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise OptionRefused(f"{FIELD} must be an object: option to value")
+        raise OptionRefused(f"{field} must be an object: option to value")
     if len(json.dumps(value)) > LARGEST:
-        raise OptionRefused(f"{FIELD} has more than {LARGEST} bytes")
+        raise OptionRefused(f"{field} has more than {LARGEST} bytes")
     return value
+
+
+def parse_shown(value: object) -> dict[str, Any] | None:
+    """The `launch_defaults` of a request: what its user was shown that a start gets which does not
+    name these options. None if it does not say; raises OptionRefused."""
+    return None if value is None else parse_options(value, SHOWN_FIELD)
 
 
 def check_options(
@@ -89,6 +96,22 @@ def check_options(
             )
     for name in ("cpus", "memory"):
         _check_limit(name, options, properties)
+
+
+def check_shown(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raises OptionRefused if a start with `options`, which has what its user chose and was shown,
+    would get more by the `defaults` of today."""
+    for name, default in defaults.items():
+        given = options.get(name)
+        if name in options and not (isinstance(given, Mapping) and isinstance(default, Mapping)):
+            continue
+        added = {key: default[key] for key in default if key not in given} if given else default
+        if added:
+            raise OptionRefused(
+                f"{FIELD}.{name} has a default by now that was not shown, {_shown(added)}: look at "
+                "the options again",
+                name,
+            )
 
 
 def _check_limit(name: str, options: Mapping[str, Any], properties: Mapping[str, Any]) -> None:

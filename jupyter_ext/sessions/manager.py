@@ -23,7 +23,7 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_lengths, check_project, checked
 from jupyter_ext.sessions.document_starts import kernel_of_document
-from jupyter_ext.sessions.kernel_changes import give_back, other_kernel
+from jupyter_ext.sessions.kernel_changes import other_kernel, when_changed
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.patch import SessionPatch, patched
 from jupyter_ext.sessions.paths import Document, real_path, shown_name, shown_path
@@ -289,7 +289,8 @@ class FleetSessionManager(LoggingConfigurable):
         there is one, because a page adopts the path in the response.
 
         `kernel_id` attaches to a kernel, `kernel_name` starts a new one with what `choice` says,
-        unless such a one is already on its way. The old kernel ends if no session uses it any more.
+        unless such a one is already on its way, or this caller has asked for it before and was not
+        told whether it runs. The old kernel ends if no session uses it any more.
         With `wait` the new one runs when this returns: raises LaunchFailed, after which the session
         has its old kernel again if that lives, or StillLaunching after `answer_seconds`, after
         which the same call joins the launch.
@@ -307,7 +308,10 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).document
-            kernel_id = started = await other_kernel(self, present, where, kernel_name, choice)
+            awaited = wait and present.waits_for(identity.user)
+            kernel_id = started = await other_kernel(
+                self, present, where, kernel_name, choice, awaited=awaited
+            )
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be in progress.
@@ -320,6 +324,8 @@ class FleetSessionManager(LoggingConfigurable):
                 if not document_kernels.may_use(connection, kernel_id):
                     raise web.HTTPError(400, f"No such kernel: {kernel_id}")
                 new = replace(new, kernel_id=kernel_id)
+            if wait and kernel_name is not None:
+                new = replace(new, awaited_kernel=kernel_id, awaited_by=identity.user)
             session_rows.change_session(connection, old=old, new=new)
             return old, new
 
@@ -332,21 +338,12 @@ class FleetSessionManager(LoggingConfigurable):
             raise
         changed = new.kernel_id != old.kernel_id
         kernel = await self.kernel_or_none(new.kernel_id)
-        if wait and kernel is not None and (kernel_name is not None or kernel_id is not None):
-            try:
-                left = deadline - time.monotonic()
-                kernel = await self.kernel_manager.until_it_runs(kernel, left)
-            except LaunchFailed:
-                if not changed or await give_back(self, old, new):
-                    raise
+        try:
+            if wait and kernel is not None and kernel_id is not None:
+                kernel = await when_changed(self, old, new, kernel, deadline)
+        finally:
+            if changed:
                 await self._end_unused(old.kernel_id)
-                raise
-            except web.HTTPError:
-                if changed:
-                    await self._end_unused(old.kernel_id)
-                raise
-        if changed:
-            await self._end_unused(old.kernel_id)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
         return session_model(new if path is None else replace(new, shown_path=path), kernel)

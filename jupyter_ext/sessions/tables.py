@@ -35,6 +35,10 @@ session = Table(
     # Whether it was made for a client that waits until the kernel runs, and has not been told yet
     # whether it does. Null in rows of older labs: no.
     Column("awaited", Boolean, nullable=True),
+    # The kernel for which a client waits that has asked for another one, until it has been told
+    # whether that runs, and its user. Stale if the session has yet another kernel.
+    Column("awaited_kernel", ByteString(ID_BYTES), nullable=True),
+    Column("awaited_by", ByteString(USER_BYTES), nullable=True),
     **_INNODB,
 )
 

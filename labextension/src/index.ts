@@ -2,6 +2,7 @@ import { account } from './user/account.js';
 import { cellExecutor } from './kernels/cellExecutor.js';
 import { connectionLost } from './kernels/connectionLost.js';
 import { consoleEntry } from './kernels/consoleEntry.js';
+import { consoleExecutor } from './kernels/consoleExecutor.js';
 import { drivePage } from './contents/drivePage.js';
 import { drivePlugin } from './contents/drivePlugin.js';
 import { idleWarning } from './kernels/idleWarning.js';
@@ -11,8 +12,10 @@ import { kernelNotice } from './kernels/kernelNotice.js';
 import { lastOutputs } from './outputs/lastOutputs.js';
 import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
+import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
 import { roleChange } from './access/roleChange.js';
+import { runningKernels } from './kernels/runningKernels.js';
 import { serverSettings } from './serverSettings.js';
 import { shownRefusals } from './shownRefusals.js';
 import { shutDown } from './kernels/shutDown.js';
@@ -22,6 +25,7 @@ import { startOptions } from './kernels/startOptionsPlugin.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
 import { waitingCells } from './kernels/waitingCellsPlugin.js';
+import { waitingMarks } from './kernels/waitingMarks.js';
 
 export default [
   drivePlugin,
@@ -30,6 +34,7 @@ export default [
   cellExecutor,
   connectionLost,
   consoleEntry,
+  consoleExecutor,
   idleWarning,
   kernelDialogs,
   kernelNames,
@@ -37,8 +42,10 @@ export default [
   lastOutputs,
   launchesPlugin,
   longOutput,
+  patientCells,
   projectsPage,
   roleChange,
+  runningKernels,
   serverSettings,
   shownRefusals,
   shutDown,
@@ -47,5 +54,6 @@ export default [
   startOptions,
   viewerCommands,
   viewOnly,
-  waitingCells
+  waitingCells,
+  waitingMarks
 ];

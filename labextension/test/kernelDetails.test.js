@@ -34,5 +34,8 @@ test('a kernel that starts or has ended says how in its details', () => {
   const launch = { phase: 'queued', position: 2 };
   assert.equal(state({ state: 'launching', launch }), '2nd in the queue');
   assert.equal(state({ state: 'dead', reason: 'no image' }), 'Dead: no image');
+  const failed = { state: 'dead', launch_failed: true };
+  assert.equal(state({ ...failed, reason: 'no image' }), 'Not started: no image');
+  assert.equal(state({ ...failed, reason: '' }), 'Not started');
   assert.deepEqual(detailsOf({ id: 'k', name: 'n' }, 'N', trans).options, []);
 });

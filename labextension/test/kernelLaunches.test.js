@@ -44,6 +44,17 @@ test('both lists and the messages of open kernels tell how far a kernel has come
   assert.equal(launches.stageOf('c').is, 'unknown');
 });
 
+test('what JupyterLab keeps of the kernels of sessions takes back nothing that is newer', () => {
+  const kernels = list();
+  const sessions = list();
+  const launches = new KernelLaunches(kernels, sessions);
+  const asItWas = [{ kernel: { id: 'a', state: 'launching', launch } }];
+  sessions.set(asItWas);
+  kernels.set([{ id: 'a', state: 'dead', reason: 'no such image', launch_failed: true }]);
+  sessions.set([...asItWas, { kernel: null }]);
+  assert.equal(launches.stageOf('a').is, 'dead');
+});
+
 test('what the lists said before anybody asked is known', () => {
   const kernels = list();
   kernels.models = [{ id: 'a', state: 'unreachable', reason: 'silent' }];

@@ -47,6 +47,18 @@ test('a kernel that failed to start is told from one that ended', () => {
   assert.deepEqual(stageOfModel(told, { state: 'dead', reason: 'x' }), told);
 });
 
+test('after a reload the model tells a failed start from a kernel that ended later', () => {
+  const dead = { state: 'dead', reason: 'no such image' };
+  const failed = stageOfModel(UNKNOWN, { ...dead, launch_failed: true });
+  assert.deepEqual(failed, { is: 'dead', reason: 'no such image', whileLaunching: true });
+  assert.equal(stageOfModel(UNKNOWN, { ...dead, launch_failed: false }).whileLaunching, false);
+  // Also if the lab tells of the death before the list comes, or after it.
+  const told = message('status', { execution_state: 'dead', reason: 'no such image' });
+  const first = stageOfMessage(UNKNOWN, told);
+  assert.deepEqual(stageOfModel(first, { ...dead, launch_failed: true }), failed);
+  assert.deepEqual(stageOfMessage(failed, told), failed);
+});
+
 test('a reason that comes later is taken, one that is missing takes none away', () => {
   const silent = stageOfModel(launching, { execution_state: 'dead' });
   assert.equal(silent.reason, '');

@@ -148,6 +148,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
 
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
+    expect(notice(ann)).to_contain_text("could not be started")
     expect(notice(ann)).to_contain_text(LICENCE)
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
@@ -162,6 +163,46 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     assert ann.evaluate(0, COUNT) == "1"
     expect(ann.dialog).to_have_count(0)
     assert [kernel["id"] for kernel in files.kernels()] == [failed["id"]]
+
+
+def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wait(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path(saved_notebook(files))
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    ann.choose_in_menu("File", "New Console for")
+    console = ann.page.locator(".jp-ConsolePanel")
+    line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    expect(line).to_contain_text("Connecting to the kernel")
+    expect(line.get_by_role("button", name=re.compile("^Cancel"))).to_be_visible()
+
+    def run(source: str) -> None:
+        console.locator(".jp-CodeConsole-promptCell .cm-content").click()
+        ann.page.keyboard.insert_text(source)
+        ann.page.keyboard.press("Shift+Enter")
+
+    waits = console.get_by_text("Waits for the kernel")
+    run("print('first')")
+    expect(waits).to_have_count(1)
+    expect(line).to_contain_text("1 cell waits")
+    slow.fail(f"the {LICENCE}")
+    for shown in (line, notice(ann)):
+        expect(shown).to_contain_text("could not be started")
+        expect(shown).to_contain_text(LICENCE)
+    expect(waits).to_have_count(0)
+
+    slow.hold()
+    line.get_by_role("button", name=re.compile("^Start Again")).click()
+    expect(line).to_contain_text("Connecting to the kernel")
+    run("print(6 * 7)")
+    expect(waits).to_have_count(1)
+    slow.open()
+    expect(console.locator(".jp-OutputArea-output")).to_have_text(re.compile("^42"))
+    for shown in (line, notice(ann)):
+        expect(shown).to_be_hidden()
+    assert ann.evaluate(0, COUNT) == "1"
+    expect(ann.dialog).to_have_count(0)
+    assert len(files.kernels()) == 1
 
 
 def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
@@ -179,9 +220,12 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
 
     ann.page.route(re.compile(r"/api/(kernels|sessions)(\?|$)"), speak)
 
+    panel = ann.page.locator("#jp-running-sessions")
+    running_kernel = panel.locator(".jp-RunningSessions-itemDetail")
+
     def refresh() -> None:
         ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
-        ann.page.locator("#jp-running-sessions").get_by_title("Refresh List").click()
+        panel.get_by_title("Refresh List").click()
         ann.page.locator('.lm-TabBar-tab[data-id="filebrowser"]').click()
 
     room = "0/3 nodes are available: insufficient memory"
@@ -193,10 +237,11 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
         ({**queued, "phase": "scheduling", "message": room}, f"Waiting for room: {room}"),
         ({**queued, "phase": "pulling", "message": "40 %"}, "Pulling the image … 40 %"),
     ):
-        # JupyterLab looks at a model again if its activity is another one.
-        said.update(launch=launch, last_activity=words)
+        # JupyterLab compares other fields of a model.
+        said.update(launch=launch)
         refresh()
         expect(notice(ann)).to_contain_text(words)
+        expect(running_kernel).to_contain_text(words.partition(":")[0])
     said.clear()
     slow.open()
     expect(status(ann)).to_contain_text("| Idle")

@@ -6,16 +6,14 @@ import secrets
 import time
 from typing import Any
 
-from tornado import web, websocket
+from tornado import websocket
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor, Visit
 from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.kernels.agents.lookup_lane import LaneFull
 from gateway_ext.kernels.agents.text_frames import parse_text_frame
-from gateway_ext.kernels.handlers.authentication import answer_refusal
-from gateway_ext.kernels.handlers.fleet_handler import as_refusal
+from gateway_ext.kernels.handlers.fleet_socket import FleetSocket
 from gateway_ext.kernels.kernel_id import check_kernel_id
-from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
@@ -47,7 +45,7 @@ def _look_at(written: "asyncio.Future[None]") -> None:
         written.exception()
 
 
-class AgentHandler(websocket.WebSocketHandler):
+class AgentHandler(FleetSocket):
     """One connection of one agent. Instead of a token, the agent proves that it knows its own key,
     in the first request unless it is an older agent."""
 
@@ -82,12 +80,12 @@ class AgentHandler(websocket.WebSocketHandler):
         headers = self.request.headers
         if headers.get("Upgrade", "").lower() != "websocket":
             # Refused by what follows, before it costs anything.
-            await super().get(kernel_id)
+            await self.upgrade(kernel_id)
             return
         self._visit = await self._door.enter(check_kernel_id(kernel_id), headers.get(DIAL_HEADER))
         try:
             # Returns when the socket is closed.
-            await super().get(kernel_id)
+            await self.upgrade(kernel_id)
         finally:
             self._visit.leave()
 
@@ -156,6 +154,9 @@ class AgentHandler(websocket.WebSocketHandler):
         arrived = 0
         while True:
             await asyncio.sleep(interval)
+            if stream.closed():
+                # on_close follows.
+                return
             before, arrived = arrived, bytes_received(stream.socket)
             if arrived > before:
                 self._heard = time.monotonic()
@@ -314,13 +315,3 @@ class AgentHandler(websocket.WebSocketHandler):
         proof = deleted_proof(key, self._kernel_id, nonce)
         self._send_json({"type": "deleted", "proof": proof})
         self.close(1000, "deleted")
-
-    def log_exception(self, *exc_info: Any) -> None:
-        if not isinstance(exc_info[1], Refusal):
-            super().log_exception(*exc_info)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        if error is None:
-            error = web.HTTPError(status_code, self._reason)
-        answer_refusal(self, as_refusal(status_code, error))

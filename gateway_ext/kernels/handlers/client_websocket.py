@@ -9,11 +9,10 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from tornado import websocket
 
-from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate, require_role
+from gateway_ext.kernels.handlers.authentication import authenticate, require_role
 from gateway_ext.kernels.handlers.client_wires import (
     DeadWire,
     FleetWire,
@@ -21,7 +20,8 @@ from gateway_ext.kernels.handlers.client_wires import (
     Opening,
     StockWire,
 )
-from gateway_ext.kernels.handlers.fleet_handler import as_refusal
+from gateway_ext.kernels.handlers.fleet_socket import FleetSocket
+from gateway_ext.kernels.handlers.refused_calls import as_refusal
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.place import Place
@@ -42,7 +42,7 @@ _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
 
 
-class ChannelsHandler(websocket.WebSocketHandler):
+class ChannelsHandler(FleetSocket):
     """One websocket of one client, until the client, its token or the kernel's owner goes."""
 
     def initialize(self) -> None:
@@ -77,7 +77,7 @@ class ChannelsHandler(websocket.WebSocketHandler):
                 raise
             # The protocol has close codes for this, which a rejected handshake could not send.
             self._refusal = refusal
-        await super().get(kernel_id)
+        await self.upgrade(kernel_id)
 
     async def _admit(self, kernel_id: str, fleet: bool) -> None:
         self._identity = identity = authenticate(
@@ -164,14 +164,6 @@ class ChannelsHandler(websocket.WebSocketHandler):
                 written.exception()
 
         written.add_done_callback(sent)
-
-    def log_exception(self, *exc_info: Any) -> None:
-        if not isinstance(exc_info[1], Refusal | DatabaseUnavailable):
-            super().log_exception(*exc_info)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        answer_refusal(self, as_refusal(status_code, error))
 
 
 channel_handlers = [(pattern_of(CHANNELS_ROUTE), ChannelsHandler)]

@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Awaitable
-from typing import Any
 
 from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
-from tornado import web
 
-from gateway_ext.kernels.handlers.authentication import answer_refusal, authenticate
+from gateway_ext.kernels.handlers.authentication import authenticate
+from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.relay import Answer
 from gateway_ext.kernels.manager import FleetMappingKernelManager
-from gateway_ext.kernels.refusal import RETRY_SECONDS, Refusal
-from jupyter_ext.database.engine import DatabaseUnavailable
-from jupyter_ext.platform.encryption import DecryptionError
+from gateway_ext.kernels.refusal import RETRY_SECONDS
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 
 
-class FleetHandler(CORSMixin, web.RequestHandler):
+class FleetHandler(CORSMixin, RefusedCalls):
     """A call with a valid token. Errors are raised as Refusal."""
 
     identity: Identity
@@ -56,24 +53,3 @@ class FleetHandler(CORSMixin, web.RequestHandler):
 
     def options(self, *args: str, **kwargs: str) -> None:
         self.finish()
-
-    def log_exception(self, *exc_info: Any) -> None:
-        if not isinstance(exc_info[1], Refusal | DatabaseUnavailable):
-            super().log_exception(*exc_info)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-        answer_refusal(self, as_refusal(status_code, error))
-
-
-def as_refusal(status: int, error: BaseException | None) -> Refusal:
-    """The answer to a call that ended with `error`."""
-    if isinstance(error, Refusal):
-        return error
-    if isinstance(error, DatabaseUnavailable):
-        return Refusal(503, str(error))
-    if isinstance(error, DecryptionError):
-        return Refusal(500, str(error))
-    if isinstance(error, web.HTTPError):
-        return Refusal(error.status_code, error.log_message or error.reason or "")
-    return Refusal(status, "the gateway failed: its log says why")

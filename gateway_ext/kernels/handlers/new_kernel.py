@@ -14,7 +14,7 @@ from gateway_ext.kernels.handlers.authentication import choose_project
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel
-from jupyter_ext.launch_options.check import OptionRefused, parse_options
+from jupyter_ext.launch_options.check import OptionRefused, parse_options, parse_shown
 from jupyter_ext.platform.json_bodies import SMALL, JsonRefused, check, check_texts
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.tokens import Identity
@@ -95,6 +95,7 @@ def parse_new_kernel(
         raise Refusal(400, f"KERNEL_LAUNCH_TIMEOUT is not a number of seconds: {launch_seconds!r}")
     try:
         options = parse_options(body.get("launch_options"))
+        shown = parse_shown(body.get("launch_defaults"))
     except OptionRefused as refused:
         raise Refusal(400, str(refused)) from refused
     kernel_id = check_kernel_id(texts["kernel_id"]) if texts["kernel_id"] else str(uuid.uuid4())
@@ -106,4 +107,5 @@ def parse_new_kernel(
         kernel_name=texts["name"],
         environment=environment,
         launch_options=options,
+        shown_defaults=shown,
     )

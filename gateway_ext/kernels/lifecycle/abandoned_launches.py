@@ -1,14 +1,12 @@
 """Launches whose gateway has ended: they go on at this one, or what is left of them is removed."""
 
-import logging
 import secrets
 from datetime import timedelta
 
-from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
-from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
+from gateway_ext.ownership.kernel_records import Secrets
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import LaunchPhase
 from gateway_ext.ownership.membership import Membership
@@ -33,28 +31,22 @@ def is_taken_over(record: KernelRecord, proxy: AgentProcessProxy | None) -> bool
     return proxy.FOUND_BY_NAME or (status is not None and bool(status.given_up))
 
 
-class AbandonedLaunches:
+class AbandonedLaunches(KernelCare):
     """Takes over launches, each with a claim, so that one gateway does."""
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
-        records: KernelRecords,
         launch_records: LaunchRecords,
-        launches: Launches,
-        links: AgentLinks,
         membership: Membership,
         living_seconds: float,
-        log: logging.Logger,
     ) -> None:
         """A gateway that has not reported for `living_seconds` has ended."""
-        self._records = records
+        super().__init__(kernels)
         self._launch_records = launch_records
-        self._launches = launches
-        self._links = links
         self._membership = membership
         self._living = timedelta(seconds=living_seconds)
-        self._log = log
 
     async def take_over(self) -> None:
         """Takes over what there is; raises DatabaseUnavailable."""

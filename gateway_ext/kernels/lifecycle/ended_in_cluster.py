@@ -1,11 +1,9 @@
 """Kernels that have ended for their cluster while their agents are still connected."""
 
-import logging
 import random
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
-from gateway_ext.kernels.lifecycle.launches import Launches
-from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.lifecycle.kernel_care import KernelCare
 from gateway_ext.process_proxies.agent_process import AgentLife
 
 _SHUTDOWN_SECONDS = 5.0
@@ -13,19 +11,11 @@ _MOST_UNKNOWN = 3
 """After so many answers that say nothing in one round, the others would say nothing either."""
 
 
-class EndedInCluster:
+class EndedInCluster(KernelCare):
     """Looks at the kernels of this gateway whose cluster may end them without ending their agents.
 
     The cluster gives the room of such a kernel to others, so it must not go on.
     """
-
-    def __init__(
-        self, records: KernelRecords, launches: Launches, links: AgentLinks, log: logging.Logger
-    ) -> None:
-        self._records = records
-        self._launches = launches
-        self._links = links
-        self._log = log
 
     async def look(self) -> None:
         """Looks at each of them once."""

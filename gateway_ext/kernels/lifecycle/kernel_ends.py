@@ -1,16 +1,14 @@
 """The ends of kernels that somebody deleted, or that have been idle for too long."""
 
 import asyncio
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.lifecycle.each_kernel import each
-from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.lifecycle.kernel_care import KernelCare
 from gateway_ext.ownership.culling import CullRules, cull_time
-from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
@@ -18,17 +16,9 @@ from gateway_ext.process_proxies.agent_process import AgentLife
 SHUTDOWN_SECONDS = 20.0
 
 
-class KernelEnds:
+class KernelEnds(KernelCare):
     """Ends kernels with their agents. The record is deleted first: if this gateway fails after
     that, any other gateway tells the agent to end."""
-
-    def __init__(
-        self, records: KernelRecords, launches: Launches, links: AgentLinks, log: logging.Logger
-    ) -> None:
-        self._records = records
-        self._launches = launches
-        self._links = links
-        self._log = log
 
     async def delete(
         self, record: KernelRecord, link: AgentLink | None, username: str, reason: str

@@ -1,18 +1,16 @@
 """Kernels whose agent is not connected to the gateway that owns them."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any
 
-from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.abandoned_launches import is_taken_over
 from gateway_ext.kernels.lifecycle.each_kernel import each
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
-from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
+from gateway_ext.kernels.lifecycle.launches import NOT_STARTED
 from gateway_ext.kernels.lifecycle.silences import Silences
-from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
@@ -22,35 +20,29 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 PROJECTS_SWEPT_AT_ONCE = 8
 
 
-class LostKernels:
+class LostKernels(KernelCare):
     """Checks kernels whose agents have disappeared, and marks the dead ones."""
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
-        records: KernelRecords,
         leftovers: Leftovers,
-        launches: Launches,
-        links: AgentLinks,
         ends: KernelEnds,
         silences: Silences,
         gateway_name: str,
         ping_seconds: float,
         lost_seconds: float,
-        log: logging.Logger,
     ) -> None:
         """A kernel is looked at `ping_seconds` after its link was lost, then less and less often
         until `lost_seconds`: then it is the sweep's."""
-        self._records = records
+        super().__init__(kernels)
         self._leftovers = leftovers
-        self._launches = launches
-        self._links = links
         self._ends = ends
         self._silences = silences
         self._name = gateway_name
         self._ping_seconds = ping_seconds
         self._lost_seconds = lost_seconds
-        self._log = log
 
     async def leave_overtaken(self) -> None:
         """Disconnects agents whose records have another owner by now; they connect again. Stops

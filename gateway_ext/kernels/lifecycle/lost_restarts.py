@@ -1,16 +1,13 @@
 """Restarts of unreachable kernels: a new one is started when the old one cannot run any more."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.lifecycle.each_kernel import each
-from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
-from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence_records import SilenceRecords
@@ -21,35 +18,29 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 _LONGEST_PAUSE = 10.0
 
 
-class LostRestarts:
+class LostRestarts(KernelCare):
     """Finishes restarts that are written in the records, whichever gateway was asked for them."""
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
-        records: KernelRecords,
         silence_records: SilenceRecords,
-        launches: Launches,
-        links: AgentLinks,
         membership: Membership,
         start_again: Callable[[KernelRecord, str], Awaitable[None]],
         living_seconds: float,
-        log: logging.Logger,
     ) -> None:
         """`start_again` launches a dead kernel for a user, and raises Refusal. A gateway that has
         not reported for `living_seconds` has ended."""
-        self._records = records
+        super().__init__(kernels)
         self._silence_records = silence_records
-        self._launches = launches
-        self._links = links
         self._membership = membership
         self._start_again = start_again
         self._living = timedelta(seconds=living_seconds)
-        self._log = log
         # When to look again at each kernel, by the loop's clock, and how long it was until then.
         self._next: dict[str, tuple[float, float]] = {}
         self._at_work: set[str] = set()
-        self._background = BackgroundTasks(log)
+        self._background = BackgroundTasks(self._log)
 
     async def ask(self, record: KernelRecord, username: str) -> None:
         """Has an unreachable kernel restarted for this user as soon as that is possible, whatever

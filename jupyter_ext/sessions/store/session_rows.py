@@ -19,7 +19,8 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
 @dataclass(frozen=True)
 class Session:
     """One session row. `path` is the document's, `shown_path` the one that the page knows;
-    `awaited` says that a client waits to be told whether the kernel runs."""
+    `awaited` says that a client waits to be told whether the kernel runs. `awaited_kernel` is the
+    one for which the user `awaited_by` waits, who has asked for another kernel than there was."""
 
     id: str
     kernel_id: str
@@ -31,6 +32,13 @@ class Session:
     username: str
     created: datetime
     awaited: bool = False
+    awaited_kernel: str | None = None
+    awaited_by: str | None = None
+
+    def waits_for(self, username: str) -> bool:
+        """Whether the user has asked for the session's kernel in place of an earlier one, and has
+        not been told yet whether it runs."""
+        return self.awaited_kernel == self.kernel_id and self.awaited_by == username
 
     @property
     def document(self) -> Document:
@@ -192,6 +200,15 @@ def change_session(connection: Connection, old: Session, new: Session) -> None:
 def told(connection: Connection, session_id: str) -> None:
     """Nobody waits any more to be told whether the session's kernel runs."""
     connection.execute(update(session).where(session.c.id == session_id).values(awaited=False))
+
+
+def told_of_kernel(connection: Connection, session_id: str, kernel_id: str) -> None:
+    """Whoever asked for this kernel in place of the session's earlier one has been told of it."""
+    connection.execute(
+        update(session)
+        .where(session.c.id == session_id, session.c.awaited_kernel == kernel_id)
+        .values(awaited_kernel=None, awaited_by=None)
+    )
 
 
 def follow_document(

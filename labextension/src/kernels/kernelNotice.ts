@@ -1,7 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISessionContext, ISessionContextDialogs, showErrorMessage } from '@jupyterlab/apputils';
-import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import type { NotebookPanel } from '@jupyterlab/notebook';
+import { IConsoleTracker } from '@jupyterlab/console';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
@@ -9,6 +8,7 @@ import { Widget } from '@lumino/widgets';
 import { ActionNotice, type INoticeAction } from '../page/actionNotice.js';
 import { EndingCanceled } from './endingKernels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { type KernelPanel, watchKernelPanels } from './kernelPanels.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import type { Stage } from '../launches/launchStage.js';
@@ -29,47 +29,37 @@ import { IWaitingCells } from './waitingCellsPlugin.js';
 /** A start that takes no longer than this is not worth a line that comes and goes. */
 const QUICK_START_MS = 1_500;
 
-/** Says above a notebook how its kernel starts, why it does not, and why it ended. */
+/** Says above notebooks and consoles how its kernel starts, why it does not, and why it ended. */
 export const kernelNotice: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:kernel-notice',
   description: 'Shows how kernels start, and why they did not or have ended.',
   autoStart: true,
   requires: [ISessionContextDialogs, IKernelLaunches, IStartOptions, IWaitingCells],
-  optional: [ITranslator],
+  optional: [IConsoleTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     dialogs: ISessionContext.IDialogs,
     launches: KernelLaunches,
     options: StartOptions,
     waiting: WaitingCells<ISessionContext>,
+    consoles: IConsoleTracker | null,
     translator: ITranslator | null
   ) => {
     if (!inFleet()) {
       return;
     }
     const trans = fleetBundle(translator);
-    app.docRegistry.addWidgetExtension('Notebook', {
-      createNew: (panel: NotebookPanel, { sessionContext }: DocumentRegistry.Context) => {
-        const { kernels } = app.serviceManager;
-        new DocumentKernel(
-          panel,
-          sessionContext,
-          dialogs,
-          launches,
-          kernels,
-          options,
-          waiting,
-          trans
-        );
-      }
+    const { kernels } = app.serviceManager;
+    watchKernelPanels(app, consoles, (panel, context) => {
+      new PanelKernel(panel, context, dialogs, launches, kernels, options, waiting, trans);
     });
   }
 };
 
-/** What one notebook says of its kernel. */
-class DocumentKernel {
+/** What one notebook or console says of its kernel. */
+class PanelKernel {
   constructor(
-    private readonly _panel: NotebookPanel,
+    private readonly _panel: KernelPanel,
     private readonly _context: ISessionContext,
     private readonly _dialogs: ISessionContext.IDialogs,
     private readonly _launches: KernelLaunches,

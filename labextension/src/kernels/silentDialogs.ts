@@ -1,15 +1,16 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
-import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel } from '@jupyterlab/services';
 
+import type { KernelPanel } from './kernelPanels.js';
+
 /**
- * Keep JupyterLab from telling in dialogs what stands above the notebook: that its kernel ended, or
+ * Keep JupyterLab from telling in dialogs what stands above the document: that its kernel ended, or
  * could not be started. Neither dialog has a switch.
  *
  * @param refused - Called with the server's message when a kernel could not be started.
  */
 export function silenceDialogs(
-  panel: NotebookPanel,
+  panel: KernelPanel,
   context: ISessionContext,
   refused: (message: string) => void
 ): void {

@@ -15,6 +15,8 @@ export const IStartOptions = new Token<StartOptions>('jupyter-fleet:IStartOption
 /** What the server offers for a kernel in a project; see docs/protocols.md. */
 interface IOffer {
   readonly fields: readonly IOptionField[];
+  /** What the fields show that are left empty. */
+  readonly defaults: Readonly<Options>;
   readonly chosen: Readonly<Options>;
 }
 
@@ -75,7 +77,9 @@ export class StartOptions {
       try {
         await context.changeKernel({
           name: kernel,
-          launch_options: answer.options
+          launch_options: answer.options,
+          // The operator may change the defaults while the form is open.
+          launch_defaults: offer.defaults
         } as Partial<Kernel.IModel>);
         return true;
       } catch (error) {
@@ -83,7 +87,7 @@ export class StartOptions {
           throw error;
         }
         refusal = error.message;
-        offer = { ...offer, chosen: answer.options };
+        offer = { ...(await this._offer(context.path, kernel)), chosen: answer.options };
       }
     }
   }
@@ -151,8 +155,10 @@ export class StartOptions {
       URLExt.join(baseUrl, 'api/fleet/launch-choices') +
         URLExt.objectToQueryString({ path, kernel })
     )) as { user: Options | null; document: Options | null };
+    const defaults = offered.defaults ?? {};
     return {
-      fields: optionFields(offered.schema, offered.defaults ?? {}, this._trans),
+      fields: optionFields(offered.schema, defaults, this._trans),
+      defaults,
       chosen: last.document ?? last.user ?? {}
     };
   }

@@ -1,118 +1,19 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { ISessionContext } from '@jupyterlab/apputils';
-import { type Cell, CodeCell } from '@jupyterlab/cells';
-import type { DocumentRegistry } from '@jupyterlab/docregistry';
-import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { Kernel } from '@jupyterlab/services';
-import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
-import { fleetBundle } from '../page/fleetBundle.js';
 import { WaitingCells } from '../launches/waitingCells.js';
-import { inFleet } from '../user/pageUser.js';
 
-/** The cells that wait for the kernel of a notebook. */
+/** The cells that wait for the kernel of a notebook or console. */
 export const IWaitingCells = new Token<WaitingCells<ISessionContext>>(
   'jupyter-fleet:IWaitingCells'
 );
 
-/** Marks the cells that wait, and takes them back when a person interrupts or cancels. */
+/** Provides the store, which the executors write. */
 export const waitingCells: JupyterFrontEndPlugin<WaitingCells<ISessionContext>> = {
   id: 'jupyter-fleet:waiting-cells',
-  description: 'Shows which cells wait for their kernel.',
+  description: 'Knows which cells wait for their kernel.',
   autoStart: true,
   provides: IWaitingCells,
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
-    const waiting = new WaitingCells<ISessionContext>();
-    if (inFleet()) {
-      const trans = fleetBundle(translator);
-      app.docRegistry.addWidgetExtension('Notebook', {
-        createNew: (panel: NotebookPanel, { sessionContext }: DocumentRegistry.Context) => {
-          cancelWithKernel(waiting, sessionContext);
-          mark(waiting, panel, sessionContext, trans);
-        }
-      });
-    }
-    return waiting;
-  }
+  activate: () => new WaitingCells<ISessionContext>()
 };
-
-/** What drops the cells that a running kernel has not begun drops those that wait, too. */
-function cancelWithKernel(waiting: WaitingCells<ISessionContext>, context: ISessionContext): void {
-  const guarded = new WeakSet<Kernel.IKernelConnection>();
-  const guard = (kernel: Kernel.IKernelConnection | null | undefined) => {
-    if (!kernel || guarded.has(kernel)) {
-      return;
-    }
-    guarded.add(kernel);
-    const interrupt = kernel.interrupt.bind(kernel);
-    kernel.interrupt = () => {
-      waiting.cancel(context);
-      return interrupt();
-    };
-  };
-  guard(context.session?.kernel);
-  context.kernelChanged.connect((_, { newValue }) => guard(newValue));
-  context.statusChanged.connect((_, status) => {
-    if (status === 'restarting' || status === 'terminating') {
-      waiting.cancel(context);
-    }
-  });
-}
-
-const MARK = 'jp-fleet-Waiting';
-
-/** Show below the input of each cell that waits that it does. */
-function mark(
-  waiting: WaitingCells<ISessionContext>,
-  panel: NotebookPanel,
-  context: ISessionContext,
-  trans: TranslationBundle
-): void {
-  const update = () => {
-    const ids = new Set(waiting.of(context).map(({ id }) => id));
-    for (const cell of panel.content.widgets) {
-      const shown = cell.node.querySelector(`:scope > .${MARK}`);
-      if (!ids.has(cell.model.id)) {
-        const focused = shown?.contains(document.activeElement);
-        shown?.remove();
-        if (focused) {
-          panel.activate();
-        }
-      } else if (!shown) {
-        show(cell, () => waiting.cancel(context, cell.model.id), trans);
-      }
-    }
-  };
-  const changed = (_: unknown, of: ISessionContext) => {
-    if (of === context) {
-      update();
-    }
-  };
-  waiting.changed.connect(changed);
-  // A cell that is moved gets another widget.
-  panel.content.modelContentChanged.connect(update);
-  panel.disposed.connect(() => {
-    waiting.changed.disconnect(changed);
-  });
-}
-
-function show(cell: Cell, cancel: () => void, trans: TranslationBundle): void {
-  if (!(cell instanceof CodeCell)) {
-    return;
-  }
-  const line = document.createElement('div');
-  line.className = MARK;
-  // Enter and Space are for the button, not for the notebook.
-  line.dataset.lmSuppressShortcuts = 'true';
-  const text = document.createElement('span');
-  text.textContent = trans.__('Waits for the kernel');
-  const button = document.createElement('button');
-  button.className = 'jp-fleet-Button';
-  button.textContent = trans.__('Cancel');
-  button.setAttribute('aria-label', trans.__('Cancel: do not run this cell'));
-  button.addEventListener('click', cancel);
-  line.append(text, button);
-  cell.node.querySelector(':scope > .jp-Cell-inputWrapper')?.after(line);
-}

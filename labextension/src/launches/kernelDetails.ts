@@ -43,6 +43,9 @@ function stateWords(model: IDetailsModel, trans: TranslationBundle): string {
   if (model.launch) {
     return launchWords(model.launch, trans);
   }
+  if (model.launch_failed) {
+    return model.reason ? trans.__('Not started: %1', model.reason) : trans.__('Not started');
+  }
   const state = model.state === 'running' ? model.execution_state : model.state;
   const words = sentence(state ?? model.execution_state ?? '');
   return model.reason ? trans.__('%1: %2', words, model.reason) : words;

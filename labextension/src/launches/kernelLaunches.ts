@@ -37,8 +37,12 @@ export class KernelLaunches {
     sessions: IModelList<{ readonly kernel: KernelModel | null }>
   ) {
     const readKernels = () => this._readAll(kernels.running());
-    const readSessions = () =>
-      this._readAll([...sessions.running()].flatMap(({ kernel }) => kernel ?? []));
+    // JupyterLab keeps the kernel of a session as it was at first: what the other list has is newer.
+    const readSessions = () => {
+      const known = new Set([...kernels.running()].map(({ id }) => id));
+      const inSessions = [...sessions.running()].flatMap(({ kernel }) => kernel ?? []);
+      this._readAll(inSessions.filter(({ id }) => !known.has(id)));
+    };
     kernels.runningChanged.connect(readKernels);
     sessions.runningChanged.connect(readSessions);
     readKernels();

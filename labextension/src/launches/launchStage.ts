@@ -15,6 +15,8 @@ export interface IStageModel {
   readonly state?: string;
   readonly execution_state?: string;
   readonly launch?: ILaunch | null;
+  /** Whether it is dead because it could not be started; servers of the version before omit it. */
+  readonly launch_failed?: boolean;
   readonly reason?: string;
 }
 
@@ -43,7 +45,8 @@ const RUNNING: Stage = { is: 'running' };
 export function stageOfModel(before: Stage, model: IStageModel): Stage {
   const reason = model.reason ?? '';
   if (model.state === 'dead' || model.execution_state === 'dead') {
-    return before.is === 'dead' && (before.reason || !reason) ? before : dead(before, reason);
+    const known = before.is === 'dead' ? before.reason : '';
+    return dead(before, reason || known, model.launch_failed);
   }
   if (model.state === 'unreachable') {
     return { is: 'unreachable', reason };
@@ -81,9 +84,10 @@ function launching(launch: ILaunch | null | undefined): Stage {
   return { is: 'launching', launch: launch ?? { phase: 'starting' } };
 }
 
-function dead(before: Stage, reason: string): Stage {
-  const whileLaunching = before.is === 'dead' ? before.whileLaunching : before.is === 'launching';
-  return { is: 'dead', reason, whileLaunching };
+/** @param failed - Whether its launch failed; absent if the server does not say. */
+function dead(before: Stage, reason: string, failed?: boolean): Stage {
+  const heard = before.is === 'dead' ? before.whileLaunching : before.is === 'launching';
+  return { is: 'dead', reason, whileLaunching: failed ?? heard };
 }
 
 /** Whether two stages look the same to a person. */

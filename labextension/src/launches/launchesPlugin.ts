@@ -1,7 +1,9 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Token } from '@lumino/coreutils';
 
+import { followLaunches } from './followLaunches.js';
 import { KernelLaunches } from './kernelLaunches.js';
+import { inFleet } from '../user/pageUser.js';
 
 /** How far each kernel has come. */
 export const IKernelLaunches = new Token<KernelLaunches>('jupyter-fleet:IKernelLaunches');
@@ -12,6 +14,11 @@ export const launchesPlugin: JupyterFrontEndPlugin<KernelLaunches> = {
   description: 'Knows how far each kernel has come while it starts.',
   autoStart: true,
   provides: IKernelLaunches,
-  activate: ({ serviceManager }: JupyterFrontEnd) =>
-    new KernelLaunches(serviceManager.kernels, serviceManager.sessions)
+  activate: ({ serviceManager }: JupyterFrontEnd) => {
+    const { kernels, sessions } = serviceManager;
+    if (inFleet()) {
+      followLaunches(kernels);
+    }
+    return new KernelLaunches(kernels, sessions);
+  }
 };

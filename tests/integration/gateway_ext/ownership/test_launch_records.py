@@ -74,6 +74,37 @@ async def test_a_kernel_that_runs_or_died_is_not_being_launched(
     assert again.phase is LaunchPhase.QUEUED
 
 
+async def test_a_kernel_that_never_ran_is_told_from_one_that_ended_later(
+    records: KernelRecords, launches: LaunchRecords
+) -> None:
+    async def not_run(kernel_id: str) -> bool:
+        record = await records.get(kernel_id)
+        assert record is not None
+        return record.not_run
+
+    refused, crashes, ended = [await launched(records) for _ in range(3)]
+    await launches.write(dict.fromkeys((refused, crashes, ended), (1, pulling())))
+    assert not await not_run(refused)
+    assert await records.set_dead(refused, 1, "no room")
+    # Its process ends each time that its agent starts it.
+    for state in (KernelState.RESTARTING, KernelState.DEAD, KernelState.DEAD):
+        await records.observe([observation(crashes, 1, state)])
+        assert await not_run(crashes)
+    for state in (KernelState.RUNNING, KernelState.RESTARTING, KernelState.DEAD):
+        await records.observe([observation(ended, 1, state)])
+        assert not await not_run(ended)
+    assert await not_run(refused)
+    # A restart that its agent does is no launch.
+    await records.observe([observation(crashes, 1, KernelState.RUNNING)])
+    await records.observe([observation(crashes, 1, KernelState.DEAD)])
+    assert not await not_run(crashes)
+    # Launched again, and nobody knows yet how that ends.
+    dead = await records.get(refused)
+    assert dead is not None
+    assert await records.launch_again(dead, b"n" * 32, "ada")
+    assert not await not_run(refused)
+
+
 async def test_a_launch_that_was_given_up_keeps_its_reason(
     records: KernelRecords, launches: LaunchRecords
 ) -> None:

@@ -330,6 +330,86 @@ async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
     assert list(gateways.kernels) == [second]
 
 
+async def session_with_other_kernel(lab: FleetSessionManager, gateways: Gateways) -> str:
+    """The session of a page whose user has asked, as a stock client, for another kernel, and has
+    been told that it does not run yet. There is no other kernel any more."""
+    page = await open_page(lab)
+    gateways.run(gateways.only)
+    await still_launching(lab, page["id"])
+    return str(page["id"])
+
+
+async def still_launching(lab: FleetSessionManager, session_id: str) -> None:
+    patience, lab.answer_seconds = lab.answer_seconds, 0.0
+    try:
+        with pytest.raises(StillLaunching):
+            await other(lab, session_id)
+    finally:
+        lab.answer_seconds = patience
+
+
+async def other(
+    lab: FleetSessionManager, session_id: str, *, wait: bool = True, kernel_name: str = "scala"
+) -> dict[str, Any]:
+    """The session's other kernel, as a stock client asks for it."""
+    model = await lab.update_session(session_id, kernel_name=kernel_name, wait=wait)
+    kernel: dict[str, Any] = model["kernel"]
+    return kernel
+
+
+async def test_another_kernel_that_has_come_up_meanwhile_is_joined_by_the_same_request(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    session_id = await session_with_other_kernel(labs[0], gateways)
+    second = gateways.only
+    gateways.run(second)
+    assert (await other(labs[1], session_id))["id"] == second
+    assert list(gateways.kernels) == [second]
+    # It has been told: who asks again wants a fresh one.
+    gateways.launched.clear()
+    again = asyncio.ensure_future(other(labs[0], session_id))
+    await gateways.launched.wait()
+    (third,) = set(gateways.kernels) - {second}
+    gateways.run(third)
+    assert (await again)["id"] == third
+    assert list(gateways.kernels) == [third]
+
+
+async def test_only_the_same_request_joins_another_kernel_that_has_come_up(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    session_id = await session_with_other_kernel(labs[0], gateways)
+    second = gateways.only
+    gateways.run(second)
+    act_as(make_identity("eve"))
+    third = (await other(labs[1], session_id, wait=False))["id"]
+    assert third != second
+    # What eve did is not what ada has asked for, and takes nobody's place afterwards.
+    gateways.run(third)
+    act_as(make_identity("ada"))
+    await still_launching(labs[0], session_id)
+    fourth = gateways.only
+    assert fourth != third
+    gateways.run(fourth)
+    fifth = await other(labs[1], session_id, wait=False, kernel_name="python")
+    assert fifth["name"] == "python"
+
+
+async def test_a_failure_between_two_requests_for_another_kernel_is_told_once(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    session_id = await session_with_other_kernel(labs[0], gateways)
+    second = gateways.only
+    gateways.fail(second, "quota")
+    with pytest.raises(LaunchFailed) as told:
+        await other(labs[1], session_id)
+    assert (told.value.status_code, told.value.message) == (500, "quota")
+    # The session was there before, and says why it has no kernel.
+    assert await listed(labs[0]) == {session_id: second}
+    await still_launching(labs[0], session_id)
+    assert len(gateways.kernels) == 2
+
+
 @pytest.mark.parametrize("lives", [True, False])
 async def test_who_waits_for_another_kernel_keeps_the_old_one_if_it_fails(
     labs: list[FleetSessionManager], gateways: Gateways, lives: bool

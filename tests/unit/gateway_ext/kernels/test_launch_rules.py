@@ -14,15 +14,13 @@ from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel, Secrets
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 PROXIES = "gateway_ext.process_proxies."
 NEW = NewKernel("k", "demo", "", "ada", "pod", {})
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RECORD = KernelRecord(
-    *("k", "demo", "", "ada", "pod", KernelState.DEAD, None, 2, None, "dead", 0, NOW, NOW, NOW, "")
-)
+RECORD = sample_record(KernelState.DEAD, kernel_name="pod", owner=None, now=NOW)
 LOG = logging.getLogger("test")
 
 
@@ -48,9 +46,16 @@ def decided(
     kernelspec: Any = POD,
     env: dict[str, str] | None = None,
     project: str = "demo",
+    shown: dict[str, Any] | None = None,
     **options: Any,
 ) -> NewKernel:
-    new = replace(NEW, project=project, environment=env or {}, launch_options=options)
+    new = replace(
+        NEW,
+        project=project,
+        environment=env or {},
+        launch_options=options,
+        shown_defaults=shown,
+    )
     return asyncio.run(rules.decided(new, kernelspec))
 
 
@@ -118,6 +123,31 @@ def test_variables_of_enterprise_gateway_count_more_than_defaults(tmp_path: Path
     rules = LaunchRules(policy(tmp_path, cpus={"maximum": 2}), 0, LOG)
     fixed = spec(env={"KERNEL_CPUS": "4"}, cpus={"default": 1})
     assert decided(rules, fixed).launch_options == {"cpus": 1}
+
+
+def test_a_start_gets_the_defaults_that_were_shown_or_says_that_it_cannot(tmp_path: Path) -> None:
+    def now(**options: Any) -> LaunchRules:
+        return LaunchRules(policy(tmp_path, **options), 0, LOG)
+
+    assert decided(now(cpus={"default": 3})).launch_options == {"cpus": 3}
+    changed = now(cpus={"default": 3})
+    assert decided(changed, shown={"cpus": 1}).launch_options == {"cpus": 1}
+    assert decided(changed, shown={"cpus": 1}, cpus=2).launch_options == {"cpus": 2}
+    # Not allowed any more, or no option.
+    refusal = refused(now(cpus={"minimum": 2}), shown={"cpus": 1})
+    assert (refusal.status, refusal.extra["option"]) == (400, "cpus")
+    assert refusal.message.startswith("launch_options.cpus 1 is not allowed: ")
+    assert "at least 2" in refusal.message
+    assert "cpus is not allowed" in refused(now(cpus=False), shown={"cpus": 1}).message
+    # A default of which nobody was told.
+    only = now(image={"const": "b:1"})
+    refusal = refused(only, shown={"cpus": 1})
+    assert (refusal.status, refusal.extra["option"]) == (400, "image")
+    assert '"b:1"' in refusal.message
+    assert decided(only, shown={"cpus": 1, "image": "b:1"}).launch_options["image"] == "b:1"
+    assert decided(only, shown={"cpus": 1}, image="b:1").launch_options["image"] == "b:1"
+    members = spec(resources={"properties": {"a.b/c": {"default": 1}, "a.b/d": {"default": 2}}})
+    assert "a.b/d" in refused(ANY, members, shown={"resources": {"a.b/c": 1}}).message
 
 
 def test_a_policy_narrows_for_its_project_alone(tmp_path: Path) -> None:

@@ -11,30 +11,13 @@ from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.refusal import still_launching
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 RULES = CullRules(0, False, False, 0, NOW)
 STORED = begun_status(NOW).after(LaunchPhase.SCHEDULING, "no room", 2, NOW)
-RECORD = KernelRecord(
-    kernel_id="k",
-    project="demo",
-    path="",
-    username="ada",
-    kernel_name="python",
-    state=KernelState.LAUNCHING,
-    owner="a",
-    epoch=1,
-    process=None,
-    execution_state="starting",
-    connections=0,
-    last_activity=NOW,
-    created=NOW,
-    changed=NOW,
-    reason="",
-    launch_status=STORED,
-)
+RECORD = sample_record(KernelState.LAUNCHING, epoch=1, launch_status=STORED, now=NOW)
 
 
 def link(process: str) -> Any:
@@ -71,6 +54,20 @@ def test_the_gateway_that_launches_it_knows_better() -> None:
 def test_no_other_kernel_is_being_launched(state: KernelState) -> None:
     record = replace(RECORD, state=state)
     assert kernel_model(record, None, RULES, STORED)["launch"] is None
+
+
+def test_a_failed_start_is_told_from_a_kernel_that_ended_later() -> None:
+    def failed(state: KernelState, *, not_run: bool, link: Any = None) -> bool:
+        record = replace(RECORD, state=state, not_run=not_run)
+        return bool(kernel_model(record, link, RULES)["launch_failed"])
+
+    assert failed(KernelState.DEAD, not_run=True)
+    assert not failed(KernelState.DEAD, not_run=False)
+    assert not failed(KernelState.RESTARTING, not_run=True)
+    # The agent knows it a moment before the record.
+    assert failed(KernelState.LAUNCHING, not_run=False, link=link("dead"))
+    assert not failed(KernelState.RUNNING, not_run=False, link=link("dead"))
+    assert not failed(KernelState.DEAD, not_run=True, link=link("running"))
 
 
 def test_a_gateway_of_the_version_before_does_not_say() -> None:

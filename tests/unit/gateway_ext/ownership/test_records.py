@@ -9,29 +9,13 @@ from gateway_ext.ownership.records import (
     is_lost,
     living_owner,
 )
-from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def record(owner: str | None) -> KernelRecord:
-    return KernelRecord(
-        kernel_id="id",
-        project="demo",
-        path="",
-        username="ada",
-        kernel_name="python",
-        state=KernelState.RUNNING,
-        owner=owner,
-        epoch=1,
-        process=None,
-        execution_state="idle",
-        connections=0,
-        last_activity=NOW,
-        created=NOW,
-        changed=NOW,
-        reason="",
-    )
+    return sample_record(owner=owner)
 
 
 def member(name: str, kernels: int, *, draining: bool = False) -> Member:

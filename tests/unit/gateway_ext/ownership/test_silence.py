@@ -8,16 +8,13 @@ import pytest
 
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.ownership.culling import CullRules
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence import Silence, present_silence, stored_silence
 from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime.now(UTC)
 SILENCE = Silence(7, NOW - timedelta(seconds=12.5))
-RECORD = KernelRecord(
-    "id", "demo", "", "ada", "python", KernelState.RUNNING, "a", 7, None, "idle", 3, NOW, NOW, NOW,
-    "", silence=SILENCE
-)  # fmt: skip
+RECORD = sample_record(kernel_id="id", connections=3, silence=SILENCE, now=NOW)
 RULES = CullRules(60.0, True, True, 0.0, NOW)
 
 

@@ -103,6 +103,10 @@ def test_what_a_request_chooses() -> None:
     assert not parse_choice({}, {"env": None, "launch_options": None})
     choice = parse_choice({"env": {"A": "1"}}, {"launch_options": {"cpus": 1}, "env": {"B": "2"}})
     assert choice == Choice({"cpus": 1}, {"A": "1", "B": "2"})
+    shown = parse_choice(
+        {"launch_options": {"cpus": 1}, "launch_defaults": {"cpus": 2, "queue": "q"}}
+    )
+    assert shown.wanted == {"cpus": 1, "queue": "q"}
 
 
 @pytest.mark.parametrize("body", [{"env": []}, {"env": {"A": 1}}, {"launch_options": "x"}])

@@ -22,16 +22,13 @@ from gateway_ext.kernels.agents.links import (
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_records import Observation
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RECORD = KernelRecord(
-    "id", "demo", "", "ada", "python", KernelState.LAUNCHING, "a", 7, None, "starting", 0, NOW,
-    NOW, NOW, ""
-)  # fmt: skip
+RECORD = sample_record(KernelState.LAUNCHING, kernel_id="id", now=NOW)
 
 
 class Page:

@@ -12,15 +12,11 @@ from jsonschema import Draft202012Validator
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_call import CallRefused, KernelCall
 from gateway_ext.kernels.calls.launch_details import launch_details
-from gateway_ext.ownership.records import KernelRecord
-from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 PROTOCOLS = Path(__file__).parents[5] / "docs" / "protocols.md"
 NOW = datetime(2026, 1, 1, 12, 30, 15, 678, tzinfo=timezone(timedelta(hours=1)))
-RECORD = KernelRecord(
-    "id", "demo", "demo/a.ipynb", "ada", "python", KernelState.RUNNING, "a", 7, None, "idle", 0,
-    NOW, NOW, NOW, "", launch_options={"cpus": "2"}
-)  # fmt: skip
+RECORD = sample_record(kernel_id="id", path="demo/a.ipynb", launch_options={"cpus": "2"}, now=NOW)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

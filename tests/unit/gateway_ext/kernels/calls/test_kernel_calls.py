@@ -18,12 +18,10 @@ from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RECORD = KernelRecord(
-    "id", "demo", "", "ada", "python", KernelState.RUNNING, "a", 7, None, "idle", 0, NOW, NOW, NOW,
-    ""
-)  # fmt: skip
+RECORD = sample_record(kernel_id="id", now=NOW)
 SCHEMA = {"type": "object", "properties": {"x": {"type": "integer"}}, "additionalProperties": False}
 
 

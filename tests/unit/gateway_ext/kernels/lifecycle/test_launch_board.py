@@ -13,6 +13,7 @@ from gateway_ext.ownership.launch_status import LaunchPhase, LaunchStatus, begun
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LOG = logging.getLogger("test")
@@ -54,24 +55,7 @@ class Listener:
 
 
 def record() -> KernelRecord:
-    return KernelRecord(
-        kernel_id="k",
-        project="demo",
-        path="",
-        username="ada",
-        kernel_name="python",
-        state=KernelState.LAUNCHING,
-        owner="a",
-        epoch=1,
-        process=None,
-        execution_state="starting",
-        connections=0,
-        last_activity=NOW,
-        created=NOW,
-        changed=NOW,
-        reason="",
-        launch_status=begun_status(NOW),
-    )
+    return sample_record(KernelState.LAUNCHING, epoch=1, launch_status=begun_status(NOW), now=NOW)
 
 
 @pytest.fixture

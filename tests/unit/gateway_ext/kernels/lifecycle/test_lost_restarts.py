@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.records import KernelRecord
@@ -13,13 +14,17 @@ from gateway_ext.ownership.silence import Silence
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
 from tests import skipped_time
+from tests.unit.gateway_ext.sample_record import sample_record
 
 ALIVE, DEAD, UNKNOWN = AgentLife.ALIVE, AgentLife.DEAD, AgentLife.UNKNOWN
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WAITING = KernelRecord(
-    "k", "demo", "", "ada", "python", KernelState.RESTARTING, "a", 7, {"pid": 7}, "busy", 0, NOW,
-    NOW, NOW, "", silence=Silence(7, NOW, restart_by="eve")
-)  # fmt: skip
+WAITING = sample_record(
+    KernelState.RESTARTING,
+    process={"pid": 7},
+    execution_state="busy",
+    silence=Silence(7, NOW, restart_by="eve"),
+    now=NOW,
+)
 
 
 class Proxy:
@@ -53,14 +58,11 @@ class Fleet:
         self.words: list[str] = []
         self.launching: set[str] = set()
         self.restarts = LostRestarts(
-            records=self,  # type: ignore[arg-type]
+            GatewayKernels(self, self, {}, logging.getLogger("test")),  # type: ignore[arg-type]
             silence_records=self,  # type: ignore[arg-type]
-            launches=self,  # type: ignore[arg-type]
-            links={},  # type: ignore[arg-type]
             membership=self,  # type: ignore[arg-type]
             start_again=self.start_again,
             living_seconds=8,
-            log=logging.getLogger("test"),
         )
 
     async def waiting(self, dead_for: timedelta) -> list[KernelRecord]:

@@ -15,12 +15,10 @@ from gateway_ext.ownership.silence import Silence
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime.now(UTC)
-RECORD = KernelRecord(
-    "k", "demo", "", "ada", "python", KernelState.RUNNING, "b", 7, None, "idle", 0, NOW, NOW,
-    NOW - timedelta(hours=1), ""
-)  # fmt: skip
+RECORD = sample_record(owner="b", now=NOW, changed=NOW - timedelta(hours=1))
 
 
 class Link:
