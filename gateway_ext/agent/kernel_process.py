@@ -100,18 +100,6 @@ def kernel_environment(
     return result
 
 
-def in_words(exit_code: int) -> str:
-    """How a process ended, for a person."""
-    if exit_code >= 0:
-        return f"the kernel ended with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    hint = " (often: out of memory)" if -exit_code == signal.SIGKILL else ""
-    return f"the kernel was ended by {name}{hint}"
-
-
 def prepare_directory(directory: Path) -> None:
     """Create the kernel's directory if necessary, with access for this user only."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

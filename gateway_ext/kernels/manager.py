@@ -437,4 +437,4 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if self.lifecycle.leaving:
             return
         self._background.start(self.silences.lost(link, silent))
-        self._background.start(self.lost_kernels.check(link.kernel_id))
+        self._background.start(self.lost_kernels.check(link))

@@ -110,6 +110,11 @@ class ClusterAgentProxy(AgentProcessProxy):
         """See the base class."""
         return self._obstacle
 
+    @property
+    def ending(self) -> str:
+        """See the base class."""
+        return self._seen.ending
+
     async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class. The cluster is not touched for a launch that never asked it for
         anything. Where a call was not answered nothing is certain: who looks again later finds what

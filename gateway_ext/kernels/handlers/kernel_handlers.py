@@ -140,14 +140,21 @@ class _OneKernelHandler(FleetHandler):
     """A call about one kernel, which its owner answers."""
 
     async def at_owner(
-        self, kernel_id: str, role: Role, *, twice: bool, launching: bool = False
+        self,
+        kernel_id: str,
+        role: Role,
+        *,
+        twice: bool,
+        launching: bool = False,
+        settles: bool = False,
     ) -> Place | Answer:
         """The kernel's place if this gateway may act, or the owner's answer.
 
         A direct caller that should call another gateway gets 421, or 503 at once; others are
         relayed, and wait while the kernel has no owner. `twice` says that the call is idempotent,
         so that it may be repeated; `launching` that any gateway may act on a kernel that is being
-        launched.
+        launched; `settles` that every caller waits until it is known whether an agent that has just
+        gone is dead.
         """
         kernel_id = check_kernel_id(kernel_id)
         relay: Relay = self.settings["fleet_relay"]
@@ -162,7 +169,10 @@ class _OneKernelHandler(FleetHandler):
                 return place
             if place.is_unreachable or (launching and place.is_launching):
                 return place
-            if self.direct:
+            left = deadline - loop.time()
+            if settles and place.owner is None and place.record is not None and left > 0:
+                await self.manager.lost_kernels.look(place.record, left)
+            elif self.direct:
                 self.send_away(place)
             if place.owner is not None:
                 try:
@@ -257,7 +267,9 @@ class RestartHandler(_OneKernelHandler):
     """`/api/kernels/{id}/restart`."""
 
     async def post(self, kernel_id: str) -> None:
-        place = await self.at_owner(kernel_id, Role.EDITOR, twice=False, launching=True)
+        place = await self.at_owner(
+            kernel_id, Role.EDITOR, twice=False, launching=True, settles=True
+        )
         if isinstance(place, Answer):
             self.pass_on(place)
             return
