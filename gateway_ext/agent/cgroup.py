@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-
 _NO_LIMIT = 2**60
 """Version 1 shows the largest number of pages that it can count."""
 

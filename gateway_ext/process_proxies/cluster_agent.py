@@ -87,6 +87,10 @@ class ClusterAgentProxy(AgentProcessProxy):
             self._unanswered = True
             raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
 
+    def note(self, words: str) -> None:
+        """What there is to say of a launch before there is anything to look at."""
+        self._seen = unknown(words)
+
     async def look(self) -> AgentLife:
         """See the base class."""
         try:

@@ -19,7 +19,13 @@ from gateway_ext.kernels.handlers.relay import (
 )
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel, unreachable
+from gateway_ext.kernels.refusal import (
+    AgentLeft,
+    Refusal,
+    owner_unknown,
+    unknown_kernel,
+    unreachable,
+)
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
@@ -273,8 +279,29 @@ class RestartHandler(_OneKernelHandler):
         if isinstance(place, Answer):
             self.pass_on(place)
             return
-        await self.manager.restart(place, self.identity.user, answer_seconds(self, {}))
+        seconds = answer_seconds(self, {})
+        try:
+            await self.manager.restart(place, self.identity.user, seconds)
+        except AgentLeft as left:
+            place = await self._without_agent(kernel_id, left)
+            await self.manager.restart(place, self.identity.user, seconds)
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
+
+    async def _without_agent(self, kernel_id: str, left: AgentLeft) -> Place:
+        """The kernel's place once its agent, which has just left, is known to be dead or is
+        unreachable. Raises `left` if it has gone to another gateway, or nobody knows: it may have
+        restarted the kernel."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_SECONDS
+        while (seconds := deadline - loop.time()) > 0:
+            place = await self.manager.place(kernel_id)
+            if self.ownerless(place) or place.is_unreachable:
+                return place
+            if place.link is not None or place.owner is not None or place.record is None:
+                break
+            await self.manager.lost_kernels.look(place.record, seconds)
+            await asyncio.sleep(0.25)
+        raise left
 
 
 class OwnerHandler(_OneKernelHandler):
