@@ -160,6 +160,26 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     wait_until(lambda: not agents_of(kernel_id))
 
 
+def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
+    own_gateways: Gateways,
+) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    client = gateways.client()
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        with client.channels(gateways.urls[0], kernel_id) as channels:
+            channels.run("x = 41")
+        (agent,) = agents_of(kernel_id)
+        os.kill(agent, number)
+        # Of its owner, and as labs ask: nobody comes again for an answer.
+        restart = f"{gateways.urls[0]}/api/kernels/{kernel_id}/restart"
+        answer = client.call("POST", restart, direct=True)
+        assert answer.status_code == 200, answer.text
+        with client.channels(gateways.urls[1], kernel_id) as channels:
+            assert channels.run("print('x' in globals())") == "False\n"
+        assert agents_of(kernel_id) != [agent]
+
+
 def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> None:
     gateways = own_gateways
     kernel_id = gateways.start_kernel(0)
