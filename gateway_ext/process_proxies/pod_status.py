@@ -70,7 +70,8 @@ def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sig
     ending = why_ending(pod)
     if metadata.get("deletionTimestamp") or ending:
         being_ended = _with("the pod is being ended", ending)
-        return alive("; ".join(filter(None, (lost, being_ended))), ending=ending or being_ended)
+        words = "; ".join(filter(None, (lost, being_ended)))
+        return alive(words, ending=ending or "its pod was deleted")
     if lost:
         return alive(lost, phase="connecting")
     # Its container runs, and a kubelet that has not said so yet is about to.

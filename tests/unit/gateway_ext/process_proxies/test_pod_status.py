@@ -360,5 +360,5 @@ def test_why_a_pod_is_being_ended_is_known_before_it_has_ended() -> None:
     evicting = {**EVICTED, "phase": "Running"}
     assert "Evicted" in pod_sighting(pod(evicting), uid="u1", launch="l1").ending
     by_hand = pod_sighting(pod({"phase": "Running"}, **deleted), uid="u1", launch="l1")
-    assert by_hand.ending == "the pod is being ended"
+    assert by_hand.ending == "its pod was deleted"
     assert not pod_sighting(pod(NODE_LOST), uid="u1", launch="l1").ending
