@@ -45,7 +45,8 @@ def test_a_kernel_of_a_drained_node_says_so_and_its_restart_waits_for_a_new_pod(
     kernel_id = fleet.started("pod")
     before = fleet.cluster.pod(kernel_id)
     fleet.cluster.evict(before)
-    # Whatever the pod and its agent do at this moment; a lab asks this way, too.
+    wait_until(lambda: fleet.model(kernel_id)["state"] == "dead", SECONDS)
+    # Its agent has said so itself, and its pod is still there. A lab asks this way, once.
     restart = f"{fleet.url(0, kernel_id)}/restart"
     answer = fleet.gateways.client().call("POST", restart, direct=True)
     assert answer.status_code == 200, answer.text
