@@ -120,6 +120,11 @@ class Agent:
         """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""
         self._kernel.reap()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end."""
+        return self._ended.is_set()
+
     def end(self, reason: str) -> None:
         """End the kernel, then the agent."""
         if not self._ended.is_set():

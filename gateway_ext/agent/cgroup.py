@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+_NO_LIMIT = 2**60
+"""Version 1 shows the largest number of pages that it can count."""
+
 
 @dataclass(frozen=True)
 class MemoryCgroup:
@@ -52,6 +55,18 @@ def find_memory_cgroup(cgroups: str, mounts: str) -> MemoryCgroup | None:
 def enter(cgroup: Path, pid: int) -> None:
     """Put a process into the cgroup, and with it what it starts from now on; raises OSError."""
     (cgroup / "cgroup.procs").write_text(str(pid))
+
+
+def memory_limit_of(cgroup: Path) -> int | None:
+    """How many bytes the processes of the cgroup may use; None if it sets no limit, or that cannot
+    be read. One of a cgroup above it counts as well, and is not seen."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        try:
+            text = (cgroup / name).read_text().strip()
+        except OSError:
+            continue
+        return int(text) if text.isdecimal() and int(text) < _NO_LIMIT else None
+    return None
 
 
 def oom_kills(cgroup: Path) -> int | None:

@@ -15,19 +15,19 @@ from jupyter_client.session import Session as JupyterSession
 
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
-from .cgroup import memory_cgroup_of, oom_kills
+from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
 from .forked_kernel import ForkedKernel
+from .kernel_end import is_killed, why_ended
 from .kernel_log import KernelLog
 from .kernel_process import (
     ConnectionFiles,
     KernelProcess,
     LaunchError,
-    in_words,
     takes_packages,
 )
 from .kernel_state import Busyness, ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
-from .memory_limit import MACHINE_FULL, MemoryLimit
+from .memory_limit import MemoryLimit
 from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
 from .restart_policy import LIMIT, RestartPolicy
@@ -77,12 +77,14 @@ class _Run:
         self.cgroup = memory_cgroup_of(process.pid)
         self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
 
-    def newly_oom_killed(self) -> bool:
-        """Whether a process of its cgroup was ended since the last time, because memory ran out.
-        Blocks a little."""
+    def newly_oom_killed(self) -> bool | None:
+        """Whether a process of its cgroup was ended since the last time, because memory ran out;
+        None if that cannot be known. Blocks a little."""
         before = self.oom_kills
         self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
-        return before is not None and self.oom_kills is not None and self.oom_kills > before
+        if before is None or self.oom_kills is None:
+            return None
+        return self.oom_kills > before
 
 
 class Kernel:
@@ -277,14 +279,20 @@ class Kernel:
         self._change(pid=None)
         if run.expected_end:
             return
-        words = run.end_reason or in_words(exit_code)
-        killed = exit_code == -signal.SIGKILL and not run.end_reason
-        if killed and await asyncio.to_thread(run.newly_oom_killed):
-            limited = self._limit is not None and not self._limit.is_watched
-            words = self._limit.reached if self._limit and limited else MACHINE_FULL
+        words = run.end_reason or await asyncio.to_thread(self._why_ended, run, exit_code)
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
                 await self._start_again(run, words)
+
+    def _why_ended(self, run: _Run, exit_code: int) -> str:
+        """Blocks a little."""
+        limited = self._limit is not None and not self._limit.is_watched
+        return why_ended(
+            exit_code,
+            out_of_memory=run.newly_oom_killed() if is_killed(exit_code) else None,
+            reached=self._limit.reached if self._limit is not None and limited else "",
+            container_bytes=None if run.cgroup is None else memory_limit_of(run.cgroup.path),
+        )
 
     async def _start_again(self, run: _Run, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)

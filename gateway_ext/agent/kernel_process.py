@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import stat
 import string
 import subprocess
@@ -98,18 +97,6 @@ def kernel_environment(
         if left_out:
             result[LEFT_OUT] = left_out
     return result
-
-
-def in_words(exit_code: int) -> str:
-    """How a process ended, for a person."""
-    if exit_code >= 0:
-        return f"the kernel ended with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    hint = " (often: out of memory)" if -exit_code == signal.SIGKILL else ""
-    return f"the kernel was ended by {name}{hint}"
 
 
 def prepare_directory(directory: Path) -> None:

@@ -65,9 +65,6 @@ class MemoryLimit:
         )
 
 
-MACHINE_FULL = "out of memory: the kernel's machine or container had none left and ended it"
-
-
 class MemoryMeter:
     """Says when to measure exactly (PSS), which takes long for large processes.
 

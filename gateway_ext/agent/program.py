@@ -21,7 +21,8 @@ from .start_document import StartDocument, StartDocumentError, parse_start_docum
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one agent that was started as a program; exits with 2 if it has no start document."""
+    """Run one agent that was started as a program; exits with 2 if it has no start document, and as
+    `run` does."""
     parser = argparse.ArgumentParser(prog="jupyter-fleet-agent", description=__doc__)
     parser.add_argument(
         "--document",
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(text: str) -> None:
-    """Run the agent of this start document; exits with 2 if it or its directory cannot be used."""
+    """Run the agent of this start document; exits with 2 if it or its directory cannot be used, and
+    with 128 + N if it was ended by signal N: whoever watches it must not see a success."""
     try:
         document = parse_start_document(text)
         prepare_directory(document.directory)
@@ -57,7 +59,10 @@ def run(text: str) -> None:
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
-    asyncio.run(_run(document, kernel))
+    number = asyncio.run(_run(document, kernel))
+    if number is not None:
+        # Not by the signal itself: as the first process of a container it would not end by it.
+        sys.exit(128 + number)
 
 
 def _log_into(document: StartDocument) -> None:
@@ -69,13 +74,22 @@ def _log_into(document: StartDocument) -> None:
     logging.getLogger("fleet.agent").setLevel(logging.INFO)
 
 
-async def _run(document: StartDocument, kernel: ForkedKernel | None) -> None:
+async def _run(document: StartDocument, kernel: ForkedKernel | None) -> int | None:
+    """Returns the number of the signal that has ended the agent, None if it was none."""
     agent = Agent(document, kernel)
+    ended_by: list[int] = []
     loop = asyncio.get_running_loop()
     # Whoever ends a container by its process group kills what has not ended in a fraction of a
     # second.
     end = agent.end_at_once if document.keep_process_group else agent.end
+
+    def signalled(number: signal.Signals) -> None:
+        if not agent.is_ending:
+            ended_by.append(number)
+        end(f"the agent was ended by {number.name}")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, f"the agent was ended by {number.name}")
+        loop.add_signal_handler(number, signalled, number)
     loop.add_signal_handler(signal.SIGCHLD, agent.reap)
     await agent.run()
+    return ended_by[0] if ended_by else None

@@ -37,7 +37,13 @@ from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching, unknown_kernel
+from gateway_ext.kernels.refusal import (
+    AgentLeft,
+    Refusal,
+    owner_unknown,
+    still_launching,
+    unknown_kernel,
+)
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
@@ -56,6 +62,8 @@ ClusterT = TypeVar("ClusterT", bound=LoggingConfigurable)
 
 INTERRUPT_SECONDS = 10.0
 RESTART_SECONDS = 120.0
+LEAVING_SECONDS = 3.0
+"""How long an agent that has refused a restart may take to leave."""
 LONGEST_CLAIM_WAIT = 5.0
 
 
@@ -374,14 +382,15 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def restart(self, place: Place, username: str, seconds: float | None) -> None:
         """Restarts the kernel; starts a new agent if the old one is known to be gone, and then
         waits as `start` does. An unreachable kernel is restarted later, without anybody waiting.
-        Does nothing to a kernel that is being launched."""
+        Does nothing to a kernel that is being launched. Raises AgentLeft if the agent ends instead
+        of doing it."""
         if place.link is None and place.is_launching:
             return
         if place.is_unreachable and place.record is not None:
             await self.lost_restarts.ask(place.record, username)
             return
         if place.link is not None:
-            await self._command(place.link, "restart", RESTART_SECONDS)
+            await self._restart_process(place.link)
             await self._note(place.kernel_id, "restart", username)
             return
         record = place.record or await self.record(place.kernel_id)
@@ -392,11 +401,25 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if seconds is not None:
             await self._started(place.kernel_id, deadline)
 
+    async def _restart_process(self, link: AgentLink) -> None:
+        try:
+            await self._command(link, "restart", RESTART_SECONDS)
+        except Refusal as refusal:
+            if refusal.status != 500:
+                raise
+            # An agent that was told to end restarts nothing, and is about to leave.
+            deadline = asyncio.get_running_loop().time() + LEAVING_SECONDS
+            while not link.lost and asyncio.get_running_loop().time() < deadline:
+                await self.links.wait_for_change(link.kernel_id, 0.25)
+            if link.lost:
+                raise AgentLeft(link.kernel_id) from None
+            raise
+
     async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
         try:
             await link.command(command, seconds=seconds)
         except LinkLost:
-            raise owner_unknown(link.kernel_id) from None
+            raise AgentLeft(link.kernel_id) from None
         except CommandFailed as error:
             # 404 if it failed because the kernel was deleted meanwhile.
             await self.record(link.kernel_id)
@@ -427,4 +450,4 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if self.lifecycle.leaving:
             return
         self._background.start(self.silences.lost(link, silent))
-        self._background.start(self.lost_kernels.check(link.kernel_id))
+        self._background.start(self.lost_kernels.check(link))

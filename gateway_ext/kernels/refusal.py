@@ -63,6 +63,14 @@ def owner_unknown(kernel_id: str) -> Refusal:
     return Refusal(503, f"kernel {kernel_id} is moving to another gateway: try again in a moment")
 
 
+class AgentLeft(Refusal):
+    """The agent's connection ended before it answered: it may have done what was asked, or not."""
+
+    def __init__(self, kernel_id: str) -> None:
+        refusal = owner_unknown(kernel_id)
+        super().__init__(refusal.status, refusal.message)
+
+
 def unreachable(kernel_id: str, silence: Silence, now: datetime) -> Refusal:
     """The kernel's agent does not answer any gateway."""
     return Refusal(

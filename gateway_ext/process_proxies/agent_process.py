@@ -154,6 +154,12 @@ class AgentProcessProxy(BaseProcessProxyABC):
         """Why the last `look` says that the agent will never start; empty if it may."""
         return ""
 
+    @property
+    def ending(self) -> str:
+        """Why, according to the last `look`, the agent is being ended, which still lives; empty if
+        it is not, or if nobody says so."""
+        return ""
+
     async def launch_process(
         self,
         kernel_cmd: list[str],

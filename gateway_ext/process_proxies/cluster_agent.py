@@ -87,6 +87,10 @@ class ClusterAgentProxy(AgentProcessProxy):
             self._unanswered = True
             raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
 
+    def note(self, words: str) -> None:
+        """What there is to say of a launch before there is anything to look at."""
+        self._seen = unknown(words)
+
     async def look(self) -> AgentLife:
         """See the base class."""
         try:
@@ -109,6 +113,11 @@ class ClusterAgentProxy(AgentProcessProxy):
     def obstacle(self) -> str:
         """See the base class."""
         return self._obstacle
+
+    @property
+    def ending(self) -> str:
+        """See the base class."""
+        return self._seen.ending
 
     async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class. The cluster is not touched for a launch that never asked it for

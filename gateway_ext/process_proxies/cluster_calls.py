@@ -31,9 +31,11 @@ class ClusterCalls:
     waited for: what it makes could not be found and removed before its end.
     """
 
-    def __init__(self, threads: int, seconds: float, name: str) -> None:
+    def __init__(self, threads: int, seconds: float, name: str, who: str) -> None:
+        """`name` is that of the threads, `who` is called, in the words of an error."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._seconds = seconds
+        self._who = who
 
     async def run(self, call: Callable[[], T]) -> T:
         """What `call` returns or raises; raises ClusterSilent if it takes too long."""
@@ -48,7 +50,7 @@ class ClusterCalls:
             raise
         if not done:
             answer.cancel()
-            raise ClusterSilent(f"no answer within {self._seconds:g} s")
+            raise ClusterSilent(f"{self._who} does not answer within {self._seconds:g} s")
         return answer.result()
 
 

@@ -185,7 +185,9 @@ class KubernetesCluster(LoggingConfigurable):
     @cached_property
     def _calls(self) -> ClusterCalls:
         # A little above the socket's own time-out, which says more.
-        return ClusterCalls(self.threads, self.request_seconds + 2.0, "fleet-kubernetes")
+        return ClusterCalls(
+            self.threads, self.request_seconds + 2.0, "fleet-kubernetes", "the API server"
+        )
 
     @cached_property
     def _connection(self) -> KubernetesConnection:

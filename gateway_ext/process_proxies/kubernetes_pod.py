@@ -303,9 +303,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         while True:
             try:
                 return await self.cluster.create(resource, namespace, manifest)
-            except ClusterSilent:
+            except ClusterSilent as error:
                 if loop.time() > deadline:
                     raise
+                self.note(str(error))
             except ClusterRefused as refusal:
                 if refusal.reason != "AlreadyExists" or loop.time() > deadline:
                     raise

@@ -7,6 +7,7 @@ The texts are those that kubelets, schedulers and controllers write into a PodSt
 from collections.abc import Mapping
 from typing import Any
 
+from gateway_ext.process_proxies.pod_end import why_ended, why_ending
 from gateway_ext.process_proxies.sighting import Obstacle, Sighting, alive, dead, unknown
 
 LAUNCH_LABEL = "fleet-launch"
@@ -56,22 +57,23 @@ def pod_sighting(pod: Mapping[str, Any] | None, *, uid: str, launch: str) -> Sig
         return dead("there is no such pod: another one has its name")
     status = pod.get("status") or {}
     phase = status.get("phase") or "Pending"
-    if phase in ("Succeeded", "Failed"):
-        return dead(_why_ended(status, phase))
     container = _agent_container(pod, status)
-    ended = (container.get("state") or {}).get("terminated")
-    if ended is not None:
-        # A container beside it (a service mesh's, say) keeps the pod running.
-        return dead(_container_end(ended))
+    # A container beside it (a service mesh's, say) may keep the pod running.
+    if phase in ("Succeeded", "Failed") or "terminated" in (container.get("state") or {}):
+        return dead(why_ended(pod, container))
     if phase == "Unknown" or status.get("reason") == "NodeLost":
         words = status.get("message") or "its node cannot be reached"
         return unknown(f"the state of the pod is not known: {words}")
     if phase == "Pending":
         return _pending(pod, status)
-    if metadata.get("deletionTimestamp"):
-        return alive(_with("the pod is being ended", _disruption(status)))
-    if _lost_its_node(status, container):
-        return alive("its node does not answer (NotReady)", phase="connecting")
+    lost = "its node does not answer (NotReady)" if _lost_its_node(status, container) else ""
+    ending = why_ending(pod)
+    if metadata.get("deletionTimestamp") or ending:
+        being_ended = _with("the pod is being ended", ending)
+        words = "; ".join(filter(None, (lost, being_ended)))
+        return alive(words, ending=ending or "its pod was deleted")
+    if lost:
+        return alive(lost, phase="connecting")
     # Its container runs, and a kubelet that has not said so yet is about to.
     return alive(phase="connecting")
 
@@ -127,14 +129,6 @@ def _is_being_made(containers: list[Any]) -> bool:
     ) and not any("running" in state for state in states)
 
 
-def _disruption(status: Mapping[str, Any]) -> str:
-    """Why the cluster ends the pod; empty if it has not said so."""
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return _with(condition.get("reason") or "Disrupted", condition.get("message"))
-    return ""
-
-
 def _lost_its_node(status: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
     """Whether the node controller has given up the node: it marks the pod as not ready, while the
     container's status stays as the kubelet has last reported it."""
@@ -143,26 +137,6 @@ def _lost_its_node(status: Mapping[str, Any], container: Mapping[str, Any]) -> b
         for condition in status.get("conditions") or []
     )
     return ready and bool(container.get("ready")) and "running" in (container.get("state") or {})
-
-
-def _why_ended(status: Mapping[str, Any], phase: str) -> str:
-    """The pod reports evictions and preemptions, the container the end of its program."""
-    disruption = _disruption(status)
-    if disruption:
-        return disruption
-    if status.get("reason"):
-        return _with(status["reason"], status.get("message"))
-    for container in status.get("containerStatuses") or []:
-        ended = (container.get("state") or {}).get("terminated")
-        if ended is not None and (ended.get("exitCode") or phase == "Succeeded"):
-            return _container_end(ended)
-    return f"the pod has ended: {phase}"
-
-
-def _container_end(ended: Mapping[str, Any]) -> str:
-    reason = ended.get("reason") or "Ended"
-    code = ended.get("exitCode")
-    return _with(f"{reason}, exit code {code}", ended.get("message"))
 
 
 def _with(reason: str, message: str | None) -> str:

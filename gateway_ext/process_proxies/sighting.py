@@ -21,13 +21,16 @@ class Obstacle(StrEnum):
 class Sighting:
     """Whether the agent lives. `words` are the cluster's own: why it died, why that is not known,
     or what it waits for; empty if there is nothing to say. `phase` is how far a launch is, a value
-    of `LaunchPhase`, empty if the cluster does not say; `position` the place in its queue."""
+    of `LaunchPhase`, empty if the cluster does not say; `position` the place in its queue.
+    `ending` says why the cluster is ending an agent that still lives, empty if it is not: later it
+    may only say that there is none."""
 
     life: AgentLife
     words: str = ""
     obstacle: Obstacle = Obstacle.NONE
     phase: str = ""
     position: int | None = None
+    ending: str = ""
 
 
 def alive(
@@ -36,9 +39,10 @@ def alive(
     *,
     phase: str = "",
     position: int | None = None,
+    ending: str = "",
 ) -> Sighting:
     """The agent lives, or is being started."""
-    return Sighting(AgentLife.ALIVE, words, obstacle, phase, position)
+    return Sighting(AgentLife.ALIVE, words, obstacle, phase, position, ending)
 
 
 def dead(words: str) -> Sighting:

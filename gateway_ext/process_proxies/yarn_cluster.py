@@ -86,7 +86,9 @@ class YarnCluster(LoggingConfigurable):
     @cached_property
     def _calls(self) -> ClusterCalls:
         # Finding the active one of two, then the call itself.
-        return ClusterCalls(self.threads, 3 * self.request_seconds + 2.0, "fleet-yarn")
+        return ClusterCalls(
+            self.threads, 3 * self.request_seconds + 2.0, "fleet-yarn", "the ResourceManager"
+        )
 
     @cached_property
     def _managers(self) -> dict[str, ResourceManager]:

@@ -35,7 +35,8 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
         return "Restart the kernel to go on" in notice(ann).inner_text()
 
     wait_for("the kernel to be given up", kill_again, 60)
-    expect(notice(ann)).to_contain_text("SIGKILL (often: out of memory), after 5 restarts")
+    # Whether memory had run out is known only where there are cgroups.
+    expect(notice(ann)).to_contain_text(re.compile("SIGKILL.*out of memory.*, after 5 restarts"))
     expect(ann.dialog).to_have_count(0)
     # Who opens the notebook later reads it too.
     ann.page.reload(wait_until="domcontentloaded")

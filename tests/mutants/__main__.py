@@ -40,7 +40,10 @@ GROUPS = (
             "gateway_ext/kernels/refusal.py",
             "gateway_ext/kernels/agents/unproven_room.py",
             "gateway_ext/process_proxies/*_status.py",
-            *(f"gateway_ext/process_proxies/{n}.py" for n in ("back_off", "selectors", "sighting")),
+            *(
+                f"gateway_ext/process_proxies/{n}.py"
+                for n in ("back_off", "pod_end", "selectors", "sighting")
+            ),
             "gateway_ext/process_proxies/spark_submit_output.py",
             *(f"gateway_ext/process_proxies/{n}_options.py" for n in ("pod", "spark")),
         ),
@@ -49,11 +52,16 @@ GROUPS = (
             "tests/unit/gateway_ext/kernels/agents/test_unproven_room.py",
             *(
                 f"tests/unit/gateway_ext/process_proxies/test_{n}.py"
-                for n in ("back_off", "cluster_answers", "pod_status", "process_session")
+                for n in ("back_off", "cluster_answers", "pod_end", "pod_status")
             ),
             *(
                 f"tests/unit/gateway_ext/process_proxies/test_{n}.py"
-                for n in ("selectors", "spark_application_status", "spark_submit_output")
+                for n in (
+                    "process_session",
+                    "selectors",
+                    "spark_application_status",
+                    "spark_submit_output",
+                )
             ),
             "tests/unit/gateway_ext/process_proxies/test_yarn_application_status.py",
             *(
@@ -91,12 +99,14 @@ GROUPS = (
         "kernel",
         (
             *(f"gateway_ext/agent/{n}.py" for n in ("kernel_state", "restart_policy", "sessions")),
+            "gateway_ext/agent/kernel_end.py",
             *(f"gateway_ext/agent/{n}.py" for n in ("gateway_list", "silence", "work_meter")),
             *(f"gateway_ext/xgb_ray/training/{n}.py" for n in ("assignment", "scaling")),
             "gateway_ext/xgb_ray/training/failures.py",
         ),
         (
             "tests/unit/agent/test_agent_decisions_unit.py",
+            "tests/unit/agent/test_kernel_end.py",
             "tests/unit/agent/test_kernel_watch_unit.py",
             *(f"tests/unit/xgb_ray/test_{n}.py" for n in ("assignment", "failures", "scaling")),
         ),

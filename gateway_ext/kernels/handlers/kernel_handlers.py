@@ -20,7 +20,13 @@ from gateway_ext.kernels.handlers.relay import (
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.launch_rules import refuse_another_start
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import Refusal, owner_unknown, unknown_kernel, unreachable
+from gateway_ext.kernels.refusal import (
+    AgentLeft,
+    Refusal,
+    owner_unknown,
+    unknown_kernel,
+    unreachable,
+)
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
@@ -143,14 +149,21 @@ class _OneKernelHandler(FleetHandler):
     """A call about one kernel, which its owner answers."""
 
     async def at_owner(
-        self, kernel_id: str, role: Role, *, twice: bool, launching: bool = False
+        self,
+        kernel_id: str,
+        role: Role,
+        *,
+        twice: bool,
+        launching: bool = False,
+        settles: bool = False,
     ) -> Place | Answer:
         """The kernel's place if this gateway may act, or the owner's answer.
 
         A direct caller that should call another gateway gets 421, or 503 at once; others are
         relayed, and wait while the kernel has no owner. `twice` says that the call is idempotent,
         so that it may be repeated; `launching` that any gateway may act on a kernel that is being
-        launched.
+        launched; `settles` that every caller waits until it is known whether an agent that has just
+        gone is dead.
         """
         kernel_id = check_kernel_id(kernel_id)
         relay: Relay = self.settings["fleet_relay"]
@@ -165,7 +178,10 @@ class _OneKernelHandler(FleetHandler):
                 return place
             if place.is_unreachable or (launching and place.is_launching):
                 return place
-            if self.direct:
+            left = deadline - loop.time()
+            if settles and place.owner is None and place.record is not None and left > 0:
+                await self.manager.lost_kernels.look(place.record, left)
+            elif self.direct:
                 self.send_away(place)
             if place.owner is not None:
                 try:
@@ -260,12 +276,35 @@ class RestartHandler(_OneKernelHandler):
     """`/api/kernels/{id}/restart`."""
 
     async def post(self, kernel_id: str) -> None:
-        place = await self.at_owner(kernel_id, Role.EDITOR, twice=False, launching=True)
+        place = await self.at_owner(
+            kernel_id, Role.EDITOR, twice=False, launching=True, settles=True
+        )
         if isinstance(place, Answer):
             self.pass_on(place)
             return
-        await self.manager.restart(place, self.identity.user, answer_seconds(self, {}))
+        seconds = answer_seconds(self, {})
+        try:
+            await self.manager.restart(place, self.identity.user, seconds)
+        except AgentLeft as left:
+            place = await self._without_agent(kernel_id, left)
+            await self.manager.restart(place, self.identity.user, seconds)
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
+
+    async def _without_agent(self, kernel_id: str, left: AgentLeft) -> Place:
+        """The kernel's place once its agent, which has just left, is known to be dead or is
+        unreachable. Raises `left` if it has gone to another gateway, or nobody knows: it may have
+        restarted the kernel."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_SECONDS
+        while (seconds := deadline - loop.time()) > 0:
+            place = await self.manager.place(kernel_id)
+            if self.ownerless(place) or place.is_unreachable:
+                return place
+            if place.link is not None or place.owner is not None or place.record is None:
+                break
+            await self.manager.lost_kernels.look(place.record, seconds)
+            await asyncio.sleep(0.25)
+        raise left
 
 
 class OwnerHandler(_OneKernelHandler):

@@ -35,6 +35,7 @@ from gateway_ext.process_proxies.uncut import uncut
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 LONGEST_TURN_SECONDS = 3.0
+_WORDS_SECONDS = 0.5
 NOT_STARTED = "the gateway ended before it had started the kernel"
 """The reason of a kernel whose launch was not begun."""
 
@@ -220,10 +221,28 @@ class Launches:
         if proxy.FOUND_BY_NAME and not await self.processes.write(start, proxy, class_name):
             raise LaunchTaken("its agent is not needed any more")
         launch = proxy.launch_process([], start=start, settings=self._settings, env=env)
-        await (launch if proxy.FOUND_BY_NAME else uncut(launch))
+        if proxy.FOUND_BY_NAME:
+            await self._shown(start.kernel_id, proxy, asyncio.ensure_future(launch))
+        else:
+            await uncut(launch)
         if not await self.processes.write_at_last(start, proxy, class_name):
             await proxy.end()
             raise LaunchTaken("its agent is not needed any more")
+
+    async def _shown(
+        self, kernel_id: str, proxy: AgentProcessProxy, launch: "asyncio.Future[Any]"
+    ) -> None:
+        """Waits for a launch, and shows what the cluster says meanwhile: it may not answer."""
+        try:
+            while not (await asyncio.wait({launch}, timeout=_WORDS_SECONDS))[0]:
+                status, words = self._board.status(kernel_id), proxy.progress[1]
+                if status is not None and words:
+                    self._board.see(kernel_id, status.phase, words, status.position)
+        except asyncio.CancelledError:
+            launch.cancel()
+            await asyncio.wait({launch})
+            raise
+        launch.result()
 
     async def _remove(self, kernel_id: str, proxy: AgentProcessProxy | None) -> None:
         """Removes what was started of a kernel that was deleted. What cannot be removed now is left

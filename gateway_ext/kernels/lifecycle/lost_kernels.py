@@ -1,10 +1,13 @@
 """Kernels whose agent is not connected to the gateway that owns them."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from gateway_ext.kernels.agents.links import AgentLink
 from gateway_ext.kernels.lifecycle.abandoned_launches import is_taken_over
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
@@ -18,6 +21,8 @@ from gateway_ext.process_proxies.agent_process import AgentLife
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 PROJECTS_SWEPT_AT_ONCE = 8
+_ENDING_SECONDS = 3600.0
+"""How long to remember why a cluster was ending an agent that has not ended."""
 
 
 class LostKernels(KernelCare):
@@ -43,6 +48,9 @@ class LostKernels(KernelCare):
         self._name = gateway_name
         self._ping_seconds = ping_seconds
         self._lost_seconds = lost_seconds
+        # Why clusters were ending agents, and when they said so, by kernel and epoch.
+        self._ending: dict[tuple[str, int], tuple[str, float]] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
 
     async def leave_overtaken(self) -> None:
         """Disconnects agents whose records have another owner by now; they connect again. Stops
@@ -66,28 +74,53 @@ class LostKernels(KernelCare):
                     gone = record is None or _is_deleted(record)
                     self._launches.stop(kernel_id, deleted=gone)
 
-    async def check(self, kernel_id: str) -> None:
+    async def check(self, link: AgentLink) -> None:
         """Looks after a kernel of this gateway whose link was lost."""
+        kernel_id = link.kernel_id
+        # An agent that has said that it ends is looked at while its cluster still says why.
+        pause = 0.0 if link.process == "dead" else self._ping_seconds
+        waited = 0.0
         # A cluster may take its time to notice: then the sweep goes on.
-        pause = self._ping_seconds
-        while pause < self._lost_seconds:
+        while waited < self._lost_seconds:
             await asyncio.sleep(pause)
-            pause *= 2
+            waited += pause
+            pause = max(2 * pause, self._ping_seconds)
             try:
                 record = await self._records.get(kernel_id)
-                if (
-                    record is None
-                    or record.owner != self._name
-                    or record.state is KernelState.DELETED
-                    or self._links.get(kernel_id) is not None
-                ):
-                    return
-                await each([record], self._mark_if_dead, self._log)
             except DatabaseUnavailable as error:
                 self._log.warning("kernel %s: %s", kernel_id, error)
+                continue
+            if (
+                record is None
+                or record.owner != self._name
+                or record.state is KernelState.DELETED
+                or self._links.get(kernel_id) is not None
+            ):
+                return
+            await self.look(record)
+            if (kernel_id, record.epoch) in self._ending:
+                pause = self._ping_seconds
 
-    async def _mark_if_dead(self, record: KernelRecord) -> None:
-        """Marks a kernel as dead if its agent is known to have ended."""
+    async def look(self, record: KernelRecord, seconds: float | None = None) -> None:
+        """Looks once whether the agent of a kernel is dead, and marks it as dead then. Returns
+        after `seconds` at the latest; the look goes on, and who asks meanwhile joins it."""
+        kernel_id = record.kernel_id
+        if kernel_id not in self._looks:
+            self._looks[kernel_id] = asyncio.ensure_future(self._look(record))
+            self._looks[kernel_id].add_done_callback(lambda _: self._looks.pop(kernel_id))
+        await asyncio.wait({self._looks[kernel_id]}, timeout=seconds)
+
+    async def _look(self, record: KernelRecord) -> None:
+        # Of another gateway's kernel only the sweep knows for how long nobody has heard of it.
+        act = partial(self._mark_if_dead, is_silent=record.owner == self._name)
+        try:
+            await each([record], act, self._log)
+        except DatabaseUnavailable as error:
+            self._log.warning("kernel %s: %s", record.kernel_id, error)
+
+    async def _mark_if_dead(self, record: KernelRecord, *, is_silent: bool = True) -> None:
+        """Marks a kernel as dead if its agent is known to have ended; `is_silent` says that it may
+        be unreachable otherwise."""
         if self._links.get(record.kernel_id) or record.kernel_id in self._launches:
             return
         proxy = self._launches.processes.proxy_of(record)
@@ -99,6 +132,9 @@ class LostKernels(KernelCare):
             return
         if await proxy.look() is AgentLife.DEAD:
             words = await proxy.last_words()
+            ending, _ = self._ending.get((record.kernel_id, record.epoch), ("", 0.0))
+            if ending and ending not in words:
+                words = f"{ending}. {words}"
             self._log.warning("kernel %s: its agent is dead", record.kernel_id)
             if proxy.FOUND_BY_NAME and not await proxy.end():
                 # Once it is marked, nobody looks for what is left of it in the cluster.
@@ -108,7 +144,10 @@ class LostKernels(KernelCare):
             if marked and not proxy.FOUND_BY_NAME:
                 # What an agent that was killed could not remove itself.
                 await proxy.end()
-        else:
+            return
+        if proxy.ending:
+            self._ending[record.kernel_id, record.epoch] = (proxy.ending, time.monotonic())
+        if is_silent:
             await self._silences.seen(record, proxy.progress[1])
 
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
@@ -117,6 +156,8 @@ class LostKernels(KernelCare):
         await self._sweep_projects(await self._leftovers.orphans(lost), self._mark_if_dead)
         await self._sweep_projects(await self._leftovers.unended(lost), self._ends.finish)
         await self._leftovers.forget(deleted=deleted, dead=dead)
+        old = time.monotonic() - _ENDING_SECONDS
+        self._ending = {key: told for key, told in self._ending.items() if told[1] > old}
 
     async def _sweep_projects(
         self,

@@ -41,6 +41,8 @@ state = "{directory}/containerd/state"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{plugins}"
     conf_dir = "{directory}/cni"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{directory}/registries"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
 """
@@ -84,6 +86,12 @@ class Node:
         ):
             archive = self._directory / "image.tar"
             self.ctr("images", "import", str(write_image(archive, name, layer, command)))
+
+    def trust_registry(self, host: str) -> None:
+        """Has images of this registry pulled without TLS."""
+        folder = self._directory / "registries" / host
+        folder.mkdir(parents=True)
+        (folder / "hosts.toml").write_text(f'server = "http://{host}"\n')
 
     def _answers(self) -> bool:
         command = ["ctr", "-a", str(self._socket), "version"]
@@ -185,6 +193,9 @@ def _kubelet(socket: Path, group: str, directory: Path) -> dict[str, Any]:
         # How soon a pod that fills its volume is evicted.
         "volumeStatsAggPeriod": "5s",
         "shutdownGracePeriod": "0s",
+        # As everywhere with version 1 of cgroups: of a container that runs out of memory one
+        # process is ended.
+        "singleProcessOOMKill": True,
     }
 
 

@@ -22,6 +22,11 @@ LAUNCH_SECONDS = 120.0
 SMALL_DISK = "/small"
 """Where the kernelspec `small_disk` has 1 MiB of disk; whoever writes more is evicted."""
 
+MEMORY_LIMIT = 250
+"""How many MiB the kernelspec `limited` may use."""
+DENIED_IMAGE = f"{ADDRESS}:5005/team/python:1"
+"""Its registry wants a password."""
+
 
 class ReachableGateways(Gateways):
     """Gateways that listen where pods can reach them."""
@@ -98,6 +103,10 @@ def pod_fleet(
         fleet.add_kernelspec("small_disk", source, env=environment(small_disk=True), **images)
         fleet.add_kernelspec("greedy", source, env=environment(KERNEL_CPUS="50"), **images)
         fleet.add_kernelspec("invalid", source, env=environment(KERNEL_CPUS="many"), **images)
+        limit = environment(KERNEL_MEMORY_LIMIT=f"{MEMORY_LIMIT}Mi")
+        fleet.add_kernelspec("limited", source, env=limit, **images)
+        for name, image in (("bad_image", "team//Python:"), ("denied_image", DENIED_IMAGE)):
+            fleet.add_kernelspec(name, source, env=environment(), image_name=image)
         # More than any machine has.
         fleet.add_kernelspec("huge", source, env=environment(KERNEL_MEMORY="900Ti"), **images)
         yield fleet

@@ -4,7 +4,7 @@ import threading
 import uuid
 
 from tests.clusters.kubernetes.image import MISSING_IMAGE
-from tests.clusters.kubernetes.pod_fleet import SMALL_DISK, PodFleet, pod_fleet
+from tests.clusters.kubernetes.pod_fleet import PodFleet, pod_fleet
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 
 PID = "import os, socket; print(socket.gethostname(), os.getpid())"
@@ -96,27 +96,3 @@ def test_a_pod_that_fits_no_node_waits_and_says_why(fleet: PodFleet) -> None:
     wait_until(lambda: "Insufficient memory" in str(fleet.model(kernel_id)), SECONDS)
     fleet.end(kernel_id)
     wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
-
-
-def test_a_kernel_that_its_node_evicts_is_dead(fleet: PodFleet) -> None:
-    kernel_id = fleet.started("small_disk")
-    fill = f"print(open('{SMALL_DISK}/file', 'wb').write(bytes(8 << 20)))"
-    assert fleet.run(0, kernel_id, fill) == str(8 << 20)
-    wait_until(lambda: "agent has ended" in fleet.model(kernel_id, 1)["reason"], SECONDS)
-    # Of an agent that ends in time the kubelet may say that it completed, and not why.
-    reason = fleet.model(kernel_id)["reason"]
-    assert 'Usage of EmptyDir volume "small"' in reason or "Completed, exit code 0" in reason
-    assert fleet.model(kernel_id)["state"] == "dead"
-
-
-def test_a_kernel_of_a_drained_node_is_dead_and_restarts_in_a_new_pod(fleet: PodFleet) -> None:
-    kernel_id = fleet.started("pod")
-    before = fleet.cluster.pod(kernel_id)
-    fleet.cluster.evict(before)
-    wait_until(lambda: fleet.model(kernel_id, 1)["state"] == "dead", SECONDS)
-    restart = f"{fleet.url(0, kernel_id)}/restart"
-    # 503 until its gateway has seen that the pod is gone: clients come again.
-    client = fleet.gateways.client()
-    wait_until(lambda: client.call("POST", restart).status_code == 200, SECONDS)
-    assert fleet.run(0, kernel_id, "print(6 * 7)") == "42"
-    assert fleet.cluster.pod(kernel_id).metadata.uid != before.metadata.uid

@@ -269,6 +269,8 @@ def test_sigterm_ends_the_kernel_then_the_agent_and_the_gateway_is_told(fleet: F
         await until(link.closed.is_set, 5, "the connection ends")
         assert link.state["process"] == "dead"
         assert "SIGTERM" in link.state["reason"]
+        # A success would hide from a cluster that it ended its container itself.
+        assert fleet.agent.returncode == 128 + signal.SIGTERM
 
     asyncio.run(scenario())
 

@@ -160,6 +160,46 @@ def test_the_agent_dies(own_gateways: Gateways) -> None:
     wait_until(lambda: not agents_of(kernel_id))
 
 
+STUBBORN = """
+import signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print("on", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "ended", "ending"])
+def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
+    own_gateways: Gateways, how: str
+) -> None:
+    gateways = own_gateways
+    kernel_id = gateways.start_kernel(0)
+    client = gateways.client()
+    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+    (agent,) = agents_of(kernel_id)
+    with client.channels(gateways.urls[0], kernel_id) as channels:
+        channels.run("x = 41")
+        if how == "killed":
+            os.kill(agent, signal.SIGKILL)
+        elif how == "ended":
+            os.kill(agent, signal.SIGTERM)
+            wait_until(lambda: client.call("GET", url).json()["state"] == "dead")
+        else:
+            # It takes seconds to end such a kernel.
+            channels.wait_for_output(channels.execute(STUBBORN))
+            os.kill(agent, signal.SIGTERM)
+            logs = list((gateways.directory / "k").glob("**/agent.log"))
+            wait_until(lambda: any("ending: " in log.read_text() for log in logs))
+    # As labs ask: nobody comes again for an answer.
+    answer = client.call("POST", f"{url}/restart", direct=True)
+    assert answer.status_code == 200, answer.text
+    with client.channels(gateways.urls[1], kernel_id) as channels:
+        assert channels.run("print('x' in globals())") == "False\n"
+    wait_until(lambda: len(agents_of(kernel_id)) == 1)
+    assert agents_of(kernel_id) != [agent]
+
+
 def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> None:
     gateways = own_gateways
     kernel_id = gateways.start_kernel(0)

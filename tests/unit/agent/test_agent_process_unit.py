@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
-    in_words,
     kernel_argv,
     kernel_environment,
     prepare_directory,
@@ -112,13 +110,6 @@ def test_a_wrong_start_document_is_refused_with_the_field(
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(StartDocumentError, match="start document"):
         parse_start_document(text)
-
-
-def test_an_end_in_words() -> None:
-    assert in_words(3) == "the kernel ended with exit code 3"
-    assert "SIGSEGV" in in_words(-signal.SIGSEGV)
-    assert "memory" in in_words(-signal.SIGKILL)
-    assert "signal 63" in in_words(-63)
 
 
 def test_the_directory_is_closed_to_others(tmp_path: Path) -> None:

@@ -13,7 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway_ext.agent.cgroup import MemoryCgroup, find_memory_cgroup, oom_kills
+from gateway_ext.agent.cgroup import (
+    MemoryCgroup,
+    find_memory_cgroup,
+    memory_limit_of,
+    oom_kills,
+)
 from gateway_ext.agent.leases import is_leased
 from gateway_ext.agent.memory_limit import MemoryMeter
 from gateway_ext.agent.process_identity import started_at
@@ -320,3 +325,21 @@ def test_a_lease_that_need_not_be_renewed_within_the_hour_is_none(tmp_path: Path
     assert not is_leased(tmp_path, now)
     os.utime(lease, (now + 3590, now + 3590))
     assert is_leased(tmp_path, now)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "limit"),
+    [
+        ("memory.max", "536870912\n", 2**29),
+        ("memory.max", "max\n", None),
+        ("memory.limit_in_bytes", "536870912\n", 2**29),
+        # What version 1 shows where nothing limits it.
+        ("memory.limit_in_bytes", "9223372036854771712\n", None),
+    ],
+)
+def test_the_limit_of_a_memory_cgroup(
+    tmp_path: Path, file: str, text: str, limit: int | None
+) -> None:
+    assert memory_limit_of(tmp_path) is None
+    (tmp_path / file).write_text(text)
+    assert memory_limit_of(tmp_path) == limit

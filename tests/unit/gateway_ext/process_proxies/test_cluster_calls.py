@@ -18,7 +18,7 @@ async def test_a_cancelled_call_that_has_begun_is_waited_for() -> None:
         goes_on.wait(10)
         made.set()
 
-    calls = ClusterCalls(1, 10.0, "test")
+    calls = ClusterCalls(1, 10.0, "test", "it")
     caller = asyncio.ensure_future(calls.run(make))
     await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
     waits = asyncio.ensure_future(calls.run(made.clear))
@@ -37,11 +37,11 @@ async def test_a_cancelled_call_that_has_begun_is_waited_for() -> None:
 
 async def test_a_call_that_takes_too_long_is_left() -> None:
     goes_on = threading.Event()
-    calls = ClusterCalls(1, 0.05, "test")
-    with pytest.raises(ClusterSilent, match=r"no answer within 0\.05 s"):
+    calls = ClusterCalls(1, 0.05, "test", "it")
+    with pytest.raises(ClusterSilent, match=r"it does not answer within 0\.05 s"):
         await calls.run(lambda: goes_on.wait(10))
     goes_on.set()
-    assert await ClusterCalls(1, 10.0, "test").run(lambda: 42) == 42
+    assert await ClusterCalls(1, 10.0, "test", "it").run(lambda: 42) == 42
 
 
 async def test_work_goes_to_its_end_though_its_caller_is_cancelled() -> None:

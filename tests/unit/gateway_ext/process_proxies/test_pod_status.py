@@ -91,8 +91,15 @@ TABLE = [
         pod(TAINTED, deletionTimestamp="2026-01-01T00:00:00Z"),
         ALIVE,
         NONE,
-        "the pod is being ended: DeletionByTaintManager: Taint manager: deleting due to NoExecute "
-        "taint",
+        "the pod is being ended: the cluster removed its pod from its node, which has a taint "
+        "(DeletionByTaintManager: Taint manager: deleting due to NoExecute taint)",
+    ),
+    (
+        "deleted on a lost node",
+        pod(NODE_LOST, deletionTimestamp="2026-01-01T00:00:00Z"),
+        ALIVE,
+        NONE,
+        "its node does not answer (NotReady); the pod is being ended",
     ),
     ("no pod of that name", None, DEAD, NONE, "the pod does not exist any more"),
     ("another pod of that name", pod(uid="u2"), DEAD, NONE, ANOTHER),
@@ -177,13 +184,6 @@ TABLE = [
         "Error, exit code 1",
     ),
     (
-        "out of memory",
-        pod(ended("Failed", exitCode=137, reason="OOMKilled")),
-        DEAD,
-        NONE,
-        "OOMKilled, exit code 137",
-    ),
-    (
         "says why it ended",
         pod(ended("Failed", exitCode=2, reason="StartError", message="no such file: python")),
         DEAD,
@@ -191,20 +191,27 @@ TABLE = [
         "StartError, exit code 2: no such file: python",
     ),
     ("ended without a reason", pod(ended("Failed", exitCode=2)), DEAD, NONE, "Ended, exit code 2"),
-    ("evicted", pod(EVICTED), DEAD, NONE, "Evicted: The node was low on resource: memory."),
+    (
+        "evicted",
+        pod(EVICTED),
+        DEAD,
+        NONE,
+        "its node ended its pod (Evicted: The node was low on resource: memory.)",
+    ),
     (
         "preempted",
         pod(PREEMPTED),
         DEAD,
         NONE,
-        "PreemptionByScheduler: default-scheduler: preempting to accommodate a higher priority pod",
+        "its pod had to make room for one of a higher priority (PreemptionByScheduler: "
+        "default-scheduler: preempting to accommodate a higher priority pod)",
     ),
     (
         "disrupted, without a reason",
         pod({"phase": "Failed", "conditions": [{"type": "DisruptionTarget", "status": "True"}]}),
         DEAD,
         NONE,
-        "Disrupted",
+        "the cluster ended its pod (DisruptionTarget)",
     ),
     (
         "disruption was called off",
@@ -343,3 +350,15 @@ def test_a_pod_on_a_node_is_scheduled_whatever_its_conditions_say() -> None:
     placed = pod()
     placed["spec"]["nodeName"] = "n1"
     assert pod_sighting(placed, uid="u1", launch="l1").phase == "starting"
+
+
+def test_why_a_pod_is_being_ended_is_known_before_it_has_ended() -> None:
+    deleted = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    tainted = pod_sighting(pod(TAINTED, **deleted), uid="u1", launch="l1")
+    assert tainted.ending.startswith("the cluster removed its pod from its node")
+    # A kubelet says it before the pod is deleted.
+    evicting = {**EVICTED, "phase": "Running"}
+    assert "Evicted" in pod_sighting(pod(evicting), uid="u1", launch="l1").ending
+    by_hand = pod_sighting(pod({"phase": "Running"}, **deleted), uid="u1", launch="l1")
+    assert by_hand.ending == "its pod was deleted"
+    assert not pod_sighting(pod(NODE_LOST), uid="u1", launch="l1").ending
