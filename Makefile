@@ -153,8 +153,9 @@ $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 
 DEV := $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
 
-# Two at a time, the longest first.
-SUITES := test-gateway test-lab test-e2e test-xgb-ray test-chaos test-agent lint test-labextension
+# Three at a time on two processors, since they wait for half of their time; the longest first.
+SUITES := test-gateway test-e2e test-xgb-ray test-fleet test-lab test-chaos test-agent lint \
+	test-labextension
 PYTEST := -m pytest -q -m "not long and not chaos"
 
 # Without the plugins that start databases and stores, a test that needs one fails.
@@ -176,15 +177,23 @@ unit-kernel: install $(DEV)
 .PHONY: test
 test: test-install ## install what tests need and run every check
 	@said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
-	if ! $(MAKE) --jobs 2 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
+	if ! $(MAKE) --jobs 3 --keep-going --output-sync=target $(SUITES) 2>&1 | tee "$$said"; then \
 		printf '\nwhat failed:\n'; \
 		grep -aE '^(FAILED|ERROR) |^ *✖ |: error: |\*\*\* \[' "$$said" | cut -c1-300 | sort -u | head -n 50; \
 		exit 1; fi; \
 	echo; echo "everything passed"
 
+# The lab's tests in two suites: `test-fleet` has those with kernels and whole fleets.
+WITH_FLEETS := $(addprefix tests/integration/jupyter_ext/,fleet kernels)
+
 .PHONY: test-lab
 test-lab: test-install
-	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/unit/jupyter_ext tests/integration/jupyter_ext
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/unit/jupyter_ext tests/integration/jupyter_ext \
+		$(addprefix --ignore=,$(WITH_FLEETS))
+
+.PHONY: test-fleet
+test-fleet: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) $(WITH_FLEETS)
 
 .PHONY: test-gateway
 test-gateway: test-install

@@ -29,7 +29,6 @@ from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.quantities import duration, duration_text
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
-from jupyter_ext.fleet.start import bring_up
 from jupyter_ext.fleet.status import (
     DEMO_PROJECT,
     LOGIN_SECONDS,
@@ -187,6 +186,9 @@ def grant(text: str) -> tuple[str, str]:
 
 def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``up``: see `parser`."""
+    # Its database and store libraries take a second to import: `status` and the others need none.
+    from jupyter_ext.fleet.start import bring_up
+
     told = told_settings(vars(options), os.environ)
     # Report a wrong option before creating anything.
     Settings().changed(told)

@@ -1,18 +1,13 @@
-"""The embedded object store: its bucket, whether it takes data, and what it leaves behind."""
+"""The embedded object store: its bucket, and whether it takes data."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
 
 from jupyter_ext.contents.bucket import Bucket, StoreUnavailable
-from jupyter_ext.fleet.ports import GRPC_OFFSET
 
 PAUSE = 0.2
-SOCKETS = Path("/tmp")  # noqa: S108 (SeaweedFS knows no other folder)
 
 
 def prepare_bucket(url: str, seconds: float) -> None:
@@ -34,13 +29,3 @@ def prepare_bucket(url: str, seconds: float) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(PAUSE)
-
-
-def remove_sockets(ports: Mapping[str, int], folder: Path = SOCKETS) -> None:
-    """Remove the Unix sockets of a store that has ended; ``ports`` are those of `Settings`."""
-    for name, port in ports.items():
-        store, _, server = name.partition("-")
-        if store == "store":
-            # A file of another user stays.
-            with contextlib.suppress(OSError):
-                (folder / f"seaweedfs-{server}-grpc-{port + GRPC_OFFSET}.sock").unlink()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.launch_options.policy import parse_policy
 
 
 def check_launch_policy(file: str | None) -> None:
     """Raises `FleetError`, with the place, unless the file is a launch policy, or there is none."""
     if file is None:
         return
+    # Its JSON Schema library takes more than a second to import.
+    from jupyter_ext.launch_options.policy import parse_policy
+
     try:
         parse_policy(Path(file).read_bytes())
     except (OSError, ValueError) as error:

@@ -6,12 +6,12 @@ import time
 
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.embedded_store import remove_sockets
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernels import where
 from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings
+from jupyter_ext.fleet.store_sockets import remove_sockets
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
 from jupyter_ext.wire.routes import LEFTOVERS_ROUTE

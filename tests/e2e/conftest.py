@@ -110,12 +110,12 @@ def jp_server_cleanup() -> None:
 @pytest.fixture(autouse=True)
 def no_kernels_left(fleet: Fleet) -> Iterator[None]:
     yield
-    Files(fleet.status()["url"], fleet.token("carol", "owner")).delete_kernels()
+    Files(fleet.url, fleet.token("carol", "owner")).delete_kernels()
 
 
 @pytest.fixture
 def files(fleet: Fleet) -> Files:
-    return Files(fleet.status()["url"], fleet.token("carol"))
+    return Files(fleet.url, fleet.token("carol"))
 
 
 @pytest.fixture

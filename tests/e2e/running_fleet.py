@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,11 @@ class Fleet:
     def status(self) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.command("status", "--json"))
         return status
+
+    @cached_property
+    def url(self) -> str:
+        """The address that `status` says; it is the same as long as the fleet lives."""
+        return str(self.status()["url"])
 
     def login_link(self) -> str:
         status = json.loads(self.command("status", "--json", "--token"))

@@ -14,7 +14,7 @@ from tests.e2e.test_killed_process import serving_lab
 
 
 def test_the_page_says_busy_after_it_connects_again(fleet: Fleet, open_page: OpenPage) -> None:
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     bar = page.page.locator("#jp-bottom-panel")
     busy, idle = re.compile(r"\| Busy"), re.compile(r"\| Idle")
     page.open_path("demo")

@@ -51,7 +51,7 @@ def port_of(process: Process) -> int:
 def test_a_killed_process_costs_neither_kernel_nor_page(
     fleet: Fleet, open_page: OpenPage, victim: str
 ) -> None:
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     page.new_notebook()
     page.mark()

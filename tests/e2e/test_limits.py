@@ -30,7 +30,7 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
     limited: Fleet, open_page: Callable[[str, str], LabPage]
 ) -> None:
-    url, token = limited.status()["url"], limited.token("ann")
+    url, token = limited.url, limited.token("ann")
     page = open_page(url, token)
     page.new_notebook()
     assert page.evaluate(0, "x = 41; print(x)") == "41"

@@ -26,7 +26,7 @@ def test_the_printed_url_signs_in(fleet: Fleet, browser: Browser) -> None:
 
 def test_a_page_without_a_token_is_not_let_in(fleet: Fleet, browser: Browser) -> None:
     context = browser.new_context()
-    url = fleet.status()["url"].rstrip("/")
+    url = fleet.url.rstrip("/")
     page = context.new_page()
     page.goto(f"{url}/lab", wait_until="domcontentloaded")
     assert "/login" in page.url
@@ -35,7 +35,7 @@ def test_a_page_without_a_token_is_not_let_in(fleet: Fleet, browser: Browser) ->
 
 
 def test_the_labextension_replaces_the_stock_drive(fleet: Fleet, open_page: OpenPage) -> None:
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     config = page.page.locator("#jupyter-config-data").text_content() or ""
     assert '"jupyterFleet": true' in config
     assert "@jupyterlab/services-extension:default-drive" in config

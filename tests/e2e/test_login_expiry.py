@@ -19,7 +19,7 @@ def test_a_page_outlives_its_login(
     fleet: Fleet, open_page: OpenPage, files: Files, end: Path
 ) -> None:
     ann, bob = fleet.token("ann"), fleet.token("bob")
-    page = open_page(fleet.status()["url"], fleet.short_token("ann", SECONDS))
+    page = open_page(fleet.url, fleet.short_token("ann", SECONDS))
     page.open_path("demo")
     name = page.new_notebook()
     page.mark()

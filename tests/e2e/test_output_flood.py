@@ -36,7 +36,7 @@ MOST_HEAP = 500e6
 def test_a_page_can_be_used_while_cells_flood_it(
     fleet: Fleet, open_page: OpenPage, files: Files, floods: str
 ) -> None:
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     name = page.new_notebook()
     page.save()
@@ -86,7 +86,7 @@ def test_a_notebook_with_a_huge_output_opens(
     }
     notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
     files.save(path, {"type": "notebook", "format": "json", "content": notebook})
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     page.open_without_kernel(path)
     output = page.cell(0).locator(".jp-OutputArea-output")
     expect(output).to_contain_text("line 499 ")

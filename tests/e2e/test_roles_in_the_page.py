@@ -31,7 +31,7 @@ def test_whoever_has_several_projects_is_offered_them_first(
     fleet: Fleet, open_page: OpenPage
 ) -> None:
     dora = open_page(
-        fleet.status()["url"],
+        fleet.url,
         fleet.token_in("dora", "demo=editor", "second=editor", "third=viewer"),
     )
     errors = list[str]()
@@ -72,7 +72,7 @@ def expect_to_be_sent_into_a_project(lab: LabPage) -> None:
 def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
     fleet: Fleet, open_page: OpenPage
 ) -> None:
-    vera = open_page(fleet.status()["url"], fleet.token_in("vera", "demo=viewer"))
+    vera = open_page(fleet.url, fleet.token_in("vera", "demo=viewer"))
     hint = vera.page.locator(".jp-fleet-Projects-hint")
     expect(hint).to_contain_text('a viewer of the project "demo"')
     vera.page.locator(".jp-BreadCrumbs-home").click()
@@ -86,7 +86,7 @@ def test_a_viewer_of_all_projects_is_offered_nothing_to_create(
 def test_the_page_offers_no_extensions_and_plugins_to_change(
     fleet: Fleet, open_page: OpenPage
 ) -> None:
-    olga = open_page(fleet.status()["url"], fleet.token("olga", "owner"))
+    olga = open_page(fleet.url, fleet.token("olga", "owner"))
     tabs = olga.page.locator(".jp-SideBar .lm-TabBar-tab")
     expect(tabs.filter(has=olga.page.locator("[data-icon='ui-components:folder']"))).to_be_visible()
     assert not tabs.locator("[data-icon='ui-components:extension']").count()
@@ -114,7 +114,7 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     ann.open_path(path)
     ann.wait_for_kernel()
 
-    vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    vic = open_page(fleet.url, fleet.token("vic", "viewer"))
     errors: list[str] = []
     vic.page.on("pageerror", lambda error: errors.append(str(error)))
     asked: list[str] = []
@@ -181,7 +181,7 @@ def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
     name = f"fixed-{uuid.uuid4().hex[:8]}"
     files.save(f"demo/{name}", {"type": "directory"})
     files.save(f"demo/{name}/a.txt", {"type": "file", "format": "text", "content": "a"})
-    vic = open_page(fleet.status()["url"], fleet.token("vic", "viewer"))
+    vic = open_page(fleet.url, fleet.token("vic", "viewer"))
     vic.open_path(f"demo/{name}")
     expect(vic.listed("a.txt")).to_be_visible()
     asked = changes_asked_for(vic)
@@ -224,7 +224,7 @@ def test_an_open_page_follows_the_roles_of_a_new_login(
     fleet: Fleet, open_page: OpenPage, files: Files
 ) -> None:
     path = new_notebook(files)
-    url = fleet.status()["url"]
+    url = fleet.url
     zoe = open_page(url, fleet.token("zoe", "viewer"))
     zoe.open_path(path)
     notice = zoe.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")
@@ -284,7 +284,7 @@ def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
     fleet: Fleet, open_page: OpenPage, files: Files
 ) -> None:
     path = new_notebook(files)
-    url = fleet.status()["url"]
+    url = fleet.url
     yan = open_page(url, fleet.token("yan"))
     yan.open_path(path)
     assert yan.evaluate(0, "x = 41; x") == "41"
@@ -363,7 +363,7 @@ def contrast(text: Locator) -> float:
 
 
 def test_the_page_says_who_i_am_and_signs_out(fleet: Fleet, open_page: OpenPage) -> None:
-    eve = open_page(fleet.status()["url"], fleet.token("eve"))
+    eve = open_page(fleet.url, fleet.token("eve"))
     eve.page.locator("#jp-fleet-account .lm-MenuBar-item", has_text="eve").click()
     entries = eve.page.locator(".lm-Menu-itemLabel")
     expect(entries.first).to_have_text("Signed in as eve")
@@ -406,7 +406,7 @@ def test_a_page_runs_no_script_of_widget_state_that_somebody_else_saved(
     path = f"demo/widgets-{uuid.uuid4().hex[:8]}.ipynb"
     files.save(path, {"type": "notebook", "format": "json", "content": content})
 
-    author = open_page(fleet.status()["url"], fleet.token("carol"))
+    author = open_page(fleet.url, fleet.token("carol"))
     author.open_path(path)
     author.page.wait_for_function("window.widgetRan === true", timeout=PATIENCE_MS)
 

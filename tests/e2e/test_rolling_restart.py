@@ -70,7 +70,7 @@ def test_a_running_cell_outlives_an_up_that_finds_another_build(
 def a_running_cell_outlives(
     change: Callable[[], None], fleet: Fleet, open_page: OpenPage, end: Path
 ) -> None:
-    page = open_page(fleet.status()["url"], fleet.token("ann"))
+    page = open_page(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     page.new_notebook()
     page.mark()

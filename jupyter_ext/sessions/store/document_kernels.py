@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
@@ -15,13 +16,28 @@ from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
 
 
-def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
-    """The documents of a kernel. From now on nobody else gives it a session or takes one."""
-    starts = connection.execute(
-        select(kernel_start.c.path, kernel_start.c.type)
+def lock_starts(connection: Connection, kernel_id: str) -> Sequence[Row[Any]]:
+    """The rows of a kernel's documents. From now on nobody else changes them.
+
+    A rename moves a row to another key. MariaDB lets the reader wait at the old key until the
+    rename is committed, but does not look at the new key if the reader is already past it.
+    """
+    query = (
+        select(kernel_start)
         .where(kernel_start.c.kernel_id == kernel_id, kernel_start.c.state != ENDING)
         .with_for_update()
     )
+    rows = connection.execute(query).all()
+    while True:
+        again = connection.execute(query).all()
+        if len(again) == len(rows):
+            return again
+        rows = again
+
+
+def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
+    """The documents of a kernel. From now on nobody else gives it a session or takes one."""
+    starts = lock_starts(connection, kernel_id)
     documents = tuple(Document(row.path, row.type) for row in starts)
     connection.execute(
         select(session.c.id).where(session.c.kernel_id == kernel_id).with_for_update()

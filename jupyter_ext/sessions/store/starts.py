@@ -12,9 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store.document_kernels import first_attempt, insert_start, is_ending
+from jupyter_ext.sessions.store.document_kernels import (
+    first_attempt,
+    insert_start,
+    is_ending,
+    lock_starts,
+)
 from jupyter_ext.sessions.store.started_kernels import note_kernel
-from jupyter_ext.sessions.tables import ENDING, RUNNING, STARTING, kernel_start
+from jupyter_ext.sessions.tables import RUNNING, STARTING, kernel_start
 
 
 class Claim(Enum):
@@ -94,18 +99,16 @@ def claim_start(
     return Start(Claim.START, row.kernel_id, row.attempt + 1, document)
 
 
-def _mine(start: Start) -> ColumnElement[bool]:
-    # Not by its document, which may have been renamed since.
+def _mine(connection: Connection, start: Start) -> ColumnElement[bool]:
+    # Not by its document, which may have been renamed since, or is being renamed.
+    lock_starts(connection, start.kernel_id)
     return (kernel_start.c.kernel_id == start.kernel_id) & (kernel_start.c.attempt == start.attempt)
 
 
 def document_of(connection: Connection, start: Start) -> Document | None:
     """What the kernel of a start belongs to now, whatever it is called by now; it then stays so in
     this transaction. None if the document has another kernel or none."""
-    query = select(kernel_start).where(
-        kernel_start.c.kernel_id == start.kernel_id, kernel_start.c.state != ENDING
-    )
-    rows = connection.execute(query.with_for_update()).all()
+    rows = lock_starts(connection, start.kernel_id)
     if any(row.document == start.document.key for row in rows):
         return start.document
     moved = [row for row in rows if row.attempt == start.attempt]
@@ -115,26 +118,30 @@ def document_of(connection: Connection, start: Start) -> Document | None:
 def renew_start(connection: Connection, start: Start, lease: timedelta) -> bool:
     """Renew the `lease` of a start; False if another lab has taken over."""
     changed = connection.execute(
-        update(kernel_start).where(_mine(start)).values(lease_until=now_utc(connection) + lease)
+        update(kernel_start)
+        .where(_mine(connection, start))
+        .values(lease_until=now_utc(connection) + lease)
     )
     return changed.rowcount > 0
 
 
 def finish_start(connection: Connection, start: Start) -> bool:
     """Record that the gateways have the kernel; False if another lab has taken over."""
-    changed = connection.execute(update(kernel_start).where(_mine(start)).values(state=RUNNING))
+    changed = connection.execute(
+        update(kernel_start).where(_mine(connection, start)).values(state=RUNNING)
+    )
     return changed.rowcount > 0
 
 
 def drop_start(connection: Connection, start: Start) -> None:
     """The kernel could not be started, or is gone: the next caller starts another one."""
-    connection.execute(delete(kernel_start).where(_mine(start)))
+    connection.execute(delete(kernel_start).where(_mine(connection, start)))
 
 
 def release_start(connection: Connection, start: Start) -> None:
     """The kernel may or may not have been started: the next caller retries with the same id."""
     connection.execute(
         update(kernel_start)
-        .where(_mine(start))
+        .where(_mine(connection, start))
         .values(lease_until=now_utc(connection) - timedelta(microseconds=1))
     )

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +118,8 @@ class Channels:
     def __init__(self, url: str, kernel_id: str, headers: dict[str, str], v1: bool) -> None:
         self.session = uuid.uuid4().hex
         self._v1 = v1
+        # Frames that came while something else was waited for.
+        self._early: deque[str | bytes] = deque()
         self._websocket = websocket.create_connection(
             f"{url.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
             f"?session_id={self.session}",
@@ -168,13 +171,27 @@ class Channels:
 
     def receive(self) -> dict[str, Any]:
         """The next message."""
-        frame = self._websocket.recv()
+        frame = self._early.popleft() if self._early else self._websocket.recv()
         assert frame != "", "the websocket was closed"
         if self._v1:
             assert isinstance(frame, bytes)
             frame = v1_to_json(frame)
         message: dict[str, Any] = json.loads(frame)
         return message
+
+    def wait_until_read(self) -> None:
+        """Returns when the server has handled all that was sent: it answers a ping in its turn."""
+        ping = uuid.uuid4().bytes
+        self._websocket.ping(ping)
+        while True:
+            opcode, data = self._websocket.recv_data(control_frame=True)
+            assert opcode != websocket.ABNF.OPCODE_CLOSE, "the websocket was closed"
+            if (opcode, data) == (websocket.ABNF.OPCODE_PONG, ping):
+                return
+            if opcode == websocket.ABNF.OPCODE_TEXT:
+                self._early.append(data.decode())
+            elif opcode == websocket.ABNF.OPCODE_BINARY:
+                self._early.append(data)
 
     def execute(self, code: str) -> str:
         """Sends a cell; the id of the request."""

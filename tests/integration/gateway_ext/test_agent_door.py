@@ -17,7 +17,7 @@ from jupyter_ext.wire.headers import DIAL_HEADER
 from jupyter_ext.wire.proof import dial_header
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways, wait_until
 from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
-from tests.integration.gateway_ext.records_of import records_as
+from tests.integration.gateway_ext.records_of import records_as, write_launched
 from tests.integration.gateway_ext.test_gateway_refusals import KEY, introduce
 
 PLACES = 20
@@ -71,7 +71,7 @@ class Flood:
 def kernel_without_agent(gateways: Gateways) -> str:
     """A kernel whose agent has `KEY`, and is not there; the gateway knows that it exists."""
     new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
-    assert asyncio.run(records_as(gateways, "gateway-0").insert_launching(new, KEY)) is not None
+    asyncio.run(write_launched(gateways, "gateway-0", new, KEY))
     # It reads as often which kernels exist.
     wait_for_heartbeats(gateways, 0)
     return new.kernel_id

@@ -14,7 +14,7 @@ from gateway_ext.agent.agent import Agent
 from gateway_ext.agent.start_document import StartDocument
 from gateway_ext.ownership.kernel_records import NewKernel
 from tests.integration.gateway_ext.fleet_of_gateways import running_gateways
-from tests.integration.gateway_ext.records_of import records_as
+from tests.integration.gateway_ext.records_of import records_as, write_launched
 from tests.servers.short_folder import short_folder
 
 AGENTS = 100
@@ -69,7 +69,7 @@ def test_agents_of_a_killed_gateway_spread_without_a_stampede() -> None:
             for _ in range(AGENTS):
                 new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", "python", {})
                 key = secrets.token_bytes(32)
-                assert await records.insert_launching(new, key) is not None
+                await write_launched(gateways, "gateway-0", new, key)
                 # At first they know this gateway alone, and are told of the others by it.
                 document = start_document(new.kernel_id, key, gateways.urls[:1], folder)
                 work.append(asyncio.create_task(Agent(document)._connect()))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,15 +126,21 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     one_by_one: Gateways,
 ) -> None:
     gateways = one_by_one
-    hanging = [begin(gateways, "hangs") for _ in range(3)]
+    # Each keeps its turn for three seconds.
+    hanging = [begin(gateways, "hangs") for _ in range(4)]
     waits, cancelled = begin(gateways, "python"), begin(gateways, "python")
-    wait_until(lambda: (model(gateways, waits)["launch"] or {}).get("position"))
-    launch = model(gateways, waits)["launch"]
-    assert launch["phase"] == "queued"
+
+    def in_line() -> Any:
+        launch = model(gateways, waits)["launch"] or {}
+        return launch if launch.get("position") else None
+
+    assert wait_until(in_line)["phase"] == "queued"
     url = f"{gateways.urls[1]}/api/kernels"
     client = gateways.client()
     # At the gateway at which it does not wait.
     assert client.call("DELETE", f"{url}/{cancelled}").status_code == 204
+    # From now on nobody gets a turn there, however long the next look takes.
+    gateways.processes[0].signal(signal.SIGSTOP)
     assert model(gateways, waits)["launch"]["phase"] == "queued"
     gateways.processes[0].kill()
     wait_until(lambda: model(gateways, waits)["state"] == "running", 60)

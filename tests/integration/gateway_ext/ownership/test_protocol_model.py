@@ -26,14 +26,11 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection
 
-from gateway_ext.ownership import migrations
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Observation
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import LEGAL_TRANSITIONS, KernelState
-from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from jupyter_ext.database.engine import Database, DatabaseUnavailable
-from jupyter_ext.database.migrate import upgrade
 from jupyter_ext.platform.encryption import SecretBox, create_keys_file
 
 T = TypeVar("T")
@@ -399,9 +396,8 @@ class OwnershipProtocol(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[FaultyDatabase]:
-    database = FaultyDatabase(database_url)
-    upgrade(database, Path(migrations.__file__).parent, GATEWAY_VERSION_TABLE)
+def database(gateway_database_url: str) -> Iterator[FaultyDatabase]:
+    database = FaultyDatabase(gateway_database_url)
     yield database
     database.close()
 

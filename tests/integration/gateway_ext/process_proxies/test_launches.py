@@ -232,6 +232,7 @@ def test_messages_of_stock_clients_wait_in_order_and_are_aborted_by_an_interrupt
             starting = channels.receive()
             assert starting["content"] == {"execution_state": "starting"}
             dropped = channels.execute("print('dropped')")
+            channels.wait_until_read()
             assert client.call("POST", f"{fleet.url(1, kernel_id)}/interrupt").status_code == 204
             text, reply = channels.finish(dropped)
             assert (text, reply["status"]) == ("", "aborted")

@@ -10,9 +10,8 @@ from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
 
-@pytest.fixture(scope="module")
-def fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
-    """Two labs and two gateways for a file of tests, which must leave all four running."""
+@pytest.fixture(scope="package")
+def shared_fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     with short_folder("fleet-lab-") as directory:
         gateways = Gateways(directory, 2)
         try:
@@ -23,3 +22,17 @@ def fleet(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
                 labs.stop()
         finally:
             gateways.stop()
+
+
+@pytest.fixture(scope="module")
+def fleet(shared_fleet: Fleet) -> Iterator[Fleet]:
+    """Two labs and two gateways for a file of tests, which must leave all four running. What the
+    tests leave of sessions and kernels is ended."""
+    yield shared_fleet
+    everybody = shared_fleet.gateways.client("cleaner", demo="owner", other="owner")
+    for kind in ("sessions", "kernels"):
+        url = f"{shared_fleet.urls[0]}/api/{kind}"
+        for one in everybody.call("GET", url).json():
+            # The session may have gone with another one's kernel.
+            answer = everybody.call("DELETE", f"{url}/{one['id']}")
+            assert answer.status_code in (204, 404), answer.text

@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store import launch_choices, moves
 from jupyter_ext.sessions.store.launch_choices import kept_document
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade_lab(database)
+def database(lab_database_url: str) -> Iterator[Database]:
+    database = Database(lab_database_url)
     yield database
     database.close()
 

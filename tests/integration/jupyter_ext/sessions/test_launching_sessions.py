@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 from tornado import web
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.kernels.launches import LaunchFailed, StillLaunching
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
@@ -113,10 +112,9 @@ def new_lab(database: Database, gateways: Gateways) -> FleetSessionManager:
 
 
 @pytest.fixture
-def labs(database_url: str, gateways: Gateways) -> Iterator[list[FleetSessionManager]]:
+def labs(lab_database_url: str, gateways: Gateways) -> Iterator[list[FleetSessionManager]]:
     """The session managers of two labs; calls are those of ada."""
-    databases = [Database(database_url), Database(database_url)]
-    upgrade_lab(databases[0])
+    databases = [Database(lab_database_url), Database(lab_database_url)]
     act_as(make_identity("ada"))
     yield [new_lab(database, gateways) for database in databases]
     act_as(None)

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 from tornado import web
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store import endings, leases, moves, session_rows
@@ -99,10 +98,9 @@ def new_lab(database: Database, kernels: Kernels) -> FleetSessionManager:
 
 
 @pytest.fixture
-def labs(database_url: str, kernels: Kernels) -> Iterator[list[FleetSessionManager]]:
+def labs(lab_database_url: str, kernels: Kernels) -> Iterator[list[FleetSessionManager]]:
     """The session managers of two labs; calls are those of ada."""
-    databases = [Database(database_url), Database(database_url)]
-    upgrade_lab(databases[0])
+    databases = [Database(lab_database_url), Database(lab_database_url)]
     act_as(make_identity("ada"))
     yield [new_lab(database, kernels) for database in databases]
     act_as(None)

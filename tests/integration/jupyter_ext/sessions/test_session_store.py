@@ -1,18 +1,20 @@
 """Sessions and kernel starts in both databases, with two labs at once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from jupyter_ext.database.engine import Database
-from jupyter_ext.database.migrate import upgrade_lab
 from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store import endings, moves, session_rows, starts
+from jupyter_ext.sessions.store.document_kernels import lock_kernel
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.store.starts import Claim, Start
 
@@ -22,10 +24,9 @@ DOCUMENT = Document("demo/a.ipynb", "notebook")
 
 
 @pytest.fixture
-def labs(database_url: str) -> Iterator[list[Database]]:
+def labs(lab_database_url: str) -> Iterator[list[Database]]:
     """The databases of two labs, which are one."""
-    databases = [Database(database_url), Database(database_url)]
-    upgrade_lab(databases[0])
+    databases = [Database(lab_database_url), Database(lab_database_url)]
     yield databases
     for database in databases:
         database.close()
@@ -230,3 +231,41 @@ def test_whoever_drops_a_start_drops_no_later_one_of_that_kernel(labs: list[Data
     second = run(again)
     run(partial(starts.drop_start, start=first))
     assert run(partial(starts.finish_start, start=second))
+
+
+@contextmanager
+def one_look_that_misses(lab: Database) -> Iterator[None]:
+    """The next look for a kernel's rows finds none, as MariaDB's does if a rename moves the row to
+    a key that the look has passed."""
+    looks: list[str] = []
+
+    def hide(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> Any:
+        if "FROM fleet_kernel_start" in statement and "kernel_id =" in statement and not looks:
+            looks.append(statement)
+            statement = statement.replace("kernel_id =", "kernel_id IS NULL AND kernel_id =")
+        return statement, values
+
+    event.listen(lab.engine, "before_cursor_execute", hide, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(lab.engine, "before_cursor_execute", hide)
+    assert looks
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (starts.document_of, DOCUMENT),
+        (starts.finish_start, True),
+        (lambda connection, start: starts.renew_start(connection, start, LEASE), True),
+        (lambda connection, start: lock_kernel(connection, start.kernel_id), (DOCUMENT,)),
+    ],
+    ids=["where it is", "finish", "renew", "lock"],
+)
+def test_a_rename_in_progress_hides_no_kernel(
+    labs: list[Database], ask: Callable[[Connection, Start], Any], answer: Any
+) -> None:
+    start = claim(labs[0])
+    with one_look_that_misses(labs[1]):
+        assert labs[1].run_blocking(lambda connection: ask(connection, start)) == answer

@@ -5,7 +5,7 @@ import json
 import requests
 
 from tests.integration.gateway_ext.fleet_of_gateways import Client
-from tests.integration.jupyter_ext.auth.conftest import MOST_WORKSPACES
+from tests.integration.jupyter_ext.conftest import MOST_WORKSPACES
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
 THEMES = "/lab/api/settings/@jupyterlab/apputils-extension:themes"

@@ -20,9 +20,8 @@ ROOM = WorkspaceRoom(workspaces=1000, bytes=2**26)
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    upgrade_lab(database)
+def database(lab_database_url: str) -> Iterator[Database]:
+    database = Database(lab_database_url)
     yield database
     database.close()
 

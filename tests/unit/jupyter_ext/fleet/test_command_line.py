@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -220,3 +222,11 @@ def test_up_says_which_ports_clusters_connect_to():
     assert (
         "only programs of this machine" in notices(Settings(ports=ports, advertise="127.0.0.2"))[1]
     )
+
+
+def test_commands_other_than_up_wait_for_no_library_that_takes_long_to_import():
+    slow = ("boto3", "jsonschema", "sqlalchemy")
+    code = "import sys, jupyter_ext.fleet.command_line as _; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [name for name in slow if f"'{name}'" in done.stdout] == []
+    assert "'jupyter_ext.fleet.command_line'" in done.stdout

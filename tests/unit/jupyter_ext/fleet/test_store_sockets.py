@@ -1,4 +1,4 @@
-from jupyter_ext.fleet.embedded_store import remove_sockets
+from jupyter_ext.fleet.store_sockets import remove_sockets
 
 
 def test_a_store_that_has_ended_leaves_none_of_its_sockets_and_those_of_others(tmp_path):
