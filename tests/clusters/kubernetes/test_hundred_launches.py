@@ -193,12 +193,15 @@ def test_every_launch_ends_running_or_dead_with_a_reason_and_leaves_nothing(
         )
         count = KernelCount(fleet)
         counting = threads.submit(count.run)
+        notebooks = [Notebook(fleet, n, kind, chance) for n, kind in enumerate(kinds)]
+        under_way = [threads.submit(one.run, threads_of_pages) for one in notebooks]
         try:
-            notebooks = [Notebook(fleet, n, kind, chance) for n, kind in enumerate(kinds)]
-            under_way = [threads.submit(one.run, threads_of_pages) for one in notebooks]
             _kill_in_turn(fleet, as_completed(under_way), chance)
         finally:
             count.end()
+            # After a failure there is no point in the others.
+            for launch in under_way:
+                launch.cancel()
         counting.result()
         assert count.looks
         assert not count.violations
