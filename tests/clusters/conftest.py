@@ -11,9 +11,18 @@ import pytest
 from tests.chaos.left_over import FIRST, processes
 from tests.clusters.budget import FAILURES_FILE, is_over, why_unavailable
 from tests.clusters.inside import is_inside, run_folder
+from tests.clusters.memory import LIMIT, MemoryWatch
 
 HERE = Path(__file__).parent
 LOG_LINES = 15
+
+_memory = MemoryWatch()
+
+
+def pytest_sessionstart() -> None:
+    """Measures the memory of the run's processes from now on."""
+    if is_inside():
+        _memory.start()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips what begins after the end of the run's time."""
     if is_over():
         pytest.skip("the time for tests on real clusters is over")
+    _memory.test = item.nodeid
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -60,9 +70,16 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fails the run if a process is left when all fixtures have ended theirs."""
+    """Fails the run if a process is left when all fixtures have ended theirs, or if they took too
+    much memory."""
     if not is_inside():
         return
+    _memory.stop()
+    size, test = _memory.peak
+    print(f"\nmemory: {size / 1e9:.1f} GB at most, in {test or 'no test'}")
+    if size > LIMIT:
+        print(f"that is more than {LIMIT / 1e9:.0f} GB")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     left = [pid for pid in processes() if pid not in (FIRST, os.getpid())]
     if left:
         print("\nprocesses that nobody ended:", *map(_command, left), sep="\n  ")

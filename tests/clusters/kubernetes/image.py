@@ -77,23 +77,33 @@ def pause_layer(program: Path) -> bytes:
     return layer.finish()
 
 
-def write_image(archive: Path, name: str, layer: bytes, command: list[str]) -> Path:
-    """Writes an archive as `docker save` does, of one image with one layer."""
-    digest = hashlib.sha256(layer).hexdigest()
-    configuration = json.dumps(
+def digest_of(content: bytes) -> str:
+    """How registries and containerd name content."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def configuration_of(layer: bytes, command: list[str]) -> bytes:
+    """The configuration of an image with one layer."""
+    return json.dumps(
         {
             "architecture": _ARCHITECTURES.get(machine(), machine()),
             "os": "linux",
             "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Entrypoint": command},
-            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},
             "history": [{}],
         }
     ).encode()
+
+
+def write_image(archive: Path, name: str, layer: bytes, command: list[str]) -> Path:
+    """Writes an archive as `docker save` does, of one image with one layer."""
+    configuration = configuration_of(layer, command)
     file = f"{hashlib.sha256(configuration).hexdigest()}.json"
-    manifest = [{"Config": file, "RepoTags": [name], "Layers": [f"{digest}/layer.tar"]}]
+    layer_file = f"{hashlib.sha256(layer).hexdigest()}/layer.tar"
+    manifest = [{"Config": file, "RepoTags": [name], "Layers": [layer_file]}]
     members = {
         file: configuration,
-        f"{digest}/layer.tar": layer,
+        layer_file: layer,
         "manifest.json": json.dumps(manifest).encode(),
     }
     with tarfile.open(archive, "w") as tar:

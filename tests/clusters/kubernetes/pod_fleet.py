@@ -72,7 +72,12 @@ def environment(*, small_disk: bool = False, **sizes: str) -> dict[str, str]:
 
 @contextmanager
 def pod_fleet(
-    cluster: Cluster, count: int = 2, fleet_changes: dict[str, Any] | None = None, **settings: Any
+    cluster: Cluster,
+    count: int = 2,
+    fleet_changes: dict[str, Any] | None = None,
+    *,
+    database_url: str | None = None,
+    **settings: Any,
 ) -> Iterator[PodFleet]:
     """Gateways on a cluster; `settings` are those of KubernetesCluster."""
     changes = {
@@ -88,7 +93,7 @@ def pod_fleet(
             **(fleet_changes or {}),
         },
     }
-    with running_gateways(changes=changes, count=count, kind=ReachableGateways) as gateways:
+    with running_gateways(database_url, changes, count, ReachableGateways) as gateways:
         fleet = PodFleet(gateways, cluster)
         source = OURS / "python_kubernetes"
         python = kernel_python()

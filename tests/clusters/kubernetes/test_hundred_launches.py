@@ -1,12 +1,15 @@
-"""A hundred launches, many of which fail on the way, while gateways are killed."""
+"""A hundred notebooks, the kernels of which mostly fail on their way, while labs and gateways are
+killed."""
 
 import os
 import random
-import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,14 +17,22 @@ import requests
 
 from tests.clusters.kubernetes.cluster import Cluster
 from tests.clusters.kubernetes.image import MISSING_IMAGE
-from tests.clusters.kubernetes.pod_fleet import PodFleet, pod_fleet
-from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.clusters.kubernetes.lab_fleet import COUNT, LabFleet, lab_fleet
+from tests.clusters.kubernetes.page import Page
+from tests.clusters.kubernetes.pod_fleet import environment
+from tests.clusters.kubernetes.slow_registry import slow_registry
+from tests.integration.gateway_ext.fleet_of_gateways import kernel_python, wait_until
+from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS
+from tests.servers.seaweedfs import SeaweedFS
 
 LAUNCHES = 100
 AT_ONCE = 10
-KILL_EVERY = 20
+USERS = ("ada", "bob")
+"""Each has a page with each notebook, at another lab than the other."""
+KILL_EVERY = 8
 SECONDS = 300.0
-CANCEL_WITHIN = 4.0
+CANCEL_WITHIN = 5.0
+PULL_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -31,88 +42,134 @@ class Kind:
     kernelspec: str
     share: int
     words: str = ""
-    """In the reason, unless the gateway was killed meanwhile; empty if it may run."""
+    """In the reason for which it fails; empty if it runs."""
     cancelled: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    refused: str = ""
+    """In the answer to a start that is not begun."""
 
 
 KINDS = (
-    Kind("pod", 40),
-    Kind("pod", 20, cancelled=True),
+    Kind("pod", 25),
+    Kind("slow", 10),
+    Kind("pod", 15, cancelled=True),
+    Kind("slow", 10, cancelled=True),
     Kind("huge", 10, cancelled=True),
     Kind("missing_image", 10, MISSING_IMAGE),
     Kind("greedy", 10, "exceeded quota: team"),
-    Kind("invalid", 10, "quantities must match the regular expression"),
+    Kind("invalid", 5, "quantities must match the regular expression"),
+    Kind("pod", 5, options={"cpus": 64}, refused="cpus"),
 )
 
 
-class Launch:
-    """One launch, by a client that asks again wherever a gateway answers."""
+class Notebook:
+    """One notebook, which two users open at the same time."""
 
-    def __init__(self, fleet: PodFleet, kind: Kind, chance: random.Random) -> None:
-        self.kernel_id = str(uuid.uuid4())
+    def __init__(self, fleet: LabFleet, number: int, kind: Kind, chance: random.Random) -> None:
         self.kind = kind
-        self.outcome: Any = None
+        self.path = f"demo/{number:03}-{kind.kernelspec}.ipynb"
+        self.kernel_ids: set[str] = set()
+        self.reason = ""
         self._fleet = fleet
-        self._cancel_after = chance.uniform(0, CANCEL_WITHIN)
-        self._first = chance.randrange(2)
+        first = chance.randrange(COUNT)
+        self.pages = [
+            Page(fleet.labs, user, self.path, (first + one) % COUNT)
+            for one, user in enumerate(USERS)
+        ]
+        self._cancel_after = [chance.uniform(0, CANCEL_WITHIN) for _ in USERS]
+
+    def run(self, threads: ThreadPoolExecutor) -> None:
+        """Opens the notebook, and cancels the start if that is its kind. Returns when the start is
+        over, and the kernel ended: a hundred at the same time would need too much memory."""
+        list(threads.map(self._open, self.pages))
+        if self.kind.refused:
+            return
+        assert len(self.kernel_ids) == 1, f"{self.path} has the kernels {self.kernel_ids}"
+        if self.kind.cancelled:
+            list(threads.map(self._cancel, self.pages, self._cancel_after))
+        else:
+            [state] = {self._outcome(page) for page in self.pages}
+            if state == "running":
+                # By a lab's word alone it would be the word of a record.
+                assert {page.run("print(6 * 7)").strip() for page in self.pages} == {"42"}
+            for page in self.pages:
+                page.close()
+        [kernel_id] = self.kernel_ids
+        wait_until(lambda: self._fleet.pods.model(kernel_id, 0).get("state") is None, SECONDS, 0.5)
+
+    def _open(self, page: Page) -> None:
+        page.open({"name": self.kind.kernelspec, "launch_options": dict(self.kind.options)})
+        if page.session is not None:
+            self.kernel_ids.add(page.kernel_id)
+
+    def _cancel(self, page: Page, after: float) -> None:
+        # At any step of the start.
+        time.sleep(after)
+        page.close()
+
+    def _outcome(self, page: Page) -> str:
+        wait_until(lambda: page.look() in ("running", "dead", ""), SECONDS, 0.5)
+        assert page.session is not None, f"{self.path}: the session is gone"
+        self.kernel_ids.add(page.kernel_id)
+        self.reason = page.session["kernel"]["reason"]
+        return page.state
+
+    def check(self) -> None:
+        """Asserts that it went as its kind says."""
+        kind, refusals = self.kind, [page.refusal for page in self.pages]
+        if kind.refused:
+            assert all(kind.refused in refusal for refusal in refusals), refusals
+            assert not self.kernel_ids
+            return
+        assert refusals == ["", ""]
+        assert len(self.kernel_ids) == 1, f"{self.path} had the kernels {self.kernel_ids}"
+        if not kind.cancelled:
+            expected = "dead" if kind.words else "running"
+            states = {page.state for page in self.pages}
+            assert states == {expected}, f"{self.path} is {states}: {self.reason}"
+            assert kind.words in self.reason
+
+
+class KernelCount:
+    """Looks at all kernels again and again: no notebook may have two at any time."""
+
+    def __init__(self, fleet: LabFleet) -> None:
+        self.violations: list[str] = []
+        self.looks = 0
+        self._fleet = fleet
+        self._over = Event()
 
     def run(self) -> None:
-        """Begins the launch, and cancels it if that is its kind; returns when it is over, and its
-        kernel ended if it ran: a hundred at the same time would need too much memory."""
-        body = {"name": self.kind.kernelspec, "kernel_id": self.kernel_id}
-        self._until(lambda url: self._call("POST", f"{url}/api/kernels", json=body), (201,))
-        if self.kind.cancelled:
-            # At any step of it.
-            threading.Event().wait(self._cancel_after)
-            self._delete()
-        wait_until(self._is_over, SECONDS, 0.5)
-        if self.outcome.get("state") == "running":
-            self._delete()
-
-    def _is_over(self) -> bool:
-        self.outcome = self.model()
-        return self.outcome.get("state") in ("running", "dead", None)
-
-    def _delete(self) -> None:
-        path = f"/api/kernels/{self.kernel_id}"
-        self._until(lambda url: self._call("DELETE", url + path), (204, 404))
-
-    def model(self) -> Any:
-        """The kernel, as a gateway tells; a message without a state if it does not exist."""
-        path = f"/api/kernels/{self.kernel_id}"
-        return self._until(lambda url: self._call("GET", url + path), (200, 404)).json()
-
-    def _call(self, method: str, url: str, **options: Any) -> requests.Response:
-        client = self._fleet.gateways.client()
-        client.headers["X-Fleet-Start"] = "async"
-        answer: requests.Response = client.call(method, url, **options)
-        return answer
-
-    def _until(
-        self, ask: Callable[[str], requests.Response], statuses: tuple[int, ...]
-    ) -> requests.Response:
-        answers: list[requests.Response] = []
-
-        def answered() -> bool:
-            urls = self._fleet.gateways.urls
-            for url in (urls[self._first], urls[1 - self._first]):
+        """Looks until `end`."""
+        while not self._over.wait(0.3):
+            for url in self._fleet.pods.gateways.urls:
                 try:
-                    answers.append(ask(url))
+                    answer = self._fleet.pods.gateways.client().call("GET", f"{url}/api/kernels")
                 except requests.RequestException:
                     continue
-                if answers[-1].status_code in statuses:
-                    return True
-                assert answers[-1].status_code == 503, answers[-1].text
-            return False
+                if answer.status_code == 200:
+                    self._look(answer.json())
+                    break
 
-        wait_until(answered, SECONDS, 0.5)
-        return answers[-1]
+    def _look(self, kernels: list[dict[str, Any]]) -> None:
+        self.looks += 1
+        living = defaultdict(list)
+        for kernel in kernels:
+            if kernel["state"] != "dead":
+                living[kernel["path"]].append(f"{kernel['id']} ({kernel['state']})")
+        self.violations += [
+            f"{path}: {', '.join(found)}" for path, found in living.items() if len(found) > 1
+        ]
+
+    def end(self) -> None:
+        """Ends `run`."""
+        self._over.set()
 
 
 @pytest.mark.full
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(2400)
 def test_every_launch_ends_running_or_dead_with_a_reason_and_leaves_nothing(
-    audited: Cluster,
+    audited: Cluster, seaweedfs: SeaweedFS, mariadb_database: str
 ) -> None:
     seed = os.environ.get("LAUNCHES_SEED") or uuid.uuid4().hex[:8]
     print(f"LAUNCHES_SEED={seed}")
@@ -120,29 +177,55 @@ def test_every_launch_ends_running_or_dead_with_a_reason_and_leaves_nothing(
     kinds = [kind for kind in KINDS for _ in range(kind.share)]
     assert len(kinds) == LAUNCHES
     chance.shuffle(kinds)
-    quota = audited.quota(**{"requests.cpu": "40"})
-    with quota, pod_fleet(audited) as fleet, ThreadPoolExecutor(AT_ONCE) as threads:
-        launches = [Launch(fleet, kind, chance) for kind in kinds]
-        under_way = [threads.submit(launch.run) for launch in launches]
-        for number, done in enumerate(as_completed(under_way), 1):
-            done.result()
-            if number % KILL_EVERY == 0 and number < LAUNCHES:
-                gateway = number // KILL_EVERY % 2
-                fleet.gateways.processes[gateway].kill()
-                fleet.gateways.start_again(gateway)
-        for launch in launches:
-            _check(launch)
+    with (
+        slow_registry(PULL_SECONDS) as registry,
+        audited.quota(**{"requests.cpu": "40"}),
+        lab_fleet(audited, seaweedfs, mariadb_database, launch_seconds=SECONDS) as fleet,
+        ThreadPoolExecutor(AT_ONCE + 1) as threads,
+        ThreadPoolExecutor(2 * AT_ONCE) as threads_of_pages,
+    ):
+        fleet.pods.add_kernelspec(
+            "slow",
+            OURS / "python_kubernetes",
+            env=environment(),
+            image_name=registry.image,
+            python=kernel_python(),
+        )
+        count = KernelCount(fleet)
+        counting = threads.submit(count.run)
+        notebooks = [Notebook(fleet, n, kind, chance) for n, kind in enumerate(kinds)]
+        under_way = [threads.submit(one.run, threads_of_pages) for one in notebooks]
+        try:
+            _kill_in_turn(fleet, as_completed(under_way), chance)
+        finally:
+            count.end()
+            # After a failure there is no point in the others.
+            for launch in under_way:
+                launch.cancel()
+        counting.result()
+        assert count.looks
+        assert not count.violations
+        assert registry.pulls
+        for notebook in notebooks:
+            notebook.check()
         wait_until(lambda: not audited.of_all_kernels(), SECONDS)
+        for url in (*fleet.labs.urls, *fleet.pods.gateways.urls):
+            assert fleet.labs.client().call("GET", f"{url}/api/kernels").json() == []
+        for url in fleet.labs.urls:
+            assert fleet.labs.client().call("GET", f"{url}/api/sessions").json() == []
 
 
-def _check(launch: Launch) -> None:
-    model, kind = launch.outcome, launch.kind
-    if kind.cancelled:
-        assert model.get("state") is None, model
-    elif kind.words:
-        assert model["state"] == "dead"
-        ended = "its gateway had ended" in model["reason"]
-        assert kind.words in model["reason"] or ended, model
-    else:
-        assert model["state"] in ("running", "dead")
-        assert model["state"] == "running" or model["reason"], model
+def _kill_in_turn(fleet: LabFleet, done: Any, chance: random.Random) -> None:
+    """Kills labs and gateways in turn, and starts them again, until all is `done`. In the test's
+    own thread: servers end with the thread that started them."""
+    labs, gateways = fleet.labs, fleet.pods.gateways
+    victims = [(servers, one) for one in range(COUNT) for servers in (labs, gateways)]
+    for number, one in enumerate(done, 1):
+        one.result()
+        if number % KILL_EVERY == 0 and number < LAUNCHES:
+            # Not always when a launch has just ended.
+            time.sleep(chance.uniform(0, 2))
+            servers, victim = victims[number // KILL_EVERY % len(victims)]
+            servers.processes[victim].kill()
+            time.sleep(chance.uniform(0, 3))
+            servers.start_again(victim)

@@ -2,14 +2,12 @@
 
 import json
 import os
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import requests
 
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
@@ -17,6 +15,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     REPOSITORY,
     Client,
     Gateways,
+    lab_python,
 )
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
@@ -65,15 +64,9 @@ class Labs:
         self.signer = signer
         self._gateway_urls = gateway_urls
         self.store = store
+        # The first lab makes it.
         self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
         self.database_url = f"sqlite:///{directory}/lab.sqlite"
-        boto3.client(
-            "s3",
-            endpoint_url=store.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=store.access_key,
-            aws_secret_access_key=store.secret_key,
-        ).create_bucket(Bucket=self._bucket)
         (self.directory / "cookie_secret").write_text(uuid.uuid4().hex)
         (self.directory / "service-token").write_text(signer.sign("lab", {}, 3600, service="lab"))
         self.ports = free_ports(count)
@@ -131,7 +124,7 @@ class Labs:
         file.write_text(json.dumps(self.settings(number)))
         file.chmod(0o600)
         return ServerProcess(
-            [sys.executable, "-m", "jupyterlab", "--no-browser"],
+            [lab_python(), "-m", "jupyterlab", "--no-browser"],
             self.directory / f"lab-{number}.log",
             environment=self.environment(number),
             directory=folder,
