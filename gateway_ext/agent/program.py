@@ -10,7 +10,7 @@ import logging.handlers
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .agent import Agent
@@ -47,6 +47,7 @@ def run(text: str) -> None:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
     os.umask(0o077)
+    container = dict(os.environ)
     # What the kernel gets where the gateway could not give it to the agent's process.
     os.environ.update(document.environment)
     if not document.keep_process_group:
@@ -57,7 +58,7 @@ def run(text: str) -> None:
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
-    asyncio.run(_run(document, kernel))
+    asyncio.run(_run(document, kernel, container))
 
 
 def _log_into(document: StartDocument) -> None:
@@ -69,8 +70,10 @@ def _log_into(document: StartDocument) -> None:
     logging.getLogger("fleet.agent").setLevel(logging.INFO)
 
 
-async def _run(document: StartDocument, kernel: ForkedKernel | None) -> None:
-    agent = Agent(document, kernel)
+async def _run(
+    document: StartDocument, kernel: ForkedKernel | None, container: Mapping[str, str]
+) -> None:
+    agent = Agent(document, kernel, container if document.pooled else None)
     loop = asyncio.get_running_loop()
     # Whoever ends a container by its process group kills what has not ended in a fraction of a
     # second.

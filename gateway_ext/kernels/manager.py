@@ -34,8 +34,12 @@ from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
+from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims
+from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
+from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
+from gateway_ext.kernels.pool_declarations import PoolDeclarationError, declared_pools
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
@@ -43,6 +47,7 @@ from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.records import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
@@ -119,7 +124,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.websockets: set[OpenWebsocket] = set()
         self.board = LaunchBoard(app.launch_records, self.log)
-        self.links.on_added = self.board.connected
+        self.links.on_added = self._agent_connected
         processes = AgentProcesses(
             self,
             records=self.records,
@@ -189,6 +194,35 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             log=self.log,
         )
+        self.pools: PoolRecords = app.pool_records
+        shapes = PoolShapes(
+            processes, self.launch_rules, self.kernel_spec_manager, self.agent_settings, self.log
+        )
+        self.pool_keeper = PoolKeeper(
+            pools=self.pools,
+            records=self.records,
+            shapes=shapes,
+            launches=self.launches,
+            links=self.links,
+            ends=self.ends,
+            door=self.agent_door,
+            membership=self.membership,
+            limit=app.pooled_kernels,
+            living_seconds=app.living_seconds,
+            seconds=app.heartbeat_seconds,
+            log=self.log,
+        )
+        self.pool_claims = PoolClaims(
+            pools=self.pools,
+            records=self.records,
+            shapes=shapes,
+            processes=processes,
+            launches=self.launches,
+            links=self.links,
+            settings=self.agent_settings,
+            on_claim=self.pool_keeper.wake,
+            log=self.log,
+        )
         self.ended_in_cluster = EndedInCluster(self.records, self.launches, self.links, self.log)
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
@@ -200,6 +234,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.membership.on_change = self.hand_overs.announce_gateways
         self._begun = datetime.now(UTC)
+
+    def _agent_connected(self, link: AgentLink) -> None:
+        self.board.connected(link)
+        self.pool_claims.connected(link)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -237,6 +275,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Where the kernel is now. Raises Refusal (404) if it does not exist, and
         DatabaseUnavailable unless its agent is connected here."""
         link = self.links.get(kernel_id)
+        if link is not None and link.pooled:
+            raise unknown_kernel(kernel_id)
         if link is not None:
             return Place(kernel_id, link.record.project, link.epoch, link, None, None)
         record = await self.record(kernel_id)
@@ -253,9 +293,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         return Place(kernel_id, record.project, record.epoch, link, owner, record, launching)
 
     async def record(self, kernel_id: str) -> KernelRecord:
-        """The kernel's record; raises Refusal (404)."""
+        """The kernel's record; raises Refusal (404), also for one in a pool."""
         record = await self.records.get(kernel_id)
-        if record is None or record.state is KernelState.DELETED:
+        if record is None or record.state is KernelState.DELETED or record.pool is not None:
             raise unknown_kernel(kernel_id)
         return record
 
@@ -282,8 +322,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         asked = new.launch_options
         new = await self.launch_rules.decided(new, spec)
         agent_key = secrets.token_bytes(32)
+        claimed = None
         try:
-            record = await self.records.insert_launching(new, agent_key, self.limits)
+            claimed = await self.pool_claims.claim(new, spec, self.limits)
+            record = claimed or await self.records.insert_launching(new, agent_key, self.limits)
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
         if record is None:
@@ -296,7 +338,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             dead = record.state is KernelState.DEAD and record.owner is None
             if dead and seconds is not None:
                 await self._start_again(record, new.username)
-        else:
+        elif claimed is None:
             self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
         if seconds is None:
@@ -309,6 +351,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
         await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id, deadline)
+
+    async def pool_owners(self, kernel_name: str) -> set[str]:
+        """The gateways that may have a kernel ready for a start; raises DatabaseUnavailable."""
+        name = await self.meant_name(kernel_name)
+        try:
+            spec = await self.launches.processes.kernelspec(name)
+            declared = declared_pools(spec.metadata)
+        except (Refusal, PoolDeclarationError):
+            return set()
+        return await self.pools.owners(name) if declared else set()
 
     async def meant_name(self, kernel_name: str) -> str:
         """The kernelspec that a name means here; the name itself if there is none."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, null, select, update
+from sqlalchemy import Connection, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
@@ -60,6 +60,14 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class KnownAgent:
+    """The agent that connects under some id: its key, and whose agent it is."""
+
+    kernel_id: str
+    agent_key: bytes
+
+
+@dataclass(frozen=True)
 class Observation:
     """What an owner saw of a kernel, written only if the epoch is still the owner's. `ended` is
     why its process has ended by itself since the last observation, even if it runs again."""
@@ -96,9 +104,12 @@ def observed(held: Held, seen: Observation, now: datetime) -> Transition:
 
 
 def dismiss_agent(connection: Connection, kernel_id: str, now: datetime) -> None:
-    """Moves the agent of a locked kernel to the former agents, which must end if they live."""
+    """Moves the agent of a locked kernel to the former agents, which must end if they live, under
+    the id with which it connects."""
     key = stored_key(connection, kernel_id)
-    connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
+    record = read_record(connection, kernel_id)
+    agent_id = kernel_id if record is None else record.agent_id
+    connection.execute(insert(former_agent).values(kernel_id=agent_id, agent_key=key, at=now))
 
 
 class KernelRecords:
@@ -180,6 +191,7 @@ class KernelRecords:
                     "owner": self._name,
                     "epoch": held.epoch + 1,
                     "agent_key": encrypted_key,
+                    "launch_id": None,
                     "process": None,
                     "launch_status": begun_status(now).stored(),
                     "execution_state": "starting",
@@ -382,24 +394,26 @@ class KernelRecords:
 
         return await self._database.run(transaction, read_only=True)
 
-    async def kernel_ids(self) -> list[str]:
-        """The ids of all kernels that are not deleted."""
+    async def agent_ids(self) -> list[str]:
+        """The ids under which the agents of all kernels connect that are not deleted."""
 
         def transaction(connection: Connection) -> list[str]:
             rows = connection.execute(
-                select(kernel.c.kernel_id).where(kernel.c.state != KernelState.DELETED.value)
+                select(func.coalesce(kernel.c.launch_id, kernel.c.kernel_id)).where(
+                    kernel.c.state != KernelState.DELETED.value
+                )
             )
             return list(rows.scalars())
 
         return await self._database.run(transaction, read_only=True)
 
     async def list_kernels(self) -> list[KernelRecord]:
-        """Every kernel that is not deleted, oldest first."""
+        """Every kernel of users that is not deleted, oldest first."""
 
         def transaction(connection: Connection) -> list[KernelRecord]:
             rows = connection.execute(
                 select(*PUBLIC)
-                .where(kernel.c.state != KernelState.DELETED.value)
+                .where(kernel.c.state != KernelState.DELETED.value, kernel.c.pool.is_(None))
                 .order_by(kernel.c.created, kernel.c.kernel_id)
             )
             return [record_of(row) for row in rows]
@@ -428,13 +442,32 @@ class KernelRecords:
             wanted.get("options", {}),
         )
 
-    async def former_keys(self, kernel_id: str) -> list[bytes]:
-        """The keys of agents that the kernel had before it was launched again; raises
-        DecryptionError."""
+    async def agent(self, agent_id: str) -> KnownAgent | None:
+        """The agent that connects under this id; None if there is none. Raises DecryptionError."""
+
+        def transaction(connection: Connection) -> tuple[str, str] | None:
+            columns = select(kernel.c.kernel_id, kernel.c.agent_key)
+            row = (
+                connection.execute(
+                    columns.where(kernel.c.kernel_id == agent_id, kernel.c.launch_id.is_(None))
+                ).first()
+                or connection.execute(columns.where(kernel.c.launch_id == agent_id)).first()
+            )
+            return None if row is None else (row.kernel_id, row.agent_key)
+
+        stored = await self._database.run(transaction, read_only=True)
+        if stored is None:
+            return None
+        kernel_id, agent_key = stored
+        return KnownAgent(kernel_id, self._box.decrypt(agent_key))
+
+    async def former_keys(self, agent_id: str) -> list[bytes]:
+        """The keys of the agents that must end and connect under this id: their kernels have been
+        launched again. Raises DecryptionError."""
 
         def transaction(connection: Connection) -> list[str]:
             rows = connection.execute(
-                select(former_agent.c.agent_key).where(former_agent.c.kernel_id == kernel_id)
+                select(former_agent.c.agent_key).where(former_agent.c.kernel_id == agent_id)
             )
             return list(rows.scalars())
 
@@ -458,7 +491,12 @@ class KernelRecords:
         return stored is not None and self._box.decrypt(stored) == agent_key
 
     def _encrypt_launch(self, new: NewKernel) -> str:
-        wanted = {"environment": dict(new.environment)}
-        if new.launch_options:
-            wanted["options"] = dict(new.launch_options)
-        return self._box.encrypt(json.dumps(wanted).encode())
+        return encrypted_launch(self._box, new)
+
+
+def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
+    """What a launch needs, as it is stored."""
+    wanted = {"environment": dict(new.environment)}
+    if new.launch_options:
+        wanted["options"] = dict(new.launch_options)
+    return box.encrypt(json.dumps(wanted).encode())

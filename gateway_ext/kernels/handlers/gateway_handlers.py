@@ -67,6 +67,7 @@ class GatewaysHandler(FleetHandler):
                     "name": member.name,
                     "url": member.url,
                     "kernels": member.kernels,
+                    "pooled": member.pooled,
                     "draining": member.draining,
                 }
                 for member in membership.members

@@ -91,7 +91,7 @@ class KernelsHandler(FleetHandler):
             return None
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
-        for member in membership.for_a_start():
+        for member in membership.for_a_start(await manager.pool_owners(new.kernel_name)):
             # Before the first await, so that a start that follows at once uses another gateway.
             membership.starts_at(member.name)
             if member.name == membership.name:

@@ -1,0 +1,116 @@
+"""Which pools there should be, and in which of them a kernel that somebody asks for could be."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
+from tornado import web
+
+from gateway_ext.kernels.launch_rules import LaunchRules
+from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
+from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
+from gateway_ext.kernels.pool_declarations import (
+    DeclaredPool,
+    PoolDeclarationError,
+    declared_pools,
+)
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.pool_plan import WantedPool
+from gateway_ext.process_proxies.agent_process import AgentSettings, AgentStart, LaunchFailed
+from gateway_ext.process_proxies.environment import asked_environment
+
+_NO_KEY = bytes(32)
+
+
+class PoolShapes:
+    """Finds the shapes of launches: kernels of one shape differ only in whose they are."""
+
+    def __init__(
+        self,
+        processes: AgentProcesses,
+        rules: LaunchRules,
+        specs: KernelSpecManager,
+        settings: AgentSettings,
+        log: logging.Logger,
+    ) -> None:
+        self._processes = processes
+        self._rules = rules
+        self._specs = specs
+        self._settings = settings
+        self._log = log
+        self._said: dict[str, str] = {}
+
+    async def wanted(self) -> tuple[list[WantedPool], set[str]]:
+        """The pools that kernelspecs ask for, and the kernelspecs of which that cannot be said at
+        the moment."""
+        found: Mapping[str, Any] = await asyncio.get_running_loop().run_in_executor(
+            None, self._specs.get_all_specs
+        )
+        wanted: dict[str, WantedPool] = {}
+        unsure: set[str] = set()
+        for name, entry in sorted(found.items()):
+            metadata = (entry.get("spec") or {}).get("metadata") or {}
+            try:
+                for declared in declared_pools(metadata):
+                    pool = await self._pool(name, declared)
+                    # The same options in other words are one pool.
+                    wanted.setdefault(pool.shape, pool)
+                self._said.pop(name, None)
+            except PoolDeclarationError as error:
+                self._say(name, str(error))
+            except (Refusal, LaunchFailed, web.HTTPError) as error:
+                unsure.add(name)
+                self._say(name, error.message if isinstance(error, Refusal) else str(error))
+        return list(wanted.values()), unsure
+
+    async def _pool(self, name: str, declared: DeclaredPool) -> WantedPool:
+        spec = await self._processes.kernelspec(name)
+        new = NewKernel("pool", "", "", "", name, {}, declared.launch_options)
+        new = await self._rules.decided(new, spec)
+        shape = await self.of(new, spec, pooled=True)
+        if not shape:
+            raise PoolDeclarationError(
+                "there can be no pool for it: only kernels in pods of Kubernetes have one, whose "
+                "template makes a pod alone, in a namespace for several kernels"
+            )
+        return WantedPool(shape, name, declared.size, new.launch_options)
+
+    async def of(self, new: NewKernel, spec: KernelSpec, *, pooled: bool = False) -> str:
+        """The shape of a launch, "" if it is in no pool. Raises Refusal, LaunchFailed and HTTPError
+        if it cannot be launched at all."""
+        class_name, config = proxy_stanza(spec)
+        manager = self._processes.kernel_manager(new.kernel_id, new.kernel_name)
+        manager._kernel_spec = spec
+        try:
+            proxy = manager.proxy(class_name, config)
+            start = AgentStart(
+                kernel_id=new.kernel_id,
+                project=new.project,
+                uid=0,
+                agent_key=_NO_KEY,
+                gateways=[],
+                kernel_name=new.kernel_name,
+                kernelspec=spec.to_dict(),
+                resource_dir=spec.resource_dir,
+                launch_options=new.launch_options,
+                pooled=pooled,
+            )
+            env = asked_environment(
+                new.environment,
+                kernel_id=new.kernel_id,
+                project=new.project,
+                username=new.username,
+            )
+            proxy.plan(start, self._settings, env)
+            await proxy.prepare(start, env)
+            return proxy.pool_shape(start, self._settings, env)
+        finally:
+            manager.forget()
+
+    def _say(self, name: str, reason: str) -> None:
+        if self._said.get(name) != reason:
+            self._said[name] = reason
+            self._log.error("the pool of the kernelspec %s: %s", name, reason)
