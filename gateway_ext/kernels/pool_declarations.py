@@ -33,7 +33,7 @@ def declared_pools(metadata: Mapping[str, Any]) -> list[DeclaredPool]:
 def _pool(declared: Any) -> DeclaredPool:
     if not isinstance(declared, Mapping):
         raise PoolDeclarationError(
-            f"metadata.fleet.pool must be an object such as {{\"size\": 2}}, not {declared!r}"
+            f'metadata.fleet.pool must be an object such as {{"size": 2}}, not {declared!r}'
         )
     for name in declared:
         if name not in _NAMES:

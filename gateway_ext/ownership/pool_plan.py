@@ -129,6 +129,4 @@ def members_to_claim(shape: str, candidates: Iterable[Candidate]) -> list[str]:
     """The kernels that can become one of this shape, in the order in which to try them: the oldest
     first, so that none waits forever."""
     fitting = [one for one in candidates if one.ready and one.shape == shape]
-    return [
-        one.kernel_id for one in sorted(fitting, key=lambda one: (one.created, one.kernel_id))
-    ]
+    return [one.kernel_id for one in sorted(fitting, key=lambda one: (one.created, one.kernel_id))]

@@ -26,7 +26,6 @@ POOL = "pool"
 """The row of `fleet_lock` that a gateway holds while it decides what to start."""
 
 
-
 @dataclass(frozen=True)
 class Begun:
     """A launch whose record was written, and what it needs beside that."""
@@ -95,7 +94,9 @@ class PoolRecords:
                 pool=pool.shape,
             )
         )
-        write_event(connection, now, new.kernel_id, self._name, NewEvent("launch", "", "for a pool"))
+        write_event(
+            connection, now, new.kernel_id, self._name, NewEvent("launch", "", "for a pool")
+        )
         record = read_record(connection, new.kernel_id)
         assert record is not None  # noqa: S101 - for the type checker
         return Begun(record, agent_key, pool.launch_options)

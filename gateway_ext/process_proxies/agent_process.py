@@ -15,7 +15,6 @@ from enterprise_gateway.services.processproxies.processproxy import (  # type: i
 from gateway_ext.process_proxies.fork_servers import ForkServers
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
-
 POOLED_ORPHAN_SECONDS = 600.0
 
 
@@ -196,9 +195,7 @@ class AgentProcessProxy(BaseProcessProxyABC):
             return
         super()._enforce_authorization(**kwargs)
 
-    def pool_shape(
-        self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
-    ) -> str:
+    def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
         """What this launch, after `plan` and `prepare`, has in common with all others that differ
         only in whose kernel it is: one that was started for nobody can be claimed for another of
         the same shape. Empty if there is no pool for such a launch. Raises LaunchFailed."""

@@ -290,9 +290,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             SCRIPT_FILE: AGENT_SCRIPT,
         }
 
-    def pool_shape(
-        self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
-    ) -> str:
+    def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
         """See the base class. Only for a pod whose template makes nothing beside it, in a namespace
         that is not its own."""
         if self.KIND != "Pod" or self._own_namespace:

@@ -46,9 +46,7 @@ def pod_variables(pod: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def late_document(
-    document: Mapping[str, Any], variables: Mapping[str, str]
-) -> dict[str, Any]:
+def late_document(document: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
     """The part of an agent's start document that follows when its kernel is claimed; `variables`
     are those of the pod that a cold start would have made."""
     late = {name: document[name] for name in _LATE if name in document}

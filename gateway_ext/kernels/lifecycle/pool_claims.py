@@ -10,8 +10,8 @@ from tornado import web
 from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
-from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
+from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Secrets
@@ -61,9 +61,7 @@ class PoolClaims:
         self._background = BackgroundTasks(log)
         self._at_work: set[str] = set()
 
-    async def claim(
-        self, new: NewKernel, spec: KernelSpec, limits: Limits
-    ) -> KernelRecord | None:
+    async def claim(self, new: NewKernel, spec: KernelSpec, limits: Limits) -> KernelRecord | None:
         """The record of a kernel that was waiting here, and becomes this one; None if there is no
         such kernel. Raises LimitReached and DatabaseUnavailable."""
         if not any(self._candidates(new.kernel_name)):
@@ -201,7 +199,5 @@ def _has_old_labels(record: KernelRecord) -> bool:
     """Whether the cluster still says that the kernel is in a pool."""
     labelled_as = (record.process or {}).get("kernel_id")
     return (
-        record.launch_id is not None
-        and labelled_as is not None
-        and labelled_as != record.kernel_id
+        record.launch_id is not None and labelled_as is not None and labelled_as != record.kernel_id
     )

@@ -1,0 +1,310 @@
+"""Kernels that are started ahead for nobody, and what they are when somebody asks for one."""
+
+import asyncio
+import base64
+import json
+import shutil
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.ownership.kernel_records import NewKernel
+from gateway_ext.ownership.pool_records import PoolRecords
+from jupyter_ext.database.engine import Database
+from jupyter_ext.platform.encryption import SecretBox
+from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
+    IMAGE,
+    OURS,
+    ClusterFleet,
+)
+from tests.integration.gateway_ext.process_proxies.kernel_pool import SPEC, KernelPool
+from tests.integration.gateway_ext.records_of import records_as
+from tests.servers.scripted_http import Answer
+
+OF_ONE_KERNEL = {
+    "KERNEL_ID",
+    "KERNEL_POD_NAME",
+    "FLEET_SOCKET",
+    "FLEET_LEASES",
+    "FLEET_PACKAGES",
+} | {"JPY_PARENT_PID", "PATH", "JUPYTER_PATH", "HOSTNAME"}
+SEE = """
+import json, os, sys
+print(json.dumps({
+    "environment": dict(os.environ), "cwd": os.getcwd(), "prefix": sys.prefix,
+    "path": sys.path, "argv": sys.argv[:1], "executable": sys.executable,
+}))
+"""
+
+
+def pooled(fleet: ClusterFleet) -> list[Any]:
+    """The pods of kernels that are nobody's."""
+    return [
+        pod
+        for pod in fleet.kubernetes.named("pods")
+        if pod["metadata"]["annotations"].get("fleet-project") == ""
+        and pod["metadata"]["labels"]["component"] == "kernel"
+    ]
+
+
+@pytest.fixture
+def pool(fleet: ClusterFleet) -> Iterator[KernelPool]:
+    """A kernelspec that has no pool yet."""
+    config = {"image_name": IMAGE}
+    fleet.add_kernelspec(
+        SPEC, OURS / "python_kubernetes", env={"FROM_SPEC": "${FROM_IMAGE}"}, **config
+    )
+
+    def members() -> list[str]:
+        return [pod["metadata"]["labels"]["kernel_id"] for pod in pooled(fleet)]
+
+    pool = KernelPool(fleet, members)
+    yield pool
+    fleet.kubernetes.end_scripts()
+    for number in range(2):
+        fleet.gateways.processes[number].signal(signal.SIGCONT)
+    for kernel in fleet.gateways.client().call("GET", fleet.url(1)).json():
+        if kernel["name"] == SPEC:
+            fleet.end(kernel["id"], 1)
+    pool.declare(0)
+    pool.wait_for(0)
+    shutil.rmtree(pool.folder)
+
+
+def claimed_pod(fleet: ClusterFleet, ready: dict[str, int], kernel_id: str) -> Any:
+    """The pod of a kernel, which was one of these."""
+    [pod] = wait_until(lambda: fleet.kubernetes.of_kernel("pods", kernel_id))
+    assert pod["metadata"]["name"].endswith(tuple(ready))
+    return pod
+
+
+def test_a_claimed_kernel_is_what_a_cold_start_would_have_made(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    variables = {"KERNEL_MINE": "of ada", "KERNEL_LAUNCH_TIMEOUT": "30"}
+    chosen = {"launch_options": {"environment": {"TOKEN_OF_ADA": "hush"}}}
+    cold = pool.begin(0, env=variables, **chosen)["id"]
+    expected = json.loads(fleet.run(0, cold, SEE))
+    assert expected["environment"]["TOKEN_OF_ADA"] == "hush"
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    secret = fleet.kubernetes.of_kernel("secrets", member)
+    texts = [base64.b64decode(text) for one in secret for text in one["data"].values()]
+    model = pool.begin(number, env=variables, **chosen)
+    assert (model["state"], model["execution_state"]) == ("launching", "starting")
+    kernel_id = model["id"]
+    found = json.loads(fleet.run(1 - number, kernel_id, SEE))
+    environment, wanted = found.pop("environment"), expected.pop("environment")
+    assert set(environment) == set(wanted)
+    assert {n: v for n, v in environment.items() if n not in OF_ONE_KERNEL} == {
+        n: v for n, v in wanted.items() if n not in OF_ONE_KERNEL
+    }
+    assert environment["KERNEL_ID"] == kernel_id
+    pod = claimed_pod(fleet, ready, kernel_id)
+    assert environment["KERNEL_POD_NAME"] == pod["metadata"]["name"]
+    assert (found["argv"], found["executable"].rpartition("/")[2]) == (
+        expected["argv"],
+        expected["executable"].rpartition("/")[2],
+    )
+    wait_until(lambda: fleet.pod(kernel_id)["metadata"]["annotations"]["fleet-project"] == "demo")
+    # Nothing of a person was ever in the pod's objects.
+    for text in (*texts, json.dumps(pod).encode()):
+        assert b"hush" not in text
+        assert b"of ada" not in text
+    details = fleet.run(
+        0,
+        kernel_id,
+        "from gateway_ext.kernel_tools.fleet_calls import call_fleet\n"
+        "print(call_fleet('launch-details')['kernel_id'])",
+    )
+    assert details == kernel_id
+    assert pool.state(member) == ""
+    # Another one takes its place; what was claimed is ended with everything that it has.
+    assert set(pool.wait_for(1)).isdisjoint(ready)
+    fleet.end(kernel_id, number)
+    wait_until(lambda: fleet.nothing_left(kernel_id))
+    wait_until(lambda: not fleet.kubernetes.of_kernel("secrets", member))
+
+
+def test_a_restarted_and_interrupted_kernel_of_a_pool_stays_what_it_is(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    [(_, number)] = pool.wait_for(1).items()
+    kernel_id = pool.begin(number, env={"KERNEL_MINE": "yes"})["id"]
+    mine = "import os; print(os.environ['KERNEL_MINE'], os.environ['KERNEL_ID'])"
+    assert fleet.run(0, kernel_id, mine) == f"yes {kernel_id}"
+    fleet.restart(kernel_id, 1 - number)
+    assert fleet.run(1, kernel_id, mine) == f"yes {kernel_id}"
+
+
+def test_kernels_of_a_pool_are_in_no_list_and_nobody_reaches_them(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(2)
+    ready = pool.wait_for(2)
+    before = sum(kernels for kernels, _ in pool.counts().values())
+    for client in (fleet.gateways.client(), fleet.gateways.service()):
+        listed = client.call("GET", fleet.url(1)).json()
+        assert {one["id"] for one in listed}.isdisjoint(ready)
+        for member in ready:
+            for number in range(2):
+                assert client.call("GET", fleet.url(number, member)).status_code == 404
+                assert client.call("DELETE", fleet.url(number, member)).status_code == 404
+    wait_until(lambda: sum(pooled for _, pooled in pool.counts().values()) == 2)
+    assert sum(kernels for kernels, _ in pool.counts().values()) == before
+
+
+def test_starts_at_once_take_different_kernels_and_then_cold_ones(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    started = [pool.begin(number)["id"] for _ in range(3)]
+    for kernel_id in started:
+        assert fleet.run(0, kernel_id, "import os; print(os.environ['KERNEL_ID'])") == kernel_id
+    pods = [fleet.pod(kernel_id)["metadata"] for kernel_id in started]
+    assert len({pod["uid"] for pod in pods}) == 3
+    assert len([pod for pod in pods if pod["name"].endswith(member)]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"launch_options": {"cpus": 2}}, {"env": {"KERNEL_CPUS": "3"}}, {"project": "research"}],
+)
+def test_a_kernel_that_must_be_another_is_started_cold(
+    fleet: ClusterFleet, pool: KernelPool, other: dict[str, Any]
+) -> None:
+    pool.declare(1)
+    [(member, number)] = pool.wait_for(1).items()
+    client = fleet.gateways.client(demo="owner", research="owner")
+    body = {"name": SPEC, "kernel_id": str(uuid.uuid4()), "project": "demo", **other}
+    assert client.call("POST", fleet.url(number), json=body).status_code == 201
+    assert pool.state(member) == "running"
+    client.call("DELETE", fleet.url(number, body["kernel_id"]))
+
+
+def test_a_changed_kernelspec_replaces_its_pool_and_a_smaller_one_ends(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(2)
+    first = pool.wait_for(2)
+    template = pool.folder / "kernel-pod.yaml.j2"
+    template.write_text(template.read_text().replace('default("500m")', 'default("250m")'))
+    wait_until(lambda: set(pool.ready()).isdisjoint(first) and len(pool.ready()) == 2, 60)
+    second = pool.wait_for(2)
+    pool.declare(1)
+    assert set(pool.wait_for(1)) < set(second)
+    for member in first:
+        wait_until(lambda member=member: not fleet.kubernetes.of_kernel("secrets", member))
+
+
+def test_a_dead_kernel_of_a_pool_is_removed(fleet: ClusterFleet, pool: KernelPool) -> None:
+    pool.declare(1)
+    [(member, _)] = pool.wait_for(1).items()
+    [pod] = pooled(fleet)
+    uid = pod["metadata"]["uid"]
+    with fleet.kubernetes.lock:
+        container = fleet.kubernetes.containers[uid]
+    container.kill()
+    wait_until(lambda: not fleet.kubernetes.of_kernel("pods", member), 60)
+    assert pool.state(member) == "dead"
+    deletions = fleet.kubernetes.asked("DELETE", pod["metadata"]["name"])
+    assert [one.body["preconditions"]["uid"] for one in deletions if one.body] == [uid] * len(
+        deletions
+    )
+
+
+def claim_in_its_name(pool: KernelPool, member: str, number: int) -> str:
+    """The first step of a claim, as a gateway makes it; the kernel's id."""
+    gateways = pool.fleet.gateways
+    name = f"gateway-{number}"
+    box = SecretBox(gateways.directory / "encryption.json")
+    pools = PoolRecords(Database(gateways.database_url), box, name)
+    new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", SPEC, {"KERNEL_MINE": "yes"})
+
+    async def claim() -> None:
+        record = await records_as(gateways, name).get(member)
+        assert record is not None
+        assert await pools.claim(record, new) is not None
+
+    asyncio.run(claim())
+    return new.kernel_id
+
+
+def test_a_claim_whose_gateway_is_killed_after_the_record_is_finished_by_another(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    gateway = fleet.gateways.processes[number]
+    gateway.signal(signal.SIGSTOP)
+    kernel_id = claim_in_its_name(pool, member, number)
+    gateway.kill()
+    try:
+        mine = "import os; print(os.environ['KERNEL_MINE'], os.environ['KERNEL_ID'])"
+        wait_until(lambda: fleet.model(kernel_id, 1 - number)["state"] == "running", 60)
+        assert fleet.run(1 - number, kernel_id, mine) == f"yes {kernel_id}"
+        claimed_pod(fleet, ready, kernel_id)
+    finally:
+        fleet.gateways.start_again(number)
+
+
+def test_a_claim_whose_gateway_is_killed_before_the_labels_is_finished_by_another(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    fleet.kubernetes.script("PATCH", "/pods/", Answer(503, b"busy"), forever=True)
+    kernel_id = pool.begin(number)["id"]
+    assert fleet.run(number, kernel_id, "x = 6; print(x * 7)") == "42"
+    assert fleet.kubernetes.of_kernel("pods", member)
+    fleet.gateways.processes[number].kill()
+    try:
+        fleet.kubernetes.end_scripts()
+        wait_until(lambda: fleet.kubernetes.of_kernel("pods", kernel_id), 60)
+        assert fleet.run(1 - number, kernel_id, "print(x)") == "6"
+        # Whoever deletes it removes the pod, whose labels are the kernel's.
+        fleet.end(kernel_id, 1 - number)
+        wait_until(lambda: not fleet.kubernetes.of_kernel("secrets", member))
+    finally:
+        fleet.gateways.start_again(number)
+
+
+def test_a_claimed_kernel_that_is_deleted_before_it_has_its_labels_leaves_nothing(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    [(member, number)] = pool.wait_for(1).items()
+    fleet.kubernetes.script("PATCH", "/pods/", Answer(503, b"busy"), forever=True)
+    kernel_id = pool.begin(number)["id"]
+    assert fleet.run(number, kernel_id, "print(6 * 7)") == "42"
+    fleet.end(kernel_id, 1 - number)
+    wait_until(lambda: not fleet.kubernetes.of_kernel("pods", member))
+    assert not fleet.kubernetes.of_kernel("secrets", member)
+
+
+def test_an_agent_that_cannot_be_claimed_makes_a_dead_kernel_with_the_reason(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    [(member, number)] = pool.wait_for(1).items()
+    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    kernel_id = claim_in_its_name(pool, member, number)
+    kept = Path(f"{pool.folder}-kept")
+    pool.folder.rename(kept)
+    try:
+        fleet.gateways.processes[number].signal(signal.SIGCONT)
+        wait_until(lambda: fleet.model(kernel_id, number)["state"] == "dead", 60)
+        assert "no kernelspec" in fleet.model(kernel_id, number)["reason"]
+    finally:
+        kept.rename(pool.folder)
