@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, null, select
+from sqlalchemy import Connection, delete, func, insert, null, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
@@ -189,6 +189,19 @@ class PoolRecords:
             return await self._database.run(transaction)
         except IntegrityError:
             return None
+
+    async def count(self) -> int:
+        """How many kernels wait in pools, or start there, at all gateways."""
+
+        def transaction(connection: Connection) -> int:
+            living = kernel.c.state.not_in([KernelState.DELETED.value, KernelState.DEAD.value])
+            counted = select(func.count()).select_from(kernel)
+            found: int = connection.execute(
+                counted.where(kernel.c.pool.is_not(None) & living)
+            ).scalar_one()
+            return found
+
+        return await self._database.run(transaction, read_only=True)
 
     async def owners(self, kernel_name: str) -> set[str]:
         """The gateways that have a kernel of this kernelspec ready in a pool."""

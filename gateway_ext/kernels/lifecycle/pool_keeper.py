@@ -58,6 +58,13 @@ class PoolKeeper:
         """A kernel was taken: another one is to be started."""
         self._woken.set()
 
+    async def stop(self) -> int:
+        """Ends the kernels of this gateway's pools, and starts none from now on. Returns how many
+        wait at all gateways; raises DatabaseUnavailable."""
+        self._limit = 0
+        await self.keep()
+        return await self._pools.count()
+
     async def run(self) -> None:
         """Keeps the pools until cancelled."""
         while True:
@@ -76,7 +83,7 @@ class PoolKeeper:
 
     async def keep(self) -> None:
         """Starts and ends what is to be started and ended now; raises DatabaseUnavailable."""
-        if not self._membership.takes_kernels:
+        if not self._membership.takes_kernels and self._limit:
             return
         wanted, unsure = await self._shapes.wanted()
 
