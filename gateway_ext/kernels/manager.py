@@ -196,7 +196,11 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.pools: PoolRecords = app.pool_records
         shapes = PoolShapes(
-            processes, self.launch_rules, self.kernel_spec_manager, self.agent_settings, self.log
+            processes,
+            self.kernel_spec_manager,
+            self.agent_settings,
+            self.launch_rules.decided,
+            self.log,
         )
         self.pool_keeper = PoolKeeper(
             pools=self.pools,

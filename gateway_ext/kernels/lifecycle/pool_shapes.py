@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
 from tornado import web
 
-from gateway_ext.kernels.launch_rules import LaunchRules
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
 from gateway_ext.kernels.pool_declarations import (
@@ -31,13 +30,14 @@ class PoolShapes:
     def __init__(
         self,
         processes: AgentProcesses,
-        rules: LaunchRules,
         specs: KernelSpecManager,
         settings: AgentSettings,
+        decided: Callable[[NewKernel, KernelSpec], Awaitable[NewKernel]],
         log: logging.Logger,
     ) -> None:
+        """`decided` completes and checks launch options, and raises Refusal."""
         self._processes = processes
-        self._rules = rules
+        self._decided = decided
         self._specs = specs
         self._settings = settings
         self._log = log
@@ -69,7 +69,7 @@ class PoolShapes:
     async def _pool(self, name: str, declared: DeclaredPool) -> WantedPool:
         spec = await self._processes.kernelspec(name)
         new = NewKernel("pool", "", "", "", name, {}, declared.launch_options)
-        new = await self._rules.decided(new, spec)
+        new = await self._decided(new, spec)
         shape = await self.of(new, spec, pooled=True)
         if not shape:
             raise PoolDeclarationError(

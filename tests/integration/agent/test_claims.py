@@ -1,10 +1,9 @@
-"""An agent whose kernel is nobody's, with a real kernel: what it does before and after its claim."""
+"""An agent whose kernel is nobody's: what it does before and after its claim."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from tests.integration.agent.scripted_gateway import (
     KERNELSPEC,
+    REPOSITORY,
     Fleet,
     Link,
     Stream,
@@ -69,7 +69,7 @@ def test_a_claimed_kernel_has_its_own_environment_and_folder_and_nothing_of_the_
         assert (environment["MINE"], environment["FROM_SPEC"]) == ("of ada", "of ada!")
         assert environment["KERNEL_ID"] == kernel_id
         assert "OF_POOL" not in environment
-        assert Path(environment["FLEET_SOCKET"]).is_socket()
+        assert await asyncio.to_thread(Path(environment["FLEET_SOCKET"]).is_socket)
         # It is the process that waited, with its imports done.
         assert link.state["pid"] in [child.pid for child in children]
         assert link.state["pooled"] is False
@@ -165,7 +165,7 @@ def test_variables_that_only_a_new_process_obeys_are_obeyed(fleet: Fleet) -> Non
         fleet.gateway()
         link = await pooled(fleet)
         children = psutil.Process(fleet.agent.pid).children()
-        environment = {"PYTHONPATH": os.environ.get("PYTHONPATH", "") + ":/of-ada"}
+        environment = {"PYTHONPATH": f"{REPOSITORY}:/of-ada"}
         assert (await claim(link, late(str(uuid.uuid4()), environment=environment)))["ok"]
         page = Stream("page")
         await page.open(link)
