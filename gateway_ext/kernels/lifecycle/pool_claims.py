@@ -71,11 +71,14 @@ class PoolClaims:
         except (Refusal, LaunchFailed, web.HTTPError):
             # A start that is not allowed, or not possible, fails as it does without a pool.
             return None
-        # Read again each time: others claim meanwhile.
-        while shape and (ids := members_to_claim(shape, self._candidates(new.kernel_name))):
-            link = self._links.get(ids[0])
+        tried: set[str] = set()
+        while shape:
+            # Looked for again each time: others claim meanwhile.
+            found = members_to_claim(shape, self._candidates(new.kernel_name))
+            link = next((self._links.get(one) for one in found if one not in tried), None)
             if link is None:
                 return None
+            tried.add(link.kernel_id)
             link.being_claimed = True
             try:
                 begun = await self._pools.claim(link.record, new, limits)
@@ -84,10 +87,6 @@ class PoolClaims:
                     return begun.record
                 if await self._records.get(new.kernel_id) is not None:
                     return None
-                # Its record is not what this gateway believes: it is ended, or another one's. It
-                # is no candidate any more until it connects again.
-                link.close()
-                self._links.remove(link, "the kernel is moving to another gateway")
             finally:
                 link.being_claimed = False
         return None
@@ -97,12 +96,16 @@ class PoolClaims:
             Candidate(
                 link.kernel_id,
                 link.record.pool or "",
-                bool(link.state.get("pooled")) and not link.being_claimed and not link.lost,
+                self._is_ready(link),
                 link.record.created,
             )
             for link in self._links
             if link.pooled and link.record.kernel_name == kernel_name
         ]
+
+    def _is_ready(self, link: AgentLink) -> bool:
+        waits = bool(link.state.get("pooled")) and link.kernel_id not in self._launches
+        return waits and not link.being_claimed and not link.lost
 
     def _take(self, link: AgentLink, begun: Begun, spec: KernelSpec, new: NewKernel) -> None:
         record = begun.record
@@ -139,7 +142,11 @@ class PoolClaims:
             stored = await self._records.secrets(kernel_id)
             if stored is not None:
                 await self._finish_claim(link, stored)
-        except (DatabaseUnavailable, LinkLost, ClusterSilent) as error:
+        except LinkLost as error:
+            self._log.warning("kernel %s: its claim is not complete yet: %s", kernel_id, error)
+            # Whether the agent has obeyed is not known: it says so when it connects again.
+            link.close()
+        except (DatabaseUnavailable, ClusterSilent) as error:
             self._log.warning("kernel %s: its claim is not complete yet: %s", kernel_id, error)
         except ClusterRefused as error:
             self._log.warning(

@@ -30,7 +30,7 @@ def test_a_kernelspec_declares_one_pool_several_or_none() -> None:
         ({"size": -1}, "a number from 0"),
         ({"size": True}, "a number from 0"),
         ({}, "a number from 0"),
-        ({"size": 1, "sise": 1}, "no 'sise'"),
+        ({"size": 1, "count": 1}, "no 'count'"),
         ({"size": 1, "launch_options": []}, "must be an object"),
     ],
 )
