@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(seconds=600)
@@ -130,3 +132,24 @@ def members_to_claim(shape: str, candidates: Iterable[Candidate]) -> list[str]:
     first, so that none waits forever."""
     fitting = [one for one in candidates if one.ready and one.shape == shape]
     return [one.kernel_id for one in sorted(fitting, key=lambda one: (one.created, one.kernel_id))]
+
+
+class ClaimStep(StrEnum):
+    """What a claim does after the record is the user's, in this order."""
+
+    TELL_AGENT = "tell agent"
+    """The agent learns whose kernel it is."""
+    LABEL = "label"
+    """The cluster's labels become the kernel's."""
+
+
+def left_of_claim(record: KernelRecord, *, agent_waits: bool) -> list[ClaimStep]:
+    """What is left to do of the claim of a kernel; `agent_waits` says that its agent believes to be
+    in a pool. Nothing for a kernel that is in a pool, or came from none."""
+    if record.pool is not None or record.launch_id is None:
+        return []
+    left = [ClaimStep.TELL_AGENT] if agent_waits else []
+    labelled_as = (record.process or {}).get("kernel_id")
+    if labelled_as not in (None, record.kernel_id):
+        left.append(ClaimStep.LABEL)
+    return left

@@ -15,7 +15,12 @@ from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Secrets
-from gateway_ext.ownership.pool_plan import Candidate, members_to_claim
+from gateway_ext.ownership.pool_plan import (
+    Candidate,
+    ClaimStep,
+    left_of_claim,
+    members_to_claim,
+)
 from gateway_ext.ownership.pool_records import Begun, PoolRecords
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import Limits
@@ -123,13 +128,13 @@ class PoolClaims:
 
     def connected(self, link: AgentLink) -> None:
         """An agent has connected here: it may be one whose claim another gateway has begun."""
-        if link.must_learn_claim or _has_old_labels(link.record):
+        if _left(link):
             self._background.start(self._finish(link))
 
     async def finish(self) -> None:
         """Does what could not be done before, for the kernels that are connected here."""
         for link in self._links:
-            if link.must_learn_claim or _has_old_labels(link.record):
+            if _left(link):
                 await self._finish(link)
 
     async def _finish(self, link: AgentLink) -> None:
@@ -186,10 +191,11 @@ class PoolClaims:
             proxy.plan(start, self._settings, env)
             await proxy.prepare(start, env)
             proxy.load_process_info(dict(record.process or {}))
-            if link.must_learn_claim:
+            left = _left(link)
+            if ClaimStep.TELL_AGENT in left:
                 late = proxy.late_part(start, self._settings, env)
                 await link.tell_claim(late, seconds=TELL_SECONDS)
-            if await proxy.belong_to(start):
+            if ClaimStep.LABEL in left and await proxy.belong_to(start):
                 await self._labelled(link, start.agent_key, proxy, class_name)
         finally:
             manager.forget()
@@ -202,9 +208,5 @@ class PoolClaims:
             link.record = replace(link.record, process=process)
 
 
-def _has_old_labels(record: KernelRecord) -> bool:
-    """Whether the cluster still says that the kernel is in a pool."""
-    labelled_as = (record.process or {}).get("kernel_id")
-    return (
-        record.launch_id is not None and labelled_as is not None and labelled_as != record.kernel_id
-    )
+def _left(link: AgentLink) -> list[ClaimStep]:
+    return left_of_claim(link.record, agent_waits=link.must_learn_claim)

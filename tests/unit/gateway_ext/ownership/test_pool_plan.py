@@ -1,5 +1,6 @@
 """How many kernels wait in pools, which of them end, and which one is claimed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,11 +9,14 @@ from gateway_ext.ownership.pool_plan import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     Candidate,
+    ClaimStep,
     PoolMember,
     WantedPool,
+    left_of_claim,
     members_to_claim,
     plan_pools,
 )
+from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -136,3 +140,25 @@ def test_the_oldest_kernel_of_the_same_shape_that_is_ready_is_claimed() -> None:
     ]
     assert members_to_claim("small", candidates) == ["old", "new"]
     assert members_to_claim("huge", candidates) == []
+
+
+RECORD = KernelRecord(
+    "k", "demo", "", "ada", "python", KernelState.LAUNCHING, "a", 7,
+    {"proxy": "p", "kernel_id": "member"}, "starting", 0, NOW, NOW, NOW, "", launch_id="member"
+)  # fmt: skip
+
+
+def test_what_is_left_of_a_claim_is_done_in_its_order() -> None:
+    both = left_of_claim(RECORD, agent_waits=True)
+    assert both == [ClaimStep.TELL_AGENT, ClaimStep.LABEL]
+    assert left_of_claim(RECORD, agent_waits=False) == [ClaimStep.LABEL]
+    labelled = replace(RECORD, process={"proxy": "p", "kernel_id": "k"})
+    assert left_of_claim(labelled, agent_waits=True) == [ClaimStep.TELL_AGENT]
+    assert left_of_claim(labelled, agent_waits=False) == []
+
+
+def test_nothing_is_left_of_a_claim_where_there_was_none() -> None:
+    waiting = replace(RECORD, kernel_id="member", launch_id=None, pool="small")
+    cold = replace(RECORD, launch_id=None, process={"proxy": "p", "kernel_id": "k"})
+    for record in (waiting, cold, replace(cold, process=None)):
+        assert left_of_claim(record, agent_waits=True) == []
