@@ -64,7 +64,7 @@ class PoolClaims:
         self._on_claim = on_claim
         self._log = log
         self._background = BackgroundTasks(log)
-        self._at_work: set[str] = set()
+        self._at_work: set[AgentLink] = set()
 
     async def claim(self, new: NewKernel, spec: KernelSpec, limits: Limits) -> KernelRecord | None:
         """The record of a kernel that was waiting here, and becomes this one; None if there is no
@@ -140,9 +140,9 @@ class PoolClaims:
     async def _finish(self, link: AgentLink) -> None:
         """Tells the agent whose kernel it is, then the cluster."""
         kernel_id = link.kernel_id
-        if kernel_id in self._at_work:
+        if link in self._at_work:
             return
-        self._at_work.add(kernel_id)
+        self._at_work.add(link)
         try:
             stored = await self._records.secrets(kernel_id)
             if stored is not None:
@@ -169,7 +169,7 @@ class PoolClaims:
             if link.must_learn_claim:
                 link.claim_failed(reason)
         finally:
-            self._at_work.discard(kernel_id)
+            self._at_work.discard(link)
 
     async def _finish_claim(self, link: AgentLink, stored: Secrets) -> None:
         record = link.record
