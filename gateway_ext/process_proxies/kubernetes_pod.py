@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
 )
-from tornado import web
 
 from gateway_ext.process_proxies.agent_bundle import AGENT_SCRIPT, agent_bundle
 from gateway_ext.process_proxies.agent_process import (
@@ -20,6 +19,7 @@ from gateway_ext.process_proxies.agent_process import (
     KernelspecUnusable,
     LaunchFailed,
 )
+from gateway_ext.process_proxies.client_settings import refuse_guarded, refuse_prohibited_ids
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.cluster_names import (
@@ -67,19 +67,6 @@ from gateway_ext.process_proxies.template_rendering import (
     render,
     template_variables,
 )
-
-GUARDED = (
-    "KERNEL_NAMESPACE",
-    "KERNEL_SERVICE_ACCOUNT_NAME",
-    "KERNEL_VOLUMES",
-    "KERNEL_VOLUME_MOUNTS",
-    "KERNEL_UID",
-    "KERNEL_GID",
-    "KERNEL_RUN_AS_ROOT",
-    "KERNEL_SPARKAPP_CONFIG_MAP",
-)
-"""Settings that can give access to other people's resources: see
-    KubernetesCluster.client_settings."""
 
 _EXTRAS = {
     "Secret": SECRETS,
@@ -513,27 +500,3 @@ class KubernetesAgentProxy(ClusterAgentProxy):
 
 def _uid(text: str) -> ObjectUid | None:
     return ObjectUid(text) if text else None
-
-
-def refuse_guarded(asked: Mapping[str, str], allowed: list[str]) -> None:
-    """Raises HTTPError (403) if a client asks for what it may not choose."""
-    for name in GUARDED:
-        if name in asked and name not in allowed:
-            raise web.HTTPError(
-                403,
-                reason=f"{name} may not be chosen here: KubernetesCluster.client_settings of the "
-                "gateways does not name it",
-            )
-
-
-def refuse_prohibited_ids(env: Mapping[str, str]) -> None:
-    """Raises HTTPError (403) for a user or group id that Enterprise Gateway's EG_PROHIBITED_UIDS
-    and EG_PROHIBITED_GIDS name (0 if they are not set), or that is no number."""
-    for name, variable in (
-        ("KERNEL_UID", "EG_PROHIBITED_UIDS"),
-        ("KERNEL_GID", "EG_PROHIBITED_GIDS"),
-    ):
-        prohibited = os.environ.get(variable, "0").replace(" ", "").split(",")
-        value = env.get(name)
-        if value is not None and (not value.isdecimal() or str(int(value)) in prohibited):
-            raise web.HTTPError(403, reason=f"{name} {value!r} is not allowed: see {variable}")
