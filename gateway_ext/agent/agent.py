@@ -30,6 +30,7 @@ from .start_document import (
     StartDocument,
     StartDocumentError,
     claimed_document,
+    claimed_environment,
     read_at_start,
 )
 
@@ -59,9 +60,9 @@ class Agent:
         container: Mapping[str, str] | None = None,
     ) -> None:
         """`forked` is a process that can become the kernel's first one. `container` is the
-        environment without that of the document, for a kernel that is nobody's yet."""
+        environment as it was before that of the document."""
         self._document = document
-        self._container = container
+        self._container = container or {}
         self._journal = Journal(document.journal_bytes)
         self._sessions = Sessions()
         limit = None
@@ -256,10 +257,13 @@ class Agent:
                 raise StartDocumentError("this kernel is not in a pool: somebody has it already")
         else:
             _log.info("claimed: it is kernel %s", document.claimed_as)
+            environment = claimed_environment(
+                os.environ, self._container, self._document.environment, document.environment
+            )
             self._document = document
             fork = not read_at_start(document.environment)
             os.environ.clear()
-            os.environ.update({**(self._container or {}), **document.environment})
+            os.environ.update(environment)
             self._kernel.claim(document, fork=fork)
         self._epoch = epoch
 

@@ -73,7 +73,7 @@ def _log_into(document: StartDocument) -> None:
 async def _run(
     document: StartDocument, kernel: ForkedKernel | None, container: Mapping[str, str]
 ) -> None:
-    agent = Agent(document, kernel, container if document.pooled else None)
+    agent = Agent(document, kernel, container)
     loop = asyncio.get_running_loop()
     # Whoever ends a container by its process group kills what has not ended in a fraction of a
     # second.

@@ -21,6 +21,19 @@ def read_at_start(environment: Mapping[str, str]) -> bool:
     )
 
 
+def claimed_environment(
+    present: Mapping[str, str],
+    container: Mapping[str, str],
+    pooled: Mapping[str, str],
+    claimed: Mapping[str, str],
+) -> dict[str, str]:
+    """The agent's environment after a claim: `present` without what the start document of the pool
+    said, over which it has what the kernel's says. `container` is what was there before both."""
+    kept = {name: value for name, value in present.items() if name not in pooled}
+    said = {name: container[name] for name in pooled if name in container}
+    return {**kept, **said, **claimed}
+
+
 class StartDocumentError(ValueError):
     """The document cannot be used; the message names the field and what it must be."""
 

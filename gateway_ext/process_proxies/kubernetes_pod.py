@@ -58,7 +58,7 @@ from gateway_ext.process_proxies.pod_options import (
     option_variables,
     with_pod_options,
 )
-from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, pod_variables
+from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, without_pool
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
@@ -290,7 +290,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "kernel_name": start.kernel_name,
             "resource_dir": start.resource_dir,
             "command": self.command(start.kernelspec),
-            "metadata": start.kernelspec.get("metadata"),
+            "metadata": without_pool(start.kernelspec.get("metadata") or {}),
             "interrupt_mode": start.kernelspec.get("interrupt_mode"),
             "settings": [settings.journal_bytes, settings.ping_seconds, settings.ping_timeout],
             "agent": hashlib.sha256(agent_bundle()).hexdigest(),
@@ -302,8 +302,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     ) -> dict[str, Any]:
         """See the base class. `load_process_info` was called with the claimed pod's names."""
         named = {**env, "KERNEL_POD_NAME": self._place[0].value}
-        _, main = self._rendered(start, self._objects(start), named)
-        return late_document(self._document(start, settings, named), pod_variables(main))
+        return late_document(self._document(start, settings, named))
 
     async def belong_to(self, start: AgentStart) -> bool:
         """See the base class: the pod's labels and annotations."""

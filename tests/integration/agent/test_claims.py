@@ -26,13 +26,13 @@ SEE = "import os, json; print(json.dumps([dict(os.environ), os.getcwd()]))"
 
 def late(kernel_id: str, **more: Any) -> dict[str, Any]:
     """What a gateway says of the kernel as which it is claimed."""
-    return {
+    document = {
         "kernel_id": kernel_id,
         "kernelspec": json.loads(KERNELSPEC.read_text()) | {"env": {"FROM_SPEC": "${MINE}!"}},
         "environment": {"MINE": "of ada", "KERNEL_ID": kernel_id},
         "orphan_seconds": 60,
-        **more,
     }
+    return document | more
 
 
 async def pooled(fleet: Fleet) -> Link:
@@ -43,9 +43,9 @@ async def pooled(fleet: Fleet) -> Link:
     return link
 
 
-async def claim(link: Link, document: dict[str, Any]) -> dict[str, Any]:
+async def claim(link: Link, document: dict[str, Any], raised: int = 0) -> dict[str, Any]:
     """The agent's result; the connection has a higher epoch from then on."""
-    raised = link.epoch + 1
+    raised = raised or link.epoch + 1
     result = await link.command_frame(link.epoch, "claim", raised=raised, document=document)
     if result["ok"]:
         link.epoch = raised
@@ -114,7 +114,7 @@ def test_a_claim_that_cannot_be_read_changes_nothing(fleet: Fleet, wrong: dict[s
     async def scenario() -> None:
         fleet.gateway()
         link = await pooled(fleet)
-        result = await claim(link, late(str(uuid.uuid4()), **wrong))
+        result = await claim(link, late(str(uuid.uuid4())) | wrong)
         assert not result["ok"]
         assert next(iter(wrong)) in result["message"]
         # It can still be claimed.
@@ -128,7 +128,7 @@ def test_a_kernel_is_claimed_once(fleet: Fleet) -> None:
         first, second = fleet.gateway(), fleet.gateway()
         link = await pooled(fleet)
         old, kernel_id = link.epoch, str(uuid.uuid4())
-        assert (await claim(link, late(kernel_id)))["ok"]
+        assert (await claim(link, late(kernel_id), raised=first.epochs()))["ok"]
         # Whoever owned it before can do nothing any more.
         assert not (await link.command_frame(old, "interrupt"))["ok"]
         # Its gateway ended before it heard that: the next one says it again.

@@ -13,6 +13,7 @@ from gateway_ext.agent.kernel_state import ReportedState
 from gateway_ext.agent.start_document import (
     StartDocumentError,
     claimed_document,
+    claimed_environment,
     parse_start_document,
     read_at_start,
 )
@@ -58,6 +59,20 @@ def test_what_cannot_be_claimed_says_what_is_wrong(wrong: dict[str, Any], word: 
         claimed_document(DOCUMENT, {**LATE, **wrong})
     with pytest.raises(StartDocumentError, match="object"):
         claimed_document(DOCUMENT, None)
+
+
+def test_a_claimed_agent_has_the_variables_of_its_container_and_of_the_kernel_alone() -> None:
+    container = {"PATH": "/bin", "LANG": "C"}
+    pooled = {"LANG": "pool", "OF_POOL": "yes"}
+    # Imports set some.
+    present = {**container, **pooled, "PYDEVD_USE_FRAME_EVAL": "NO"}
+    found = claimed_environment(present, container, pooled, {"MINE": "yes"})
+    assert found == {
+        "PATH": "/bin",
+        "LANG": "C",
+        "PYDEVD_USE_FRAME_EVAL": "NO",
+        "MINE": "yes",
+    }
 
 
 def test_only_variables_that_a_new_process_reads_and_that_differ_need_one(

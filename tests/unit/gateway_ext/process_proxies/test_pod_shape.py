@@ -8,7 +8,7 @@ import pytest
 from gateway_ext.process_proxies.manifests import KernelObjects, make_pod
 from gateway_ext.process_proxies.option_labels import option_labels
 from gateway_ext.process_proxies.pod_options import with_pod_options
-from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, pod_variables
+from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, without_pool
 from gateway_ext.process_proxies.template_rendering import render, template_variables
 
 TEMPLATE = (
@@ -77,6 +77,37 @@ def test_another_namespace_is_another_shape() -> None:
     assert shape(elsewhere) != shape(POOLED)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": "LOGS", "value": "/logs/$(KERNEL_ID)"},
+        {
+            "name": "WHOSE",
+            "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['fleet-project']"}},
+        },
+        {
+            "name": "WHICH",
+            "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['kernel_id']"}},
+        },
+    ],
+)
+def test_a_container_that_was_told_whose_it_is_in_its_own_words_is_never_claimed(
+    told: dict[str, Any],
+) -> None:
+    def with_id(kernel: KernelObjects) -> dict[str, Any]:
+        env = [{"name": "KERNEL_ID", "value": kernel.kernel_id}, told]
+        return {"containers": [{"name": "kernel", "image": "i", "env": env}]}
+
+    assert shape(CLAIMED, template=with_id(CLAIMED)) != shape(POOLED, template=with_id(POOLED))
+
+
+def test_another_size_of_a_pool_is_no_other_kernel() -> None:
+    proxy = {"process_proxy": {"class_name": "x"}}
+    declared = {**proxy, "fleet": {"transport": "ipc", "pool": {"size": 3}}}
+    assert without_pool(declared) == {**proxy, "fleet": {"transport": "ipc"}}
+    assert without_pool(proxy) == proxy
+
+
 def test_what_a_claimed_agent_learns_is_what_a_cold_start_would_give_it() -> None:
     document = {
         "kernel_id": "2",
@@ -87,22 +118,9 @@ def test_what_a_claimed_agent_learns_is_what_a_cold_start_would_give_it() -> Non
         "orphan_seconds": 60.0,
         "directory": "/tmp/x",
     }
-    pod = {
-        "spec": {
-            "containers": [
-                {
-                    "env": [
-                        {"name": "FROM_POD", "value": "yes"},
-                        {"name": "KERNEL_USERNAME", "value": "ada in the pod"},
-                        {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "x"}}},
-                    ]
-                }
-            ]
-        }
-    }
-    assert late_document(document, pod_variables(pod)) == {
+    assert late_document(document) == {
         "kernel_id": "2",
         "kernelspec": {"argv": ["python"]},
-        "environment": {"FROM_POD": "yes", "KERNEL_USERNAME": "ada", "SECRET": "of ada"},
+        "environment": {"KERNEL_USERNAME": "ada", "SECRET": "of ada"},
         "orphan_seconds": 60.0,
     }
