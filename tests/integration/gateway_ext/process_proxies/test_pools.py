@@ -36,7 +36,8 @@ OF_ONE_KERNEL = {
 SEE = """
 import json, os, sys
 seen = json.dumps({
-    "environment": dict(os.environ), "cwd": os.getcwd(), "prefix": sys.prefix,
+    "environment": dict(os.environ), "cwd": os.getcwd(),
+    "own_packages": sys.prefix == os.environ["FLEET_PACKAGES"],
     "argv": sys.argv[:1], "executable": sys.executable.rpartition("/")[2],
 })
 # Each of the scripted cluster's containers has a folder of its own on this machine.
