@@ -464,9 +464,9 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 self.log,
                 "restarting unreachable kernels",
             ),
-            asyncio.ensure_future(manager.pool_keeper.run()),
+            asyncio.ensure_future(manager.pools.keep()),
             run_forever(
-                manager.pool_claims.finish, self.living_seconds, self.log, "finishing claims"
+                manager.pools.finish_claims, self.living_seconds, self.log, "finishing claims"
             ),
             run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
             run_forever(

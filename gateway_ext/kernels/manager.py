@@ -34,12 +34,9 @@ from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
-from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims
-from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
-from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
+from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.pool_declarations import PoolDeclarationError, declared_pools
 from gateway_ext.kernels.refusal import Refusal, owner_unknown, still_launching, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
@@ -47,7 +44,6 @@ from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
-from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.records import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
@@ -109,7 +105,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.launch_seconds: float = app.launch_seconds
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.agent_door = AgentDoor(
-            self.records,
+            self.records.agents,
             places=app.unproven_agents,
             answer_seconds=self.ping_timeout,
             log=self.log,
@@ -194,37 +190,20 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             log=self.log,
         )
-        self.pools: PoolRecords = app.pool_records
-        shapes = PoolShapes(
-            processes,
-            self.kernel_spec_manager,
-            self.agent_settings,
-            self.launch_rules.decided,
-            self.log,
-        )
-        self.pool_keeper = PoolKeeper(
-            pools=self.pools,
+        self.pools = Pools(
+            pool_records=app.pool_records,
             records=self.records,
-            shapes=shapes,
+            specs=self.kernel_spec_manager,
+            decided=self.launch_rules.decided_for_pool,
             launches=self.launches,
             links=self.links,
             ends=self.ends,
             door=self.agent_door,
             membership=self.membership,
+            settings=self.agent_settings,
             limit=app.pooled_kernels,
             living_seconds=app.living_seconds,
             seconds=app.heartbeat_seconds,
-            log=self.log,
-        )
-        self.pool_claims = PoolClaims(
-            pools=self.pools,
-            records=self.records,
-            shapes=shapes,
-            processes=processes,
-            launches=self.launches,
-            links=self.links,
-            settings=self.agent_settings,
-            on_claim=self.pool_keeper.wake,
             log=self.log,
         )
         self.ended_in_cluster = EndedInCluster(self.records, self.launches, self.links, self.log)
@@ -241,7 +220,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     def _agent_connected(self, link: AgentLink) -> None:
         self.board.connected(link)
-        self.pool_claims.connected(link)
+        self.pools.connected(link)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -328,7 +307,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         agent_key = secrets.token_bytes(32)
         claimed = None
         try:
-            claimed = await self.pool_claims.claim(new, spec, self.limits)
+            claimed = await self.pools.claim(new, spec, self.limits)
             record = claimed or await self.records.insert_launching(new, agent_key, self.limits)
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
@@ -355,16 +334,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
         await self._start_again(await self.record(new.kernel_id), new.username)
         return await self._started(new.kernel_id, deadline)
-
-    async def pool_owners(self, kernel_name: str) -> set[str]:
-        """The gateways that may have a kernel ready for a start; raises DatabaseUnavailable."""
-        name = await self.meant_name(kernel_name)
-        try:
-            spec = await self.launches.processes.kernelspec(name)
-            declared = declared_pools(spec.metadata)
-        except (Refusal, PoolDeclarationError):
-            return set()
-        return await self.pools.owners(name) if declared else set()
 
     async def meant_name(self, kernel_name: str) -> str:
         """The kernelspec that a name means here; the name itself if there is none."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, null, select, update
+from sqlalchemy import Connection, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway_ext.ownership.agent_records import AgentRecords, dismiss_agent, is_agents_id
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
@@ -30,7 +31,7 @@ from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.stored_text import stored_text
-from gateway_ext.ownership.tables import former_agent, kernel
+from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 
@@ -57,14 +58,6 @@ class Secrets:
     agent_key: bytes
     environment: Mapping[str, str]
     launch_options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class KnownAgent:
-    """The agent that connects under some id: its key, and whose agent it is."""
-
-    kernel_id: str
-    agent_key: bytes
 
 
 @dataclass(frozen=True)
@@ -103,15 +96,6 @@ def observed(held: Held, seen: Observation, now: datetime) -> Transition:
     return Transition(state, values, events)
 
 
-def dismiss_agent(connection: Connection, kernel_id: str, now: datetime) -> None:
-    """Moves the agent of a locked kernel to the former agents, which must end if they live, under
-    the id with which it connects."""
-    key = stored_key(connection, kernel_id)
-    record = read_record(connection, kernel_id)
-    agent_id = kernel_id if record is None else record.agent_id
-    connection.execute(insert(former_agent).values(kernel_id=agent_id, agent_key=key, at=now))
-
-
 class KernelRecords:
     """The records of all kernels, for the gateway called `name`.
 
@@ -119,6 +103,7 @@ class KernelRecords:
     """
 
     def __init__(self, database: Database, box: SecretBox, name: str) -> None:
+        self.agents = AgentRecords(database, box)
         self._database = database
         self._box = box
         self._name = name
@@ -127,36 +112,24 @@ class KernelRecords:
         self, new: NewKernel, agent_key: bytes, limits: Limits = NO_LIMITS
     ) -> KernelRecord | None:
         """Writes the record of a kernel that this gateway is about to launch, owned by it with
-        epoch 1. None if a record of that id exists already; raises LimitReached."""
+        epoch 1. None if the id is in use already; raises LimitReached."""
         encrypted_key = self._box.encrypt(agent_key)
-        launch = self._encrypt_launch(new)
+        launch = encrypted_launch(self._box, new)
 
         def transaction(connection: Connection) -> KernelRecord | None:
-            if read_record(connection, new.kernel_id) is not None:
+            if is_taken(connection, new.kernel_id):
                 return None
             check_limits(connection, limits, new.username)
             now = now_utc(connection)
             connection.execute(
                 insert(kernel).values(
-                    kernel_id=new.kernel_id,
-                    project=new.project,
-                    path=new.path,
-                    username=new.username,
-                    kernel_name=new.kernel_name,
-                    state=KernelState.LAUNCHING.value,
+                    **begun_values(new, now),
                     owner=self._name,
                     epoch=1,
                     agent_key=encrypted_key,
                     launch=launch,
-                    launch_options=dict(new.shown_options) or null(),
                     process=None,
                     launch_status=begun_status(now).stored(),
-                    execution_state="starting",
-                    connections=0,
-                    last_activity=now,
-                    created=now,
-                    changed=now,
-                    reason="",
                 )
             )
             event = NewEvent("launch", new.username, "epoch 1")
@@ -394,19 +367,6 @@ class KernelRecords:
 
         return await self._database.run(transaction, read_only=True)
 
-    async def agent_ids(self) -> list[str]:
-        """The ids under which the agents of all kernels connect that are not deleted."""
-
-        def transaction(connection: Connection) -> list[str]:
-            rows = connection.execute(
-                select(func.coalesce(kernel.c.launch_id, kernel.c.kernel_id)).where(
-                    kernel.c.state != KernelState.DELETED.value
-                )
-            )
-            return list(rows.scalars())
-
-        return await self._database.run(transaction, read_only=True)
-
     async def list_kernels(self) -> list[KernelRecord]:
         """Every kernel of users that is not deleted, oldest first."""
 
@@ -442,38 +402,6 @@ class KernelRecords:
             wanted.get("options", {}),
         )
 
-    async def agent(self, agent_id: str) -> KnownAgent | None:
-        """The agent that connects under this id; None if there is none. Raises DecryptionError."""
-
-        def transaction(connection: Connection) -> tuple[str, str] | None:
-            columns = select(kernel.c.kernel_id, kernel.c.agent_key)
-            row = (
-                connection.execute(
-                    columns.where(kernel.c.kernel_id == agent_id, kernel.c.launch_id.is_(None))
-                ).first()
-                or connection.execute(columns.where(kernel.c.launch_id == agent_id)).first()
-            )
-            return None if row is None else (row.kernel_id, row.agent_key)
-
-        stored = await self._database.run(transaction, read_only=True)
-        if stored is None:
-            return None
-        kernel_id, agent_key = stored
-        return KnownAgent(kernel_id, self._box.decrypt(agent_key))
-
-    async def former_keys(self, agent_id: str) -> list[bytes]:
-        """The keys of the agents that must end and connect under this id: their kernels have been
-        launched again. Raises DecryptionError."""
-
-        def transaction(connection: Connection) -> list[str]:
-            rows = connection.execute(
-                select(former_agent.c.agent_key).where(former_agent.c.kernel_id == agent_id)
-            )
-            return list(rows.scalars())
-
-        stored = await self._database.run(transaction, read_only=True)
-        return [self._box.decrypt(key) for key in stored]
-
     def _transition(
         self,
         connection: Connection,
@@ -490,9 +418,6 @@ class KernelRecords:
         stored = stored_key(connection, kernel_id)
         return stored is not None and self._box.decrypt(stored) == agent_key
 
-    def _encrypt_launch(self, new: NewKernel) -> str:
-        return encrypted_launch(self._box, new)
-
 
 def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
     """What a launch needs, as it is stored."""
@@ -500,3 +425,27 @@ def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
     if new.launch_options:
         wanted["options"] = dict(new.launch_options)
     return box.encrypt(json.dumps(wanted).encode())
+
+
+def begun_values(new: NewKernel, now: datetime) -> dict[str, Any]:
+    """The values with which a record begins, wherever its agent comes from."""
+    return {
+        "kernel_id": new.kernel_id,
+        "project": new.project,
+        "path": new.path,
+        "username": new.username,
+        "kernel_name": new.kernel_name,
+        "state": KernelState.LAUNCHING.value,
+        "launch_options": dict(new.shown_options) or null(),
+        "execution_state": "starting",
+        "connections": 0,
+        "last_activity": now,
+        "created": now,
+        "changed": now,
+        "reason": "",
+    }
+
+
+def is_taken(connection: Connection, kernel_id: str) -> bool:
+    """Whether a new kernel cannot have this id: a record has it, or an agent connects under it."""
+    return read_record(connection, kernel_id) is not None or is_agents_id(connection, kernel_id)

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, null, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
-from gateway_ext.ownership.kernel_records import NewKernel, encrypted_launch
+from gateway_ext.ownership.kernel_records import (
+    NewKernel,
+    begun_values,
+    encrypted_launch,
+    is_taken,
+)
 from gateway_ext.ownership.kernel_rows import PUBLIC, read_record, record_of
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
 from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, WantedPool
@@ -84,7 +89,7 @@ class PoolRecords:
         agent_key = secrets.token_bytes(32)
         connection.execute(
             insert(kernel).values(
-                **_values(new, now),
+                **begun_values(new, now),
                 owner=self._name,
                 epoch=1,
                 agent_key=self._box.encrypt(agent_key),
@@ -136,12 +141,12 @@ class PoolRecords:
         asked for: its record in the pool goes, and the kernel's is written as if it was launching,
         with the same agent and a higher epoch.
 
-        None if the member is not as it was read any more, or a kernel of the new id exists; raises
+        None if the member is not as it was read any more, or the new id is in use; raises
         LimitReached.
         """
 
         def transaction(connection: Connection) -> Begun | None:
-            if read_record(connection, new.kernel_id) is not None:
+            if is_taken(connection, new.kernel_id):
                 return None
             # The lock of starts first, as all starts take it, then the member.
             check_limits(connection, limits, new.username)
@@ -166,12 +171,11 @@ class PoolRecords:
             status = begun_status(now).after(LaunchPhase.CONNECTING, "", None, now)
             connection.execute(
                 insert(kernel).values(
-                    **_values(new, now),
+                    **begun_values(new, now),
                     owner=self._name,
                     epoch=epoch,
                     agent_key=held.agent_key,
                     launch=encrypted_launch(self._box, new),
-                    launch_options=dict(new.shown_options) or null(),
                     process=held.process,
                     launch_status=status.stored(),
                     launch_id=member.kernel_id,
@@ -218,21 +222,3 @@ class PoolRecords:
             return set(rows.scalars())
 
         return await self._database.run(transaction, read_only=True)
-
-
-def _values(new: NewKernel, now: datetime) -> dict[str, Any]:
-    """The values that a kernel begins with, wherever its agent comes from."""
-    return {
-        "kernel_id": new.kernel_id,
-        "project": new.project,
-        "path": new.path,
-        "username": new.username,
-        "kernel_name": new.kernel_name,
-        "state": KernelState.LAUNCHING.value,
-        "execution_state": "starting",
-        "connections": 0,
-        "last_activity": now,
-        "created": now,
-        "changed": now,
-        "reason": "",
-    }

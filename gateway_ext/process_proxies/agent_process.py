@@ -31,6 +31,10 @@ class LaunchFailed(Exception):
     """The agent could not be started, or ended at once; the text is the launcher's own."""
 
 
+class NoPool(LaunchFailed):
+    """No kernel of this kind can wait for somebody; the text says why."""
+
+
 class KernelspecUnusable(Exception):
     """This kernelspec can never start an agent; the text says what to change."""
 
@@ -198,8 +202,8 @@ class AgentProcessProxy(BaseProcessProxyABC):
     def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
         """What this launch, after `plan` and `prepare`, has in common with all others that differ
         only in whose kernel it is: one that was started for nobody can be claimed for another of
-        the same shape. Empty if there is no pool for such a launch. Raises LaunchFailed."""
-        return ""
+        the same shape. Raises NoPool if there is no pool for such a launch, and LaunchFailed."""
+        raise NoPool("only kernels in pods of Kubernetes wait in pools")
 
     def late_part(
         self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]

@@ -18,12 +18,14 @@ from gateway_ext.process_proxies.agent_process import (
     AgentStart,
     KernelspecUnusable,
     LaunchFailed,
+    NoPool,
 )
 from gateway_ext.process_proxies.client_settings import refuse_guarded, refuse_prohibited_ids
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.cluster_names import (
     LONGEST_NAME,
+    has_namespaces_of_projects,
     kernel_object_name,
     project_namespace,
 )
@@ -169,6 +171,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         )
         named = env.get("KERNEL_NAMESPACE") or config.get("namespace")
         if named is None:
+            if start.pooled and has_namespaces_of_projects(cluster.project_namespaces):
+                raise NoPool("each project has a namespace of its own (project_namespaces)")
             try:
                 named = project_namespace(start.project, cluster.project_namespaces)
             except ValueError as error:
@@ -280,12 +284,14 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
         """See the base class. Only for a pod whose template makes nothing beside it, in a namespace
         that is not its own."""
-        if self.KIND != "Pod" or self._own_namespace:
-            return ""
+        if self.KIND != "Pod":
+            raise NoPool("only kernels in pods of Kubernetes wait in pools")
+        if self._own_namespace:
+            raise NoPool("each kernel has a namespace of its own (namespace_per_kernel)")
         kernel = self._objects(start)
         rendered, main = self._rendered(start, kernel, env)
         if len(rendered) != 1:
-            return ""
+            raise NoPool(f"the template {self._template} makes more than a pod")
         more = {
             "kernel_name": start.kernel_name,
             "resource_dir": start.resource_dir,

@@ -10,7 +10,7 @@ from gateway_ext.kernels.agents.dial_proofs import DialProofs, read_dial_proof
 from gateway_ext.kernels.agents.lookup_lane import LaneFull, LookupLane
 from gateway_ext.kernels.agents.unproven_room import PER_KERNEL, UnprovenRoom
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords, KnownAgent
+from gateway_ext.ownership.agent_records import AgentRecords, KnownAgent
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 
@@ -49,11 +49,11 @@ class AgentDoor:
     """Decides before the upgrade which callers get a websocket, and limits unknown callers."""
 
     def __init__(
-        self, records: KernelRecords, *, places: int, answer_seconds: float, log: logging.Logger
+        self, agents: AgentRecords, *, places: int, answer_seconds: float, log: logging.Logger
     ) -> None:
         """`places` is how many sockets may be open without a proof; half of them are kept for
         kernels that exist. `answer_seconds` is how long the database may take."""
-        self._records = records
+        self._agents = agents
         self._answer_seconds = answer_seconds
         self._log = log
         self._known: frozenset[str] = frozenset()
@@ -70,7 +70,7 @@ class AgentDoor:
 
     async def learn_kernels(self) -> None:
         """Reads which kernels exist; raises DatabaseUnavailable."""
-        self._known = frozenset(await self._records.agent_ids())
+        self._known = frozenset(await self._agents.ids())
 
     async def run(self, seconds: float) -> None:
         """Reads them periodically until cancelled, so that a websocket needs no query for that."""
@@ -126,12 +126,12 @@ class AgentDoor:
     async def agent(self, kernel_id: str, *, exists: bool) -> KnownAgent | None:
         """The agent of that id; raises LaneFull, DatabaseUnavailable and DecryptionError."""
         lane = self._lanes[exists]
-        return await self.in_time(lane.run(lambda: self._records.agent(kernel_id)))
+        return await self.in_time(lane.run(lambda: self._agents.find(kernel_id)))
 
     async def former_keys(self, kernel_id: str, *, exists: bool) -> list[bytes]:
         """The keys of agents that the kernel had before; raises the same."""
         lane = self._lanes[exists]
-        return await self.in_time(lane.run(lambda: self._records.former_keys(kernel_id)))
+        return await self.in_time(lane.run(lambda: self._agents.former_keys(kernel_id)))
 
     async def in_time(self, work: Awaitable[T]) -> T:
         """The result of the query; raises DatabaseUnavailable if it takes too long, while the agent

@@ -102,7 +102,7 @@ class PoolsHandler(FleetHandler):
     async def delete(self) -> None:
         if self.identity.service is None:
             raise Refusal(403, "only a service token may end pools: use `jupyter fleet down`")
-        self.answer({"pooled": await self.manager.pool_keeper.stop()})
+        self.answer({"pooled": await self.manager.pools.stop()})
 
 
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [

@@ -77,7 +77,7 @@ class PoolClaims:
             # A start that is not allowed, or not possible, fails as it does without a pool.
             return None
         tried: set[str] = set()
-        while shape:
+        while True:
             # Looked for again each time: others claim meanwhile.
             found = members_to_claim(shape, self._candidates(new.kernel_name))
             link = next((self._links.get(one) for one in found if one not in tried), None)
@@ -94,7 +94,6 @@ class PoolClaims:
                     return None
             finally:
                 link.being_claimed = False
-        return None
 
     def _candidates(self, kernel_name: str) -> list[Candidate]:
         return [

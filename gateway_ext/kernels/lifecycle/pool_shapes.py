@@ -18,7 +18,12 @@ from gateway_ext.kernels.pool_declarations import (
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.pool_plan import WantedPool
-from gateway_ext.process_proxies.agent_process import AgentSettings, AgentStart, LaunchFailed
+from gateway_ext.process_proxies.agent_process import (
+    AgentSettings,
+    AgentStart,
+    LaunchFailed,
+    NoPool,
+)
 from gateway_ext.process_proxies.environment import asked_environment
 
 _NO_KEY = bytes(32)
@@ -35,13 +40,13 @@ class PoolShapes:
         decided: Callable[[NewKernel, KernelSpec], Awaitable[NewKernel]],
         log: logging.Logger,
     ) -> None:
-        """`decided` completes and checks launch options, and raises Refusal."""
+        """`decided` completes and checks the launch options of a pool, and raises Refusal."""
         self._processes = processes
         self._decided = decided
         self._specs = specs
         self._settings = settings
         self._log = log
-        self._said: dict[str, str] = {}
+        self._said: dict[str, list[str]] = {}
 
     async def wanted(self) -> tuple[list[WantedPool], set[str]]:
         """The pools that kernelspecs ask for, and the kernelspecs of which that cannot be said at
@@ -54,16 +59,22 @@ class PoolShapes:
         for name, entry in sorted(found.items()):
             metadata = (entry.get("spec") or {}).get("metadata") or {}
             try:
-                for declared in declared_pools(metadata):
-                    pool = await self._pool(name, declared)
+                declared = declared_pools(metadata)
+            except PoolDeclarationError as error:
+                self._say(name, [str(error)])
+                continue
+            problems = []
+            for one in declared:
+                try:
+                    pool = await self._pool(name, one)
+                except (Refusal, LaunchFailed, web.HTTPError) as error:
+                    problems.append(error.message if isinstance(error, Refusal) else str(error))
+                    if not _is_final(error):
+                        unsure.add(name)
+                else:
                     # The same options in other words are one pool.
                     wanted.setdefault(pool.shape, pool)
-                self._said.pop(name, None)
-            except PoolDeclarationError as error:
-                self._say(name, str(error))
-            except (Refusal, LaunchFailed, web.HTTPError) as error:
-                unsure.add(name)
-                self._say(name, error.message if isinstance(error, Refusal) else str(error))
+            self._say(name, problems)
         return list(wanted.values()), unsure
 
     async def _pool(self, name: str, declared: DeclaredPool) -> WantedPool:
@@ -71,16 +82,11 @@ class PoolShapes:
         new = NewKernel("pool", "", "", "", name, {}, declared.launch_options)
         new = await self._decided(new, spec)
         shape = await self.of(new, spec, pooled=True)
-        if not shape:
-            raise PoolDeclarationError(
-                "there can be no pool for it: only kernels in pods of Kubernetes have one, whose "
-                "template makes a pod alone, in a namespace for several kernels"
-            )
         return WantedPool(shape, name, declared.size, new.launch_options)
 
     async def of(self, new: NewKernel, spec: KernelSpec, *, pooled: bool = False) -> str:
-        """The shape of a launch, "" if it is in no pool. Raises Refusal, LaunchFailed and HTTPError
-        if it cannot be launched at all."""
+        """The shape of a launch. Raises NoPool if no such kernel waits in a pool, and Refusal,
+        LaunchFailed and HTTPError if it cannot be launched at all."""
         class_name, config = proxy_stanza(spec)
         manager = self._processes.kernel_manager(new.kernel_id, new.kernel_name)
         manager._kernel_spec = spec
@@ -110,7 +116,16 @@ class PoolShapes:
         finally:
             manager.forget()
 
-    def _say(self, name: str, reason: str) -> None:
-        if self._said.get(name) != reason:
-            self._said[name] = reason
-            self._log.error("the pool of the kernelspec %s: %s", name, reason)
+    def _say(self, name: str, problems: list[str]) -> None:
+        if self._said.get(name, []) != problems:
+            self._said[name] = problems
+            for problem in problems:
+                self._log.error("a pool of the kernelspec %s: %s", name, problem)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether there is certainly no such pool, until somebody changes what is declared: not while
+    a file cannot be read, or is being written."""
+    if isinstance(error, Refusal):
+        return error.status < 500
+    return isinstance(error, NoPool)

@@ -79,7 +79,7 @@ def test_members_are_in_no_list_of_users_and_count_for_no_limit(gateways: list[G
         [member] = await gateway.list.members(LIVING)
         assert (member.kernels, member.pooled) == (1, 3)
         # Their agents are let in all the same.
-        assert len(await gateway.records.agent_ids()) == 4
+        assert len(await gateway.records.agents.ids()) == 4
 
     asyncio.run(run())
 
@@ -106,11 +106,11 @@ def test_a_member_becomes_the_kernel_that_somebody_asks_for(gateways: list[Gatew
         assert stored is not None
         assert (stored.agent_key, stored.environment) == (begun.agent_key, new.environment)
         # The agent connects under its own id, and is that kernel's.
-        agent = await gateways[1].records.agent(member.kernel_id)
+        agent = await gateways[1].records.agents.find(member.kernel_id)
         assert agent is not None
         assert (agent.kernel_id, agent.agent_key) == (new.kernel_id, begun.agent_key)
-        assert await gateways[1].records.agent(new.kernel_id) is None
-        assert member.kernel_id in await gateway.records.agent_ids()
+        assert await gateways[1].records.agents.find(new.kernel_id) is None
+        assert member.kernel_id in await gateway.records.agents.ids()
         taken = await gateways[1].records.claim(agent.kernel_id, agent.agent_key, 1)
         assert taken is not None
         assert taken.epoch == record.epoch + 1
@@ -209,8 +209,8 @@ def test_the_agent_of_a_claimed_kernel_that_is_launched_again_is_told_to_end(
         again = await gateway.records.get(kernel_id)
         assert again is not None
         assert (again.launch_id, again.agent_id) == (None, kernel_id)
-        assert begun.agent_key in await gateway.records.former_keys(member.kernel_id)
-        agent = await gateway.records.agent(kernel_id)
+        assert begun.agent_key in await gateway.records.agents.former_keys(member.kernel_id)
+        agent = await gateway.records.agents.find(kernel_id)
         assert agent is not None
         assert agent.agent_key == KEY
 

@@ -1,30 +1,23 @@
 """Kernels that are started ahead for nobody, and what they are when somebody asks for one."""
 
-import asyncio
-import base64
 import json
-import shutil
-import signal
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway_ext.ownership.kernel_records import NewKernel
-from gateway_ext.ownership.pool_records import PoolRecords
-from jupyter_ext.database.engine import Database
-from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
-from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
-    IMAGE,
-    OURS,
-    ClusterFleet,
-)
+from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterFleet
 from tests.integration.gateway_ext.process_proxies.kernel_pool import SPEC, KernelPool
-from tests.integration.gateway_ext.records_of import records_as
-from tests.servers.scripted_http import Answer
+from tests.integration.gateway_ext.process_proxies.scripted_pool import (
+    agent_key,
+    claimed_pod,
+    scripted_pool,
+    secret_files,
+    waiting_pods,
+)
+from tests.integration.gateway_ext.test_gateway_refusals import introduce
 
 OF_ONE_KERNEL = {
     "KERNEL_ID",
@@ -45,45 +38,11 @@ print(seen.replace(os.environ["HOME"], "HOME"))
 """
 
 
-def pooled(fleet: ClusterFleet) -> list[Any]:
-    """The pods of kernels that are nobody's."""
-    return [
-        pod
-        for pod in fleet.kubernetes.named("pods")
-        if pod["metadata"]["annotations"].get("fleet-project") == ""
-        and pod["metadata"]["labels"]["component"] == "kernel"
-    ]
-
-
 @pytest.fixture
 def pool(fleet: ClusterFleet) -> Iterator[KernelPool]:
     """A kernelspec that has no pool yet."""
-    config = {"image_name": IMAGE}
-    fleet.add_kernelspec(
-        SPEC, OURS / "python_kubernetes", env={"FROM_SPEC": "${FROM_IMAGE}"}, **config
-    )
-
-    def members() -> list[str]:
-        return [pod["metadata"]["labels"]["kernel_id"] for pod in pooled(fleet)]
-
-    pool = KernelPool(fleet, members)
-    yield pool
-    fleet.kubernetes.end_scripts()
-    for number in range(2):
-        fleet.gateways.processes[number].signal(signal.SIGCONT)
-    for kernel in fleet.gateways.client().call("GET", fleet.url(1)).json():
-        if kernel["name"] == SPEC:
-            fleet.end(kernel["id"], 1)
-    pool.declare(0)
-    pool.wait_for(0)
-    shutil.rmtree(pool.folder)
-
-
-def claimed_pod(fleet: ClusterFleet, ready: dict[str, int], kernel_id: str) -> Any:
-    """The pod of a kernel, which was one of these."""
-    [pod] = wait_until(lambda: fleet.kubernetes.of_kernel("pods", kernel_id))
-    assert pod["metadata"]["name"].endswith(tuple(ready))
-    return pod
+    with scripted_pool(fleet) as pool:
+        yield pool
 
 
 def test_a_claimed_kernel_is_what_a_cold_start_would_have_made(
@@ -97,8 +56,7 @@ def test_a_claimed_kernel_is_what_a_cold_start_would_have_made(
     pool.declare(1)
     ready = pool.wait_for(1)
     [(member, number)] = ready.items()
-    secret = fleet.kubernetes.of_kernel("secrets", member)
-    texts = [base64.b64decode(text) for one in secret for text in one["data"].values()]
+    texts = secret_files(fleet, member).values()
     model = pool.begin(number, env=variables, **chosen)
     assert (model["state"], model["execution_state"]) == ("launching", "starting")
     kernel_id = model["id"]
@@ -209,7 +167,7 @@ def test_a_changed_kernelspec_replaces_its_pool_and_a_smaller_one_ends(
 def test_a_dead_kernel_of_a_pool_is_removed(fleet: ClusterFleet, pool: KernelPool) -> None:
     pool.declare(1)
     [(member, _)] = pool.wait_for(1).items()
-    [pod] = pooled(fleet)
+    [pod] = waiting_pods(fleet)
     uid = pod["metadata"]["uid"]
     with fleet.kubernetes.lock:
         container = fleet.kubernetes.containers[uid]
@@ -222,89 +180,49 @@ def test_a_dead_kernel_of_a_pool_is_removed(fleet: ClusterFleet, pool: KernelPoo
     )
 
 
-def claim_in_its_name(pool: KernelPool, member: str, number: int) -> str:
-    """The first step of a claim, as a gateway makes it; the kernel's id."""
-    gateways = pool.fleet.gateways
-    name = f"gateway-{number}"
-    box = SecretBox(gateways.directory / "encryption.json")
-    pools = PoolRecords(Database(gateways.database_url), box, name)
-    new = NewKernel(str(uuid.uuid4()), "demo", "", "ada", SPEC, {"KERNEL_MINE": "yes"})
-
-    async def claim() -> None:
-        record = await records_as(gateways, name).get(member)
-        assert record is not None
-        assert await pools.claim(record, new) is not None
-
-    asyncio.run(claim())
-    return new.kernel_id
-
-
-def test_a_claim_whose_gateway_is_killed_after_the_record_is_finished_by_another(
+def test_the_key_of_a_waiting_kernel_opens_no_other_kernel(
     fleet: ClusterFleet, pool: KernelPool
 ) -> None:
-    pool.declare(1)
-    ready = pool.wait_for(1)
-    [(member, number)] = ready.items()
-    gateway = fleet.gateways.processes[number]
-    gateway.signal(signal.SIGSTOP)
-    kernel_id = claim_in_its_name(pool, member, number)
-    gateway.kill()
-    try:
-        mine = "import os; print(os.environ['KERNEL_MINE'], os.environ['KERNEL_ID'])"
-        wait_until(lambda: fleet.model(kernel_id, 1 - number)["state"] == "running", 60)
-        assert fleet.run(1 - number, kernel_id, mine) == f"yes {kernel_id}"
-        claimed_pod(fleet, ready, kernel_id)
-    finally:
-        fleet.gateways.start_again(number)
-
-
-def test_a_claim_whose_gateway_is_killed_before_the_labels_is_finished_by_another(
-    fleet: ClusterFleet, pool: KernelPool
-) -> None:
-    pool.declare(1)
-    ready = pool.wait_for(1)
-    [(member, number)] = ready.items()
-    fleet.kubernetes.script("PATCH", "/pods/", Answer(503, b"busy"), forever=True)
-    kernel_id = pool.begin(number)["id"]
-    assert fleet.run(number, kernel_id, "x = 6; print(x * 7)") == "42"
-    assert fleet.kubernetes.of_kernel("pods", member)
-    fleet.gateways.processes[number].kill()
-    try:
-        fleet.kubernetes.end_scripts()
-        wait_until(lambda: fleet.kubernetes.of_kernel("pods", kernel_id), 60)
-        assert fleet.run(1 - number, kernel_id, "print(x)") == "6"
-        # Whoever deletes it removes the pod, whose labels are the kernel's.
-        fleet.end(kernel_id, 1 - number)
-        wait_until(lambda: not fleet.kubernetes.of_kernel("secrets", member))
-    finally:
-        fleet.gateways.start_again(number)
-
-
-def test_a_claimed_kernel_that_is_deleted_before_it_has_its_labels_leaves_nothing(
-    fleet: ClusterFleet, pool: KernelPool
-) -> None:
+    somebodys = fleet.started("pod")
     pool.declare(1)
     [(member, number)] = pool.wait_for(1).items()
-    fleet.kubernetes.script("PATCH", "/pods/", Answer(503, b"busy"), forever=True)
-    kernel_id = pool.begin(number)["id"]
+    key = agent_key(fleet, member)
+
+    def refused(kernel_id: str) -> bool:
+        answer = introduce(fleet.gateways, kernel_id, key)
+        return (answer["type"], answer["reason"]) == ("refused", "key")
+
+    assert refused(somebodys)
+    kernel_id = pool.claim(number)
+    assert fleet.run(number, kernel_id, "x = 6; print(x)") == "6"
+    assert refused(somebodys)
+    # Its agent has an id of its own; by the kernel's it is nobody.
+    assert refused(kernel_id)
+    assert fleet.run(1 - number, kernel_id, "print(7 * x)") == "42"
+    fleet.end(somebodys)
+
+
+def test_a_claimed_kernel_that_died_is_started_again_with_another_agent(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    key = agent_key(fleet, member)
+    kernel_id = pool.claim(number, env={"KERNEL_MINE": "yes"})
     assert fleet.run(number, kernel_id, "print(6 * 7)") == "42"
-    fleet.end(kernel_id, 1 - number)
-    wait_until(lambda: not fleet.kubernetes.of_kernel("pods", member))
-    assert not fleet.kubernetes.of_kernel("secrets", member)
-
-
-def test_an_agent_that_cannot_be_claimed_makes_a_dead_kernel_with_the_reason(
-    fleet: ClusterFleet, pool: KernelPool
-) -> None:
-    pool.declare(1)
-    [(member, number)] = pool.wait_for(1).items()
-    fleet.gateways.processes[number].signal(signal.SIGSTOP)
-    kernel_id = claim_in_its_name(pool, member, number)
-    kept = Path(f"{pool.folder}-kept")
-    pool.folder.rename(kept)
-    try:
-        fleet.gateways.processes[number].signal(signal.SIGCONT)
-        wait_until(lambda: fleet.model(kernel_id, number)["state"] == "dead", 60)
-        assert "no kernelspec" in fleet.model(kernel_id, number)["reason"]
-    finally:
-        kept.rename(pool.folder)
+    uid = claimed_pod(fleet, ready, kernel_id)["metadata"]["uid"]
+    with fleet.kubernetes.lock:
+        container = fleet.kubernetes.containers[uid]
+    container.kill()
+    wait_until(lambda: fleet.model(kernel_id, number)["state"] == "dead", 60)
+    assert fleet.kubernetes.of_kernel("secrets", member) == []
+    fleet.restart(kernel_id, number)
+    mine = "import os; print(os.environ['KERNEL_MINE'], os.environ['KERNEL_ID'])"
+    assert fleet.run(number, kernel_id, mine) == f"yes {kernel_id}"
+    pod = fleet.pod(kernel_id)
+    assert pod["metadata"]["uid"] != uid
+    assert pod["metadata"]["name"].endswith(kernel_id)
+    # The agent of before has to end, wherever it may still be.
+    assert introduce(fleet.gateways, member, key)["type"] == "deleted"
+    assert fleet.run(number, kernel_id, "print(6 * 7)") == "42"
