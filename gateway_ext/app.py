@@ -50,6 +50,7 @@ from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
 from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
@@ -233,6 +234,12 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         help="For how many seconds after a gateway has joined, left or drained no kernel is handed "
         "over to balance the load: nothing moves during a rolling restart.",
     ).tag(config=True)
+    pooled_kernels = Integer(
+        20,
+        min=0,
+        help="How many kernels at most wait in pools, of all kernelspecs together "
+        "(metadata.fleet.pool in their kernel.json says how many of each). 0 for no pools.",
+    ).tag(config=True)
     heartbeat_seconds = Float(
         2.0, help="How often, in seconds, a gateway reports that it is alive."
     ).tag(config=True)
@@ -337,6 +344,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         self.records = KernelRecords(self.database, box, self.gateway_name)
         self.kernel_events = KernelEvents(self.database, self.gateway_name)
         self.launch_records = LaunchRecords(self.database, self.gateway_name)
+        self.pool_records = PoolRecords(self.database, box, self.gateway_name)
         self.silence_records = SilenceRecords(self.database, box, self.gateway_name)
         self.leftovers = Leftovers(self.database, self.gateway_name)
         self.project_uids = ProjectUids(self.database, self.first_uid)
@@ -464,6 +472,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
                 self.heartbeat_seconds,
                 self.log,
                 "restarting unreachable kernels",
+            ),
+            asyncio.ensure_future(manager.pools.keep()),
+            run_forever(
+                manager.pools.finish_claims, self.living_seconds, self.log, "finishing claims"
             ),
             run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
             run_forever(

@@ -9,6 +9,8 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from .call_socket import CallSocket
 from .commands import Commands
@@ -24,7 +26,13 @@ from .process_tree import descendants, end_all
 from .sender import Sender, TooSlow
 from .sessions import Sessions
 from .socket_folder import SocketFolder
-from .start_document import StartDocument
+from .start_document import (
+    StartDocument,
+    StartDocumentError,
+    claimed_document,
+    claimed_environment,
+    read_at_start,
+)
 
 _log = logging.getLogger("fleet.agent")
 
@@ -45,9 +53,16 @@ _HERD_SECONDS = 0.2
 class Agent:
     """Runs one kernel until it is told to end it, or has been without a gateway for too long."""
 
-    def __init__(self, document: StartDocument, forked: ForkedKernel | None = None) -> None:
-        """`forked` is a process that can become the kernel's first one."""
+    def __init__(
+        self,
+        document: StartDocument,
+        forked: ForkedKernel | None = None,
+        container: Mapping[str, str] | None = None,
+    ) -> None:
+        """`forked` is a process that can become the kernel's first one. `container` is the
+        environment as it was before that of the document."""
         self._document = document
+        self._container = container or {}
         self._journal = Journal(document.journal_bytes)
         self._sessions = Sessions()
         limit = None
@@ -237,6 +252,26 @@ class Agent:
             _log.info("not connected: %s", error)
         return None
 
+    def _claim(self, late: Any, epoch: int) -> None:
+        """The kernel is somebody's now. Raises StartDocumentError if it cannot become that kernel,
+        or is another one already."""
+        document = claimed_document(self._document, late)
+        if not self._document.pooled:
+            # The gateway that claimed it may have ended before it heard that.
+            if document.claimed_as != self._document.claimed_as:
+                raise StartDocumentError("this kernel is not in a pool: somebody has it already")
+        else:
+            _log.info("claimed: it is kernel %s", document.claimed_as)
+            environment = claimed_environment(
+                os.environ, self._container, self._document.environment, document.environment
+            )
+            self._document = document
+            fork = not read_at_start(document.environment)
+            os.environ.clear()
+            os.environ.update(environment)
+            self._kernel.claim(document, fork=fork)
+        self._epoch = epoch
+
     def _hand_over(self, connection: Connection, sender: Sender, gateways: list[str]) -> None:
         async def leave() -> None:
             await sender.answered(self._document.ping_timeout)
@@ -266,6 +301,7 @@ class Agent:
             on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
             on_gateways=lambda gateways: self._gateways.welcomed(connection.url, gateways),
             on_called=self._calls.called,
+            on_claim=self._claim,
         )
         _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
         self._told = {}

@@ -17,8 +17,12 @@ from .kernel_process import LaunchError
 from .kernel_state import ProcessState
 from .sender import Sender, Stream
 from .sessions import Session, Sessions, TooManySessions
+from .start_document import StartDocumentError
 
 _log = logging.getLogger("fleet.agent")
+
+
+_WHILE_POOLED = frozenset({"claim", "shutdown", "handover"})
 
 
 class CommandError(Exception):
@@ -39,10 +43,11 @@ class Commands:
         on_handover: Callable[[list[str]], None],
         on_gateways: Callable[[list[str]], None],
         on_called: Callable[[dict[str, Any]], None],
+        on_claim: Callable[[Any, int], None],
     ) -> None:
         """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways to
         go to, `on_gateways` with those that there are, `on_called` with the answer to a call of the
-        kernel."""
+        kernel, `on_claim` with what a kernel that was nobody's is, and the epoch from now on."""
         self._connection = connection
         self._sender = sender
         self._kernel = kernel
@@ -52,6 +57,7 @@ class Commands:
         self._on_handover = on_handover
         self._on_gateways = on_gateways
         self._on_called = on_called
+        self._on_claim = on_claim
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,7 +91,11 @@ class Commands:
     def _begin(
         self, number: Any, name: Any, frame: dict[str, Any]
     ) -> Coroutine[Any, Any, dict[str, Any]] | None:
+        if self._kernel.state.pooled and name not in _WHILE_POOLED:
+            raise CommandError("this kernel is nobody's: it can only be claimed or ended")
         match name:
+            case "claim":
+                self._claim(frame)
             case "open":
                 self._open(number, frame)
                 return None
@@ -111,6 +121,17 @@ class Commands:
         except (CommandError, LaunchError) as error:
             result = _refusal(number, error)
         self._sender.post(result)
+
+    def _claim(self, frame: dict[str, Any]) -> None:
+        raised, connection = frame.get("raised"), self._connection
+        if not isinstance(raised, int) or raised < connection.epoch:
+            raise CommandError(f"raised must be an epoch from {connection.epoch}, not {raised!r}")
+        try:
+            self._on_claim(frame.get("document"), raised)
+        except StartDocumentError as error:
+            raise CommandError(str(error)) from error
+        # Whoever owned it before it was somebody's can do nothing any more.
+        connection.epoch = raised
 
     def _open(self, number: Any, frame: dict[str, Any]) -> None:
         stream, session_id = frame.get("stream"), frame.get("session_id")

@@ -81,6 +81,10 @@ class ForkedKernel:
         self._control.sendall(message)
         self._control.close()
 
+    def dismiss(self) -> None:
+        """It is not needed, and ends."""
+        self._control.close()
+
 
 def fork_kernel(document: StartDocument) -> ForkedKernel | None:
     """Fork a kernel-to-be if the kernelspec's command allows it.

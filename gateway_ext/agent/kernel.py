@@ -123,13 +123,35 @@ class Kernel:
         self._pending: list[tuple[str, str, list[bytes]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._claimed = asyncio.Event()
+        if document.pooled:
+            # Complete, for whoever looks at it: it answers nobody, but nothing is missing.
+            self.state.pooled = True
+            self.state.process = ProcessState.RUNNING
+            self.state.execution_state = "idle"
+        else:
+            self._claimed.set()
 
     # -- life ---------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the first process; if that is not possible the state says why."""
+        """Start the first process; if that is not possible the state says why. A kernel that is
+        nobody's waits for `claim`."""
+        await self._claimed.wait()
         async with self._changing:
-            await self._launch()
+            if not self._closed:
+                await self._launch()
+
+    def claim(self, document: StartDocument, *, fork: bool) -> None:
+        """The kernel is somebody's now, as the document says, and `start` goes on. `fork` says
+        whether the process that waits for it can become it."""
+        self._document = document
+        if not fork and self._forked is not None:
+            self._forked.dismiss()
+            self._forked = None
+        self.state.last_activity = utc_now()
+        self._change(pooled=False, process=ProcessState.STARTING, execution_state="starting")
+        self._claimed.set()
 
     async def restart(self) -> None:
         """End the process, start another one and wait (up to a minute) until it answers."""

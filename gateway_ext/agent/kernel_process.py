@@ -53,7 +53,7 @@ def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
     """
     values = {
         "connection_file": str(connection_file),
-        "kernel_id": document.kernel_id,
+        "kernel_id": document.claimed_as or document.kernel_id,
         "prefix": sys.prefix,
         "resource_dir": document.resource_dir,
     }

@@ -39,6 +39,8 @@ class ReportedState:
     last_work: str | None = None
     """When its processes last worked, or it said that it does; None if that is not measured."""
     kernel_info: dict[str, Any] | None = None
+    pooled: bool = False
+    """Whether the kernel is nobody's yet, and only its agent runs."""
 
     def as_json(self) -> dict[str, Any]:
         """A copy for the wire."""

@@ -10,7 +10,7 @@ import logging.handlers
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .agent import Agent
@@ -49,6 +49,7 @@ def run(text: str) -> None:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
     os.umask(0o077)
+    container = dict(os.environ)
     # What the kernel gets where the gateway could not give it to the agent's process.
     os.environ.update(document.environment)
     if not document.keep_process_group:
@@ -59,7 +60,7 @@ def run(text: str) -> None:
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
-    number = asyncio.run(_run(document, kernel))
+    number = asyncio.run(_run(document, kernel, container))
     if number is not None:
         # Not by the signal itself: as the first process of a container it would not end by it.
         sys.exit(128 + number)
@@ -74,9 +75,11 @@ def _log_into(document: StartDocument) -> None:
     logging.getLogger("fleet.agent").setLevel(logging.INFO)
 
 
-async def _run(document: StartDocument, kernel: ForkedKernel | None) -> int | None:
+async def _run(
+    document: StartDocument, kernel: ForkedKernel | None, container: Mapping[str, str]
+) -> int | None:
     """Returns the number of the signal that has ended the agent, None if it was none."""
-    agent = Agent(document, kernel)
+    agent = Agent(document, kernel, container)
     ended_by: list[int] = []
     loop = asyncio.get_running_loop()
     # Whoever ends a container by its process group kills what has not ended in a fraction of a

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 READ_AT_START = ("PYTHON", "LD_")
 """How variables begin that an interpreter or the linker reads when a program starts."""
+
+
+def read_at_start(environment: Mapping[str, str]) -> bool:
+    """Whether it has a variable, other than it is here, that only a new process can obey."""
+    return any(
+        name.startswith(READ_AT_START) and os.environ.get(name) != value
+        for name, value in environment.items()
+    )
+
+
+def claimed_environment(
+    present: Mapping[str, str],
+    container: Mapping[str, str],
+    pooled: Mapping[str, str],
+    claimed: Mapping[str, str],
+) -> dict[str, str]:
+    """The agent's environment after a claim: `present` without what the start document of the pool
+    said, over which it has what the kernel's says. `container` is what was there before both."""
+    kept = {name: value for name, value in present.items() if name not in pooled}
+    said = {name: container[name] for name in pooled if name in container}
+    return {**kept, **said, **claimed}
 
 
 class StartDocumentError(ValueError):
@@ -44,6 +67,10 @@ class StartDocument:
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
     keep_process_group: bool = False
+    pooled: bool = False
+    """Whether the kernel is nobody's yet: it is started when a gateway says whose it is."""
+    claimed_as: str | None = None
+    """The kernel that it has become; the agent goes on connecting under `kernel_id`."""
 
     def __repr__(self) -> str:
         """Without the key and without any environment."""
@@ -74,10 +101,7 @@ def parse_start_document(text: str) -> StartDocument:
         raise StartDocumentError(f"the start document is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise StartDocumentError("the start document must be a JSON object")
-    spec = _field(raw, "kernelspec", dict)
-    argv = spec.get("argv")
-    if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
-        raise StartDocumentError("kernelspec.argv must be a list with the kernel's command")
+    spec = _kernelspec(raw)
     gateways = _field(raw, "gateways", list)
     if not gateways or not all(
         isinstance(u, str) and u.startswith(("http://", "https://")) for u in gateways
@@ -108,7 +132,31 @@ def parse_start_document(text: str) -> StartDocument:
         memory_bytes=int(_positive(raw, "memory_bytes")) if raw.get("memory_bytes") else None,
         memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
         keep_process_group=bool(raw.get("keep_process_group")),
+        pooled=bool(raw.get("pooled")),
     )
+    _check_kernelspec(document)
+    return document
+
+
+def claimed_document(document: StartDocument, late: Any) -> StartDocument:
+    """`document` of a kernel that was nobody's, with what a gateway says about it when somebody has
+    asked for it; raises StartDocumentError."""
+    if not isinstance(late, dict):
+        raise StartDocumentError("what a claimed kernel is must be a JSON object")
+    claimed = replace(
+        document,
+        claimed_as=_field(late, "kernel_id", str),
+        kernelspec=_kernelspec(late),
+        environment=_environment(late.get("environment") or {}),
+        orphan_seconds=_positive(late, "orphan_seconds"),
+        cwd=_absolute(late, "cwd") if late.get("cwd") else document.cwd,
+        pooled=False,
+    )
+    _check_kernelspec(claimed)
+    return claimed
+
+
+def _check_kernelspec(document: StartDocument) -> None:
     if document.transport not in ("ipc", "tcp"):
         raise StartDocumentError(
             "kernelspec.metadata.fleet.transport must be ipc or tcp, not " + document.transport
@@ -117,7 +165,14 @@ def parse_start_document(text: str) -> StartDocument:
         raise StartDocumentError(
             "kernelspec.interrupt_mode must be signal or message, not " + document.interrupt_mode
         )
-    return document
+
+
+def _kernelspec(raw: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = _field(raw, "kernelspec", dict)
+    argv = spec.get("argv")
+    if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
+        raise StartDocumentError("kernelspec.argv must be a list with the kernel's command")
+    return spec
 
 
 def _field(raw: dict[str, Any], name: str, kind: type[Any]) -> Any:

@@ -108,6 +108,12 @@ class LaunchRules:
             raise as_refusal(refused) from refused
         return replace(new, launch_options=options, shown_options=shown_options(options))
 
+    async def decided_for_pool(self, new: NewKernel, spec: KernelSpec) -> NewKernel:
+        """The same, but never without the policy's defaults: while no policy can be read, raises
+        Refusal (500) even if `new` names no option."""
+        await self.effective(new.project, new.kernel_name, spec)
+        return await self.decided(new, spec)
+
     async def again(
         self, record: KernelRecord, stored: Secrets, spec: KernelSpec
     ) -> Mapping[str, Any]:

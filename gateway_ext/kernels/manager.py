@@ -35,6 +35,7 @@ from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
 from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
+from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import (
@@ -113,7 +114,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.launch_seconds: float = app.launch_seconds
         self.claim_pace = ClaimPace(app.claims_per_second, LONGEST_CLAIM_WAIT)
         self.agent_door = AgentDoor(
-            self.records,
+            self.records.agents,
             places=app.unproven_agents,
             answer_seconds=self.ping_timeout,
             log=self.log,
@@ -128,7 +129,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.websockets: set[OpenWebsocket] = set()
         self.board = LaunchBoard(app.launch_records, self.log)
-        self.links.on_added = self.board.connected
+        self.links.on_added = self._agent_connected
         processes = AgentProcesses(
             self,
             records=self.records,
@@ -191,6 +192,22 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
         )
         self.ended_in_cluster = EndedInCluster(kernels)
+        self.pools = Pools(
+            pool_records=app.pool_records,
+            records=self.records,
+            specs=self.kernel_spec_manager,
+            decided=self.launch_rules.decided_for_pool,
+            launches=self.launches,
+            links=self.links,
+            ends=self.ends,
+            door=self.agent_door,
+            membership=self.membership,
+            settings=self.agent_settings,
+            limit=app.pooled_kernels,
+            living_seconds=app.living_seconds,
+            seconds=app.heartbeat_seconds,
+            log=self.log,
+        )
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
             membership=self.membership,
@@ -201,6 +218,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.membership.on_change = self.hand_overs.announce_gateways
         self._begun = datetime.now(UTC)
+
+    def _agent_connected(self, link: AgentLink) -> None:
+        self.board.connected(link)
+        self.pools.connected(link)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""
@@ -238,6 +259,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         """Where the kernel is now. Raises Refusal (404) if it does not exist, and
         DatabaseUnavailable unless its agent is connected here."""
         link = self.links.get(kernel_id)
+        if link is not None and link.pooled:
+            raise unknown_kernel(kernel_id)
         if link is not None:
             return Place(kernel_id, link.record.project, link.epoch, link, None, None)
         record = await self.record(kernel_id)
@@ -254,9 +277,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         return Place(kernel_id, record.project, record.epoch, link, owner, record, launching)
 
     async def record(self, kernel_id: str) -> KernelRecord:
-        """The kernel's record; raises Refusal (404)."""
+        """The kernel's record; raises Refusal (404), also for one in a pool."""
         record = await self.records.get(kernel_id)
-        if record is None or record.state is KernelState.DELETED:
+        if record is None or record.state is KernelState.DELETED or record.pool is not None:
             raise unknown_kernel(kernel_id)
         return record
 
@@ -282,8 +305,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         spec = await self.launches.processes.kernelspec(new.kernel_name)
         new = await self.launch_rules.decided(new, spec)
         agent_key = secrets.token_bytes(32)
+        claimed = None
         try:
-            record = await self.records.insert_launching(new, agent_key, self.limits)
+            claimed = await self.pools.claim(new, spec, self.limits)
+            record = claimed or await self.records.insert_launching(new, agent_key, self.limits)
         except LimitReached as error:
             raise Refusal(403, str(error)) from error
         if record is None:
@@ -294,7 +319,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             dead = record.state is KernelState.DEAD and record.owner is None
             if dead and seconds is not None:
                 await self._start_again(record, new.username)
-        else:
+        elif claimed is None:
             self.agent_door.add(new.kernel_id)
             self.launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
         if seconds is None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from gateway_ext.ownership.records import Member
 from gateway_ext.ownership.states import KernelState
@@ -47,7 +47,11 @@ class GatewayRecords:
         def transaction(connection: Connection) -> list[Member]:
             now = now_utc(connection)
             owned = (
-                select(kernel.c.owner, func.count().label("kernels"))
+                select(
+                    kernel.c.owner,
+                    func.sum(case((kernel.c.pool.is_(None), 1), else_=0)).label("kernels"),
+                    func.sum(case((kernel.c.pool.is_(None), 0), else_=1)).label("pooled"),
+                )
                 .where(kernel.c.state != KernelState.DELETED.value, kernel.c.owner.is_not(None))
                 .group_by(kernel.c.owner)
                 .subquery()
@@ -58,11 +62,16 @@ class GatewayRecords:
                     gateway.c.url,
                     gateway.c.draining,
                     func.coalesce(owned.c.kernels, 0),
+                    func.coalesce(owned.c.pooled, 0),
                 )
                 .join_from(gateway, owned, owned.c.owner == gateway.c.name, isouter=True)
                 .where(gateway.c.heartbeat > now - living)
                 .order_by(gateway.c.name)
             )
-            return [Member(*row) for row in rows]
+            # MySQL's sums are decimals.
+            return [
+                Member(name, url, draining, int(kernels), int(pooled))
+                for name, url, draining, kernels, pooled in rows
+            ]
 
         return await self._database.run(transaction, read_only=True)

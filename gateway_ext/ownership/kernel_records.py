@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway_ext.ownership.agent_records import AgentRecords, dismiss_agent, is_agents_id
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
@@ -30,7 +31,7 @@ from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.stored_text import stored_text
-from gateway_ext.ownership.tables import former_agent, kernel
+from gateway_ext.ownership.tables import kernel
 from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 
@@ -97,12 +98,6 @@ def observed(held: Held, seen: Observation, now: datetime) -> Transition:
     return Transition(state, values, events)
 
 
-def dismiss_agent(connection: Connection, kernel_id: str, now: datetime) -> None:
-    """Moves the agent of a locked kernel to the former agents, which must end if they live."""
-    key = stored_key(connection, kernel_id)
-    connection.execute(insert(former_agent).values(kernel_id=kernel_id, agent_key=key, at=now))
-
-
 class KernelRecords:
     """The records of all kernels, for the gateway called `name`.
 
@@ -110,6 +105,7 @@ class KernelRecords:
     """
 
     def __init__(self, database: Database, box: SecretBox, name: str) -> None:
+        self.agents = AgentRecords(database, box)
         self._database = database
         self._box = box
         self._name = name
@@ -118,36 +114,24 @@ class KernelRecords:
         self, new: NewKernel, agent_key: bytes, limits: Limits = NO_LIMITS
     ) -> KernelRecord | None:
         """Writes the record of a kernel that this gateway is about to launch, owned by it with
-        epoch 1. None if a record of that id exists already; raises LimitReached."""
+        epoch 1. None if the id is in use already; raises LimitReached."""
         encrypted_key = self._box.encrypt(agent_key)
-        launch = self._encrypt_launch(new)
+        launch = encrypted_launch(self._box, new)
 
         def transaction(connection: Connection) -> KernelRecord | None:
-            if read_record(connection, new.kernel_id) is not None:
+            if is_taken(connection, new.kernel_id):
                 return None
             check_limits(connection, limits, new.username)
             now = now_utc(connection)
             connection.execute(
                 insert(kernel).values(
-                    kernel_id=new.kernel_id,
-                    project=new.project,
-                    path=new.path,
-                    username=new.username,
-                    kernel_name=new.kernel_name,
-                    state=KernelState.LAUNCHING.value,
+                    **begun_values(new, now),
                     owner=self._name,
                     epoch=1,
                     agent_key=encrypted_key,
                     launch=launch,
-                    launch_options=dict(new.shown_options) or null(),
                     process=None,
                     launch_status=begun_status(now).stored(),
-                    execution_state="starting",
-                    connections=0,
-                    last_activity=now,
-                    created=now,
-                    changed=now,
-                    reason="",
                 )
             )
             event = NewEvent("launch", new.username, "epoch 1")
@@ -182,6 +166,7 @@ class KernelRecords:
                     "owner": self._name,
                     "epoch": held.epoch + 1,
                     "agent_key": encrypted_key,
+                    "launch_id": None,
                     "process": None,
                     "launch_status": begun_status(now).stored(),
                     "execution_state": "starting",
@@ -384,24 +369,13 @@ class KernelRecords:
 
         return await self._database.run(transaction, read_only=True)
 
-    async def kernel_ids(self) -> list[str]:
-        """The ids of all kernels that are not deleted."""
-
-        def transaction(connection: Connection) -> list[str]:
-            rows = connection.execute(
-                select(kernel.c.kernel_id).where(kernel.c.state != KernelState.DELETED.value)
-            )
-            return list(rows.scalars())
-
-        return await self._database.run(transaction, read_only=True)
-
     async def list_kernels(self) -> list[KernelRecord]:
-        """Every kernel that is not deleted, oldest first."""
+        """Every kernel of users that is not deleted, oldest first."""
 
         def transaction(connection: Connection) -> list[KernelRecord]:
             rows = connection.execute(
                 select(*PUBLIC)
-                .where(kernel.c.state != KernelState.DELETED.value)
+                .where(kernel.c.state != KernelState.DELETED.value, kernel.c.pool.is_(None))
                 .order_by(kernel.c.created, kernel.c.kernel_id)
             )
             return [record_of(row) for row in rows]
@@ -430,19 +404,6 @@ class KernelRecords:
             wanted.get("options", {}),
         )
 
-    async def former_keys(self, kernel_id: str) -> list[bytes]:
-        """The keys of agents that the kernel had before it was launched again; raises
-        DecryptionError."""
-
-        def transaction(connection: Connection) -> list[str]:
-            rows = connection.execute(
-                select(former_agent.c.agent_key).where(former_agent.c.kernel_id == kernel_id)
-            )
-            return list(rows.scalars())
-
-        stored = await self._database.run(transaction, read_only=True)
-        return [self._box.decrypt(key) for key in stored]
-
     def _transition(
         self,
         connection: Connection,
@@ -459,8 +420,34 @@ class KernelRecords:
         stored = stored_key(connection, kernel_id)
         return stored is not None and self._box.decrypt(stored) == agent_key
 
-    def _encrypt_launch(self, new: NewKernel) -> str:
-        wanted = {"environment": dict(new.environment)}
-        if new.launch_options:
-            wanted["options"] = dict(new.launch_options)
-        return self._box.encrypt(json.dumps(wanted).encode())
+
+def encrypted_launch(box: SecretBox, new: NewKernel) -> str:
+    """What a launch needs, as it is stored."""
+    wanted = {"environment": dict(new.environment)}
+    if new.launch_options:
+        wanted["options"] = dict(new.launch_options)
+    return box.encrypt(json.dumps(wanted).encode())
+
+
+def begun_values(new: NewKernel, now: datetime) -> dict[str, Any]:
+    """The values with which a record begins, wherever its agent comes from."""
+    return {
+        "kernel_id": new.kernel_id,
+        "project": new.project,
+        "path": new.path,
+        "username": new.username,
+        "kernel_name": new.kernel_name,
+        "state": KernelState.LAUNCHING.value,
+        "launch_options": dict(new.shown_options) or null(),
+        "execution_state": "starting",
+        "connections": 0,
+        "last_activity": now,
+        "created": now,
+        "changed": now,
+        "reason": "",
+    }
+
+
+def is_taken(connection: Connection, kernel_id: str) -> bool:
+    """Whether a new kernel cannot have this id: a record has it, or an agent connects under it."""
+    return read_record(connection, kernel_id) is not None or is_agents_id(connection, kernel_id)

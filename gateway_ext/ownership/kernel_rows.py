@@ -41,6 +41,8 @@ PUBLIC = [
         "launch_status",
         "launch_options",
         "silence",
+        "launch_id",
+        "pool",
     )
 ]
 

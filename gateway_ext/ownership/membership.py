@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from gateway_ext.ownership.gateway_records import GatewayRecords
@@ -84,10 +84,11 @@ class Membership:
         others = in_order_of(kernel_id, others)
         return others if self.draining else [self.url, *others]
 
-    def for_a_start(self) -> list[Member]:
-        """The gateways that may start a new kernel, best first; empty if nobody takes any."""
+    def for_a_start(self, preferred: Collection[str] = ()) -> list[Member]:
+        """The gateways that may start a new kernel, best first, those that are `preferred` before
+        all others; empty if nobody takes any."""
         in_flight = Counter(name for _, name in self._starts)
-        order = order_for_start(self.members, in_flight)
+        order = order_for_start(self.members, in_flight, preferred)
         return order if self.takes_kernels else [one for one in order if one.name != self.name]
 
     def starts_at(self, name: str) -> None:

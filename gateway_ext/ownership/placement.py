@@ -1,6 +1,6 @@
 """Deciding which gateway gets a new kernel, and where kernels go that change gateways."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway_ext.ownership.records import Member
@@ -20,14 +20,21 @@ class OwnKernel:
     connections: int
 
 
-def order_for_start(members: Sequence[Member], in_flight: Mapping[str, int]) -> list[Member]:
+def order_for_start(
+    members: Sequence[Member], in_flight: Mapping[str, int], preferred: Collection[str] = ()
+) -> list[Member]:
     """The gateways that may start a new kernel, the one with the fewest first, ties by name.
 
-    `in_flight` counts, by gateway, starts that `Member.kernels` does not contain yet.
+    `in_flight` counts, by gateway, starts that `Member.kernels` does not contain yet. Those that
+    are `preferred` come first, because they have a kernel ready.
     """
     return sorted(
         (member for member in members if not member.draining),
-        key=lambda member: (member.kernels + in_flight.get(member.name, 0), member.name),
+        key=lambda member: (
+            member.name not in preferred,
+            member.kernels + in_flight.get(member.name, 0),
+            member.name,
+        ),
     )
 
 

@@ -13,12 +13,14 @@ from gateway_ext.ownership.states import KernelState
 
 @dataclass(frozen=True)
 class Member:
-    """A living gateway. `kernels` is the number of kernels that it owns."""
+    """A living gateway. `kernels` is the number of users' kernels that it owns, `pooled` of those
+    that belong to nobody."""
 
     name: str
     url: str
     draining: bool
     kernels: int
+    pooled: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ class KernelRecord:
     """Since when its agent has been silent; None unless that is for too long."""
     not_run: bool = False
     """Whether it is dead or restarting and has not run since it was launched."""
+    launch_id: str | None = None
+    """The id under which its agent was started, if the kernel was taken from a pool."""
+    pool: str | None = None
+    """The shape of the pool in which it waits; None for a kernel that is somebody's."""
+
+    @property
+    def agent_id(self) -> str:
+        """The id under which its agent connects."""
+        return self.launch_id or self.kernel_id
 
 
 def living_owner(record: KernelRecord, members: Sequence[Member]) -> Member | None:

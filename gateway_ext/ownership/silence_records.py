@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, null, select
 
+from gateway_ext.ownership.agent_records import dismiss_agent
 from gateway_ext.ownership.kernel_events import NewEvent
-from gateway_ext.ownership.kernel_records import dismiss_agent
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
     Held,

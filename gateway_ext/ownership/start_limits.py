@@ -34,7 +34,8 @@ def check_limits(connection: Connection, limits: Limits, username: str) -> None:
     # One start after the other, at all gateways: two may not both take the last place.
     connection.execute(select(lock.c.name).where(lock.c.name == STARTS).with_for_update())
     # A dead kernel without an agent is only an entry in the list.
-    at_work = kernel.c.state != KernelState.DELETED.value
+    # Those in a pool are nobody's, and have a limit of their own.
+    at_work = (kernel.c.state != KernelState.DELETED.value) & kernel.c.pool.is_(None)
     at_work &= (kernel.c.state != KernelState.DEAD.value) | kernel.c.owner.is_not(None)
     count = select(func.count()).select_from(kernel).where(at_work)
     if limits.kernels is not None:

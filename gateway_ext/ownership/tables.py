@@ -55,6 +55,12 @@ kernel = Table(
     Column("reason", Text, nullable=False),
     # Since when its agent has been silent, for whoever looks at the kernel.
     Column("silence", JSON),
+    # The id under which its agent was started and connects, if that is not the kernel's.
+    Column("launch_id", ByteString(36)),
+    # The shape of the pool in which it waits, for a kernel that belongs to nobody.
+    Column("pool", String(64)),
+    Index(None, "launch_id", unique=True),
+    Index(None, "pool"),
     Index(None, "project"),
     Index(None, "state", "changed"),
 )

@@ -15,6 +15,8 @@ from enterprise_gateway.services.processproxies.processproxy import (  # type: i
 from gateway_ext.process_proxies.fork_servers import ForkServers
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
+POOLED_ORPHAN_SECONDS = 600.0
+
 
 class AgentLife(StrEnum):
     """What is known about an agent's process."""
@@ -27,6 +29,10 @@ class AgentLife(StrEnum):
 
 class LaunchFailed(Exception):
     """The agent could not be started, or ended at once; the text is the launcher's own."""
+
+
+class NoPool(LaunchFailed):
+    """No kernel of this kind can wait for somebody; the text says why."""
 
 
 class KernelspecUnusable(Exception):
@@ -64,6 +70,8 @@ class AgentStart:
     resource_dir: str
     launch_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Checked; what they mean is the process proxy's matter."""
+    pooled: bool = False
+    """Whether the kernel is nobody's yet: its agent waits to learn whose it is."""
 
     @property
     def chosen_environment(self) -> dict[str, str]:
@@ -98,9 +106,16 @@ def start_document(
         "journal_bytes": settings.journal_bytes,
         "ping_seconds": settings.ping_seconds,
         "ping_timeout": settings.ping_timeout,
-        "orphan_seconds": settings.orphan_seconds,
+        "orphan_seconds": orphan_seconds(start, settings),
+        **({"pooled": True} if start.pooled else {}),
         **more,
     }
+
+
+def orphan_seconds(start: AgentStart, settings: AgentSettings) -> float:
+    """How long an agent lives on without a gateway: not for long while its kernel is nobody's."""
+    most = POOLED_ORPHAN_SECONDS if start.pooled else settings.orphan_seconds
+    return min(most, settings.orphan_seconds)
 
 
 class AgentProcessProxy(BaseProcessProxyABC):
@@ -170,9 +185,43 @@ class AgentProcessProxy(BaseProcessProxyABC):
     ) -> "AgentProcessProxy":
         """Starts the agent, without waiting for its kernel. Raises LaunchFailed, or HTTPError (403)
         if Enterprise Gateway's lists of users forbid it."""
-        await super().launch_process(kernel_cmd, env=env)
+        await self.prepare(start, env)
         await self.start_agent(start, settings, env)
         return self
+
+    async def prepare(self, start: AgentStart, env: dict[str, str]) -> None:
+        """Completes `env` and looks at Enterprise Gateway's lists of users, which raise HTTPError
+        (403). Who may have a kernel of a pool is looked at when somebody asks for it."""
+        self._is_nobodys = start.pooled
+        await super().launch_process([], env=env)
+
+    _is_nobodys = False
+
+    def _enforce_authorization(self, **kwargs: Any) -> None:
+        if self._is_nobodys:
+            kwargs["env"]["EG_IMPERSONATION_ENABLED"] = str(
+                self.kernel_manager.impersonation_enabled
+            )
+            return
+        super()._enforce_authorization(**kwargs)
+
+    def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
+        """What this launch, after `plan` and `prepare`, has in common with all others that differ
+        only in whose kernel it is: one that was started for nobody can be claimed for another of
+        the same shape. Raises NoPool if there is no pool for such a launch, and LaunchFailed."""
+        raise NoPool("only kernels in pods of Kubernetes wait in pools")
+
+    def late_part(
+        self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What an agent that was started for nobody learns when its kernel is claimed: what a cold
+        start would have given it, after `plan` and `prepare`, as `env` says."""
+        raise LaunchFailed("kernels of this kind are not claimed from pools")
+
+    async def belong_to(self, start: AgentStart) -> bool:
+        """Has the cluster say whose the agent is, after a claim. False if that has to be tried
+        again later."""
+        return True
 
     @abc.abstractmethod
     async def start_agent(

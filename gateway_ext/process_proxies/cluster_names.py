@@ -36,6 +36,11 @@ def project_namespace(project: str, namespaces: Mapping[str, str]) -> str | None
     return None if template is None else namespace_name(template, project)
 
 
+def has_namespaces_of_projects(namespaces: Mapping[str, str]) -> bool:
+    """Whether a project that `namespaces` does not name has a namespace of its own."""
+    return "{project}" in namespaces.get("*", "")
+
+
 def namespace_name(template: str, project: str) -> str:
     """`template` with the project's name for `{project}`. Raises ValueError if that is not the name
     of a namespace: a similar name could be another project's."""

@@ -245,6 +245,28 @@ class KubernetesCluster(LoggingConfigurable):
             raise
         return True
 
+    async def label(
+        self,
+        resource: Resource,
+        namespace: ObjectName,
+        name: ObjectName,
+        *,
+        uid: ObjectUid,
+        changes: Mapping[str, Mapping[str, str]],
+    ) -> bool:
+        """Sets `labels` and `annotations` of this very object, and leaves all others. False if
+        another object has its name by now; True if it is gone."""
+        body = {"metadata": {**{part: dict(new) for part, new in changes.items()}, "uid": str(uid)}}
+        try:
+            await self._json("PATCH", _path(resource, namespace, name), body=body)
+        except ClusterRefused as refusal:
+            if refusal.status == 404 and refusal.reason == "NotFound":
+                return True
+            if refusal.status == 409:
+                return False
+            raise
+        return True
+
     async def log(self, namespace: ObjectName, pod: ObjectName, container: str) -> str:
         """The end of what a container wrote; empty if it cannot be read."""
         query = {
@@ -305,11 +327,13 @@ class KubernetesCluster(LoggingConfigurable):
         self, method: str, path: str, query: dict[str, str], body: dict[str, Any] | None
     ) -> bytes:
         client = self._connection.client()
+        merge = method == "PATCH"
+        content_type = "application/merge-patch+json" if merge else "application/json"
         request = client.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            header_params={"Accept": "application/json", "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )

@@ -1,6 +1,7 @@
 """Agents in pods of Kubernetes."""
 
 import asyncio
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from typing import Any, ClassVar
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
 )
-from tornado import web
 
 from gateway_ext.process_proxies.agent_bundle import AGENT_SCRIPT, agent_bundle
 from gateway_ext.process_proxies.agent_process import (
@@ -18,11 +18,14 @@ from gateway_ext.process_proxies.agent_process import (
     AgentStart,
     KernelspecUnusable,
     LaunchFailed,
+    NoPool,
 )
+from gateway_ext.process_proxies.client_settings import refuse_guarded, refuse_prohibited_ids
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.cluster_names import (
     LONGEST_NAME,
+    has_namespaces_of_projects,
     kernel_object_name,
     project_namespace,
 )
@@ -57,6 +60,7 @@ from gateway_ext.process_proxies.pod_options import (
     option_variables,
     with_pod_options,
 )
+from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, without_pool
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
@@ -65,19 +69,6 @@ from gateway_ext.process_proxies.template_rendering import (
     render,
     template_variables,
 )
-
-GUARDED = (
-    "KERNEL_NAMESPACE",
-    "KERNEL_SERVICE_ACCOUNT_NAME",
-    "KERNEL_VOLUMES",
-    "KERNEL_VOLUME_MOUNTS",
-    "KERNEL_UID",
-    "KERNEL_GID",
-    "KERNEL_RUN_AS_ROOT",
-    "KERNEL_SPARKAPP_CONFIG_MAP",
-)
-"""Settings that can give access to other people's resources: see
-    KubernetesCluster.client_settings."""
 
 _EXTRAS = {
     "Secret": SECRETS,
@@ -115,6 +106,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._own_namespace = False
         self._namespace_uid: ObjectUid | None = None
         self._version: str | None = None
+        # The kernel id in the labels of its objects.
+        self._labelled_as: str = self.kernel_id
         self._template = Path()
         self._container = ""
 
@@ -178,6 +171,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         )
         named = env.get("KERNEL_NAMESPACE") or config.get("namespace")
         if named is None:
+            if start.pooled and has_namespaces_of_projects(cluster.project_namespaces):
+                raise NoPool("each project has a namespace of its own (project_namespaces)")
             try:
                 named = project_namespace(start.project, cluster.project_namespaces)
             except ValueError as error:
@@ -205,15 +200,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
-        name, namespace = self._place
-        kernel = KernelObjects(
-            name.value, namespace.value, start.kernel_id, start.project, self._launch
-        )
-        rendered = render(self._template, self.template_variables(start, environment))
-        mains = [document for document in rendered if document["kind"] == self.KIND]
-        if len(mains) != 1:
-            raise LaunchFailed(f"the template {self._template} must make one {self.KIND}")
-        main = self.manifest(self._with_options(mains[0], start), kernel)
+        kernel = self._objects(start)
+        rendered, main = self._rendered(start, kernel, environment)
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
@@ -225,6 +213,22 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             if document["kind"] != self.KIND:
                 extra = make_extra(document, kernel, owner)
                 await self._create_extra(_EXTRAS[extra["kind"]], extra)
+
+    def _objects(self, start: AgentStart) -> KernelObjects:
+        name, namespace = self._place
+        return KernelObjects(
+            name.value, namespace.value, start.kernel_id, start.project, self._launch
+        )
+
+    def _rendered(
+        self, start: AgentStart, kernel: KernelObjects, environment: Mapping[str, str]
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The template's objects, and the manifest of the one that runs the agent."""
+        rendered = render(self._template, self.template_variables(start, environment))
+        mains = [document for document in rendered if document["kind"] == self.KIND]
+        if len(mains) != 1:
+            raise LaunchFailed(f"the template {self._template} must make one {self.KIND}")
+        return rendered, self.manifest(self._with_options(mains[0], start), kernel)
 
     def template_variables(
         self, start: AgentStart, environment: Mapping[str, str]
@@ -252,10 +256,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """The kernel's command."""
         return kernel_command(kernelspec, self.proxy_config)
 
-    def _files(
+    def _document(
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
-    ) -> dict[str, bytes]:
-        document = container_document(
+    ) -> dict[str, Any]:
+        return container_document(
             start,
             settings,
             self.command(start.kernelspec),
@@ -267,11 +271,65 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             parent="/tmp/",  # noqa: S108 - in a container of the kernel's own
             place="pod",
         )
+
+    def _files(
+        self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
+    ) -> dict[str, bytes]:
         return {
-            DOCUMENT_FILE: json.dumps(document).encode(),
+            DOCUMENT_FILE: json.dumps(self._document(start, settings, environment)).encode(),
             BUNDLE_FILE: agent_bundle(),
             SCRIPT_FILE: AGENT_SCRIPT,
         }
+
+    def pool_shape(self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]) -> str:
+        """See the base class. Only for a pod whose template makes nothing beside it, in a namespace
+        that is not its own."""
+        if self.KIND != "Pod":
+            raise NoPool("only kernels in pods of Kubernetes wait in pools")
+        if self._own_namespace:
+            raise NoPool("each kernel has a namespace of its own (namespace_per_kernel)")
+        kernel = self._objects(start)
+        rendered, main = self._rendered(start, kernel, env)
+        if len(rendered) != 1:
+            raise NoPool(f"the template {self._template} makes more than a pod")
+        more = {
+            "kernel_name": start.kernel_name,
+            "resource_dir": start.resource_dir,
+            "command": self.command(start.kernelspec),
+            "metadata": without_pool(start.kernelspec.get("metadata") or {}),
+            "interrupt_mode": start.kernelspec.get("interrupt_mode"),
+            "settings": [settings.journal_bytes, settings.ping_seconds, settings.ping_timeout],
+            "agent": hashlib.sha256(agent_bundle()).hexdigest(),
+        }
+        return pod_shape(main, kernel, more)
+
+    def late_part(
+        self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """See the base class. `load_process_info` was called with the claimed pod's names."""
+        named = {**env, "KERNEL_POD_NAME": self._place[0].value}
+        return late_document(self._document(start, settings, named))
+
+    async def belong_to(self, start: AgentStart) -> bool:
+        """See the base class: the pod's labels and annotations."""
+        name, namespace = self._place
+        kernel = self._objects(start)
+        found = await self.cluster.get(PODS, namespace, name)
+        labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+        if found is None or labels.get(LAUNCH_LABEL) != self._launch:
+            # It is gone, and nothing is left to be labelled.
+            return True
+        uid = ObjectUid(found["metadata"]["uid"])
+        if self._uid not in (None, uid):
+            return True
+        changes = {
+            "labels": {"kernel_id": kernel.kernel_id},
+            "annotations": kernel.annotations,
+        }
+        labelled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
+        if labelled:
+            self._labelled_as = start.kernel_id
+        return labelled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
         made = await self._create_once(NAMESPACES, make_namespace(kernel), kernel)
@@ -386,7 +444,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         present = ObjectUid(metadata["uid"])
         if (
             labels.get(LAUNCH_LABEL) != self._launch
-            or labels.get("kernel_id") != self.kernel_id
+            # Between a claim and its labels the pod has those of the pool.
+            or labels.get("kernel_id") not in (self.kernel_id, self._labelled_as)
             or uid not in (None, present)
         ):
             self.log.warning(
@@ -429,6 +488,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "launch": self._launch,
             "own_namespace": self._own_namespace,
             "namespace_uid": str(self._namespace_uid or ""),
+            "kernel_id": self._labelled_as,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -440,31 +500,9 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._launch = process_info["launch"]
         self._own_namespace = process_info["own_namespace"]
         self._namespace_uid = _uid(process_info["namespace_uid"])
+        # Gateways of before did not claim kernels from pools.
+        self._labelled_as = process_info.get("kernel_id") or self.kernel_id
 
 
 def _uid(text: str) -> ObjectUid | None:
     return ObjectUid(text) if text else None
-
-
-def refuse_guarded(asked: Mapping[str, str], allowed: list[str]) -> None:
-    """Raises HTTPError (403) if a client asks for what it may not choose."""
-    for name in GUARDED:
-        if name in asked and name not in allowed:
-            raise web.HTTPError(
-                403,
-                reason=f"{name} may not be chosen here: KubernetesCluster.client_settings of the "
-                "gateways does not name it",
-            )
-
-
-def refuse_prohibited_ids(env: Mapping[str, str]) -> None:
-    """Raises HTTPError (403) for a user or group id that Enterprise Gateway's EG_PROHIBITED_UIDS
-    and EG_PROHIBITED_GIDS name (0 if they are not set), or that is no number."""
-    for name, variable in (
-        ("KERNEL_UID", "EG_PROHIBITED_UIDS"),
-        ("KERNEL_GID", "EG_PROHIBITED_GIDS"),
-    ):
-        prohibited = os.environ.get(variable, "0").replace(" ", "").split(",")
-        value = env.get(name)
-        if value is not None and (not value.isdecimal() or str(int(value)) in prohibited):
-            raise web.HTTPError(403, reason=f"{name} {value!r} is not allowed: see {variable}")

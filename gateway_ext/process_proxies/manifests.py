@@ -44,6 +44,11 @@ class KernelObjects:
             LAUNCH_LABEL: self.launch,
         }
 
+    @property
+    def annotations(self) -> dict[str, str]:
+        """Not every project's name can be a label."""
+        return {"fleet-project": self.project}
+
 
 def make_pod(template: Mapping[str, Any], kernel: KernelObjects, python: str) -> dict[str, Any]:
     """The pod of a template with the agent in its first container, started by `python`.
@@ -199,9 +204,7 @@ def _name(manifest: dict[str, Any], kernel: KernelObjects) -> None:
     metadata["name"] = kernel.name
     metadata["namespace"] = kernel.namespace
     metadata["labels"] = {**(metadata.get("labels") or {}), **kernel.labels}
-    # Not every project's name can be a label.
-    project = {"fleet-project": kernel.project}
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), **project}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), **kernel.annotations}
 
 
 def _add_to_path(container: dict[str, Any], kernel: KernelObjects) -> None:

@@ -34,7 +34,7 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
 
     An external database is listed without a process; the embedded one is files that labs and
     gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
-    no gateway answers.
+    no gateway answers. ``pooled`` is how many wait for users in pools.
     """
     states = Supervisor(data_dir).states()
     gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) if states else None
@@ -65,6 +65,7 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         "build": installed_build(Path(sys.prefix)),
         "processes": found,
         "kernels": None if models is None else places(models),
+        "pooled": sum(gateway.get("pooled", 0) for gateway in gateways or ()),
     }
     if token and states:
         document["login_url"] = login_url(data_dir, settings)
@@ -116,4 +117,6 @@ def as_table(document: dict[str, Any]) -> str:
     if counts is None:
         return table(rows)
     kernels = ", ".join(f"{count} {place}" for place, count in counts.items() if count)
-    return f"{table(rows)}\n\nKernels: {kernels or 'none'}"
+    waiting = document.get("pooled")
+    pools = f"; {waiting} waiting in pools" if waiting else ""
+    return f"{table(rows)}\n\nKernels: {kernels or 'none'}{pools}"

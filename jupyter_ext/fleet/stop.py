@@ -14,7 +14,7 @@ from jupyter_ext.fleet.settings import Settings, load_settings
 from jupyter_ext.fleet.store_sockets import remove_sockets
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
-from jupyter_ext.wire.routes import LEFTOVERS_ROUTE
+from jupyter_ext.wire.routes import LEFTOVERS_ROUTE, POOLS_ROUTE
 
 KERNELS_SECONDS = 60.0
 CLUSTERS_SECONDS = 120.0
@@ -47,14 +47,18 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
         for name in settings.gateway_names:
             url = settings.url(name) + "/api/kernels"
             try:
+                waiting = _end_pools(settings, token)
                 left = [kernel["id"] for kernel in call("GET", url, token)]
-                if not left:
+                if waiting:
+                    problem = f"still there: {counted(waiting, 'kernel')} of pools"
+                elif not left:
                     _wait_for_clusters(settings, token)
                     return len(ended)
                 for kernel_id in left:
                     ended.add(kernel_id)
                     _delete(f"{url}/{kernel_id}", token)
-                problem = f"still running: {counted(len(left), 'kernel')}"
+                if left:
+                    problem = f"still running: {counted(len(left), 'kernel')}"
             except CallFailed as error:
                 problem = str(error)
         if time.monotonic() > deadline:
@@ -63,6 +67,20 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
                 "them running with `jupyter fleet down`"
             )
         time.sleep(PAUSE)
+
+
+def _end_pools(settings: Settings, token: str) -> int:
+    """Has every gateway end the kernels that wait in its pools, and start no others; how many there
+    are still. Raises CallFailed."""
+    waiting = 0
+    for name in settings.gateway_names:
+        try:
+            waiting = call("DELETE", settings.url(name) + POOLS_ROUTE, token)["pooled"]
+        except CallFailed as error:
+            # A gateway of the version before has no pools; one that has ended keeps none.
+            if error.status not in (404, None):
+                raise
+    return waiting
 
 
 def _wait_for_clusters(settings: Settings, token: str) -> None:

@@ -12,6 +12,7 @@ GONE_ROUTE = "/api/fleet/kernels/{kernel_id}/gone"
 GATEWAYS_ROUTE = "/api/fleet/gateways"
 DRAIN_ROUTE = "/api/fleet/gateways/{name}/drain"
 LEFTOVERS_ROUTE = "/api/fleet/leftovers"
+POOLS_ROUTE = "/api/fleet/pools"
 LAUNCH_OPTIONS_ROUTE = "/api/fleet/kernelspecs/{name}/launch-options"
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 

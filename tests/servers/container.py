@@ -81,6 +81,10 @@ class Container:
         """Stops its first process, the agent, as if its machine had no power."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Its first process goes on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL to all that is in it."""
         if self._process.poll() is None:

@@ -193,6 +193,24 @@ class ScriptedKubernetes(ScriptedServer):
             return status(404, f'{plural} "{name}" not found')
         if request.method == "DELETE":
             return self._delete((plural, namespace, name), found, request.body or {})
+        if request.method == "PATCH":
+            return self._patch(found, request.body or {})
+        return Answer(200, copy.deepcopy(found))
+
+    def _patch(self, found: Object, changes: Object) -> Answer:
+        """A merge patch of labels and annotations, for this very object if it names the uid."""
+        metadata, new = found["metadata"], dict(changes["metadata"])
+        uid = new.pop("uid", metadata["uid"])
+        if uid != metadata["uid"]:
+            return status(
+                409,
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+                f"{metadata['uid']}",
+                "Conflict",
+            )
+        for part, values in new.items():
+            metadata[part] = {**metadata.get(part, {}), **values}
+        self._touch(found)
         return Answer(200, copy.deepcopy(found))
 
     def _create(self, plural: str, namespace: str, manifest: Object) -> Answer:

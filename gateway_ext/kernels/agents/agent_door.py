@@ -10,7 +10,7 @@ from gateway_ext.kernels.agents.dial_proofs import DialProofs, read_dial_proof
 from gateway_ext.kernels.agents.lookup_lane import LaneFull, LookupLane
 from gateway_ext.kernels.agents.unproven_room import PER_KERNEL, UnprovenRoom
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords, Secrets
+from gateway_ext.ownership.agent_records import AgentRecords, KnownAgent
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 
@@ -24,18 +24,19 @@ _LOG_SECONDS = 10.0
 
 class Visit:
     """One socket of a caller that says it is the kernel's agent, until it ends or the agent is
-    let in. `proven` by the header that came with its call; `secrets` are then the kernel's."""
+    let in. `proven` by the header that came with its call; then it is the kernel's `agent`.
+    `kernel_id` is what it connects under."""
 
-    def __init__(self, door: "AgentDoor", kernel_id: str, exists: bool, secrets: Secrets | None):
+    def __init__(self, door: "AgentDoor", kernel_id: str, exists: bool, agent: KnownAgent | None):
         self.kernel_id = kernel_id
         self.exists = exists
-        self.secrets = secrets
+        self.agent = agent
         self._door = door
         self._inside = True
 
     @property
     def proven(self) -> bool:
-        return self.secrets is not None
+        return self.agent is not None
 
     def leave(self) -> None:
         """Releases the place; does nothing the second time."""
@@ -48,11 +49,11 @@ class AgentDoor:
     """Decides before the upgrade which callers get a websocket, and limits unknown callers."""
 
     def __init__(
-        self, records: KernelRecords, *, places: int, answer_seconds: float, log: logging.Logger
+        self, agents: AgentRecords, *, places: int, answer_seconds: float, log: logging.Logger
     ) -> None:
         """`places` is how many sockets may be open without a proof; half of them are kept for
         kernels that exist. `answer_seconds` is how long the database may take."""
-        self._records = records
+        self._agents = agents
         self._answer_seconds = answer_seconds
         self._log = log
         self._known: frozenset[str] = frozenset()
@@ -69,7 +70,7 @@ class AgentDoor:
 
     async def learn_kernels(self) -> None:
         """Reads which kernels exist; raises DatabaseUnavailable."""
-        self._known = frozenset(await self._records.kernel_ids())
+        self._known = frozenset(await self._agents.ids())
 
     async def run(self, seconds: float) -> None:
         """Reads them periodically until cancelled, so that a websocket needs no query for that."""
@@ -84,15 +85,15 @@ class AgentDoor:
             await asyncio.sleep(seconds)
 
     def add(self, kernel_id: str) -> None:
-        """Record that a kernel has just been created."""
+        """Record that a kernel has just been created, whose agent connects under this id."""
         self._known |= {kernel_id}
 
     async def enter(self, kernel_id: str, header: str | None) -> Visit:
         """A place for a socket; raises Refusal (503) if there is none. `header` is the agent's
         proof, if it sent one."""
         exists = kernel_id in self._known
-        secrets = await self._prove(kernel_id, header, exists)
-        visit = Visit(self, kernel_id, exists, secrets)
+        agent = await self._prove(kernel_id, header, exists)
+        visit = Visit(self, kernel_id, exists, agent)
         if visit.proven:
             entered = self._proven[kernel_id] < PER_KERNEL
             self._proven[kernel_id] += entered
@@ -103,7 +104,7 @@ class AgentDoor:
             raise Refusal(503, "too many agents without a proof are connecting: try again")
         return visit
 
-    async def _prove(self, kernel_id: str, header: str | None, exists: bool) -> Secrets | None:
+    async def _prove(self, kernel_id: str, header: str | None, exists: bool) -> KnownAgent | None:
         said = read_dial_proof(header)
         if said is None or not self._proofs.may_be_right(kernel_id, said):
             return None
@@ -112,7 +113,7 @@ class AgentDoor:
             return None
         self._looked_up[kernel_id] += 1
         try:
-            stored = await self.secrets(kernel_id, exists=exists)
+            stored = await self.agent(kernel_id, exists=exists)
         except (LaneFull, DatabaseUnavailable, DecryptionError):
             # It can still be admitted as a caller without a proof.
             return None
@@ -122,15 +123,15 @@ class AgentDoor:
             return None
         return stored
 
-    async def secrets(self, kernel_id: str, *, exists: bool) -> Secrets | None:
-        """The kernel's secrets; raises LaneFull, DatabaseUnavailable and DecryptionError."""
+    async def agent(self, kernel_id: str, *, exists: bool) -> KnownAgent | None:
+        """The agent of that id; raises LaneFull, DatabaseUnavailable and DecryptionError."""
         lane = self._lanes[exists]
-        return await self.in_time(lane.run(lambda: self._records.secrets(kernel_id)))
+        return await self.in_time(lane.run(lambda: self._agents.find(kernel_id)))
 
     async def former_keys(self, kernel_id: str, *, exists: bool) -> list[bytes]:
         """The keys of agents that the kernel had before; raises the same."""
         lane = self._lanes[exists]
-        return await self.in_time(lane.run(lambda: self._records.former_keys(kernel_id)))
+        return await self.in_time(lane.run(lambda: self._agents.former_keys(kernel_id)))
 
     async def in_time(self, work: Awaitable[T]) -> T:
         """The result of the query; raises DatabaseUnavailable if it takes too long, while the agent

@@ -19,6 +19,9 @@ from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""
 
+CLAIM = "claim"
+"""The command by which an agent learns whose kernel it is."""
+
 LONGEST_CALL = 512 * 1024
 """Bytes of a call of the kernel: several times what agents accept, because they may write the same
 JSON with more bytes."""
@@ -82,7 +85,13 @@ class AgentLink:
         self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
         self._streams: dict[int, _Stream] = {}
         self.lost = False
+        self.being_claimed = False
+        """Whether its record, which is in a pool, becomes a user's at this moment."""
         self._deleted = False
+        # Of the connection: below the record's from a claim until the agent knows of it.
+        self._agent_epoch = record.epoch
+        # What waits until then.
+        self._held: list[Callable[[], None]] = []
 
     @property
     def kernel_id(self) -> str:
@@ -93,14 +102,28 @@ class AgentLink:
         return self.record.epoch
 
     @property
+    def pooled(self) -> bool:
+        """Whether the kernel is in a pool and nobody's."""
+        return self.record.pool is not None
+
+    @property
+    def must_learn_claim(self) -> bool:
+        """Whether the kernel is somebody's, and its agent does not know that."""
+        return not self.pooled and bool(self.state.get("pooled"))
+
+    @property
     def process(self) -> str:
         """What the agent last said of its kernel's process."""
+        if self.must_learn_claim:
+            return "starting"
         return str(self.state.get("process", "starting"))
 
     @property
     def execution_state(self) -> str:
         if self.process == "dead":
             return "dead"
+        if self.must_learn_claim:
+            return "starting"
         return stored_text(str(self.state.get("execution_state", "")), LONGEST_STATE)
 
     @property
@@ -159,9 +182,42 @@ class AgentLink:
         number = self._next_id
         self._next_id += 1
         self._commands[number] = answered
-        document = {"type": "command", "id": number, "epoch": self.epoch, "command": command}
-        self._send(json.dumps({**document, **arguments}))
+
+        def send() -> None:
+            document = {"type": "command", "id": number, "epoch": self._agent_epoch}
+            self._send(json.dumps({**document, "command": command, **arguments}))
+
+        if self.must_learn_claim and command != CLAIM:
+            self._held.append(send)
+        else:
+            send()
         return number
+
+    # Claims
+
+    def claimed(self, record: KernelRecord) -> None:
+        """The kernel, which was in a pool, has this record from now on. What is asked of it waits
+        until `tell_claim` has told the agent."""
+        self.record = record
+        self.last_activity = record.last_activity
+        self._on_change(self)
+
+    async def tell_claim(self, document: Mapping[str, Any], *, seconds: float) -> None:
+        """Tells the agent whose kernel it is. Raises CommandFailed and LinkLost."""
+        raised = self.epoch
+        await self.command(CLAIM, seconds=seconds, raised=raised, document=dict(document))
+        self._agent_epoch = raised
+        # A report that it sent before may still say that it is in the pool.
+        self.state = {**self.state, "pooled": False, "process": "starting"}
+        held, self._held = self._held, []
+        for send in held:
+            send()
+        self._on_change(self)
+
+    def claim_failed(self, reason: str) -> None:
+        """The agent cannot become the kernel as which it was claimed."""
+        self.state = {**self.state, "pooled": False, "process": "dead", "reason": reason}
+        self._on_change(self)
 
     # Streams
 
@@ -290,7 +346,9 @@ class AgentLink:
     def overtaken(self, owned: Mapping[str, int]) -> bool:
         """Whether the record has another owner or epoch, by what this gateway owns, though nobody
         asked for its end here."""
-        return not self._deleted and owned.get(self.kernel_id) != self.epoch
+        if self._deleted or self.being_claimed:
+            return False
+        return owned.get(self.kernel_id) != self.epoch
 
 
 def last_activity_of(state: Mapping[str, Any], default: datetime) -> datetime:
@@ -353,6 +411,13 @@ class AgentLinks:
         self._empty.clear()
         self.changed(link)
         self.on_added(link)
+
+    def claimed(self, link: AgentLink, record: KernelRecord) -> None:
+        """The kernel of a link, which was in a pool, has this record from now on."""
+        if self._links.get(link.kernel_id) is link:
+            del self._links[link.kernel_id]
+            self._links[record.kernel_id] = link
+        link.claimed(record)
 
     def remove(self, link: AgentLink, reason: str) -> None:
         """The link is lost."""

@@ -241,10 +241,12 @@ class AgentHandler(FleetSocket):
         door, visit = self._door, self._visit
         if visit is None:
             raise RuntimeError("opened without having been admitted")
-        stored = visit.secrets or await door.secrets(self._kernel_id, exists=visit.exists)
+        stored = visit.agent or await door.agent(self._kernel_id, exists=visit.exists)
         if stored is None:
-            self._refuse("key", "no such kernel")
+            # Of a pool, whose kernel was launched again with another agent; or of nothing.
+            await self._send_away(epoch, nonce, proof, visit)
             return
+        kernel_id = stored.kernel_id
         if not self._proves(proof, stored.agent_key, epoch):
             await self._send_away(epoch, nonce, proof, visit)
             return
@@ -257,12 +259,12 @@ class AgentHandler(FleetSocket):
         if not self._wanted:
             return
         record = await door.in_time(
-            records.claim(self._kernel_id, stored.agent_key, epoch, lambda: self._wanted)
+            records.claim(kernel_id, stored.agent_key, epoch, lambda: self._wanted)
         )
         if record is None and not self._wanted:
             return
         if record is None:
-            present = await door.in_time(records.get(self._kernel_id))
+            present = await door.in_time(records.get(kernel_id))
             if present is not None and present.state is KernelState.DELETED:
                 self._tell_to_end(stored.agent_key, nonce)
             else:

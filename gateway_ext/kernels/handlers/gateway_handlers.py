@@ -6,7 +6,13 @@ from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
 from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
 from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.wire.routes import DRAIN_ROUTE, GATEWAYS_ROUTE, LEFTOVERS_ROUTE, pattern_of
+from jupyter_ext.wire.routes import (
+    DRAIN_ROUTE,
+    GATEWAYS_ROUTE,
+    LEFTOVERS_ROUTE,
+    POOLS_ROUTE,
+    pattern_of,
+)
 
 
 class DrainHandler(FleetHandler):
@@ -67,6 +73,7 @@ class GatewaysHandler(FleetHandler):
                     "name": member.name,
                     "url": member.url,
                     "kernels": member.kernels,
+                    "pooled": member.pooled,
                     "draining": member.draining,
                 }
                 for member in membership.members
@@ -89,8 +96,18 @@ class LeftoversHandler(FleetHandler):
         )
 
 
+class PoolsHandler(FleetHandler):
+    """`/api/fleet/pools`: for services."""
+
+    async def delete(self) -> None:
+        if self.identity.service is None:
+            raise Refusal(403, "only a service token may end pools: use `jupyter fleet down`")
+        self.answer({"pooled": await self.manager.pools.stop()})
+
+
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
     (pattern_of(DRAIN_ROUTE), DrainHandler),
     (pattern_of(LEFTOVERS_ROUTE), LeftoversHandler),
+    (pattern_of(POOLS_ROUTE), PoolsHandler),
 ]

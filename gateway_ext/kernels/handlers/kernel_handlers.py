@@ -98,7 +98,8 @@ class KernelsHandler(FleetHandler):
             return None
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
-        for member in membership.for_a_start():
+        ready = await manager.pools.owners(await manager.meant_name(new.kernel_name))
+        for member in membership.for_a_start(ready):
             # Before the first await, so that a start that follows at once uses another gateway.
             membership.starts_at(member.name)
             if member.name == membership.name:

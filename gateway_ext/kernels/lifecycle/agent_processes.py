@@ -184,13 +184,15 @@ class AgentProcesses:
         return AgentStart(
             kernel_id=record.kernel_id,
             project=record.project,
-            uid=await self._uids.assign(record.project),
+            # A kernel in a pool is no project's.
+            uid=0 if record.pool is not None else await self._uids.assign(record.project),
             agent_key=agent_key,
             gateways=self._membership.urls_for_agents(record.kernel_id),
             kernel_name=record.kernel_name,
             kernelspec=spec.to_dict(),
             resource_dir=spec.resource_dir,
             launch_options=options,
+            pooled=record.pool is not None,
         )
 
     def kernel_manager(self, kernel_id: str, kernel_name: str) -> LaunchKernelManager:

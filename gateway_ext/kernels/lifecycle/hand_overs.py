@@ -109,7 +109,7 @@ class HandOvers:
                 link.connections,
             )
             for link in self._links
-            if link.kernel_id not in self._launches
+            if link.kernel_id not in self._launches and not link.pooled
         ]
         move = kernel_to_move(
             self._membership.name, self._membership.members, kernels, idle_seconds=idle_seconds

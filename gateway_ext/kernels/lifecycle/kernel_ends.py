@@ -89,6 +89,8 @@ class KernelEnds(KernelCare):
 
     async def _cull(self, link: AgentLink, now: datetime, rules: CullRules) -> KernelRecord | None:
         """Marks the kernel as deleted if it has been idle for too long; its record if so."""
+        if link.pooled or link.must_learn_claim:
+            return None
         if not link.measures_work:
             # An older agent does not report work without messages, and its page is not warned.
             rules = replace(rules, connected=False)

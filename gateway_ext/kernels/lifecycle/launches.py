@@ -214,7 +214,8 @@ class Launches:
             # What fails from here on is ended under the names that the other gateway chose.
             proxy.load_process_info(begun)
         proxy.plan(start, self._settings, env)
-        if begun and not proxy.can_submit_again(begun):
+        claimed = record.launch_id is not None
+        if claimed or (begun and not proxy.can_submit_again(begun)):
             proxy.load_process_info(begun)
             proxy.go_on()
             return

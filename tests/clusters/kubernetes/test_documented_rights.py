@@ -11,6 +11,7 @@ from tests.clusters.kubernetes.cluster import KERNELS
 from tests.clusters.kubernetes.documented_rights import Right, documented_rights
 from tests.clusters.kubernetes.image import PYTHON_IMAGE
 from tests.clusters.kubernetes.pod_fleet import PodFleet, environment
+from tests.clusters.kubernetes.pooled_pods import pooled_pods
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import OURS
 
@@ -132,10 +133,24 @@ def a_kernel_starts_all_the_same(fleet: PodFleet, right: Right) -> None:
         assert fleet.run(1, kernel_id, "print(6 * 7)") == "42"
 
 
+def a_claimed_pod_keeps_the_labels_of_its_pool(fleet: PodFleet, right: Right) -> None:
+    with pooled_pods(fleet, 1) as pool:
+        [(member, number)] = pool.wait_for(1).items()
+        before = logs(fleet).count(denied(right))
+        with fleet.cluster.without(right):
+            kernel_id = pool.claim(number)
+            assert fleet.run(1, kernel_id, "print(6 * 7)") == "42"
+            wait_until(lambda: logs(fleet).count(denied(right)) > before, SECONDS)
+            assert fleet.cluster.of_kernel(member)
+        wait_until(lambda: fleet.cluster.of_kernel(kernel_id), SECONDS)
+        fleet.end(kernel_id)
+
+
 WITHOUT: dict[Right, Callable[[PodFleet, Right], None]] = {
     Right("pods", "create"): a_start_says_so,
     Right("pods", "get"): a_pod_is_removed_later,
     Right("pods", "delete"): a_pod_is_removed_later,
+    Right("pods", "patch"): a_claimed_pod_keeps_the_labels_of_its_pool,
     Right("pods/log", "get"): the_output_of_an_agent_is_missing,
     Right("events", "list"): a_kernel_starts_all_the_same,
     Right("secrets", "create"): a_start_says_so,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,17 @@ def test_the_walk_from_a_kubeconfig_to_a_running_cell(cluster: Cluster) -> None:
         assert "kernel ended" in reader.run("jupyter fleet down --kernels")
         wait_until(lambda: not cluster.of_all_kernels(), SECONDS)
 
+        # The same cell in a kernel that has waited for it.
+        with_pool(files / "kernelspecs" / "python_kubernetes", 1)
+        reader.run("jupyter fleet up --detach")
+        wait_until(lambda: ready(home / "data") == 1, SECONDS)
+        assert "1 waiting in pools" in reader.run("jupyter fleet status")
+        waiting = _pod(cluster, KERNELS)
+        assert f"a cell ran on {waiting}" in reader.run(cell)
+        assert "kernel ended" in reader.run("jupyter fleet down --kernels")
+        wait_until(lambda: not cluster.of_all_kernels(), SECONDS)
+        with_pool(files / "kernelspecs" / "python_kubernetes", 0)
+
         # A user whom the image does not know, and who has no home in it.
         with_programs(files / "kernelspecs" / "python_kubernetes", KERNEL_UID="4242")
         reader.run(projects)
@@ -136,6 +148,22 @@ def test_the_walk_from_a_kubeconfig_to_a_running_cell(cluster: Cluster) -> None:
     found = [violation(entry, documented_rights()) for entry in cluster.audit.entries(user)]
     assert found
     assert not [one for one in found if one is not None]
+
+
+def with_pool(kernelspec: Path, size: int) -> None:
+    """Says in a kernelspec how many kernels are to wait."""
+    file = kernelspec / "kernel.json"
+    document: dict[str, Any] = json.loads(file.read_text())
+    document["metadata"]["fleet"]["pool"] = {"size": size}
+    file.write_text(json.dumps(document))
+
+
+def ready(data: Path) -> int:
+    """How many kernels wait in pools and can be claimed, as the gateways have written down."""
+    with closing(sqlite3.connect(data / "gateway.sqlite")) as database:
+        query = "SELECT count(*) FROM fleet_kernel WHERE pool IS NOT NULL AND state = 'running'"
+        [found] = database.execute(query).fetchone()
+    return int(found)
 
 
 def _pod(cluster: Cluster, namespace: str) -> str:

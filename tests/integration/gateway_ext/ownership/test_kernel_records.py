@@ -127,19 +127,19 @@ def test_former_agents_are_known_until_they_are_forgotten(
 
     async def run() -> None:
         kernel_id = await launched(records)
-        assert await records.former_keys(kernel_id) == []
+        assert await records.agents.former_keys(kernel_id) == []
         assert await records.set_dead(kernel_id, 1, "x")
         dead = await records.get(kernel_id)
         assert dead is not None
         assert await records.launch_again(dead, b"2" * 32, "ada")
         # Somebody else was first: nothing is written twice.
         assert not await records.launch_again(dead, b"3" * 32, "ada")
-        assert KEY in await records.former_keys(kernel_id)
-        assert await records.former_keys(str(uuid.uuid4())) == []
+        assert KEY in await records.agents.former_keys(kernel_id)
+        assert await records.agents.former_keys(str(uuid.uuid4())) == []
         await leftovers.forget(deleted=timedelta(days=1), dead=timedelta(days=1))
-        assert KEY in await records.former_keys(kernel_id)
+        assert KEY in await records.agents.former_keys(kernel_id)
         await leftovers.forget(deleted=timedelta(0), dead=timedelta(days=1))
-        assert await records.former_keys(kernel_id) == []
+        assert await records.agents.former_keys(kernel_id) == []
 
     asyncio.run(run())
 
@@ -218,7 +218,7 @@ def test_a_dead_kernel_whose_record_goes_meanwhile_is_not_launched_again(
         assert not await records.launch_again(dead, KEY, "ada")
         assert not await records.set_process(kernel_id, KEY, {"pid": 1})
         assert await records.claim(kernel_id, KEY, 1) is None
-        assert await records.former_keys(kernel_id) == [KEY]
+        assert await records.agents.former_keys(kernel_id) == [KEY]
 
     asyncio.run(run())
 

@@ -132,7 +132,7 @@ async def test_a_launch_that_was_not_begun_begins_at_another_gateway_once(
     assert record is not None
     assert (record.state, record.owner, record.epoch) == (KernelState.LAUNCHING, "gateway-b", 2)
     # If the first gateway starts an agent after all, it is told to end.
-    assert await records.former_keys(kernel_id) == [KEY]
+    assert await records.agents.former_keys(kernel_id) == [KEY]
     assert not await records.set_process(kernel_id, KEY, {"pid": 1})
 
 

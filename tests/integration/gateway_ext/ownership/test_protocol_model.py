@@ -359,7 +359,7 @@ class OwnershipProtocol(RuleBasedStateMachine):
             self._moved_as_it_may(before, record)
         self._one_gateway_acts(record)
         self._the_history_tells_it(record)
-        former = self.run(self.gateways[0].records.former_keys(self.kernel_id))
+        former = self.run(self.gateways[0].records.agents.former_keys(self.kernel_id))
         if record.process is not None:
             stored = self.run(self.gateways[0].records.secrets(self.kernel_id))
             assert stored is not None

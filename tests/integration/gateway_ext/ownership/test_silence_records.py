@@ -130,7 +130,7 @@ def test_a_restart_waits_until_the_old_kernel_has_ended_and_happens_once(
         # Only once, and the old agent is told to end if it comes back.
         assert await silences.ask_restart(record, "eve") is None
         assert await records.claim(kernel_id, KEY, 2) is None
-        assert KEY in await records.former_keys(kernel_id)
+        assert KEY in await records.agents.former_keys(kernel_id)
         # Another gateway takes it over as soon as its own has ended.
         gateways = GatewayRecords(database, "gateway-a")
         await gateways.heartbeat("http://a", draining=False)

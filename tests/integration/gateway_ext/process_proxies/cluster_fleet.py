@@ -147,9 +147,13 @@ def cluster_fleet(
     kubernetes: ScriptedKubernetes,
     yarn: ScriptedResourceManager,
     folder: Path,
+    *,
+    database_url: str | None = None,
+    count: int = 2,
+    fleet_changes: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Iterator[ClusterFleet]:
-    """A fleet on clusters; `settings` are those of KubernetesCluster."""
+    """A fleet of `count` gateways on clusters; `settings` are those of KubernetesCluster."""
     kubernetes.write_kubeconfig(folder / "kubeconfig")
     changes = {
         "KubernetesCluster": {
@@ -166,9 +170,10 @@ def cluster_fleet(
             "lost_seconds": LOST_SECONDS,
             "launch_seconds": 20.0,
             "cluster_seconds": 1.0,
+            **(fleet_changes or {}),
         },
     }
-    with running_gateways(changes=changes) as gateways:
+    with running_gateways(database_url, changes, count) as gateways:
         fleet = ClusterFleet(gateways, kubernetes, yarn)
         pod, operator = OURS / "python_kubernetes", OURS / "spark_python_operator"
         fleet.add_kernelspec("pod", pod, image_name=IMAGE, env={"FROM_SPEC": "${FROM_IMAGE}"})

@@ -3,9 +3,11 @@ kernels, which dial the advertised address."""
 
 import json
 import shutil
+import sqlite3
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,22 @@ class ClusterFleet:
         kernel_id: str = answer.json()["id"]
         return kernel_id
 
+    def declare_pool(self, size: int) -> None:
+        """Says how many kernels are to wait in pods."""
+        file = self.kernelspecs / "python_kubernetes" / "kernel.json"
+        document = json.loads(file.read_text())
+        document["metadata"]["fleet"]["pool"] = {"size": size}
+        file.with_suffix(".new").write_text(json.dumps(document))
+        file.with_suffix(".new").replace(file)
+
+    def waiting(self) -> list[str]:
+        """The ids of the kernels that are nobody's, as their pods say."""
+        return [
+            pod["metadata"]["labels"]["kernel_id"]
+            for pod in self.kubernetes.named("pods")
+            if pod["metadata"]["annotations"].get("fleet-project") == ""
+        ]
+
     def run(self, kernel_id: str, code: str, number: int = 1) -> str:
         with self.client().channels(self.gateway(number), kernel_id) as channels:
             return channels.run(code).strip()
@@ -89,6 +107,13 @@ class ClusterFleet:
         head, *lines = self.fleet.run("kernels").splitlines()
         column = head.index("WHERE")
         return {line.split()[0]: line[column:].split()[0] for line in lines}
+
+    def ready(self) -> int:
+        """How many kernels can be claimed, as gateways have written down."""
+        with closing(sqlite3.connect(self.fleet.data_dir.root / "gateway.sqlite")) as database:
+            query = "SELECT count(*) FROM fleet_kernel WHERE pool IS NOT NULL AND state = 'running'"
+            [found] = database.execute(query).fetchone()
+        return int(found)
 
     def stop(self) -> None:
         self.kubernetes.stop()
@@ -227,7 +252,39 @@ def test_kernels_in_clusters_survive_down(clusters: ClusterFleet) -> None:
     assert clusters.run(pod, "print(x + 1)") == "42"
 
 
-def test_down_with_kernels_ends_them_in_the_clusters_too(clusters: ClusterFleet) -> None:
+def test_a_notebook_gets_a_kernel_that_waited_and_status_counts_those_that_wait(
+    clusters: ClusterFleet,
+) -> None:
+    before = clusters.where()
+    clusters.declare_pool(2)
+    wait_until("two wait", lambda: clusters.fleet.status()["pooled"] == 2, 60)
+    assert "; 2 waiting in pools" in clusters.fleet.run("status")
+    # They are nobody's, so nobody sees them.
+    assert clusters.where() == before
+    wait_until("their agents are there", lambda: clusters.ready() == 2, 60)
+    waiting = clusters.waiting()
+    client, url = clusters.client(), clusters.fleet.processes()["lab-1"]["url"]
+    client.headers["X-Fleet-Start"] = "async"
+    session = {"path": "demo/pool.ipynb", "name": "pool.ipynb", "type": "notebook"}
+    body = {**session, "kernel": {"name": "python_kubernetes"}}
+    answer = client.call("POST", f"{url}/api/sessions", json=body)
+    assert answer.status_code == 201, answer.text
+    kernel_id = answer.json()["kernel"]["id"]
+    with client.channels(url, kernel_id) as channels:
+        mine = "import os; print(os.environ['KERNEL_ID'], os.environ['KERNEL_PROJECT'])"
+        assert channels.run(mine).strip() == f"{kernel_id} demo"
+    [pod] = wait_until(
+        "its pod says so", lambda: clusters.kubernetes.of_kernel("pods", kernel_id), 30
+    )
+    assert pod["metadata"]["name"].endswith(tuple(waiting))
+    assert clusters.where() == before | {kernel_id: f"fleet/{pod['metadata']['name']}"}
+    wait_until("another one waits", lambda: clusters.fleet.status()["pooled"] == 2, 60)
+
+
+def test_down_with_kernels_ends_them_and_those_that_wait_in_the_clusters_too(
+    clusters: ClusterFleet,
+) -> None:
+    assert clusters.waiting()
     pod, application = clusters.start("python_kubernetes"), clusters.start("spark_python_yarn")
     assert {pod, application} < set(clusters.where())
     assert "kernels ended" in clusters.fleet.run("down", "--kernels")

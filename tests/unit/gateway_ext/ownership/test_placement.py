@@ -112,3 +112,9 @@ def test_loads_end_up_even() -> None:
 def test_nobody_stays() -> None:
     members = [member("a", 2), member("b", 0, draining=True)]
     assert targets_for_handover(2, members, "a") == [[], []]
+
+
+def test_a_new_kernel_goes_where_one_is_ready() -> None:
+    members = [member("a", 0), member("b", 5), member("c", 7), member("d", 1, draining=True)]
+    order = order_for_start(members, {}, {"b", "c", "d", "gone"})
+    assert [one.name for one in order] == ["b", "c", "a"]

@@ -20,15 +20,25 @@ SETTINGS = Settings(gateways=2, ports={"gateway-1": 1, "gateway-2": 2})
 
 
 class Gateways:
-    """Answers the calls: no kernel is listed, and `left` is what is left, call by call."""
+    """Answers the calls: no kernel is listed, `left` is what is left, call by call, and `pooled`
+    how many wait in pools, or how that is refused."""
 
-    def __init__(self, *left: Any) -> None:
+    def __init__(self, *left: Any, pooled: Any = (0,)) -> None:
         self.left = list(left)
         self.asked: list[str] = []
+        self.pooled = list(pooled)
+        self.pools_ended: list[str] = []
 
     def call(self, method: str, url: str, token: str) -> Any:
         if url.endswith("/api/kernels"):
             return []
+        if url.endswith("/api/fleet/pools"):
+            assert method == "DELETE"
+            self.pools_ended.append(url)
+            answer = self.pooled[0] if len(self.pooled) == 1 else self.pooled.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return {"pooled": answer}
         self.asked.append(url)
         answer = self.left[0] if len(self.left) == 1 else self.left.pop(0)
         if isinstance(answer, Exception):
@@ -80,3 +90,27 @@ def test_gateways_of_the_version_before_are_not_asked_again(
     gateways = Gateways(CallFailed("not found", 404))
     assert end(data_dir, gateways, monkeypatch) == 0
     assert len(gateways.asked) == 1
+
+
+def test_every_gateway_ends_its_pools_and_it_returns_when_no_kernel_waits(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways = Gateways([], pooled=[3, 2, CallFailed("gone", None), 1, 0])
+    assert end(data_dir, gateways, monkeypatch) == 0
+    of_gateways = [url.split(":")[2].split("/")[0] for url in gateways.pools_ended]
+    assert of_gateways == ["1", "2"] * 3
+
+
+def test_it_says_that_kernels_still_wait_in_pools(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop, "KERNELS_SECONDS", -1.0)
+    with pytest.raises(FleetError, match=r"\(still there: 1 kernel of pools\)"):
+        end(data_dir, Gateways([], pooled=[1]), monkeypatch)
+
+
+def test_gateways_of_the_version_before_have_no_pools(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateways = Gateways([], pooled=[CallFailed("not found", 404)])
+    assert end(data_dir, gateways, monkeypatch) == 0

@@ -15,7 +15,7 @@ class FailingOnce:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def kernel_ids(self) -> list[str]:
+    async def ids(self) -> list[str]:
         self.asked += 1
         if self.asked == 1:
             raise RuntimeError("unexpected")

@@ -313,3 +313,82 @@ def test_states_that_were_not_stored_are_stored_when_the_database_is_back() -> N
     table.away = ""
     asyncio.run(links.write())
     assert sorted(table.stored) == ["a", "b", "c"]
+
+
+POOLED = {"process": "running", "execution_state": "idle", "pooled": True}
+
+
+def claimed_link(agent: Agent) -> AgentLink:
+    """The link of a kernel that was in a pool and has just become somebody's."""
+    link = agent.link
+    link.record = replace(RECORD, kernel_id="member", project="", pool="shape")
+    link.state = dict(POOLED)
+    assert link.pooled
+    assert not link.must_learn_claim
+    link.claimed(replace(RECORD, epoch=8, launch_id="member"))
+    return link
+
+
+def test_a_claimed_kernel_starts_until_its_agent_knows_whose_it_is() -> None:
+    link = claimed_link(Agent())
+    assert (link.kernel_id, link.must_learn_claim, link.pooled) == ("id", True, False)
+    seen = observation_of(link)
+    assert (seen.kernel_id, seen.epoch, seen.state, seen.execution_state) == (
+        "id",
+        8,
+        None,
+        "starting",
+    )
+
+
+def test_nothing_reaches_an_agent_before_it_knows_whose_kernel_it_is() -> None:
+    async def scenario() -> None:
+        agent, page = Agent(), Page()
+        link = claimed_link(agent)
+        stream = link.open_stream(page, "s", "n", None)
+        assert agent.heard == []
+        telling = asyncio.ensure_future(link.tell_claim({"kernel_id": "id"}, seconds=5))
+        await asyncio.sleep(0)
+        [claim] = agent.heard
+        assert (claim["command"], claim["epoch"], claim["raised"]) == ("claim", 7, 8)
+        assert claim["document"] == {"kernel_id": "id"}
+        link.receive(json.dumps({"type": "result", "id": claim["id"], "ok": True}))
+        await telling
+        opened = agent.heard[1]
+        assert (opened["command"], opened["epoch"], opened["stream"]) == ("open", 8, stream)
+        assert not link.must_learn_claim
+
+    asyncio.run(scenario())
+
+
+def test_an_agent_that_cannot_become_the_kernel_is_dead_with_the_reason() -> None:
+    link = claimed_link(Agent())
+    link.claim_failed("it has no such folder")
+    assert (link.process, link.execution_state, link.reason) == (
+        "dead",
+        "dead",
+        "it has no such folder",
+    )
+
+
+def test_a_link_is_found_under_the_kernel_that_it_has_become() -> None:
+    async def scenario() -> None:
+        agent = Agent()
+        link = agent.link
+        link.record = replace(RECORD, kernel_id="member", pool="shape")
+        link.state = dict(POOLED)
+        records: Any = None
+        links = AgentLinks(records, logging.getLogger("test"))
+        links.add(link)
+        links.claimed(link, replace(RECORD, epoch=8, launch_id="member"))
+        assert links.get("member") is None
+        assert links.get("id") is link
+
+    asyncio.run(scenario())
+
+
+def test_an_agent_is_left_alone_while_its_record_becomes_a_user_s() -> None:
+    link = Agent().link
+    assert link.overtaken({})
+    link.being_claimed = True
+    assert not link.overtaken({})

@@ -1,0 +1,124 @@
+"""Keeps the pools filled: starts kernels that belong to nobody, and ends those too many."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from gateway_ext.kernels.agents.agent_door import AgentDoor
+from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
+from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, plan_pools
+from gateway_ext.ownership.pool_records import Begun, PoolRecords
+from gateway_ext.ownership.states import KernelState
+from jupyter_ext.database.engine import DatabaseUnavailable
+
+
+class PoolKeeper:
+    """What one gateway does for the pools of all. Any gateway does it, one at a time."""
+
+    def __init__(
+        self,
+        *,
+        pools: PoolRecords,
+        records: KernelRecords,
+        shapes: PoolShapes,
+        launches: Launches,
+        links: AgentLinks,
+        ends: KernelEnds,
+        door: AgentDoor,
+        membership: Membership,
+        limit: int,
+        living_seconds: float,
+        seconds: float,
+        log: logging.Logger,
+    ) -> None:
+        """`limit` is how many kernels may wait in all. Looks every `seconds`, and when `wake` is
+        called. A gateway that has not reported for `living_seconds` has ended."""
+        self._pools = pools
+        self._records = records
+        self._shapes = shapes
+        self._launches = launches
+        self._links = links
+        self._ends = ends
+        self._door = door
+        self._membership = membership
+        self._limit = limit
+        self._living = timedelta(seconds=living_seconds)
+        self._seconds = seconds
+        self._log = log
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """A kernel was taken: another one is to be started."""
+        self._woken.set()
+
+    async def stop(self) -> int:
+        """Ends the kernels of this gateway's pools, and starts none from now on. Returns how many
+        wait at all gateways; raises DatabaseUnavailable."""
+        self._limit = 0
+        await self.keep()
+        return await self._pools.count()
+
+    async def run(self) -> None:
+        """Keeps the pools until cancelled."""
+        while True:
+            try:
+                await self.keep()
+            except DatabaseUnavailable:
+                # The membership says it in the log.
+                pass
+            except Exception:
+                self._log.exception("the pools could not be kept")
+            try:
+                await asyncio.wait_for(self._woken.wait(), self._seconds)
+            except TimeoutError:
+                continue
+            self._woken.clear()
+
+    async def keep(self) -> None:
+        """Starts and ends what is to be started and ended now; raises DatabaseUnavailable."""
+        if not self._membership.takes_kernels and self._limit:
+            return
+        wanted, unsure = await self._shapes.wanted()
+
+        def decide(members: Sequence[PoolMember], now: datetime) -> PoolPlan:
+            return plan_pools(wanted, members, limit=self._limit, unsure=unsure, now=now)
+
+        plan = await self._pools.plan(decide, self._living)
+        for kernel_id, reason in plan.end.items():
+            await self._end(kernel_id, reason)
+        if plan.start:
+            await self._start(await self._pools.start(decide, self._living))
+
+    async def _start(self, started: Sequence[Begun]) -> None:
+        for begun in started:
+            record = begun.record
+            try:
+                spec = await self._launches.processes.kernelspec(record.kernel_name)
+            except Refusal as refusal:
+                await self._records.set_dead(record.kernel_id, record.epoch, refusal.message)
+                continue
+            self._log.info("kernel %s: started for a pool", record.kernel_id)
+            self._door.add(record.kernel_id)
+            self._launches.begin(record, spec, begun.agent_key, {}, begun.launch_options)
+
+    async def _end(self, kernel_id: str, reason: str) -> None:
+        """Ends a kernel that is still nobody's: whoever claims it at this moment is first, or finds
+        it gone."""
+        record = await self._records.get(kernel_id)
+        if record is None or record.pool is None or record.state is KernelState.DELETED:
+            return
+        if not await self._records.delete(kernel_id, "", epoch=record.epoch, reason=reason):
+            return
+        self._log.info("kernel %s of a pool is ended: %s", kernel_id, reason)
+        link = self._links.get(kernel_id)
+        if record.state is KernelState.LAUNCHING:
+            await self._ends.cancel_launch(record, link)
+        else:
+            await self._ends.end_deleted(record, link)

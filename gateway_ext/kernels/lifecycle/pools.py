@@ -1,0 +1,103 @@
+"""The pools of kernels that wait for somebody, as one gateway takes part in them."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
+
+from gateway_ext.kernels.agents.agent_door import AgentDoor
+from gateway_ext.kernels.agents.links import AgentLink, AgentLinks
+from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
+from gateway_ext.kernels.lifecycle.launches import Launches
+from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims
+from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
+from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
+from gateway_ext.kernels.pool_declarations import PoolDeclarationError, declared_pools
+from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.pool_records import PoolRecords
+from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.start_limits import Limits
+from gateway_ext.process_proxies.agent_process import AgentSettings
+
+
+class Pools:
+    """Fills them and empties them, and gives a kernel that waits to whoever asks for one."""
+
+    def __init__(
+        self,
+        *,
+        pool_records: PoolRecords,
+        records: KernelRecords,
+        specs: KernelSpecManager,
+        decided: Callable[[NewKernel, KernelSpec], Awaitable[NewKernel]],
+        launches: Launches,
+        links: AgentLinks,
+        ends: KernelEnds,
+        door: AgentDoor,
+        membership: Membership,
+        settings: AgentSettings,
+        limit: int,
+        living_seconds: float,
+        seconds: float,
+        log: logging.Logger,
+    ) -> None:
+        """`decided` completes and checks the launch options of a pool, and raises Refusal. `limit`
+        is how many kernels may wait in all. Pools are looked after every
+        `seconds`. A gateway that has not reported for `living_seconds` has ended."""
+        self._records = pool_records
+        self._processes = launches.processes
+        shapes = PoolShapes(self._processes, specs, settings, decided, log)
+        self._keeper = PoolKeeper(
+            pools=pool_records,
+            records=records,
+            shapes=shapes,
+            launches=launches,
+            links=links,
+            ends=ends,
+            door=door,
+            membership=membership,
+            limit=limit,
+            living_seconds=living_seconds,
+            seconds=seconds,
+            log=log,
+        )
+        self._claims = PoolClaims(
+            pools=pool_records,
+            records=records,
+            shapes=shapes,
+            processes=self._processes,
+            launches=launches,
+            links=links,
+            settings=settings,
+            on_claim=self._keeper.wake,
+            log=log,
+        )
+        self.keep: Callable[[], Awaitable[None]] = self._keeper.run
+        """Keeps the pools until cancelled."""
+        self.finish_claims: Callable[[], Awaitable[None]] = self._claims.finish
+        """Does what is left of the claims of the kernels that are connected here."""
+
+    async def claim(self, new: NewKernel, spec: KernelSpec, limits: Limits) -> KernelRecord | None:
+        """The record of a kernel that was waiting here, and becomes this one; None if there is no
+        such kernel. Raises LimitReached and DatabaseUnavailable."""
+        return await self._claims.claim(new, spec, limits)
+
+    def connected(self, link: AgentLink) -> None:
+        """An agent has connected here."""
+        self._claims.connected(link)
+
+    async def stop(self) -> int:
+        """Ends the kernels of this gateway's pools, and starts none from now on. Returns how many
+        wait at all gateways; raises DatabaseUnavailable."""
+        return await self._keeper.stop()
+
+    async def owners(self, kernel_name: str) -> set[str]:
+        """The gateways that may have a kernel ready for a start; raises DatabaseUnavailable."""
+        try:
+            spec = await self._processes.kernelspec(kernel_name)
+            declared = declared_pools(spec.metadata)
+        except (Refusal, PoolDeclarationError):
+            return set()
+        return await self._records.owners(kernel_name) if declared else set()

@@ -1,0 +1,57 @@
+"""What the pods of one pool have in common, and what a pod learns when it is claimed."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gateway_ext.process_proxies.manifests import KernelObjects
+from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL
+
+IDENTITY = ("KERNEL_ID", "KERNEL_PROJECT", "KERNEL_USERNAME", "KERNEL_POD_NAME")
+"""Variables that say whose kernel it is. In a container they may differ, because every start
+document has them, and a container's variables give way to it."""
+
+_SAID_BY_LABELS = ("metadata.labels['kernel_id']", "metadata.annotations['fleet-project']")
+"""How a manifest gives a container what the labels say when it starts."""
+
+_LATE = ("kernel_id", "kernelspec", "environment", "cwd", "orphan_seconds")
+
+
+def pod_shape(pod: Mapping[str, Any], kernel: KernelObjects, more: Mapping[str, Any]) -> str:
+    """64 hexadecimal digits, the same for two pods that differ only in what a claim changes, and
+    for the same of `more`. Whatever else a template takes from the user or the project makes
+    another shape, so that such a kernel is never claimed."""
+    neutral = copy.deepcopy(dict(pod))
+    metadata, spec = neutral["metadata"], neutral["spec"]
+    written = json.dumps(spec, default=str)
+    del metadata["name"]
+    metadata["labels"].pop(LAUNCH_LABEL)
+    # What a container was told when it was made, no claim can change.
+    if not any(field in written for field in _SAID_BY_LABELS):
+        metadata["labels"].pop("kernel_id")
+        for name in kernel.annotations:
+            metadata["annotations"].pop(name)
+    for volume in spec["volumes"]:
+        if (volume.get("secret") or {}).get("secretName") == kernel.name:
+            volume["secret"]["secretName"] = ""
+    for variable in spec["containers"][0].get("env") or []:
+        name = variable.get("name")
+        if name in IDENTITY and "value" in variable and f"$({name})" not in written:
+            variable["value"] = ""
+    text = json.dumps([neutral, dict(more)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def without_pool(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A kernelspec's metadata but for its pools: another size is no other kernel."""
+    fleet = metadata.get("fleet")
+    if not isinstance(fleet, Mapping):
+        return dict(metadata)
+    return {**metadata, "fleet": {name: fleet[name] for name in fleet if name != "pool"}}
+
+
+def late_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an agent's start document that follows when its kernel is claimed."""
+    return {name: document[name] for name in _LATE if name in document}
