@@ -73,11 +73,7 @@ class LaunchRules:
             policy = await self._in_thread(lambda: self._policy().of(project, name))
         except Refusal:
             # What it would refuse is not known.
-            if (
-                new.launch_options
-                or new.shown_defaults
-                or _options_by_variables(new.environment)
-            ):
+            if new.launch_options or new.shown_defaults or _options_by_variables(new.environment):
                 raise
             return new
         if policy:
