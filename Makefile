@@ -309,8 +309,8 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
 	lock gateway pyproject.toml --extra gateway; \
 	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
-	for name in lab gateway; do \
-		lock $$name-dev pyproject.toml --extra $$name --extra dev -c $(LOCKS)/$$name.txt; done; \
+	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt; \
+	lock gateway-dev pyproject.toml --extra gateway --extra dev -c $(LOCKS)/gateway.txt; \
 	lock kernel-dev pyproject.toml --extra kernel --extra xgb-ray --extra dev --extra xgb-ray-dev \
 		-c $(LOCKS)/kernel.txt
 

@@ -44,6 +44,7 @@ from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.store import launch_choices
 from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
@@ -193,6 +194,7 @@ class JupyterFleet(ExtensionApp):
                     "files_handler_params": {"path": ""},
                     # Sessions are in the same database, and move in the same transaction.
                     "on_rename": move_documents,
+                    "on_delete": launch_choices.forget_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},

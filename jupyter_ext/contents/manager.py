@@ -52,6 +52,13 @@ class FleetContentsManager(AsyncContentsManager):
         "update whatever refers to files by their paths.",
     )
 
+    on_delete = CallableTrait(
+        lambda _connection, _path: None,
+        config=True,
+        help="Called in the transaction of each deletion with its connection and the path of the "
+        "file or folder, to remove what belongs to files by their paths.",
+    )
+
     @default("files_handler_params")
     def _default_files_handler_params(self) -> dict[str, str]:
         # The stock handler of /files/ asks this manager, but its base class insists on a folder.
@@ -274,7 +281,12 @@ class FleetContentsManager(AsyncContentsManager):
         identity = require(current_identity(), where, Role.EDITOR)
         if where.is_project:
             raise BadInput(f"{where} is a project: projects cannot be deleted here")
-        await self.storage.sql(lambda c: tree.remove(c, where, identity.user))
+
+        def remove(connection: Connection) -> None:
+            tree.remove(connection, where, identity.user)
+            self.on_delete(connection, str(where))
+
+        await self.storage.sql(remove)
 
     @raises_http_errors
     async def delete(self, path: str) -> None:

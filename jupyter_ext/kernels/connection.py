@@ -72,6 +72,9 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         else:
             # Whoever may send to a kernel may run code.
             require_role(self._identity, model["project"], Role.EDITOR)
+        if cast(Any, self.websocket_handler).connection is not self:
+            # The stock handler drops it when the page leaves, and would go on without it.
+            raise web.HTTPError(400, "the page left before its websocket was open")
 
     async def connect(self) -> None:
         """Start relaying. Returns at once: the owner may not be known yet."""

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
@@ -74,15 +74,7 @@ def move(connection: Connection, old: str, new: str) -> None:
     another project, which may choose otherwise, there is none."""
     table = document_launch_choice
     project = old.partition("/")[0]
-    rows = connection.execute(
-        select(table.c.document, table.c.kernel_name, table.c.path)
-        .where(
-            table.c.project == project,
-            (table.c.path == old) | ((table.c.path > f"{old}/") & (table.c.path < f"{old}0")),
-        )
-        .order_by(table.c.document, table.c.kernel_name)
-        .with_for_update()
-    ).all()
+    rows = connection.execute(_at_or_below(old).with_for_update()).all()
     for row in rows:
         target = moved_path(row.path, old, new) or row.path
         here = _is(table, {"document": row.document, "kernel_name": row.kernel_name})
@@ -93,6 +85,26 @@ def move(connection: Connection, old: str, new: str) -> None:
         # Of a file that was deleted or overwritten.
         connection.execute(delete(table).where(_is(table, there)))
         connection.execute(update(table).where(here).values(path=target, **there))
+
+
+def forget_documents(connection: Connection, path: str) -> None:
+    """Deletes the choices of a document, or of all in a folder, when that is deleted."""
+    table = document_launch_choice
+    for row in connection.execute(_at_or_below(path)).all():
+        key = {"document": row.document, "kernel_name": row.kernel_name}
+        connection.execute(delete(table).where(_is(table, key)))
+
+
+def _at_or_below(path: str) -> Select[tuple[str, str, str]]:
+    """Selects keys and paths of the choices of a document, or of all in a folder, in one order."""
+    table = document_launch_choice
+    # Paths are ordered by their bytes, and "0" is the one after "/".
+    below = (table.c.path > f"{path}/") & (table.c.path < f"{path}0")
+    return (
+        select(table.c.document, table.c.kernel_name, table.c.path)
+        .where(table.c.project == path.partition("/")[0], (table.c.path == path) | below)
+        .order_by(table.c.document, table.c.kernel_name)
+    )
 
 
 def _key(path: str) -> str:

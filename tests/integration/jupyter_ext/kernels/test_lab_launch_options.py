@@ -107,6 +107,10 @@ def test_the_choice_of_a_document_follows_it(fleet: Fleet, ada: Client) -> None:
     assert renamed.status_code == 200, renamed.text
     assert choices(ada, url, moved["path"]).json()["document"] == {"memory": "1Gi"}
     assert choices(ada, url, f"demo/{name}.ipynb").json()["document"] is None
+    # A later file of this name is another one.
+    deleted = ada.call("DELETE", f"{url}/api/contents/{moved['path']}")
+    assert deleted.status_code == 204, deleted.text
+    assert choices(ada, url, moved["path"]).json()["document"] is None
 
 
 EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
@@ -119,6 +123,8 @@ EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         ({"launch_options": {"gpu": 1}}, "launch_options.gpu is not allowed (there is no such"),
         ({"launch_options": {"memory": "1Mi"}}, "at least 100Mi"),
         ({"launch_options": []}, "launch_options must be an object"),
+        ({"launch_defaults": {"memory": "1Mi"}}, "at least 100Mi"),
+        ({"launch_defaults": []}, "launch_defaults must be an object"),
         ({"name": "python", "launch_options": {"memory": "1Gi"}}, "has no launch options"),
         ({"env": {"KERNEL_CPUS": "8"}}, "KERNEL_CPUS may not be set in env: choose sizes, image"),
         ({"env": {"MINE": "8"}}, "MINE may not be set in env"),

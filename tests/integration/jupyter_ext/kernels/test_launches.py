@@ -267,11 +267,14 @@ def run(gate: GatedKernels, command: list[str], fleet: Fleet, **environment: str
     return json.loads(out.splitlines()[-1])
 
 
-def test_nbclient_runs_a_notebook_whose_kernel_takes_long_to_start(
-    fleet: Fleet, gate: GatedKernels, stock: Client
+@pytest.mark.parametrize("tool", ["nbclient", "papermill"])
+def test_a_runner_runs_a_notebook_whose_kernel_takes_long_to_start(
+    fleet: Fleet, gate: GatedKernels, stock: Client, tool: str, tmp_path: Path
 ) -> None:
-    script = str(CLIENTS / "nbclient_run.py")
+    script = str(CLIENTS / f"{tool}_run.py")
     arguments = [fleet.urls[0], token(stock), GATED, "print(6 * 7)"]
+    if tool == "papermill":
+        arguments[3:] = ["print(6 * factor)", '{"factor": 7}', str(tmp_path)]
     result = run(gate, [lab_python(), script, *arguments], fleet)
     assert "outputs" in result, result
     assert [output["text"] for output in result["outputs"]] == ["42\n"]

@@ -95,6 +95,7 @@ def test_the_build_replaces_stock_plugins_under_the_name_of_its_folder(built: Pa
     assert package["name"] == "jupyter-fleet"
     assert {
         "@jupyterlab/apputils-extension:sessionDialogs",
+        "@jupyterlab/console-extension:cell-executor",
         "@jupyterlab/notebook-extension:cell-executor",
         "@jupyterlab/services-extension:default-drive",
         "@jupyterlab/services-extension:server-settings",

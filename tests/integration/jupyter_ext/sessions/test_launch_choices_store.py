@@ -72,6 +72,19 @@ def test_a_choice_moves_with_its_document(database: Database) -> None:
     assert found(database, "demo/d/a.ipynb")[1] is None
 
 
+def test_the_choice_of_a_document_goes_with_it(database: Database) -> None:
+    gone, kept = ["demo/d/a.ipynb", "demo/d/e/b.ipynb"], ["demo/d.ipynb", "demo/d0/a.ipynb"]
+    for path in (*gone, *kept):
+        keep(database, path, cpus=1)
+        keep(database, path, kernel="other", cpus=2)
+    database.run_blocking(partial(launch_choices.forget_documents, path="demo/d"))
+    for kernel, cpus in (("pod", 1), ("other", 2)):
+        assert [found(database, path, kernel=kernel)[1] for path in gone] == [None, None]
+        assert [found(database, path, kernel=kernel)[1] for path in kept] == [{"cpus": cpus}] * 2
+    # That of the user is of no document.
+    assert found(database, gone[0]) == ({"cpus": 1}, None)
+
+
 def test_in_another_project_there_is_no_choice_yet(database: Database) -> None:
     keep(database, "demo/a.ipynb", cpus=1)
     database.run_blocking(partial(moves.move_documents, old="demo/a.ipynb", new="other/a.ipynb"))
