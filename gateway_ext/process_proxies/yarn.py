@@ -24,7 +24,6 @@ from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, contain
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
-from gateway_ext.process_proxies.process_session import kill_session
 from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
 from gateway_ext.process_proxies.sighting import Sighting, alive, dead, unknown
 from gateway_ext.process_proxies.spark_options import SPARK_SUBMIT_OPTIONS, spark_submit_options
@@ -49,6 +48,7 @@ from gateway_ext.process_proxies.spark_submit import (
 )
 from gateway_ext.process_proxies.spark_submit_output import cause
 from gateway_ext.process_proxies.submit_logs import end_of, keep_log
+from gateway_ext.process_proxies.submit_run import SubmitRun
 from gateway_ext.process_proxies.uncut import uncut
 from gateway_ext.process_proxies.yarn_application_status import (
     FINAL_STATES,
@@ -89,7 +89,8 @@ class YarnAgentProxy(ClusterAgentProxy):
         self._tag: ApplicationTag | None = None
         # Whose the application is; empty while nobody knows.
         self._user = ""
-        self._submitter: subprocess.Popen[bytes] | None = None
+        self._run: SubmitRun | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._submitted_until = 0.0
         self._folder = ""
         self._host = this_host()
@@ -141,26 +142,20 @@ class YarnAgentProxy(ClusterAgentProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
-        loop = asyncio.get_running_loop()
-        log = Path(self._folder) / "spark-submit.log"
+        run = self._run = SubmitRun(Path(self._folder))
+        loop, log = asyncio.get_running_loop(), run.log
         try:
-            # Also if the launch is cancelled meanwhile: `end` must know the process.
-            submitter = await uncut(
-                asyncio.to_thread(self._begin, start, settings, environment, log)
-            )
-            deadline = loop.time() + self.cluster.submit_seconds
-            while True:
-                code = submitter.poll()
-                if code is not None or loop.time() > deadline:
-                    break
-                await asyncio.sleep(_PAUSE_SECONDS)
+            async with self.cluster.programs:
+                # Also if the launch is cancelled meanwhile: `end` must know the process.
+                await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
+                code = await run.ended(self.cluster.submit_seconds)
             output = await loop.run_in_executor(None, lambda: end_of(log))
             submitted = application_id_in(output)
             self._application_id = ApplicationId(submitted) if submitted else None
             self._staging_root = staging_root_in(output)
             self._clean = removed_by_spark(output)
             if code is None:
-                await loop.run_in_executor(None, self._end_submitter)
+                await asyncio.to_thread(run.end)
                 raise await self._refused(
                     f"spark-submit took more than {self.cluster.submit_seconds:g} s", output, log
                 )
@@ -175,7 +170,13 @@ class YarnAgentProxy(ClusterAgentProxy):
                 with contextlib.suppress(ClusterRefused, ClusterSilent):
                     await self._applications()
         finally:
-            await loop.run_in_executor(None, self._remove_folder)
+            leaving = run.leave(self.cluster.submit_seconds)
+            if run.runs:
+                # The launch is cancelled. If another gateway has it, it waits for the application,
+                # and spark-submit is still reading its files.
+                self._leaving = asyncio.ensure_future(leaving)
+            else:
+                await leaving
 
     async def _refused(self, words: str, output: str, log: Path) -> LaunchFailed:
         """The error of a spark-submit that failed, in one line. What it printed is kept apart."""
@@ -193,11 +194,11 @@ class YarnAgentProxy(ClusterAgentProxy):
 
     def _begin(
         self,
+        run: SubmitRun,
         start: AgentStart,
         settings: AgentSettings,
         asked: Mapping[str, str],
-        log: Path,
-    ) -> "subprocess.Popen[bytes]":
+    ) -> None:
         spec_env = start.kernelspec.get("env") or {}
         environment = submit_environment(os.environ, spec_env, asked)
         program = self._program(environment)
@@ -217,18 +218,14 @@ class YarnAgentProxy(ClusterAgentProxy):
             # NodeManagers kill the group, and know of no other process.
             keep_process_group=True,
         )
-        folder = Path(self._folder)
         try:
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700)
-            files = {
-                "start.json": json.dumps(document).encode(),
-                "agent.zip": agent_bundle(),
-                "agent.py": AGENT_SCRIPT,
-            }
-            for name, content in files.items():
-                (folder / name).touch(mode=0o600)
-                (folder / name).write_bytes(content)
+            run.write(
+                {
+                    "start.json": json.dumps(document).encode(),
+                    "agent.zip": agent_bundle(),
+                    "agent.py": AGENT_SCRIPT,
+                }
+            )
             command = submit_command(
                 program,
                 str(spec_env.get("SPARK_OPTS") or ""),
@@ -237,31 +234,15 @@ class YarnAgentProxy(ClusterAgentProxy):
                 Submission(
                     name=start.kernel_id,
                     tags=(f"fleet-kernel-{start.kernel_id}", str(self._tag)),
-                    script=str(folder / "agent.py"),
-                    document=str(folder / "start.json"),
-                    bundle=str(folder / "agent.zip"),
+                    script=str(run.folder / "agent.py"),
+                    document=str(run.folder / "start.json"),
+                    bundle=str(run.folder / "agent.zip"),
                     proxy_user=asked["KERNEL_USERNAME"] if self.cluster.impersonation else None,
                 ),
             )
-            with log.open("wb") as output:
-                self._submitter = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env=environment,
-                    cwd=folder,
-                    start_new_session=True,
-                )
+            self.pid = run.begin(command, environment)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise LaunchFailed(f"{program} cannot be started: {error}") from error
-        self.pid = self._submitter.pid
-        return self._submitter
-
-    def _end_submitter(self) -> None:
-        if self._submitter is not None and self._submitter.poll() is None:
-            kill_session(self._submitter.pid, os.geteuid())
-            self._submitter.wait()
 
     def _remove_folder(self) -> None:
         # Only the folder of this very launch, whatever a record says.
@@ -308,7 +289,7 @@ class YarnAgentProxy(ClusterAgentProxy):
                 return unknown(f"YARN application {self._application_id} is not this kernel's")
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
-        if self._submitter is not None and self._submitter.poll() is None:
+        if self._run is not None and self._run.runs:
             return alive("spark-submit is running", phase="queued")
         if time.monotonic() < self._submitted_until:
             return alive("spark-submit may be running beside another gateway", phase="queued")
@@ -317,7 +298,8 @@ class YarnAgentProxy(ClusterAgentProxy):
     async def remove(self, *, as_seen: bool) -> bool:
         """See the base class. An application has no version to be compared."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._end_submitter)
+        if self._run is not None:
+            await asyncio.to_thread(self._run.end)
         if self._host == this_host() and self._folder:
             await loop.run_in_executor(None, self._remove_folder)
         for application in await self._applications():
@@ -371,7 +353,8 @@ class YarnAgentProxy(ClusterAgentProxy):
         if self._hadoop is None or not folder:
             # It was recorded by an earlier gateway, or nobody knows whose it was.
             return
-        why = await remove_staging(self._hadoop, folder, self.cluster.submit_seconds)
+        async with self.cluster.programs:
+            why = await remove_staging(self._hadoop, folder, self.cluster.submit_seconds)
         if why:
             self.log.warning("kernel %s: %s is left: %s", self.kernel_id, folder, why)
 

@@ -1,5 +1,6 @@
 """A YARN cluster: how its ResourceManager is reached, and how applications are submitted."""
 
+import asyncio
 import getpass
 import json
 import logging
@@ -76,6 +77,13 @@ class YarnCluster(LoggingConfigurable):
     submit_seconds = Float(
         120.0, help="How long spark-submit may take until the application is submitted."
     ).tag(config=True)
+    programs_at_once = Integer(
+        4,
+        min=1,
+        help="How many programs of Spark and Hadoop may run on the gateway's machine at the same "
+        "time, to submit applications or to remove their files. Each is a Java process "
+        "that keeps a processor busy for seconds; further kernels wait.",
+    ).tag(config=True)
     end_seconds = Float(
         15.0,
         help="How long an application may take to end after its kernel has ended, until it is "
@@ -89,6 +97,11 @@ class YarnCluster(LoggingConfigurable):
         return ClusterCalls(
             self.threads, 3 * self.request_seconds + 2.0, "fleet-yarn", "the ResourceManager"
         )
+
+    @cached_property
+    def programs(self) -> asyncio.Semaphore:
+        """To be held while a program of Spark or Hadoop runs."""
+        return asyncio.Semaphore(self.programs_at_once)
 
     @cached_property
     def _managers(self) -> dict[str, ResourceManager]:

@@ -18,21 +18,19 @@ from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
-from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.sessions.checks import check_lengths, check_project, checked
-from jupyter_ext.sessions.document_starts import kernel_of_document
+from jupyter_ext.sessions.checks import check_project, checked
 from jupyter_ext.sessions.kernel_changes import other_kernel, when_changed
 from jupyter_ext.sessions.models import session_model
+from jupyter_ext.sessions.new_sessions import NewSession, new_session
 from jupyter_ext.sessions.patch import SessionPatch, patched
-from jupyter_ext.sessions.paths import Document, real_path, shown_name, shown_path
 from jupyter_ext.sessions.store import (
     document_kernels,
     endings,
     launch_choices,
     session_rows,
-    starts,
 )
 from jupyter_ext.sessions.store.endings import Ending
 from jupyter_ext.sessions.store.session_rows import Session
@@ -178,71 +176,9 @@ class FleetSessionManager(LoggingConfigurable):
         *,
         awaited: bool = False,
     ) -> dict[str, Any]:
-        """Create a session for a page's POST; returns its model, with the posted path.
-
-        The kernel is `kernel_id` if that is given and exists, else the one of the document, which
-        is started if there is none, with what `choice` says. It may still be on its way; `awaited`
-        says that the caller is not told of the session before it runs. Raises HTTPError.
-        """
-        document = Document(real_path(path, name, type), type)
-        check_lengths(path=path, name=name or "", type_=type, real=document.path)
-        project = project_of(document.path)
-        if not project:
-            raise web.HTTPError(400, "a session needs a path within a project")
-        identity = self._identity()
-        require_role(identity, project, Role.EDITOR)
-        posted = document
-        deadline = time.monotonic() + self.start_patience
-        while time.monotonic() < deadline:
-            chosen = await self.kernel_or_none(kernel_id) if kernel_id else None
-            if chosen is not None:
-                check_project(chosen, project)
-                kernel, start = chosen, None
-            else:
-                kernel, start = await kernel_of_document(
-                    self, document, kernel_name, kernel_id, choice
-                )
-                document = start.document
-
-            # The document may have been renamed while its kernel started.
-            place = (
-                partial(document_kernels.chosen_document, document=document, kernel_id=kernel["id"])
-                if start is None
-                else partial(starts.document_of, start=start)
-            )
-
-            def insert(
-                connection: Any, place: Any = place, kernel_id: str = kernel["id"]
-            ) -> Session | None:
-                here = place(connection)
-                if here is None:
-                    return None
-                shown = shown_path(path, posted, here)
-                same = session_rows.same_session(connection, kernel_id, here, shown, identity.user)
-                if same is not None:
-                    if not awaited:
-                        session_rows.told(connection, same.id)
-                    return same
-                return session_rows.add_session(
-                    connection,
-                    kernel_id=kernel_id,
-                    document=here,
-                    shown_path=shown,
-                    name=shown_name(path, name or posted.base, posted, here),
-                    username=identity.user,
-                    awaited=awaited,
-                )
-
-            inserted = await self.run(insert)
-            if inserted is not None:
-                if start is not None or await self.kernel_or_none(kernel["id"]) is not None:
-                    return session_model(replace(inserted, shown_path=path), kernel)
-                # It had ended before the insert, and nothing told of it any more. Only the session
-                # goes: somebody else may be starting a kernel of the same id by now.
-                await self.run(partial(session_rows.forget_session, session_id=inserted.id))
-            # Its last session went in the meantime and the kernel goes with it: another one.
-            kernel_id = None
-        raise web.HTTPError(503, "this notebook's kernel keeps being ended: try again")
+        """See `new_session`."""
+        wanted = NewSession(path, name, type, kernel_name, kernel_id, choice, awaited)
+        return await new_session(self, wanted, self._identity())
 
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""

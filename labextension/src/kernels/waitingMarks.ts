@@ -79,8 +79,14 @@ function mark(
   context: ISessionContext,
   trans: TranslationBundle
 ): void {
+  let marked = false;
   const update = () => {
     const ids = new Set(waiting.of(context).map(({ id }) => id));
+    if (!marked && !ids.size) {
+      // Each key that is pressed comes here, and a notebook may have thousands of cells.
+      return;
+    }
+    marked = ids.size > 0;
     for (const cell of cellsOf(panel)) {
       const shown = cell.node.querySelector(`:scope > .${MARK}`);
       if (!ids.has(cell.model.id)) {
