@@ -27,6 +27,7 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
 failed = pytest.StashKey[bool]()
 
+NewPage = Callable[[str], LabPage]
 OpenPage = Callable[[str, str], LabPage]
 
 
@@ -72,11 +73,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenPage]:
-    """Open a page of its own browser profile at an address, logged in with a token."""
+def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPage]:
+    """Make a page of its own browser profile that will show the JupyterLab at an address."""
     opened: list[tuple[BrowserContext, LabPage, list[str]]] = []
 
-    def open_page(url: str, token: str) -> LabPage:
+    def new_page(url: str) -> LabPage:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
         console: list[str] = []
@@ -84,10 +85,9 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
         page.on("pageerror", lambda error: console.append(f"error: {error}"))
         lab = LabPage(page, url.rstrip("/"))
         opened.append((context, lab, console))
-        lab.log_in(token)
         return lab
 
-    yield open_page
+    yield new_page
     for number, (context, lab, console) in enumerate(opened, 1):
         if request.node.stash.get(failed, False):
             ARTIFACTS.mkdir(exist_ok=True)
@@ -95,6 +95,30 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
             lab.page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
             (ARTIFACTS / f"{name}-{number}.console.log").write_text("\n".join(console))
         context.close()
+
+
+@pytest.fixture
+def open_page(new_page: NewPage) -> OpenPage:
+    """Open JupyterLab in a page of its own, logged in with a token."""
+
+    def open_page(url: str, token: str) -> LabPage:
+        lab = new_page(url)
+        lab.log_in(token)
+        return lab
+
+    return open_page
+
+
+@pytest.fixture
+def signed_in(new_page: NewPage) -> OpenPage:
+    """Sign in in a page of its own with a token. JupyterLab is loaded when a path is opened."""
+
+    def signed_in(url: str, token: str) -> LabPage:
+        lab = new_page(url)
+        lab.sign_in(token)
+        return lab
+
+    return signed_in
 
 
 @pytest.fixture(autouse=True)
@@ -136,10 +160,10 @@ def lab_urls(fleet: Fleet) -> tuple[str, str]:
 
 
 @pytest.fixture
-def ann(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
-    return open_page(lab_urls[0], fleet.token("ann"))
+def ann(fleet: Fleet, lab_urls: tuple[str, str], signed_in: OpenPage) -> LabPage:
+    return signed_in(lab_urls[0], fleet.token("ann"))
 
 
 @pytest.fixture
-def bob(fleet: Fleet, lab_urls: tuple[str, str], open_page: OpenPage) -> LabPage:
-    return open_page(lab_urls[1], fleet.token("bob"))
+def bob(fleet: Fleet, lab_urls: tuple[str, str], signed_in: OpenPage) -> LabPage:
+    return signed_in(lab_urls[1], fleet.token("bob"))

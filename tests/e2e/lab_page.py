@@ -62,6 +62,11 @@ class LabPage:
         self.page.goto(f"{self.url}/login?token={token}", wait_until="domcontentloaded")
         self.ready()
 
+    def sign_in(self, token: str) -> None:
+        """Sign in without loading JupyterLab, which takes seconds: opening a path does that."""
+        self.page.goto(f"{self.url}/login?token={token}&next=/login%3Fdone")
+        expect(self.page.locator("h1")).to_contain_text("You are signed in as")
+
     def open_path(self, path: str = "") -> None:
         """Open a file, or with no path the launcher, in a workspace that was never used."""
         workspace = f"{self.url}/lab/workspaces/{uuid.uuid4().hex[:12]}"

@@ -12,10 +12,10 @@ from tests.e2e.running_fleet import Files, Fleet
 
 
 def test_notebook_setting_and_kernel_are_back(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
     token = fleet.token("dora")
-    page = open_page(fleet.url, token)
+    page = signed_in(fleet.url, token)
     page.open_path("demo")
     name = page.new_notebook()
     kernel = int(page.evaluate(0, "import os; treasure = 'gold'; print(os.getpid())"))
@@ -28,7 +28,7 @@ def test_notebook_setting_and_kernel_are_back(
     os.kill(kernel, 0)
     fleet.up()
 
-    page = open_page(fleet.url, token)
+    page = signed_in(fleet.url, token)
     page.open_path(f"demo/{name}")
     page.expect_theme("JupyterLab Dark")
     expect(page.cell(0)).to_contain_text("treasure = 'gold'")

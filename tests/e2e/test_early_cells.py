@@ -72,9 +72,9 @@ def test_cells_run_before_the_kernel_is_there_run_once_and_in_order(
 
 
 def test_cells_of_a_notebook_without_a_kernel_ask_for_one_once(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
-    ann = open_page(fleet.url, fleet.token("ann"))
+    ann = signed_in(fleet.url, fleet.token("ann"))
     path = saved_notebook(files, None)
     posts = SessionPosts(ann, 0)
     ann.open_without_kernel(path)

@@ -13,8 +13,8 @@ from tests.e2e.running_fleet import Fleet, stop
 from tests.e2e.test_killed_process import serving_lab
 
 
-def test_the_page_says_busy_after_it_connects_again(fleet: Fleet, open_page: OpenPage) -> None:
-    page = open_page(fleet.url, fleet.token("ann"))
+def test_the_page_says_busy_after_it_connects_again(fleet: Fleet, signed_in: OpenPage) -> None:
+    page = signed_in(fleet.url, fleet.token("ann"))
     bar = page.page.locator("#jp-bottom-panel")
     busy, idle = re.compile(r"\| Busy"), re.compile(r"\| Idle")
     page.open_path("demo")

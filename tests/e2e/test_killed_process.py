@@ -49,9 +49,9 @@ def port_of(process: Process) -> int:
 
 @pytest.mark.parametrize("victim", ["lab", "gateway"])
 def test_a_killed_process_costs_neither_kernel_nor_page(
-    fleet: Fleet, open_page: OpenPage, victim: str
+    fleet: Fleet, signed_in: OpenPage, victim: str
 ) -> None:
-    page = open_page(fleet.url, fleet.token("ann"))
+    page = signed_in(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     page.new_notebook()
     page.mark()

@@ -28,7 +28,9 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
-    limited: Fleet, open_page: Callable[[str, str], LabPage]
+    limited: Fleet,
+    open_page: Callable[[str, str], LabPage],
+    signed_in: Callable[[str, str], LabPage],
 ) -> None:
     url, token = limited.url, limited.token("ann")
     page = open_page(url, token)
@@ -60,7 +62,7 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
     }
     model = {"type": "notebook", "format": "json", "content": content}
     Files(url, token).save("demo/second.ipynb", model)
-    other = open_page(url, token)
+    other = signed_in(url, token)
     other.open_path("demo/second.ipynb")
     expect(other.dialog).to_contain_text("the limit for each user is 1", timeout=60_000)
 

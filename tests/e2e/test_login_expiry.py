@@ -16,10 +16,10 @@ SECONDS = 20.0
 
 
 def test_a_page_outlives_its_login(
-    fleet: Fleet, open_page: OpenPage, files: Files, end: Path
+    fleet: Fleet, signed_in: OpenPage, files: Files, end: Path
 ) -> None:
     ann, bob = fleet.token("ann"), fleet.token("bob")
-    page = open_page(fleet.url, fleet.short_token("ann", SECONDS))
+    page = signed_in(fleet.url, fleet.short_token("ann", SECONDS))
     page.open_path("demo")
     name = page.new_notebook()
     page.mark()

@@ -34,9 +34,9 @@ MOST_HEAP = 500e6
     "floods", ["lines displays", pytest.param(" ".join(FLOODS), marks=pytest.mark.long)]
 )
 def test_a_page_can_be_used_while_cells_flood_it(
-    fleet: Fleet, open_page: OpenPage, files: Files, floods: str
+    fleet: Fleet, signed_in: OpenPage, files: Files, floods: str
 ) -> None:
-    page = open_page(fleet.url, fleet.token("ann"))
+    page = signed_in(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     name = page.new_notebook()
     page.save()
@@ -73,7 +73,7 @@ def test_a_page_can_be_used_while_cells_flood_it(
 
 
 def test_a_notebook_with_a_huge_output_opens(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
     text = "".join(f"line {number} {'x' * 60}\n" for number in range(300_000))
     path = f"demo/huge-{uuid.uuid4().hex[:8]}.ipynb"
@@ -86,7 +86,7 @@ def test_a_notebook_with_a_huge_output_opens(
     }
     notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
     files.save(path, {"type": "notebook", "format": "json", "content": notebook})
-    page = open_page(fleet.url, fleet.token("ann"))
+    page = signed_in(fleet.url, fleet.token("ann"))
     page.open_without_kernel(path)
     output = page.cell(0).locator(".jp-OutputArea-output")
     expect(output).to_contain_text("line 499 ")

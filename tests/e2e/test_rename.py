@@ -12,7 +12,7 @@ from tests.e2e.running_fleet import Files, Fleet
 
 
 def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
-    fleet: Fleet, files: Files, ann: LabPage, lab_urls: tuple[str, str], open_page: OpenPage
+    fleet: Fleet, files: Files, ann: LabPage, lab_urls: tuple[str, str], signed_in: OpenPage
 ) -> None:
     ann.open_path("demo")
     ann.new_notebook()
@@ -31,7 +31,7 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     ann.save()
     wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
 
-    second = open_page(lab_urls[1], fleet.token("bob"))
+    second = signed_in(lab_urls[1], fleet.token("bob"))
     second.open_path(f"demo/{name}")
     second.wait_for_kernel()
     expect(second.dialog).to_have_count(0)

@@ -13,7 +13,7 @@ from tests.e2e.running_fleet import Files, Fleet
 
 
 def test_a_notebook_follows_its_renamed_and_moved_folder(
-    fleet: Fleet, files: Files, ann: LabPage, lab_urls: tuple[str, str], open_page: OpenPage
+    fleet: Fleet, files: Files, ann: LabPage, lab_urls: tuple[str, str], signed_in: OpenPage
 ) -> None:
     # Names that would be patterns in a regular expression.
     old, new, other = (f"{word} (2) {uuid.uuid4().hex[:6]}" for word in ("Data", "Runs", "Other"))
@@ -25,7 +25,7 @@ def test_a_notebook_follows_its_renamed_and_moved_folder(
     ann.save()
     ann.choose("Rename and Save")
     wait_for("the notebook to be saved", lambda: not ann.dirty, 30)
-    bob = open_page(lab_urls[1], fleet.token("bob"))
+    bob = signed_in(lab_urls[1], fleet.token("bob"))
     bob.open_path(f"demo/{old}/{name}")
     bob.wait_for_kernel()
     # JupyterLab's own message about a folder that is gone is not what this is about.

@@ -98,7 +98,7 @@ def test_the_page_offers_no_extensions_and_plugins_to_change(
 
 
 def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
-    fleet: Fleet, open_page: OpenPage, files: Files, ann: LabPage
+    fleet: Fleet, signed_in: OpenPage, files: Files, ann: LabPage
 ) -> None:
     output = {"output_type": "stream", "name": "stdout", "text": "42\n"}
     cell = {"cell_type": "code", "source": "print(6 * 7)", "metadata": {}, "outputs": [output]}
@@ -114,7 +114,7 @@ def test_a_viewer_reads_that_they_may_look_and_starts_nothing(
     ann.open_path(path)
     ann.wait_for_kernel()
 
-    vic = open_page(fleet.url, fleet.token("vic", "viewer"))
+    vic = signed_in(fleet.url, fleet.token("vic", "viewer"))
     errors: list[str] = []
     vic.page.on("pageerror", lambda error: errors.append(str(error)))
     asked: list[str] = []
@@ -176,12 +176,12 @@ def dismiss_toasts(lab: LabPage) -> None:
 
 
 def test_a_viewer_reads_in_plain_words_why_nothing_can_be_changed(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
     name = f"fixed-{uuid.uuid4().hex[:8]}"
     files.save(f"demo/{name}", {"type": "directory"})
     files.save(f"demo/{name}/a.txt", {"type": "file", "format": "text", "content": "a"})
-    vic = open_page(fleet.url, fleet.token("vic", "viewer"))
+    vic = signed_in(fleet.url, fleet.token("vic", "viewer"))
     vic.open_path(f"demo/{name}")
     expect(vic.listed("a.txt")).to_be_visible()
     asked = changes_asked_for(vic)
@@ -221,11 +221,11 @@ def expect_to_look_only(lab: LabPage) -> None:
 
 
 def test_an_open_page_follows_the_roles_of_a_new_login(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
     path = new_notebook(files)
     url = fleet.url
-    zoe = open_page(url, fleet.token("zoe", "viewer"))
+    zoe = signed_in(url, fleet.token("zoe", "viewer"))
     zoe.open_path(path)
     notice = zoe.notebook.locator(".jp-fleet-Notice.jp-mod-info:not(.lm-mod-hidden)")
     expect(notice).to_be_visible()
@@ -281,11 +281,11 @@ def new_notebook(files: Files) -> str:
 
 
 def test_edits_of_a_project_that_was_taken_away_stay_in_the_page(
-    fleet: Fleet, open_page: OpenPage, files: Files
+    fleet: Fleet, signed_in: OpenPage, files: Files
 ) -> None:
     path = new_notebook(files)
     url = fleet.url
-    yan = open_page(url, fleet.token("yan"))
+    yan = signed_in(url, fleet.token("yan"))
     yan.open_path(path)
     assert yan.evaluate(0, "x = 41; x") == "41"
     yan.save()
@@ -390,7 +390,7 @@ def any_widget(script: str) -> dict[str, Any]:
 
 
 def test_a_page_runs_no_script_of_widget_state_that_somebody_else_saved(
-    fleet: Fleet, open_page: OpenPage, files: Files, bob: LabPage
+    fleet: Fleet, signed_in: OpenPage, files: Files, bob: LabPage
 ) -> None:
     state = any_widget("window.widgetRan = true; export default { render() {} };")
     cell = {"cell_type": "code", "source": "1", "metadata": {}, "outputs": []}
@@ -406,7 +406,7 @@ def test_a_page_runs_no_script_of_widget_state_that_somebody_else_saved(
     path = f"demo/widgets-{uuid.uuid4().hex[:8]}.ipynb"
     files.save(path, {"type": "notebook", "format": "json", "content": content})
 
-    author = open_page(fleet.url, fleet.token("carol"))
+    author = signed_in(fleet.url, fleet.token("carol"))
     author.open_path(path)
     author.page.wait_for_function("window.widgetRan === true", timeout=PATIENCE_MS)
 

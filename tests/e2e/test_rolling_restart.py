@@ -37,18 +37,18 @@ def another_build() -> Iterator[Callable[[], None]]:
 
 
 def test_a_running_cell_outlives_a_rolling_restart(
-    fleet: Fleet, open_page: OpenPage, end: Path
+    fleet: Fleet, signed_in: OpenPage, end: Path
 ) -> None:
     def restart() -> None:
         for process in fleet.processes("lab") + fleet.processes("gateway"):
             stop(process, signal.SIGTERM)
             fleet.replaced(process)
 
-    a_running_cell_outlives(restart, fleet, open_page, end)
+    a_running_cell_outlives(restart, fleet, signed_in, end)
 
 
 def test_a_running_cell_outlives_an_up_that_finds_another_build(
-    fleet: Fleet, open_page: OpenPage, end: Path, another_build: Callable[[], None]
+    fleet: Fleet, signed_in: OpenPage, end: Path, another_build: Callable[[], None]
 ) -> None:
     before = fleet.status()
 
@@ -57,7 +57,7 @@ def test_a_running_cell_outlives_an_up_that_finds_another_build(
         said = fleet.command("up", "--detach")
         assert before["url"] in said
 
-    a_running_cell_outlives(up, fleet, open_page, end)
+    a_running_cell_outlives(up, fleet, signed_in, end)
     after = fleet.status()
     assert after["build"] != before["build"]
     pids = {one["name"]: (one["role"], one["pid"]) for one in before["processes"]}
@@ -68,9 +68,9 @@ def test_a_running_cell_outlives_an_up_that_finds_another_build(
 
 
 def a_running_cell_outlives(
-    change: Callable[[], None], fleet: Fleet, open_page: OpenPage, end: Path
+    change: Callable[[], None], fleet: Fleet, signed_in: OpenPage, end: Path
 ) -> None:
-    page = open_page(fleet.url, fleet.token("ann"))
+    page = signed_in(fleet.url, fleet.token("ann"))
     page.open_path("demo")
     page.new_notebook()
     page.mark()

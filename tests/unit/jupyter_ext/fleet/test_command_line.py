@@ -16,6 +16,7 @@ from jupyter_ext.fleet.status import as_table, describe
 from jupyter_ext.fleet.supervisor import ProcessState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import TokenVerifier
+from tests.servers.ports import free_ports
 
 
 @pytest.fixture
@@ -105,7 +106,8 @@ def test_a_full_disk_is_said_by_up(capsys, known, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(secret_files, "write_private", full)
-    assert main(["up", "--detach", "--bucket", "embedded", "--data-dir", str(known.root)]) == 1
+    options = ["--bucket", "embedded", "--port", str(free_ports(1)[0])]
+    assert main(["up", "--detach", *options, "--data-dir", str(known.root)]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"{known.root}: No space left on device: free some space" in said
