@@ -70,8 +70,8 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fails the run if a process is left when all fixtures have ended theirs, or if they took too
-    much memory."""
+    """Fails the run if a process is left when all fixtures have ended theirs. Says what memory they
+    took."""
     if not is_inside():
         return
     _memory.stop()
@@ -79,7 +79,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     print(f"\nmemory: {size / 1e9:.1f} GB at most, in {test or 'no test'}")
     if size > LIMIT:
         print(f"that is more than {LIMIT / 1e9:.0f} GB")
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     left = [pid for pid in processes() if pid not in (FIRST, os.getpid())]
     if left:
         print("\nprocesses that nobody ended:", *map(_command, left), sep="\n  ")
