@@ -207,7 +207,7 @@ def gateway_config(
             "orphan_seconds": ORPHAN_SECONDS,
             **({"more_ips": [settings.advertise]} if settings.advertise is not None else {}),
         },
-        "KernelSpecManager": {
+        "FleetKernelSpecManager": {
             "kernel_dirs": kernel_dirs,
             "ensure_native_kernel": False,
         },

@@ -88,12 +88,17 @@ def check_options(
         if problem is not None:
             raise OptionRefused(_refused(name, problem), name, properties[name])
     for name in schema.get("required", []):
-        if name not in options:
+        if name in options:
+            continue
+        if name not in properties:
             raise OptionRefused(
-                f"{FIELD}.{name} is missing: {_allowed(name, properties[name])}",
+                f"{FIELD}.{name} is needed by the kernelspec {kernelspec!r}, and the operator's "
+                f"launch policy leaves no value for it in the project {project!r}: ask an operator",
                 name,
-                properties[name],
             )
+        raise OptionRefused(
+            f"{FIELD}.{name} is missing: {_allowed(name, properties[name])}", name, properties[name]
+        )
     for name in ("cpus", "memory"):
         _check_limit(name, options, properties)
 

@@ -42,9 +42,9 @@ def effective_options(declaration: Declaration, policy: Mapping[str, Schema]) ->
         "properties": properties,
         "additionalProperties": False,
     }
-    required = [name for name in declaration.required if name in properties]
-    if required:
-        schema["required"] = required
+    if declaration.required:
+        # Also one of which the policy leaves nothing: no kernel starts without it.
+        schema["required"] = list(declaration.required)
     return Effective(schema, defaults)
 
 

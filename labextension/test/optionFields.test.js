@@ -125,7 +125,11 @@ test('what a person can see without the server is found at its field', () => {
   });
   assert.deepEqual(wrong({ memory: 'as much as there is' }), { memory: 'At most 8 characters.' });
   assert.deepEqual(wrong({ environment: 'A' }), { environment: 'Enter NAME=VALUE, not "A".' });
-  assert.deepEqual(wrong({ tolerations: '[' }), { tolerations: 'This is not valid JSON.' });
+  assert.deepEqual(wrong({ tolerations: '[' }), {
+    tolerations:
+      'This is not valid JSON. Write for example ' +
+      '[{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]'
+  });
   // A default of the kernelspec is enough.
   assert.deepEqual([...entered({ image: '' }, fields(SCHEMA, { image: 'big:1' })).errors], []);
 });

@@ -46,8 +46,8 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     field(ann, "Environment").fill("MODE=fast\nTHE_TOKEN=abc")
     start(ann)
     # What the server says, with all that was entered.
-    refusal = ann.dialog.get_by_role("alert").filter(has_text="8Gi")
-    expect(refusal).to_contain_text("at most 4Gi")
+    refusal = ann.dialog.get_by_role("alert").filter(has_text="at most 4Gi")
+    expect(refusal).to_contain_text("Not allowed. Allowed: a quantity")
     expect(field(ann, "Memory")).to_have_attribute("aria-invalid", "true")
     expect(field(ann, "Environment")).to_have_value("MODE=fast\nTHE_TOKEN=abc")
     # The notebook has kept its kernel.

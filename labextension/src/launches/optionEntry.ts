@@ -71,6 +71,14 @@ export function enteredOptions(
   return { options, errors };
 }
 
+/** What may stand in a field that is entered as JSON. */
+export function exampleOf(field: IOptionField): string {
+  if (field.path[0] === 'tolerations') {
+    return '[{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]';
+  }
+  return field.schema.type === 'array' ? '["a", "b"]' : '{"a": "b"}';
+}
+
 function parsed(field: IOptionField, text: string, trans: TranslationBundle): unknown {
   switch (field.kind) {
     case 'choice':
@@ -107,7 +115,7 @@ function parsed(field: IOptionField, text: string, trans: TranslationBundle): un
       try {
         return JSON.parse(text) as unknown;
       } catch {
-        throw new Error(trans.__('This is not valid JSON.'));
+        throw new Error(trans.__('This is not valid JSON. Write for example %1', exampleOf(field)));
       }
     default:
       return text;

@@ -2,7 +2,7 @@ import type { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { enteredOptions, fieldOfRefusal, type IEntered, textOf } from './optionEntry.js';
+import { enteredOptions, exampleOf, fieldOfRefusal, type IEntered, textOf } from './optionEntry.js';
 import { type IOptionField, keyOf } from './optionFields.js';
 
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -50,9 +50,8 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
   /** Show what is wrong, each at its field, and go to the first of them. */
   showErrors(errors: ReadonlyMap<string, string>): void {
     this._general.textContent = '';
-    for (const [key, input] of this._inputs) {
+    for (const key of this._inputs.keys()) {
       this._setError(key, errors.get(key) ?? '');
-      input.setAttribute('aria-invalid', String(errors.has(key)));
     }
     const [first] = errors.keys();
     this._inputs.get(first ?? '')?.focus();
@@ -61,7 +60,9 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
   /** Show why the server refuses, at the field that it names. */
   showRefusal(message: string): void {
     const field = fieldOfRefusal(message, this._fields);
-    this.showErrors(new Map(field ? [[keyOf(field), message]] : []));
+    const allowed = /is not allowed: (.*?)\)?$/s.exec(message)?.[1];
+    const words = allowed ? this._trans.__('Not allowed. Allowed: %1', allowed) : message;
+    this.showErrors(new Map(field ? [[keyOf(field), words]] : []));
     this._general.textContent = field ? '' : message;
   }
 
@@ -72,12 +73,19 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
     row.className = 'jp-fleet-OptionsForm-row';
     const label = document.createElement('label');
     label.htmlFor = id;
-    label.textContent = field.label;
+    const needed = field.required && field.fallback === undefined;
+    label.textContent = needed ? this._trans.__('%1 (needed)', field.label) : field.label;
     const input = inputFor(field, this._trans);
     input.id = id;
     input.classList.add('jp-mod-styled');
     input.value = text;
-    input.required = field.required && field.fallback === undefined;
+    // Not `required`, nor limits of the browser's own: a dialog greys its buttons out while a field
+    // is invalid, and says nothing.
+    input.setAttribute('aria-required', String(needed));
+    input.addEventListener('change', () => {
+      const wrong = input.value ? this.getValue().errors.get(key) : undefined;
+      this._setError(key, wrong ?? '');
+    });
     const help = document.createElement('div');
     help.id = `${id}-help`;
     help.className = 'jp-fleet-OptionsForm-help';
@@ -95,6 +103,7 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
 
   private _setError(key: string, text: string): void {
     this._errors.get(key)!.textContent = text;
+    this._inputs.get(key)!.setAttribute('aria-invalid', String(text !== ''));
   }
 
   private readonly _fields: readonly IOptionField[];
@@ -106,7 +115,7 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
 }
 
 function inputFor(field: IOptionField, trans: TranslationBundle): Input {
-  const { kind, schema, fallback } = field;
+  const { kind, fallback } = field;
   const usual = fallback === undefined ? '' : trans.__('Default: %1', shown(fallback, trans));
   if (kind === 'choice') {
     const select = document.createElement('select');
@@ -122,19 +131,19 @@ function inputFor(field: IOptionField, trans: TranslationBundle): Input {
     const area = document.createElement('textarea');
     area.rows = 3;
     area.spellcheck = false;
-    const example = { lines: trans.__('One a line'), pairs: trans.__('NAME=VALUE'), json: '' };
+    const example = {
+      lines: trans.__('One a line'),
+      pairs: trans.__('NAME=VALUE'),
+      json: exampleOf(field)
+    };
     area.placeholder = usual || example[kind];
     return area;
   }
   const input = document.createElement('input');
-  input.type = kind === 'text' ? 'text' : 'number';
+  input.type = 'text';
+  input.inputMode = { integer: 'numeric', number: 'decimal' }[kind as string] ?? 'text';
   input.spellcheck = false;
   input.placeholder = usual;
-  if (kind !== 'text') {
-    input.min = String(schema.minimum ?? '');
-    input.max = String(schema.maximum ?? '');
-    input.step = kind === 'integer' ? String(schema.multipleOf ?? 1) : 'any';
-  }
   return input;
 }
 

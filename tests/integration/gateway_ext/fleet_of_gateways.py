@@ -351,7 +351,7 @@ class Gateways:
                 "spread_starts": False,
                 "rebalance_seconds": 0.0,
             },
-            "KernelSpecManager": {
+            "FleetKernelSpecManager": {
                 "kernel_dirs": [str(self.directory / "kernels")],
                 "ensure_native_kernel": False,
             },

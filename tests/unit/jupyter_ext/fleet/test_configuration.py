@@ -127,7 +127,7 @@ def test_gateways_are_told_where_clusters_are(data_dir, secrets):
 def test_an_operators_kernelspecs_come_first_and_the_default_stays(data_dir, secrets):
     settings = replace(SETTINGS, kernelspecs="/mine")
     config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
-    assert config["KernelSpecManager"]["kernel_dirs"] == ["/mine", str(TOOLS.kernelspecs)]
+    assert config["FleetKernelSpecManager"]["kernel_dirs"] == ["/mine", str(TOOLS.kernelspecs)]
     assert config["FleetMappingKernelManager"]["default_kernel_name"] == "python"
 
 

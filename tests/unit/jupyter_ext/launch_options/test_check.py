@@ -178,3 +178,12 @@ def test_no_kernel_has_the_priority_of_the_cluster_s_own_pods() -> None:
     check(priority_class="batch")
     with pytest.raises(OptionRefused, match="not beginning with system-"):
         check(priority_class="system-node-critical")
+
+
+def test_an_option_that_is_needed_is_needed_though_a_policy_leaves_nothing_of_it() -> None:
+    declaration = parse_declaration(
+        {"properties": {"queue": {"enum": ["a", "b"]}}, "required": ["queue"]}, PROPERTIES
+    )
+    schema = effective_options(declaration, {"queue": {"const": "shared"}}).schema
+    with pytest.raises(OptionRefused, match="policy leaves no value for it in the project 'demo'"):
+        check_options(schema, {}, kernelspec="pod", project="demo")

@@ -43,7 +43,8 @@ def test_without_a_policy_everything_that_is_declared() -> None:
 def test_what_a_policy_forbids_is_not_there() -> None:
     found = effective(queue=False, resources=False, cpus={"maximum": 0.1, "exclusiveMinimum": 0.1})
     assert "queue" not in found.schema["properties"]
-    assert "required" not in found.schema
+    # No kernel starts without it, whoever took it away.
+    assert found.schema["required"] == ["queue"]
     assert "resources" not in found.defaults
     # A member alone, too: then nothing is left of these resources.
     one = effective(resources={"properties": {"nvidia.com/gpu": False}})
