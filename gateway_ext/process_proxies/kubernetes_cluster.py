@@ -34,6 +34,8 @@ from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LOG_LINES, _LOG_BYTES = 40, 4000
+_NO_LOG = "unable to retrieve container logs for "
+"""What a kubelet gives as the log, with status 200, of a container that it has removed."""
 _EVENTS, _NO_EVENTS_SECONDS = 100, 300.0
 
 # The library logs each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's variable.
@@ -280,7 +282,8 @@ class KubernetesCluster(LoggingConfigurable):
             )
         except (ClusterRefused, ClusterSilent):
             return ""
-        return text.decode(errors="replace").strip()
+        said = text.decode(errors="replace").strip()
+        return "" if said.startswith(_NO_LOG) else said
 
     async def events(
         self, namespace: ObjectName, name: ObjectName, uid: ObjectUid

@@ -91,7 +91,9 @@ class Node:
         """Has images of this registry pulled without TLS."""
         folder = self._directory / "registries" / host
         folder.mkdir(parents=True)
-        (folder / "hosts.toml").write_text(f'server = "http://{host}"\n')
+        (folder / "hosts.toml").write_text(
+            f'[host."http://{host}"]\ncapabilities = ["pull", "resolve"]\n'
+        )
 
     def _answers(self) -> bool:
         command = ["ctr", "-a", str(self._socket), "version"]

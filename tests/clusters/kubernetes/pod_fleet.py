@@ -24,6 +24,8 @@ SMALL_DISK = "/small"
 
 MEMORY_LIMIT = 250
 """How many MiB the kernelspec `limited` may use."""
+TINY_LIMIT = 24
+"""The same of the kernelspec `tiny`: less than an agent needs."""
 DENIED_IMAGE = f"{ADDRESS}:5005/team/python:1"
 """Its registry wants a password."""
 
@@ -110,6 +112,8 @@ def pod_fleet(
         fleet.add_kernelspec("invalid", source, env=environment(KERNEL_CPUS="many"), **images)
         limit = environment(KERNEL_MEMORY_LIMIT=f"{MEMORY_LIMIT}Mi")
         fleet.add_kernelspec("limited", source, env=limit, **images)
+        limit = environment(KERNEL_MEMORY="8Mi", KERNEL_MEMORY_LIMIT=f"{TINY_LIMIT}Mi")
+        fleet.add_kernelspec("tiny", source, env=limit, **images)
         for name, image in (("bad_image", "team//Python:"), ("denied_image", DENIED_IMAGE)):
             fleet.add_kernelspec(name, source, env=environment(), image_name=image)
         # More than any machine has.

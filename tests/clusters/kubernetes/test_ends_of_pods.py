@@ -2,8 +2,10 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.clusters.kubernetes.pod_fleet import MEMORY_LIMIT, SMALL_DISK, PodFleet
+from tests.clusters.kubernetes.pod_fleet import MEMORY_LIMIT, SMALL_DISK, TINY_LIMIT, PodFleet
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of, wait_until
 
 SECONDS = 90.0
@@ -17,12 +19,13 @@ def reason(fleet: PodFleet, kernel_id: str) -> str:
     return words
 
 
-def run_to_its_end(fleet: PodFleet, kernel_id: str, code: str) -> None:
-    """Runs a cell that does not answer."""
+@contextmanager
+def last_cell(fleet: PodFleet, kernel_id: str, code: str) -> Iterator[None]:
+    """Runs a cell that ends its kernel, and gives no answer."""
     gateways = fleet.gateways
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
-        request = channels.execute(f"print('begun', flush=True)\n{code}")
-        channels.wait_for_output(request)
+        channels.execute(code)
+        yield
 
 
 def is_dead(fleet: PodFleet, kernel_id: str) -> bool:
@@ -65,12 +68,12 @@ def test_a_kernel_that_needs_too_much_memory_is_told_apart_from_one_that_is_kill
 ) -> None:
     kernel_id = fleet.started("limited")
     agents = agents_of(kernel_id)
-    run_to_its_end(fleet, kernel_id, USE_TOO_MUCH)
-    wait_until(lambda: "out of memory" in reason(fleet, kernel_id), SECONDS)
+    with last_cell(fleet, kernel_id, USE_TOO_MUCH):
+        wait_until(lambda: "out of memory" in reason(fleet, kernel_id), SECONDS)
     assert f"container, which may use {MEMORY_LIMIT} MB" in reason(fleet, kernel_id)
     wait_until(lambda: fleet.model(kernel_id)["state"] == "running", SECONDS)
-    run_to_its_end(fleet, kernel_id, "import os; os.kill(os.getpid(), 9)")
-    wait_until(lambda: "SIGKILL, and not because" in reason(fleet, kernel_id), SECONDS)
+    with last_cell(fleet, kernel_id, "import os; os.kill(os.getpid(), 9)"):
+        wait_until(lambda: "SIGKILL, and not because" in reason(fleet, kernel_id), SECONDS)
     assert fleet.run(0, kernel_id, "print('x' in globals())") == "False"
     assert agents_of(kernel_id) == agents
 
@@ -78,12 +81,10 @@ def test_a_kernel_that_needs_too_much_memory_is_told_apart_from_one_that_is_kill
 def test_a_pod_that_needs_too_much_memory_is_told_apart_from_one_that_is_killed(
     fleet: PodFleet,
 ) -> None:
-    kernel_id = fleet.started("limited")
-    first = "import os; open(f'/proc/{os.getppid()}/oom_score_adj', 'w').write('1000')\n"
-    run_to_its_end(fleet, kernel_id, first + USE_TOO_MUCH)
-    wait_until(lambda: is_dead(fleet, kernel_id), SECONDS)
-    assert f"needed more than the {MEMORY_LIMIT}Mi that it may use" in reason(fleet, kernel_id)
-    fleet.restart(kernel_id)
+    answer = fleet.start("tiny")
+    assert answer.status_code == 500, answer.text
+    assert f"needed more than the {TINY_LIMIT}Mi that it may use" in answer.json()["message"]
+    kernel_id = fleet.started("pod")
     [agent] = agents_of(kernel_id)
     os.kill(agent, signal.SIGKILL)
     wait_until(lambda: is_dead(fleet, kernel_id), SECONDS)

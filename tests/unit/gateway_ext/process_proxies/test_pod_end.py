@@ -22,8 +22,10 @@ def pod(
     }
 
 
-def ended(code: int, why: str, phase: str = "Failed", **more: Any) -> dict[str, Any]:
-    state = {"terminated": {"exitCode": code, "reason": why}}
+def ended(
+    code: int, why: str, phase: str = "Failed", message_: str | None = None, **more: Any
+) -> dict[str, Any]:
+    state = {"terminated": {"exitCode": code, "reason": why, "message": message_}}
     return {"phase": phase, "containerStatuses": [{"name": "kernel", "state": state}], **more}
 
 
@@ -33,14 +35,24 @@ def disrupted(reason: str, message: str) -> dict[str, Any]:
 
 
 USAGE = 'Usage of EmptyDir volume "small" exceeds the limit "1Mi". '
-EVICTED = {"reason": "Evicted", "message": USAGE, **disrupted("TerminationByKubelet", USAGE)}
+EVICTED = {"reason": "Evicted", "message": USAGE}
+LOCATED = "The container could not be located when the pod was terminated"
+LOW = "The node was low on resource: memory. "
 DRAINED = disrupted("EvictionByEvictionAPI", "Eviction API: evicting")
 KILLED = "something killed it with SIGKILL, and not because it was out of memory"
 
 TABLE = [
     (
+        "evicted from a node that is low on memory",
+        pod(
+            ended(137, "Error", reason="Evicted", message=LOW)
+            | disrupted("TerminationByKubelet", LOW)
+        ),
+        "its node ended its pod (Evicted: The node was low on resource: memory.)",
+    ),
+    (
         "evicted by its node",
-        pod(ended(143, "Error", **EVICTED)),
+        pod(ended(137, "Error", **EVICTED)),
         'its node ended its pod (Evicted: Usage of EmptyDir volume "small" exceeds the limit '
         '"1Mi".)',
     ),
@@ -123,8 +135,9 @@ TABLE = [
     ),
     (
         "its node was restarted",
-        pod(ended(137, "ContainerStatusUnknown")),
-        "its node does not know what became of it (ContainerStatusUnknown, exit code 137)",
+        pod(ended(137, "ContainerStatusUnknown", message_=LOCATED)),
+        "its node does not know what became of it (ContainerStatusUnknown, exit code 137: The "
+        "container could not be located when the pod was terminated)",
     ),
 ]
 
