@@ -193,12 +193,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         )
         self.ended_in_cluster = EndedInCluster(kernels)
         self.pools = Pools(
+            kernels,
             pool_records=app.pool_records,
-            records=self.records,
             specs=self.kernel_spec_manager,
             decided=self.launch_rules.decided_for_pool,
-            launches=self.launches,
-            links=self.links,
             ends=self.ends,
             door=self.agent_door,
             membership=self.membership,
@@ -206,7 +204,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             limit=app.pooled_kernels,
             living_seconds=app.living_seconds,
             seconds=app.heartbeat_seconds,
-            log=self.log,
         )
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,

@@ -1,20 +1,18 @@
 """Giving a kernel of a pool to whoever asks for one, and finishing claims that were begun."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from tornado import web
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
-from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
-from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Secrets
+from gateway_ext.ownership.kernel_records import NewKernel, Secrets
 from gateway_ext.ownership.pool_plan import (
     Candidate,
     ClaimStep,
@@ -33,7 +31,7 @@ from jupyter_ext.platform.encryption import DecryptionError
 TELL_SECONDS = 10.0
 
 
-class PoolClaims:
+class PoolClaims(KernelCare):
     """A claim changes the record, then the agent, then what the cluster says of it, in this order.
 
     After the first step the kernel is somebody's for good: whichever gateway the agent is connected
@@ -42,28 +40,21 @@ class PoolClaims:
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
         pools: PoolRecords,
-        records: KernelRecords,
         shapes: PoolShapes,
-        processes: AgentProcesses,
-        launches: Launches,
-        links: AgentLinks,
         settings: AgentSettings,
         on_claim: Callable[[], None],
-        log: logging.Logger,
     ) -> None:
         """`on_claim` is called when a kernel has left its pool."""
+        super().__init__(kernels)
         self._pools = pools
-        self._records = records
         self._shapes = shapes
-        self._processes = processes
-        self._launches = launches
-        self._links = links
+        self._processes = kernels.launches.processes
         self._settings = settings
         self._on_claim = on_claim
-        self._log = log
-        self._background = BackgroundTasks(log)
+        self._background = BackgroundTasks(self._log)
         self._at_work: set[AgentLink] = set()
 
     async def claim(self, new: NewKernel, spec: KernelSpec, limits: Limits) -> KernelRecord | None:

@@ -1,17 +1,14 @@
 """Keeps the pools filled: starts kernels that belong to nobody, and ends those too many."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
-from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
-from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, plan_pools
 from gateway_ext.ownership.pool_records import Begun, PoolRecords
@@ -19,39 +16,33 @@ from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 
-class PoolKeeper:
+class PoolKeeper(KernelCare):
     """What one gateway does for the pools of all. Any gateway does it, one at a time."""
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
         pools: PoolRecords,
-        records: KernelRecords,
         shapes: PoolShapes,
-        launches: Launches,
-        links: AgentLinks,
         ends: KernelEnds,
         door: AgentDoor,
         membership: Membership,
         limit: int,
         living_seconds: float,
         seconds: float,
-        log: logging.Logger,
     ) -> None:
         """`limit` is how many kernels may wait in all. Looks every `seconds`, and when `wake` is
         called. A gateway that has not reported for `living_seconds` has ended."""
+        super().__init__(kernels)
         self._pools = pools
-        self._records = records
         self._shapes = shapes
-        self._launches = launches
-        self._links = links
         self._ends = ends
         self._door = door
         self._membership = membership
         self._limit = limit
         self._living = timedelta(seconds=living_seconds)
         self._seconds = seconds
-        self._log = log
         self._woken = asyncio.Event()
 
     def wake(self) -> None:

@@ -1,20 +1,19 @@
 """The pools of kernels that wait for somebody, as one gateway takes part in them."""
 
-import logging
 from collections.abc import Awaitable, Callable
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks
+from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
-from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims
 from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.pool_declarations import PoolDeclarationError, declared_pools
 from gateway_ext.kernels.refusal import Refusal
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.records import KernelRecord
@@ -27,13 +26,11 @@ class Pools:
 
     def __init__(
         self,
+        kernels: GatewayKernels,
         *,
         pool_records: PoolRecords,
-        records: KernelRecords,
         specs: KernelSpecManager,
         decided: Callable[[NewKernel, KernelSpec], Awaitable[NewKernel]],
-        launches: Launches,
-        links: AgentLinks,
         ends: KernelEnds,
         door: AgentDoor,
         membership: Membership,
@@ -41,38 +38,30 @@ class Pools:
         limit: int,
         living_seconds: float,
         seconds: float,
-        log: logging.Logger,
     ) -> None:
         """`decided` completes and checks the launch options of a pool, and raises Refusal. `limit`
         is how many kernels may wait in all. Pools are looked after every
         `seconds`. A gateway that has not reported for `living_seconds` has ended."""
         self._records = pool_records
-        self._processes = launches.processes
-        shapes = PoolShapes(self._processes, specs, settings, decided, log)
+        self._processes = kernels.launches.processes
+        shapes = PoolShapes(self._processes, specs, settings, decided, kernels.log)
         self._keeper = PoolKeeper(
+            kernels,
             pools=pool_records,
-            records=records,
             shapes=shapes,
-            launches=launches,
-            links=links,
             ends=ends,
             door=door,
             membership=membership,
             limit=limit,
             living_seconds=living_seconds,
             seconds=seconds,
-            log=log,
         )
         self._claims = PoolClaims(
+            kernels,
             pools=pool_records,
-            records=records,
             shapes=shapes,
-            processes=self._processes,
-            launches=launches,
-            links=links,
             settings=settings,
             on_claim=self._keeper.wake,
-            log=log,
         )
         self.keep: Callable[[], Awaitable[None]] = self._keeper.run
         """Keeps the pools until cancelled."""

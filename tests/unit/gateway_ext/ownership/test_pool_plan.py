@@ -16,8 +16,8 @@ from gateway_ext.ownership.pool_plan import (
     members_to_claim,
     plan_pools,
 )
-from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 POOL = WantedPool("small", "python", 2)
@@ -142,10 +142,12 @@ def test_the_oldest_kernel_of_the_same_shape_that_is_ready_is_claimed() -> None:
     assert members_to_claim("huge", candidates) == []
 
 
-RECORD = KernelRecord(
-    "k", "demo", "", "ada", "python", KernelState.LAUNCHING, "a", 7,
-    {"proxy": "p", "kernel_id": "member"}, "starting", 0, NOW, NOW, NOW, "", launch_id="member"
-)  # fmt: skip
+RECORD = sample_record(
+    KernelState.LAUNCHING,
+    process={"proxy": "p", "kernel_id": "member"},
+    launch_id="member",
+    now=NOW,
+)
 
 
 def test_what_is_left_of_a_claim_is_done_in_its_order() -> None:

@@ -6,17 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife
 from tests import skipped_time
+from tests.unit.gateway_ext.sample_record import sample_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RECORD = KernelRecord(
-    "k", "demo", "", "ada", "python", KernelState.RUNNING, "a", 7, {"pid": 7}, "idle", 0, NOW,
-    NOW, NOW, ""
-)  # fmt: skip
+RECORD = sample_record(process={"pid": 7}, now=NOW)
 BEING_ENDED = (AgentLife.ALIVE, "its pod was evicted")
 RUNS = (AgentLife.ALIVE, "")
 GONE = (AgentLife.DEAD, "the pod does not exist any more")
@@ -46,16 +45,13 @@ class Fleet:
         self.silent: list[str] = []
         self.endable = True
         self.lost_kernels = LostKernels(
-            records=self,  # type: ignore[arg-type]
+            GatewayKernels(self, self, self.links, logging.getLogger("test")),  # type: ignore[arg-type]
             leftovers=self,  # type: ignore[arg-type]
-            launches=self,  # type: ignore[arg-type]
-            links=self.links,  # type: ignore[arg-type]
             ends=self,  # type: ignore[arg-type]
             silences=self,  # type: ignore[arg-type]
             gateway_name="a",
             ping_seconds=1.0,
             lost_seconds=20.0,
-            log=logging.getLogger("test"),
         )
 
     @property
