@@ -299,20 +299,23 @@ def test_a_slow_store_for_checkpoints_is_not_taken_for_frozen_workers(
     run = begin(
         parquet,
         workers=3,
-        heartbeat_timeout=1.0,
+        heartbeat_timeout=3.0,
         checkpoint_path=str(tmp_path / "model"),
         checkpoint_every=8,
     )
-    record = run._controller.record
+    record, slept = run._controller.record, list[bool]()
     save = record._save_checkpoint
     assert save is not None
 
     def slowly(state: Any) -> None:
-        time.sleep(3)
+        if not slept:
+            slept.append(True)
+            time.sleep(7)
         save(state)
 
     record._save_checkpoint = slowly
     result = run.wait(120)
+    assert slept
     assert any(e.kind == "checkpoint" for e in result.events)
     assert result.failures == []
 
