@@ -242,6 +242,9 @@ class Launches:
         except asyncio.CancelledError:
             launch.cancel()
             await asyncio.wait({launch})
+            if not launch.cancelled():
+                # Seen: nobody else is interested.
+                launch.exception()
             raise
         launch.result()
 
