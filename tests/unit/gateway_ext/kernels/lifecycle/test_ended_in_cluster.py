@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.process_proxies.agent_process import AgentLife
 
 LOCAL = "gateway_ext.process_proxies.local.LocalAgentProxy"
@@ -61,6 +62,7 @@ def test_only_kernels_that_may_outlive_their_cluster_take_time_of_the_event_loop
     )
     records: Any = None
     launches: Any = Launches(processes)
-    ended = EndedInCluster(records, launches, links, logging.getLogger(__name__))
+    kernels = GatewayKernels(records, launches, links, logging.getLogger(__name__))
+    ended = EndedInCluster(kernels)
     asyncio.run(ended.look())
     assert processes.made == ["yarn"]

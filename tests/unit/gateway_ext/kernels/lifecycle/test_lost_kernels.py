@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
@@ -45,17 +46,20 @@ class Fleet:
         self.reasons: list[str] = []
         self.silent: list[str] = []
         self.endable = True
-        self.lost_kernels = LostKernels(
+        kernels = GatewayKernels(
             records=self,  # type: ignore[arg-type]
-            leftovers=self,  # type: ignore[arg-type]
             launches=self,  # type: ignore[arg-type]
             links=self.links,  # type: ignore[arg-type]
+            log=logging.getLogger("test"),
+        )
+        self.lost_kernels = LostKernels(
+            kernels,
+            leftovers=self,  # type: ignore[arg-type]
             ends=self,  # type: ignore[arg-type]
             silences=self,  # type: ignore[arg-type]
             gateway_name="a",
             ping_seconds=1.0,
             lost_seconds=20.0,
-            log=logging.getLogger("test"),
         )
 
     @property

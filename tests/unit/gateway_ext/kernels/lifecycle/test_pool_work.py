@@ -75,7 +75,9 @@ async def test_a_kernel_that_cannot_be_ended_holds_up_neither_the_others_nor_new
 
 async def test_a_claim_that_cannot_be_finished_holds_up_no_other() -> None:
     def link(kernel_id: str) -> Any:
-        record = SimpleNamespace(pool=None, launch_id="l", process={"kernel_id": "another"})
+        record = SimpleNamespace(
+            kernel_id=kernel_id, pool=None, launch_id="l", process={"kernel_id": "another"}
+        )
         return SimpleNamespace(kernel_id=kernel_id, record=record, must_learn_claim=False)
 
     answers = asyncio.Event()
