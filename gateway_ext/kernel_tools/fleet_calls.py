@@ -45,7 +45,7 @@ def call_fleet(
     if not path:
         raise NoFleet(
             f"{VARIABLE} is not set: only a kernel that a fleet's gateway has started can call the "
-            "fleet. A kernel that was started before the fleet was updated must be started anew"
+            "fleet. A kernel that was started before the fleet was updated must be started again"
         )
     line = call_line(1, name, dict(arguments or {}))
     deadline = time.monotonic() + timeout

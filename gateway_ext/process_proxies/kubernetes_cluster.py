@@ -300,7 +300,11 @@ class KubernetesCluster(LoggingConfigurable):
         try:
             found = await self._json("GET", _path(EVENTS, namespace), query=query)
         except ClusterRefused:
-            self._no_events_until[namespace.value] = loop.time() + _NO_EVENTS_SECONDS
+            now, until = loop.time(), self._no_events_until
+            # There may be a namespace for each kernel.
+            for other in [name for name, then in until.items() if then <= now]:
+                del until[other]
+            until[namespace.value] = now + _NO_EVENTS_SECONDS
             return []
         except ClusterSilent:
             return []

@@ -25,7 +25,7 @@ def cause(output: str) -> str:
     """Why spark-submit failed, in one line without names of classes; empty if it does not say.
 
     That is the message of the exception that ended it, or the first one among its causes that has a
-    message; else an error of its own; else that it tried in vain to reach a server; else its last
+    message; else an error of its own; else that it could not reach a server; else its last
     line.
     """
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]

@@ -77,13 +77,13 @@ class LaunchRules:
         self._fresh_seconds = fresh_seconds
         self._kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
 
-    async def of(self, kernel_name: str, project: str, *, anew: bool = False) -> dict[str, Any]:
+    async def of(self, kernel_name: str, project: str, *, fresh: bool = False) -> dict[str, Any]:
         """`{"name", "project", "schema", "defaults", "client_envs"}`, with the kernelspec's own
         name. Raises HTTPError, 404 if there is no such kernelspec. Whether the caller may see the
         project is not looked at."""
         key = (kernel_name, project)
         kept = self._kept.get(key)
-        if kept is not None and not anew and time.monotonic() - kept[0] < self._fresh_seconds:
+        if kept is not None and not fresh and time.monotonic() - kept[0] < self._fresh_seconds:
             return kept[1]
         path = f"{path_of(LAUNCH_OPTIONS_ROUTE, name=kernel_name)}?project={project}"
         try:
@@ -107,7 +107,7 @@ class LaunchRules:
         problem = _problem(choice, rules)
         if problem is not None:
             # The operator may have allowed it just now.
-            rules = await self.of(kernel_name, project, anew=True)
+            rules = await self.of(kernel_name, project, fresh=True)
             problem = _problem(choice, rules)
         if problem is not None:
             raise web.HTTPError(400, problem)

@@ -190,7 +190,7 @@ class Launches:
             phase = LaunchPhase.STARTING if here else LaunchPhase.SCHEDULING
             if self._board.phase(record.kernel_id) is LaunchPhase.QUEUED:
                 self._board.see(record.kernel_id, phase)
-            # Whoever finds this launch without its gateway begins one anew that is `queued`.
+            # Another gateway that finds this launch without its own begins a `queued` one again.
             await self._board.write()
             yield
 
@@ -242,6 +242,9 @@ class Launches:
         except asyncio.CancelledError:
             launch.cancel()
             await asyncio.wait({launch})
+            if not launch.cancelled():
+                # Seen: nobody else is interested.
+                launch.exception()
             raise
         launch.result()
 

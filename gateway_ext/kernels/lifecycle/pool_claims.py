@@ -8,6 +8,7 @@ from tornado import web
 
 from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
+from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
@@ -29,6 +30,7 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 
 TELL_SECONDS = 10.0
+_AT_ONCE = 8
 
 
 class PoolClaims(KernelCare):
@@ -123,9 +125,8 @@ class PoolClaims(KernelCare):
 
     async def finish(self) -> None:
         """Does what could not be done before, for the kernels that are connected here."""
-        for link in self._links:
-            if _left(link):
-                await self._finish(link)
+        links = [link for link in self._links if _left(link)]
+        await each_side_by_side(links, self._finish, _AT_ONCE, self._log)
 
     async def _finish(self, link: AgentLink) -> None:
         """Tells the agent whose kernel it is, then the cluster."""
@@ -153,6 +154,10 @@ class PoolClaims(KernelCare):
             LaunchFailed,
             DecryptionError,
             web.HTTPError,
+            # What its record says of its process cannot be read.
+            KeyError,
+            TypeError,
+            ValueError,
         ) as error:
             reason = error.message if isinstance(error, Refusal) else str(error)
             self._log.error("kernel %s: it cannot be claimed: %s", kernel_id, reason)

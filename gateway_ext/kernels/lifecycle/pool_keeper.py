@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
+from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
@@ -14,6 +16,16 @@ from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, plan_pools
 from gateway_ext.ownership.pool_records import Begun, PoolRecords
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """A kernel that is one too many, and why."""
+
+    kernel_id: str
+    reason: str
 
 
 class PoolKeeper(KernelCare):
@@ -82,8 +94,8 @@ class PoolKeeper(KernelCare):
             return plan_pools(wanted, members, limit=self._limit, unsure=unsure, now=now)
 
         plan = await self._pools.plan(decide, self._living)
-        for kernel_id, reason in plan.end.items():
-            await self._end(kernel_id, reason)
+        ending = [_Ending(kernel_id, reason) for kernel_id, reason in plan.end.items()]
+        await each_side_by_side(ending, self._end, _AT_ONCE, self._log)
         if plan.start:
             await self._start(await self._pools.start(decide, self._living))
 
@@ -99,9 +111,10 @@ class PoolKeeper(KernelCare):
             self._door.add(record.kernel_id)
             self._launches.begin(record, spec, begun.agent_key, {}, begun.launch_options)
 
-    async def _end(self, kernel_id: str, reason: str) -> None:
+    async def _end(self, ending: _Ending) -> None:
         """Ends a kernel that is still nobody's: whoever claims it at this moment is first, or finds
         it gone."""
+        kernel_id, reason = ending.kernel_id, ending.reason
         record = await self._records.get(kernel_id)
         if record is None or record.pool is None or record.state is KernelState.DELETED:
             return

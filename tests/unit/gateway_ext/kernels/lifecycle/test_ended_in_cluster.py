@@ -62,6 +62,7 @@ def test_only_kernels_that_may_outlive_their_cluster_take_time_of_the_event_loop
     )
     records: Any = None
     launches: Any = Launches(processes)
-    ended = EndedInCluster(GatewayKernels(records, launches, links, logging.getLogger(__name__)))
+    kernels = GatewayKernels(records, launches, links, logging.getLogger(__name__))
+    ended = EndedInCluster(kernels)
     asyncio.run(ended.look())
     assert processes.made == ["yarn"]

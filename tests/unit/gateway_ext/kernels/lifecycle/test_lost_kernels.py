@@ -44,8 +44,14 @@ class Fleet:
         self.reasons: list[str] = []
         self.silent: list[str] = []
         self.endable = True
+        kernels = GatewayKernels(
+            records=self,  # type: ignore[arg-type]
+            launches=self,  # type: ignore[arg-type]
+            links=self.links,  # type: ignore[arg-type]
+            log=logging.getLogger("test"),
+        )
         self.lost_kernels = LostKernels(
-            GatewayKernels(self, self, self.links, logging.getLogger("test")),  # type: ignore[arg-type]
+            kernels,
             leftovers=self,  # type: ignore[arg-type]
             ends=self,  # type: ignore[arg-type]
             silences=self,  # type: ignore[arg-type]
