@@ -7,7 +7,8 @@ from dataclasses import replace
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from tornado import web
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
