@@ -193,7 +193,9 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         owner = await create_once(self.cluster, self.RESOURCE, main, kernel, self.note)
         self._uid = ObjectUid(owner["metadata"]["uid"])
         owner = {"apiVersion": main["apiVersion"], "kind": self.KIND, **owner}
-        await create_once(self.cluster, SECRETS, make_files(kernel, owner, files), kernel, self.note)
+        await create_once(
+            self.cluster, SECRETS, make_files(kernel, owner, files), kernel, self.note
+        )
         for document in rendered:
             if document["kind"] != self.KIND:
                 extra = make_extra(document, kernel, owner)
@@ -317,7 +319,9 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         return labelled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
-        made = await create_once(self.cluster, NAMESPACES, make_namespace(kernel), kernel, self.note)
+        made = await create_once(
+            self.cluster, NAMESPACES, make_namespace(kernel), kernel, self.note
+        )
         self._namespace_uid = ObjectUid(made["metadata"]["uid"])
         role = self.cluster.kernel_cluster_role
         if role:
