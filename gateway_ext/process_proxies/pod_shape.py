@@ -34,7 +34,7 @@ def pod_shape(pod: Mapping[str, Any], kernel: KernelObjects, more: Mapping[str, 
         for name in kernel.annotations:
             metadata["annotations"].pop(name)
     for volume in spec["volumes"]:
-        if (volume.get("secret") or {}).get("secretName") == kernel.name:
+        if (volume.get("secret") or {}).get("secretName") == kernel.files_name:
             volume["secret"]["secretName"] = ""
     for variable in spec["containers"][0].get("env") or []:
         name = variable.get("name")
