@@ -15,7 +15,7 @@ from jupyter_client.session import Session as JupyterSession
 
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
-from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
+from .cgroup import memory_limit_of
 from .forked_kernel import ForkedKernel
 from .kernel_end import is_killed, why_ended
 from .kernel_log import KernelLog
@@ -25,7 +25,8 @@ from .kernel_process import (
     LaunchError,
     takes_packages,
 )
-from .kernel_state import Busyness, ProcessState, ReportedState, utc_now
+from .kernel_run import KernelRun
+from .kernel_state import ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import kill_orphans, reap_orphans
@@ -51,40 +52,6 @@ is lost."""
 _PACKAGES_SECONDS = 30.0
 """A kernel with packages that users installed is ended after this time without an answer and
 started without them: one of them may block when it is imported."""
-
-
-class _Run:
-    """One process of the kernel with its sockets. `with_packages` says that people's packages are
-    in it, and that there are any."""
-
-    def __init__(
-        self, process: KernelProcess, channels: KernelChannels, with_packages: bool
-    ) -> None:
-        self.process = process
-        self.channels = channels
-        self.with_packages = with_packages
-        self.too_slow = False
-        self.begun = time.monotonic()
-        self.ready = asyncio.Event()
-        self.iopub_heard = asyncio.Event()
-        self.info_heard = asyncio.Event()
-        self.ended = asyncio.Event()
-        self.expected_end = False
-        self.busyness = Busyness()
-        self.making_ready: asyncio.Task[None] | None = None
-        self.end_reason = ""
-        """Why we ended it, if we did."""
-        self.cgroup = memory_cgroup_of(process.pid)
-        self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
-
-    def newly_oom_killed(self) -> bool | None:
-        """Whether a process of its cgroup was ended since the last time, because memory ran out;
-        None if that cannot be known. Blocks a little."""
-        before = self.oom_kills
-        self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
-        if before is None or self.oom_kills is None:
-            return None
-        return self.oom_kills > before
 
 
 class Kernel:
@@ -119,7 +86,7 @@ class Kernel:
         self._left_out = ""
         """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
-        self._run: _Run | None = None
+        self._run: KernelRun | None = None
         self._pending: list[tuple[str, str, list[bytes]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -236,16 +203,16 @@ class Kernel:
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
             return
-        run: _Run
+        run: KernelRun
         channels = KernelChannels(
             connection, self._key, lambda *message: self._received(run, *message)
         )
-        run = self._run = _Run(process, channels, with_packages)
+        run = self._run = KernelRun(process, channels, with_packages)
         self._change(pid=process.pid, execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
 
-    async def _make_ready(self, run: _Run) -> None:
+    async def _make_ready(self, run: KernelRun) -> None:
         """Wait until the kernel answers and its output is heard, then give it what has waited.
 
         A subscription takes effect some time after the connection: what the kernel prints before
@@ -283,7 +250,7 @@ class Kernel:
         for message in pending:
             run.channels.send(*message)
 
-    async def _watch(self, run: _Run) -> None:
+    async def _watch(self, run: KernelRun) -> None:
         """Take note of the process's end, and start another one if nobody wanted it to end."""
         exit_code = await run.process.wait()
         # It may have been in the way of others that ended.
@@ -306,7 +273,7 @@ class Kernel:
             if self._run is None and not self._closed and not run.expected_end:
                 await self._start_again(run, words)
 
-    def _why_ended(self, run: _Run, exit_code: int) -> str:
+    def _why_ended(self, run: KernelRun, exit_code: int) -> str:
         """Blocks a little."""
         limited = self._limit is not None and not self._limit.is_watched
         return why_ended(
@@ -316,7 +283,7 @@ class Kernel:
             container_bytes=None if run.cgroup is None else memory_limit_of(run.cgroup.path),
         )
 
-    async def _start_again(self, run: _Run, words: str) -> None:
+    async def _start_again(self, run: KernelRun, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
             words = await self._with_last_words(f"{words}, after {LIMIT} restarts in a row")
@@ -353,7 +320,7 @@ class Kernel:
             return False
         return not is_empty(packages.folder)
 
-    async def _end(self, run: _Run, now: bool, restart: bool) -> None:
+    async def _end(self, run: KernelRun, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""
         run.expected_end = True
         if not now:
@@ -361,7 +328,7 @@ class Kernel:
         run.process.signal(signal.SIGKILL)
         await run.ended.wait()
 
-    async def _ask_to_end(self, run: _Run, restart: bool) -> None:
+    async def _ask_to_end(self, run: KernelRun, restart: bool) -> None:
         half = _SHUTDOWN_SECONDS / 2
         if run.ready.is_set() and not run.ended.is_set():
             # A busy kernel must be interrupted before it handles the request, as in jupyter_client.
@@ -438,7 +405,7 @@ class Kernel:
             self._run.channels.disconnect(session_id)
 
     def _received(
-        self, run: _Run, session_id: str | None, channel: str, parts: list[bytes]
+        self, run: KernelRun, session_id: str | None, channel: str, parts: list[bytes]
     ) -> None:
         try:
             message_type = str(parse_part(parts[0])["msg_type"])
@@ -457,7 +424,7 @@ class Kernel:
             self.state.last_activity = utc_now()
         self._on_message(session_id, join_v1(channel, parts))
 
-    def _answered(self, run: _Run, message_type: str, parts: list[bytes]) -> None:
+    def _answered(self, run: KernelRun, message_type: str, parts: list[bytes]) -> None:
         if message_type != "kernel_info_reply":
             return
         run.info_heard.set()
@@ -466,7 +433,7 @@ class Kernel:
         except MessageError:
             _log.warning("the kernel's kernel_info_reply cannot be read")
 
-    def _heard_status(self, run: _Run, parts: list[bytes], request: str) -> None:
+    def _heard_status(self, run: KernelRun, parts: list[bytes], request: str) -> None:
         run.iopub_heard.set()
         try:
             heard = str(parse_part(parts[3])["execution_state"])

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.launch_status import LaunchStatus, in_utc

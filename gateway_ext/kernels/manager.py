@@ -1,7 +1,6 @@
 """The kernels of this gateway: finding and starting them, and acting on them."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,14 +15,16 @@ from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.agents.claim_pace import ClaimPace
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
 from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.kernel_starts import KernelStarts
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
-from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
+from gateway_ext.kernels.launch_rules import LaunchRules
 from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.ended_in_cluster import EndedInCluster
@@ -32,19 +33,13 @@ from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.kernels.lifecycle.launch_watch import LaunchWatch
-from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
+from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.kernels.lifecycle.lost_restarts import LostRestarts
 from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.kernels.place import Place
-from gateway_ext.kernels.refusal import (
-    AgentLeft,
-    Refusal,
-    owner_unknown,
-    still_launching,
-    unknown_kernel,
-)
+from gateway_ext.kernels.refusal import AgentLeft, Refusal, owner_unknown, unknown_kernel
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
@@ -52,7 +47,7 @@ from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord, living_owner
-from gateway_ext.ownership.start_limits import LimitReached, Limits
+from gateway_ext.ownership.start_limits import Limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentSettings
 from gateway_ext.process_proxies.fork_servers import ForkServers
@@ -178,20 +173,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             ping_seconds=self.ping_seconds,
             lost_seconds=self.lost_seconds,
         )
-        self.lost_restarts = LostRestarts(
-            kernels,
-            silence_records=app.silence_records,
-            membership=self.membership,
-            start_again=self._start_again,
-            living_seconds=app.living_seconds,
-        )
-        self.abandoned_launches = AbandonedLaunches(
-            kernels,
-            launch_records=app.launch_records,
-            membership=self.membership,
-            living_seconds=app.living_seconds,
-        )
-        self.ended_in_cluster = EndedInCluster(kernels)
         self.pools = Pools(
             kernels,
             pool_records=app.pool_records,
@@ -205,6 +186,32 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             seconds=app.heartbeat_seconds,
         )
+        self._starts = KernelStarts(
+            records=self.records,
+            membership=self.membership,
+            rules=self.launch_rules,
+            launches=self.launches,
+            links=self.links,
+            board=self.board,
+            door=self.agent_door,
+            pools=self.pools,
+            limits=lambda: self.limits,
+            find=self.record,
+        )
+        self.lost_restarts = LostRestarts(
+            kernels,
+            silence_records=app.silence_records,
+            membership=self.membership,
+            start_again=self._starts.again,
+            living_seconds=app.living_seconds,
+        )
+        self.abandoned_launches = AbandonedLaunches(
+            kernels,
+            launch_records=app.launch_records,
+            membership=self.membership,
+            living_seconds=app.living_seconds,
+        )
+        self.ended_in_cluster = EndedInCluster(kernels)
         self.hand_overs = HandOvers(
             lifecycle=self.lifecycle,
             membership=self.membership,
@@ -289,46 +296,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     # Starting
 
     async def start(self, new: NewKernel, seconds: float | None) -> KernelRecord:
-        """Starts a kernel, or joins the start of the one that has this id already; its record.
-
-        Waits at most `seconds` until it runs; with None only until its record is written, and a
-        kernel that is dead stays dead. Raises Refusal (503 with `kernel_id` if the time is over,
-        and the launch goes on), and DatabaseUnavailable.
-        """
-        deadline = asyncio.get_running_loop().time() + (seconds or 0.0)
-        if not self.membership.takes_kernels:
-            raise Refusal(503, "this gateway accepts no new kernels: ask another one")
-        asked = new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
-        spec = await self.launches.processes.kernelspec(new.kernel_name)
-        new = await self.launch_rules.decided(new, spec)
-        agent_key = secrets.token_bytes(32)
-        claimed = None
-        try:
-            claimed = await self.pools.claim(new, spec, self.limits)
-            record = claimed or await self.records.insert_launching(new, agent_key, self.limits)
-        except LimitReached as error:
-            raise Refusal(403, str(error)) from error
-        if record is None:
-            record = await self.records.get(new.kernel_id)
-            if record is None or record.state is KernelState.DELETED:
-                raise Refusal(409, f"kernel {new.kernel_id} was deleted: choose another id")
-            refuse_another_start(asked, record)
-            dead = record.state is KernelState.DEAD and record.owner is None
-            if dead and seconds is not None:
-                await self._start_again(record, new.username)
-        elif claimed is None:
-            self.agent_door.add(new.kernel_id)
-            self.launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
-        if seconds is None:
-            return record
-        try:
-            return await self._started(new.kernel_id, deadline)
-        except Refusal as refusal:
-            if refusal.message != NOT_STARTED:
-                raise
-        # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
-        await self._start_again(await self.record(new.kernel_id), new.username)
-        return await self._started(new.kernel_id, deadline)
+        """See `KernelStarts.start`; the kernelspec may be named as Enterprise Gateway allows it."""
+        new = replace(new, kernel_name=await self.meant_name(new.kernel_name))
+        return await self._starts.start(new, seconds)
 
     async def meant_name(self, kernel_name: str) -> str:
         """The kernelspec that a name means here; the name itself if there is none."""
@@ -339,46 +309,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             kernel_name,
             self.default_kernel_name,
         )
-
-    async def _start_again(self, record: KernelRecord, username: str) -> None:
-        spec = await self.launches.processes.kernelspec(record.kernel_name)
-        stored = await self.records.secrets(record.kernel_id)
-        if stored is None:
-            return
-        options = await self.launch_rules.again(record, stored, spec)
-        agent_key = secrets.token_bytes(32)
-        try:
-            if not await self.records.launch_again(record, agent_key, username, self.limits):
-                # Somebody else was first; whoever called looks again.
-                return
-        except LimitReached as error:
-            raise Refusal(403, str(error)) from error
-        launched = await self.records.get(record.kernel_id)
-        if launched is not None:
-            self.launches.begin(launched, spec, agent_key, dict(stored.environment), options)
-
-    async def _started(self, kernel_id: str, deadline: float) -> KernelRecord:
-        """Waits for a launch, here or elsewhere, until then by the loop's clock; raises Refusal if
-        it fails, or takes longer."""
-        loop = asyncio.get_running_loop()
-        try:
-            await self.launches.wait(kernel_id, deadline - loop.time())
-        except Refusal:
-            # 404 if it failed because the kernel was deleted meanwhile.
-            await self.record(kernel_id)
-            raise
-        while True:
-            record = await self.record(kernel_id)
-            link = self.links.get(kernel_id)
-            if record.state is KernelState.RUNNING or (
-                link is not None and link.process == "running"
-            ):
-                return record
-            if record.state is KernelState.DEAD:
-                raise Refusal(500, record.reason, state=record.state.value)
-            if loop.time() > deadline:
-                raise still_launching(record, self.board.status(kernel_id))
-            await asyncio.sleep(0.2)
 
     def learn_process(
         self, record: KernelRecord, agent_key: bytes, said: Mapping[str, Any]
@@ -419,9 +349,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         if record.state is not KernelState.DEAD or record.owner is not None:
             raise owner_unknown(place.kernel_id)
         deadline = asyncio.get_running_loop().time() + (seconds or 0.0)
-        await self._start_again(record, username)
+        await self._starts.again(record, username)
         if seconds is not None:
-            await self._started(place.kernel_id, deadline)
+            await self._starts.until_running(place.kernel_id, deadline)
 
     async def _restart_process(self, link: AgentLink) -> None:
         try:

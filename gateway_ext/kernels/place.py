@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.ownership.records import KernelRecord, Member
 from gateway_ext.ownership.states import KernelState
 

@@ -1,6 +1,5 @@
 """Agents in pods of Kubernetes."""
 
-import asyncio
 import hashlib
 import json
 import os
@@ -22,7 +21,6 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.client_settings import refuse_guarded, refuse_prohibited_ids
 from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy, container_document
-from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.cluster_names import (
     LONGEST_NAME,
     has_namespaces_of_projects,
@@ -32,13 +30,10 @@ from gateway_ext.process_proxies.cluster_names import (
 from gateway_ext.process_proxies.environment import container_environment
 from gateway_ext.process_proxies.kernel_command import kernel_command
 from gateway_ext.process_proxies.kubernetes_cluster import (
-    CONFIG_MAPS,
     NAMESPACES,
     PODS,
     ROLE_BINDINGS,
     SECRETS,
-    SERVICES,
-    VOLUME_CLAIMS,
     KubernetesCluster,
     Resource,
 )
@@ -53,6 +48,7 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
 )
+from gateway_ext.process_proxies.object_creation import GRACE_SECONDS, create_extra, create_once
 from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
 from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_options import (
@@ -69,17 +65,6 @@ from gateway_ext.process_proxies.template_rendering import (
     render,
     template_variables,
 )
-
-_EXTRAS = {
-    "Secret": SECRETS,
-    "ConfigMap": CONFIG_MAPS,
-    "Service": SERVICES,
-    "PersistentVolumeClaim": VOLUME_CLAIMS,
-}
-_CREATE_SECONDS = 30.0
-"""How long to retry a creation that got no response, or whose name is still in use."""
-_PAUSE_SECONDS = 0.5
-_GRACE_SECONDS = 5
 
 
 class KubernetesAgentProxy(ClusterAgentProxy):
@@ -205,14 +190,16 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
-        owner = await self._create_once(self.RESOURCE, main, kernel)
+        owner = await create_once(self.cluster, self.RESOURCE, main, kernel, self.note)
         self._uid = ObjectUid(owner["metadata"]["uid"])
         owner = {"apiVersion": main["apiVersion"], "kind": self.KIND, **owner}
-        await self._create_once(SECRETS, make_files(kernel, owner, files), kernel)
+        await create_once(
+            self.cluster, SECRETS, make_files(kernel, owner, files), kernel, self.note
+        )
         for document in rendered:
             if document["kind"] != self.KIND:
                 extra = make_extra(document, kernel, owner)
-                await self._create_extra(_EXTRAS[extra["kind"]], extra)
+                await create_extra(self.cluster, extra, kernel)
 
     def _objects(self, start: AgentStart) -> KernelObjects:
         name, namespace = self._place
@@ -332,57 +319,14 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         return labelled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
-        made = await self._create_once(NAMESPACES, make_namespace(kernel), kernel)
+        made = await create_once(
+            self.cluster, NAMESPACES, make_namespace(kernel), kernel, self.note
+        )
         self._namespace_uid = ObjectUid(made["metadata"]["uid"])
         role = self.cluster.kernel_cluster_role
         if role:
             binding = make_role_binding(kernel, role, service_account)
-            await self._create_once(ROLE_BINDINGS, binding, kernel)
-
-    async def _create_extra(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
-        try:
-            await self.cluster.create(resource, self._place[1], manifest)
-        except ClusterRefused as refusal:
-            if refusal.reason != "AlreadyExists":
-                raise
-
-    async def _create_once(
-        self, resource: Resource, manifest: Mapping[str, Any], kernel: KernelObjects
-    ) -> dict[str, Any]:
-        """The object of this launch, made now or by an attempt that was not answered.
-
-        One of an earlier launch of the kernel is removed before. Raises LaunchFailed if the name
-        is somebody else's.
-        """
-        name = ObjectName(manifest["metadata"]["name"])
-        namespace = self._place[1]
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _CREATE_SECONDS
-        while True:
-            try:
-                return await self.cluster.create(resource, namespace, manifest)
-            except ClusterSilent as error:
-                if loop.time() > deadline:
-                    raise
-                self.note(str(error))
-            except ClusterRefused as refusal:
-                if refusal.reason != "AlreadyExists" or loop.time() > deadline:
-                    raise
-                there = await self.cluster.get(resource, namespace, name)
-                labels = ((there or {}).get("metadata") or {}).get("labels") or {}
-                if there is not None and labels.get(LAUNCH_LABEL) == kernel.launch:
-                    return there
-                if there is not None and labels.get("kernel_id") != kernel.kernel_id:
-                    raise LaunchFailed(
-                        f"{resource.plural}/{name} exists in namespace {namespace} already, "
-                        "and is not of this kernel"
-                    ) from refusal
-                if there is not None:
-                    uid = ObjectUid(there["metadata"]["uid"])
-                    await self.cluster.delete(
-                        resource, namespace, name, uid=uid, grace_seconds=_GRACE_SECONDS
-                    )
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await create_once(self.cluster, ROLE_BINDINGS, binding, kernel, self.note)
 
     async def see(self) -> Sighting:
         """See the base class."""
@@ -461,7 +405,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             name,
             uid=present,
             resource_version=version,
-            grace_seconds=None if resource is NAMESPACES else _GRACE_SECONDS,
+            grace_seconds=None if resource is NAMESPACES else GRACE_SECONDS,
         )
         # Without a version only another object of that name, with another uid, is in the way.
         return deleted or version is None

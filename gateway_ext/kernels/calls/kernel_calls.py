@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_budget import BURST, CallBudget
 from gateway_ext.kernels.calls.kernel_call import CallRefused, KernelCall

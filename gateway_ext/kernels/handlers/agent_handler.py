@@ -9,7 +9,7 @@ from typing import Any
 from tornado import websocket
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor, Visit
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.agents.lookup_lane import LaneFull
 from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.kernels.handlers.fleet_socket import FleetSocket

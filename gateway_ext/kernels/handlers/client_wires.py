@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway_ext.kernels.agents.links import AgentLink, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, LinkLost
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.launch_status import LaunchStatus

@@ -2,7 +2,7 @@
 
 import random
 
-from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.lifecycle.kernel_care import KernelCare
 from gateway_ext.process_proxies.agent_process import AgentLife
 

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Protocol
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.kernel_care import KernelCare
 from gateway_ext.ownership.culling import CullRules, cull_time

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.launch_status import LaunchPhase, LaunchStatus, begun_status
 from gateway_ext.ownership.records import KernelRecord

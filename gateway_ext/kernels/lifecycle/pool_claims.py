@@ -6,7 +6,7 @@ from dataclasses import replace
 from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from tornado import web
 
-from gateway_ext.kernels.agents.links import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims

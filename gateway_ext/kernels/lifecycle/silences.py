@@ -5,7 +5,8 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from gateway_ext.kernels.agents.links import AgentLink, AgentLinks
+from gateway_ext.kernels.agents.agent_link import AgentLink
+from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.silence import WITH_KERNEL
 from gateway_ext.ownership.silence_records import SilenceRecords

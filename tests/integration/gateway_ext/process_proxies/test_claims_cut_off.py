@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from gateway_ext.ownership.pool_records import PoolRecords
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterFleet
 from tests.integration.gateway_ext.process_proxies.kernel_pool import SPEC, KernelPool
 from tests.integration.gateway_ext.process_proxies.scripted_pool import (
@@ -88,7 +88,7 @@ def test_a_claim_whose_gateway_is_killed_before_it_hears_of_the_agent_is_finishe
     container.freeze()
     kernel_id = pool.claim(number, env={"KERNEL_MINE": "yes"})
     # Meanwhile it is told whose it is, and reads that when it goes on.
-    time.sleep(1)
+    wait_for_heartbeats(fleet.gateways, number)
     with killed(fleet, number):
         container.thaw()
         wait_until(lambda: fleet.model(kernel_id, 1 - number)["state"] == "running", 60)

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.kernels.agents.links import (
+from gateway_ext.kernels.agents.agent_link import (
     LONGEST_CALL,
     AgentLink,
-    AgentLinks,
     CommandFailed,
     LinkLost,
-    observation_of,
 )
+from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.kernel_records import Observation

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.kernels.agents.links import AgentLink
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.lifecycle.launch_board import MOST_LISTENERS, LaunchBoard
 from gateway_ext.ownership.launch_status import LaunchPhase, LaunchStatus, begun_status
 from gateway_ext.ownership.records import KernelRecord
