@@ -54,7 +54,7 @@ def test_a_pod_as_it_was_chosen(fleet: ClusterFleet) -> None:
     }
     model = started(fleet, "pod", options)
     kernel_id = model["id"]
-    shown = {**options, "environment": {"MODE": "fast", "API_TOKEN": None}}
+    shown = {**options, "environment": {"MODE": None, "API_TOKEN": None}}
     assert model["launch_options"] == shown
     assert fleet.model(kernel_id, 1)["launch_options"] == shown
     assert fleet.run(1, kernel_id, SEE) == "['fast', 'hush-hush', '2']"
