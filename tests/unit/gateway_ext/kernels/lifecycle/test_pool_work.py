@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.pool_claims import PoolClaims
 from gateway_ext.kernels.lifecycle.pool_keeper import PoolKeeper
 from gateway_ext.ownership.pool_plan import PoolPlan
@@ -55,19 +56,17 @@ class Fleet:
 
 async def test_a_kernel_that_cannot_be_ended_holds_up_neither_the_others_nor_new_ones() -> None:
     fleet: Any = Fleet()
+    links: Any = SimpleNamespace(get=lambda kernel_id: None)
     keeper = PoolKeeper(
+        GatewayKernels(fleet, fleet, links, LOG),
         pools=fleet,
-        records=fleet,
         shapes=fleet,
-        launches=fleet,
-        links=SimpleNamespace(get=lambda kernel_id: None),  # type: ignore[arg-type]
         ends=fleet,
         door=fleet,
         membership=fleet,
         limit=5,
         living_seconds=8.0,
         seconds=2.0,
-        log=LOG,
     )
     await asyncio.wait_for(keeper.keep(), 10)
     assert (fleet.ended, fleet.started) == (["quick", "slow"], 1)
