@@ -86,8 +86,8 @@ class KubernetesCluster(LoggingConfigurable):
         value_trait=Unicode(),
         help="The namespace of each project's kernels, by the project's name; `*` is for all other "
         "projects, and {project} stands for the project's name: for example "
-        '{"*": "kernels-{project}", "R&D": "kernels-research"}. A project that is not named uses '
-        "`namespace`. The namespaces must exist, and the gateway needs its rights in each of them.",
+        '{"*": "kernels-{project}", "r_and_d": "kernels-research"}. A project that is not named '
+        "uses `namespace`. The namespaces must exist, and the gateway needs its rights in each.",
     ).tag(config=True)
     namespace_per_kernel = Bool(
         False,

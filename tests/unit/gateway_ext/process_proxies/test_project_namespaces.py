@@ -6,14 +6,18 @@ from traitlets import TraitError
 from gateway_ext.process_proxies.cluster_names import project_namespace
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 
-NAMESPACES = {"*": "kernels-{project}", "R&D": "kernels-research", "team-a": "a-{project}-kernels"}
+NAMESPACES = {
+    "*": "kernels-{project}",
+    "r_and_d": "kernels-research",
+    "team-a": "a-{project}-kernels",
+}
 
 
 @pytest.mark.parametrize(
     ("project", "namespace"),
     [
         ("demo", "kernels-demo"),
-        ("R&D", "kernels-research"),
+        ("r_and_d", "kernels-research"),
         ("team-a", "a-team-a-kernels"),
     ],
 )

@@ -56,13 +56,9 @@ class Fleet:
 
 async def test_a_kernel_that_cannot_be_ended_holds_up_neither_the_others_nor_new_ones() -> None:
     fleet: Any = Fleet()
+    links: Any = SimpleNamespace(get=lambda kernel_id: None)
     keeper = PoolKeeper(
-        GatewayKernels(
-            records=fleet,
-            launches=fleet,
-            links=SimpleNamespace(get=lambda kernel_id: None),  # type: ignore[arg-type]
-            log=LOG,
-        ),
+        GatewayKernels(fleet, fleet, links, LOG),
         pools=fleet,
         shapes=fleet,
         ends=fleet,
