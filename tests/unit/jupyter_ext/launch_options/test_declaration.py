@@ -118,7 +118,7 @@ def test_the_shipped_kernelspecs_offer_options_and_valid_defaults(file: Path) ->
 
 def test_the_example_in_the_documentation_is_a_declaration() -> None:
     text = (SPECS.parent / "docs" / "clusters.md").read_text()
-    [example] = [block for block in _json_blocks(text) if '"launch_options"' in block]
+    [example] = [block for block in _json_blocks(text) if '"properties"' in block]
     fleet = json.loads(f"{{{example}}}")["metadata"]["fleet"]
     declaration = parse_declaration(fleet["launch_options"], ALL)
     assert effective_options(declaration, {}).defaults["memory"] == "2Gi"
