@@ -67,6 +67,10 @@ class Page:
         answer = self._ask("DELETE", f"/api/sessions/{self.session['id']}")
         assert answer.status_code in (204, 404), answer.text
 
+    def is_gone(self, kernel_id: str) -> bool:
+        """Whether there is no such kernel."""
+        return self._ask("GET", f"/api/kernels/{kernel_id}").status_code == 404
+
     def run(self, code: str) -> str:
         """What a cell prints that is sent through a lab."""
 

@@ -70,7 +70,6 @@ class Notebook:
         self.path = f"demo/{number:03}-{kind.kernelspec}.ipynb"
         self.kernel_ids: set[str] = set()
         self.reason = ""
-        self._fleet = fleet
         first = chance.randrange(COUNT)
         self.pages = [
             Page(fleet.labs, user, self.path, (first + one) % COUNT)
@@ -95,7 +94,7 @@ class Notebook:
             for page in self.pages:
                 page.close()
         [kernel_id] = self.kernel_ids
-        wait_until(lambda: self._fleet.pods.model(kernel_id, 0).get("state") is None, SECONDS, 0.5)
+        wait_until(lambda: self.pages[0].is_gone(kernel_id), SECONDS, 0.5)
 
     def _open(self, page: Page) -> None:
         page.open({"name": self.kind.kernelspec, "launch_options": dict(self.kind.options)})
