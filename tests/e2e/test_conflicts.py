@@ -77,7 +77,7 @@ def test_revert_loads_the_other_edit(
     expect(bob.dialog).to_contain_text("was saved by ann")
     bob.choose("Revert")
     expect(bob.cell(0)).to_contain_text("from the first")
-    wait_for("the notebook to be clean", lambda: not bob.dirty, 10)
+    wait_for("the notebook to be clean", lambda: not bob.dirty, 30)
     assert cell_of(files, shared_notebook) == "from the first"
     save_cell(bob, files, shared_notebook, "built on the first")
     expect(bob.dialog).to_have_count(0)
@@ -200,7 +200,7 @@ def test_a_save_whose_answer_was_lost_is_no_conflict(
     ann.dialog.locator("button").first.click()
     ann.page.unroute(address)
     ann.save()
-    wait_for("the notebook to be clean", lambda: not ann.dirty, 20)
+    wait_for("the notebook to be clean", lambda: not ann.dirty, 30)
     expect(ann.dialog).to_have_count(0)
     save_cell(ann, files, shared_notebook, "and on")
     expect(ann.dialog).to_have_count(0)

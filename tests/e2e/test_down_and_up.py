@@ -21,7 +21,7 @@ def test_notebook_setting_and_kernel_are_back(
     kernel = int(page.evaluate(0, "import os; treasure = 'gold'; print(os.getpid())"))
     page.save()
     page.choose("Rename and Save")
-    wait_for("the notebook to be saved", lambda: not page.dirty, 20)
+    wait_for("the notebook to be saved", lambda: not page.dirty, 30)
     page.choose_theme("JupyterLab Dark")
 
     fleet.down()

@@ -153,7 +153,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
-    wait_for("the prompt", lambda: ann.prompt(0) == "[7]:", 10)
+    wait_for("the prompt", lambda: ann.prompt(0) == "[7]:", 30)
     assert ann.output(0).strip() == KEPT
 
     slow.open()
