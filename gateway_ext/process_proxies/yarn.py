@@ -46,7 +46,7 @@ from gateway_ext.process_proxies.spark_submit import (
     submit_command,
     submit_environment,
 )
-from gateway_ext.process_proxies.spark_submit_output import cause
+from gateway_ext.process_proxies.spark_submit_output import cause, submits_nothing
 from gateway_ext.process_proxies.submit_logs import end_of, keep_log
 from gateway_ext.process_proxies.submit_run import SubmitRun
 from gateway_ext.process_proxies.uncut import uncut
@@ -144,10 +144,15 @@ class YarnAgentProxy(ClusterAgentProxy):
         """See the base class."""
         run = self._run = SubmitRun(Path(self._folder))
         loop, log = asyncio.get_running_loop(), run.log
+        before, self.may_be_there = self.may_be_there, True
         try:
             async with self.cluster.programs:
-                # Also if the launch is cancelled meanwhile: `end` must know the process.
-                await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
+                try:
+                    # Also if the launch is cancelled meanwhile: `end` must know the process.
+                    await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
+                except LaunchFailed:
+                    self.may_be_there = before
+                    raise
                 code = await run.ended(self.cluster.submit_seconds)
             output = await loop.run_in_executor(None, lambda: end_of(log))
             submitted = application_id_in(output)
@@ -159,6 +164,8 @@ class YarnAgentProxy(ClusterAgentProxy):
                 raise await self._refused(
                     f"spark-submit took more than {self.cluster.submit_seconds:g} s", output, log
                 )
+            if code > 0 and submits_nothing(output):
+                self.may_be_there = before
             if code != 0:
                 raise await self._refused(f"spark-submit ended with {code}", output, log)
             if not self._application_id:
