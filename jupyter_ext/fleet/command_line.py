@@ -215,10 +215,11 @@ def notices(settings: Settings) -> list[str]:
     """What an operator must know about a fleet that clusters connect to."""
     if settings.advertise is None:
         return []
-    ports = ", ".join(str(settings.ports[name]) for name in settings.gateway_names)
+    ports = [str(settings.ports[name]) for name in settings.gateway_names]
+    several = "s" if len(ports) > 1 else ""
     lines = [
         f"Gateways also listen on {settings.advertise}, without encryption: let the machines of "
-        f"your clusters, and nobody else, connect to port {ports}"
+        f"your clusters, and nobody else, connect to port{several} {', '.join(ports)}"
     ]
     if is_loopback(settings.advertise):
         lines.append(

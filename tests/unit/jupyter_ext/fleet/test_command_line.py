@@ -220,7 +220,9 @@ def test_up_says_which_ports_clusters_connect_to():
     assert notices(Settings(ports=ports)) == []
     [line] = notices(Settings(ports=ports, advertise="192.0.2.7"))
     assert "192.0.2.7, without encryption" in line
-    assert line.endswith("port 11011, 11012")
+    assert line.endswith("connect to ports 11011, 11012")
+    [line] = notices(Settings(gateways=1, ports=ports, advertise="192.0.2.7"))
+    assert line.endswith("connect to port 11011")
     assert (
         "only programs of this machine" in notices(Settings(ports=ports, advertise="127.0.0.2"))[1]
     )
