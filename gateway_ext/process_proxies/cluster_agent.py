@@ -23,6 +23,9 @@ from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
 
 T = TypeVar("T")
 
+_LATE_SECONDS = 5
+"""After how long without an answer a launch says so, and how often it says it anew."""
+
 _DIRECTORY = "jupyter-fleet-{launch}"
 """Where an agent in a container keeps what it needs while it runs."""
 
@@ -49,6 +52,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         self.may_be_there = False
         # A call was not answered: what it asks for may still be made.
         self._unanswered = False
+        # Since when the cluster owes an answer to a call that makes something.
+        self._owed_since: float | None = None
 
     @property
     def patience_seconds(self) -> float:
@@ -93,6 +98,7 @@ class ClusterAgentProxy(AgentProcessProxy):
         """The result of a call that has the cluster make something of this launch; raises what it
         raises. Whatever is not definitely refused may be there."""
         before, self.may_be_there = self.may_be_there, True
+        self._owed_since = time.monotonic()
         try:
             return await call
         except ClusterRefused as refusal:
@@ -103,6 +109,13 @@ class ClusterAgentProxy(AgentProcessProxy):
             if error.unmade:
                 self.may_be_there = before
             raise
+        finally:
+            self._owed_since = None
+
+    @property
+    def who_answers(self) -> str:
+        """Who is asked to make something, in words for people."""
+        return "the cluster"
 
     @property
     def made_nothing(self) -> bool:
@@ -129,7 +142,11 @@ class ClusterAgentProxy(AgentProcessProxy):
     @property
     def progress(self) -> tuple[str, str, int | None]:
         """See the base class."""
-        return self._seen.phase, self._seen.words, self._seen.position
+        words = self._seen.words
+        if not words and self._owed_since is not None:
+            owed = int(time.monotonic() - self._owed_since) // _LATE_SECONDS * _LATE_SECONDS
+            words = f"{self.who_answers} has not answered for {owed} s" if owed else ""
+        return self._seen.phase, words, self._seen.position
 
     @property
     def obstacle(self) -> str:
@@ -143,8 +160,8 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     async def end(self, *, as_seen: bool = False) -> bool:
         """See the base class. The cluster is not touched for a launch of which it never made
-        anything: it may refuse to show what there is, too. Where a call was not answered nothing is certain: who looks again later finds what
-        was made after all."""
+        anything: it may refuse to show what there is, too. Where a call was not answered nothing is
+        certain: who looks again later finds what was made after all."""
         if not self.may_be_there:
             return True
         try:

@@ -38,6 +38,8 @@ from gateway_ext.process_proxies.option_labels import KUEUE_QUEUE
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_NO_POD = ObjectName("jupyter-fleet-status")
+"""What is asked for to see whether the cluster answers; there is no such pod."""
 _LOG_LINES, _LOG_BYTES = 40, 4000
 _NO_LOG = "unable to retrieve container logs for "
 """What a kubelet gives as the log, with status 200, of a container that it has removed."""
@@ -208,6 +210,17 @@ class KubernetesCluster(LoggingConfigurable):
     def server(self) -> str:
         """The API server, in words for people."""
         return f"the API server at {self._connection.host}".removesuffix(" at ")
+
+    async def may_see_pods(self, namespace: ObjectName) -> bool:
+        """Whether the gateway's credentials, which the cluster accepts, give it that right: it has
+        no other one where it has not this one. The namespace may not exist."""
+        try:
+            await self.get(PODS, namespace, _NO_POD)
+        except ClusterRefused as refusal:
+            if refusal.status == 403:
+                return False
+            raise
+        return True
 
     async def create(
         self, resource: Resource, namespace: ObjectName, manifest: Mapping[str, Any]

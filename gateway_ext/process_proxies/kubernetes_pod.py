@@ -115,6 +115,11 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         return self.cluster.pull_patience_seconds
 
+    @property
+    def who_answers(self) -> str:
+        """See the base class."""
+        return self.cluster.server
+
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """See the base class."""
         refuse_guarded(env, self.cluster.client_settings)

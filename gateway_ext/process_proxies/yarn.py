@@ -66,6 +66,7 @@ _CLEAN = "SUCCEEDED"
 _ENDING = frozenset({"RUNNING"})
 _NOT_FINAL = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING"})
 _PAUSE_SECONDS = 0.2
+_SUBMITTING = "spark-submit is running"
 _LAUNCH_TAG = "fleet-launch-"
 
 
@@ -142,6 +143,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
+        self.note(_SUBMITTING)
         run = self._run = SubmitRun(Path(self._folder))
         loop, log = asyncio.get_running_loop(), run.log
         before, self.may_be_there = self.may_be_there, True
@@ -297,7 +299,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
         if self._run is not None and self._run.runs:
-            return alive("spark-submit is running", phase="queued")
+            return alive(_SUBMITTING, phase="queued")
         if time.monotonic() < self._submitted_until:
             return alive("spark-submit may be running beside another gateway", phase="queued")
         return dead("no application of this kernel was ever submitted to YARN")

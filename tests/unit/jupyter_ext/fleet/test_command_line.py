@@ -186,7 +186,7 @@ def test_a_process_is_described_and_shown():
         "build": "0123abc",
     }
     gateway = {**one, "name": "gateway-1", "draining": True}
-    table = as_table({"processes": [one, gateway]})
+    table = as_table({"processes": [one, gateway]}, Settings())
     assert table.splitlines()[2].split()[:2] == ["gateway-1", "draining"]
     assert table.splitlines()[1].split() == [
         "lab-1",
@@ -207,10 +207,10 @@ def test_status_shows_where_clusters_reach_gateways_and_where_kernels_run():
         "advertised_url": "http://192.0.2.7:1",
     }
     counts = {"on this machine": 2, "in Kubernetes": 1, "in YARN": 0, "not started yet": 0}
-    table = as_table({"processes": [one], "kernels": counts})
+    table = as_table({"processes": [one], "kernels": counts}, Settings())
     assert "http://127.0.0.1:1, http://192.0.2.7:1" in table
     assert table.endswith("\n\nKernels: 2 on this machine, 1 in Kubernetes")
-    assert as_table({"processes": [one], "kernels": dict.fromkeys(counts, 0)}).endswith(
+    assert as_table({"processes": [one], "kernels": dict.fromkeys(counts, 0)}, Settings()).endswith(
         "Kernels: none"
     )
 
