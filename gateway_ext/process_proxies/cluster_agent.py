@@ -23,7 +23,7 @@ from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
 
 T = TypeVar("T")
 
-_LATE_SECONDS = 5
+_LATE_SECONDS = 3
 """After how long without an answer a launch says so, and how often it says it anew."""
 
 _DIRECTORY = "jupyter-fleet-{launch}"

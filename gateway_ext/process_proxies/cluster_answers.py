@@ -84,7 +84,7 @@ async def kubernetes_answer(cluster: KubernetesCluster) -> ClusterAnswer:
     except (ClusterSilent, ClusterRefused, ValueError) as error:
         return ClusterAnswer(name, Answering.SILENT, str(error))
     # Where every project has a namespace of its own, this one may not even exist.
-    if allowed or cluster.project_namespaces or cluster.namespace_per_kernel:
+    if allowed or "*" in cluster.project_namespaces or cluster.namespace_per_kernel:
         return ClusterAnswer(name, Answering.YES)
     return ClusterAnswer(
         name, Answering.DENIED, f"the gateways have no rights in namespace {namespace}"

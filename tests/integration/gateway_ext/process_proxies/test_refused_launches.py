@@ -88,3 +88,29 @@ def test_credentials_that_are_renewed_meanwhile_start_the_kernel(fleet: ClusterF
     unauthorized = status(401, "Unauthorized", "Unauthorized")
     fleet.kubernetes.script("POST", "/pods", unauthorized, None)
     fleet.end(fleet.started("pod"))
+
+
+def test_a_gateway_says_how_its_clusters_answer(fleet: ClusterFleet) -> None:
+    url, service = f"{fleet.gateways.urls[0]}/api/fleet/clusters", fleet.gateways.service()
+
+    def said() -> dict[str, tuple[str, str]]:
+        answers = service.call("GET", url).json()
+        return {one["name"]: (one["state"], one["message"]) for one in answers}
+
+    assert said() == dict.fromkeys(("kubernetes", "yarn"), ("answers", ""))
+    fleet.kubernetes.script("GET", "/pods", status(401, "Unauthorized", "Unauthorized"))
+    state, words = said()["kubernetes"]
+    assert state == "refused"
+    assert f"at {fleet.kubernetes.url} answers 401 Unauthorized" in words
+    fleet.kubernetes.script("GET", "/pods", FORBIDDEN)
+    assert said()["kubernetes"] == ("denied", "the gateways have no rights in namespace fleet")
+    assert fleet.gateways.client().call("GET", url).status_code == 403
+
+
+def test_a_start_says_early_that_the_cluster_does_not_answer(fleet: ClusterFleet) -> None:
+    # A little less than a gateway waits.
+    fleet.kubernetes.script("POST", "/pods", Answer(delay=1.9, cut=True), forever=True)
+    kernel_id = fleet.begin("pod")
+    server = f"the API server at {fleet.kubernetes.url} does not answer"
+    wait_until(lambda: server in str(fleet.model(kernel_id)["launch"]))
+    fleet.end(kernel_id)
