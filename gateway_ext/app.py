@@ -54,6 +54,7 @@ from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
 from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
+from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
@@ -397,6 +398,10 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,
             fleet_held_messages=HeldMessages(self.max_held_bytes),
+            fleet_cluster_answers=ClusterAnswers(
+                self.kernel_manager.cluster(KubernetesCluster),
+                self.kernel_manager.cluster(YarnCluster),
+            ),
         )
 
     def init_http_server(self) -> None:

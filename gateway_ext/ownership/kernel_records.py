@@ -261,14 +261,21 @@ class KernelRecords:
             await self._database.run(transaction)
 
     async def set_dead(
-        self, kernel_id: str, epoch: int, reason: str, *, dismiss: bool = False
+        self,
+        kernel_id: str,
+        epoch: int,
+        reason: str,
+        *,
+        dismiss: bool = False,
+        made_nothing: bool = False,
     ) -> bool:
         """Marks a kernel whose agent is known to be gone. False if the epoch has changed.
 
         The epoch rises, so that earlier observations that are not written yet are dropped. If the
         agent of a launch connects after all, it is told to end: whoever waited for it may have
         started another kernel. So is, with `dismiss`, the agent of a kernel that ran. A
-        restart that waits for the end of an unreachable kernel goes on.
+        restart that waits for the end of an unreachable kernel goes on. Of a launch that
+        `made_nothing` the record forgets where to look for what it made.
         """
 
         def transaction(connection: Connection) -> bool:
@@ -283,6 +290,8 @@ class KernelRecords:
                     "reason": stored_text(reason),
                     "changed": now,
                 }
+                if made_nothing:
+                    values["process"] = None
                 record = read_record(connection, kernel_id)
                 silence = None if record is None else record.silence
                 if silence is not None and silence.restart_by is not None:

@@ -159,6 +159,11 @@ class AgentProcessProxy(BaseProcessProxyABC):
         return
 
     @property
+    def made_nothing(self) -> bool:
+        """Whether it is certain that this launch never started anything, anywhere."""
+        return False
+
+    @property
     def progress(self) -> tuple[str, str, int | None]:
         """What the last `look` says of a launch: its phase (`LaunchPhase`; empty if nothing is
         known), the cluster's words, and the place in a queue, None if it is not known."""

@@ -3,8 +3,8 @@
 import abc
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
     RemoteKernelManager,
@@ -20,6 +20,11 @@ from gateway_ext.process_proxies.agent_process import (
 )
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
+
+T = TypeVar("T")
+
+_LATE_SECONDS = 3
+"""After how long without an answer a launch says so, and how often it says it anew."""
 
 _DIRECTORY = "jupyter-fleet-{launch}"
 """Where an agent in a container keeps what it needs while it runs."""
@@ -42,10 +47,13 @@ class ClusterAgentProxy(AgentProcessProxy):
         self._seen = unknown("")
         self._patience = Patience(self.patience_seconds)
         self._obstacle = ""
-        # Until then there is nothing in the cluster that could be this launch's.
-        self._asked = False
+        # Something in the cluster may be this launch's. It stays false while the cluster refuses
+        # to make anything.
+        self.may_be_there = False
         # A call was not answered: what it asks for may still be made.
         self._unanswered = False
+        # Since when the cluster owes an answer to a call that makes something.
+        self._owed_since: float | None = None
 
     @property
     def patience_seconds(self) -> float:
@@ -75,17 +83,44 @@ class ClusterAgentProxy(AgentProcessProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class. What a failed launch leaves behind is for `end`."""
-        self._asked = True
         try:
             await self.submit(start, settings, environment)
         except ClusterRefused as refusal:
             raise LaunchFailed(f"the cluster does not start the kernel: {refusal}") from refusal
         except asyncio.CancelledError:
-            self._unanswered = True
+            self._unanswered = self.may_be_there
             raise
         except ClusterSilent as error:
-            self._unanswered = True
+            self._unanswered = self.may_be_there
             raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
+
+    async def making(self, call: Awaitable[T]) -> T:
+        """The result of a call that has the cluster make something of this launch; raises what it
+        raises. Whatever is not definitely refused may be there."""
+        before, self.may_be_there = self.may_be_there, True
+        self._owed_since = time.monotonic()
+        try:
+            return await call
+        except ClusterRefused as refusal:
+            if refusal.reason != "AlreadyExists":
+                self.may_be_there = before
+            raise
+        except ClusterSilent as error:
+            if error.unmade:
+                self.may_be_there = before
+            raise
+        finally:
+            self._owed_since = None
+
+    @property
+    def who_answers(self) -> str:
+        """Who is asked to make something, in words for people."""
+        return "the cluster"
+
+    @property
+    def made_nothing(self) -> bool:
+        """See the base class."""
+        return not self.may_be_there
 
     def note(self, words: str) -> None:
         """What there is to say of a launch before there is anything to look at."""
@@ -107,7 +142,11 @@ class ClusterAgentProxy(AgentProcessProxy):
     @property
     def progress(self) -> tuple[str, str, int | None]:
         """See the base class."""
-        return self._seen.phase, self._seen.words, self._seen.position
+        words = self._seen.words
+        if not words and self._owed_since is not None:
+            owed = int(time.monotonic() - self._owed_since) // _LATE_SECONDS * _LATE_SECONDS
+            words = f"{self.who_answers} has not answered for {owed} s" if owed else ""
+        return self._seen.phase, words, self._seen.position
 
     @property
     def obstacle(self) -> str:
@@ -120,10 +159,10 @@ class ClusterAgentProxy(AgentProcessProxy):
         return self._seen.ending
 
     async def end(self, *, as_seen: bool = False) -> bool:
-        """See the base class. The cluster is not touched for a launch that never asked it for
-        anything. Where a call was not answered nothing is certain: who looks again later finds what
-        was made after all."""
-        if not self._asked:
+        """See the base class. The cluster is not touched for a launch of which it never made
+        anything: it may refuse to show what there is, too. Where a call was not answered nothing is
+        certain: who looks again later finds what was made after all."""
+        if not self.may_be_there:
             return True
         try:
             return await self.remove(as_seen=as_seen) and not self._unanswered
@@ -140,7 +179,7 @@ class ClusterAgentProxy(AgentProcessProxy):
         identifies nothing."""
         super().load_process_info(process_info)
         # Whoever wrote it down may have asked the cluster right after.
-        self._asked = True
+        self.may_be_there = True
 
     async def last_words(self) -> str:
         """See the base class: what the cluster says, then what the agent wrote."""

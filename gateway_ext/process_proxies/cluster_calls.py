@@ -9,8 +9,20 @@ T = TypeVar("T")
 
 
 class ClusterSilent(Exception):
-    """The cluster gave no usable response. A requested change may or may not have been made, and
-    nothing may be concluded."""
+    """The cluster gave no usable response, and nothing may be concluded of what there is. A
+    requested change may or may not have been made, unless it is `unmade`: then it certainly was
+    not, because the call was not let in, or never reached the cluster."""
+
+    def __init__(self, message: str, *, unmade: bool = False) -> None:
+        super().__init__(message)
+        self.unmade = unmade
+
+
+class CredentialsRefused(ClusterSilent):
+    """The cluster does not know who calls."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, unmade=True)
 
 
 class ClusterRefused(Exception):

@@ -26,17 +26,26 @@ from traitlets import (
 )
 from traitlets.config import LoggingConfigurable
 
-from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_calls import (
+    ClusterCalls,
+    ClusterRefused,
+    ClusterSilent,
+    CredentialsRefused,
+)
 from gateway_ext.process_proxies.cluster_names import namespace_name
 from gateway_ext.process_proxies.kubernetes_connection import KubernetesConnection
 from gateway_ext.process_proxies.option_labels import KUEUE_QUEUE
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_NO_POD = ObjectName("jupyter-fleet-status")
+"""What is asked for to see whether the cluster answers; there is no such pod."""
 _LOG_LINES, _LOG_BYTES = 40, 4000
 _NO_LOG = "unable to retrieve container logs for "
 """What a kubelet gives as the log, with status 200, of a container that it has removed."""
 _EVENTS, _NO_EVENTS_SECONDS = 100, 300.0
+_NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+"""Errors before a connection to the server existed."""
 
 # The library logs each request; EG_KUBERNETES_LOG_LEVEL is Enterprise Gateway's variable.
 logging.getLogger("kubernetes").setLevel(os.environ.get("EG_KUBERNETES_LOG_LEVEL", "WARNING"))
@@ -197,6 +206,22 @@ class KubernetesCluster(LoggingConfigurable):
             self.kubeconfig, self.context, connections=self.threads, log=self.log
         )
 
+    @property
+    def server(self) -> str:
+        """The API server, in words for people."""
+        return f"the API server at {self._connection.host}".removesuffix(" at ")
+
+    async def may_see_pods(self, namespace: ObjectName) -> bool:
+        """Whether the gateway's credentials, which the cluster accepts, give it that right: it has
+        no other one where it has not this one. The namespace may not exist."""
+        try:
+            await self.get(PODS, namespace, _NO_POD)
+        except ClusterRefused as refusal:
+            if refusal.status == 403:
+                return False
+            raise
+        return True
+
     async def create(
         self, resource: Resource, namespace: ObjectName, manifest: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -348,17 +373,21 @@ class KubernetesCluster(LoggingConfigurable):
             answer = client.call_api(*request, _request_timeout=self.request_seconds)
             text: bytes = answer.read() or b""
         except (OSError, urllib3.exceptions.HTTPError, _library_error()) as error:
-            raise ClusterSilent(f"the API server does not answer: {error}") from error
+            raise ClusterSilent(
+                f"{self.server} does not answer: {error}", unmade=isinstance(error, _NOT_SENT)
+            ) from error
         if 200 <= answer.status < 300:
             return text
         if answer.status == 401:
             self._connection.credentials_rejected()
-        raise refusal_from(answer.status, text)
+        raise refusal_from(answer.status, text, self.server)
 
 
-def refusal_from(status: int, body: bytes) -> ClusterRefused | ClusterSilent:
-    """The error for an unsuccessful response: ClusterSilent if it says nothing about the object
-    (server overloaded or broken, response of a proxy, call not authenticated)."""
+def refusal_from(
+    status: int, body: bytes, server: str = "the API server"
+) -> ClusterRefused | ClusterSilent:
+    """The error for an unsuccessful response of `server`: ClusterSilent if it says nothing about
+    the object (server overloaded or broken, response of a proxy, call not authenticated)."""
     try:
         told = json.loads(body)
     except ValueError:
@@ -366,8 +395,13 @@ def refusal_from(status: int, body: bytes) -> ClusterRefused | ClusterSilent:
     if not isinstance(told, dict) or told.get("kind") != "Status":
         told = {}
     message = str(told.get("message") or body.decode(errors="replace")[:500].strip())
-    if status >= 500 or status in (401, 408, 429):
-        return ClusterSilent(f"the API server answers {status}: {message}")
+    if status == 401:
+        return CredentialsRefused(
+            f"{server} answers 401 Unauthorized: the gateways' credentials are refused or have "
+            "expired"
+        )
+    if status >= 500 or status in (408, 429):
+        return ClusterSilent(f"{server} answers {status}: {message}", unmade=status == 429)
     return ClusterRefused(status, str(told.get("reason") or ""), message or f"HTTP status {status}")
 
 

@@ -47,6 +47,12 @@ class KubernetesConnection:
                 self._make()
             return self._client
 
+    @property
+    def host(self) -> str:
+        """The URL of the API server; empty while there has never been a usable client."""
+        client = self._client
+        return "" if client is None else str(client.configuration.host)
+
     def credentials_rejected(self) -> None:
         """Has the credentials fetched again: a plugin may have newer ones than it gave before."""
         with self._lock:

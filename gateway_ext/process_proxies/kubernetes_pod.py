@@ -115,6 +115,11 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         return self.cluster.pull_patience_seconds
 
+    @property
+    def who_answers(self) -> str:
+        """See the base class."""
+        return self.cluster.server
+
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """See the base class."""
         refuse_guarded(env, self.cluster.client_settings)
@@ -190,16 +195,14 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
-        owner = await create_once(self.cluster, self.RESOURCE, main, kernel, self.note)
+        owner = await create_once(self.cluster, self.RESOURCE, main, kernel, self)
         self._uid = ObjectUid(owner["metadata"]["uid"])
         owner = {"apiVersion": main["apiVersion"], "kind": self.KIND, **owner}
-        await create_once(
-            self.cluster, SECRETS, make_files(kernel, owner, files), kernel, self.note
-        )
+        await create_once(self.cluster, SECRETS, make_files(kernel, owner, files), kernel, self)
         for document in rendered:
             if document["kind"] != self.KIND:
                 extra = make_extra(document, kernel, owner)
-                await create_extra(self.cluster, extra, kernel)
+                await create_extra(self.cluster, extra, kernel, self)
 
     def _objects(self, start: AgentStart) -> KernelObjects:
         name, namespace = self._place
@@ -319,18 +322,16 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         return labelled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
-        made = await create_once(
-            self.cluster, NAMESPACES, make_namespace(kernel), kernel, self.note
-        )
+        made = await create_once(self.cluster, NAMESPACES, make_namespace(kernel), kernel, self)
         self._namespace_uid = ObjectUid(made["metadata"]["uid"])
         role = self.cluster.kernel_cluster_role
         if role:
             binding = make_role_binding(kernel, role, service_account)
-            await create_once(self.cluster, ROLE_BINDINGS, binding, kernel, self.note)
+            await create_once(self.cluster, ROLE_BINDINGS, binding, kernel, self)
 
     async def see(self) -> Sighting:
         """See the base class."""
-        if not self._asked:
+        if not self.may_be_there:
             return dead("no pod of this kernel was ever asked for")
         name, namespace = self._place
         pod = await self.cluster.get(PODS, namespace, name)

@@ -75,7 +75,7 @@ class SparkOperatorAgentProxy(KubernetesAgentProxy):
 
     async def see(self) -> Sighting:
         """See the base class."""
-        if not self._asked:
+        if not self.may_be_there:
             return dead("no application of this kernel was ever asked for")
         name, namespace = self._place
         application = await self.cluster.get(SPARK_APPLICATIONS, namespace, name)

@@ -3,6 +3,8 @@
 import re
 
 LONGEST_CAUSE = 500
+_WHOLE_OUTPUT = 32_000
+"""Characters: shorter ones are certain to have their beginning (`submit_logs.end_of`)."""
 
 # "26/11/27 15:24:43 INFO Client: ", and what the JVM puts before what ends its main thread.
 _PREFIX = re.compile(r"^\d\d(?:\d\d)?[/-]\d\d[/-]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)? ([A-Z]+) \S+: ")
@@ -34,6 +36,18 @@ def cause(output: str) -> str:
         rest = [line for line in lines if not _STACK.match(line)]
         found = _PREFIX.sub("", rest[-1]) if rest else ""
     return " ".join(found.split())[:LONGEST_CAUSE]
+
+
+def submits_nothing(output: str) -> bool:
+    """Whether a spark-submit that failed certainly submitted no application: it writes what it does
+    line by line, and has not come so far that YARN gave it an application's id. Where it writes
+    only errors, or so much that its beginning is missing, that is not certain."""
+    lines = output.splitlines()
+    if len(output) > _WHOLE_OUTPUT or "application_" in output:
+        return False
+    levels = [found.group(1) for found in map(_PREFIX.match, lines) if found is not None]
+    # What it does not even understand it says without a log.
+    return "INFO" in levels or any(line.startswith(("Error:", "error:")) for line in lines)
 
 
 def _exception(lines: list[str]) -> str:

@@ -46,7 +46,7 @@ from gateway_ext.process_proxies.spark_submit import (
     submit_command,
     submit_environment,
 )
-from gateway_ext.process_proxies.spark_submit_output import cause
+from gateway_ext.process_proxies.spark_submit_output import cause, submits_nothing
 from gateway_ext.process_proxies.submit_logs import end_of, keep_log
 from gateway_ext.process_proxies.submit_run import SubmitRun
 from gateway_ext.process_proxies.uncut import uncut
@@ -66,6 +66,7 @@ _CLEAN = "SUCCEEDED"
 _ENDING = frozenset({"RUNNING"})
 _NOT_FINAL = frozenset({"NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING"})
 _PAUSE_SECONDS = 0.2
+_SUBMITTING = "spark-submit is running"
 _LAUNCH_TAG = "fleet-launch-"
 
 
@@ -142,12 +143,18 @@ class YarnAgentProxy(ClusterAgentProxy):
         self, start: AgentStart, settings: AgentSettings, environment: Mapping[str, str]
     ) -> None:
         """See the base class."""
+        self.note(_SUBMITTING)
         run = self._run = SubmitRun(Path(self._folder))
         loop, log = asyncio.get_running_loop(), run.log
+        before, self.may_be_there = self.may_be_there, True
         try:
             async with self.cluster.programs:
-                # Also if the launch is cancelled meanwhile: `end` must know the process.
-                await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
+                try:
+                    # Also if the launch is cancelled meanwhile: `end` must know the process.
+                    await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
+                except LaunchFailed:
+                    self.may_be_there = before
+                    raise
                 code = await run.ended(self.cluster.submit_seconds)
             output = await loop.run_in_executor(None, lambda: end_of(log))
             submitted = application_id_in(output)
@@ -159,6 +166,8 @@ class YarnAgentProxy(ClusterAgentProxy):
                 raise await self._refused(
                     f"spark-submit took more than {self.cluster.submit_seconds:g} s", output, log
                 )
+            if code > 0 and submits_nothing(output):
+                self.may_be_there = before
             if code != 0:
                 raise await self._refused(f"spark-submit ended with {code}", output, log)
             if not self._application_id:
@@ -290,7 +299,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             information = await self.cluster.information()
             return unknown_application(self._application_id.value, information)
         if self._run is not None and self._run.runs:
-            return alive("spark-submit is running", phase="queued")
+            return alive(_SUBMITTING, phase="queued")
         if time.monotonic() < self._submitted_until:
             return alive("spark-submit may be running beside another gateway", phase="queued")
         return dead("no application of this kernel was ever submitted to YARN")

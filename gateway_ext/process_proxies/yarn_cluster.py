@@ -17,7 +17,12 @@ from traitlets.config import LoggingConfigurable
 from yarn_api_client.errors import APIError  # type: ignore[import-untyped]
 from yarn_api_client.resource_manager import ResourceManager  # type: ignore[import-untyped]
 
-from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_calls import (
+    ClusterCalls,
+    ClusterRefused,
+    ClusterSilent,
+    CredentialsRefused,
+)
 from gateway_ext.process_proxies.selectors import ApplicationId, ApplicationTag
 from gateway_ext.process_proxies.yarn_application_status import tags_of
 
@@ -163,6 +168,12 @@ class YarnCluster(LoggingConfigurable):
 
         return await self._calls.run(blocking)
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether anybody says where the ResourceManager is; yarn-site.xml alone does not count."""
+        app: Any = self.parent
+        return bool(self.endpoints or app.yarn_endpoint)
+
     def _active(self) -> ResourceManager:
         manager = self._managers.get("active")
         if manager is None:
@@ -240,7 +251,11 @@ def refusal_from(text: str) -> ClusterRefused | ClusterSilent:
         reason, message = str(told["exception"]), str(told["message"])
     except (ValueError, KeyError, TypeError):
         reason, message = "", body.strip()[:500]
-    if status >= 500 or status in (401, 408, 429) or 300 <= status < 400:
+    if status == 401:
+        return CredentialsRefused(
+            "the ResourceManager answers 401: the gateways' credentials are refused or have expired"
+        )
+    if status >= 500 or status in (408, 429) or 300 <= status < 400:
         return ClusterSilent(f"the ResourceManager answers {status}: {message}")
     return ClusterRefused(status, reason, message or f"HTTP status {status}")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jupyter_ext.fleet.advertised_address import is_loopback
 from jupyter_ext.fleet.build import installed_build, version_line
+from jupyter_ext.fleet.cluster_answers import cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.kernels import (
@@ -204,7 +205,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
-    for line in notices(settings):
+    for line in [*notices(settings), *warnings(cluster_answers(data_dir, settings), settings)]:
         print(line, file=sys.stderr)
     if options.detach or running:
         return 0
@@ -215,10 +216,11 @@ def notices(settings: Settings) -> list[str]:
     """What an operator must know about a fleet that clusters connect to."""
     if settings.advertise is None:
         return []
-    ports = ", ".join(str(settings.ports[name]) for name in settings.gateway_names)
+    ports = [str(settings.ports[name]) for name in settings.gateway_names]
+    several = "s" if len(ports) > 1 else ""
     lines = [
         f"Gateways also listen on {settings.advertise}, without encryption: let the machines of "
-        f"your clusters, and nobody else, connect to port {ports}"
+        f"your clusters, and nobody else, connect to port{several} {', '.join(ports)}"
     ]
     if is_loopback(settings.advertise):
         lines.append(
@@ -252,7 +254,7 @@ def status_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     if options.json:
         print(json.dumps(document, indent=2))
     elif running:
-        print(as_table(document))
+        print(as_table(document, settings))
         if "login_url" in document:
             print(f"\nSign in as the demo user: {document['login_url']}")
     else:

@@ -6,6 +6,7 @@ Only labs know the current name of a kernel's notebook; gateways know the name a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_ext.fleet.calls import CallFailed, call
@@ -32,6 +33,11 @@ PLACES = {
 }
 """What the kinds of a kernel's location are called."""
 ELSEWHERE = "not started yet"
+
+_UNITS = (("h", 3600), ("min", 60))
+
+LONGEST_STATE = 60
+"""Characters in a list of kernels."""
 
 
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
@@ -134,18 +140,41 @@ def _path_now(started_for: str, sessions: Sequence[Mapping[str, Any]]) -> str:
 
 def kernels_table(models: Sequence[Mapping[str, Any]]) -> str:
     """Kernels for people."""
-    return table([HEAD, *(_row(model) for model in models)])
+    now = datetime.now(UTC)
+    return table([HEAD, *(_row(model, _shortened(state_text(model, now))) for model in models)])
 
 
-def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
-    state = model["state"]
-    owner = model["owner"] or ("-" if state in ("dead", "deleted") else BETWEEN_OWNERS)
-    if state == "running":
-        state = f"running, {model['execution_state']}"
-    elif model["reason"]:
-        state = f"{state}: {model['reason'].splitlines()[0]}"
+def _row(model: Mapping[str, Any], state: str) -> tuple[str, ...]:
+    owner = model["owner"] or ("-" if model["state"] in ("dead", "deleted") else BETWEEN_OWNERS)
     columns = (model["project"], model["path"] or "-", model["username"], model["last_activity"])
     return (model["id"], state, owner, str(model["epoch"]), where(model), *columns)
+
+
+def state_text(model: Mapping[str, Any], now: datetime) -> str:
+    """What a kernel does, or why it does nothing: what it is started for waits for, for how long,
+    and what the cluster says of it. One line of any length."""
+    state: str = model["state"]
+    # Gateways of the version before do not say.
+    launch = model.get("launch")
+    if state == "running":
+        return f"running, {model['execution_state']}"
+    if launch:
+        state = f"{state}, {launch['phase']} for {_since(launch['since'], now)}"
+        reason = launch["message"]
+    else:
+        reason = model["reason"]
+    words = " ".join(reason.split())
+    return f"{state}: {words}" if words else state
+
+
+def _since(moment: str, now: datetime) -> str:
+    seconds = max(0, int((now - datetime.fromisoformat(moment)).total_seconds()))
+    unit, length = next((one for one in _UNITS if seconds >= 2 * one[1]), ("s", 1))
+    return f"{seconds // length} {unit}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_STATE else f"{text[: LONGEST_STATE - 1].rstrip()}…"
 
 
 def where(model: Mapping[str, Any]) -> str:
@@ -172,7 +201,8 @@ def places(models: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 def kernel_text(document: Mapping[str, Any]) -> str:
     """One kernel and its history for people."""
-    facts = zip(HEAD, _row(document["kernel"]), strict=True)
+    model = document["kernel"]
+    facts = zip(HEAD, _row(model, state_text(model, datetime.now(UTC))), strict=True)
     rows = [("WHEN", "WHAT", "WHO", "GATEWAY", "DETAIL")]
     for event in document["events"]:
         detail = event["detail"].replace("\n", " ")

@@ -51,7 +51,8 @@ def read_context(file: str, name: str | None) -> Context:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise FleetError(
-            f"--kubeconfig {file} is not a kubeconfig: {_first_line(error)}"
+            f"--kubeconfig {file} cannot be parsed: {_problem(error)}. Correct the file, or name"
+            " another one (`kubectl config view --raw --minify --flatten` prints one)"
         ) from error
     context = context_of(document, file, name)
     for one in context.files:
@@ -142,5 +143,11 @@ def _by_name(document: Mapping[str, Any], plural: str, part: str) -> dict[str, M
     }
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["it is not YAML"])[0]
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong in a file that is not YAML, and where."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        # A character that YAML forbids.
+        return " ".join(str(error).split()) or "it is not YAML"
+    words = getattr(error, "problem", None) or "it is not YAML"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {words}"

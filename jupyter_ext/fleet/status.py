@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.calls import CallFailed, call
+from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.secret_files import SecretFiles
@@ -34,7 +35,8 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
 
     An external database is listed without a process; the embedded one is files that labs and
     gateways open themselves. ``kernels`` says how many run where (`kernels.places`); it is None if
-    no gateway answers. ``pooled`` is how many wait for users in pools.
+    no gateway answers. ``pooled`` is how many wait for users in pools. ``clusters`` says how
+    clusters answer (`cluster_answers`); it is None if no gateway knows.
     """
     states = Supervisor(data_dir).states()
     gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) if states else None
@@ -66,6 +68,7 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         "processes": found,
         "kernels": None if models is None else places(models),
         "pooled": sum(gateway.get("pooled", 0) for gateway in gateways or ()),
+        "clusters": None if gateways is None else cluster_answers(data_dir, settings),
     }
     if token and states:
         document["login_url"] = login_url(data_dir, settings)
@@ -104,7 +107,7 @@ def external(role: str, url: str) -> dict[str, Any]:
     return {"name": role, "role": role, "pid": None, "url": shown_url(url), "state": "external"}
 
 
-def as_table(document: dict[str, Any]) -> str:
+def as_table(document: dict[str, Any], settings: Settings) -> str:
     """The same for people."""
     rows = [("NAME", "STATE", "PID", "BUILD", "URL")]
     for one in document["processes"]:
@@ -113,10 +116,12 @@ def as_table(document: dict[str, Any]) -> str:
         state = "draining" if draining else one["state"]
         url = ", ".join((one["url"], *filter(None, [one.get("advertised_url")])))
         rows.append((one["name"], state, pid, one.get("build") or "-", url))
+    lines = [answer_line(one, settings) for one in document.get("clusters") or ()]
+    processes = "\n\n".join(filter(None, (table(rows), "\n".join(lines))))
     counts = document.get("kernels")
     if counts is None:
-        return table(rows)
+        return processes
     kernels = ", ".join(f"{count} {place}" for place, count in counts.items() if count)
     waiting = document.get("pooled")
     pools = f"; {waiting} waiting in pools" if waiting else ""
-    return f"{table(rows)}\n\nKernels: {kernels or 'none'}{pools}"
+    return f"{processes}\n\nKernels: {kernels or 'none'}{pools}"

@@ -35,7 +35,8 @@ def stop(data_dir: DataDir) -> bool:
 
 
 def end_kernels(data_dir: DataDir, settings: Settings) -> int:
-    """End every kernel through a gateway and return how many there were; raises `FleetError`.
+    """End every kernel through a gateway and return how many ran or were being started; raises
+    `FleetError`. Records of kernels that had ended before go as well.
 
     Returns when nothing of them is left in clusters either: no gateway could remove it later.
     """
@@ -48,15 +49,16 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
             url = settings.url(name) + "/api/kernels"
             try:
                 waiting = _end_pools(settings, token)
-                left = [kernel["id"] for kernel in call("GET", url, token)]
+                left = call("GET", url, token)
                 if waiting:
                     problem = f"still there: {counted(waiting, 'kernel')} of pools"
                 elif not left:
                     _wait_for_clusters(settings, token)
                     return len(ended)
-                for kernel_id in left:
-                    ended.add(kernel_id)
-                    _delete(f"{url}/{kernel_id}", token)
+                for kernel in left:
+                    if kernel["state"] != "dead":
+                        ended.add(kernel["id"])
+                    _delete(f"{url}/{kernel['id']}", token)
                 if left:
                     problem = f"still running: {counted(len(left), 'kernel')}"
             except CallFailed as error:

@@ -52,7 +52,8 @@ class SessionSweep(LoggingConfigurable):
         300.0,
         config=True,
         help="Seconds for which a kernel must have had no session and no connection, or a session"
-        " no kernel, before it is ended.",
+        " no kernel, before it is ended. The record of a kernel that could not be started, which "
+        "says why, stays for as long after its last session.",
     )
     sessions = Instance(FleetSessionManager)
 
@@ -60,6 +61,7 @@ class SessionSweep(LoggingConfigurable):
         super().__init__(**kwargs)
         self._name = uuid.uuid4().hex
         self._unused = Grace(self.grace_seconds)
+        self._failed = Grace(self.grace_seconds)
         self._gone = Grace(self.grace_seconds)
 
     async def run(self) -> None:
@@ -111,22 +113,30 @@ class SessionSweep(LoggingConfigurable):
             self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.log_message or error)
 
     async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
-        idle = []
+        idle, failed = [], []
         for kernel_id in without_session:
             kernel = kernels.get(kernel_id)
             if kernel is None:
                 continue
             if kernel.get("state") == "dead" and kernel.get("owner") is None:
+                if kernel.get("launch_failed"):
+                    failed.append(kernel_id)
+                    continue
                 # Nothing runs, and the record, which says why, is kept by the gateways.
                 await self.sessions.run(partial(started_kernels.forget_kernel, kernel_id=kernel_id))
             elif not kernel.get("connections"):
                 idle.append(kernel_id)
-        for kernel_id in self._unused.over(idle, time.monotonic()):
-            # Checked again under a lock: a session may have been added.
-            if await self.sessions.run(partial(endings.release_kernel, kernel_id=kernel_id)):
-                reason = f"no session has used it for {self.grace_seconds:.0f} s"
-                self.log.warning("kernel %s: ended: %s", kernel_id, reason)
-                await self._end(kernel_id, reason)
+        now, unused = time.monotonic(), f"no session has used it for {self.grace_seconds:.0f} s"
+        for kernel_id in self._unused.over(idle, now):
+            await self._release(kernel_id, unused)
+        for kernel_id in self._failed.over(failed, now):
+            await self._release(kernel_id, f"it could not be started, and {unused}")
+
+    async def _release(self, kernel_id: str, reason: str) -> None:
+        # Checked again under a lock: a session may have been added.
+        if await self.sessions.run(partial(endings.release_kernel, kernel_id=kernel_id)):
+            self.log.warning("kernel %s: ended: %s", kernel_id, reason)
+            await self._end(kernel_id, reason)
 
     async def _remove_gone(self, missing: list[str]) -> None:
         gone = self._gone.over(missing, time.monotonic())

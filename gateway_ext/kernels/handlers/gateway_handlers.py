@@ -6,7 +6,10 @@ from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
 from gateway_ext.kernels.handlers.relay import OwnerAway, Relay
 from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.kernels.refusal import Refusal
+from gateway_ext.ownership.launch_status import one_line
+from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from jupyter_ext.wire.routes import (
+    CLUSTERS_ROUTE,
     DRAIN_ROUTE,
     GATEWAYS_ROUTE,
     LEFTOVERS_ROUTE,
@@ -105,9 +108,25 @@ class PoolsHandler(FleetHandler):
         self.answer({"pooled": await self.manager.pools.stop()})
 
 
+class ClustersHandler(FleetHandler):
+    """`/api/fleet/clusters`: for services."""
+
+    async def get(self) -> None:
+        if self.identity.service is None:
+            raise Refusal(403, "only a service token may ask how clusters answer")
+        clusters: ClusterAnswers = self.settings["fleet_cluster_answers"]
+        self.answer(
+            [
+                {"name": one.cluster, "state": one.state.value, "message": one_line(one.words)}
+                for one in await clusters.all()
+            ]
+        )
+
+
 gateway_handlers: list[tuple[str, type[web.RequestHandler]]] = [
     (pattern_of(GATEWAYS_ROUTE), GatewaysHandler),
     (pattern_of(DRAIN_ROUTE), DrainHandler),
     (pattern_of(LEFTOVERS_ROUTE), LeftoversHandler),
+    (pattern_of(CLUSTERS_ROUTE), ClustersHandler),
     (pattern_of(POOLS_ROUTE), PoolsHandler),
 ]

@@ -283,6 +283,7 @@ class Launches:
         if self._is_anothers(record):
             return False
         ended = proxy is None or await proxy.end()
+        made_nothing = proxy is not None and proxy.made_nothing
         while True:
             # The agent may have come while it was being ended.
             record = await self._records.get(kernel_id)
@@ -293,8 +294,13 @@ class Launches:
                 break
             if self._is_anothers(record) or (record.state is KernelState.RUNNING and not ended):
                 return False
-            give_up = self._records.set_dead if ended else self._records.give_up
-            if await give_up(kernel_id, record.epoch, message):
+            if ended:
+                over = await self._records.set_dead(
+                    kernel_id, record.epoch, message, made_nothing=made_nothing
+                )
+            else:
+                over = await self._records.give_up(kernel_id, record.epoch, message)
+            if over:
                 self._board.failed(kernel_id, message)
                 break
         link = self._links.get(kernel_id)

@@ -116,6 +116,9 @@ def pod_fleet(
         fleet.add_kernelspec("tiny", source, env=limit, **images)
         for name, image in (("bad_image", "team//Python:"), ("denied_image", DENIED_IMAGE)):
             fleet.add_kernelspec(name, source, env=environment(), image_name=image)
+        # It exists, and the gateways have no rights in it.
+        fleet.add_kernelspec("elsewhere", source, env=environment(), namespace="default", **images)
+        fleet.add_kernelspec("nowhere", source, env=environment(), namespace="nowhere", **images)
         # More than any machine has.
         fleet.add_kernelspec("huge", source, env=environment(KERNEL_MEMORY="900Ti"), **images)
         yield fleet

@@ -109,3 +109,23 @@ def test_an_image_that_may_not_be_pulled_says_so(fleet: PodFleet, denying_regist
     message = refusal(fleet, "denied_image")
     assert DENIED_IMAGE in message
     assert "401 Unauthorized" in message or "authorization failed" in message
+
+
+@pytest.mark.parametrize("kernelspec", ["elsewhere", "nowhere"])
+def test_a_namespace_without_rights_is_refused_at_once_and_the_kernel_can_be_deleted(
+    fleet: PodFleet, kernelspec: str
+) -> None:
+    kernel_id = str(uuid.uuid4())
+    answer = fleet.start(kernelspec, kernel_id=kernel_id)
+    assert answer.status_code == 500, answer.text
+    assert "pods is forbidden" in answer.json()["message"]
+    assert fleet.model(kernel_id, 1)["state"] == "dead"
+    fleet.end(kernel_id, 1)
+    url = f"{fleet.gateways.urls[0]}/api/fleet/leftovers"
+    assert kernel_id not in fleet.gateways.service().call("GET", url).text
+
+
+def test_a_gateway_says_that_the_cluster_answers(fleet: PodFleet) -> None:
+    url = f"{fleet.gateways.urls[0]}/api/fleet/clusters"
+    [answer] = fleet.gateways.service().call("GET", url).json()
+    assert answer == {"name": "kubernetes", "state": "answers", "message": ""}

@@ -39,6 +39,10 @@ class Gateways:
         self.kernels[kernel_id] |= {"state": "running", "execution_state": "idle", "launch": None}
 
     def fail(self, kernel_id: str, reason: str) -> None:
+        self.die(kernel_id, reason)
+        self.kernels[kernel_id]["launch_failed"] = True
+
+    def die(self, kernel_id: str, reason: str) -> None:
         ended = {"state": "dead", "execution_state": "dead", "launch": None, "reason": reason}
         self.kernels[kernel_id] |= ended
 
@@ -70,6 +74,7 @@ class ScriptedKernels(FleetKernelManager):
             "reason": "",
             "owner": None,
             "connections": 0,
+            "launch_failed": False,
         }
         # The same id again is the same kernel, whatever its state.
         model = self.fleet.kernels.setdefault(kernel_id, model)
@@ -280,6 +285,39 @@ async def test_a_page_that_reloads_learns_why_the_launch_failed(
     assert other["kernel"]["state"] == "launching"
     assert other["kernel"]["id"] != failed
     assert await listed(labs[0]) == dict.fromkeys((page["id"], other["id"]), other["kernel"]["id"])
+
+
+async def test_a_failed_start_that_no_session_shows_goes_after_a_while(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    failed = gateways.only
+    gateways.fail(failed, "no such image")
+    # The notebook gets another kernel.
+    changed = await labs[0].update_session(page["id"], kernel_name="scala")
+    other = changed["kernel"]["id"]
+    gateways.run(other)
+    patient = SessionSweep(sessions=labs[0], grace_seconds=60.0)
+    await patient.sweep()
+    await patient.sweep()
+    assert gateways.kernels.keys() == {failed, other}
+    await SessionSweep(sessions=labs[0], grace_seconds=0.0).sweep()
+    assert gateways.only == other
+    assert await listed(labs[1]) == {page["id"]: other}
+
+
+async def test_a_kernel_that_ran_and_ended_keeps_its_record(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    ended = gateways.only
+    gateways.die(ended, "out of memory")
+    changed = await labs[0].update_session(page["id"], kernel_name="scala")
+    gateways.run(changed["kernel"]["id"])
+    sweep = SessionSweep(sessions=labs[0], grace_seconds=0.0)
+    await sweep.sweep()
+    await sweep.sweep()
+    assert gateways.kernels[ended]["reason"] == "out of memory"
 
 
 async def test_pages_that_start_a_failed_kernel_again_at_once_get_one(

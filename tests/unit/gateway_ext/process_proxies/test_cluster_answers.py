@@ -3,7 +3,11 @@
 import pytest
 
 from gateway_ext.process_proxies import kubernetes_cluster, yarn_cluster
-from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_calls import (
+    ClusterRefused,
+    ClusterSilent,
+    CredentialsRefused,
+)
 
 QUOTA = (
     'pods \\"ada-1\\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=10, '
@@ -28,7 +32,7 @@ def k8s_status(code: int, reason: str, message: str) -> bytes:
         (409, k8s_status(409, "AlreadyExists", "x"), ClusterRefused, "AlreadyExists", "x"),
         (410, k8s_status(410, "Expired", "too old"), ClusterRefused, "Expired", "too old"),
         (422, k8s_status(422, "Invalid", "spec"), ClusterRefused, "Invalid", "spec"),
-        (401, k8s_status(401, "Unauthorized", "who"), ClusterSilent, None, "401: who"),
+        (401, k8s_status(401, "Unauthorized", "who"), CredentialsRefused, None, "401 Unauthorized"),
         (429, k8s_status(429, "TooManyRequests", "later"), ClusterSilent, None, "later"),
         (500, k8s_status(500, "InternalError", "etcd"), ClusterSilent, None, "etcd"),
         (503, b"<html>no backend</html>", ClusterSilent, None, "no backend"),
@@ -41,6 +45,17 @@ def test_kubernetes(
     assert isinstance(error, kind)
     assert words in str(error)
     assert reason is None or (isinstance(error, ClusterRefused) and error.reason == reason)
+
+
+@pytest.mark.parametrize(
+    ("status", "unmade"), [(401, True), (429, True), (408, False), (500, False), (504, False)]
+)
+def test_only_a_call_that_was_not_let_in_has_certainly_made_nothing(
+    status: int, unmade: bool
+) -> None:
+    error = kubernetes_cluster.refusal_from(status, b"")
+    assert isinstance(error, ClusterSilent)
+    assert error.unmade is unmade
 
 
 def remote(status: int, body: str) -> str:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway_ext.process_proxies.spark_submit_output import LONGEST_CAUSE, cause
+from gateway_ext.process_proxies.spark_submit_output import (
+    LONGEST_CAUSE,
+    cause,
+    submits_nothing,
+)
 
 OUTPUTS = Path(__file__).parent / "spark_submit_outputs"
 ONE = "application_1795793781933_000"
@@ -81,3 +85,24 @@ def test_other_outputs(output: str, words: str) -> None:
 
 def test_a_cause_is_bounded() -> None:
     assert len(cause('Exception in thread "main" a.B: ' + "x" * 10_000)) == LONGEST_CAUSE
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing"),
+    [
+        ("no_resource_manager", True),
+        ("no_impersonation", True),
+        ("unknown_option", True),
+        # YARN has given the application an id.
+        ("unknown_queue", False),
+        ("refused_user", False),
+        # Nobody knows how far it came: it does not write what it does.
+        ("wrong_setting", False),
+    ],
+)
+def test_it_is_certain_that_no_application_was_submitted(name: str, nothing: bool) -> None:
+    assert submits_nothing((OUTPUTS / f"{name}.txt").read_text()) is nothing
+
+
+def test_a_long_output_may_have_lost_the_applications_id() -> None:
+    assert not submits_nothing((OUTPUTS / "no_resource_manager.txt").read_text() * 40)

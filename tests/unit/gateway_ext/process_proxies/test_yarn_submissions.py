@@ -17,10 +17,14 @@ class Proxy(SimpleNamespace):
 
     def __init__(self, folder: Path, cluster: YarnCluster, script: str) -> None:
         super().__init__(_folder=str(folder), cluster=cluster, script=script, kernel_id="k")
+        self.may_be_there = False
 
     def _begin(self, run: SubmitRun, *others: Any) -> None:
         run.write({"start.json": b"the key"})
         run.begin(["sh", "-c", self.script], {"PATH": "/usr/bin:/bin"})
+
+    def note(self, words: str) -> None:
+        self.noted = words
 
     async def _applications(self) -> list[Any]:
         return []

@@ -186,7 +186,7 @@ def test_a_process_is_described_and_shown():
         "build": "0123abc",
     }
     gateway = {**one, "name": "gateway-1", "draining": True}
-    table = as_table({"processes": [one, gateway]})
+    table = as_table({"processes": [one, gateway]}, Settings())
     assert table.splitlines()[2].split()[:2] == ["gateway-1", "draining"]
     assert table.splitlines()[1].split() == [
         "lab-1",
@@ -207,10 +207,10 @@ def test_status_shows_where_clusters_reach_gateways_and_where_kernels_run():
         "advertised_url": "http://192.0.2.7:1",
     }
     counts = {"on this machine": 2, "in Kubernetes": 1, "in YARN": 0, "not started yet": 0}
-    table = as_table({"processes": [one], "kernels": counts})
+    table = as_table({"processes": [one], "kernels": counts}, Settings())
     assert "http://127.0.0.1:1, http://192.0.2.7:1" in table
     assert table.endswith("\n\nKernels: 2 on this machine, 1 in Kubernetes")
-    assert as_table({"processes": [one], "kernels": dict.fromkeys(counts, 0)}).endswith(
+    assert as_table({"processes": [one], "kernels": dict.fromkeys(counts, 0)}, Settings()).endswith(
         "Kernels: none"
     )
 
@@ -220,7 +220,9 @@ def test_up_says_which_ports_clusters_connect_to():
     assert notices(Settings(ports=ports)) == []
     [line] = notices(Settings(ports=ports, advertise="192.0.2.7"))
     assert "192.0.2.7, without encryption" in line
-    assert line.endswith("port 11011, 11012")
+    assert line.endswith("connect to ports 11011, 11012")
+    [line] = notices(Settings(gateways=1, ports=ports, advertise="192.0.2.7"))
+    assert line.endswith("connect to port 11011")
     assert (
         "only programs of this machine" in notices(Settings(ports=ports, advertise="127.0.0.2"))[1]
     )

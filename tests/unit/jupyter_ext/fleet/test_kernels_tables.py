@@ -1,11 +1,13 @@
 """What `jupyter fleet kernels` and `kernel` print."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from jupyter_ext.fleet.kernels import (
     kernel_text,
     kernels_table,
     places,
+    state_text,
     where,
     with_living_owners,
     with_session_paths,
@@ -63,8 +65,38 @@ def test_a_kernel_is_listed_with_the_path_of_its_session() -> None:
 
 def test_a_dead_kernel_has_its_reason_and_no_owner() -> None:
     text = kernels_table([model(state="dead", owner=None, reason="no such program\nat all")])
-    assert "dead: no such program  -" in text
-    assert "at all" not in text
+    assert "dead: no such program at all  -" in text
+
+
+def test_a_long_reason_does_not_widen_the_list_and_is_complete_for_one_kernel() -> None:
+    reason = f"ErrImagePull: {'registry ' * 90}says no"
+    dead = model(state="dead", owner=None, reason=reason)
+    lines = kernels_table([dead, model()]).splitlines()
+    assert max(map(len, lines)) < 200
+    assert "dead: ErrImagePull: registry" in lines[1]
+    assert "…" in lines[1]
+    assert f"dead: {reason}\n" in kernel_text({"kernel": dead, "events": []})
+
+
+def test_a_kernel_that_is_being_started_says_what_it_waits_for_and_for_how_long() -> None:
+    launch = {
+        "phase": "scheduling",
+        "message": "0/3 nodes are available",
+        "position": None,
+        "since": "2030-01-01T10:00:00.000000Z",
+    }
+    now = datetime(2030, 1, 1, 10, 1, 30, tzinfo=UTC)
+    started = model(state="launching", execution_state="starting", launch=launch)
+    words = "launching, scheduling for 90 s: 0/3 nodes are available"
+    assert state_text(started, now) == words
+    started["launch"] = {**launch, "message": ""}
+    assert state_text(started, now) == "launching, scheduling for 90 s"
+    started["launch"] = {**launch, "since": "2030-01-01T09:31:00.000000Z", "message": ""}
+    assert state_text(started, now) == "launching, scheduling for 30 min"
+    # A gateway of the version before does not say.
+    assert state_text(model(state="launching"), now) == "launching"
+    assert "launching, scheduling for " in kernels_table([started])
+    assert "launching, scheduling for " in kernel_text({"kernel": started, "events": []})
 
 
 def test_the_history_of_one_kernel() -> None:

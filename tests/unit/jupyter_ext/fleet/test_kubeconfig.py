@@ -55,7 +55,8 @@ def test_an_unknown_context_is_answered_with_the_known_ones(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a: [", "is not a kubeconfig"),
+        ("a: 1\nb: [", "cannot be parsed: line 2, column 5: .* Correct the file"),
+        ("a: \0", "cannot be parsed: .* Correct the file"),
         ("just words", "has no contexts"),
         ({"kind": "Pod"}, "has no contexts"),
         (kubeconfig(contexts=[]), "has no context 'x'"),

@@ -20,10 +20,11 @@ SETTINGS = Settings(gateways=2, ports={"gateway-1": 1, "gateway-2": 2})
 
 
 class Gateways:
-    """Answers the calls: no kernel is listed, `left` is what is left, call by call, and `pooled`
-    how many wait in pools, or how that is refused."""
+    """Answers the calls: `kernels` are listed until they are deleted, `left` is what is left, call
+    by call, and `pooled` how many wait in pools, or how that is refused."""
 
-    def __init__(self, *left: Any, pooled: Any = (0,)) -> None:
+    def __init__(self, *left: Any, pooled: Any = (0,), kernels: Any = ()) -> None:
+        self.kernels = list(kernels)
         self.left = list(left)
         self.asked: list[str] = []
         self.pooled = list(pooled)
@@ -31,7 +32,11 @@ class Gateways:
 
     def call(self, method: str, url: str, token: str) -> Any:
         if url.endswith("/api/kernels"):
-            return []
+            return list(self.kernels)
+        if "/api/kernels/" in url:
+            assert method == "DELETE"
+            self.kernels = [one for one in self.kernels if not url.endswith(f"/{one['id']}")]
+            return None
         if url.endswith("/api/fleet/pools"):
             assert method == "DELETE"
             self.pools_ended.append(url)
@@ -67,6 +72,16 @@ def test_it_returns_when_the_clusters_have_nothing_left(
     assert end(data_dir, gateways, monkeypatch) == 0
     # The gateway after the one that was busy is asked at once.
     assert [url.split(":")[2].split("/")[0] for url in gateways.asked] == ["1", "1", "1", "2"]
+
+
+def test_a_kernel_that_had_ended_before_goes_and_is_not_counted(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = ("dead", "running", "launching", "unreachable", "dead")
+    kernels = [{"id": f"k{number}", "state": state} for number, state in enumerate(states)]
+    gateways = Gateways([], kernels=kernels)
+    assert end(data_dir, gateways, monkeypatch) == 3
+    assert gateways.kernels == []
 
 
 @pytest.mark.parametrize(

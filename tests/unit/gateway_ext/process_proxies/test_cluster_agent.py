@@ -1,0 +1,101 @@
+"""What a launch may have left in a cluster, and what it says while the cluster owes an answer."""
+
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from gateway_ext.process_proxies import cluster_agent
+from gateway_ext.process_proxies.cluster_agent import ClusterAgentProxy
+from gateway_ext.process_proxies.cluster_calls import (
+    ClusterRefused,
+    ClusterSilent,
+    CredentialsRefused,
+)
+from gateway_ext.process_proxies.sighting import unknown
+
+
+class Launch(ClusterAgentProxy):
+    """One that was planned, whose cluster is the test's."""
+
+    def __init__(self) -> None:
+        self.may_be_there = False
+        self._unanswered = False
+        self._owed_since = None
+        self._seen = unknown("")
+        self.removals = 0
+
+    async def submit(self, *_: Any) -> None: ...
+
+    async def see(self) -> Any: ...
+
+    async def remove(self, *, as_seen: bool) -> bool:
+        self.removals += 1
+        return True
+
+    async def output(self) -> str:
+        return ""
+
+    @property
+    def who_answers(self) -> str:
+        return "the API server at https://c:6443"
+
+
+async def answer(error: Exception | None) -> str:
+    if error is not None:
+        raise error
+    return "made"
+
+
+FORBIDDEN = ClusterRefused(403, "Forbidden", "no rights")
+LOST = ClusterSilent("the connection was lost")
+
+
+@pytest.mark.parametrize(
+    ("answers", "may_be_there"),
+    [
+        ([FORBIDDEN], False),
+        ([ClusterRefused(404, "", "404 page not found")], False),
+        ([ClusterRefused(409, "Conflict", "quota")], False),
+        ([ClusterRefused(422, "Invalid", "spec")], False),
+        ([CredentialsRefused("401")], False),
+        ([ClusterSilent("not sent", unmade=True), FORBIDDEN], False),
+        ([None], True),
+        ([LOST], True),
+        # What the first call may have made is looked for.
+        ([LOST, FORBIDDEN], True),
+        ([LOST, CredentialsRefused("401")], True),
+        ([None, FORBIDDEN], True),
+        ([ClusterRefused(409, "AlreadyExists", "there is one")], True),
+    ],
+)
+async def test_only_a_launch_of_which_every_call_was_refused_has_nothing_to_be_removed(
+    answers: list[Exception | None], may_be_there: bool
+) -> None:
+    launch = Launch()
+    for one in answers:
+        with contextlib.suppress(ClusterRefused, ClusterSilent):
+            assert await launch.making(answer(one)) == "made"
+    assert launch.made_nothing is not may_be_there
+    assert await launch.end()
+    assert launch.removals == may_be_there
+
+
+async def test_a_launch_says_for_how_long_the_cluster_has_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launch, now = Launch(), time.monotonic()
+
+    async def slow() -> list[str]:
+        said = []
+        for seconds in (0.0, 2.9, 3.0, 7.0):
+            monkeypatch.setattr(cluster_agent.time, "monotonic", lambda s=seconds: now + s)
+            said.append(launch.progress[1])
+        return said
+
+    monkeypatch.setattr(cluster_agent.time, "monotonic", lambda: now)
+    server = "the API server at https://c:6443"
+    words = [f"{server} has not answered for {seconds} s" for seconds in (3, 6)]
+    assert await launch.making(slow()) == ["", "", *words]
+    assert launch.progress[1] == ""
