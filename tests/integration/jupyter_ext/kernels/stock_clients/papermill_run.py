@@ -16,7 +16,9 @@ connect(url, token)
 parameters_cell = nbformat.v4.new_code_cell("factor = 1", metadata={"tags": ["parameters"]})
 notebook = nbformat.v4.new_notebook(
     cells=[parameters_cell, nbformat.v4.new_code_cell(code)],
-    metadata={"kernelspec": {"name": kernel_name, "language": "python"}},
+    metadata={
+        "kernelspec": {"name": kernel_name, "display_name": kernel_name, "language": "python"}
+    },
 )
 template = Path(folder) / "template.ipynb"
 nbformat.write(notebook, template)
