@@ -11,6 +11,14 @@ import papermill
 from jupyter_server.gateway.managers import GatewayKernelManager
 from lab_kernels import connect
 
+
+class NamedKernelManager(GatewayKernelManager):
+    """papermill tells the manager the kernelspec, jupyter_server expects it with the start."""
+
+    async def start_kernel(self, **arguments):
+        return await super().start_kernel(**{"kernel_name": self.kernel_name, **arguments})
+
+
 url, token, kernel_name, code, parameters, folder = sys.argv[1:]
 connect(url, token)
 parameters_cell = nbformat.v4.new_code_cell("factor = 1", metadata={"tags": ["parameters"]})
@@ -28,7 +36,7 @@ try:
         Path(folder) / "run.ipynb",
         json.loads(parameters),
         kernel_name=kernel_name,
-        kernel_manager_class=GatewayKernelManager,
+        kernel_manager_class=NamedKernelManager,
         progress_bar=False,
     )
 except Exception as error:
