@@ -92,6 +92,8 @@ class Agent:
         self._ended = asyncio.Event()
         self._reason = ""
         self._at_once = False
+        # It has said goodbye: no other gateway should take it for a kernel's agent.
+        self._has_left = False
 
     async def run(self) -> None:
         """Start the kernel and serve; returns when kernel and directory are gone."""
@@ -161,6 +163,7 @@ class Agent:
         self._tell()
         await self._sender.caught_up(1.0)
         await self._connection.flushed(1.0)
+        self._has_left = True
         self._connection.leave("the kernel has ended")
         await asyncio.sleep(0.05)
 
@@ -199,7 +202,7 @@ class Agent:
         """Connect to one gateway after the other and serve the one that claims the kernel."""
         pause = _SHORTEST_PAUSE
         alone_since = time.monotonic()
-        while True:
+        while not self._has_left:
             url = self._gateways.next()
             if url is None:
                 if time.monotonic() - alone_since > self._document.orphan_seconds:

@@ -261,6 +261,7 @@ def test_shutdown_ends_kernel_agent_and_directory(fleet: Fleet, now: bool) -> No
 def test_sigterm_ends_the_kernel_then_the_agent_and_the_gateway_is_told(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()
+        other = fleet.gateway()
         link = await fleet.running()
         pid = link.state["pid"]
         fleet.agent.send_signal(signal.SIGTERM)
@@ -271,6 +272,8 @@ def test_sigterm_ends_the_kernel_then_the_agent_and_the_gateway_is_told(fleet: F
         assert "SIGTERM" in link.state["reason"]
         # A success would hide from a cluster that it ended its container itself.
         assert fleet.agent.returncode == 128 + signal.SIGTERM
+        # Nor does it go to another gateway, which would have it for a moment.
+        assert other.links.empty()
 
     asyncio.run(scenario())
 
