@@ -152,3 +152,16 @@ async def test_abandoned_launches_are_those_of_gateways_that_are_silent(
     found = {record.kernel_id for record in await launches.abandoned(minute)}
     assert found == {left, own}
     assert alive not in found
+
+
+async def test_of_a_launch_that_made_nothing_nobody_is_told_where_to_look(
+    records: KernelRecords,
+) -> None:
+    process = {"proxy": "p", "name": "ada-1"}
+    for made_nothing, left in ((True, None), (False, process)):
+        kernel_id = await launched(records)
+        assert await records.set_process(kernel_id, KEY, process)
+        assert await records.set_dead(kernel_id, 1, "forbidden", made_nothing=made_nothing)
+        record = await records.get(kernel_id)
+        assert record is not None
+        assert (record.process, record.reason, record.not_run) == (left, "forbidden", True)
