@@ -70,8 +70,8 @@ class FleetSessionManager(LoggingConfigurable):
     change_seconds = Float(
         24 * 3600.0,
         config=True,
-        help="Seconds for which the lab that gave a session another kernel waits until that runs or "
-        "cannot be started. After that the session sweep decides whether the former kernel stays.",
+        help="Seconds for which the lab that gave a session another kernel waits until that runs "
+        "or cannot be started. After that the session sweep ends the kernel that is not used.",
     )
     database = Instance(Database)
 

@@ -96,7 +96,9 @@ class SessionSweep(LoggingConfigurable):
         kernels = {
             model["id"]: model for model in await self.sessions.kernel_manager.list_kernels()
         }
-        await self._settle({row.kernel_id for row in rows if row.former_kernel is not None}, kernels)
+        await self._settle(
+            {row.kernel_id for row in rows if row.former_kernel is not None}, kernels
+        )
         without_session = await self.sessions.run(started_kernels.unused_kernels, read_only=True)
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]

@@ -21,9 +21,7 @@ def forget_former(connection: Connection, session_id: str, kernel_id: str, forme
     """The session stays with this kernel for good. False if it has been changed meanwhile."""
     if _held(connection, session_id, kernel_id, former) is None:
         return False
-    connection.execute(
-        update(session).where(session.c.id == session_id).values(former_kernel=None)
-    )
+    connection.execute(update(session).where(session.c.id == session_id).values(former_kernel=None))
     return True
 
 
@@ -40,9 +38,7 @@ def give_back(connection: Connection, session_id: str, kernel_id: str, former: s
     )
     connection.execute(
         update(kernel_start)
-        .where(
-            kernel_start.c.document == held.document.key, kernel_start.c.kernel_id == kernel_id
-        )
+        .where(kernel_start.c.document == held.document.key, kernel_start.c.kernel_id == kernel_id)
         .values(kernel_id=former, state=RUNNING)
     )
     # Somebody may have dropped the dead kernel.
@@ -50,9 +46,7 @@ def give_back(connection: Connection, session_id: str, kernel_id: str, former: s
     return True
 
 
-def _held(
-    connection: Connection, session_id: str, kernel_id: str, former: str
-) -> Session | None:
+def _held(connection: Connection, session_id: str, kernel_id: str, former: str) -> Session | None:
     """The session, locked, if this change of its kernel is still pending."""
     held = hold_session(connection, session_id)
     if held is None or (held.kernel_id, held.former_kernel) != (kernel_id, former):

@@ -25,8 +25,10 @@ def forget_kernel(connection: Connection, kernel_id: str) -> None:
 
 
 def unused_kernels(connection: Connection) -> list[str]:
-    """Kernels that were started for a session, have none, and are not being started or ended. A session
-    that may go back to its former kernel has both."""
+    """Kernels that were started for a session, have none, and are not being started or ended.
+
+    A session that may go back to its former kernel has both.
+    """
     used = select(session.c.id).where(session.c.kernel_id == session_kernel.c.kernel_id)
     former = select(session.c.id).where(session.c.former_kernel == session_kernel.c.kernel_id)
     busy = select(kernel_start.c.document).where(
