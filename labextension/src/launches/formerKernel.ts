@@ -52,11 +52,7 @@ export interface IMissedKernel {
  * @param stage - How far it had come.
  * @param canceled - Whether a person has canceled it.
  */
-export function missedKernel(
-  title: string,
-  stage: Stage,
-  canceled: boolean
-): IMissedKernel | null {
+export function missedKernel(title: string, stage: Stage, canceled: boolean): IMissedKernel | null {
   if (canceled) {
     return { title, reason: null };
   }

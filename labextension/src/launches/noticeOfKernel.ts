@@ -76,7 +76,10 @@ export function noticeOfKernel(
     const { title, reason } = events.missed;
     const text =
       reason === null
-        ? trans.__('%1 was not started. The earlier kernel is still there, with its variables.', title)
+        ? trans.__(
+            '%1 was not started. The earlier kernel is still there, with its variables.',
+            title
+          )
         : trans.__(
             '%1 could not be started: %2. The earlier kernel is still there, with its variables.',
             title,
