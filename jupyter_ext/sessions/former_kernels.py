@@ -98,22 +98,20 @@ class ChangeWatch:
         """Each kernel is watched for so many seconds at most."""
         self._sessions = sessions
         self._seconds = seconds
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def watch(self, kernel_id: str) -> None:
         """Settle when this kernel runs or cannot be started."""
-        if kernel_id in self._tasks:
-            return
         # Not as the user, whose token expires before the last kernel is started: as the lab.
         task = asyncio.get_running_loop().create_task(
             self._watch(kernel_id), context=contextvars.Context()
         )
-        self._tasks[kernel_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(kernel_id, None))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
         """Stop watching."""
-        for task in list(self._tasks.values()):
+        for task in self._tasks:
             task.cancel()
 
     async def _watch(self, kernel_id: str) -> None:
