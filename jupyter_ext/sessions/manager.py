@@ -321,14 +321,21 @@ class FleetSessionManager(LoggingConfigurable):
                 # The session has gone meanwhile: so does the kernel that was started for it.
                 await self._end_unused(started)
             raise
-        if new.former_kernel is not None:
+        changed = new.kernel_id != old.kernel_id
+        if changed and new.former_kernel is not None:
             self._changes.watch(new.kernel_id)
+        if kernel_id is None:
+            with_kernel = await self._with_kernel(new)
+            if with_kernel is None:
+                raise web.HTTPError(404, f"Session not found: {session_id}")
+            again, kernel = with_kernel
+            return session_model(again if path is None else replace(again, shown_path=path), kernel)
         kernel = await self.kernel_or_none(new.kernel_id)
         try:
-            if wait and kernel is not None and kernel_id is not None:
+            if wait and kernel is not None:
                 kernel = await when_changed(self, new, kernel, deadline)
         finally:
-            if new.kernel_id != old.kernel_id:
+            if changed:
                 for unused in {old.kernel_id, old.former_kernel or old.kernel_id}:
                     await self._end_unused(unused)
         if kernel is None:
