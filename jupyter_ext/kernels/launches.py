@@ -31,6 +31,11 @@ def alive(kernel: Model) -> bool:
     return kernel.get("execution_state") != "dead" and kernel.get("state") != "dead"
 
 
+def runs(kernel: Model) -> bool:
+    """Whether a kernel has been launched and has not ended."""
+    return alive(kernel) and not launching(kernel)
+
+
 class LaunchError(web.HTTPError):
     """A start that did not bring a kernel that runs. `fields` are in the response besides the
     message."""

@@ -36,6 +36,8 @@ class Sessions(Protocol):
 
     async def kernel_or_none(self, kernel_id: str) -> Model | None: ...
 
+    async def give_back(self, kernel_id: str) -> None: ...
+
 
 async def kernel_of_document(
     sessions: Sessions,
@@ -66,6 +68,8 @@ async def kernel_of_document(
                 return kernel, start
             if kernel is not None:
                 dead.add(start.kernel_id)
+            # If it was to take another one's place, the document has that one again.
+            await sessions.give_back(start.kernel_id)
             await sessions.run(partial(starts.drop_start, start=start))
             continue
         if time.monotonic() > deadline:

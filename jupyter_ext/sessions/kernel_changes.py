@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import replace
 from functools import partial
 from typing import cast
-
-from sqlalchemy import Connection
 
 from jupyter_ext.kernels.launch_rules import Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive, launching
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.launch_options.shown import shown_options
 from jupyter_ext.sessions.document_starts import Sessions, kernel_environment, kernel_of_document
+from jupyter_ext.sessions.former_kernels import EndingSessions, settle
 from jupyter_ext.sessions.paths import Document
-from jupyter_ext.sessions.store import document_kernels, session_rows, started_kernels
+from jupyter_ext.sessions.store import session_rows, started_kernels
 from jupyter_ext.sessions.store.launch_choices import kept_document
 from jupyter_ext.sessions.store.session_rows import Session
 
@@ -24,25 +22,28 @@ from jupyter_ext.sessions.store.session_rows import Session
 async def other_kernel(
     sessions: Sessions,
     present: Session,
+    kernel: Model | None,
     where: Document,
     kernel_name: str,
     choice: Choice,
     *,
-    awaited: bool,
+    awaited: str | None,
 ) -> str:
     """The id of the kernel that a session gets when its user asks for one of this name and choice:
     a new one, or such a one that is on its way. It has a record and may not run yet. Raises
     HTTPError.
 
-    `awaited` says that the caller has asked for the session's kernel before and has not been told
-    of it: it may run by now, or have failed."""
-    kernel = await sessions.kernel_or_none(present.kernel_id)
+    `kernel` is the session's present one, None if it is gone. `awaited` is the one that the caller
+    has asked for before without having been told of it. It may run by now, or have failed: then
+    raises LaunchFailed."""
     if (
         kernel is not None
-        and (awaited or launching(kernel))
+        and (awaited == present.kernel_id or launching(kernel))
         and await _is_wanted(sessions, kernel, kernel_name, choice)
     ):
         return present.kernel_id
+    if awaited is not None and awaited != present.kernel_id:
+        await _tell_failure(sessions, present, awaited, kernel_name, choice)
     if kernel is not None and not alive(kernel):
         # Other pages of the document may be starting it again as well.
         kernel, start = await kernel_of_document(sessions, where, kernel_name, None, choice)
@@ -80,13 +81,28 @@ async def _is_wanted(sessions: Sessions, kernel: Model, kernel_name: str, choice
         return False
 
 
+async def _tell_failure(
+    sessions: Sessions, present: Session, awaited: str, kernel_name: str, choice: Choice
+) -> None:
+    """Raise LaunchFailed if this kernel, in whose place the session has its former one again, is
+    such a one as is asked for."""
+    failed = await sessions.kernel_or_none(awaited)
+    if failed is None or alive(failed):
+        return
+    if await _is_wanted(sessions, failed, kernel_name, choice):
+        await sessions.run(
+            partial(session_rows.told_of_kernel, session_id=present.id, kernel_id=awaited)
+        )
+        raise LaunchFailed(failed)
+
+
 async def when_changed(
-    sessions: Sessions, old: Session, new: Session, kernel: Model, deadline: float
+    sessions: EndingSessions, new: Session, kernel: Model, deadline: float
 ) -> Model:
     """The model of the kernel that a session has got, once it runs; `deadline` is one of
     `time.monotonic`.
 
-    Raises LaunchFailed, after which the session has its old kernel again if that lives, or
+    Raises LaunchFailed, after which the session has its former kernel again if that lives, or
     StillLaunching, after which the same request joins the launch.
     """
     told = partial(session_rows.told_of_kernel, session_id=new.id, kernel_id=new.kernel_id)
@@ -94,26 +110,7 @@ async def when_changed(
         kernel = await sessions.kernel_manager.until_it_runs(kernel, deadline - time.monotonic())
     except LaunchFailed:
         await sessions.run(told)
-        if old.kernel_id != new.kernel_id:
-            await _give_back(sessions, old, new)
+        await settle(sessions, new.kernel_id)
         raise
     await sessions.run(told)
     return kernel
-
-
-async def _give_back(sessions: Sessions, old: Session, new: Session) -> None:
-    """Give a session the kernel that it had before a change, if that still lives and nobody has
-    changed it again."""
-    kernel = await sessions.kernel_or_none(old.kernel_id)
-    if kernel is None or not alive(kernel):
-        return
-
-    def change(connection: Connection) -> None:
-        held = session_rows.hold_session(connection, old.id)
-        if held is None or held.kernel_id != new.kernel_id:
-            return
-        if document_kernels.may_use(connection, old.kernel_id):
-            back = replace(held, kernel_id=old.kernel_id)
-            session_rows.change_session(connection, old=held, new=back)
-
-    await sessions.run(change)

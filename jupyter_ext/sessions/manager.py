@@ -17,11 +17,12 @@ from traitlets.config import LoggingConfigurable
 from jupyter_ext.auth.user import current_identity
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, shared
 from jupyter_ext.kernels.launch_rules import NO_CHOICE, Choice
-from jupyter_ext.kernels.launches import LaunchFailed, Model, alive
+from jupyter_ext.kernels.launches import LaunchFailed, Model, alive, runs
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_project, checked
+from jupyter_ext.sessions.former_kernels import ChangeWatch, former_of, give_back, settle
 from jupyter_ext.sessions.kernel_changes import other_kernel, when_changed
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
@@ -35,6 +36,8 @@ from jupyter_ext.sessions.store import (
 from jupyter_ext.sessions.store.endings import Ending
 from jupyter_ext.sessions.store.session_rows import Session
 from jupyter_ext.sessions.waiting_clients import told_failed, when_it_runs
+
+_GONE: Model = {"state": "dead"}
 
 
 class FleetSessionManager(LoggingConfigurable):
@@ -64,6 +67,12 @@ class FleetSessionManager(LoggingConfigurable):
     kernel_manager = Instance(FleetKernelManager)
     # jupyter_server passes it to every session manager.
     contents_manager = AnyTrait()
+    change_seconds = Float(
+        24 * 3600.0,
+        config=True,
+        help="Seconds for which the lab that gave a session another kernel waits until that runs "
+        "or cannot be started. After that the session sweep ends the kernel that is not used.",
+    )
     database = Instance(Database)
 
     @default("database")
@@ -73,6 +82,7 @@ class FleetSessionManager(LoggingConfigurable):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kernel_manager.on_choice = self._keep_choice
+        self._changes = ChangeWatch(self, self.change_seconds)
 
     async def _keep_choice(
         self, kernel_name: str, document: str, options: Mapping[str, Any]
@@ -91,7 +101,8 @@ class FleetSessionManager(LoggingConfigurable):
             self.log.warning("the launch options of a start are not remembered: %s", error)
 
     def close(self) -> None:
-        """Does nothing: the database belongs to the process."""
+        """Stop watching changes; the database belongs to the process."""
+        self._changes.close()
 
     async def session_exists(self, path: str) -> bool:
         """Whether a session with this path and a living kernel exists."""
@@ -112,13 +123,14 @@ class FleetSessionManager(LoggingConfigurable):
         if found is None or not identity.may(found.project, Role.VIEWER):
             return None
         try:
-            kernel = await self.kernel_or_none(found.kernel_id)
+            with_kernel = await self._with_kernel(found)
         except web.HTTPError as error:
             if error.status_code == 403:
                 return None
             raise
-        if kernel is None:
+        if with_kernel is None:
             return None
+        found, kernel = with_kernel
         if (
             kernel.get("project", found.project) != found.project
             and found.username != identity.user
@@ -126,8 +138,20 @@ class FleetSessionManager(LoggingConfigurable):
             # The notebook was moved here from another project, where its kernel still belongs.
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
-        found = await self.run(partial(session_rows.get_session, session_id=found.id))
-        return (found, kernel) if found is not None and found.kernel_id == kernel["id"] else None
+        again = await self.run(partial(session_rows.get_session, session_id=found.id))
+        return (again, kernel) if again is not None and again.kernel_id == kernel["id"] else None
+
+    async def _with_kernel(self, session: Session) -> tuple[Session, Model] | None:
+        """The session and its kernel, which is the former one if the present one has failed; None
+        if they are gone. Raises HTTPError."""
+        kernel = await self.kernel_or_none(session.kernel_id)
+        if session.former_kernel is not None and (kernel is None or not alive(kernel)):
+            await self.give_back(session.kernel_id)
+            again = await self.run(partial(session_rows.get_session, session_id=session.id))
+            if again is None:
+                return None
+            session, kernel = again, await self.kernel_or_none(again.kernel_id)
+        return None if kernel is None else (session, kernel)
 
     async def open_session(
         self,
@@ -183,10 +207,10 @@ class FleetSessionManager(LoggingConfigurable):
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""
         found = await self._session(session_id, Role.VIEWER)
-        kernel = await self.kernel_or_none(found.kernel_id)
-        if kernel is None:
+        with_kernel = await self._with_kernel(found)
+        if with_kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
-        return session_model(found, kernel)
+        return session_model(*with_kernel)
 
     async def list_sessions(self) -> list[dict[str, Any]]:
         """The models of all sessions in the caller's projects whose kernel lives.
@@ -196,13 +220,21 @@ class FleetSessionManager(LoggingConfigurable):
         """
         identity = self._identity()
         projects = None if identity.service else list(identity.projects)
-        rows = await self.run(
-            partial(session_rows.sessions_of_projects, projects=projects), read_only=True
-        )
+        read = partial(session_rows.sessions_of_projects, projects=projects)
+        rows = await self.run(read, read_only=True)
         if not rows:
             return []
         # After the rows: a kernel that is older than its session is in this list unless it ended.
         kernels = {model["id"]: model for model in await self.kernel_manager.list_kernels()}
+        failed = {
+            row.kernel_id
+            for row in rows
+            if row.former_kernel and not alive(kernels.get(row.kernel_id, _GONE))
+        }
+        for kernel_id in failed:
+            await self.give_back(kernel_id)
+        if failed:
+            rows = await self.run(read, read_only=True)
         models = [
             session_model(row, kernels[row.kernel_id]) for row in rows if row.kernel_id in kernels
         ]
@@ -226,16 +258,25 @@ class FleetSessionManager(LoggingConfigurable):
 
         `kernel_id` attaches to a kernel, `kernel_name` starts a new one with what `choice` says,
         unless such a one is already on its way, or this caller has asked for it before and was not
-        told whether it runs. The old kernel ends if no session uses it any more.
-        With `wait` the new one runs when this returns: raises LaunchFailed, after which the session
-        has its old kernel again if that lives, or StillLaunching after `answer_seconds`, after
-        which the same call joins the launch.
+        told whether it runs. The old kernel ends when the new one runs, if no session uses it any
+        more; if the new one cannot be started, the session has the old one again.
+        With `wait` the new one runs when this returns: raises LaunchFailed, or StillLaunching after
+        `answer_seconds`, after which the same call joins the launch.
         """
         deadline = time.monotonic() + self.answer_seconds
         present = await self._session(session_id, Role.EDITOR)
         identity = self._identity()
         patch = SessionPatch(path, name, type)
         started: str | None = None
+        kernel: Model | None = None
+        left: Model | None = None
+        if kernel_id is not None or kernel_name is not None:
+            if present.former_kernel is not None:
+                # The last change may be over by now.
+                await settle(self, present.kernel_id)
+                present = await self._session(session_id, Role.EDITOR)
+            if kernel_id != present.kernel_id:
+                left = await self.kernel_or_none(present.kernel_id)
         if kernel_id is not None:
             kernel = await self.kernel_or_none(kernel_id)
             if kernel is None:
@@ -244,10 +285,11 @@ class FleetSessionManager(LoggingConfigurable):
                 check_project(kernel, checked(patched(present, patch), identity).project)
         elif kernel_name is not None:
             where = checked(patched(present, patch), identity).document
-            awaited = wait and present.waits_for(identity.user)
+            awaited = present.kernel_awaited_by(identity.user) if wait else None
             kernel_id = started = await other_kernel(
-                self, present, where, kernel_name, choice, awaited=awaited
+                self, present, left, where, kernel_name, choice, awaited=awaited
             )
+        runs_already = kernel is not None and runs(kernel)
 
         def change(connection: Any) -> tuple[Session, Session]:
             # Read, decided and written in one transaction: another PATCH may be in progress.
@@ -259,7 +301,14 @@ class FleetSessionManager(LoggingConfigurable):
             if kernel_id is not None and kernel_id != old.kernel_id:
                 if not document_kernels.may_use(connection, kernel_id):
                     raise web.HTTPError(400, f"No such kernel: {kernel_id}")
-                new = replace(new, kernel_id=kernel_id)
+                former = None if runs_already else former_of(old, present, left, kernel_id)
+                new = replace(
+                    new,
+                    kernel_id=kernel_id,
+                    former_kernel=former,
+                    awaited_kernel=None,
+                    awaited_by=None,
+                )
             if wait and kernel_name is not None:
                 new = replace(new, awaited_kernel=kernel_id, awaited_by=identity.user)
             session_rows.change_session(connection, old=old, new=new)
@@ -273,26 +322,45 @@ class FleetSessionManager(LoggingConfigurable):
                 await self._end_unused(started)
             raise
         changed = new.kernel_id != old.kernel_id
+        if changed and new.former_kernel is not None:
+            self._changes.watch(new.kernel_id)
+        if kernel_id is None:
+            with_kernel = await self._with_kernel(new)
+            if with_kernel is None:
+                raise web.HTTPError(404, f"Session not found: {session_id}")
+            again, kernel = with_kernel
+            return session_model(again if path is None else replace(again, shown_path=path), kernel)
         kernel = await self.kernel_or_none(new.kernel_id)
         try:
-            if wait and kernel is not None and kernel_id is not None:
-                kernel = await when_changed(self, old, new, kernel, deadline)
+            if wait and kernel is not None:
+                kernel = await when_changed(self, new, kernel, deadline)
         finally:
             if changed:
-                await self._end_unused(old.kernel_id)
+                for unused in {old.kernel_id, old.former_kernel or old.kernel_id}:
+                    await self._end_unused(unused)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
+        if new.former_kernel is not None and runs(kernel):
+            await settle(self, kernel["id"])
+            new = replace(new, former_kernel=None)
         return session_model(new if path is None else replace(new, shown_path=path), kernel)
 
     async def _end_unused(self, kernel_id: str) -> None:
-        await self._end(await self.run(partial(endings.release_kernel, kernel_id=kernel_id)))
+        await self.end(await self.run(partial(endings.release_kernel, kernel_id=kernel_id)))
 
     async def delete_session(self, session_id: str) -> None:
-        """End a session, and its kernel if no other session uses it."""
+        """End a session, and its kernel and its former one if no other session uses them."""
         await self._session(session_id, Role.EDITOR)
-        await self._end(await self.run(partial(endings.release_session, session_id=session_id)))
+        ended = await self.run(partial(endings.release_session, session_id=session_id))
+        for error in await asyncio.gather(*map(self.end, ended), return_exceptions=True):
+            if error is not None:
+                raise error
 
-    async def _end(self, ending: Ending | None) -> None:
+    async def give_back(self, kernel_id: str) -> None:
+        """See `former_kernels.give_back`."""
+        await give_back(self, kernel_id)
+
+    async def end(self, ending: Ending | None) -> None:
         """End a kernel that nobody uses any more. If that fails, it is given back to its documents,
         so that it can be ended later."""
         if ending is None:

@@ -8,8 +8,9 @@ from jupyter_ext.sessions.store.session_rows import Session
 
 
 def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
-    """The model of a session and its kernel: Jupyter's fields, its creator and project, and the
-    current path of its document, which the page may not know yet."""
+    """The model of a session and its kernel: Jupyter's fields, its creator and project, the current
+    path of its document, which the page may not know yet, and the id of the kernel that it goes
+    back to if the present one cannot be started."""
     model = {
         "id": session.id,
         "path": session.shown_path,
@@ -19,6 +20,7 @@ def session_model(session: Session, kernel: dict[str, Any]) -> dict[str, Any]:
         "username": session.username,
         "project": session.project,
         "document_path": session.path,
+        "former_kernel": session.former_kernel,
     }
     if session.type == "notebook":
         # Deprecated upstream, still read by old clients.

@@ -14,6 +14,8 @@ from tornado import web
 from traitlets import Float, Instance
 from traitlets.config import LoggingConfigurable
 
+from jupyter_ext.kernels.launches import launching
+from jupyter_ext.sessions.former_kernels import settle
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store import endings, leases, session_rows, started_kernels
 
@@ -86,16 +88,17 @@ class SessionSweep(LoggingConfigurable):
 
     async def sweep(self) -> None:
         """One round. Raises HTTPError 503 while the gateways or the database are unavailable."""
-        with_session = {
-            row.kernel_id
-            for row in await self.sessions.run(
-                partial(session_rows.sessions_of_projects, projects=None), read_only=True
-            )
-        }
+        rows = await self.sessions.run(
+            partial(session_rows.sessions_of_projects, projects=None), read_only=True
+        )
+        with_session = {row.kernel_id for row in rows}
         # After the rows: a kernel that is older than its session is in the list unless it ended.
         kernels = {
             model["id"]: model for model in await self.sessions.kernel_manager.list_kernels()
         }
+        await self._settle(
+            {row.kernel_id for row in rows if row.former_kernel is not None}, kernels
+        )
         without_session = await self.sessions.run(started_kernels.unused_kernels, read_only=True)
         await self._end_unused(without_session, kernels)
         missing = [kernel_id for kernel_id in without_session if kernel_id not in kernels]
@@ -111,6 +114,20 @@ class SessionSweep(LoggingConfigurable):
         except web.HTTPError as error:
             # It stays an unfinished ending, and keeps nobody from ending the others.
             self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.log_message or error)
+
+    async def _settle(self, changed: set[str], kernels: dict[str, Any]) -> None:
+        """Settle the changes of sessions to these kernels which a dead lab has left pending."""
+        for kernel_id in sorted(changed):
+            if launching(kernels.get(kernel_id, {})):
+                continue
+            try:
+                await settle(self.sessions, kernel_id)
+            except web.HTTPError as error:
+                self.log.warning(
+                    "kernel %s: whether it stays with its sessions is not settled yet: %s",
+                    kernel_id,
+                    error.log_message or error,
+                )
 
     async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
         idle, failed = [], []

@@ -36,9 +36,12 @@ session = Table(
     # whether it does. Null in rows of older labs: no.
     Column("awaited", Boolean, nullable=True),
     # The kernel for which a client waits that has asked for another one, until it has been told
-    # whether that runs, and its user. Stale if the session has yet another kernel.
+    # whether that runs, and its user.
     Column("awaited_kernel", ByteString(ID_BYTES), nullable=True),
     Column("awaited_by", ByteString(USER_BYTES), nullable=True),
+    # The kernel that it had before, kept until the present one runs: if that cannot be started,
+    # the session has the former one again.
+    Column("former_kernel", ByteString(ID_BYTES), nullable=True, index=True),
     **_INNODB,
 )
 

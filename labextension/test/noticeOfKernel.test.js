@@ -37,6 +37,25 @@ test('a launch that failed says why, and what can be done', () => {
   assert.equal(notice(failed, { startsAgain: true }).text, 'Starting the kernel again');
 });
 
+test('a kernel that did not come in place of another one says that this is still there', () => {
+  const running = { is: 'running' };
+  const missed = { title: 'Scala', reason: 'no such image: x.' };
+  assert.deepEqual(notice(running, { missed }), {
+    text:
+      'Scala could not be started: no such image: x. ' +
+      'The earlier kernel is still there, with its variables.',
+    urgent: true,
+    actions: ['startAgain', 'startWith'],
+    closable: true
+  });
+  const canceled = notice(running, { missed: { title: 'Scala', reason: null } });
+  assert.match(canceled.text, /^Scala was not started\. The earlier kernel is still there/);
+  assert.equal(canceled.urgent, false);
+  // What is wrong with the kernel that it has now matters more.
+  const dead = { is: 'dead', reason: 'the kernel was killed', whileLaunching: false };
+  assert.match(notice(dead, { missed }).text, /^The kernel was killed\./);
+});
+
 test('a kernel that ended says why', () => {
   const ended = { is: 'dead', reason: 'the kernel was killed', whileLaunching: false };
   assert.equal(notice(ended).text, 'The kernel was killed. Restart the kernel to go on.');

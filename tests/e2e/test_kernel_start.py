@@ -45,6 +45,10 @@ def notice(lab: LabPage) -> Locator:
     return lab.notebook.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
 
 
+def ids(files: Files) -> list[str]:
+    return [kernel["id"] for kernel in files.kernels()]
+
+
 def button(lab: LabPage, label: str) -> Locator:
     return notice(lab).get_by_role("button", name=re.compile(f"^{label}"))
 
@@ -163,6 +167,57 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     assert ann.evaluate(0, COUNT) == "1"
     expect(ann.dialog).to_have_count(0)
     assert [kernel["id"] for kernel in files.kernels()] == [failed["id"]]
+
+
+def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_all_variables(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+    (earlier,) = files.kernels()
+
+    def change() -> None:
+        ann.page.locator(".jp-Toolbar-kernelName").click()
+        ann.dialog.locator("select").select_option(label=SlowKernel.title)
+        ann.choose("Select Kernel")
+        expect(notice(ann)).to_contain_text("Connecting to the kernel")
+
+    def is_back() -> None:
+        expect(notice(ann)).to_contain_text("The earlier kernel is still there")
+        expect(waiting(ann)).to_have_count(0)
+        expect(status(ann)).to_contain_text("| Idle")
+        expect(ann.notebook.locator(".jp-Toolbar-kernelName")).not_to_contain_text(SlowKernel.title)
+
+    change()
+    ann.run(1, "x = 'of another kernel'")
+    expect(waiting(ann)).to_have_count(1)
+    slow.fail(f"the {LICENCE}")
+    is_back()
+    expect(notice(ann)).to_contain_text(f"{SlowKernel.title} could not be started")
+    expect(notice(ann)).to_contain_text(LICENCE)
+    assert ann.evaluate(1, "print(x + 1)") == "6"
+
+    slow.hold()
+    button(ann, "Start Again").click()
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    # Who comes back meanwhile can cancel it, too.
+    ann.page.reload(wait_until="domcontentloaded")
+    ann.ready()
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    button(ann, "Cancel").click()
+    is_back()
+    expect(notice(ann)).to_contain_text(f"{SlowKernel.title} was not started")
+    assert ann.evaluate(1, "print(x + 2)") == "7"
+    button(ann, "Close").click()
+    expect(notice(ann)).to_be_hidden()
+
+    change()
+    slow.open()
+    wait_for("the earlier kernel to end", lambda: earlier["id"] not in ids(files), 30)
+    expect(notice(ann)).to_be_hidden()
+    assert ann.evaluate(1, "print('x' in globals())") == "False"
+    expect(ann.dialog).to_have_count(0)
 
 
 def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wait(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.lab_page import LabPage
+from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files
 from tests.e2e.slow_kernel import SlowKernel
 
@@ -58,6 +58,8 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
     ann.wait_for_kernel()
     assert ann.evaluate(0, "import os; print(os.environ['MODE'])") == "fast"
+    # The earlier kernel ends when this one runs.
+    wait_for("one kernel", lambda: len(files.kernels()) == 1, 30)
     (kernel,) = files.kernels()
     assert kernel["launch_options"] == {
         "memory": "1Gi",

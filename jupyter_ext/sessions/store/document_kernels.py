@@ -39,9 +39,9 @@ def lock_kernel(connection: Connection, kernel_id: str) -> tuple[Document, ...]:
     """The documents of a kernel. From now on nobody else gives it a session or takes one."""
     starts = lock_starts(connection, kernel_id)
     documents = tuple(Document(row.path, row.type) for row in starts)
-    connection.execute(
-        select(session.c.id).where(session.c.kernel_id == kernel_id).with_for_update()
-    ).all()
+    for column in (session.c.kernel_id, session.c.former_kernel):
+        # One at a time: each has an index, and nobody else's rows are locked.
+        connection.execute(select(session.c.id).where(column == kernel_id).with_for_update()).all()
     return documents
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from jupyter_ext.database.engine import now_utc
 from jupyter_ext.sessions.paths import Document
 from jupyter_ext.sessions.store.document_kernels import ending_key, lock_kernel, use_kernel
+from jupyter_ext.sessions.store.former_kernels import give_back, pending_changes
 from jupyter_ext.sessions.store.session_rows import count_sessions
 from jupyter_ext.sessions.tables import ENDING, STARTING, kernel_start, session, session_kernel
 
@@ -30,25 +31,33 @@ _LEASE = timedelta(minutes=2)
 """Longer than gateways may take to end a kernel. After this time another lab ends it."""
 
 
-def release_session(connection: Connection, session_id: str) -> Ending | None:
+def release_session(connection: Connection, session_id: str) -> list[Ending]:
     """Delete one session. The last session of a kernel stays until the kernel has ended: then
-    returns the ending, which the caller must carry out. None if no kernel has to end."""
+    returns the ending, which the caller must carry out, and that of a former kernel of the session.
+    Empty if no kernel has to end."""
     query = select(session).where(session.c.id == session_id)
     row = connection.execute(query).one_or_none()
     if row is None:
-        return None
+        return []
     # Locked before anything is deleted, to wait for transactions that are adding a session.
     documents = lock_kernel(connection, row.kernel_id)
     held = connection.execute(query.with_for_update()).one_or_none()
     if held is None:
-        return None
+        return []
     if held.kernel_id != row.kernel_id:
         # It got another kernel meanwhile.
         return release_session(connection, session_id)
+    endings: list[Ending | None] = []
+    if held.former_kernel is not None:
+        connection.execute(
+            update(session).where(session.c.id == session_id).values(former_kernel=None)
+        )
+        endings.append(release_kernel(connection, held.former_kernel))
     if count_sessions(connection, row.kernel_id) > 1:
         connection.execute(delete(session).where(session.c.id == session_id))
-        return None
-    return _begin_ending(connection, row.kernel_id, documents)
+    else:
+        endings.append(_begin_ending(connection, row.kernel_id, documents))
+    return [ending for ending in endings if ending is not None]
 
 
 def release_kernel(connection: Connection, kernel_id: str) -> Ending | None:
@@ -71,7 +80,10 @@ def forget_failed(connection: Connection, session_id: str, kernel_id: str) -> No
     lock_kernel(connection, kernel_id)
     connection.execute(
         delete(session).where(
-            session.c.id == session_id, session.c.kernel_id == kernel_id, session.c.awaited
+            session.c.id == session_id,
+            session.c.kernel_id == kernel_id,
+            session.c.awaited,
+            session.c.former_kernel.is_(None),
         )
     )
     if not count_sessions(connection, kernel_id):
@@ -136,7 +148,13 @@ def restore(connection: Connection, ending: Ending) -> None:
 
 
 def remove_kernel(connection: Connection, kernel_id: str) -> None:
-    """Delete all records of a kernel that is gone: its sessions, its start, its origin."""
+    """Delete all records of a kernel that is gone: its sessions, its start, its origin. Sessions
+    that have a former kernel go back to that."""
+    for session_id, former in pending_changes(connection, kernel_id):
+        give_back(connection, session_id, kernel_id, former)
+    connection.execute(
+        update(session).where(session.c.former_kernel == kernel_id).values(former_kernel=None)
+    )
     connection.execute(delete(session).where(session.c.kernel_id == kernel_id))
     connection.execute(delete(kernel_start).where(kernel_start.c.kernel_id == kernel_id))
     connection.execute(delete(session_kernel).where(session_kernel.c.kernel_id == kernel_id))

@@ -20,7 +20,8 @@ from jupyter_ext.sessions.tables import ENDING, RUNNING, kernel_start, session
 class Session:
     """One session row. `path` is the document's, `shown_path` the one that the page knows;
     `awaited` says that a client waits to be told whether the kernel runs. `awaited_kernel` is the
-    one for which the user `awaited_by` waits, who has asked for another kernel than there was."""
+    one for which the user `awaited_by` waits, who has asked for another kernel than there was.
+    `former_kernel` is the one to go back to if the present one cannot be started."""
 
     id: str
     kernel_id: str
@@ -34,11 +35,12 @@ class Session:
     awaited: bool = False
     awaited_kernel: str | None = None
     awaited_by: str | None = None
+    former_kernel: str | None = None
 
-    def waits_for(self, username: str) -> bool:
-        """Whether the user has asked for the session's kernel in place of an earlier one, and has
-        not been told yet whether it runs."""
-        return self.awaited_kernel == self.kernel_id and self.awaited_by == username
+    def kernel_awaited_by(self, username: str) -> str | None:
+        """The kernel that the user has asked for in place of an earlier one, without having been
+        told yet whether it runs. If it could not be started, the session has the earlier one."""
+        return self.awaited_kernel if self.awaited_by == username else None
 
     @property
     def document(self) -> Document:
@@ -108,8 +110,9 @@ def sessions_of_projects(connection: Connection, projects: Collection[str] | Non
 
 
 def count_sessions(connection: Connection, kernel_id: str) -> int:
-    """How many sessions use a kernel."""
-    query = select(func.count()).select_from(session).where(session.c.kernel_id == kernel_id)
+    """How many sessions use a kernel, or would go back to it."""
+    uses = (session.c.kernel_id == kernel_id) | (session.c.former_kernel == kernel_id)
+    query = select(func.count()).select_from(session).where(uses)
     return connection.execute(query).scalar_one()
 
 
@@ -218,7 +221,7 @@ def follow_document(
     connection.execute(
         update(session)
         .where(session.c.document == document.key, session.c.kernel_id.in_(dead))
-        .values(kernel_id=kernel_id)
+        .values(kernel_id=kernel_id, awaited_kernel=None, awaited_by=None)
     )
 
 

@@ -25,12 +25,18 @@ def forget_kernel(connection: Connection, kernel_id: str) -> None:
 
 
 def unused_kernels(connection: Connection) -> list[str]:
-    """Kernels that were started for a session, have none, and are not being started or ended."""
+    """Kernels that were started for a session, have none, and are not being started or ended.
+
+    A session that may go back to its former kernel has both.
+    """
     used = select(session.c.id).where(session.c.kernel_id == session_kernel.c.kernel_id)
+    former = select(session.c.id).where(session.c.former_kernel == session_kernel.c.kernel_id)
     busy = select(kernel_start.c.document).where(
         kernel_start.c.kernel_id == session_kernel.c.kernel_id,
         kernel_start.c.state != RUNNING,
         (kernel_start.c.state == ENDING) | (kernel_start.c.lease_until > now_utc(connection)),
     )
-    query = select(session_kernel.c.kernel_id).where(~used.exists(), ~busy.exists())
+    query = select(session_kernel.c.kernel_id).where(
+        ~used.exists(), ~former.exists(), ~busy.exists()
+    )
     return list(connection.execute(query).scalars())

@@ -6,6 +6,7 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { ActionNotice, type INoticeAction } from '../page/actionNotice.js';
+import { ChangedKernel } from './changedKernel.js';
 import { EndingCanceled } from './endingKernels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { type KernelPanel, watchKernelPanels } from './kernelPanels.js';
@@ -49,9 +50,10 @@ export const kernelNotice: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
-    const { kernels } = app.serviceManager;
+    const { kernels, kernelspecs } = app.serviceManager;
     watchKernelPanels(app, consoles, (panel, context) => {
-      new PanelKernel(panel, context, dialogs, launches, kernels, options, waiting, trans);
+      const change = new ChangedKernel(context, launches, kernelspecs);
+      new PanelKernel(panel, context, dialogs, launches, kernels, options, waiting, change, trans);
     });
   }
 };
@@ -66,6 +68,7 @@ class PanelKernel {
     private readonly _kernels: Kernel.IManager,
     private readonly _options: StartOptions,
     private readonly _waiting: WaitingCells<ISessionContext>,
+    private readonly _change: ChangedKernel,
     private readonly _trans: TranslationBundle
   ) {
     this._notice = new ActionNotice(_trans.__('Close'));
@@ -82,6 +85,10 @@ class PanelKernel {
       }
       // After a restart that a person asked for it is the same connection.
       if (newValue !== oldValue) {
+        if (newValue?.id !== oldValue?.id && _change.changed(oldValue, newValue)) {
+          // They were meant for the kernel that did not come.
+          _waiting.cancel(_context);
+        }
         oldValue?.anyMessage.disconnect(this._hear);
         this._listen(newValue);
       }
@@ -120,6 +127,9 @@ class PanelKernel {
       this._launches.read({ id: kernel.id, execution_state: 'dead', reason });
     } else if (status === 'starting') {
       this._refused = null;
+    } else if (status === 'restarting') {
+      // Its variables are gone.
+      this._change.close();
     }
     this._update();
   }
@@ -134,6 +144,7 @@ class PanelKernel {
       return;
     }
     const stage = this._stage;
+    this._change.look();
     this._showReach(stage);
     const lives = stage?.is === 'launching' || stage?.is === 'running';
     if (lives && this._context.session?.kernel?.status === 'dead') {
@@ -142,7 +153,12 @@ class PanelKernel {
     }
     const notice = noticeOfKernel(
       stage,
-      { refused: this._refused, restarted: this._restarted, startsAgain: this._startsAgain },
+      {
+        refused: this._refused,
+        restarted: this._restarted,
+        startsAgain: this._startsAgain,
+        missed: this._change.missed
+      },
       this._waiting.of(this._context).length,
       this._trans
     );
@@ -157,6 +173,7 @@ class PanelKernel {
       { ...notice, actions: notice.actions.flatMap(action => this._action(action) ?? []) },
       () => {
         this._restarted = null;
+        this._change.close();
         this._update();
       }
     );
@@ -226,7 +243,7 @@ class PanelKernel {
         return {
           label: trans.__('Cancel'),
           caption: trans.__('Do not start this kernel'),
-          execute: () => this._act(() => context.shutdown())
+          execute: () => this._act(() => this._cancel())
         };
       case 'restart':
         return {
@@ -264,11 +281,18 @@ class PanelKernel {
     this._refused = null;
     this._update();
     try {
-      await startAgain(this._context);
+      await (this._change.missed ? this._change.startAgain() : startAgain(this._context));
     } finally {
       this._startsAgain = false;
       this._update();
     }
+  }
+
+  private async _cancel(): Promise<void> {
+    if (!(await this._change.cancel())) {
+      await this._context.shutdown();
+    }
+    this._update();
   }
 
   private async _reconnect(): Promise<void> {

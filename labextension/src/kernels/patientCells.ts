@@ -71,13 +71,18 @@ export class PatientCells {
     const model = cell.model as ICodeCellModel;
     model.executionState = 'running';
     const canceled = new PromiseDelegate<boolean>();
+    // Whoever cancels may do so when a kernel is there already that is not the one to run it.
+    let isCanceled = false;
     const entry = this._waiting.add(context, {
       id: model.id,
-      cancel: () => canceled.resolve(false)
+      cancel: () => {
+        isCanceled = true;
+        canceled.resolve(false);
+      }
     });
     try {
       const found = this._starts.kernelFor(context).catch(() => false);
-      return await Promise.race([canceled.promise, found]);
+      return (await Promise.race([canceled.promise, found])) && !isCanceled;
     } finally {
       entry.dispose();
     }

@@ -1,5 +1,7 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
-import { KernelAPI, ServerConnection, type Session } from '@jupyterlab/services';
+import { type Kernel, KernelAPI, ServerConnection, type Session } from '@jupyterlab/services';
+
+import type { INamedKernel } from '../launches/formerKernel.js';
 
 /**
  * Start a document's dead kernel again, with the same options.
@@ -26,6 +28,30 @@ export async function startAgain(context: ISessionContext): Promise<void> {
     throw error;
   }
   await reconnect(context);
+}
+
+/**
+ * Start a kernel again, with the same options, that did not come in place of a document's present one.
+ *
+ * @throws if the server refuses.
+ */
+export async function startMissed(context: ISessionContext, missed: INamedKernel): Promise<void> {
+  const { session } = context;
+  if (!session) {
+    await context.changeKernel({ name: missed.name });
+    return;
+  }
+  let model: Partial<Kernel.IModel> = { id: missed.id };
+  try {
+    await KernelAPI.restartKernel(missed.id, session.serverSettings);
+  } catch (error) {
+    if (!(error instanceof ServerConnection.ResponseError) || error.response.status !== 404) {
+      throw error;
+    }
+    // It was canceled, and the server has forgotten it.
+    model = { name: missed.name };
+  }
+  await session.changeKernel(model);
 }
 
 /** Connect a document to its session once more, if its kernel is one that it heard die. */

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { IMissedKernel } from './formerKernel.js';
 import type { Stage } from './launchStage.js';
 import { launchWords, phaseWords, sentence } from './launchWords.js';
 
@@ -14,6 +15,8 @@ export interface IKernelEvents {
   readonly restarted: string | null;
   /** Whether a person has asked for it to be started again, and the server has not answered. */
   readonly startsAgain: boolean;
+  /** The kernel that did not come, in whose place the document has its earlier one again. */
+  readonly missed?: IMissedKernel | null;
 }
 
 /** What to say above a document about its kernel. */
@@ -68,6 +71,22 @@ export function noticeOfKernel(
       ? trans.__('The kernel could not be started: %1.', reason)
       : trans.__('%1. Restart the kernel to go on.', sentence(reason));
     return { text, urgent: true, actions: ['startAgain', 'startWith'] };
+  }
+  if (events.missed) {
+    const { title, reason } = events.missed;
+    const text =
+      reason === null
+        ? trans.__(
+            '%1 was not started. The earlier kernel is still there, with its variables.',
+            title
+          )
+        : trans.__(
+            '%1 could not be started: %2. The earlier kernel is still there, with its variables.',
+            title,
+            endless(reason) || trans.__('it ended unexpectedly')
+          );
+    const urgent = reason !== null;
+    return { text, urgent, actions: ['startAgain', 'startWith'], closable: true };
   }
   if (events.restarted !== null) {
     const reason = events.restarted || trans.__('The kernel ended unexpectedly');

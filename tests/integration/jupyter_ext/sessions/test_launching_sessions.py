@@ -4,132 +4,26 @@ a launch ends is the tests' to say."""
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
-from tornado import web
 
-from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.launches import LaunchFailed, StillLaunching
-from jupyter_ext.kernels.manager import FleetKernelManager
-from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as, make_identity
 from tests.integration.jupyter_ext.sessions.killed_lab import Killed, kill_at
-
-PATH = "demo/a.ipynb"
-NAMES = {"python3": "python", "python": "python", "scala": "scala"}
-"""The name of the kernelspec by the name of a start."""
-
-
-class Gateways:
-    """The kernels' models, and each call."""
-
-    def __init__(self) -> None:
-        self.kernels: dict[str, dict[str, Any]] = {}
-        self.calls: list[str] = []
-        self.launched = asyncio.Event()
-
-    def run(self, kernel_id: str) -> None:
-        self.kernels[kernel_id] |= {"state": "running", "execution_state": "idle", "launch": None}
-
-    def fail(self, kernel_id: str, reason: str) -> None:
-        self.die(kernel_id, reason)
-        self.kernels[kernel_id]["launch_failed"] = True
-
-    def die(self, kernel_id: str, reason: str) -> None:
-        ended = {"state": "dead", "execution_state": "dead", "launch": None, "reason": reason}
-        self.kernels[kernel_id] |= ended
-
-    @property
-    def only(self) -> str:
-        """The id of the one kernel that there is."""
-        (kernel_id,) = self.kernels
-        return kernel_id
-
-
-class ScriptedKernels(FleetKernelManager):
-    """Asks `Gateways`."""
-
-    fleet: Gateways
-
-    async def launch(
-        self, *, kernel_id: str | None = None, kernel_name: str | None = None, **_: Any
-    ) -> dict[str, Any]:
-        self.fleet.calls.append("launch")
-        kernel_id = kernel_id or str(uuid.uuid4())
-        launch = {"phase": "pulling", "message": "40 %", "position": None, "since": ""}
-        model = {
-            "id": kernel_id,
-            "name": NAMES[kernel_name or "python"],
-            "project": "demo",
-            "state": "launching",
-            "execution_state": "starting",
-            "launch": launch,
-            "reason": "",
-            "owner": None,
-            "connections": 0,
-            "launch_failed": False,
-        }
-        # The same id again is the same kernel, whatever its state.
-        model = self.fleet.kernels.setdefault(kernel_id, model)
-        self.fleet.launched.set()
-        return dict(model)
-
-    async def kernel_model(self, kernel_id: str) -> dict[str, Any]:
-        self.fleet.calls.append("model")
-        if kernel_id not in self.fleet.kernels:
-            raise web.HTTPError(404)
-        return dict(self.fleet.kernels[kernel_id])
-
-    async def list_kernels(self) -> list[dict[str, Any]]:
-        return [dict(model) for model in self.fleet.kernels.values()]
-
-    async def shutdown_kernel(  # type: ignore[override]
-        self, kernel_id: str, *_: Any, reason: str = ""
-    ) -> None:
-        self.fleet.calls.append("shutdown")
-        if self.fleet.kernels.pop(kernel_id, None) is None:
-            raise web.HTTPError(404)
-
-
-class Specs(FleetKernelSpecManager):
-    """Two kernelspecs, of which one can also be started by another name."""
-
-    async def get_kernel_spec(self, kernel_name: str) -> dict[str, Any]:  # type: ignore[override]
-        return {"name": NAMES[kernel_name]}
-
-
-@pytest.fixture
-def gateways() -> Gateways:
-    return Gateways()
-
-
-def new_lab(database: Database, gateways: Gateways) -> FleetSessionManager:
-    manager = ScriptedKernels(kernel_spec_manager=Specs())
-    manager.fleet = gateways
-    return FleetSessionManager(kernel_manager=manager, database=database, answer_seconds=30.0)
-
-
-@pytest.fixture
-def labs(lab_database_url: str, gateways: Gateways) -> Iterator[list[FleetSessionManager]]:
-    """The session managers of two labs; calls are those of ada."""
-    databases = [Database(lab_database_url), Database(lab_database_url)]
-    act_as(make_identity("ada"))
-    yield [new_lab(database, gateways) for database in databases]
-    act_as(None)
-    for database in databases:
-        database.close()
-
-
-async def open_page(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
-    """A session as a page makes it, which waits for nothing."""
-    return await lab.open_session(path, "a.ipynb", "notebook", "python", None, wait=False)
+from tests.integration.jupyter_ext.sessions.scripted_labs import (
+    PATH,
+    Gateways,
+    listed,
+    new_lab,
+    open_page,
+    until,
+)
 
 
 async def open_waiting(lab: FleetSessionManager, path: str = PATH) -> dict[str, Any]:
@@ -146,11 +40,6 @@ async def impatient(lab: FleetSessionManager) -> StillLaunching:
     finally:
         lab.answer_seconds = patience
     return told.value
-
-
-async def listed(lab: FleetSessionManager) -> dict[str, str]:
-    """The kernel of each session."""
-    return {model["id"]: model["kernel"]["id"] for model in await lab.list_sessions()}
 
 
 async def made(lab: FleetSessionManager, count: int) -> list[str]:
@@ -350,8 +239,8 @@ async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
     labs[0].answer_seconds = 0.0
     with pytest.raises(StillLaunching) as told:
         await labs[0].update_session(page["id"], kernel_name="scala", wait=True)
-    second = gateways.only
-    assert told.value.fields["kernel_id"] == second != first
+    (second,) = set(gateways.kernels) - {first}
+    assert told.value.fields["kernel_id"] == second
     asked = gateways.calls.count("model")
     waiting = asyncio.ensure_future(
         labs[1].update_session(page["id"], kernel_name="scala", wait=True)
@@ -363,16 +252,20 @@ async def test_another_kernel_that_is_on_its_way_is_joined_by_the_same_request(
     assert other["kernel"]["state"] == "launching"
     gateways.run(second)
     assert (await waiting)["kernel"]["id"] == second
-    assert list(gateways.kernels) == [second]
+    await until(lambda: list(gateways.kernels) == [second])
 
 
-async def session_with_other_kernel(lab: FleetSessionManager, gateways: Gateways) -> str:
+async def session_with_other_kernel(
+    lab: FleetSessionManager, gateways: Gateways
+) -> tuple[str, str, str]:
     """The session of a page whose user has asked, as a stock client, for another kernel, and has
-    been told that it does not run yet. There is no other kernel any more."""
+    been told that it does not run yet; its first kernel, and the other one."""
     page = await open_page(lab)
-    gateways.run(gateways.only)
+    first = gateways.only
+    gateways.run(first)
     await still_launching(lab, page["id"])
-    return str(page["id"])
+    (second,) = set(gateways.kernels) - {first}
+    return page["id"], first, second
 
 
 async def still_launching(lab: FleetSessionManager, session_id: str) -> None:
@@ -396,11 +289,10 @@ async def other(
 async def test_another_kernel_that_has_come_up_meanwhile_is_joined_by_the_same_request(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
-    session_id = await session_with_other_kernel(labs[0], gateways)
-    second = gateways.only
+    session_id, _, second = await session_with_other_kernel(labs[0], gateways)
     gateways.run(second)
     assert (await other(labs[1], session_id))["id"] == second
-    assert list(gateways.kernels) == [second]
+    await until(lambda: list(gateways.kernels) == [second])
     # It has been told: who asks again wants a fresh one.
     gateways.launched.clear()
     again = asyncio.ensure_future(other(labs[0], session_id))
@@ -408,14 +300,13 @@ async def test_another_kernel_that_has_come_up_meanwhile_is_joined_by_the_same_r
     (third,) = set(gateways.kernels) - {second}
     gateways.run(third)
     assert (await again)["id"] == third
-    assert list(gateways.kernels) == [third]
+    await until(lambda: list(gateways.kernels) == [third])
 
 
 async def test_only_the_same_request_joins_another_kernel_that_has_come_up(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
-    session_id = await session_with_other_kernel(labs[0], gateways)
-    second = gateways.only
+    session_id, _, second = await session_with_other_kernel(labs[0], gateways)
     gateways.run(second)
     act_as(make_identity("eve"))
     third = (await other(labs[1], session_id, wait=False))["id"]
@@ -424,8 +315,7 @@ async def test_only_the_same_request_joins_another_kernel_that_has_come_up(
     gateways.run(third)
     act_as(make_identity("ada"))
     await still_launching(labs[0], session_id)
-    fourth = gateways.only
-    assert fourth != third
+    (fourth,) = set(gateways.kernels) - {second, third}
     gateways.run(fourth)
     fifth = await other(labs[1], session_id, wait=False, kernel_name="python")
     assert fifth["name"] == "python"
@@ -434,16 +324,14 @@ async def test_only_the_same_request_joins_another_kernel_that_has_come_up(
 async def test_a_failure_between_two_requests_for_another_kernel_is_told_once(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
-    session_id = await session_with_other_kernel(labs[0], gateways)
-    second = gateways.only
+    session_id, first, second = await session_with_other_kernel(labs[0], gateways)
     gateways.fail(second, "quota")
     with pytest.raises(LaunchFailed) as told:
         await other(labs[1], session_id)
     assert (told.value.status_code, told.value.message) == (500, "quota")
-    # The session was there before, and says why it has no kernel.
-    assert await listed(labs[0]) == {session_id: second}
+    assert await listed(labs[0]) == {session_id: first}
     await still_launching(labs[0], session_id)
-    assert len(gateways.kernels) == 2
+    assert len(gateways.kernels) == 3
 
 
 @pytest.mark.parametrize("lives", [True, False])

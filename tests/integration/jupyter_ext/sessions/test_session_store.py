@@ -152,7 +152,7 @@ def test_a_notebook_that_is_moved_over_a_deleted_one_brings_its_kernel(
         assert found.id == moved.id
     assert claim(labs[1], notebook("demo/b.ipynb")).kernel_id == kept.kernel_id
     assert get(labs[1], left) == left
-    assert labs[0].run_blocking(partial(endings.release_session, session_id=left.id)) is not None
+    assert labs[0].run_blocking(partial(endings.release_session, session_id=left.id))
 
 
 def test_whoever_starts_a_kernel_or_waits_for_it_follows_a_rename(labs: list[Database]) -> None:
@@ -203,7 +203,7 @@ def test_sessions_are_counted_and_go_with_their_kernel(labs: list[Database]) -> 
     run = labs[1].run_blocking
     assert run(partial(session_rows.count_sessions, kernel_id=start.kernel_id)) == 3
     for _ in range(2):
-        assert run(partial(endings.release_session, session_id=sessions[0].id)) is None
+        assert run(partial(endings.release_session, session_id=sessions[0].id)) == []
     listed = run(partial(session_rows.sessions_of_projects, projects=["demo"]))
     assert listed == sessions[1:]
     assert run(partial(session_rows.sessions_of_projects, projects=["other"])) == []
