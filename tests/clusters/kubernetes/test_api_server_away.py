@@ -1,7 +1,6 @@
 """The API server is stopped, or accepts calls and does not answer them."""
 
 import os
-import re
 import signal
 import threading
 import time
@@ -114,22 +113,3 @@ def test_without_the_api_server_kernels_go_on_and_everything_else_finishes_later
     assert fleet.run(1, starting, "print(6 * 7)") == "42"
     assert fleet.run(0, going_on, "print(x)") == "1"
     assert fleet.cluster.pod(going_on).metadata.uid == uid
-
-
-@pytest.mark.parametrize("how", ["stopped", "silent"])
-@pytest.mark.full
-def test_a_start_that_needs_the_api_server_fails_with_the_reason_and_leaves_nothing(
-    fleet: PodFleet, how: str
-) -> None:
-    with away(fleet.cluster, how):
-        kernel_id = fleet.begin("pod")
-        reason = "the cluster cannot be asked to start kernels"
-        wait_until(lambda: reason in words(fleet, kernel_id), SECONDS)
-        answer = fleet.start("pod", KERNEL_LAUNCH_TIMEOUT="5")
-        assert answer.status_code == 503
-        assert re.search("does not answer|has not answered", answer.json()["message"])
-    wait_until(lambda: fleet.model(kernel_id)["state"] == "dead", SECONDS)
-    assert reason in fleet.model(kernel_id)["reason"]
-    wait_until(lambda: fleet.nothing_left(kernel_id), SECONDS)
-    fleet.restart(kernel_id)
-    assert fleet.run(1, kernel_id, "print(6 * 7)") == "42"
