@@ -420,4 +420,5 @@ async def test_nobody_keeps_what_a_failed_launch_left(
     for table in (kernel_start, session_kernel):
         rows = labs[1].database.run_blocking(lambda c, t=table: c.execute(select(t)).all())
         assert rows == [], table
-    assert gateways.calls.count("shutdown") == 0, "the record says why it failed"
+    # Its record has said why for as long as somebody could look.
+    assert gateways.kernels == {}
