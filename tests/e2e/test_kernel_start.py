@@ -180,7 +180,8 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     def change() -> None:
         ann.page.locator(".jp-Toolbar-kernelName").click()
         ann.dialog.locator("select").select_option(label=SlowKernel.title)
-        ann.choose("Select Kernel")
+        ann.dialog.get_by_role("button", name="Select Kernel").click()
+        expect(ann.dialog).to_have_count(0)
         expect(notice(ann)).to_contain_text("Connecting to the kernel")
 
     def is_back() -> None:
@@ -208,7 +209,7 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     button(ann, "Cancel").click()
     is_back()
     expect(notice(ann)).to_contain_text(f"{SlowKernel.title} was not started")
-    assert ann.evaluate(1, "print(x + 2)") == "7"
+    assert ann.evaluate(0, "print(x + 2)") == "7"
     button(ann, "Close").click()
     expect(notice(ann)).to_be_hidden()
 
@@ -279,14 +280,14 @@ def test_the_place_in_a_queue_and_the_reason_of_a_lost_kernel_are_shown(
     running_kernel = panel.locator(".jp-RunningSessions-itemDetail")
 
     def refresh() -> None:
-        ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
         panel.get_by_title("Refresh List").click()
-        ann.page.locator('.lm-TabBar-tab[data-id="filebrowser"]').click()
 
     room = "0/3 nodes are available: insufficient memory"
     queued = {"phase": "queued", "position": 2, "message": "", "since": "2026-01-01T00:00:00Z"}
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    # It stays open: a list that nobody sees is not drawn.
+    ann.page.locator('.lm-TabBar-tab[data-id="jp-running-sessions"]').click()
     for launch, words in (
         (queued, "2nd in the queue"),
         ({**queued, "phase": "scheduling", "message": room}, f"Waiting for room: {room}"),

@@ -11,6 +11,11 @@ import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from '../user/pageUser.js';
 import { startAgain } from './startAgain.js';
 
+/** The name of the kernel that a context is about to have. */
+interface IPending {
+  _pendingKernelName: string;
+}
+
 /**
  * Guard what documents and consoles do with their kernels: end, change, start and restart them.
  *
@@ -45,7 +50,7 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     if (session && !(await ender.mayEndSession(ender.modelOf(session)))) {
       throw new EndingCanceled();
     }
-    const inside = this as unknown as { _pendingKernelName: string };
+    const inside = this as unknown as IPending;
     const pending = inside._pendingKernelName;
     try {
       await shutdown.call(this);
@@ -75,7 +80,14 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
       // Whoever asked says why the server refuses, and the document keeps the kernel that it has.
       return session.changeKernel(options);
     }
-    return changeKernel.call(this, options);
+    try {
+      return await changeKernel.call(this, options);
+    } finally {
+      if (this.session?.kernel) {
+        // JupyterLab keeps it, and would show it when the document has its earlier kernel again.
+        (this as unknown as IPending)._pendingKernelName = '';
+      }
+    }
   };
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
