@@ -57,10 +57,13 @@ def parse_policy(content: bytes) -> LaunchPolicy:
         where = f"projects[{project!r}]"
         if project != EVERY:
             check_project_name(project)
-        found[project] = {
-            name.lower(): _options(options, f"{where}.kernelspecs[{name!r}]")
-            for name, options in _one_member(entry, "kernelspecs", where).items()
-        }
+        of_kernelspecs = found[project] = {}
+        for name, options in _one_member(entry, "kernelspecs", where).items():
+            if name.lower() in of_kernelspecs:
+                raise ValueError(
+                    f"{where}.kernelspecs has {name.lower()!r} twice: upper and lower case are the same"
+                )
+            of_kernelspecs[name.lower()] = _options(options, f"{where}.kernelspecs[{name!r}]")
     return LaunchPolicy(found)
 
 

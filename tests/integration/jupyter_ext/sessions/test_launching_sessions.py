@@ -335,7 +335,7 @@ async def test_a_failure_between_two_requests_for_another_kernel_is_told_once(
 
 
 @pytest.mark.parametrize("lives", [True, False])
-async def test_who_waits_for_another_kernel_keeps_the_old_one_if_it_fails(
+async def test_who_waits_for_another_kernel_that_fails_has_the_earlier_one_if_that_lives(
     labs: list[FleetSessionManager], gateways: Gateways, lives: bool
 ) -> None:
     page = await open_page(labs[0])
@@ -408,7 +408,7 @@ async def test_wherever_a_lab_is_killed_the_same_request_finds_the_launch(
     assert step > 4, "it was killed at every step"
 
 
-async def test_nobody_keeps_what_a_failed_launch_left(
+async def test_a_sweep_removes_all_that_a_failed_launch_left(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
     waiting = asyncio.ensure_future(open_waiting(labs[0]))

@@ -396,7 +396,7 @@ OWNER = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"ada-{ID}", "u
 REFERENCE = {"apiVersion": "v1", "kind": "Pod", "name": f"ada-{ID}", "uid": "u1"}
 
 
-def test_the_secret_goes_with_its_pod() -> None:
+def test_the_secret_of_a_launch() -> None:
     assert make_files(KERNEL, OWNER, {"start.json": b"{}"}) == {
         "apiVersion": "v1",
         "kind": "Secret",

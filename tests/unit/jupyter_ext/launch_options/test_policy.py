@@ -57,6 +57,7 @@ def test_the_most_specific_entry_counts_for_each_option() -> None:
         (b'{"project": {}}', 'the policy must be an object with nothing but "projects"'),
         (policy([]), "projects of the policy must be an object"),
         (policy({"Demo!": of({})}), "not a project name"),
+        (policy({"demo": {"kernelspecs": {"Pod": {}, "pod": {}}}}), "has 'pod' twice"),
         (policy({"demo": {"cpus": {}}}), r"projects\['demo'\] must be an object with nothing but"),
         (policy({"demo": of([])}), r"kernelspecs\['\*'\] must be an object"),
         (policy({"demo": of({"gpu": False})}), "there is no option 'gpu'"),
