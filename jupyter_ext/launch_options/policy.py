@@ -61,7 +61,8 @@ def parse_policy(content: bytes) -> LaunchPolicy:
         for name, options in _one_member(entry, "kernelspecs", where).items():
             if name.lower() in of_kernelspecs:
                 raise ValueError(
-                    f"{where}.kernelspecs has {name.lower()!r} twice: upper and lower case are the same"
+                    f"{where}.kernelspecs has {name.lower()!r} twice: upper and lower case are the "
+                    "same"
                 )
             of_kernelspecs[name.lower()] = _options(options, f"{where}.kernelspecs[{name!r}]")
     return LaunchPolicy(found)
