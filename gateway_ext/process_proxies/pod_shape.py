@@ -36,12 +36,25 @@ def pod_shape(pod: Mapping[str, Any], kernel: KernelObjects, more: Mapping[str, 
     for volume in spec["volumes"]:
         if (volume.get("secret") or {}).get("secretName") == kernel.files_name:
             volume["secret"]["secretName"] = ""
+    elsewhere = _without_identity(spec)
     for variable in spec["containers"][0].get("env") or []:
         name = variable.get("name")
-        if name in IDENTITY and "value" in variable and f"$({name})" not in written:
+        if _is_identity(variable) and name not in elsewhere and f"$({name})" not in written:
             variable["value"] = ""
     text = json.dumps([neutral, dict(more)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_identity(variable: Mapping[str, Any]) -> bool:
+    return variable.get("name") in IDENTITY and "value" in variable
+
+
+def _without_identity(spec: Mapping[str, Any]) -> str:
+    """What a pod's spec says beside the variables of its identity. Hooks, probes and shells may use
+    them by name there."""
+    first, *others = spec["containers"]
+    rest = [one for one in first.get("env") or [] if not _is_identity(one)]
+    return json.dumps({**spec, "containers": [{**first, "env": rest}, *others]}, default=str)
 
 
 def without_pool(metadata: Mapping[str, Any]) -> dict[str, Any]:

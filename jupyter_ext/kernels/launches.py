@@ -32,8 +32,14 @@ def alive(kernel: Model) -> bool:
 
 
 def runs(kernel: Model) -> bool:
-    """Whether a kernel has been launched and has not ended."""
-    return alive(kernel) and not launching(kernel)
+    """Whether a kernel is known to run code. One that `restarts` may be one whose process has never
+    come up, and which is about to be given up."""
+    return kernel.get("state") == "running"
+
+
+def restarts(kernel: Model) -> bool:
+    """Whether a kernel's process is being started, at first or again."""
+    return kernel.get("state") == "restarting"
 
 
 class LaunchError(web.HTTPError):
@@ -90,7 +96,7 @@ async def until_it_runs(
     `ask` if the caller is not allowed (any more). While nobody can answer, it waits.
     """
     pause = _SHORTEST_POLL
-    while launching(kernel):
+    while launching(kernel) or restarts(kernel):
         if time.monotonic() + pause > deadline:
             raise StillLaunching(kernel)
         await asyncio.sleep(pause)

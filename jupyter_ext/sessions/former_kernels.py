@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 from tornado import web
 
-from jupyter_ext.kernels.launches import Model, alive, launching
+from jupyter_ext.kernels.launches import Model, alive, launching, runs
 from jupyter_ext.sessions.document_starts import Sessions
 from jupyter_ext.sessions.store import endings, former_kernels
 from jupyter_ext.sessions.store.session_rows import Session
@@ -48,7 +48,7 @@ async def settle(sessions: EndingSessions, kernel_id: str) -> bool:
     if not changes:
         return True
     kernel = await sessions.kernel_or_none(kernel_id)
-    if kernel is not None and launching(kernel):
+    if kernel is not None and alive(kernel) and not runs(kernel):
         return False
     if kernel is None or not alive(kernel):
         await _give_back(sessions, kernel_id, changes)

@@ -147,6 +147,10 @@ class Launches:
             # What was begun elsewhere is found by the proxy that began it.
             class_name = str((record.process or {}).get("proxy") or class_name)
             proxy = manager.proxy(class_name, config)
+            if record.process:
+                # Whatever fails, or cuts this off, is ended under the names that another gateway,
+                # or a pool, chose.
+                proxy.load_process_info(dict(record.process))
             env = asked_environment(
                 client, kernel_id=kernel_id, project=record.project, username=record.username
             )
@@ -210,9 +214,6 @@ class Launches:
         """Starts the agent, or goes on with a start that another gateway has begun. Raises
         LaunchTaken if it is not wanted any more."""
         begun = dict(record.process or {})
-        if begun:
-            # What fails from here on is ended under the names that the other gateway chose.
-            proxy.load_process_info(begun)
         proxy.plan(start, self._settings, env)
         claimed = record.launch_id is not None
         if claimed or (begun and not proxy.can_submit_again(begun)):

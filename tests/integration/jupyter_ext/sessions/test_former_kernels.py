@@ -64,6 +64,21 @@ async def test_the_earlier_kernel_ends_when_the_new_one_runs_and_no_earlier(
     await until(lambda: former_of(labs[1], session_id) is None)
 
 
+@pytest.mark.parametrize("state", ["restarting", "unreachable"])
+async def test_a_kernel_whose_process_does_not_come_up_ends_no_earlier_one(
+    labs: list[FleetSessionManager], gateways: Gateways, state: str
+) -> None:
+    session_id, first, second = await changed(labs[0], gateways)
+    gateways.kernels[second] |= {"state": state, "execution_state": "starting", "launch": None}
+    await sweep_of(labs[1]).sweep()
+    model = await labs[1].update_session(session_id, kernel_id=second)
+    assert model["former_kernel"] == first
+    assert first in gateways.kernels
+    gateways.fail(second, "its process has ended 5 times")
+    await until(lambda: former_of(labs[1], session_id) is None)
+    assert await listed(labs[1]) == {session_id: first}
+
+
 @pytest.mark.parametrize("end", ["failed", "canceled"])
 async def test_whoever_looks_finds_the_earlier_kernel_if_the_new_one_does_not_come(
     labs: list[FleetSessionManager], gateways: Gateways, end: str

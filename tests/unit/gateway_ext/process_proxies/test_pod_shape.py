@@ -101,6 +101,21 @@ def test_a_container_that_was_told_whose_it_is_in_its_own_words_is_never_claimed
     assert shape(CLAIMED, template=with_id(CLAIMED)) != shape(POOLED, template=with_id(POOLED))
 
 
+@pytest.mark.parametrize("name", ["KERNEL_PROJECT", "KERNEL_ID"])
+def test_a_container_whose_hook_uses_whose_it_is_is_never_claimed(name: str) -> None:
+    run = {"exec": {"command": ["sh", "-c", f"ln -s /data/${{{name}}} /mine"]}}
+
+    def with_hook(kernel: KernelObjects) -> dict[str, Any]:
+        env = [
+            {"name": "KERNEL_ID", "value": kernel.kernel_id},
+            {"name": "KERNEL_PROJECT", "value": kernel.project},
+        ]
+        hooks = {"lifecycle": {"postStart": run}}
+        return {"containers": [{"name": "kernel", "image": "i", "env": env, **hooks}]}
+
+    assert shape(CLAIMED, template=with_hook(CLAIMED)) != shape(POOLED, template=with_hook(POOLED))
+
+
 def test_another_size_of_a_pool_is_no_other_kernel() -> None:
     proxy = {"process_proxy": {"class_name": "x"}}
     declared = {**proxy, "fleet": {"transport": "ipc", "pool": {"size": 3}}}
