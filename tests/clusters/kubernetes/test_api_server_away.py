@@ -77,7 +77,8 @@ def words(fleet: PodFleet, kernel_id: str) -> str:
     return f"{(model['launch'] or {}).get('message', '')} {model['reason']}"
 
 
-@pytest.mark.parametrize("how", ["stopped", pytest.param("silent", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_without_the_api_server_kernels_go_on_and_everything_else_finishes_later(
     fleet: PodFleet, how: str
 ) -> None:
