@@ -57,7 +57,7 @@ def granted(role: dict[str, Any]) -> set[Right]:
 
 
 def test_gateways_get_the_documented_rights_and_no_others() -> None:
-    rights = documented(resources="`(pods|pods/log|events)`")
+    rights = documented(resources="`(pods|secrets|pods/log|events)`")
     assert ("", "pods", "delete") in rights
     assert granted(of_kind("gateways.yaml", "Role")) == rights
 
