@@ -34,7 +34,7 @@ def alive(kernel: Model) -> bool:
 def runs(kernel: Model) -> bool:
     """Whether a kernel is known to run code. One that `restarts` may be one whose process has never
     come up, and which is about to be given up."""
-    return kernel.get("state") == "running"
+    return alive(kernel) and kernel.get("state") not in ("launching", "restarting", "unreachable")
 
 
 def restarts(kernel: Model) -> bool:
