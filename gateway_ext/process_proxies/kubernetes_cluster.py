@@ -262,15 +262,7 @@ class KubernetesCluster(LoggingConfigurable):
         }
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        try:
-            await self._json("DELETE", _path(resource, namespace, name), body=options)
-        except ClusterRefused as refusal:
-            if refusal.status == 404 and refusal.reason == "NotFound":
-                return True
-            if refusal.status == 409:
-                return False
-            raise
-        return True
+        return await self._of_this_object("DELETE", _path(resource, namespace, name), options)
 
     async def label(
         self,
@@ -284,8 +276,13 @@ class KubernetesCluster(LoggingConfigurable):
         """Sets `labels` and `annotations` of this very object, and leaves all others. False if
         another object has its name by now; True if it is gone."""
         body = {"metadata": {**{part: dict(new) for part, new in changes.items()}, "uid": str(uid)}}
+        return await self._of_this_object("PATCH", _path(resource, namespace, name), body)
+
+    async def _of_this_object(self, method: str, path: str, body: dict[str, Any]) -> bool:
+        """A call about one very object: True if it was done or the object is gone, False if the
+        object has changed or another one has its name."""
         try:
-            await self._json("PATCH", _path(resource, namespace, name), body=body)
+            await self._json(method, path, body=body)
         except ClusterRefused as refusal:
             if refusal.status == 404 and refusal.reason == "NotFound":
                 return True
