@@ -3,15 +3,12 @@ when there is no kernel yet that could."""
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
+from jupyter_ext.wire.made_messages import make_message, reply_type
+from jupyter_ext.wire.messages import MessageError, parse_part, split_v1
 
-_REQUEST = "_request"
 _LONGEST_HEADER = 64 * 1024
 """Bytes: longer ones, which no client sends, would hold the event loop while they are parsed."""
 
@@ -19,7 +16,7 @@ _LONGEST_HEADER = 64 * 1024
 def status_message(session: str, content: Mapping[str, Any]) -> bytes:
     """A `status` on iopub that answers no request. `session` is the sender's: clients expect the
     same one as long as they talk to the same kernel process."""
-    return _message(session, "iopub", "status", b"{}", content)
+    return make_message(session, "iopub", "status", b"{}", content)
 
 
 def survives_interrupt(message: bytes) -> bool:
@@ -40,12 +37,12 @@ def aborted_replies(session: str, message: bytes) -> list[bytes]:
     """
     channel, header = _header_of(message)
     kind = parse_part(header).get("msg_type")
-    if not isinstance(kind, str) or not kind.endswith(_REQUEST):
+    reply = reply_type(kind)
+    if reply is None:
         return []
-    reply = f"{kind.removesuffix(_REQUEST)}_reply"
     return [
-        _message(session, channel, reply, header, {"status": "aborted"}),
-        _message(session, "iopub", "status", header, {"execution_state": "idle"}),
+        make_message(session, channel, reply, header, {"status": "aborted"}),
+        make_message(session, "iopub", "status", header, {"execution_state": "idle"}),
     ]
 
 
@@ -55,18 +52,3 @@ def _header_of(message: bytes) -> tuple[str, bytes]:
     if len(header) > _LONGEST_HEADER:
         raise MessageError(f"a kernel message has a header of {len(header)} bytes")
     return channel, header
-
-
-def _message(
-    session: str, channel: str, kind: str, parent: bytes, content: Mapping[str, Any]
-) -> bytes:
-    header = {
-        "msg_id": uuid.uuid4().hex,
-        "msg_type": kind,
-        "session": session,
-        "username": "",
-        "date": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        "version": "5.3",
-    }
-    parts = (json.dumps(header).encode(), parent, b"{}", json.dumps(content).encode())
-    return join_v1(channel, parts)

@@ -15,6 +15,10 @@ from typing import Any
 
 V1_PROTOCOL = "v1.kernel.websocket.jupyter.org"
 CHANNELS = frozenset({"shell", "iopub", "stdin", "control"})
+FLEET_CHANNEL = "fleet"
+"""Between a page and the agent, about requests and the journal. Kernels and stock clients do not
+know it."""
+_ALL_CHANNELS = CHANNELS | {FLEET_CHANNEL}
 
 MOST_PARTS = 65_536
 """Of one message: a frame could hold millions of empty ones."""
@@ -40,9 +44,28 @@ def join_v1(channel: str, parts: Sequence[bytes]) -> bytes:
 
 def split_v1(message: bytes) -> tuple[str, list[bytes]]:
     """Channel and parts of one message, the inverse of `join_v1`; raises MessageError if the bytes
-    are no such message."""
+    are no such message, or on a channel that no kernel has."""
+    return _split(message, CHANNELS)
+
+
+def split_fleet(message: bytes) -> tuple[str, list[bytes]]:
+    """The same for a message between a page and the agent, which may be on FLEET_CHANNEL."""
+    return _split(message, _ALL_CHANNELS)
+
+
+def is_fleet(message: bytes) -> bool:
+    """Whether a message is on FLEET_CHANNEL; raises nothing."""
+    try:
+        offsets = _offsets(message)
+    except MessageError:
+        return False
+    return message[offsets[0] : offsets[1]] == FLEET_CHANNEL.encode()
+
+
+def _split(message: bytes, channels: frozenset[str]) -> tuple[str, list[bytes]]:
     offsets = _offsets(message)
-    return _channel(message, offsets), [message[a:b] for a, b in pairwise(offsets[1:])]
+    channel = _channel(message, offsets, channels)
+    return channel, [message[a:b] for a, b in pairwise(offsets[1:])]
 
 
 def channel_of(message: bytes) -> str:
@@ -50,7 +73,7 @@ def channel_of(message: bytes) -> str:
 
     Raises MessageError as `split_v1` does, and copies none of the parts.
     """
-    return _channel(message, _offsets(message))
+    return _channel(message, _offsets(message), CHANNELS)
 
 
 def _offsets(message: bytes) -> tuple[int, ...]:
@@ -69,9 +92,9 @@ def _offsets(message: bytes) -> tuple[int, ...]:
     return offsets
 
 
-def _channel(message: bytes, offsets: tuple[int, ...]) -> str:
+def _channel(message: bytes, offsets: tuple[int, ...], channels: frozenset[str]) -> str:
     channel = message[offsets[0] : offsets[1]].decode("ascii", "replace")
-    if channel not in CHANNELS:
+    if channel not in channels:
         raise MessageError(f"no kernel has a channel {channel!r}")
     return channel
 

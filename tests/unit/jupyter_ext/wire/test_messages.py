@@ -8,7 +8,16 @@ from jupyter_server.services.kernels.connection.base import (
     serialize_msg_to_ws_v1,
 )
 
-from jupyter_ext.wire.messages import MessageError, channel_of, join_v1, parse_part, split_v1
+from jupyter_ext.wire.messages import (
+    FLEET_CHANNEL,
+    MessageError,
+    channel_of,
+    is_fleet,
+    join_v1,
+    parse_part,
+    split_fleet,
+    split_v1,
+)
 
 PARTS = [b'{"msg_id":"1"}', b"{}", b"{}", b'{"code":"x"}']
 DEEP = b'{"msg_id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -58,3 +67,16 @@ def test_a_part_that_is_no_object_is_an_error(part: bytes) -> None:
     with pytest.raises(MessageError):
         parse_part(part)
     assert parse_part(b'{"a": 1}') == {"a": 1}
+
+
+def test_only_pages_and_agents_know_the_channel_of_the_fleet() -> None:
+    message = join_v1(FLEET_CHANNEL, [b"{}", b"{}", b"{}", b"{}"])
+    assert is_fleet(message)
+    assert split_fleet(message) == ("fleet", [b"{}"] * 4)
+    for read in (split_v1, channel_of):
+        with pytest.raises(MessageError, match="'fleet'"):
+            read(message)
+    assert not is_fleet(join_v1("shell", [b"{}", b"{}", b"{}", b"{}"]))
+    assert not is_fleet(message[:-1])
+    with pytest.raises(MessageError):
+        split_fleet(join_v1("elsewhere", [b"{}", b"{}", b"{}", b"{}"]))
