@@ -1,0 +1,116 @@
+"""The journal's part on disk, as the event loop uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from gateway_ext.agent.entry import Audience, Entry
+
+from .codec import best_codec
+from .format import BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
+from .table import Place, SegmentTable
+from .writer import SegmentWriter
+
+_log = logging.getLogger("fleet.agent")
+
+_SEGMENT_SECONDS = 30.0
+"""A segment is completed after this time, however short it is."""
+_CACHED_BYTES = 2**20
+"""Raw bytes of blocks that were read last: readers want entry after entry."""
+
+
+class JournalDisk:
+    """Entries in files, of at most `most_bytes` together; the oldest are deleted above that."""
+
+    def __init__(self, folder: Path, journal: str, kernel: str, most_bytes: int) -> None:
+        """`folder` is this journal's alone; `journal` and `kernel` are written into the files."""
+        self.most_bytes = most_bytes
+        self._codec = best_codec()
+        self._writer = SegmentWriter(folder, journal, kernel, self._codec, most_bytes)
+        self._table = SegmentTable()
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._cache: OrderedDict[tuple[Path, int], dict[int, Entry]] = OrderedDict()
+        self._cached: dict[tuple[Path, int], int] = {}
+        self._finishing: asyncio.TimerHandle | None = None
+
+    async def write(self, entries: Sequence[Entry]) -> list[dict[Audience, int]]:
+        """Write entries that are newer than all others here; raises OSError. Returns what had to go
+        for them: for each audience the highest number that was lost."""
+        loop = asyncio.get_running_loop()
+        for block in await loop.run_in_executor(self._thread, self._writer.write, entries):
+            self._table.add(block)
+        if self._finishing is None:
+            self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)
+        dropped = self._table.drop_oldest(self.most_bytes)
+        if dropped:
+            await loop.run_in_executor(self._thread, _delete, [path for path, _ in dropped])
+        return [newest for _, newest in dropped]
+
+    def _finish(self) -> None:
+        self._finishing = None
+        finished = self._thread.submit(self._writer.finish)
+        finished.add_done_callback(
+            # The next write fails as well, and says so.
+            lambda done: _log.debug("a segment was not completed: %s", done.exception())
+        )
+
+    def has(self, number: int) -> bool:
+        """Whether the entry with this number is here."""
+        return self._table.find(number) is not None
+
+    def places(self, first: int, last: int) -> list[Place]:
+        """The blocks with any of these numbers, in order."""
+        return list(self._table.places(first, last))
+
+    async def read(self, number: int) -> Entry | None:
+        """The entry with this number, None if it is not here (any more)."""
+        place = self._table.find(number)
+        if place is None:
+            return None
+        key = (place.path, place.offset)
+        entries = self._cache.get(key)
+        if entries is None:
+            try:
+                read = await asyncio.to_thread(self._read, place)
+            except (OSError, SegmentError) as error:
+                if self._table.find(number) is not None:
+                    _log.warning("a part of the journal cannot be read: %s", error)
+                return None
+            entries = {entry.sequence: entry for entry in read}
+            self._keep(key, entries, place.raw_bytes)
+        else:
+            self._cache.move_to_end(key)
+        return entries.get(number)
+
+    def _read(self, place: Place) -> list[Entry]:
+        with open(place.path, "rb") as file:
+            stored = os.pread(file.fileno(), place.end - place.offset, place.offset)
+        block = unpack_block_header(stored, place.offset)
+        return unpack_block(block, stored[BLOCK_HEADER_BYTES:], self._codec)
+
+    def _keep(self, key: tuple[Path, int], entries: dict[int, Entry], raw_bytes: int) -> None:
+        self._cache[key] = entries
+        self._cached[key] = raw_bytes
+        while len(self._cache) > 1 and sum(self._cached.values()) > _CACHED_BYTES:
+            oldest, _ = self._cache.popitem(last=False)
+            del self._cached[oldest]
+
+    async def close(self) -> None:
+        """Stop writing; the files stay."""
+        if self._finishing is not None:
+            self._finishing.cancel()
+        self._thread.submit(self._writer.abandon)
+        await asyncio.to_thread(self._thread.shutdown)
+
+
+def _delete(paths: Sequence[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
