@@ -167,9 +167,18 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         7 * 24 * 3600.0,
         help="How long an agent keeps its kernel while it reaches no gateway, in seconds.",
     ).tag(config=True)
-    journal_bytes = Integer(
-        64 * 1024 * 1024,
-        help="How many bytes of a kernel's output its agent keeps for clients that reconnect.",
+    journal_memory_bytes = Integer(
+        16 * 1024 * 1024,
+        min=1,
+        help="How many bytes of what a kernel says its agent keeps in memory. What is older goes "
+        "to the agent's disk.",
+    ).tag(config=True)
+    journal_disk_bytes = Integer(
+        1024 * 1024 * 1024,
+        min=0,
+        help="How many bytes of a kernel's journal its agent keeps on the disk beside the kernel, "
+        "compressed: about ten times as much output. What is older than that is lost, and pages "
+        "are told so. 0: nothing, memory alone keeps the journal.",
     ).tag(config=True)
     max_message_bytes = Integer(
         1025 * 1024 * 1024,

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from .call_socket import CallSocket
 from .commands import Commands
 from .connection import Connection, Deleted, Refused, Unreachable, dial
+from .entry import Audience, Entry
 from .forked_kernel import ForkedKernel
 from .gateway_list import GatewayList
 from .journal import Journal
@@ -23,6 +25,7 @@ from .kernel_calls import KernelCalls
 from .kernel_watch import KernelWatch
 from .memory_limit import MemoryLimit
 from .process_tree import descendants, end_all
+from .segments.disk import JournalDisk
 from .sender import Sender, TooSlow
 from .sessions import Sessions
 from .socket_folder import SocketFolder
@@ -63,7 +66,7 @@ class Agent:
         environment as it was before that of the document."""
         self._document = document
         self._container = container or {}
-        self._journal = Journal(document.journal_bytes)
+        self._journal = _journal(document)
         self._sessions = Sessions()
         limit = None
         if document.memory_bytes is not None:
@@ -119,6 +122,7 @@ class Agent:
             await asyncio.gather(*work, return_exceptions=True)
             if self._call_socket is not None:
                 await self._call_socket.close()
+            await self._journal.close()
             await asyncio.to_thread(self._sockets.remove)
             await asyncio.to_thread(shutil.rmtree, self._document.directory, True)
 
@@ -169,10 +173,11 @@ class Agent:
 
     # -- what the kernel says -----------------------------------------------------------------
 
-    def _append(self, session_id: str | None, message: bytes) -> None:
-        self._journal.append(session_id, message)
+    def _append(self, audience: Audience, message: bytes, is_end: bool) -> Entry:
+        entry = self._journal.append(audience, message, is_end=is_end)
         if self._sender is not None:
             self._sender.wake()
+        return entry
 
     def _state_changed(self) -> None:
         if self._telling is None:
@@ -247,6 +252,7 @@ class Agent:
                 self._epoch,
                 self._kernel.state.as_json(),
                 self._journal.last,
+                self._journal.id,
             )
         except Refused as refusal:
             _log.info("refused: %s", refusal)
@@ -341,3 +347,12 @@ class Agent:
             self._sender = self._connection = None
             _log.info("gateway %s: connection ended", connection.url)
         return False
+
+
+def _journal(document: StartDocument) -> Journal:
+    journal_id = secrets.token_hex(16)
+    disk = None
+    if document.journal_disk_bytes:
+        folder = document.directory / "journal"
+        disk = JournalDisk(folder, journal_id, document.kernel_id, document.journal_disk_bytes)
+    return Journal(document.journal_memory_bytes, journal_id=journal_id, disk=disk)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from jupyter_ext.wire.frames import FrameError, unpack_agent_frame
+from jupyter_ext.wire.messages import MessageError, is_fleet, split_fleet
 
 from .connection import Connection, gateway_urls
 from .journal import Journal
@@ -148,7 +149,15 @@ class Commands:
         session = self._session(session_id)
         session.idle_since = None
         self._kernel.connect(session_id)
-        opened = self._streams[stream] = Stream(stream, session, nonce, received)
+        opened = self._streams[stream] = Stream(
+            stream,
+            session,
+            nonce,
+            received,
+            same_journal=frame.get("journal") in (None, self._journal.id),
+            cursor=bool(frame.get("cursor")),
+            can_be_closed="cursor" in frame,
+        )
         self._sender.open(number, opened)
 
     def _session(self, session_id: str) -> Session:
@@ -171,7 +180,17 @@ class Commands:
         if not any(other.session is stream.session for other in self._streams.values()):
             stream.session.idle_since = time.monotonic()
 
+    def _end_stream(self, stream: Stream, reason: str) -> None:
+        """Take nothing more from a stream: its client opens another one and sends again what was
+        not acknowledged."""
+        _log.info("closing a stream of session %s: %s", stream.session.session_id, reason)
+        self._close(stream.number)
+        self._sender.post({"type": "closed", "stream": stream.number, "reason": reason})
+
     async def _restart(self) -> dict[str, Any]:
+        # What a page sent before, and has not arrived yet, must not run in the new process.
+        for stream in [one for one in self._streams.values() if one.cursor]:
+            self._end_stream(stream, "the kernel was restarted")
         await self._kernel.restart()
         if self._kernel.state.process is ProcessState.DEAD:
             raise CommandError(self._kernel.state.reason or "the kernel is dead")
@@ -198,11 +217,27 @@ class Commands:
         stream = self._streams.get(frame.stream)
         if stream is None:
             return
-        stream.session.acknowledge(min(frame.acknowledged, self._journal.last))
-        if frame.message:
-            if stream.session.take(stream.nonce, frame.sequence):
-                self._kernel.send(stream.session.session_id, frame.message)
-            self._sender.acknowledge(stream)
+        session = stream.session
+        session.acknowledge(min(frame.acknowledged, self._journal.last))
+        if not frame.message:
+            return
+        if stream.can_be_closed and session.skips(stream.nonce, frame.sequence):
+            last = session.received_from(stream.nonce)
+            self._end_stream(stream, f"message {frame.sequence} came after message {last}")
+            return
+        if session.take(stream.nonce, frame.sequence):
+            self._take(stream, frame.message)
+        self._sender.acknowledge(stream)
+
+    def _take(self, stream: Stream, message: bytes) -> None:
+        session_id = stream.session.session_id
+        if not stream.cursor or not is_fleet(message):
+            self._kernel.send(session_id, message)
+            return
+        try:
+            self._kernel.requests.ask(self._journal, session_id, split_fleet(message)[1])
+        except MessageError as error:
+            _log.warning("dropped a message of session %s: %s", session_id, error)
 
     def close_all(self) -> None:
         """The connection has ended, and its streams with it."""

@@ -251,17 +251,23 @@ class Connection:
 
 
 async def dial(
-    url: str, document: StartDocument, epoch: int, state: dict[str, Any], sequence: int
+    url: str,
+    document: StartDocument,
+    epoch: int,
+    state: dict[str, Any],
+    sequence: int,
+    journal: str,
 ) -> Connection:
     """Connect to a gateway and have it claim the kernel.
 
-    `epoch` is the highest obeyed so far, `sequence` the journal's last number. Raises Unreachable,
+    `epoch` is the highest obeyed so far, `sequence` the last number of the journal with the id
+    `journal`. Raises Unreachable,
     Refused or Deleted; what a gateway says without the right proof counts as Unreachable.
     """
     connection = Connection(url, document.ping_seconds, document.ping_timeout)
     try:
         await connection.open(document.kernel_id, document.agent_key, document.ping_timeout)
-        await _introduce(connection, document, epoch, state, sequence)
+        await _introduce(connection, document, epoch, state, sequence, journal)
     except BaseException:
         connection.drop()
         raise
@@ -274,6 +280,7 @@ async def _introduce(
     epoch: int,
     state: dict[str, Any],
     sequence: int,
+    journal: str,
 ) -> None:
     key, kernel_id = document.agent_key, document.kernel_id
     challenge = await connection.hear(document.ping_timeout)
@@ -288,6 +295,7 @@ async def _introduce(
         "epoch": epoch,
         "state": state,
         "sequence": sequence,
+        "journal": journal,
         "process": own_process(),
         "proof": agent_proof(key, kernel_id, challenge["nonce"], epoch),
     }

@@ -2,63 +2,118 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import secrets
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+
+from .entry import CURSORS, Audience, Entry, Reach
+from .segments.disk import JournalDisk
+
+_log = logging.getLogger("fleet.agent")
 
 SHORT_BYTES = 4096
 """Replies and states are rarely longer than this; outputs that fill the journal mostly are."""
+BATCH_BYTES = 2**20
+"""So much is written to disk at once."""
+MOST_UNWRITTEN = 8 * 2**20
+"""How much more than its bound the memory may have while the disk is slower than the kernel, which
+may owe as much (see python_kernel); more is dropped."""
 
 
-class Entry(NamedTuple):
-    """One message of the journal: for one session, or for all if `session` is None."""
-
-    sequence: int
-    session: str | None
-    message: bytes
-
-    def concerns(self, session: str) -> bool:
-        """Whether a client of this session is to get the message."""
-        return self.session is None or self.session == session
+ENDS_BYTES = 2**20
+"""How much of what says that a request has ended is kept, whatever else is dropped."""
 
 
 class Journal:
-    """Messages numbered 1, 2, 3, …; the oldest are dropped if all exceed `limit` bytes together.
+    """Messages numbered 1, 2, 3, … The newest are in memory, those before them on disk.
 
-    Long messages are dropped first as long as short ones take no more than half of the limit, so
-    that a client that missed some output still learns that the cell has ended. The newest message
-    is kept whatever its size, and its size does not cause others to be dropped.
+    `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
+    bound of its own. Without a disk, or if it is full or fails, long messages are dropped first as
+    long as short ones take no more than half of the limit. The newest message is kept whatever its
+    size, and its size does not cause others to be dropped. The ends of requests outlive their
+    output, so that a client that missed some of it still learns that the cell has ended.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        *,
+        journal_id: str | None = None,
+        disk: JournalDisk | None = None,
+        on_written: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_written` is called when messages have been written to disk, or cannot be."""
+        self.id = journal_id or secrets.token_hex(16)
         self._limit = limit
+        self._disk = disk
+        self._disk_fails = False
+        self._on_written = on_written
         self._entries: dict[int, Entry] = {}
+        self._writing: dict[int, Entry] = {}
+        self._ends: dict[int, Entry] = {}
+        self._ends_bytes = 0
         self._bytes = 0
+        self._writing_bytes = 0
         self._short_bytes = 0
         self._short: deque[int] = deque()
         self._long: deque[int] = deque()
-        self._dropped_for_all = 0
-        self._dropped_for: dict[str, int] = {}
+        self._dropped: dict[Audience, int] = {}
+        self._spilling: asyncio.Task[None] | None = None
         self.last = 0
         """The number of the newest message, 0 if there is none."""
 
-    def append(self, session: str | None, message: bytes) -> Entry:
-        """Number a message and keep it."""
+    @property
+    def limit(self) -> int:
+        """How many bytes of messages it keeps at least, if there are so many."""
+        return self._limit + (0 if self._disk is None else self._disk.most_bytes)
+
+    @property
+    def excess(self) -> int:
+        """By how many bytes the memory is above its bound: they wait for the disk."""
+        return max(0, self._bytes - self._limit)
+
+    def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
+        """Number a message and keep it; `is_end` says that it tells the end of a request."""
         self.last += 1
-        entry = self._entries[self.last] = Entry(self.last, session, message)
-        while self._bytes > self._limit:
+        entry = self._entries[self.last] = Entry(self.last, audience, message)
+        while self._holds_too_much():
             self._drop(self._entries.pop(self._oldest()))
         self._bytes += len(message)
-        if len(message) <= SHORT_BYTES:
-            self._short.append(self.last)
-            self._short_bytes += len(message)
-        else:
-            self._long.append(self.last)
+        self._place(entry)
+        if is_end and len(message) <= SHORT_BYTES:
+            self._keep_end(entry)
+        self._spill_soon()
         return entry
 
+    def _keep_end(self, entry: Entry) -> None:
+        self._ends[entry.sequence] = entry
+        self._ends_bytes += len(entry.message)
+        while self._ends_bytes > ENDS_BYTES:
+            oldest = self._ends.pop(next(iter(self._ends)))
+            self._ends_bytes -= len(oldest.message)
+
+    def _holds_too_much(self) -> bool:
+        """Whether something must be dropped, the newest message not counted."""
+        if not self._writes:
+            return self._bytes > self._limit
+        # What is being written is on its way out of memory, and one message of any size may wait.
+        unwritten = self._bytes - self._writing_bytes
+        if unwritten <= self._limit + MOST_UNWRITTEN:
+            return False
+        longest = max((len(self._entries[number].message) for number in self._long), default=0)
+        return unwritten - longest > self._limit + MOST_UNWRITTEN
+
+    def _place(self, entry: Entry) -> None:
+        if len(entry.message) <= SHORT_BYTES:
+            self._short.append(entry.sequence)
+            self._short_bytes += len(entry.message)
+        else:
+            self._long.append(entry.sequence)
+
     def _oldest(self) -> int:
-        if self._long and self._short_bytes <= self._limit // 2:
-            return self._long.popleft()
-        if not self._short:
+        if self._long and (not self._short or self._short_bytes <= self._limit // 2):
             return self._long.popleft()
         number = self._short.popleft()
         self._short_bytes -= len(self._entries[number].message)
@@ -66,25 +121,135 @@ class Journal:
 
     def _drop(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
-        if entry.session is None:
-            self._dropped_for_all = max(self._dropped_for_all, entry.sequence)
-        else:
-            dropped = self._dropped_for.get(entry.session, 0)
-            self._dropped_for[entry.session] = max(dropped, entry.sequence)
+        self._lost(entry.audience, entry.sequence)
+
+    def _lost(self, audience: Audience, number: int) -> None:
+        self._dropped[audience] = max(self._dropped.get(audience, 0), number)
+
+    # -- disk ---------------------------------------------------------------------------------
+
+    @property
+    def _writes(self) -> bool:
+        return self._disk is not None and not self._disk_fails
+
+    def _spill_soon(self) -> None:
+        if self._writes and self._spilling is None and self._bytes > self._limit // 2:
+            self._spilling = asyncio.get_running_loop().create_task(self._spill())
+
+    async def _spill(self) -> None:
+        try:
+            while self._writes and self._entries and self._bytes > self._limit // 2:
+                await self._write_oldest()
+        finally:
+            self._spilling = None
+
+    async def _write_oldest(self) -> None:
+        if self._disk is None:
+            return
+        batch = self._take_oldest()
+        try:
+            # Compressing takes longer than writing, and what waits too long is lost.
+            in_haste = self.excess > MOST_UNWRITTEN // 4
+            gone = await self._disk.write(batch, compress=not in_haste)
+        except Exception as error:
+            # Whatever it is: the kernel goes on.
+            _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
+            self._disk_fails = True
+            self._put_back()
+            self._on_written()
+            return
+        self._bytes -= self._writing_bytes
+        self._writing_bytes = 0
+        self._writing.clear()
+        for newest in gone:
+            for audience, number in newest.items():
+                self._lost(audience, number)
+        self._on_written()
+
+    def _take_oldest(self) -> list[Entry]:
+        """Take the oldest messages for writing; they count and can be read until they are there."""
+        wanted = min(BATCH_BYTES, self._bytes - self._limit // 2)
+        for number, entry in self._entries.items():
+            self._writing[number] = entry
+            wanted -= len(entry.message)
+            if wanted <= 0:
+                break
+        for number, entry in self._writing.items():
+            del self._entries[number]
+            self._writing_bytes += len(entry.message)
+            if len(entry.message) <= SHORT_BYTES:
+                self._short_bytes -= len(entry.message)
+        for numbers in (self._short, self._long):
+            while numbers and numbers[0] in self._writing:
+                numbers.popleft()
+        return list(self._writing.values())
+
+    def _put_back(self) -> None:
+        self._entries = {**self._writing, **self._entries}
+        self._writing.clear()
+        self._writing_bytes = 0
+        self._short.clear()
+        self._long.clear()
+        self._short_bytes = 0
+        for entry in self._entries.values():
+            self._place(entry)
+
+    async def close(self) -> None:
+        """Write nothing more."""
+        if self._spilling is not None:
+            self._spilling.cancel()
+        if self._disk is not None:
+            await self._disk.close()
+
+    # -- reading ------------------------------------------------------------------------------
 
     def get(self, sequence: int) -> Entry | None:
-        """The message with this number, None if it was dropped or is not there yet."""
-        return self._entries.get(sequence)
+        """The message with this number if it is in memory."""
+        for entries in (self._entries, self._writing, self._ends):
+            if (entry := entries.get(sequence)) is not None:
+                return entry
+        return None
 
-    def gap(self, session: str, after: int) -> tuple[int, int] | None:
+    async def read(self, sequence: int) -> Entry | None:
+        """The message with this number, None if it was dropped or is not there yet."""
+        entry = self.get(sequence)
+        if entry is not None or self._disk is None:
+            return entry
+        return await self._disk.read(sequence)
+
+    def sizes(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """What is here of the messages with these numbers, in order: the first and last number of
+        a piece, and about how many bytes it has."""
+        places = self._disk.places(first, last) if self._disk is not None else []
+        if places:
+            yield from self._sizes_in_memory(first, places[0].first - 1)
+        for place in places:
+            yield max(first, place.first), min(last, place.last), place.raw_bytes
+        yield from self._sizes_in_memory(places[-1].last + 1 if places else first, last)
+
+    def _sizes_in_memory(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        numbers: Sequence[int] = range(first, last + 1)
+        if len(numbers) > len(self._writing) + len(self._entries):
+            held = {*self._ends, *self._writing, *self._entries}
+            numbers = sorted(number for number in held if first <= number <= last)
+        for number in numbers:
+            entry = self.get(number)
+            if entry is not None:
+                yield number, number, len(entry.message)
+
+    def gap(self, session: str, after: int, *, cursor: bool = False) -> tuple[int, int] | None:
         """The first and last number of the messages that were dropped for a session which has
         everything up to `after`. Short messages in between may still be here.
 
         None if all messages for the session are still here.
         """
-        end = max(self._dropped_for_all, self._dropped_for.get(session, 0))
+        lost = [n for audience, n in self._dropped.items() if audience.concerns(session, cursor)]
+        end = max(lost, default=0)
         return (after + 1, end) if end > after else None
 
     def forget(self, session: str) -> None:
         """Forget which messages of a session were dropped, because the session has ended."""
-        self._dropped_for.pop(session, None)
+        for audience in [one for one in self._dropped if one.session == session and session]:
+            number = self._dropped.pop(audience)
+            if audience.reach is Reach.SESSION_AND_CURSORS:
+                self._lost(CURSORS, number)

@@ -7,15 +7,16 @@ import logging
 import secrets
 import signal
 import time
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.session import Session as JupyterSession
-
-from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
+from jupyter_ext.wire.made_messages import make_message
+from jupyter_ext.wire.messages import MessageError, parse_part, split_v1
 
 from .cgroup import memory_limit_of
+from .entry import EVERYBODY, Audience, Entry
 from .forked_kernel import ForkedKernel
 from .kernel_end import is_killed, why_ended
 from .kernel_log import KernelLog
@@ -31,6 +32,7 @@ from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import kill_orphans, reap_orphans
 from .package_site import is_empty
+from .requests.kernel_requests import KernelRequests
 from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .socket_folder import SocketFolder
@@ -62,13 +64,14 @@ class Kernel:
         document: StartDocument,
         sockets: SocketFolder,
         sessions: Sessions,
-        on_message: Callable[[str | None, bytes], None],
+        on_message: Callable[[Audience, bytes, bool], Entry],
         on_state: Callable[[], None],
         forked: ForkedKernel | None = None,
         limit: MemoryLimit | None = None,
     ) -> None:
-        """`on_message` gets the session id (None for all) and the message in the v1 layout;
-        `forked` can become the first process; `limit` is for each process."""
+        """`on_message` gets for whom each message is, the message in the v1 layout, and whether it
+        is the end of a request; `forked` can become the first process; `limit` is for each
+        process."""
         self._limit = limit
         self.state = ReportedState()
         self.call_socket: Path | None = None
@@ -76,10 +79,13 @@ class Kernel:
         self._document = document
         self._sessions = sessions
         self._on_message = on_message
+        self.requests = KernelRequests(on_message)
         self._on_state = on_state
         self._forked = forked
         self._key = secrets.token_hex(32).encode()
-        self._voice = JupyterSession(key=self._key)
+        self._kernel_session = uuid.uuid4().hex
+        """The session id of the process that spoke last: pages drop what waits of an older one, so
+        that what is said on behalf of a dead process has its id."""
         self._files = ConnectionFiles(document, self._key, sockets)
         self._log = KernelLog(document.directory / "kernel.log")
         self._policy = RestartPolicy()
@@ -122,6 +128,7 @@ class Kernel:
 
     async def restart(self) -> None:
         """End the process, start another one and wait (up to a minute) until it answers."""
+        self._abort_pending()
         async with self._changing:
             if self._closed:
                 raise LaunchError("the kernel is being shut down")
@@ -143,6 +150,7 @@ class Kernel:
         self._closed = True
         if now and self._run is not None:
             self._run.expected_end = True
+            self._run.end_reason = "the kernel was shut down"
             self._run.process.signal(signal.SIGKILL)
         async with self._changing:
             if self._run is not None:
@@ -204,6 +212,7 @@ class Kernel:
             await self._dead(str(error))
             return
         run: KernelRun
+        self.requests.new_process()
         channels = KernelChannels(
             connection, self._key, lambda *message: self._received(run, *message)
         )
@@ -248,7 +257,7 @@ class Kernel:
         )
         pending, self._pending = self._pending, []
         for message in pending:
-            run.channels.send(*message)
+            self._give(run, *message)
 
     async def _watch(self, run: KernelRun) -> None:
         """Take note of the process's end, and start another one if nobody wanted it to end."""
@@ -259,16 +268,18 @@ class Kernel:
             run.making_ready.cancel()
         # Otherwise processes in its process group would outlive it unnoticed.
         await run.process.end_rest()
+        words = await asyncio.to_thread(self._why_ended, run, exit_code)
         await run.channels.drain()
         run.channels.close()
-        run.ended.set()
         if self._run is run:
             self._run = None
         self._sessions.nothing_in_flight()
+        words = run.end_reason or words
+        await self.requests.died(words, self._kernel_session)
+        run.ended.set()
         self._change(pid=None)
         if run.expected_end:
             return
-        words = run.end_reason or await asyncio.to_thread(self._why_ended, run, exit_code)
         async with self._changing:
             if self._run is None and not self._closed and not run.expected_end:
                 await self._start_again(run, words)
@@ -323,6 +334,7 @@ class Kernel:
     async def _end(self, run: KernelRun, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""
         run.expected_end = True
+        run.end_reason = f"the kernel was {'restarted' if restart else 'shut down'}"
         if not now:
             await self._ask_to_end(run, restart)
         run.process.signal(signal.SIGKILL)
@@ -360,7 +372,7 @@ class Kernel:
 
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
-        self._pending.clear()
+        self._abort_pending()
         await self._end_orphans()
         self._change(
             process=ProcessState.DEAD,
@@ -381,7 +393,8 @@ class Kernel:
             channel, parts = split_v1(message)
             if channel not in _CLIENT_CHANNELS:
                 raise MessageError(f"clients cannot speak on the channel {channel!r}")
-            request = parse_part(parts[0])["msg_id"]
+            header = parse_part(parts[0])
+            request = header["msg_id"]
         except (MessageError, KeyError) as error:
             _log.warning("dropped a message of session %s: %s", session_id, error)
             return
@@ -389,10 +402,23 @@ class Kernel:
         if session is not None and channel != "stdin":
             session.in_flight.add(str(request))
         self.state.last_activity = utc_now()
+        if self.state.process is ProcessState.DEAD:
+            return
+        self.requests.sent(session_id, channel, header, parts)
         if self._run is not None and self._run.ready.is_set():
-            self._run.channels.send(session_id, channel, parts)
-        elif self.state.process is not ProcessState.DEAD:
+            self._give(self._run, session_id, channel, parts)
+        else:
             self._pending.append((session_id, channel, parts))
+
+    def _give(self, run: KernelRun, session_id: str, channel: str, parts: list[bytes]) -> None:
+        self.requests.given(session_id, channel, parts)
+        run.channels.send(session_id, channel, parts)
+
+    def _abort_pending(self) -> None:
+        """Answer what has waited for the kernel, which will never get it."""
+        pending, self._pending = self._pending, []
+        for message in pending:
+            self.requests.abort(*message, self._kernel_session)
 
     def connect(self, session_id: str) -> None:
         """Give a session its sockets before its first message."""
@@ -408,7 +434,8 @@ class Kernel:
         self, run: KernelRun, session_id: str | None, channel: str, parts: list[bytes]
     ) -> None:
         try:
-            message_type = str(parse_part(parts[0])["msg_type"])
+            header = parse_part(parts[0])
+            message_type = str(header["msg_type"])
             request = str(parse_part(parts[1]).get("msg_id", ""))
         except (MessageError, KeyError):
             _log.warning("dropped a message on %s whose header cannot be read", channel)
@@ -422,7 +449,8 @@ class Kernel:
             self._sessions.finished(request)
         if not request.startswith(run.channels.own_id):
             self.state.last_activity = utc_now()
-        self._on_message(session_id, join_v1(channel, parts))
+        self._kernel_session = str(header.get("session") or self._kernel_session)
+        self.requests.received(session_id, channel, message_type, request, parts)
 
     def _answered(self, run: KernelRun, message_type: str, parts: list[bytes]) -> None:
         if message_type != "kernel_info_reply":
@@ -447,8 +475,8 @@ class Kernel:
     def _announce(self, execution_state: str, reason: str) -> None:
         """Send a status on iopub on behalf of the kernel, which only its parent can know."""
         content = {"execution_state": execution_state, "reason": reason}
-        status = self._voice.msg("status", content)
-        self._on_message(None, join_v1("iopub", self._voice.serialize(status)[2:]))
+        status = make_message(self._kernel_session, "iopub", "status", b"{}", content)
+        self._on_message(EVERYBODY, status, False)
 
     def _change(self, **changes: Any) -> None:
         for name, value in changes.items():

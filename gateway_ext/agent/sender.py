@@ -16,7 +16,9 @@ from typing import Any
 from jupyter_ext.wire.frames import EVERY_STREAM, pack_agent_frame
 
 from .connection import Connection
-from .journal import Entry, Journal
+from .entry import EVERYBODY, Entry, Reach
+from .journal import Journal
+from .requests.replay import replayed
 from .sessions import Session
 
 _ACKNOWLEDGE_SECONDS = 0.02
@@ -38,12 +40,22 @@ class Stream:
     nonce: str
     received: int | None
     """What the client said that it has when the stream was opened."""
+    same_journal: bool = True
+    """Whether it said that of this journal."""
+    cursor: bool = False
+    """Whether its other end remembers by itself what it has, over any connection."""
+    can_be_closed: bool = False
+    """Whether its gateway ends it when it is told so; those of the version before do not."""
     closed: bool = False
 
     @property
     def acknowledged(self) -> int:
         """The client's highest number that the kernel was given."""
         return self.session.received_from(self.nonce)
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether it is to get the message."""
+        return entry.concerns(self.session.session_id, self.cursor)
 
 
 @dataclass
@@ -96,6 +108,7 @@ class Sender:
     def close(self, stream: Stream) -> None:
         """Send nothing more to a stream."""
         stream.closed = True
+        self._unacknowledged.pop(stream.number, None)
         if self._live.get(stream.number) is stream:
             del self._live[stream.number]
 
@@ -146,9 +159,13 @@ class Sender:
             await self._connection.send(json.dumps(item))
 
     async def _open(self, command: int, stream: Stream) -> None:
-        session_id = stream.session.session_id
-        start = stream.session.start(stream.received, self._journal.last)
-        gap = self._journal.gap(session_id, start)
+        start = stream.session.start(
+            stream.received,
+            self._journal.last,
+            cursor=stream.cursor,
+            same_journal=stream.same_journal,
+        )
+        gap = self._gap(stream, start)
         told = gap[1] if gap is not None else start
         if not self._live:
             self._sent = self._journal.last
@@ -159,6 +176,8 @@ class Sender:
             "start": start,
             "acknowledged": stream.acknowledged,
             "gap": gap,
+            "limit": self._journal.limit,
+            "journal": self._journal.id,
         }
         await self._connection.send(json.dumps(result))
         self._missing.append(_Missing(stream, start, told))
@@ -166,15 +185,15 @@ class Sender:
     async def _send_missed(self) -> None:
         """Send some of what one of the streams that lag behind has missed: each in its turn."""
         behind = self._missing.popleft()
-        stream, session_id = behind.stream, behind.stream.session.session_id
+        stream = behind.stream
         size = 0
         while not stream.closed and behind.sent < self._sent and size < _TURN_BYTES:
-            entry = self._journal.get(behind.sent + 1)
+            entry = await self._journal.read(behind.sent + 1)
             lost = entry is None and behind.sent + 1 > behind.told
-            if lost and self._journal.gap(session_id, behind.sent):
+            if lost and self._gap(stream, behind.sent):
                 raise TooSlow
             behind.sent += 1
-            if entry is not None and entry.concerns(session_id):
+            if entry is not None and stream.wants(entry):
                 await self._send_to(stream, entry)
                 size += len(entry.message)
         if stream.closed:
@@ -191,31 +210,36 @@ class Sender:
 
     async def _send_next(self) -> int:
         """Send the next message to the live streams; returns how long it is."""
-        entry = self._journal.get(self._sent + 1)
-        if entry is None and any(
-            self._journal.gap(stream.session.session_id, self._sent)
-            for stream in self._live.values()
-        ):
+        entry = await self._journal.read(self._sent + 1)
+        if entry is None and any(self._gap(stream, self._sent) for stream in self._live.values()):
             raise TooSlow
         self._sent += 1
         if entry is None:
             return 0
         # To a stream that lags behind, EVERY_STREAM would mean that it has all that was before.
-        if entry.session is None and not self._missing:
+        if entry.audience == EVERYBODY and not self._missing:
             await self._connection.send(
                 pack_agent_frame(EVERY_STREAM, entry.sequence, 0, entry.message)
             )
             return len(entry.message)
         for stream in list(self._live.values()):
-            if entry.concerns(stream.session.session_id):
+            if stream.wants(entry):
                 await self._send_to(stream, entry)
         return len(entry.message)
 
     async def _send_to(self, stream: Stream, entry: Entry) -> None:
+        message = entry.message
+        if entry.audience.reach is Reach.REPLAY:
+            message = await replayed(self._journal, message)
+            if stream.closed:
+                return
         self._unacknowledged.pop(stream.number, None)
         await self._connection.send(
-            pack_agent_frame(stream.number, entry.sequence, stream.acknowledged, entry.message)
+            pack_agent_frame(stream.number, entry.sequence, stream.acknowledged, message)
         )
+
+    def _gap(self, stream: Stream, after: int) -> tuple[int, int] | None:
+        return self._journal.gap(stream.session.session_id, after, cursor=stream.cursor)
 
     async def _send_acknowledgements(self) -> None:
         waiting, self._unacknowledged = self._unacknowledged, {}

@@ -34,6 +34,12 @@ class Session:
         """The highest number taken from this client end, 0 if none."""
         return self.received.get(nonce, 0)
 
+    def skips(self, nonce: str, sequence: int) -> bool:
+        """Whether messages before this one have never come from this client end. One that is not
+        known (any more) may begin at any number: an earlier agent may have taken the others."""
+        last = self.received_from(nonce)
+        return 0 < last < sequence - 1
+
     def take(self, nonce: str, sequence: int) -> bool:
         """Note that a message with this number came; False if it was taken before."""
         if sequence <= self.received_from(nonce):
@@ -49,15 +55,18 @@ class Session:
         """The client has everything up to this number of the journal."""
         self.acknowledged = max(self.acknowledged, sequence)
 
-    def start(self, received: int | None, last: int) -> int:
+    def start(
+        self, received: int | None, last: int, *, cursor: bool = False, same_journal: bool = True
+    ) -> int:
         """After which number of the journal a stream of this session starts.
 
-        `received` is the number that the client reports, `last` the journal's newest one. A higher
-        number than `last` belongs to another journal: the client then has nothing of this one.
+        `received` is the number that the client reports, `last` the journal's newest one. A number
+        of another journal says nothing of this one, and a higher one than `last` is of another
+        journal. A new cursor stream starts at the end: its other end asks for what it lacks.
         """
         if received is None:
-            return self.acknowledged
-        return received if received <= last else 0
+            return last if cursor else self.acknowledged
+        return received if same_journal and received <= last else 0
 
 
 class Sessions:

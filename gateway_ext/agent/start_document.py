@@ -13,6 +13,10 @@ READ_AT_START = ("PYTHON", "LD_")
 """How variables begin that an interpreter or the linker reads when a program starts."""
 
 
+JOURNAL_DISK_BYTES = 2**30
+"""Of a journal whose start document does not say it, as those of older gateways."""
+
+
 def read_at_start(environment: Mapping[str, str]) -> bool:
     """Whether it has a variable, other than it is here, that only a new process can obey."""
     return any(
@@ -58,12 +62,13 @@ class StartDocument:
     resource_dir: str
     directory: Path
     cwd: Path
-    journal_bytes: int
+    journal_memory_bytes: int
     ping_seconds: float
     ping_timeout: float
     orphan_seconds: float
     environment: dict[str, str]
     packages: Packages | None = None
+    journal_disk_bytes: int = JOURNAL_DISK_BYTES
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
     keep_process_group: bool = False
@@ -123,7 +128,8 @@ def parse_start_document(text: str) -> StartDocument:
         resource_dir=str(raw.get("resource_dir") or ""),
         directory=directory,
         cwd=_absolute(raw, "cwd") if raw.get("cwd") else Path.cwd(),
-        journal_bytes=int(_positive(raw, "journal_bytes")),
+        journal_memory_bytes=int(_positive(raw, _memory_field(raw))),
+        journal_disk_bytes=_bytes_from_0(raw, "journal_disk_bytes", JOURNAL_DISK_BYTES),
         ping_seconds=_positive(raw, "ping_seconds"),
         ping_timeout=_positive(raw, "ping_timeout"),
         orphan_seconds=_positive(raw, "orphan_seconds"),
@@ -205,6 +211,18 @@ def _absolute(raw: dict[str, Any], name: str) -> Path:
     if not path.is_absolute():
         raise StartDocumentError(f"{name} must be an absolute path, not {str(path)!r}")
     return path
+
+
+def _memory_field(raw: dict[str, Any]) -> str:
+    """What the field is called: gateways of the version before have the other name."""
+    return "journal_memory_bytes" if "journal_memory_bytes" in raw else "journal_bytes"
+
+
+def _bytes_from_0(raw: dict[str, Any], name: str, default: int) -> int:
+    value = raw.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise StartDocumentError(f"{name} must be a whole number from 0, not {value!r}")
+    return value
 
 
 def _positive(raw: dict[str, Any], name: str) -> float:

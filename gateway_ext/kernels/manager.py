@@ -93,7 +93,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.agent_settings = AgentSettings(
             kernels_dir=Path(app.kernels_dir),
             agent_command=list(app.agent_command),
-            journal_bytes=app.journal_bytes,
+            journal_memory_bytes=app.journal_memory_bytes,
+            journal_disk_bytes=app.journal_disk_bytes,
             ping_seconds=app.ping_seconds,
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,

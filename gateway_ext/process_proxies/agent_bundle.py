@@ -8,7 +8,13 @@ from importlib.resources import files
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-_FOLDERS = ("gateway_ext/agent", "gateway_ext/kernel_tools", "jupyter_ext/wire")
+_FOLDERS = (
+    "gateway_ext/agent",
+    "gateway_ext/agent/requests",
+    "gateway_ext/agent/segments",
+    "gateway_ext/kernel_tools",
+    "jupyter_ext/wire",
+)
 
 
 @cache

@@ -46,7 +46,8 @@ class AgentSettings:
 
     kernels_dir: Path
     agent_command: list[str]
-    journal_bytes: int
+    journal_memory_bytes: int
+    journal_disk_bytes: int
     ping_seconds: float
     ping_timeout: float
     orphan_seconds: float
@@ -103,7 +104,10 @@ def start_document(
         "kernel_name": start.kernel_name,
         "resource_dir": start.resource_dir,
         "directory": directory,
-        "journal_bytes": settings.journal_bytes,
+        "journal_memory_bytes": settings.journal_memory_bytes,
+        "journal_disk_bytes": settings.journal_disk_bytes,
+        # What agents of the version before read.
+        "journal_bytes": settings.journal_memory_bytes,
         "ping_seconds": settings.ping_seconds,
         "ping_timeout": settings.ping_timeout,
         "orphan_seconds": orphan_seconds(start, settings),

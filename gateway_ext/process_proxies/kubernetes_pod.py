@@ -288,7 +288,12 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "command": self.command(start.kernelspec),
             "metadata": without_pool(start.kernelspec.get("metadata") or {}),
             "interrupt_mode": start.kernelspec.get("interrupt_mode"),
-            "settings": [settings.journal_bytes, settings.ping_seconds, settings.ping_timeout],
+            "settings": [
+                settings.journal_memory_bytes,
+                settings.journal_disk_bytes,
+                settings.ping_seconds,
+                settings.ping_timeout,
+            ],
             "agent": hashlib.sha256(agent_bundle()).hexdigest(),
         }
         return pod_shape(main, kernel, more)

@@ -40,11 +40,14 @@ class JournalDisk:
         self._cached: dict[tuple[Path, int], int] = {}
         self._finishing: asyncio.TimerHandle | None = None
 
-    async def write(self, entries: Sequence[Entry]) -> list[dict[Audience, int]]:
+    async def write(
+        self, entries: Sequence[Entry], *, compress: bool = True
+    ) -> list[dict[Audience, int]]:
         """Write entries that are newer than all others here; raises OSError. Returns what had to go
         for them: for each audience the highest number that was lost."""
         loop = asyncio.get_running_loop()
-        for block in await loop.run_in_executor(self._thread, self._writer.write, entries):
+        write = self._writer.write
+        for block in await loop.run_in_executor(self._thread, write, entries, compress):
             self._table.add(block)
         if self._finishing is None:
             self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)

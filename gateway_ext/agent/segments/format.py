@@ -121,14 +121,15 @@ def record_bytes(entry: Entry) -> int:
     return _RECORD.size + len(entry.audience.session) + len(entry.message)
 
 
-def pack_block(entries: Sequence[Entry], codec: Codec) -> tuple[bytes, int]:
-    """A block of at least one entry, and its raw length."""
+def pack_block(entries: Sequence[Entry], codec: Codec | None) -> tuple[bytes, int]:
+    """A block of at least one entry, and its raw length; stored raw without a codec, and if it does
+    not shrink."""
     pieces = []
     for number, (reach, session), message in entries:
         name = session.encode()
         pieces += [_RECORD.pack(number, reach, len(name), len(message)), name, message]
     raw = b"".join(pieces)
-    stored = codec.compress(raw)
+    stored = raw if codec is None else codec.compress(raw)
     if len(stored) >= len(raw):
         stored = raw
     return _pack(stored, len(raw), entries[0].sequence, len(entries)), len(raw)

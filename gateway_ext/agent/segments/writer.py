@@ -50,19 +50,20 @@ class SegmentWriter:
         self._size = 0
         self._blocks: list[tuple[int, int, int]] = []
 
-    def write(self, entries: Sequence[Entry]) -> list[WrittenBlock]:
+    def write(self, entries: Sequence[Entry], compress: bool = True) -> list[WrittenBlock]:
         """Write all of them; raises OSError, and has then finished the segment as it is: it is
         readable up to its last complete block."""
+        codec = self._codec if compress else None
         try:
-            return [self._write_block(block) for block in in_blocks(entries)]
+            return [self._write_block(block, codec) for block in in_blocks(entries)]
         except OSError:
             self.abandon()
             raise
 
-    def _write_block(self, entries: Sequence[Entry]) -> WrittenBlock:
+    def _write_block(self, entries: Sequence[Entry], codec: Codec | None) -> WrittenBlock:
         if self._file < 0:
             self._begin(entries[0].sequence)
-        block, raw_bytes = pack_block(entries, self._codec)
+        block, raw_bytes = pack_block(entries, codec)
         offset = self._size
         self._append(block)
         self._blocks.append((offset, entries[0].sequence, len(entries)))

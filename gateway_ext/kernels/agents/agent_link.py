@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -34,11 +35,52 @@ class CommandFailed(Exception):
     """The agent could not execute the command; the text is the agent's."""
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What a client of fleet.v1 said of its stream when it connected."""
+
+    session_id: str
+    nonce: str
+    received: int | None = None
+    journal: str | None = None
+    """Of which journal it has everything up to `received`, if it said that."""
+    cursor: bool = False
+    """Whether the client itself remembers what it has."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the agent said of a stream: the client will get everything after `start`."""
+
+    start: int
+    acknowledged: int
+    gap: tuple[int, int] | None = None
+    limit: int | None = None
+    """How many bytes the journal keeps; None from agents of the version before."""
+    journal: str | None = None
+    """The id of the journal; None from agents of the version before."""
+
+    @classmethod
+    def from_result(cls, result: Mapping[str, Any]) -> "Opened":
+        """What a result says; raises KeyError, TypeError and ValueError."""
+        gap, limit, journal = (result.get(name) for name in ("gap", "limit", "journal"))
+        if gap is not None:
+            first, last = gap
+            gap = int(first), int(last)
+        return cls(
+            int(result["start"]),
+            int(result["acknowledged"]),
+            gap,
+            None if limit is None else int(limit),
+            None if journal is None else str(journal),
+        )
+
+
 class ClientEnd(Protocol):
     """A client's websocket, as an agent's link sees it."""
 
-    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
-        """The stream is open: the client will get everything after `start`."""
+    def opened(self, opened: Opened) -> None:
+        """The stream is open."""
 
     def deliver(self, frame: bytes) -> None:
         """One frame of fleet.v1 for the client."""
@@ -218,9 +260,7 @@ class AgentLink:
 
     # Streams
 
-    def open_stream(
-        self, client: ClientEnd, session_id: str, nonce: str, received: int | None
-    ) -> int:
+    def open_stream(self, client: ClientEnd, opening: Opening) -> int:
         """Begins a stream for `client` and returns its number; `client.opened` follows.
 
         Raises LinkLost.
@@ -238,16 +278,13 @@ class AgentLink:
             stream = self._streams.get(number)
             if stream is None:
                 return
-            stream.last = int(result["start"])
-            client.opened(stream.last, int(result["acknowledged"]), result.get("gap"))
+            opened = Opened.from_result(result)
+            stream.last = opened.start
+            client.opened(opened)
 
         self._streams[number] = _Stream(client)
         try:
-            self._post(
-                "open",
-                {"stream": number, "session_id": session_id, "nonce": nonce, "received": received},
-                answered,
-            )
+            self._post("open", {"stream": number, **asdict(opening)}, answered)
         except LinkLost:
             del self._streams[number]
             raise
@@ -284,6 +321,11 @@ class AgentLink:
             if self.state.get("restarts", 0) > before.get("restarts", 0):
                 self._ended = self.reason
             self._on_change(self)
+        elif kind == "closed":
+            ended = self._streams.pop(document["stream"], None)
+            if ended is not None:
+                ended.client.end(OWNER_CHANGES, str(document.get("reason") or ""))
+                self._on_change(self)
         elif kind == "call":
             if len(frame) > LONGEST_CALL:
                 raise ValueError(f"a call has {len(frame)} characters")

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 from tornado import websocket
 
+from gateway_ext.kernels.agents.agent_link import Opening
 from gateway_ext.kernels.handlers.authentication import authenticate, require_role
 from gateway_ext.kernels.handlers.client_wires import (
     DeadWire,
     FleetWire,
     LaunchWire,
-    Opening,
     StockWire,
 )
 from gateway_ext.kernels.handlers.fleet_socket import FleetSocket
@@ -99,7 +99,16 @@ class ChannelsHandler(FleetSocket):
             raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
         # Labs of the version before expect binary frames only.
         takes_notices = self.get_query_argument("launching", "") == "1"
-        opening = Opening(self._session_id, nonce, None if received is None else int(received))
+        journal = self.get_query_argument("journal", None)
+        if journal is not None and not re.fullmatch("[0-9a-f]{32}", journal):
+            raise Refusal(400, "journal must be the 32 hexadecimal digits that the gateway sent")
+        opening = Opening(
+            self._session_id,
+            nonce,
+            None if received is None else int(received),
+            journal,
+            cursor=self.get_query_argument("cursor", "") == "1",
+        )
         if place.link is not None:
             return FleetWire(self, place.link, opening)
         if place.launching and takes_notices:

@@ -10,10 +10,9 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway_ext.kernels.agents.agent_link import AgentLink, LinkLost
+from gateway_ext.kernels.agents.agent_link import AgentLink, LinkLost, Opened, Opening
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.launch_status import LaunchStatus
@@ -33,7 +32,7 @@ from jupyter_ext.wire.close_codes import (
 from jupyter_ext.wire.frames import CLIENT_HEADER_BYTES, SUBPROTOCOL, pack_client_frame
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 from jupyter_ext.wire.launch_messages import status_message
-from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError
+from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 
 class ClientSocket(Protocol):
@@ -53,15 +52,6 @@ class ClientSocket(Protocol):
         """Sends; done when more can be sent."""
 
 
-@dataclass(frozen=True)
-class Opening:
-    """What a client of fleet.v1 said of its stream when it connected."""
-
-    session_id: str
-    nonce: str
-    received: int | None
-
-
 class FleetWire:
     """fleet.v1, here at the owner. The `ClientEnd` of the agent's link."""
 
@@ -73,10 +63,7 @@ class FleetWire:
 
     def start(self) -> None:
         try:
-            opening = self._opening
-            self._stream = self._link.open_stream(
-                self, opening.session_id, opening.nonce, opening.received
-            )
+            self._stream = self._link.open_stream(self, self._opening)
         except LinkLost:
             self.end(OWNER_CHANGES, "the kernel is moving to another gateway")
 
@@ -93,10 +80,14 @@ class FleetWire:
             return
         self._link.from_client(self._stream, frame)
 
-    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
-        self._socket.push(pack_client_frame(start, acknowledged))
-        if gap is not None:
-            self._socket.push(json.dumps({"type": "gap", "from": gap[0], "to": gap[1]}))
+    def opened(self, opened: Opened) -> None:
+        if opened.journal is not None:
+            self._socket.push(json.dumps({"type": "journal", "id": opened.journal}))
+        self._socket.push(pack_client_frame(opened.start, opened.acknowledged))
+        if opened.gap is not None:
+            first, last = opened.gap
+            notice = {"type": "gap", "from": first, "to": last, "limit": opened.limit}
+            self._socket.push(json.dumps(notice))
 
     def deliver(self, frame: bytes) -> None:
         self._socket.push(frame)
@@ -234,6 +225,7 @@ class StockWire:
             if self._socket.selected_subprotocol == V1_PROTOCOL:
                 if isinstance(message, str):
                     raise MessageError(f"{V1_PROTOCOL} has binary frames only")
+                channel_of(message)
                 self._stream.send(message)
             else:
                 self._stream.send(json_to_v1(message))

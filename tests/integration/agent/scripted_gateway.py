@@ -43,11 +43,18 @@ def proof(*fields: object) -> str:
 
 
 class Stream:
-    """A client's stream, opened through one connection after the other."""
+    """A client's stream, opened through one connection after the other. With `cursor` it is a
+    page's, which remembers by itself what it has; otherwise one of a gateway of the version
+    before."""
 
-    def __init__(self, session_id: str, nonce: str | None = None) -> None:
+    def __init__(self, session_id: str, nonce: str | None = None, *, cursor: bool = False) -> None:
         self.session_id = session_id
         self.nonce = nonce or uuid.uuid4().hex
+        self.cursor = cursor
+        self.journal: str | None = None
+        """Of which journal it has everything up to `received`."""
+        self.closed = ""
+        """Why the agent has closed it."""
         self.number = 0
         self.link: Link | None = None
         self.opened: dict[str, Any] = {}
@@ -65,13 +72,17 @@ class Stream:
         self.number, self.link = link.counter, link
         link.streams[self.number] = self
         have = received if received != "own" else self.received if self.received >= 0 else None
+        more = {"journal": self.journal, "cursor": True} if self.cursor else {}
+        self.closed = ""
         self.opened = await link.command(
             "open",
             stream=self.number,
             session_id=self.session_id,
             nonce=self.nonce,
             received=have,
+            **more,
         )
+        self.journal = self.opened["journal"]
         for sequence in range(self.opened["acknowledged"] + 1, len(self.sent) + 1):
             await self._transmit(sequence)
         return self.opened
@@ -88,7 +99,13 @@ class Stream:
             FRAME.pack(self.number, sequence, max(self.received, 0)) + self.sent[sequence - 1]
         )
 
-    async def send(self, channel: str, message_type: str, content: dict[str, Any]) -> str:
+    async def send(
+        self,
+        channel: str,
+        message_type: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
         """Send a kernel message; returns its id."""
         msg_id = uuid.uuid4().hex
         header = {
@@ -99,7 +116,7 @@ class Stream:
             "version": "5.4",
             "date": "2026-01-01T00:00:00Z",
         }
-        parts = [json.dumps(p).encode() for p in (header, {}, {}, content)]
+        parts = [json.dumps(p).encode() for p in (header, {}, metadata or {}, content)]
         self.sent.append(join(channel, parts))
         await self._transmit(len(self.sent))
         return msg_id
@@ -113,8 +130,8 @@ class Stream:
         assert self.link is not None
         await self.link.send(FRAME.pack(self.number, 0, max(self.received, 0)))
 
-    async def execute(self, code: str, **options: Any) -> str:
-        """Ask for a cell to be run; returns the request's id."""
+    async def execute(self, code: str, cell: str | None = None, **options: Any) -> str:
+        """Ask for code to be run, as this cell if it is one; returns the request's id."""
         content = {
             "code": code,
             "silent": False,
@@ -123,7 +140,19 @@ class Stream:
             "allow_stdin": False,
             "stop_on_error": True,
         }
-        return await self.send("shell", "execute_request", content | options)
+        metadata = {"cellId": cell} if cell is not None else {}
+        return await self.send("shell", "execute_request", content | options, metadata)
+
+    async def ask(self, cells: dict[str, dict[str, Any] | None], adopt: bool = True) -> Replay:
+        """Ask what these cells lack; returns the answer once all of it is there."""
+        asked = await self.send("fleet", "ask", {"cells": cells, "adopt": adopt})
+
+        def parts() -> list[dict[str, Any]]:
+            return self.of(asked, "replay")
+
+        await until(parts, 30, "the first part of a replay")
+        await until(lambda: len(parts()) == parts()[0]["content"]["parts"], 60, "all of a replay")
+        return Replay(parts())
 
     def take(self, sequence: int, acknowledged: int, message: bytes) -> None:
         """A frame has come from the agent."""
@@ -132,18 +161,7 @@ class Stream:
             return
         self.received = sequence
         self.raw_bytes += len(message)
-        channel, parts = split(message)
-        header, parent, _, content = (json.loads(part) for part in parts[:4])
-        self.messages.append(
-            {
-                "sequence": sequence,
-                "channel": channel,
-                "type": header["msg_type"],
-                "parent": parent.get("msg_id"),
-                "content": content,
-                "buffers": parts[4:],
-            }
-        )
+        self.messages.append(parsed(sequence, message))
 
     def of(self, request: str | None, message_type: str) -> list[dict[str, Any]]:
         """The messages of a type that answer a request (any request if None)."""
@@ -173,6 +191,50 @@ class Stream:
         content = await self.reply(request, seconds)
         assert content["status"] == "ok", content
         return self.text(request)
+
+
+def parsed(sequence: int, message: bytes) -> dict[str, Any]:
+    """A message in the v1 layout."""
+    channel, parts = split(message)
+    header, parent, _, content = (json.loads(part) for part in parts[:4])
+    return {
+        "sequence": sequence,
+        "channel": channel,
+        "type": header["msg_type"],
+        "session": header["session"],
+        "parent": parent.get("msg_id"),
+        "content": content,
+        "buffers": parts[4:],
+    }
+
+
+class Replay:
+    """The answer of an agent to a page that asked what its cells lack."""
+
+    def __init__(self, parts: list[dict[str, Any]]) -> None:
+        contents = [part["content"] for part in parts]
+        assert [c["part"] for c in contents] == list(range(1, len(parts) + 1))
+        numbers = [part["sequence"] for part in parts]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1)), "live messages between parts"
+        self.parts = len(parts)
+        (self.fence,) = {c["fence"] for c in contents}
+        assert self.fence == numbers[-1]
+        self.index = {record["cell"]: record for record in contents[0]["index"]}
+        self.missing = [run for c in contents for run in c["missing"]]
+        self.messages = [
+            parsed(number, message)
+            for part in parts
+            for number, message in zip(part["content"]["numbers"], part["buffers"], strict=True)
+        ]
+        self.longest = max(sum(map(len, part["buffers"])) for part in parts)
+
+    def of(self, request: str, message_type: str) -> list[dict[str, Any]]:
+        """The messages of a type that answer a request."""
+        return [m for m in self.messages if (m["parent"], m["type"]) == (request, message_type)]
+
+    def text(self, request: str) -> str:
+        """What a cell had printed."""
+        return "".join(m["content"]["text"] for m in self.of(request, "stream"))
 
 
 class Link:
@@ -234,6 +296,9 @@ class Link:
             self.states.append(frame["state"])
         elif frame["type"] == "call":
             self.calls.append(frame)
+        elif frame["type"] == "closed":
+            self.open_streams.discard(frame["stream"])
+            self.streams[frame["stream"]].closed = frame["reason"]
         elif frame["type"] == "result":
             # As in the real gateway, a stream is open from its result on.
             if frame["ok"] and "start" in frame:
@@ -396,7 +461,7 @@ class Fleet:
             "resource_dir": "",
             "directory": str(self.directory),
             "cwd": str(self.cwd),
-            "journal_bytes": 64 * 2**20,
+            "journal_memory_bytes": 16 * 2**20,
             "ping_seconds": 0.5,
             "ping_timeout": 5,
             "orphan_seconds": 60,

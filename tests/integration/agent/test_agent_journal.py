@@ -9,14 +9,15 @@ import socket
 import time
 
 import psutil
+import pytest
 
-from tests.integration.agent.scripted_gateway import Fleet, Stream, until
+from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
 
 
 def test_a_message_of_20_mb_passes_and_comes_again_after_a_reconnection(fleet: Fleet) -> None:
     async def scenario() -> None:
         first, second = fleet.gateway(), fleet.gateway()
-        link = await fleet.running(journal_bytes=32 * 2**20)
+        link = await fleet.running(journal_memory_bytes=32 * 2**20)
         page = Stream("page")
         await page.open(link)
         code = "display({'text/plain': 'x' * 20_000_000}, raw=True)"
@@ -60,7 +61,7 @@ def test_a_client_message_above_100_mb_reaches_the_kernel(fleet: Fleet) -> None:
 def test_a_gap_is_told_and_the_rest_comes_in_order(fleet: Fleet) -> None:
     async def scenario() -> None:
         first, second = fleet.gateway(), fleet.gateway()
-        link = await fleet.running(journal_bytes=200_000)
+        link = await fleet.running(journal_memory_bytes=200_000, journal_disk_bytes=0)
         page = Stream("page")
         await page.open(link)
         await page.run("print('before')")
@@ -88,10 +89,27 @@ def test_a_gap_is_told_and_the_rest_comes_in_order(fleet: Fleet) -> None:
     asyncio.run(scenario())
 
 
-def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(fleet: Fleet) -> None:
+async def most_memory_until_idle(agent: psutil.Process) -> int:
+    """The bytes that the agent has at most until it has taken everything from the kernel and has
+    nothing to do."""
+    used: list[float] = []
+    most = 0
+    while len(used) < 10 or used[-1] != used[-10]:
+        await asyncio.sleep(0.1)
+        used.append(sum(agent.cpu_times()[:2]))
+        most = max(most, agent.memory_info().rss)
+    return most
+
+
+@pytest.mark.parametrize("disk_bytes", [0, 2**30])
+def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(
+    fleet: Fleet, disk_bytes: int
+) -> None:
     async def scenario() -> None:
         gateway = fleet.gateway()
-        link = await fleet.running(journal_bytes=8 * 2**20, ping_timeout=30)
+        link = await fleet.running(
+            journal_memory_bytes=8 * 2**20, journal_disk_bytes=disk_bytes, ping_timeout=30
+        )
         page = Stream("page")
         await page.open(link)
         await page.run("import sys, pathlib")
@@ -110,12 +128,7 @@ def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(fleet: Flee
         # The kernel prints everything while nobody takes it, and the agent obeys meanwhile.
         await until((fleet.cwd / "printed").exists, 30, "the cell has printed")
         await page.send("control", "kernel_info_request", {})
-        agent, used = psutil.Process(fleet.agent.pid), []
-        while len(used) < 10 or used[-1] != used[-10]:
-            # Until it has taken everything from the kernel, and has nothing to do.
-            await asyncio.sleep(0.1)
-            used.append(sum(agent.cpu_times()[:2]))
-            assert agent.memory_info().rss < 150 * 2**20
+        assert await most_memory_until_idle(psutil.Process(fleet.agent.pid)) < 150 * 2**20
         gaps: list[list[int] | None] = []
 
         async def follow() -> None:
@@ -134,8 +147,121 @@ def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(fleet: Flee
         reading.set()
         await page.reply(cell, 60)
         following.cancel()
+        if disk_bytes:
+            assert page.text(cell) == "z" * 60_000_000
+            assert not gaps, "the connection was lost"
+            return
         assert any(gaps)
         assert 0 < len(page.text(cell)) < 60_000_000
+
+    asyncio.run(scenario())
+
+
+def printing(lines: int) -> str:
+    """Code that prints so many numbered lines of about 100 characters."""
+    return f"for i in range({lines}): print(i, 'x' * 96)"
+
+
+async def print_unread(fleet: Fleet, page: Stream, link: Link, lines: int) -> tuple[str, int]:
+    """Have numbered lines printed while no stream is open; returns the request, and by how much the
+    agent's memory has grown at most, in bytes."""
+    await page.run("import pathlib")
+    agent = psutil.Process(fleet.agent.pid)
+    before = most = agent.memory_info().rss
+    cell = await page.execute(f"{printing(lines)}\npathlib.Path('printed').touch()", "a")
+    await page.close()
+    end = time.monotonic() + lines / 2000 + 60
+    while not (fleet.cwd / "printed").exists() or link.state["execution_state"] != "idle":
+        assert time.monotonic() < end, "the cell does not end"
+        most = max(most, agent.memory_info().rss)
+        await asyncio.sleep(0.02)
+    return cell, most - before
+
+
+def expected(lines: int) -> str:
+    tail = "x" * 96
+    return "".join(f"{number} {tail}\n" for number in range(lines))
+
+
+@pytest.mark.parametrize(
+    "lines", [200_000, pytest.param(2_000_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_what_is_printed_while_nobody_reads_is_complete_and_takes_no_memory(
+    fleet: Fleet, lines: int
+) -> None:
+    async def scenario() -> None:
+        memory_bytes = 4 * 2**20
+        fleet.gateway()
+        link = await fleet.running(journal_memory_bytes=memory_bytes)
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        cell, grown = await print_unread(fleet, page, link, lines)
+        assert grown < memory_bytes + 20 * 2**20, f"{grown / 2**20:.0f} MB"
+        folder = fleet.directory / "journal"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert sum(file.stat().st_size for file in folder.iterdir()) < lines * 100 / 4
+        later = Stream("later", cursor=True)
+        await later.open(link)
+        replay = await later.ask({"a": None})
+        assert replay.missing == []
+        assert replay.text(cell) == expected(lines)
+        # A stream that goes on where it was gets the same.
+        await page.open(link)
+        await page.reply(cell, 60 + lines / 5000)
+        assert page.text(cell) == expected(lines)
+
+    asyncio.run(scenario())
+
+
+def test_what_the_disk_may_not_hold_is_a_gap_with_its_limit(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        limits = {"journal_memory_bytes": 2**19, "journal_disk_bytes": 2**21}
+        link = await fleet.running(**limits)
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        await page.run("import os, base64, pathlib")
+        had = page.received
+        cell = await page.execute(
+            "for i in range(200): print(i, base64.b64encode(os.urandom(75_000)), flush=True)\n"
+            "pathlib.Path('printed').touch()",
+            "a",
+        )
+        await page.close()
+        await until((fleet.cwd / "printed").exists, 60, "the cell has printed")
+        await until(lambda: link.state["execution_state"] == "idle", 20, "the cell's end")
+        await most_memory_until_idle(psutil.Process(fleet.agent.pid))
+        folder = fleet.directory / "journal"
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 2**21 + 2**20
+        opened = await page.open(link)
+        first, last = opened["gap"]
+        assert first == had + 1 < last
+        assert opened["limit"] == sum(limits.values())
+        await page.reply(cell)
+        shown = [int(line.split()[0]) for line in page.text(cell).splitlines() if " " in line]
+        assert shown[-1] == 199
+        assert shown == list(range(shown[0], 200)) or shown[1:] == list(range(shown[1], 200))
+        replay = await page.ask({"a": None})
+        assert replay.missing[0][0] == replay.index["a"]["first"]
+        assert replay.missing[-1][1] <= last
+        assert replay.of(cell, "execute_reply")
+
+    asyncio.run(scenario())
+
+
+def test_a_disk_that_cannot_be_written_leaves_the_journal_in_memory(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(journal_memory_bytes=2**20)
+        # Where the folder will be is a file.
+        (fleet.directory / "journal").write_text("")
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute("for i in range(100): print(i, 'x' * 50_000, flush=True)")
+        await page.reply(cell)
+        assert await page.run("print('after')") == "after\n"
+        log = (fleet.directory / "agent.log").read_text()
+        assert log.count("memory alone keeps it") == 1
 
     asyncio.run(scenario())
 
@@ -221,7 +347,7 @@ def test_what_a_kernel_prints_while_its_agent_stands_still_is_not_lost(fleet: Fl
 def test_a_page_that_has_missed_much_holds_up_no_other_page(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()
-        link = await fleet.running(journal_bytes=200 * 2**20)
+        link = await fleet.running(journal_memory_bytes=200 * 2**20)
         late, other = Stream("late"), Stream("other")
         await late.open(link)
         await late.close()

@@ -399,7 +399,8 @@ def test_a_kernel_is_what_its_command_line_and_environment_say(fleet: Fleet) -> 
         ({"kernelspec": {"argv": []}}, "kernelspec.argv"),
         ({"gateways": ["ftp://x"]}, "gateways must be"),
         ({"agent_key": "zz"}, "agent_key must be hexadecimal"),
-        ({"journal_bytes": 0}, "journal_bytes must be a number above 0"),
+        ({"journal_memory_bytes": 0}, "journal_memory_bytes must be a number above 0"),
+        ({"journal_disk_bytes": -1}, "journal_disk_bytes must be a whole number from 0"),
     ],
 )
 def test_a_start_document_that_cannot_be_used_is_refused_in_words(

@@ -36,7 +36,7 @@ def start_document(kernel_id: str, key: bytes, urls: list[str], directory: Path)
         resource_dir="",
         directory=directory,
         cwd=directory,
-        journal_bytes=10**6,
+        journal_memory_bytes=10**6,
         ping_seconds=PING_TIMEOUT / 4,
         ping_timeout=PING_TIMEOUT,
         orphan_seconds=300.0,

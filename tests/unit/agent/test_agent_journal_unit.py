@@ -5,18 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_ext.agent.entry import EVERYBODY, Audience
 from gateway_ext.agent.journal import SHORT_BYTES, Journal
+
+PAGE, OTHER = Audience.of_session("page"), Audience.of_session("other")
 
 
 def test_numbers_grow_from_one_and_messages_are_found_by_them() -> None:
     journal = Journal(100)
     assert journal.last == 0
-    journal.append(None, b"a")
-    journal.append("page", b"b")
+    journal.append(EVERYBODY, b"a")
+    journal.append(PAGE, b"b")
     assert journal.last == 2
     entry = journal.get(2)
     assert entry is not None
-    assert (entry.session, entry.message) == ("page", b"b")
+    assert (entry.audience, entry.message) == (PAGE, b"b")
     assert entry.concerns("page")
     assert not entry.concerns("other")
     assert journal.get(3) is None
@@ -25,46 +28,46 @@ def test_numbers_grow_from_one_and_messages_are_found_by_them() -> None:
 def test_the_oldest_go_first_and_a_huge_newest_message_stays() -> None:
     journal = Journal(10)
     for _ in range(4):
-        journal.append(None, b"12345")
+        journal.append(EVERYBODY, b"12345")
     assert [journal.get(n) is not None for n in range(1, 5)] == [False, True, True, True]
-    journal.append(None, b"x" * 1000)
+    journal.append(EVERYBODY, b"x" * 1000)
     assert journal.get(5) is not None
     assert journal.get(4) is not None
-    journal.append(None, b"y")
+    journal.append(EVERYBODY, b"y")
     assert journal.get(5) is None
     assert journal.get(6) is not None
 
 
 def test_what_is_short_outlives_what_is_long() -> None:
     journal = Journal(10 * SHORT_BYTES)
-    journal.append("page", b"reply")
-    journal.append(None, b"idle")
+    journal.append(PAGE, b"reply")
+    journal.append(EVERYBODY, b"idle")
     for _ in range(100):
-        journal.append(None, b"x" * (SHORT_BYTES + 1))
+        journal.append(EVERYBODY, b"x" * (SHORT_BYTES + 1))
     assert journal.get(1) is not None
     assert journal.get(2) is not None
     assert journal.get(50) is None
     # But no more than half of the room is theirs alone.
     for _ in range(100):
-        journal.append(None, b"y" * SHORT_BYTES)
-    long_one = journal.append(None, b"x" * (SHORT_BYTES + 1))
-    journal.append(None, b"z")
+        journal.append(EVERYBODY, b"y" * SHORT_BYTES)
+    long_one = journal.append(EVERYBODY, b"x" * (SHORT_BYTES + 1))
+    journal.append(EVERYBODY, b"z")
     assert journal.get(long_one.sequence) is not None
     assert journal.get(1) is None
 
 
 def test_a_gap_is_only_what_concerned_the_session() -> None:
     journal = Journal(0)
-    journal.append("page", b"1")
-    journal.append("other", b"2")
-    journal.append("other", b"3")
-    journal.append("other", b"4")
+    journal.append(PAGE, b"1")
+    journal.append(OTHER, b"2")
+    journal.append(OTHER, b"3")
+    journal.append(OTHER, b"4")
     assert journal.gap("page", 0) == (1, 1)
     assert journal.gap("page", 1) is None
     assert journal.gap("other", 1) == (2, 3)
     assert journal.gap("stranger", 0) is None
-    journal.append(None, b"5")
-    journal.append(None, b"6")
+    journal.append(EVERYBODY, b"5")
+    journal.append(EVERYBODY, b"6")
     assert journal.gap("stranger", 0) == (1, 5)
     assert journal.gap("stranger", 5) is None
 
@@ -78,7 +81,7 @@ def test_everything_is_either_here_or_in_the_gap(
 ) -> None:
     journal = Journal(limit)
     for session, size in messages:
-        journal.append(session, b"x" * size)
+        journal.append(Audience.of_session(session), b"x" * size)
     kept = [n for n in range(1, journal.last + 1) if journal.get(n)]
     assert not kept or kept[-1] == journal.last
     assert sum(messages[n - 1][1] for n in kept[:-1]) <= limit

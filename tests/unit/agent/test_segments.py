@@ -96,6 +96,8 @@ def test_what_does_not_shrink_is_stored_as_it_is() -> None:
     data, raw_bytes = pack_block([entry], ZLIB)
     assert unpack_block_header(data, 0).is_raw
     assert entry.message in data
+    in_haste, _ = pack_block([entry._replace(message=b"x" * 40_000)], None)
+    assert unpack_block_header(in_haste, 0).is_raw
     packed, _ = pack_block([entry._replace(message=b"x" * 40_000)], ZLIB)
     assert not unpack_block_header(packed, 0).is_raw
     assert len(packed) < raw_bytes // 10

@@ -16,6 +16,8 @@ from gateway_ext.kernels.agents.agent_link import (
     AgentLink,
     CommandFailed,
     LinkLost,
+    Opened,
+    Opening,
 )
 from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
@@ -34,12 +36,12 @@ class Page:
     """A client's end that writes down what it gets."""
 
     def __init__(self) -> None:
-        self.opened_with: tuple[Any, ...] | None = None
+        self.opened_with: Opened | None = None
         self.sequences: list[int] = []
         self.ended: tuple[int, str] | None = None
 
-    def opened(self, start: int, acknowledged: int, gap: list[int] | None) -> None:
-        self.opened_with = (start, acknowledged, gap)
+    def opened(self, opened: Opened) -> None:
+        self.opened_with = opened
 
     def deliver(self, frame: bytes) -> None:
         sequence, _acknowledged = struct.unpack_from(">QQ", frame)
@@ -88,7 +90,7 @@ class Agent:
 
 def test_a_stream_gets_each_number_once_and_in_order() -> None:
     agent, page = Agent(), Page()
-    stream = agent.link.open_stream(page, "s", "n", 4)
+    stream = agent.link.open_stream(page, Opening("s", "n", 4))
     command = agent.heard[-1]
     assert command["epoch"] == 7
     assert (command["stream"], command["received"], command["session_id"]) == (stream, 4, "s")
@@ -96,7 +98,7 @@ def test_a_stream_gets_each_number_once_and_in_order() -> None:
     agent.message(0, 5)
     assert page.sequences == []
     agent.answer(ok=True, start=4, acknowledged=2, gap=None)
-    assert page.opened_with == (4, 2, None)
+    assert page.opened_with == Opened(4, 2)
     agent.message(stream, 5)
     agent.message(stream, 6)
     agent.message(0, 6)
@@ -111,11 +113,49 @@ def test_a_stream_gets_each_number_once_and_in_order() -> None:
     assert page.sequences == [5, 6, 9]
 
 
+def test_what_a_client_says_of_its_journal_reaches_the_agent_and_back() -> None:
+    agent, page = Agent(), Page()
+    stream = agent.link.open_stream(page, Opening("s", "n", 4, "ab" * 16, cursor=True))
+    command = agent.heard[-1]
+    assert {name: command[name] for name in ("stream", "nonce", "journal", "cursor")} == {
+        "stream": stream,
+        "nonce": "n",
+        "journal": "ab" * 16,
+        "cursor": True,
+    }
+    agent.answer(ok=True, start=0, acknowledged=2, gap=[1, 3], limit=100, journal="cd" * 16)
+    assert page.opened_with == Opened(0, 2, (1, 3), 100, "cd" * 16)
+
+
+@pytest.mark.parametrize("gap", [[1], 5, [1, 2, 3], ["a", "b"]])
+def test_a_gap_that_cannot_be_read_ends_the_connection(gap: Any) -> None:
+    agent, page = Agent(), Page()
+    agent.link.open_stream(page, Opening("s", "n"))
+    with pytest.raises((ValueError, TypeError)):
+        agent.answer(ok=True, start=0, acknowledged=0, gap=gap)
+
+
+def test_a_stream_that_the_agent_closes_is_opened_again() -> None:
+    agent, page, other = Agent(), Page(), Page()
+    stream = agent.link.open_stream(page, Opening("s", "n", cursor=True))
+    agent.answer(ok=True, start=0, acknowledged=0, gap=None)
+    agent.link.open_stream(other, Opening("t", "m"))
+    agent.answer(ok=True, start=0, acknowledged=0, gap=None)
+    closed = {"type": "closed", "stream": stream, "reason": "the kernel was restarted"}
+    agent.link.receive(json.dumps(closed))
+    assert page.ended == (1012, "the kernel was restarted")
+    assert other.ended is None
+    assert agent.link.connections == 1
+    agent.message(0, 5)
+    assert (page.sequences, other.sequences) == ([], [5])
+    agent.link.receive(json.dumps(closed))
+
+
 def test_an_acknowledgement_alone_is_passed_on() -> None:
     agent, page = Agent(), Page()
     frames: list[bytes] = []
     page.deliver = frames.append  # type: ignore[method-assign, assignment]
-    stream = agent.link.open_stream(page, "s", "n", None)
+    stream = agent.link.open_stream(page, Opening("s", "n"))
     agent.answer(ok=True, start=4, acknowledged=0, gap=None)
     agent.link.receive(struct.pack(">IQQ", stream, 0, 3))
     assert frames == [struct.pack(">QQ", 0, 3)]
@@ -142,7 +182,7 @@ def test_a_call_that_no_agent_sends_ends_the_connection() -> None:
 
 def test_a_refused_stream_ends() -> None:
     agent, page = Agent(), Page()
-    agent.link.open_stream(page, "s", "n", None)
+    agent.link.open_stream(page, Opening("s", "n"))
     agent.answer(ok=False, message="no")
     assert page.ended == (1013, "no")
     assert agent.link.connections == 0
@@ -151,14 +191,14 @@ def test_a_refused_stream_ends() -> None:
 @pytest.mark.parametrize(("deleted", "code"), [(False, 1012), (True, 4404)])
 def test_the_end_of_a_link_ends_its_streams(deleted: bool, code: int) -> None:
     agent, page = Agent(), Page()
-    agent.link.open_stream(page, "s", "n", None)
+    agent.link.open_stream(page, Opening("s", "n"))
     if deleted:
         agent.link.deleted()
     agent.link.end("gone")
     assert page.ended is not None
     assert page.ended[0] == code
     with pytest.raises(LinkLost):
-        agent.link.open_stream(page, "s", "n", None)
+        agent.link.open_stream(page, Opening("s", "n"))
 
 
 def test_commands() -> None:
@@ -344,7 +384,7 @@ def test_nothing_reaches_an_agent_before_it_knows_whose_kernel_it_is() -> None:
     async def scenario() -> None:
         agent, page = Agent(), Page()
         link = claimed_link(agent)
-        stream = link.open_stream(page, "s", "n", None)
+        stream = link.open_stream(page, Opening("s", "n"))
         assert agent.heard == []
         telling = asyncio.ensure_future(link.tell_claim({"kernel_id": "id"}, seconds=5))
         await asyncio.sleep(0)

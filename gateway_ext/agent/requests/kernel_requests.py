@@ -1,0 +1,165 @@
+"""Requests on their way to the kernel, and the kernel's messages on their way to the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from gateway_ext.agent.entry import CURSORS, Audience, Entry, Reach
+from gateway_ext.agent.journal import Journal
+from jupyter_ext.wire.made_messages import make_message
+from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, parse_part
+
+from .index import Record, RequestIndex
+from .replay import append_replay, wanted
+from .unanswered import Unanswered, UnansweredRequests, last_messages
+
+_ENDED_A_TURN = 50
+
+
+class KernelRequests:
+    """Keeps the index, says to whom each message goes, and answers what dies with a process."""
+
+    def __init__(self, append: Callable[[Audience, bytes, bool], Entry]) -> None:
+        """`append` adds a message to the journal; its last argument says that it is the end of a
+        request."""
+        self._append = append
+        self.index = RequestIndex()
+        self._unanswered = UnansweredRequests()
+        self._process = 0
+
+    def new_process(self) -> None:
+        """The kernel has a new process."""
+        self._process += 1
+
+    # -- from clients -------------------------------------------------------------------------
+
+    def sent(self, session: str, channel: str, header: dict[str, Any], parts: list[bytes]) -> None:
+        """A client has sent a message, which may have to wait for the kernel. `parts` are those
+        from the header on."""
+        if channel == "stdin":
+            self.index.answered()
+        if channel != "shell":
+            return
+        process = max(1, self._process)
+        record = self.index.sent(session, header, parts[2], parts[3], process)
+        if record is not None:
+            self._announce(record)
+
+    def given(self, session: str, channel: str, parts: list[bytes]) -> None:
+        """The kernel's process is given the message now."""
+        waiting = _unanswered(session, channel, parts)
+        if waiting is None:
+            return
+        request, sent = waiting
+        self._unanswered.add(request, sent)
+        record = self.index.get(request)
+        if record is not None:
+            record.process = self._process
+
+    def _announce(self, record: Record) -> None:
+        """Every page that shows the cell learns of it."""
+        message = make_message("", FLEET_CHANNEL, "request", b"{}", record.shown())
+        self._append(CURSORS, message, record.state == "done")
+
+    # -- from the kernel ----------------------------------------------------------------------
+
+    def received(
+        self,
+        session: str | None,
+        channel: str,
+        message_type: str,
+        request: str,
+        parts: list[bytes],
+    ) -> None:
+        """The kernel has said something on the socket of a session, or to all."""
+        state = ""
+        if channel == "iopub" and message_type == "status":
+            state = str(_content(parts[3]).get("execution_state"))
+        self._unanswered.heard(message_type, request, state)
+        self._tell(session, channel, message_type, request, join_v1(channel, parts), parts[3])
+
+    def _tell(
+        self,
+        session: str | None,
+        channel: str,
+        message_type: str,
+        request: str,
+        message: bytes,
+        content: bytes,
+    ) -> None:
+        done = None
+        is_idle = message_type == "status" and b'"idle"' in content
+        is_end = is_idle or message_type.endswith("_reply")
+        for audience in self._audiences(session, channel, request):
+            number = self._append(audience, message, is_end).sequence
+            done = self.index.heard(channel, message_type, request, content, number) or done
+        if done is not None:
+            self._announce(done)
+
+    def _audiences(self, session: str | None, channel: str, request: str) -> list[Audience]:
+        record = self.index.get(request)
+        if session is None or record is None:
+            return [Audience.of_session(session)]
+        if channel == "shell" and record.cell is not None:
+            return [Audience(Reach.SESSION_AND_CURSORS, session)]
+        sessions = dict.fromkeys([session, record.adopted or session])
+        return [Audience(Reach.SESSION, one) for one in sessions]
+
+    # -- the end of a process -----------------------------------------------------------------
+
+    async def died(self, reason: str, kernel_session: str) -> None:
+        """The process has ended, and with it what it had not answered. There may be thousands:
+        everybody else gets a turn meanwhile."""
+        for number, (request, sent) in enumerate(self._unanswered.take().items(), 1):
+            self._end(request, sent, reason, kernel_session)
+            if number % _ENDED_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    def abort(self, session: str, channel: str, parts: list[bytes], kernel_session: str) -> None:
+        """A message that waited for the kernel will never be given to it."""
+        waiting = _unanswered(session, channel, parts)
+        if waiting is not None:
+            self._end(*waiting, "", kernel_session)
+
+    def _end(self, request: str, sent: Unanswered, reason: str, kernel_session: str) -> None:
+        for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
+            session = None if channel == "iopub" else sent.session
+            packed = json.dumps(content).encode()
+            self._tell(session, channel, message_type, request, message, packed)
+
+    # -- pages --------------------------------------------------------------------------------
+
+    def ask(self, journal: Journal, session: str, parts: list[bytes]) -> None:
+        """A page of this session asks what its cells lack; raises MessageError if it does not say
+        what it has."""
+        asked = parse_part(parts[3])
+        cells = asked.get("cells")
+        if parse_part(parts[0]).get("msg_type") != "ask" or not isinstance(cells, dict):
+            raise MessageError(f"on the channel {FLEET_CHANNEL!r} pages ask with `cells`")
+        answer = wanted(self.index, cells)
+        append_replay(journal, self._append, session, parts[0], answer)
+        if not asked.get("adopt"):
+            return
+        for record in answer.records:
+            if record.state != "done" and session not in (record.adopted, record.session):
+                record.adopted = session
+                self._announce(record)
+
+
+def _unanswered(session: str, channel: str, parts: list[bytes]) -> tuple[str, Unanswered] | None:
+    """The id of a message to the kernel, and what is to be said of it; None if nobody waits."""
+    header = _content(parts[0])
+    if channel == "stdin" or "msg_id" not in header:
+        return None
+    kind = str(header.get("msg_type"))
+    return str(header["msg_id"]), Unanswered(session, channel, kind, parts[0])
+
+
+def _content(part: bytes) -> dict[str, Any]:
+    try:
+        return parse_part(part)
+    except MessageError:
+        return {}

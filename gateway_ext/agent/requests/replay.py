@@ -1,0 +1,128 @@
+"""The answer to a page that asks what its cells lack.
+
+A replay is one entry of the journal for each part of about 1 MB. Such an entry names the messages
+and does not have them: they are read and merged when it is sent, and again if it is sent again, so
+that a replay takes neither the memory nor the disk of the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway_ext.agent.entry import Audience, Entry, Reach
+from gateway_ext.agent.journal import Journal
+from jupyter_ext.wire.made_messages import make_message
+from jupyter_ext.wire.messages import (
+    FLEET_CHANNEL,
+    MessageError,
+    join_v1,
+    parse_part,
+    split_fleet,
+    split_v1,
+)
+
+from .index import Record, RequestIndex
+from .merged_streams import MergedStreams
+from .runs import Runs, union, without
+
+PART_BYTES = 2**20
+_MESSAGES_A_TURN = 100
+"""The event loop gets a turn after as many."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a page gets: the index, and the records whose messages it lacks."""
+
+    index: list[dict[str, Any]]
+    records: list[Record]
+
+
+def wanted(index: RequestIndex, cells: Mapping[str, Any]) -> Wanted:
+    """What a page lacks that has `{cell: {request, number} or null}`: of each cell the latest
+    request, unless it is done and the page has all of it."""
+    described, records = [], []
+    for cell, record in index.latest().items():
+        has = cells.get(cell)
+        held = isinstance(has, dict) and record.is_held(has.get("request"), has.get("number"))
+        described.append(record.shown() | {"held": held, "gone": cell not in cells})
+        if not held or record.state != "done":
+            records.append(record)
+    return Wanted(described, records)
+
+
+def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
+    """The numbers in pieces of about PART_BYTES, and those whose messages are gone."""
+    parts: list[Runs] = [[]]
+    size = 0
+    for first, last in numbers:
+        for start, end, length in journal.sizes(first, last):
+            if parts[-1] and size + length > PART_BYTES:
+                parts.append([])
+                size = 0
+            parts[-1].append([start, end])
+            size += length
+    return parts, without(numbers, union(parts))
+
+
+def append_replay(
+    journal: Journal,
+    append: Callable[[Audience, bytes, bool], Entry],
+    session: str,
+    asked: bytes,
+    answer: Wanted,
+) -> None:
+    """Add the replay for a page of this session to the journal; `asked` is the header of its
+    question. Nothing comes between the parts."""
+    parts, missing = in_parts(journal, union(record.numbers for record in answer.records))
+    fence = journal.last + len(parts)
+    requests = [record.request for record in answer.records]
+    for number, runs in enumerate(parts, 1):
+        recipe = {"runs": union([runs]), "requests": requests, "missing": []}
+        content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
+        if number == 1:
+            recipe["missing"] = missing
+            content["index"] = answer.index
+        message = make_message("", FLEET_CHANNEL, "replay", asked, content)
+        channel, (header, parent, _, packed) = split_fleet(message)
+        stored = join_v1(channel, [header, parent, json.dumps(recipe).encode(), packed])
+        append(Audience(Reach.REPLAY, session), stored, False)
+
+
+async def replayed(journal: Journal, stored: bytes) -> bytes:
+    """The part of a replay, in the v1 layout, that an entry of the journal names."""
+    channel, (header, parent, recipe, content) = split_fleet(stored)
+    named = parse_part(recipe)
+    requests = frozenset(named["requests"])
+    merged, missing = MergedStreams(), [named["missing"]]
+    turn = 0
+    for first, last in named["runs"]:
+        for number in range(first, last + 1):
+            turn += 1
+            if turn % _MESSAGES_A_TURN == 0:
+                await asyncio.sleep(0)
+            entry = await journal.read(number)
+            if entry is None:
+                missing.append([[number, number]])
+            elif _belongs(entry.message, requests):
+                merged.add(number, entry.message)
+    numbered = merged.finish()
+    more = {"numbers": [number for number, _ in numbered], "missing": union(missing)}
+    # Joined as text: the index may be long.
+    joined = content[:-1] + b", " + json.dumps(more).encode()[1:]
+    return join_v1(channel, [header, parent, b"{}", joined, *(message for _, message in numbered)])
+
+
+def _belongs(message: bytes, requests: frozenset[str]) -> bool:
+    """Whether it answers one of the requests or changes a display: runs may have others' too."""
+    try:
+        _, (header, parent, *_) = split_v1(message)
+        answers = parse_part(parent).get("msg_id") in requests
+        return answers or parse_part(header).get("msg_type") == "update_display_data"
+    except (MessageError, ValueError):
+        # On a channel that no kernel has: it is the agent's own.
+        return False
