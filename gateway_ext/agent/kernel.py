@@ -128,7 +128,11 @@ class Kernel:
 
     async def restart(self) -> None:
         """End the process, start another one and wait (up to a minute) until it answers."""
+        # What was sent before must not run after it. Those who ask what kernel it is want to know
+        # that of the next process.
+        kept = [message for message in self._pending if _asks_info(message[2])]
         self._abort_pending()
+        self._pending = kept
         async with self._changing:
             if self._closed:
                 raise LaunchError("the kernel is being shut down")
@@ -418,7 +422,9 @@ class Kernel:
         """Answer what has waited for the kernel, which will never get it."""
         pending, self._pending = self._pending, []
         for message in pending:
-            self.requests.abort(*message, self._kernel_session)
+            # A client whose first question what kernel it is fails never uses the kernel.
+            if not _asks_info(message[2]):
+                self.requests.abort(*message, self._kernel_session)
 
     def connect(self, session_id: str) -> None:
         """Give a session its sockets before its first message."""
@@ -488,3 +494,7 @@ class Kernel:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _asks_info(parts: list[bytes]) -> bool:
+    return parse_part(parts[0]).get("msg_type") == "kernel_info_request"

@@ -194,8 +194,7 @@ class Sender:
                 raise TooSlow
             behind.sent += 1
             if entry is not None and stream.wants(entry):
-                await self._send_to(stream, entry)
-                size += len(entry.message)
+                size += await self._send_to(stream, entry)
         if stream.closed:
             return
         if behind.sent < self._sent:
@@ -222,21 +221,21 @@ class Sender:
                 pack_agent_frame(EVERY_STREAM, entry.sequence, 0, entry.message)
             )
             return len(entry.message)
-        for stream in list(self._live.values()):
-            if stream.wants(entry):
-                await self._send_to(stream, entry)
-        return len(entry.message)
+        wanting = [stream for stream in self._live.values() if stream.wants(entry)]
+        return sum([await self._send_to(stream, entry) for stream in wanting])
 
-    async def _send_to(self, stream: Stream, entry: Entry) -> None:
+    async def _send_to(self, stream: Stream, entry: Entry) -> int:
+        """Send a message to one stream; returns how long it is."""
         message = entry.message
         if entry.audience.reach is Reach.REPLAY:
             message = await replayed(self._journal, message)
             if stream.closed:
-                return
+                return 0
         self._unacknowledged.pop(stream.number, None)
         await self._connection.send(
             pack_agent_frame(stream.number, entry.sequence, stream.acknowledged, message)
         )
+        return len(message)
 
     def _gap(self, stream: Stream, after: int) -> tuple[int, int] | None:
         return self._journal.gap(stream.session.session_id, after, cursor=stream.cursor)

@@ -60,6 +60,11 @@ class Record:
         self.first = self.first or number
         extend(self.numbers, number, MOST_RUNS)
 
+    @property
+    def has_others(self) -> bool:
+        """Whether `numbers` may be those of other requests too."""
+        return len(self.numbers) >= MOST_RUNS
+
     def shown(self) -> dict[str, Any]:
         """What pages are told of it."""
         return {name: value for name, value in vars(self).items() if name != "numbers"}

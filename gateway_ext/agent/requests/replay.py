@@ -80,7 +80,8 @@ def append_replay(
     question. Nothing comes between the parts."""
     parts, missing = in_parts(journal, union(record.numbers for record in answer.records))
     fence = journal.last + len(parts)
-    requests = [record.request for record in answer.records]
+    mixed = any(record.has_others for record in answer.records)
+    requests = [record.request for record in answer.records] if mixed else None
     for number, runs in enumerate(parts, 1):
         recipe = {"runs": union([runs]), "requests": requests, "missing": []}
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
@@ -97,7 +98,7 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
     """The part of a replay, in the v1 layout, that an entry of the journal names."""
     channel, (header, parent, recipe, content) = split_fleet(stored)
     named = parse_part(recipe)
-    requests = frozenset(named["requests"])
+    requests = None if named["requests"] is None else frozenset(named["requests"])
     merged, missing = MergedStreams(), [named["missing"]]
     turn = 0
     for first, last in named["runs"]:
@@ -108,7 +109,7 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
             entry = await journal.read(number)
             if entry is None:
                 missing.append([[number, number]])
-            elif _belongs(entry.message, requests):
+            elif requests is None or _belongs(entry.message, requests):
                 merged.add(number, entry.message)
     numbered = merged.finish()
     more = {"numbers": [number for number, _ in numbered], "missing": union(missing)}

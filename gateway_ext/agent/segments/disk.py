@@ -38,6 +38,7 @@ class JournalDisk:
         self._thread = ThreadPoolExecutor(1, "journal")
         self._cache: OrderedDict[tuple[Path, int], dict[int, Entry]] = OrderedDict()
         self._cached: dict[tuple[Path, int], int] = {}
+        self._read_last: dict[int, Entry] = {}
         self._finishing: asyncio.TimerHandle | None = None
 
     async def write(
@@ -64,16 +65,15 @@ class JournalDisk:
             lambda done: _log.debug("a segment was not completed: %s", done.exception())
         )
 
-    def has(self, number: int) -> bool:
-        """Whether the entry with this number is here."""
-        return self._table.find(number) is not None
-
     def places(self, first: int, last: int) -> list[Place]:
         """The blocks with any of these numbers, in order."""
         return list(self._table.places(first, last))
 
     async def read(self, number: int) -> Entry | None:
         """The entry with this number, None if it is not here (any more)."""
+        entry = self._read_last.get(number)
+        if entry is not None:
+            return entry
         place = self._table.find(number)
         if place is None:
             return None
@@ -90,6 +90,7 @@ class JournalDisk:
             self._keep(key, entries, place.raw_bytes)
         else:
             self._cache.move_to_end(key)
+        self._read_last = entries
         return entries.get(number)
 
     def _read(self, place: Place) -> list[Entry]:

@@ -276,3 +276,17 @@ def test_merging_keeps_every_text_in_its_order(said: list[tuple[str, str, str]])
         told = json.loads(content)
         found.append([told["text"], told["name"], json.loads(parent)["msg_id"]])
     assert found == joined
+
+
+def test_a_request_with_too_many_runs_says_that_they_may_be_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index_module, "MOST_RUNS", 3)
+    index = RequestIndex()
+    sent(index, "r")
+    record = index.get("r")
+    assert record is not None
+    for number in (1, 3, 5):
+        assert not record.has_others
+        index.heard("iopub", "stream", "r", b"{}", number)
+    assert record.has_others

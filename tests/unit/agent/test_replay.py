@@ -1,0 +1,148 @@
+"""How a replay is cut into parts, and what is in each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from gateway_ext.agent.entry import EVERYBODY, Audience, Entry, Reach
+from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.requests import index as index_module
+from gateway_ext.agent.requests import replay as replay_module
+from gateway_ext.agent.requests.kernel_requests import KernelRequests
+from gateway_ext.agent.requests.replay import replayed
+from jupyter_ext.wire.made_messages import make_message
+from jupyter_ext.wire.messages import join_v1, split_fleet, split_v1
+
+
+class Agent:
+    """The agent's journal and requests, without a kernel."""
+
+    def __init__(self, limit: int = 10**9) -> None:
+        self.journal = Journal(limit)
+        self.requests = KernelRequests(self._append)
+        self.requests.new_process()
+
+    def _append(self, audience: Audience, message: bytes, is_end: bool) -> Entry:
+        return self.journal.append(audience, message, is_end=is_end)
+
+    def execute(self, request: str, cell: str) -> None:
+        header = {"msg_id": request, "msg_type": "execute_request"}
+        parts = [json.dumps(p).encode() for p in (header, {}, {"cellId": cell}, {"code": ""})]
+        self.requests.sent("page", "shell", header, parts)
+        self.requests.given("page", "shell", parts)
+
+    def say(self, request: str, kind: str, content: dict[str, Any]) -> None:
+        message = make_message(
+            "k", "iopub", kind, json.dumps({"msg_id": request}).encode(), content
+        )
+        _, parts = split_v1(message)
+        self.requests.received(None, "iopub", kind, request, parts)
+
+    def print(self, request: str, text: str) -> None:
+        self.say(request, "stream", {"name": "stdout", "text": text})
+
+    def ask(self, **cells: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """The contents of the parts of the replay, and those of the messages in each."""
+        before = self.journal.last
+        asked = {"cells": cells, "adopt": False}
+        question = make_message("page", "fleet", "ask", b"{}", asked)
+        self.requests.ask(self.journal, "page", split_fleet(question)[1])
+        parts = []
+        for number in range(before + 1, self.journal.last + 1):
+            entry = self.journal.get(number)
+            assert entry is not None
+            assert entry.audience == (Reach.REPLAY, "page")
+            message = asyncio.run(replayed(self.journal, entry.message))
+            _, (_, _, _, content, *buffers) = split_fleet(message)
+            told = [json.loads(split_v1(one)[1][3]) for one in buffers]
+            parts.append((json.loads(content), told))
+        return parts
+
+
+def test_parts_are_cut_by_length_and_together_have_all_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay_module, "PART_BYTES", 3000)
+    agent = Agent()
+    agent.execute("r", "a")
+    for number in range(40):
+        agent.print("r", f"{number}\n")
+        agent.journal.append(EVERYBODY, b"of nobody")
+    last = agent.journal.last
+    parts = agent.ask(a=None)
+    assert len(parts) > 3
+    contents = [content for content, _ in parts]
+    assert [c["part"] for c in contents] == list(range(1, len(parts) + 1))
+    assert {c["fence"] for c in contents} == {agent.journal.last} == {last + len(parts)}
+    assert [("index" in c) for c in contents] == [True] + [False] * (len(parts) - 1)
+    texts = "".join(told["text"] for _, messages in parts for told in messages)
+    assert texts == "".join(f"{number}\n" for number in range(40))
+    for content, messages in parts:
+        assert len(content["numbers"]) == len(messages) == 1, "merged"
+    assert contents[-1]["numbers"] == [last - 1]
+
+
+def test_a_page_that_lacks_nothing_gets_one_part_with_the_index() -> None:
+    agent = Agent()
+    ((content, messages),) = agent.ask(a=None)
+    assert (content["index"], content["numbers"], content["missing"]) == ([], [], [])
+    assert (content["part"], content["parts"], content["fence"]) == (1, 1, 1)
+    assert messages == []
+
+
+def test_what_the_journal_has_lost_is_missing() -> None:
+    agent = Agent(limit=20_000)
+    agent.execute("r", "a")
+    for number in range(20):
+        agent.print("r", f"{number}".ljust(5000))
+    ((content, messages),) = agent.ask(a=None)
+    ((first, last),) = content["missing"]
+    assert (first, last) == (content["index"][0]["first"], first + 16)
+    assert [told["text"].split() for told in messages] == [["17", "18", "19"]]
+    # Lost between question and answer: a slow page asks for it in vain.
+    entry = agent.journal.get(agent.journal.last)
+    assert entry is not None
+    for _ in range(20):
+        agent.journal.append(EVERYBODY, b"x" * 5000)
+    late = asyncio.run(replayed(agent.journal, entry.message))
+    again = json.loads(split_fleet(late)[1][3])
+    assert again["missing"] == [[first, content["index"][0]["last"]]]
+
+
+def test_runs_with_others_messages_are_replayed_without_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index_module, "MOST_RUNS", 2)
+    agent = Agent()
+    for request, cell in (("r", "a"), ("q", "b")):
+        agent.execute(request, cell)
+    for number in range(5):
+        agent.print("r", f"r{number} ")
+        agent.print("q", f"q{number} ")
+    agent.say("q", "status", {"execution_state": "idle"})
+    record = agent.requests.index.get("q")
+    assert record is not None
+    ((_, messages),) = agent.ask(a=None, b={"request": "q", "number": record.last})
+    assert "".join(told["text"] for told in messages) == "r0 r1 r2 r3 r4 "
+
+
+def test_a_message_that_cannot_be_read_is_replayed_as_it_is() -> None:
+    agent = Agent()
+    agent.execute("r", "a")
+    parts = [b'{"msg_type": "stream"}', b'{"msg_id": "r"}', b"{}", b"{no JSON"]
+    agent.requests.received(None, "iopub", "stream", "r", parts)
+    entry = agent.journal.get(agent.journal.last)
+    assert entry is not None
+    assert entry.message == join_v1("iopub", parts)
+    agent.requests.ask(
+        agent.journal,
+        "page",
+        split_fleet(make_message("p", "fleet", "ask", b"{}", {"cells": {"a": None}}))[1],
+    )
+    part = agent.journal.get(agent.journal.last)
+    assert part is not None
+    assert split_fleet(asyncio.run(replayed(agent.journal, part.message)))[1][4:] == [entry.message]
