@@ -199,13 +199,17 @@ class Kernel:
                 left_out=self._left_out,
                 limit=self._limit,
                 call_socket=self.call_socket,
+                credit=self._files.credit,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
             return
         run: KernelRun
         channels = KernelChannels(
-            connection, self._key, lambda *message: self._received(run, *message)
+            connection,
+            self._key,
+            lambda *message: self._received(run, *message),
+            self._files.credit,
         )
         run = self._run = KernelRun(process, channels, with_packages)
         self._change(pid=process.pid, execution_state="starting")
