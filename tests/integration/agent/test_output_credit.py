@@ -1,4 +1,4 @@
-"""Code that prints more than is taken from the kernel waits, and nothing else of the kernel does."""
+"""Code that prints more than the agent takes waits, and nothing else of the kernel does."""
 
 from __future__ import annotations
 
@@ -177,7 +177,9 @@ def test_200_mb_with_a_slow_reader_take_little_memory(tmp_path: Path) -> None:
 def test_ipython_keeps_nothing_of_what_is_printed_and_says_so(tmp_path: Path) -> None:
     with CreditedKernel(tmp_path) as kernel:
         kernel.run("print('printed')\n'result'")
-        kept = "[o.output_type for all in get_ipython().history_manager.outputs.values() for o in all]"
+        kept = (
+            "[o.output_type for all in get_ipython().history_manager.outputs.values() for o in all]"
+        )
         assert kernel.run(f"print({kept})") == "['execute_result']\n"
         exported = kernel.execute("%notebook exported.ipynb")
         assert kernel.reply(exported)["status"] == "ok"
