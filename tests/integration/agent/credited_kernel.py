@@ -57,8 +57,11 @@ class CreditedKernel:
         agent: int | None = None,
         subscribe: bool = True,
         module: str = MODULE,
+        python: str = sys.executable,
     ) -> None:
-        """`agent` is the process that the kernel takes for its agent, this one unless given."""
+        """`agent` is the process that the kernel takes for its agent, this one unless given.
+        Without `subscribe`, nobody listens until that is called. `module` is what `python` runs.
+        """
         self.folder = folder
         self.allowed: int | None = None
         self.got = 0
@@ -81,7 +84,7 @@ class CreditedKernel:
             environment[VARIABLE] = str(self._credit.path)
         with (folder / "kernel.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, "-f", str(file), *arguments],
+                [python, "-m", module, "-f", str(file), *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -224,6 +227,11 @@ class CreditedKernel:
     def interrupt(self) -> None:
         """As agents do it."""
         self.process.send_signal(signal.SIGINT)
+
+    def processor_seconds(self) -> float:
+        """What the kernel has computed so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
 
     def memory(self) -> int:
         """Bytes that the kernel has in memory now."""

@@ -15,7 +15,7 @@ from tests.unit.protocol.weakened import Weakened
 
 
 def test_every_request_runs_once_and_every_output_is_shown_once_whatever_fails() -> None:
-    search(runs=600, steps=40, derandomize=True)
+    search(runs=300, steps=40, derandomize=True)
 
 
 @pytest.mark.long
