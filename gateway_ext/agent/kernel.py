@@ -196,10 +196,10 @@ class Kernel:
                 self._files.file,
                 self._log,
                 forked,
+                credit=self._files.credit,
                 left_out=self._left_out,
                 limit=self._limit,
                 call_socket=self.call_socket,
-                credit=self._files.credit,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
