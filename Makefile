@@ -172,7 +172,8 @@ unit-gateway: install $(DEV)
 	@echo "== $@"; $(FLEET_GATEWAY_PYTHON) $(UNIT) tests/unit/gateway_ext
 
 unit-kernel: install $(DEV)
-	@echo "== $@"; $(FLEET_KERNEL_PYTHON) $(UNIT) tests/unit/agent tests/unit/kernel_tools tests/unit/xgb_ray
+	@echo "== $@"; $(FLEET_KERNEL_PYTHON) $(UNIT) -m "not long" \
+		tests/unit/agent tests/unit/kernel_tools tests/unit/protocol tests/unit/xgb_ray
 
 .PHONY: test
 test: test-install ## install what tests need and run every check
@@ -201,7 +202,8 @@ test-gateway: test-install
 
 .PHONY: test-agent
 test-agent: test-install
-	@echo "== $@"; time $(FLEET_KERNEL_PYTHON) $(PYTEST) tests/unit/agent tests/unit/kernel_tools tests/integration/agent
+	@echo "== $@"; time $(FLEET_KERNEL_PYTHON) $(PYTEST) tests/unit/agent tests/unit/kernel_tools tests/unit/protocol \
+		tests/integration/agent
 
 .PHONY: test-xgb-ray
 test-xgb-ray: test-install
@@ -220,7 +222,7 @@ test-install: install $(STAMPS)/test-programs $(DEV)
 
 .PHONY: test-long
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
-	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/integration/xgb_ray tests/integration/agent
+	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/unit/protocol tests/integration/xgb_ray tests/integration/agent
 	@$(FLEET_GATEWAY_PYTHON) -m pytest -q -m long tests/integration/gateway_ext
 	@$(FLEET_LAB_PYTHON) -m pytest -q -m long tests/integration/jupyter_ext tests/e2e
 

@@ -208,6 +208,7 @@ class Kernel:
                 self._files.file,
                 self._log,
                 forked,
+                credit=self._files.credit,
                 left_out=self._left_out,
                 limit=self._limit,
                 call_socket=self.call_socket,
@@ -218,7 +219,10 @@ class Kernel:
         run: KernelRun
         self.requests.new_process()
         channels = KernelChannels(
-            connection, self._key, lambda *message: self._received(run, *message)
+            connection,
+            self._key,
+            lambda *message: self._received(run, *message),
+            self._files.credit,
         )
         run = self._run = KernelRun(process, channels, with_packages)
         self._change(pid=process.pid, execution_state="starting")

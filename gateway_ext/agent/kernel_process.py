@@ -18,6 +18,8 @@ from typing import Any
 from jupyter_client.connect import write_connection_file
 
 from .call_lines import VARIABLE as CALLS
+from .credit_file import VARIABLE as CREDIT
+from .credit_file import CreditFile, open_credit, waits_for_credit
 from .forked_kernel import ForkedKernel, die_with_parent
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
@@ -72,10 +74,12 @@ def kernel_environment(
     agent_pid: int,
     left_out: str = "",
     call_socket: Path | None = None,
+    credit: CreditFile | None = None,
 ) -> dict[str, str]:
     """The agent's environment with the kernelspec's `env`, in which ${NAME} is expanded, and the
     variables for users' packages; `left_out` says why these are left out. `call_socket` is where
-    the kernel's code can call the fleet, None if it cannot.
+    the kernel's code can call the fleet, None if it cannot; `credit` the file that says how much of
+    its output was taken.
 
     With JPY_PARENT_PID, ipykernel notices that the agent has ended.
     """
@@ -88,8 +92,11 @@ def kernel_environment(
     result[LEASES] = str(leases_folder(document.directory))
     # An agent that was itself started by a kernel has that kernel's.
     result.pop(CALLS, None)
+    result.pop(CREDIT, None)
     if call_socket is not None:
         result[CALLS] = str(call_socket)
+    if credit is not None and waits_for_credit(document.argv):
+        result[CREDIT] = str(credit.path)
     if document.packages is not None and takes_packages(document):
         result |= site_environment(document.packages.folder, result)
         if document.packages.end_with:
@@ -107,20 +114,24 @@ def prepare_directory(directory: Path) -> None:
 
 
 class ConnectionFiles:
-    """Connection file and Unix sockets of one kernel."""
+    """Connection file, Unix sockets and credit of one kernel."""
 
     def __init__(self, document: StartDocument, key: bytes, sockets: SocketFolder) -> None:
         self._document = document
         self._key = key
         self._sockets = sockets
         self.file = document.directory / "connection.json"
+        self.credit: CreditFile | None = None
+        """Of the process that `write` was called for last."""
 
     def write(self) -> dict[str, Any]:
-        """Write the connection file for a new process; returns its content. Blocks, raises OSError.
+        """Write the files for a new process; returns the connection file's content. Blocks, raises
+        OSError.
 
         With `tcp` each process gets free ports of its own.
         """
         self.file.unlink(missing_ok=True)
+        self.credit = open_credit(self.file.with_name("credit"))
         if self._document.transport == "tcp":
             where: dict[str, Any] = {"transport": "tcp", "ip": "127.0.0.1"}
         else:
@@ -174,10 +185,11 @@ class KernelProcess:
         left_out: str = "",
         limit: MemoryLimit | None = None,
         call_socket: Path | None = None,
+        credit: CreditFile | None = None,
     ) -> KernelProcess:
         """Start the kernelspec's command, in `forked` if it is given and still there, and under
-        `limit`; raises LaunchError with the reason in words. `left_out` and `call_socket` as in
-        `kernel_environment`.
+        `limit`; raises LaunchError with the reason in words. `left_out`, `call_socket` and
+        `credit` as in `kernel_environment`.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -185,7 +197,9 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
-        environment = kernel_environment(document, os.environ, os.getpid(), left_out, call_socket)
+        environment = kernel_environment(
+            document, os.environ, os.getpid(), left_out, call_socket, credit
+        )
         output = log.open()
         try:
             if forked is not None:

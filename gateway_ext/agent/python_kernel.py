@@ -2,10 +2,11 @@
 `kernel_tools`.
 
 A ZMQ PUB socket drops messages when 1000 wait for a subscriber, and a cell that prints in a loop
-reaches that on a busy machine. The limit can be removed only in the kernel. Memory does not grow
-for long, because the agent always reads.
+reaches that on a busy machine. The limit can be removed only in the kernel. Its memory does not
+grow: the agent always reads, and what prints faster than that waits (`output_credit`).
 """
 
+import functools
 import os
 import sys
 
@@ -15,7 +16,10 @@ if sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 
 import zmq
-from ipykernel.kernelapp import IPKernelApp
+from ipykernel import kernelapp
+
+from .kept_output import keep_no_output
+from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
 
 _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",
@@ -23,18 +27,32 @@ _EXTENSIONS = (
 )
 
 
-class FleetKernelApp(IPKernelApp):
+class FleetKernelApp(kernelapp.IPKernelApp):
     """ipykernel's application, its iopub socket without a limit, with our extensions."""
 
+    credit: Credit | None = None
+
     def init_iopub(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        """Bind iopub with no limit to what waits for the agent."""
+        """Bind iopub with no limit to what waits for the agent: credit is the limit."""
         context.setsockopt(zmq.SNDHWM, 0)
+        self.credit = credit_from_environment()
+        if self.credit is not None:
+            thread = functools.partial(PacedIOPubThread, credit=self.credit)
+            kernelapp.IOPubThread = thread  # type: ignore[misc, assignment]
         super().init_iopub(context)
+
+    def init_io(self) -> None:
+        """Redirect output, which waits for credit."""
+        super().init_io()
+        if self.credit is not None:
+            for stream in (sys.stdout, sys.stderr):
+                pace(stream, self.credit)  # type: ignore[arg-type]
 
     def init_extensions(self) -> None:
         """Load ours after those that people have configured."""
         super().init_extensions()
         assert self.shell is not None  # noqa: S101 - for the type checker
+        keep_no_output(self.shell)
         for name in _EXTENSIONS:
             self.shell.extension_manager.load_extension(name)
 

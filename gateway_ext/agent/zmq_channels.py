@@ -18,6 +18,8 @@ import zmq
 from jupyter_client.session import DELIM
 from jupyter_client.session import Session as JupyterSession
 
+from .credit_file import CreditFile
+
 _log = logging.getLogger("fleet.agent")
 _BATCH_MESSAGES = 100
 _BATCH_BYTES = 2**16
@@ -75,12 +77,21 @@ class _Socket:
 class KernelChannels:
     """Shell, control and stdin for each client session, and iopub once, to one kernel process."""
 
-    def __init__(self, connection: dict[str, Any], key: bytes, receive: Receive) -> None:
-        """`connection` is the content of the connection file."""
+    def __init__(
+        self,
+        connection: dict[str, Any],
+        key: bytes,
+        receive: Receive,
+        credit: CreditFile | None = None,
+    ) -> None:
+        """`connection` is the content of the connection file; `credit` is written as output is
+        received."""
         self._connection = connection
         self._session = JupyterSession(key=key)
         self._own_id = self._session.session
         self._receive = receive
+        self._credit = credit
+        self._heard_bytes = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets: dict[tuple[str, str], _Socket] = {}
         subscriber = self._context.socket(zmq.SUB)
@@ -89,7 +100,7 @@ class KernelChannels:
         subscriber.setsockopt(zmq.RECONNECT_IVL, 50)
         subscriber.setsockopt(zmq.SUBSCRIBE, b"")
         subscriber.connect(self._url("iopub"))
-        self._iopub = _Socket(subscriber, functools.partial(self._received, None, "iopub"))
+        self._iopub = _Socket(subscriber, self._heard)
 
     @property
     def own_id(self) -> str:
@@ -101,6 +112,13 @@ class KernelChannels:
         if self._connection["transport"] == "ipc":
             return f"ipc://{ip}-{port}"
         return f"tcp://{ip}:{port}"
+
+    def _heard(self, frames: list[bytes]) -> None:
+        self._received(None, "iopub", frames)
+        # Also of what could not be read: the kernel has counted it as well.
+        self._heard_bytes += sum(map(len, frames))
+        if self._credit is not None:
+            self._credit.taken(self._heard_bytes)
 
     def _received(self, session_id: str | None, channel: str, frames: list[bytes]) -> None:
         try:
@@ -166,3 +184,5 @@ class KernelChannels:
             socket.close()
         self._sockets.clear()
         self._context.term()
+        if self._credit is not None:
+            self._credit.release()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway_ext.agent.credit_file import CreditFile
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
@@ -174,3 +175,15 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_kernel(tmp_path: Path) -
         time.sleep(0.005)
     os.close(pipe)
     assert log.last_words(wait=10)
+
+
+def test_only_our_python_kernel_gets_its_credit_and_none_gets_another_kernel_s(
+    tmp_path: Path,
+) -> None:
+    credit, outer = CreditFile(tmp_path / "credit"), {"FLEET_CREDIT": "/outer/credit"}
+    spec = {"argv": ["python", "-m", "gateway_ext.agent.python_kernel", "-f", "x"]}
+    ours = document(kernelspec=spec)
+    environment = kernel_environment(ours, outer, 77, credit=credit)
+    assert environment["FLEET_CREDIT"] == str(tmp_path / "credit")
+    assert "FLEET_CREDIT" not in kernel_environment(ours, outer, 77)
+    assert "FLEET_CREDIT" not in kernel_environment(document(), outer, 77, credit=credit)

@@ -1,0 +1,63 @@
+"""How many bytes of the kernel's output the agent has taken over for good: 8 bytes in a file that
+both of them have mapped.
+
+Neither a socket nor a thread is needed to read it, and processes that the kernel forks have it too.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+VARIABLE = "FLEET_CREDIT"
+"""The environment variable of a kernel that names the file."""
+_NO_LIMIT = 2**64 - 1
+_KERNEL_MODULE = "gateway_ext.agent.python_kernel"
+
+_log = logging.getLogger("fleet.agent")
+
+
+def waits_for_credit(argv: Sequence[str]) -> bool:
+    """Whether the kernel of this command waits for credit."""
+    return _KERNEL_MODULE in argv
+
+
+class CreditFile:
+    """The file of one process of the kernel, written by the agent.
+
+    The number is read and written as a whole, as a machine word in the byte order of this machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Make the file anew: whoever has mapped one that was here before keeps that. Blocks;
+        raises OSError."""
+        self.path = path
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # Written, so that the disk has room for it: a mapping would end the process otherwise.
+            os.write(descriptor, bytes(8))
+            self._word = memoryview(mmap.mmap(descriptor, 8)).cast("Q")
+        finally:
+            os.close(descriptor)
+
+    def taken(self, total_bytes: int) -> None:
+        """The agent has taken over this many bytes of iopub messages, all frames of all messages
+        counted, since the process began. What was received and cannot be read counts as well."""
+        self._word[0] = total_bytes
+
+    def release(self) -> None:
+        """The process has ended: what it leaves behind need not wait any more."""
+        self._word[0] = _NO_LIMIT
+
+
+def open_credit(path: Path) -> CreditFile | None:
+    """The file, or None where files cannot be mapped: the kernel is then never slowed. Blocks."""
+    try:
+        return CreditFile(path)
+    except OSError as error:
+        _log.warning("the kernel's output is not slowed down when it is too fast: %s", error)
+        return None
