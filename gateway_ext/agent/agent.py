@@ -81,6 +81,8 @@ class Agent:
             forked,
             limit,
         )
+        self._kernel.excess = lambda: self._journal.excess
+        self._journal.on_written = self._kernel.give_credit
         self._calls = KernelCalls()
         self._call_socket: CallSocket | None = None
         self._watch = KernelWatch(document, self._kernel, limit)

@@ -42,14 +42,13 @@ class Journal:
         *,
         journal_id: str | None = None,
         disk: JournalDisk | None = None,
-        on_written: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_written` is called when messages have been written to disk, or cannot be."""
         self.id = journal_id or secrets.token_hex(16)
         self._limit = limit
         self._disk = disk
         self._disk_fails = False
-        self._on_written = on_written
+        self.on_written: Callable[[], None] = lambda: None
+        """Called when messages have been written to disk, or cannot be."""
         self._entries: dict[int, Entry] = {}
         self._writing: dict[int, Entry] = {}
         self._ends: dict[int, Entry] = {}
@@ -71,8 +70,8 @@ class Journal:
 
     @property
     def excess(self) -> int:
-        """By how many bytes the memory is above its bound: they wait for the disk."""
-        return max(0, self._bytes - self._limit)
+        """By how many bytes the memory is above its bound because they wait for the disk."""
+        return max(0, self._bytes - self._limit) if self._writes else 0
 
     def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
         """Number a message and keep it; `is_end` says that it tells the end of a request."""
@@ -156,7 +155,7 @@ class Journal:
             _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
             self._disk_fails = True
             self._put_back()
-            self._on_written()
+            self.on_written()
             return
         self._bytes -= self._writing_bytes
         self._writing_bytes = 0
@@ -164,7 +163,7 @@ class Journal:
         for newest in gone:
             for audience, number in newest.items():
                 self._lost(audience, number)
-        self._on_written()
+        self.on_written()
 
     def _take_oldest(self) -> list[Entry]:
         """Take the oldest messages for writing; they count and can be read until they are there."""

@@ -76,6 +76,8 @@ class Kernel:
         self.state = ReportedState()
         self.call_socket: Path | None = None
         """Where each process can call the fleet; to be set before `start`."""
+        self.excess: Callable[[], int] = lambda: 0
+        """How many bytes of messages nobody has room for yet; to be set before `start`."""
         self._document = document
         self._sessions = sessions
         self._on_message = on_message
@@ -176,6 +178,11 @@ class Kernel:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
         reap_orphans(self._own_pids())
 
+    def give_credit(self) -> None:
+        """Let code that prints go on: `excess` has become less."""
+        if self._run is not None:
+            self._run.channels.give_credit()
+
     def worked(self) -> None:
         """Record that the kernel's processes are working, even if its messages do not show it."""
         self.state.last_work = utc_now()
@@ -223,6 +230,7 @@ class Kernel:
             self._key,
             lambda *message: self._received(run, *message),
             self._files.credit,
+            self.excess,
         )
         run = self._run = KernelRun(process, channels, with_packages)
         self._change(pid=process.pid, execution_state="starting")

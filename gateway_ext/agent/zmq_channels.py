@@ -83,14 +83,16 @@ class KernelChannels:
         key: bytes,
         receive: Receive,
         credit: CreditFile | None = None,
+        excess: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`connection` is the content of the connection file; `credit` is written as output is
-        received."""
+        """`connection` is the content of the connection file; `credit` says how much output was
+        taken: what was received, but for the `excess` bytes that wait for the journal's disk."""
         self._connection = connection
         self._session = JupyterSession(key=key)
         self._own_id = self._session.session
         self._receive = receive
         self._credit = credit
+        self._excess = excess
         self._heard_bytes = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets: dict[tuple[str, str], _Socket] = {}
@@ -117,8 +119,13 @@ class KernelChannels:
         self._received(None, "iopub", frames)
         # Also of what could not be read: the kernel has counted it as well.
         self._heard_bytes += sum(map(len, frames))
+        self.give_credit()
+
+    def give_credit(self) -> None:
+        """Tell the kernel how much of its output was taken; to be called when the excess has
+        changed."""
         if self._credit is not None:
-            self._credit.taken(self._heard_bytes)
+            self._credit.taken(max(0, self._heard_bytes - self._excess()))
 
     def _received(self, session_id: str | None, channel: str, frames: list[bytes]) -> None:
         try:
