@@ -100,6 +100,7 @@ class Page:
             self.received = sequence
             channel, (header, parent, _, content, *buffers) = split_fleet(message)
             found = {
+                "sequence": sequence,
                 "channel": channel,
                 "type": json.loads(header)["msg_type"],
                 "parent": json.loads(parent).get("msg_id"),
@@ -116,6 +117,16 @@ class Page:
             if (message["parent"], message["type"]) == (parent, kind):
                 return message
 
+    def read_all(self) -> None:
+        """Read until the socket is closed, or until nothing comes for a second."""
+        assert self.socket is not None
+        self.socket.settimeout(1)
+        try:
+            while True:
+                self.receive()
+        except (AssertionError, websocket.WebSocketException):
+            self.socket.close()
+
     def closed(self) -> tuple[int, str]:
         """Read up to the end; the close code, and the reason."""
         assert self.socket is not None
@@ -130,14 +141,15 @@ class Page:
 
 
 def printed(replay: dict[str, Any], page: Page, request: str) -> str:
-    """What a cell has printed: as the replay says, and after it."""
+    """What a cell has printed: as the replay says, and what is above its fence."""
     shown = ""
     for message in replay["buffers"]:
         document = json.loads(v1_to_json(message))
         if document["parent_header"].get("msg_id") == request and document["msg_type"] == "stream":
             shown += document["content"]["text"]
-    live = (m for m in page.messages if (m["parent"], m["type"]) == (request, "stream"))
-    return shown + "".join(m["content"]["text"] for m in live)
+    said = (m for m in page.messages if (m["parent"], m["type"]) == (request, "stream"))
+    fence = replay["content"]["fence"]
+    return shown + "".join(m["content"]["text"] for m in said if m["sequence"] > fence)
 
 
 def test_a_closed_page_s_cell_is_found_again_by_another_one(gateways: Gateways) -> None:
@@ -180,7 +192,6 @@ def test_a_restart_closes_the_sockets_of_pages_and_not_those_of_others(gateways:
     assert page.open() == ["journal", "binary"]
     reply = page.until(cell, "execute_reply")["content"]
     assert (reply["status"], reply["ename"]) == ("error", "KernelDied")
-    assert page.until(cell, "status")["content"]["execution_state"] == "idle"
     again = page.execute("print(3)", "a")
     assert page.until(again, "stream")["content"]["text"] == "3\n"
     gateways.client().call("DELETE", url)
@@ -233,20 +244,23 @@ def test_a_gap_says_how_much_the_journal_keeps() -> None:
         page.open()
         cell = page.execute(
             "import base64, os\n"
-            "for i in range(80): print(base64.b64encode(os.urandom(75_000)), flush=True)",
+            "for i in range(300): print(base64.b64encode(os.urandom(75_000)), flush=True)",
             "a",
         )
         page.until(cell, "execute_input")
         page.close()
-        url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+        # Until the first segments are gone.
+        folder = gateways.directory
         wait_until(
-            lambda: gateways.client().call("GET", url).json()["execution_state"] == "idle", 60
+            lambda: min((int(s.stem) for s in folder.rglob("*.segment")), default=0) > 20, 60
         )
         had = page.received
         page.texts.clear()
-        page.open()
-        page.until(cell, "execute_reply")
-        (gap,) = [text for text in page.texts if text["type"] == "gap"]
+        while not [m for m in page.messages if (m["parent"], m["type"]) == (cell, "execute_reply")]:
+            # What is still on its way to the disk may end a socket again.
+            page.open()
+            page.read_all()
+        gap = next(text for text in page.texts if text["type"] == "gap")
         assert had is not None
         assert gap["from"] == had + 1 < gap["to"]
         assert gap["limit"] == sum(limits.values())
