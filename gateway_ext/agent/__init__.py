@@ -5,5 +5,6 @@ to one gateway (docs/protocols.md). It runs in the kernel's environment: the sta
 pyzmq, jupyter_client and tornado may be imported here, and of this project only `jupyter_ext.wire`
 (`python_kernel`, `output_credit` and `kept_output`, which are the kernel and not the agent, use
 ipykernel and IPython). `cgroup`, `process_identity`, `process_tree` and `start_document` need the
-standard library alone, and the gateway uses them as well.
+standard library alone, and the gateway uses them as well. `segments` is the journal's part on disk,
+`requests` what is known of requests.
 """
