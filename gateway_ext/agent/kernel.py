@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ext.wire.made_messages import make_message
-from jupyter_ext.wire.messages import MessageError, parse_part, split_v1
+from jupyter_ext.wire.messages import MessageError, parse_part
 
 from .cgroup import memory_limit_of
+from .client_messages import ClientMessages
 from .entry import EVERYBODY, Audience, Entry
 from .forked_kernel import ForkedKernel
 from .kernel_end import is_killed, why_ended
@@ -41,7 +42,6 @@ from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
 
-_CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
 _SHUTDOWN_SECONDS = 5.0
 """As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
 _ORPHANS_SECONDS = 5.0
@@ -82,6 +82,7 @@ class Kernel:
         self._sessions = sessions
         self._on_message = on_message
         self.requests = KernelRequests(on_message)
+        self._messages = ClientMessages(sessions, self.requests)
         self._on_state = on_state
         self._forked = forked
         self._key = secrets.token_hex(32).encode()
@@ -95,7 +96,6 @@ class Kernel:
         """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: KernelRun | None = None
-        self._pending: list[tuple[str, str, list[bytes]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._claimed = asyncio.Event()
@@ -130,11 +130,8 @@ class Kernel:
 
     async def restart(self) -> None:
         """End the process, start another one and wait (up to a minute) until it answers."""
-        # What was sent before must not run after it. Those who ask what kernel it is want to know
-        # that of the next process.
-        kept = [message for message in self._pending if _asks_info(message[2])]
-        self._abort_pending()
-        self._pending = kept
+        # What was sent before must not run after it.
+        self._messages.abort_waiting(self._kernel_session, next_process=True)
         async with self._changing:
             if self._closed:
                 raise LaunchError("the kernel is being shut down")
@@ -271,9 +268,7 @@ class Kernel:
             **self._left_out_reason(),
             execution_state="idle" if execution_state == "starting" else execution_state,
         )
-        pending, self._pending = self._pending, []
-        for message in pending:
-            self._give(run, *message)
+        self._messages.give_waiting(run.channels)
 
     async def _watch(self, run: KernelRun) -> None:
         """Take note of the process's end, and start another one if nobody wanted it to end."""
@@ -388,7 +383,7 @@ class Kernel:
 
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
-        self._abort_pending()
+        self._messages.abort_waiting(self._kernel_session, next_process=False)
         await self._end_orphans()
         self._change(
             process=ProcessState.DEAD,
@@ -405,43 +400,23 @@ class Kernel:
 
         A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter.
         """
-        try:
-            channel, parts = split_v1(message)
-            if channel not in _CLIENT_CHANNELS:
-                raise MessageError(f"clients cannot speak on the channel {channel!r}")
-            header = parse_part(parts[0])
-            request = header["msg_id"]
-        except (MessageError, KeyError) as error:
-            _log.warning("dropped a message of session %s: %s", session_id, error)
+        read = self._messages.read(session_id, message)
+        if read is None:
             return
-        session = self._sessions.get(session_id)
-        if session is not None and channel != "stdin":
-            session.in_flight.add(str(request))
         self.state.last_activity = utc_now()
-        if self.state.process is ProcessState.DEAD:
-            return
-        self.requests.sent(session_id, channel, header, parts)
-        if self._run is not None and self._run.ready.is_set():
-            self._give(self._run, session_id, channel, parts)
-        else:
-            self._pending.append((session_id, channel, parts))
+        if self.state.process is not ProcessState.DEAD:
+            self._messages.pass_on(read, self._channels)
 
-    def _give(self, run: KernelRun, session_id: str, channel: str, parts: list[bytes]) -> None:
-        self.requests.given(session_id, channel, parts)
-        run.channels.send(session_id, channel, parts)
-
-    def _abort_pending(self) -> None:
-        """Answer what has waited for the kernel, which will never get it."""
-        pending, self._pending = self._pending, []
-        for message in pending:
-            # A client whose first question what kernel it is fails never uses the kernel.
-            if not _asks_info(message[2]):
-                self.requests.abort(*message, self._kernel_session)
+    @property
+    def _channels(self) -> KernelChannels | None:
+        """Those of the process, once it can be used."""
+        run = self._run
+        return run.channels if run is not None and run.ready.is_set() else None
 
     def connect(self, session_id: str) -> None:
         """Give a session its sockets before its first message."""
-        if self._run is not None and self._run.ready.is_set():
-            self._run.channels.connect(session_id)
+        if self._channels is not None:
+            self._channels.connect(session_id)
 
     def disconnect(self, session_id: str) -> None:
         """Close a session's sockets."""
@@ -506,7 +481,3 @@ class Kernel:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _asks_info(parts: list[bytes]) -> bool:
-    return parse_part(parts[0]).get("msg_type") == "kernel_info_request"
