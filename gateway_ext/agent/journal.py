@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from .entry import CURSORS, Audience, Entry, Reach
 from .segments.disk import JournalDisk
@@ -52,6 +54,7 @@ class Journal:
         self._entries: dict[int, Entry] = {}
         self._writing: dict[int, Entry] = {}
         self._ends: dict[int, Entry] = {}
+        self._end_numbers: list[int] = []
         self._ends_bytes = 0
         self._bytes = 0
         self._writing_bytes = 0
@@ -88,9 +91,10 @@ class Journal:
 
     def _keep_end(self, entry: Entry) -> None:
         self._ends[entry.sequence] = entry
+        self._end_numbers.append(entry.sequence)
         self._ends_bytes += len(entry.message)
         while self._ends_bytes > ENDS_BYTES:
-            oldest = self._ends.pop(next(iter(self._ends)))
+            oldest = self._ends.pop(self._end_numbers.pop(0))
             self._ends_bytes -= len(oldest.message)
 
     def _holds_too_much(self) -> bool:
@@ -215,6 +219,17 @@ class Journal:
         if entry is not None or self._disk is None:
             return entry
         return await self._disk.read(sequence)
+
+    def next_from(self, number: int) -> int:
+        """From which number on there may be messages, `number` or a higher one: millions may have
+        been dropped."""
+        place = bisect_left(self._end_numbers, number)
+        found = self._end_numbers[place : place + 1]
+        if self._disk is not None and (on_disk := self._disk.next_from(number)) is not None:
+            found.append(on_disk)
+        if oldest := next(chain(self._writing, self._entries), None):
+            found.append(max(number, oldest))
+        return min(found, default=self.last + 1)
 
     def sizes(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """What is here of the messages with these numbers, in order: the first and last number of

@@ -193,7 +193,10 @@ class Sender:
             if lost and self._gap(stream, behind.sent):
                 raise TooSlow
             behind.sent += 1
-            if entry is not None and stream.wants(entry):
+            if entry is None:
+                # Millions of numbers may be gone.
+                behind.sent = min(self._journal.next_from(behind.sent + 1) - 1, self._sent)
+            elif stream.wants(entry):
                 size += await self._send_to(stream, entry)
         if stream.closed:
             return

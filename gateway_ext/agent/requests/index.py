@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from jupyter_ext.wire.messages import MessageError, parse_part
@@ -26,7 +26,7 @@ _TRANSIENT_BYTES = 1024
 """At the end of a long display, where kernels put its id."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """One execute_request."""
 
@@ -67,7 +67,7 @@ class Record:
 
     def shown(self) -> dict[str, Any]:
         """What pages are told of it."""
-        return {name: value for name, value in vars(self).items() if name != "numbers"}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "numbers"}
 
     def is_held(self, request: object, number: object) -> bool:
         """Whether a page has all of it that has, of this request, everything up to `number`."""

@@ -15,7 +15,7 @@ from gateway_ext.agent.entry import Audience, Entry
 
 from .codec import best_codec
 from .format import BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
-from .table import Place, SegmentTable
+from .table import MOST_NUMBER, Place, SegmentTable
 from .writer import SegmentWriter
 
 _log = logging.getLogger("fleet.agent")
@@ -64,6 +64,11 @@ class JournalDisk:
             # The next write fails as well, and says so.
             lambda done: _log.debug("a segment was not completed: %s", done.exception())
         )
+
+    def next_from(self, number: int) -> int | None:
+        """The first number here from this one on, if there is any."""
+        place = next(self._table.places(number, MOST_NUMBER), None)
+        return None if place is None else max(number, place.first)
 
     def places(self, first: int, last: int) -> list[Place]:
         """The blocks with any of these numbers, in order."""

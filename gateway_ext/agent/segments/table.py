@@ -13,6 +13,8 @@ from gateway_ext.agent.entry import Audience
 
 from .writer import WrittenBlock
 
+MOST_NUMBER = 2**64 - 1
+
 
 class Place(NamedTuple):
     """A block: its file and where it is there, its raw length, and its first and last number."""

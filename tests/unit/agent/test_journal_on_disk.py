@@ -82,6 +82,15 @@ def test_above_the_bound_of_the_disk_the_oldest_go_with_a_gap_for_whom_it_concer
         assert list(journal.sizes(1, 12)) == [(n, n, 5) for n in range(3, 13)]
         here = found[10:]
         first = here[0].sequence
+        # Whoever has missed millions of messages is not led through each of them.
+        assert [journal.next_from(n) for n in (1, 3, 5, 12)] == [3, 3, 5, 12]
+        assert {journal.next_from(n) for n in range(13, first + 1)} == {first}
+        last = journal.last
+        assert [journal.next_from(n) for n in (first + 1, last, last + 1)] == [
+            first + 1,
+            last,
+            last + 1,
+        ]
         assert here[-1].sequence == journal.last
         assert len(here) == journal.last - first + 1
         assert journal.gap("page", 0) == (1, first - 1)

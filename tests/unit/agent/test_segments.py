@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from gateway_ext.agent.entry import Audience, Entry, Reach
 from gateway_ext.agent.segments import codec as codecs
+from gateway_ext.agent.segments import disk as disk_module
 from gateway_ext.agent.segments.codec import ZLIB, CodecError, codec_named
 from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.segments.format import (
@@ -58,6 +59,10 @@ def files(folder: Path) -> list[Path]:
 
 def stored_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in files(folder))
+
+
+def ends_complete(folder: Path) -> bool:
+    return files(folder)[-1].read_bytes().endswith(b"fltsegmE")
 
 
 def overwrite(folder: Path) -> None:
@@ -259,6 +264,24 @@ def test_a_file_that_is_gone_or_damaged_is_a_message_that_is_gone(tmp_path: Path
         for file in files(tmp_path):
             file.unlink()
         assert await disk.read(2) is None
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_segment_is_complete_after_a_while_and_the_next_entries_begin_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(disk_module, "_SEGMENT_SECONDS", 0.01)
+        disk = JournalDisk(tmp_path, "j", "k", 2**30)
+        await disk.write(noise(1))
+        async with asyncio.timeout(20):
+            while not ends_complete(tmp_path):  # noqa: ASYNC110 (a thread writes it)
+                await asyncio.sleep(0.01)
+        await disk.write(noise(1, first=2))
+        assert [await disk.read(number) for number in (1, 2)] == [*noise(1), *noise(1, first=2)]
+        assert len(files(tmp_path)) == 2
         await disk.close()
 
     asyncio.run(scenario())
