@@ -480,7 +480,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             ),
             asyncio.ensure_future(manager.pools.keep()),
             run_forever(
-                manager.pools.finish_claims, self.living_seconds, self.log, "finishing claims"
+                manager.pools.finish_claims, self.heartbeat_seconds, self.log, "finishing claims"
             ),
             run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
             run_forever(

@@ -14,7 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway_ext.ownership.agent_records import AgentRecords, dismiss_agent, is_agents_id
+from gateway_ext.ownership.agent_records import (
+    AgentRecords,
+    dismiss_agent,
+    drop_former_id,
+    is_agents_id,
+)
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
@@ -161,6 +166,7 @@ class KernelRecords:
             def decide(held: Held, now: datetime) -> Transition | None:
                 if (held.epoch, held.state) != (found.epoch, found.state):
                     return None
+                drop_former_id(connection, held.kernel_id)
                 dismiss_agent(connection, held.kernel_id, now)
                 values = {
                     "owner": self._name,
@@ -237,6 +243,7 @@ class KernelRecords:
                 if epoch not in (None, held.epoch) or not wanted():
                     return None
                 raised = max(held.epoch, agent_epoch) + 1
+                drop_former_id(connection, kernel_id)
                 values = {"owner": self._name, "epoch": raised, "changed": now}
                 event = NewEvent("claim", detail=f"epoch {raised}")
                 return Transition(held.state, values, [event])

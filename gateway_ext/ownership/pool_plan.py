@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.records import LABELLED_AS, KernelRecord
 from gateway_ext.ownership.states import KernelState
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(seconds=600)
@@ -160,7 +160,7 @@ def left_of_claim(record: KernelRecord, *, agent_waits: bool) -> list[ClaimStep]
     if record.pool is not None or record.launch_id is None:
         return []
     left = [ClaimStep.TELL_AGENT] if agent_waits else []
-    labelled_as = (record.process or {}).get("kernel_id")
+    labelled_as = (record.process or {}).get(LABELLED_AS)
     if labelled_as not in (None, record.kernel_id):
         left.append(ClaimStep.LABEL)
     return left

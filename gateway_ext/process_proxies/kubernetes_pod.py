@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -192,6 +192,13 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         kernel = self._objects(start)
         rendered, main = self._rendered(start, kernel, environment)
+        if start.shape is not None and start.shape != self._shape(
+            start, settings, kernel, rendered, main
+        ):
+            raise LaunchFailed(
+                "its kernelspec has changed since the pool was looked at, or its template makes a "
+                "pod of its own for each kernel"
+            )
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
@@ -280,6 +287,17 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             raise NoPool("each kernel has a namespace of its own (namespace_per_kernel)")
         kernel = self._objects(start)
         rendered, main = self._rendered(start, kernel, env)
+        return self._shape(start, settings, kernel, rendered, main)
+
+    def _shape(
+        self,
+        start: AgentStart,
+        settings: AgentSettings,
+        kernel: KernelObjects,
+        rendered: Sequence[Mapping[str, Any]],
+        main: Mapping[str, Any],
+    ) -> str:
+        """The shape of the pod `main`, for which the template made the objects `rendered`."""
         if len(rendered) != 1:
             raise NoPool(f"the template {self._template} makes more than a pod")
         more = {
@@ -300,10 +318,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         named = {**env, "KERNEL_POD_NAME": self._place[0].value}
         return late_document(self._document(start, settings, named))
 
-    async def belong_to(self, start: AgentStart) -> bool:
+    async def belong_to(self, kernel_id: str, project: str) -> bool:
         """See the base class: the pod's labels and annotations."""
         name, namespace = self._place
-        kernel = self._objects(start)
+        kernel = KernelObjects(name.value, namespace.value, kernel_id, project, self._launch)
         found = await self.cluster.get(PODS, namespace, name)
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
         if found is None or labels.get(LAUNCH_LABEL) != self._launch:
@@ -318,7 +336,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         }
         labelled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
         if labelled:
-            self._labelled_as = start.kernel_id
+            self._labelled_as = kernel_id
         return labelled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:

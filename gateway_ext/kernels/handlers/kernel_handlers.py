@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,7 +99,8 @@ class KernelsHandler(FleetHandler):
             return None
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
-        ready = await manager.pools.owners(await manager.meant_name(new.kernel_name))
+        meant = await manager.meant_name(new.kernel_name)
+        ready = await manager.pools.owners(replace(new, kernel_name=meant))
         for member in membership.for_a_start(ready):
             # Before the first await, so that a start that follows at once uses another gateway.
             membership.starts_at(member.name)

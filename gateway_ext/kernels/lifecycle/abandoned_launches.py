@@ -101,6 +101,10 @@ class AbandonedLaunches(KernelCare):
         try:
             spec = await self._launches.processes.kernelspec(record.kernel_name)
         except Refusal as refusal:
+            if refusal.status >= 500:
+                # It is being written at the moment, perhaps: this is tried again.
+                self._log.warning("kernel %s: %s", record.kernel_id, refusal.message)
+                return
             # This gateway, or the fleet by now, has no such kernelspec.
             proxy = self._launches.processes.proxy_of(record)
             if proxy is None or await proxy.end():

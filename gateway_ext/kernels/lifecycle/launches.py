@@ -177,7 +177,7 @@ class Launches:
             raise
         except Exception as error:
             # After any error: a record that stayed `launching` would block its notebook.
-            if not await self._launch_failed(kernel_id, proxy, error):
+            if not await self._failed(kernel_id, proxy, error):
                 return
             if isinstance(error, web.HTTPError):
                 raise Refusal(error.status_code, error.reason or str(error)) from error
@@ -214,8 +214,9 @@ class Launches:
         """Starts the agent, or goes on with a start that another gateway has begun. Raises
         LaunchTaken if it is not wanted any more."""
         begun = dict(record.process or {})
-        proxy.plan(start, self._settings, env)
         claimed = record.launch_id is not None
+        if not claimed:
+            proxy.plan(start, self._settings, env)
         if claimed or (begun and not proxy.can_submit_again(begun)):
             proxy.load_process_info(begun)
             proxy.go_on()
@@ -264,7 +265,15 @@ class Launches:
             and record.epoch == launched.epoch
         )
 
-    async def _launch_failed(
+    async def fail(self, record: KernelRecord, error: Exception) -> None:
+        """Ends a launch of another gateway, or of a pool, which cannot go on at this one."""
+        await self._failed(record.kernel_id, self.processes.proxy_of(record), error)
+
+    def overdue(self, record: KernelRecord) -> str:
+        """What takes too long in the launch of a record, in words; empty if nothing does."""
+        return "" if record.launch_status is None else self._watch.overdue(record.launch_status)
+
+    async def _failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
         """Cleans up after a failed launch. False if the kernel runs after all or has a new owner.
