@@ -267,11 +267,12 @@ def _left(link: AgentLink) -> list[ClaimStep]:
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether a claim can never be finished, here or elsewhere."""
+    """Whether a claim can never be finished, here or elsewhere: the agent refuses, there is no such
+    kernelspec, or the user may have no kernel."""
     if isinstance(error, Refusal):
-        return error.status < 500
+        return error.status in (403, 404)
     if isinstance(error, web.HTTPError):
-        return error.status_code < 500
+        return error.status_code in (403, 404)
     return isinstance(error, CommandFailed)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_records import KernelRecords
-from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.launch_status import begun_status
+from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.pool_plan import (
     ClaimStep,
     PoolMember,
