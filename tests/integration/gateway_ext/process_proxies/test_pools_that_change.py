@@ -15,9 +15,6 @@ from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterF
 from tests.integration.gateway_ext.process_proxies.kernel_pool import SPEC, KernelPool
 from tests.integration.gateway_ext.process_proxies.scripted_pool import claimed_pod, scripted_pool
 
-WITHOUT = ("kernel_id",)
-"""What gateways that know no pools do not record of a pod."""
-
 
 @pytest.fixture
 def pool(fleet: ClusterFleet) -> Iterator[KernelPool]:
@@ -38,9 +35,9 @@ def row(fleet: ClusterFleet, kernel_id: str) -> Any:
 
 def write(fleet: ClusterFleet, kernel_id: str, **values: Any) -> None:
     """Writes into a kernel's row what a gateway of the version before would have left there."""
-    process = {
-        name: one for name, one in row(fleet, kernel_id).process.items() if name not in WITHOUT
-    }
+    process = dict(row(fleet, kernel_id).process)
+    # Whose the labels are is not recorded there.
+    del process["kernel_id"]
 
     def transaction(connection: Connection) -> None:
         mine = kernel.c.kernel_id == kernel_id
@@ -108,7 +105,7 @@ def test_a_kernel_whose_pod_is_not_what_its_pool_has_is_never_started(
 ) -> None:
     template = pool.folder / "kernel-pod.yaml.j2"
     text = template.read_text()
-    named = "    component: kernel\n"
+    named = 'safe-to-evict: "false"\n'
     assert named in text
     template.write_text(text.replace(named, f'{named}    mine: "{{{{ kernel_id }}}}"\n'))
     pods = len(fleet.kubernetes.asked("POST", "/namespaces/fleet/pods"))
