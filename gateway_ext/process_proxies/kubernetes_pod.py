@@ -1,6 +1,5 @@
 """Agents in pods of Kubernetes."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -56,7 +55,7 @@ from gateway_ext.process_proxies.pod_options import (
     option_variables,
     with_pod_options,
 )
-from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, without_pool
+from gateway_ext.process_proxies.pod_shape import beside_pod, late_document, pod_shape
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
@@ -300,16 +299,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """The shape of the pod `main`, for which the template made the objects `rendered`."""
         if len(rendered) != 1:
             raise NoPool(f"the template {self._template} makes more than a pod")
-        more = {
-            "kernel_name": start.kernel_name,
-            "resource_dir": start.resource_dir,
-            "command": self.command(start.kernelspec),
-            "metadata": without_pool(start.kernelspec.get("metadata") or {}),
-            "interrupt_mode": start.kernelspec.get("interrupt_mode"),
-            "settings": [settings.journal_bytes, settings.ping_seconds, settings.ping_timeout],
-            "agent": hashlib.sha256(agent_bundle()).hexdigest(),
-        }
-        return pod_shape(main, kernel, more)
+        return pod_shape(main, kernel, beside_pod(start, settings, self.command(start.kernelspec)))
 
     def late_part(
         self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
