@@ -65,6 +65,12 @@ class AgentRecords:
         kernel_id, agent_key = stored
         return KnownAgent(kernel_id, self._box.decrypt(agent_key))
 
+    async def is_claimed(self, agent_id: str) -> bool:
+        """Whether the agent that connects under this id was taken from a pool."""
+        return await self._database.run(
+            lambda connection: is_agents_id(connection, agent_id), read_only=True
+        )
+
     async def former_keys(self, agent_id: str) -> list[bytes]:
         """The keys of the agents that must end and connect under this id: their kernels have been
         launched again. Raises DecryptionError."""

@@ -229,7 +229,8 @@ class Launches:
         else:
             await uncut(launch)
         if not await self.processes.write_at_last(start, proxy, class_name):
-            await proxy.end()
+            if not await self._records.agents.is_claimed(start.kernel_id):
+                await proxy.end()
             raise LaunchTaken("its agent is not needed any more")
 
     async def _shown(
@@ -253,6 +254,9 @@ class Launches:
     async def _remove(self, kernel_id: str, proxy: AgentProcessProxy | None) -> None:
         """Removes what was started of a kernel that was deleted. What cannot be removed now is left
         to the sweep of the gateway that deleted it, or of another one."""
+        if await self._records.agents.is_claimed(kernel_id):
+            # From its pool, while this gateway was frozen: what was started is somebody's by now.
+            return
         if proxy is None or (await proxy.end() and await proxy.clean_up()):
             await self._records.ended(kernel_id)
 
@@ -290,7 +294,7 @@ class Launches:
                 "the database rejected the record of the launch: the gateway's log has details"
             )
         record = await self._records.get(kernel_id)
-        if self._is_anothers(record):
+        if self._is_anothers(record) or await self._records.agents.is_claimed(kernel_id):
             return False
         ended = proxy is None or await proxy.end()
         made_nothing = proxy is not None and proxy.made_nothing

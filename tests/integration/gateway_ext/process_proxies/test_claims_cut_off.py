@@ -111,6 +111,26 @@ def test_a_kernel_that_waits_at_a_gateway_that_is_killed_waits_at_another(
         claimed_pod(fleet, ready, kernel_id)
 
 
+def test_a_gateway_that_was_frozen_while_it_filled_a_pool_ends_nothing_that_is_claimed_by_then(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    # So that the pod says until the end that it is nobody's.
+    fleet.kubernetes.script("PATCH", "/pods/", Answer(403, b"forbidden"), forever=True)
+    pool.declare(1)
+    wait_until(pool.members)
+    [member] = pool.members()
+    number = pool.owner(member)
+    frozen = fleet.gateways.processes[number]
+    frozen.signal(signal.SIGSTOP)
+    wait_until(lambda: pool.ready().get(member) == 1 - number, 90)
+    kernel_id = pool.claim(1 - number, env={"KERNEL_MINE": "yes"})
+    assert fleet.run(1 - number, kernel_id, f"x = 6; {MINE}") == f"yes {kernel_id}"
+    frozen.signal(signal.SIGCONT)
+    wait_for_heartbeats(fleet.gateways, number, 5)
+    assert fleet.run(1 - number, kernel_id, "print(7 * x)") == "42"
+    assert fleet.kubernetes.of_kernel("pods", member)
+
+
 def test_a_claim_whose_gateway_is_killed_before_the_labels_is_finished_by_another(
     fleet: ClusterFleet, pool: KernelPool
 ) -> None:

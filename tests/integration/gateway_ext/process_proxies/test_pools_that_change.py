@@ -50,11 +50,6 @@ def write(fleet: ClusterFleet, kernel_id: str, **values: Any) -> None:
         database.close()
 
 
-def owner(fleet: ClusterFleet, kernel_id: str) -> int:
-    """The number of the gateway that owns a kernel."""
-    return int(row(fleet, kernel_id).owner.rpartition("-")[2])
-
-
 def test_a_claimed_kernel_that_the_version_before_launched_again_finds_every_gateway(
     fleet: ClusterFleet, pool: KernelPool
 ) -> None:
@@ -71,10 +66,10 @@ def test_a_claimed_kernel_that_the_version_before_launched_again_finds_every_gat
     fleet.restart(kernel_id, number)
     assert fleet.run(number, kernel_id, "x = 6; print(x)") == "6"
     write(fleet, kernel_id, launch_id=member)
-    number = owner(fleet, kernel_id)
+    number = pool.owner(kernel_id)
     fleet.gateways.processes[number].kill()
     try:
-        wait_until(lambda: owner(fleet, kernel_id) == 1 - number, 60)
+        wait_until(lambda: pool.owner(kernel_id) == 1 - number, 60)
         assert fleet.run(1 - number, kernel_id, "print(7 * x)") == "42"
         assert row(fleet, kernel_id).launch_id is None
     finally:
@@ -90,7 +85,7 @@ def test_a_kernel_of_a_pool_that_the_version_before_started_as_a_user_s_is_repla
     [member] = pool.wait_for(1)
     pool.declare(2)
     write(fleet, started, pool=row(fleet, member).pool, project="", username="", path="")
-    number = owner(fleet, started)
+    number = pool.owner(started)
     fleet.gateways.processes[number].kill()
     try:
         wait_until(lambda: pool.state(started) == "deleted", 60)
