@@ -31,7 +31,7 @@ from .start_document import (
     StartDocumentError,
     claimed_document,
     claimed_environment,
-    read_at_start,
+    needs_new_process,
 )
 
 _log = logging.getLogger("fleet.agent")
@@ -269,7 +269,7 @@ class Agent:
                 os.environ, self._container, self._document.environment, document.environment
             )
             self._document = document
-            fork = not read_at_start(document.environment)
+            fork = not needs_new_process(document, self._container)
             os.environ.clear()
             os.environ.update(environment)
             self._kernel.claim(document, fork=fork)
