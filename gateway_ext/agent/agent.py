@@ -131,7 +131,7 @@ class Agent:
             _log.warning("the kernel cannot call the fleet: %s", error)
             return
         self._call_socket = call_socket
-        self._kernel.call_socket = call_socket.path
+        self._kernel.call_socket = call_socket
 
     def reap(self) -> None:
         """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""

@@ -15,6 +15,7 @@ from jupyter_client.session import Session as JupyterSession
 
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
+from .call_socket import CallSocket
 from .cgroup import memory_limit_of
 from .forked_kernel import ForkedKernel
 from .kernel_end import is_killed, why_ended
@@ -71,7 +72,7 @@ class Kernel:
         `forked` can become the first process; `limit` is for each process."""
         self._limit = limit
         self.state = ReportedState()
-        self.call_socket: Path | None = None
+        self.call_socket: CallSocket | None = None
         """Where each process can call the fleet; to be set before `start`."""
         self._document = document
         self._sessions = sessions
@@ -191,6 +192,7 @@ class Kernel:
             await asyncio.to_thread(make_leases_folder, self._document.directory)
             forked, self._forked = self._forked, None
             with_packages = not self._left_out and self._has_packages()
+            call_socket = await self._renewed_call_socket()
             process = KernelProcess.start(
                 self._document,
                 self._files.file,
@@ -198,7 +200,7 @@ class Kernel:
                 forked,
                 left_out=self._left_out,
                 limit=self._limit,
-                call_socket=self.call_socket,
+                call_socket=call_socket,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
@@ -211,6 +213,17 @@ class Kernel:
         self._change(pid=process.pid, execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
+
+    async def _renewed_call_socket(self) -> Path | None:
+        """Where the next process can call the fleet, whatever the one before has removed."""
+        if self.call_socket is None:
+            return None
+        try:
+            await self.call_socket.renew()
+        except OSError as error:
+            _log.warning("the kernel cannot call the fleet: %s", error)
+            return None
+        return self.call_socket.path
 
     async def _make_ready(self, run: KernelRun) -> None:
         """Wait until the kernel answers and its output is heard, then give it what has waited.

@@ -13,7 +13,7 @@ READ_AT_START = ("PYTHON", "LD_")
 """How variables begin that an interpreter or the linker reads when a program starts, and that can
 make it load code."""
 _ALSO_READ_AT_START = ("GLIBC_TUNABLES", "LANG", "LC_", "MALLOC_", "TZ")
-"""The same of variables that load nothing: the C library or the interpreter obeys them only then."""
+"""The same of variables that load nothing."""
 
 
 def claimed_environment(
@@ -88,9 +88,7 @@ class StartDocument:
         return str(self.kernelspec.get("interrupt_mode") or "signal")
 
 
-def kernelspec_variables(
-    document: StartDocument, environment: Mapping[str, str]
-) -> dict[str, str]:
+def kernelspec_variables(document: StartDocument, environment: Mapping[str, str]) -> dict[str, str]:
     """The kernelspec's `env`, with each ${NAME} from `environment`."""
     return {
         name: string.Template(str(value)).safe_substitute(environment)
