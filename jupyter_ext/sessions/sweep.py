@@ -113,7 +113,9 @@ class SessionSweep(LoggingConfigurable):
             await self.sessions.end_kernel(kernel_id, reason)
         except web.HTTPError as error:
             # It stays an unfinished ending, and keeps nobody from ending the others.
-            self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.get_message() or error)
+            self.log.warning(
+                "kernel %s: not ended yet: %s", kernel_id, error.get_message() or error
+            )
 
     async def _settle(self, changed: set[str], kernels: dict[str, Any]) -> None:
         """Settle the changes of sessions to these kernels which a dead lab has left pending."""
