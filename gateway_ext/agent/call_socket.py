@@ -53,13 +53,17 @@ class CallSocket:
         self._file = _file_at(self.path)
         self._accepting = asyncio.create_task(self._accept(self._listener))
 
-    async def renew(self) -> None:
+    async def renew(self) -> Path | None:
         """Accept again if the kernel's code has removed or replaced the socket's file. Connections
-        that are open stay. Raises OSError."""
-        if self._file is not None and _file_at(self.path) == self._file:
-            return
-        await self._stop_accepting()
-        await self.open()
+        that are open stay. Returns the path, None if it is impossible to listen there."""
+        if self._file is None or _file_at(self.path) != self._file:
+            await self._stop_accepting()
+            try:
+                await self.open()
+            except OSError as error:
+                _log.warning("the kernel cannot call the fleet any more: %s", error)
+                return None
+        return self.path
 
     async def close(self) -> None:
         """End all connections, and accept no more."""
