@@ -131,11 +131,12 @@ def test_an_interrupt_of_a_kernel_that_has_no_process_yet_says_so(gateways: Gate
             def refused() -> Any:
                 # The process that ends at this moment can still be interrupted.
                 answer = gateways.client().call("POST", f"{url}/interrupt")
-                return None if answer.status_code == 204 else answer
+                if answer.status_code == 204:
+                    return None
+                return answer.status_code, answer.json()["message"]
 
-            answer = wait_until(refused)
-            assert answer.status_code == 409, answer.text
-            assert answer.json()["message"] == "the kernel cannot be interrupted: it is restarting"
+            words = "the kernel cannot be interrupted: it is restarting"
+            assert wait_until(refused) == (409, words)
             gate.unlink()
             assert restart.result().status_code == 200
     finally:
