@@ -8,24 +8,19 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from jupyter_client.session import Session as JupyterSession
 
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
+from .call_socket import CallSocket
 from .cgroup import memory_limit_of
 from .forked_kernel import ForkedKernel
 from .kernel_end import is_killed, why_ended
 from .kernel_log import KernelLog
-from .kernel_process import (
-    ConnectionFiles,
-    KernelProcess,
-    LaunchError,
-    takes_packages,
-)
-from .kernel_run import KernelRun
+from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, takes_packages
+from .kernel_run import PACKAGES_SECONDS, KernelRun
 from .kernel_state import ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
@@ -40,18 +35,8 @@ from .zmq_channels import KernelChannels
 _log = logging.getLogger("fleet.agent")
 
 _CLIENT_CHANNELS = frozenset({"shell", "control", "stdin"})
-_SHUTDOWN_SECONDS = 5.0
-"""As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
 _ORPHANS_SECONDS = 5.0
 """How long the processes that a kernel leaves behind may take to end after SIGKILL."""
-_NUDGE_SECONDS = 0.3
-_NUDGES = 100
-"""After this time a kernel that sends nothing on iopub counts as running anyway. On a machine that
-starts many kernels it can take seconds until iopub is connected; what the kernel prints before that
-is lost."""
-_PACKAGES_SECONDS = 30.0
-"""A kernel with packages that users installed is ended after this time without an answer and
-started without them: one of them may block when it is imported."""
 
 
 class Kernel:
@@ -71,7 +56,7 @@ class Kernel:
         `forked` can become the first process; `limit` is for each process."""
         self._limit = limit
         self.state = ReportedState()
-        self.call_socket: Path | None = None
+        self.call_socket: CallSocket | None = None
         """Where each process can call the fleet; to be set before `start`."""
         self._document = document
         self._sessions = sessions
@@ -155,10 +140,7 @@ class Kernel:
         run = self._run
         if run is None or not run.ready.is_set():
             raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
-        if self._document.interrupt_mode == "message":
-            run.channels.request("control", "interrupt_request", {})
-        else:
-            run.process.signal(signal.SIGINT)
+        run.interrupt(self._document.interrupt_mode)
 
     def reap(self) -> None:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
@@ -191,6 +173,7 @@ class Kernel:
             await asyncio.to_thread(make_leases_folder, self._document.directory)
             forked, self._forked = self._forked, None
             with_packages = not self._left_out and self._has_packages()
+            calls = None if self.call_socket is None else await self.call_socket.renew()
             process = KernelProcess.start(
                 self._document,
                 self._files.file,
@@ -198,7 +181,7 @@ class Kernel:
                 forked,
                 left_out=self._left_out,
                 limit=self._limit,
-                call_socket=self.call_socket,
+                call_socket=calls,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
@@ -213,28 +196,11 @@ class Kernel:
         self._spawn(self._watch(run))
 
     async def _make_ready(self, run: KernelRun) -> None:
-        """Wait until the kernel answers and its output is heard, then give it what has waited.
-
-        A subscription takes effect some time after the connection: what the kernel prints before
-        would be lost, so it is asked again until its status is heard.
-        """
-        run.channels.request("shell", "kernel_info_request", {})
-        try:
-            await asyncio.wait_for(
-                run.info_heard.wait(), _PACKAGES_SECONDS if run.with_packages else None
-            )
-        except TimeoutError:
+        """Wait until the kernel can be used, then give it what has waited."""
+        if not await run.is_heard():
             run.too_slow = True
             run.process.signal(signal.SIGKILL)
             return
-        for _ in range(_NUDGES):
-            try:
-                await asyncio.wait_for(run.iopub_heard.wait(), _NUDGE_SECONDS)
-                break
-            except TimeoutError:
-                run.channels.request("shell", "kernel_info_request", {})
-        else:
-            _log.warning("the kernel answers, but sends nothing on iopub")
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()
@@ -291,7 +257,7 @@ class Kernel:
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
-                words = f"the kernel did not answer for {_PACKAGES_SECONDS:.0f} s"
+                words = f"the kernel did not answer for {PACKAGES_SECONDS:.0f} s"
             self._left_out = words = await self._with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
@@ -324,20 +290,9 @@ class Kernel:
         """End one process and wait until its last messages were received."""
         run.expected_end = True
         if not now:
-            await self._ask_to_end(run, restart)
+            await run.ask_to_end(self._document.interrupt_mode, restart=restart)
         run.process.signal(signal.SIGKILL)
         await run.ended.wait()
-
-    async def _ask_to_end(self, run: KernelRun, restart: bool) -> None:
-        half = _SHUTDOWN_SECONDS / 2
-        if run.ready.is_set() and not run.ended.is_set():
-            # A busy kernel must be interrupted before it handles the request, as in jupyter_client.
-            self.interrupt()
-            run.channels.request("control", "shutdown_request", {"restart": restart})
-            if await run.process.ends_within(half):
-                return
-        run.process.signal(signal.SIGTERM)
-        await run.process.ends_within(half)
 
     def _own_pids(self) -> set[int]:
         """The children that are waited for one by one: the kernel, and what can become one."""

@@ -56,7 +56,7 @@ def run(text: str) -> None:
         # Refused where whoever started the agent has given it a session of its own already.
         with contextlib.suppress(PermissionError):
             os.setsid()
-    kernel = fork_kernel(document)
+    kernel = fork_kernel(document, container)
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())

@@ -320,8 +320,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     # Acting on a kernel whose agent is connected here
 
     async def interrupt(self, link: AgentLink, username: str) -> None:
-        """Interrupts the running cell. Raises Refusal."""
-        await self._command(link, "interrupt", INTERRUPT_SECONDS)
+        """Interrupts the running cell. Raises Refusal, 409 while there is no process that could be
+        interrupted."""
+        await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
         await self._note(link.kernel_id, "interrupt", username)
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
@@ -367,7 +368,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 raise AgentLeft(link.kernel_id) from None
             raise
 
-    async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
+    async def _command(
+        self, link: AgentLink, command: str, seconds: float, *, failed: int = 500
+    ) -> None:
         try:
             await link.command(command, seconds=seconds)
         except LinkLost:
@@ -375,7 +378,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         except CommandFailed as error:
             # 404 if it failed because the kernel was deleted meanwhile.
             await self.record(link.kernel_id)
-            raise Refusal(500, str(error)) from error
+            raise Refusal(failed, str(error)) from error
 
     async def delete(self, place: Place, username: str, reason: str = "") -> None:
         """Ends the kernel and its agent. A launch is cancelled at once, and the record of an

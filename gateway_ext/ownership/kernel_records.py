@@ -32,6 +32,7 @@ from gateway_ext.ownership.kernel_rows import (
     transition,
 )
 from gateway_ext.ownership.launch_status import begun_status
+from gateway_ext.ownership.observations import Observation, observed
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
@@ -65,42 +66,6 @@ class Secrets:
     agent_key: bytes
     environment: Mapping[str, str]
     launch_options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What an owner saw of a kernel, written only if the epoch is still the owner's. `ended` is
-    why its process has ended by itself since the last observation, even if it runs again."""
-
-    kernel_id: str
-    epoch: int
-    state: KernelState | None
-    execution_state: str
-    connections: int
-    last_activity: datetime
-    reason: str
-    ended: str = ""
-
-
-def observed(held: Held, seen: Observation, now: datetime) -> Transition:
-    """The change of a kernel that follows from its owner's observation."""
-    values: dict[str, Any] = {
-        "execution_state": seen.execution_state,
-        "connections": seen.connections,
-        "last_activity": seen.last_activity,
-        "changed": now,
-    }
-    if seen.state is not None:
-        values["reason"] = stored_text(seen.reason)
-    state = seen.state or held.state
-    is_news = state is not held.state
-    events = []
-    if seen.ended and not (is_news and state is not KernelState.RUNNING):
-        # It was started again too quickly for the record to say so.
-        events.append(NewEvent(KernelState.RESTARTING.value, detail=seen.ended))
-    if is_news:
-        events.append(NewEvent(state.value, detail=seen.reason))
-    return Transition(state, values, events)
 
 
 class KernelRecords:

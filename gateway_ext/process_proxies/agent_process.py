@@ -172,6 +172,12 @@ class AgentProcessProxy(BaseProcessProxyABC):
         return "connecting", "", None
 
     @property
+    def denied(self) -> bool:
+        """Whether the cluster has refused the last `look`: this gateway may not see what there
+        is."""
+        return False
+
+    @property
     def obstacle(self) -> str:
         """Why the last `look` says that the agent will never start; empty if it may."""
         return ""

@@ -47,7 +47,8 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
 )
-from gateway_ext.process_proxies.object_creation import GRACE_SECONDS, create_extra, create_once
+from gateway_ext.process_proxies.object_creation import create_extra, create_once
+from gateway_ext.process_proxies.object_removal import NotOurs, Ours, remove_object
 from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
 from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_options import (
@@ -57,6 +58,7 @@ from gateway_ext.process_proxies.pod_options import (
 )
 from gateway_ext.process_proxies.pod_shape import beside_pod, late_document, pod_shape
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
+from gateway_ext.process_proxies.pod_variables import complete_variables
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
 from gateway_ext.process_proxies.template_rendering import (
@@ -123,29 +125,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         refuse_guarded(env, self.cluster.client_settings)
         env.update(option_variables(start.launch_options))
-        spec = {
-            name: str(value)
-            for name, value in (start.kernelspec.get("env") or {}).items()
-            if name.startswith("KERNEL_")
-        }
         cluster, config = self.cluster, self.proxy_config
-        for name, value in {
-            "KERNEL_IMAGE": config.get("image_name") or cluster.image,
-            "KERNEL_SERVICE_ACCOUNT_NAME": cluster.service_account,
-            **spec,
-        }.items():
-            env.setdefault(name, value)
-        env.setdefault(
-            "KERNEL_EXECUTOR_IMAGE",
-            config.get("executor_image_name") or cluster.executor_image or env["KERNEL_IMAGE"],
-        )
-        if not env["KERNEL_IMAGE"]:
-            raise LaunchFailed(
-                "no image is named for this kernel: set metadata.process_proxy.config.image_name "
-                "in its kernel.json, or KubernetesCluster.image"
-            )
-        if not cluster.mirror_working_dirs:
-            env.pop("KERNEL_WORKING_DIR", None)
+        complete_variables(env, start.kernelspec, config, cluster)
         refuse_prohibited_ids(env)
         self._template = find_template(
             {**start.kernelspec, "resource_dir": start.resource_dir}, config, self.TEMPLATE
@@ -384,40 +365,15 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     async def _remove(
         self, resource: Resource, name: ObjectName, uid: ObjectUid | None, version: str | None
     ) -> bool:
-        """Deletes our object of that name; one of another launch or another kernel stays.
-
-        `uid` is None if it was written down before it was made: its labels say whether it was.
-        """
-        namespace = self._place[1]
-        found = await self.cluster.get(resource, namespace, name)
-        if found is None:
-            return True
-        metadata = found["metadata"]
-        labels = metadata.get("labels") or {}
-        present = ObjectUid(metadata["uid"])
-        if (
-            labels.get(LAUNCH_LABEL) != self._launch
-            # Between a claim and its labels the pod has those of the pool.
-            or labels.get("kernel_id") not in (self.kernel_id, self._labelled_as)
-            or uid not in (None, present)
-        ):
-            self.log.warning(
-                "kernel %s: %s/%s is another launch's and stays",
-                self.kernel_id,
-                resource.plural,
-                name,
+        # Between a claim and its labels the pod has those of the pool.
+        ours = Ours(self._launch, frozenset({self.kernel_id, self._labelled_as}), uid)
+        try:
+            return await remove_object(
+                self.cluster, resource, self._place[1], name, ours, version=version
             )
+        except NotOurs as other:
+            self.log.warning("kernel %s: %s", self.kernel_id, other)
             return version is None
-        deleted = await self.cluster.delete(
-            resource,
-            namespace,
-            name,
-            uid=present,
-            resource_version=version,
-            grace_seconds=None if resource is NAMESPACES else GRACE_SECONDS,
-        )
-        # Without a version only another object of that name, with another uid, is in the way.
-        return deleted or version is None
 
     async def output(self) -> str:
         """See the base class."""

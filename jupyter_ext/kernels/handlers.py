@@ -22,8 +22,9 @@ from jupyter_server.services.kernelspecs.handlers import (
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, seconds_to_answer
+from jupyter_ext.kernels.launches import answers_at_once, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 
@@ -31,7 +32,7 @@ _TEXTS = ("name", "path", "kernel_id")
 _LOGO_SECONDS = 30 * 24 * 3600
 
 
-class FleetKernelsHandler(KernelErrors, MainKernelHandler):
+class FleetKernelsHandler(ErrorBody, MainKernelHandler):
     """`/api/kernels`."""
 
     @web.authenticated
@@ -60,7 +61,7 @@ class FleetKernelsHandler(KernelErrors, MainKernelHandler):
         await self.finish(json.dumps(model, default=json_default))
 
 
-class FleetKernelActionHandler(KernelErrors, KernelActionHandler):
+class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
     """`/api/kernels/<id>/restart` and `/interrupt`."""
 
     @web.authenticated

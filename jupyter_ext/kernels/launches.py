@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -50,6 +49,11 @@ class LaunchError(web.HTTPError):
         super().__init__(status, message)
         self.message = message
         self.fields = fields
+
+    @property
+    def body(self) -> dict[str, str]:
+        """The JSON of the answer."""
+        return {"message": self.message, **self.fields}
 
 
 class LaunchFailed(LaunchError):
@@ -112,18 +116,3 @@ async def until_it_runs(
     if not alive(kernel):
         raise LaunchFailed(kernel)
     return kernel
-
-
-class KernelErrors:
-    """For handlers: errors as JSON, with the fields of a LaunchError."""
-
-    def write_error(self: Any, status_code: int, **arguments: Any) -> None:
-        """Like the stock method for any other exception."""
-        error = arguments.get("exc_info", (None, None, None))[1]
-        if not isinstance(error, LaunchError):
-            super().write_error(status_code, **arguments)  # type: ignore[misc]
-            return
-        self.set_header("Content-Type", "application/json")
-        if status_code == 503:
-            self.set_header("Retry-After", "1")
-        self.finish(json.dumps({"message": error.message, **error.fields}))

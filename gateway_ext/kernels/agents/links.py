@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from gateway_ext.kernels.agents.agent_link import AgentLink
-from gateway_ext.ownership.kernel_records import KernelRecords, Observation
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from jupyter_ext.database.engine import DatabaseUnavailable

@@ -38,6 +38,7 @@ def away(cluster: Cluster, how: str) -> Iterator[None]:
             server.wait_until(plane.is_ready, SECONDS)
         else:
             plane.start_api_server()
+        plane.lose_leases()
 
 
 @contextmanager
