@@ -13,6 +13,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
+from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import NewKernel
 from gateway_ext.process_proxies.agent_process import AgentStart, LaunchFailed, NoPool
@@ -128,6 +129,38 @@ def test_a_start_whose_shape_cannot_be_said_is_cold(
     new = NewKernel("k", "demo", "", "ada", "python", {})
     shape = asyncio.run(kernelspecs.shapes.of_start(new, spec))
     assert shape == (None if problem else "shape of python")
+
+
+@pytest.mark.parametrize(
+    ("problem", "pools", "asked"),
+    [
+        (None, {"size": 1}, ["shape of python"]),
+        (None, None, []),
+        (None, {"sizes": 1}, []),
+        (Refusal(400, "not allowed: cpus"), {"size": 1}, []),
+        (KeyError("metadata"), {"size": 1}, []),
+    ],
+)
+def test_a_start_is_sent_where_a_kernel_of_its_very_shape_waits(
+    problem: Exception | None, pools: Any, asked: list[str], tmp_path: Path
+) -> None:
+    kernelspecs = Kernelspecs(tmp_path, problem, pools)
+    shapes: list[str] = []
+
+    async def owners(shape: str) -> set[str]:
+        shapes.append(shape)
+        return {"gateway-1"}
+
+    pools_here: Any = SimpleNamespace(
+        _processes=kernelspecs,
+        _decided=kernelspecs.decided,
+        _shapes=kernelspecs.shapes,
+        _records=SimpleNamespace(owners=owners),
+    )
+    new = NewKernel("k", "demo", "", "ada", "python", {})
+    found = asyncio.run(Pools.owners(pools_here, new))
+    assert shapes == asked
+    assert found == ({"gateway-1"} if asked else set())
 
 
 def test_a_declaration_that_is_wrong_wants_no_pool(
