@@ -72,7 +72,7 @@ def shipped_policy(fleet: PodFleet) -> Iterator[None]:
 
 @contextmanager
 def neighbour(
-    cluster: Cluster, address: str, namespace: str = "default", **labels: str
+    cluster: Cluster, address: str, namespace: str = KERNELS, **labels: str
 ) -> Iterator[str]:
     """A pod that is no kernel, listens, and tries to reach this address; its own."""
     code = LISTEN.format(ports=(PORT, NAMES_PORT))
@@ -127,7 +127,7 @@ def test_nobody_reaches_a_kernel_and_a_kernel_reaches_nobody_but_its_gateways_an
         ]
 
         def tried_by_neighbour() -> str:
-            log: str = cluster.core.read_namespaced_pod_log("neighbour", "default")
+            log: str = cluster.core.read_namespaced_pod_log("neighbour", KERNELS)
             return log.splitlines()[-1] if log else ""
 
         def all_tried(kernel_id: str) -> set[str]:
