@@ -13,6 +13,7 @@ from tornado import web
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import KernelErrors, answers_at_once
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.wire.routes import LAUNCHING
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 
@@ -109,8 +110,10 @@ class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
 
     @web.authenticated
     async def delete(self, session_id: str) -> None:
-        """End a session."""
-        await cast(FleetSessionManager, self.session_manager).delete_session(session_id)
+        """End a session; with `launching=1` 409 if its kernel runs already."""
+        launching = self.get_query_argument(LAUNCHING, "") == "1"
+        manager = cast(FleetSessionManager, self.session_manager)
+        await manager.delete_session(session_id, launching=launching)
         self.set_status(204)
         self.finish()
 

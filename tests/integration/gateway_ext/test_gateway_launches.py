@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import requests
+import websocket
 
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Channels,
+    Client,
     Gateways,
     agents_of,
     kernel_python,
@@ -120,6 +122,46 @@ def test_a_stock_client_sends_before_the_kernel_runs(one_by_one: Gateways) -> No
         requests = [channels.execute(f"print({n})") for n in range(3)]
         assert channels.print_of(requests) == ["0\n", "1\n", "2\n"]
     client.call("DELETE", f"{one_by_one.urls[0]}/api/kernels/{kernel_id}")
+
+
+def test_nobody_takes_the_websockets_with_which_others_follow_a_launch(
+    one_by_one: Gateways,
+) -> None:
+    gateways = one_by_one
+    kernel_id = begin(gateways, "hangs")
+    owner = str(wait_until(lambda: gateways.owner(kernel_id)))
+    ada, grace = gateways.client(), gateways.client("grace", demo="editor")
+
+    def follow(client: Client) -> websocket.WebSocket:
+        """What a lab opens for a page."""
+        session = uuid.uuid4().hex
+        return websocket.create_connection(
+            f"{owner.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+            f"?session_id={session}&stream={session}&launching=1",
+            header={**client.headers, "X-Fleet-Routing": "direct"},
+            subprotocols=["fleet.v1"],
+            timeout=40,
+        )
+
+    def told(page: websocket.WebSocket) -> str:
+        """The state of the launch, or why the websocket is closed."""
+        opcode, data = page.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return f"{int.from_bytes(data[:2], 'big')} {data[2:].decode()}"
+        return str(json.loads(data)["state"])
+
+    pages = [follow(ada) for _ in range(50)]
+    assert [told(page) for page in pages] == ["launching"] * 50
+    assert told(follow(ada)) == (
+        "1013 you have 50 connections to this kernel: close some of its pages"
+    )
+    assert told(follow(grace)) == "launching"
+    pages.pop().close()
+    wait_until(lambda: told(follow(ada)) == "launching")
+    for page in pages:
+        page.close()
+    answer = ada.call("DELETE", f"{gateways.urls[0]}/api/kernels/{kernel_id}")
+    assert answer.status_code == 204
 
 
 def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_gateway(
