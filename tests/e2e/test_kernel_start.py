@@ -69,6 +69,13 @@ def outputs(lab: LabPage) -> list[str]:
     return [lab.output(index).strip() for index in range(CELLS)]
 
 
+def choose_slow_kernel(lab: LabPage) -> None:
+    lab.page.locator(".jp-Toolbar-kernelName").click()
+    lab.dialog.locator("select").select_option(label=SlowKernel.title)
+    lab.dialog.get_by_role("button", name="Select Kernel").click()
+    expect(lab.dialog).to_have_count(0)
+
+
 def run_all(lab: LabPage) -> None:
     lab.cell(0).locator(".cm-content").click()
     lab.choose_in_menu("Run", "Run All Cells")
@@ -178,10 +185,7 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     (earlier,) = files.kernels()
 
     def change() -> None:
-        ann.page.locator(".jp-Toolbar-kernelName").click()
-        ann.dialog.locator("select").select_option(label=SlowKernel.title)
-        ann.dialog.get_by_role("button", name="Select Kernel").click()
-        expect(ann.dialog).to_have_count(0)
+        choose_slow_kernel(ann)
         expect(notice(ann)).to_contain_text("Connecting to the kernel")
 
     def is_back() -> None:
@@ -218,6 +222,58 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     wait_for("the earlier kernel to end", lambda: earlier["id"] not in ids(files), 30)
     expect(notice(ann)).to_be_hidden()
     assert ann.evaluate(1, "print('x' in globals())") == "False"
+    expect(ann.dialog).to_have_count(0)
+
+
+def test_the_kernel_that_was_refused_is_started_again_and_stays_if_it_runs_when_it_is_canceled(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+    (earlier,) = files.kernels()
+    patches = re.compile(r"/api/sessions/[^/?]+$")
+    refusal = {"message": "no gateway can answer at the moment"}
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "PATCH" and "kernel" in (route.request.post_data or ""):
+            route.fulfill(status=503, json=refusal)
+        else:
+            route.continue_()
+
+    ann.page.route(patches, refuse)
+    choose_slow_kernel(ann)
+    expect(notice(ann)).to_contain_text(refusal["message"])
+    ann.page.unroute(patches)
+    button(ann, "Start Again").click()
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
+    (slow_id,) = set(ids(files)) - {earlier["id"]}
+
+    # There is nothing yet that a restart would end.
+    ann.run(0, "print('not run')")
+    expect(waiting(ann)).to_have_count(1)
+    ann.choose_in_menu("Kernel", "Restart Kernel")
+    expect(waiting(ann)).to_have_count(0)
+    expect(ann.dialog).to_have_count(0)
+    assert set(ids(files)) == {slow_id, earlier["id"]}
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+
+    def state() -> str:
+        return next(one["state"] for one in files.kernels() if one["id"] == slow_id)
+
+    def cancel_late(route: Route) -> None:
+        if route.request.method == "DELETE":
+            slow.open()
+            wait_for("the kernel", lambda: state() == "running", 60)
+        route.continue_()
+
+    ann.page.route(re.compile(rf"/api/kernels/{slow_id}"), cancel_late)
+    button(ann, "Cancel").click()
+    expect(notice(ann)).to_be_hidden()
+    expect(status(ann)).to_contain_text("| Idle")
+    assert ann.evaluate(0, "print(6 * 7)") == "42"
+    wait_for("the earlier kernel to end", lambda: ids(files) == [slow_id], 30)
     expect(ann.dialog).to_have_count(0)
 
 
