@@ -68,7 +68,7 @@ from gateway_ext.process_proxies.template_rendering import (
 
 
 class KubernetesAgentProxy(ClusterAgentProxy):
-    """An agent in a pod that is named and labelled after the kernel.
+    """An agent in a pod that is named and labeled after the kernel.
 
     The pod comes first; what the agent must know is in a Secret that belongs to the pod, which
     waits for it, so that whatever is deleted with the pod leaves nothing. Before an object is
@@ -307,7 +307,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         found = await self.cluster.get(PODS, namespace, name)
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
         if found is None or labels.get(LAUNCH_LABEL) != self._launch:
-            # It is gone, and nothing is left to be labelled.
+            # It is gone, and nothing is left to be labeled.
             return True
         uid = ObjectUid(found["metadata"]["uid"])
         if self._uid not in (None, uid):
@@ -316,10 +316,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "labels": {"kernel_id": kernel.kernel_id},
             "annotations": kernel.annotations,
         }
-        labelled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
-        if labelled:
+        labeled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
+        if labeled:
             self._labelled_as = start.kernel_id
-        return labelled
+        return labeled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
         made = await create_once(self.cluster, NAMESPACES, make_namespace(kernel), kernel, self)

@@ -17,7 +17,7 @@ from tests.e2e.slow_kernel import SlowKernel
 COUNT = "n = globals().get('n', 0) + 1; print(n)"
 CELLS = 3
 KEPT = "of an earlier kernel"
-LICENCE = "licence has run out"
+LICENSE = "license has run out"
 
 
 @pytest.fixture(autouse=True)
@@ -147,9 +147,9 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     expect(notice(ann)).to_contain_text("could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     expect(notice(ann).get_by_role("alert")).to_be_visible()
     expect(waiting(ann)).to_have_count(0)
     assert prompts(ann) == ["[7]:", "[8]:", "[9]:"]
@@ -160,7 +160,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
     expect(notice(ann)).to_contain_text("could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
@@ -197,10 +197,10 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     change()
     ann.run(1, "x = 'of another kernel'")
     expect(waiting(ann)).to_have_count(1)
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     is_back()
     expect(notice(ann)).to_contain_text(f"{SlowKernel.title} could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     assert ann.evaluate(1, "print(x + 1)") == "6"
 
     slow.hold()
@@ -297,10 +297,10 @@ def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wai
     run("print('first')")
     expect(waits).to_have_count(1)
     expect(line).to_contain_text("1 cell waits")
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     for shown in (line, notice(ann)):
         expect(shown).to_contain_text("could not be started")
-        expect(shown).to_contain_text(LICENCE)
+        expect(shown).to_contain_text(LICENSE)
     expect(waits).to_have_count(0)
 
     slow.hold()

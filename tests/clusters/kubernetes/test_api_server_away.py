@@ -99,11 +99,11 @@ def test_without_the_api_server_kernels_go_on_and_everything_else_finishes_later
         wait_until(lambda: fleet.model(killed)["state"] == "unreachable", SECONDS)
         restart = f"{fleet.url(1, killed)}/restart"
         assert answered(fleet, "POST", restart, SOON) == 200
-        cancelled = fleet.begin("pod", 1)
-        assert answered(fleet, "DELETE", fleet.url(0, cancelled), SOON) == 204
+        canceled = fleet.begin("pod", 1)
+        assert answered(fleet, "DELETE", fleet.url(0, canceled), SOON) == 204
         assert took
         assert max(took) < SOON
-    for gone in (deleted, cancelled):
+    for gone in (deleted, canceled):
         wait_until(lambda gone=gone: fleet.nothing_left(gone), SECONDS)
     wait_until(lambda: fleet.model(killed)["state"] == "running", SECONDS)
     assert fleet.run(0, killed, "print(6 * 7)") == "42"

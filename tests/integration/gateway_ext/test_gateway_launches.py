@@ -170,7 +170,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     gateways = one_by_one
     # Each keeps its turn for three seconds.
     hanging = [begin(gateways, "hangs") for _ in range(4)]
-    waits, cancelled = begin(gateways, "python"), begin(gateways, "python")
+    waits, canceled = begin(gateways, "python"), begin(gateways, "python")
 
     def in_line() -> Any:
         launch = model(gateways, waits)["launch"] or {}
@@ -180,7 +180,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     url = f"{gateways.urls[1]}/api/kernels"
     client = gateways.client()
     # At the gateway at which it does not wait.
-    assert client.call("DELETE", f"{url}/{cancelled}").status_code == 204
+    assert client.call("DELETE", f"{url}/{canceled}").status_code == 204
     # From now on nobody gets a turn there, however long the next look takes.
     gateways.processes[0].signal(signal.SIGSTOP)
     assert model(gateways, waits)["launch"]["phase"] == "queued"
@@ -191,7 +191,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     events = [one["event"] for one in gateways.events(waits, 1)]
     assert events[:3] == ["launch", "launch", "claim"]
     assert len(agents_of(waits)) == 1
-    assert agents_of(cancelled) == []
+    assert agents_of(canceled) == []
     for kernel_id in (*hanging, waits):
         assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
     wait_until(lambda: not any(agents_of(kernel_id) for kernel_id in (*hanging, waits)))

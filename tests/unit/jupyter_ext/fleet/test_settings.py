@@ -34,7 +34,7 @@ def test_there_may_be_none_yet(tmp_path):
     assert load_settings(DataDir.at(tmp_path)) is None
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"format": 1, "colour": "red"}'])
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"format": 1, "color": "red"}'])
 def test_a_broken_file_is_named(tmp_path, content):
     (tmp_path / "fleet.json").write_text(content)
     with pytest.raises(FleetError, match=r"fleet\.json cannot be read"):
