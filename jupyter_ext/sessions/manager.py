@@ -375,9 +375,7 @@ class FleetSessionManager(LoggingConfigurable):
         `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it.
         """
         try:
-            await self.kernel_manager.shutdown_kernel(
-                kernel_id, reason=reason, launching=launching
-            )
+            await self.kernel_manager.shutdown_kernel(kernel_id, reason=reason, launching=launching)
         except web.HTTPError as error:
             if error.status_code != 404:
                 raise

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.clusters.kubernetes.answer_in_time import answered
 from tests.clusters.kubernetes.cluster import Cluster
 from tests.clusters.kubernetes.pod_fleet import PodFleet
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of, wait_until
@@ -61,14 +62,6 @@ def answering(fleet: PodFleet) -> Iterator[list[float]]:
     finally:
         over.set()
         thread.join()
-
-
-def answered(fleet: PodFleet, method: str, url: str, seconds: float) -> int:
-    """The status of an answer, which must come in time."""
-    began = time.monotonic()
-    status: int = fleet.gateways.client().call(method, url).status_code
-    assert time.monotonic() - began < seconds
-    return status
 
 
 def words(fleet: PodFleet, kernel_id: str) -> str:

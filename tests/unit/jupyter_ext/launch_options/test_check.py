@@ -216,7 +216,7 @@ class Watched(list[Any]):
     ids=["members", "items", "items of items", "options"],
 )
 def test_options_that_take_long_to_check_are_refused_unseen(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionRefused, match="^launch_options has more than 1000 values: "):
+    with pytest.raises(OptionRefused, match=r"^launch_options has more than 1000 values: "):
         parse_options(options)
 
 
