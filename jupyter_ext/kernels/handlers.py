@@ -24,10 +24,14 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, seconds_to_answer
+from jupyter_ext.kernels.launches import (
+    KernelErrors,
+    answers_at_once,
+    cancels_launch,
+    seconds_to_answer,
+)
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
-from jupyter_ext.wire.routes import LAUNCHING
 
 _TEXTS = ("name", "path", "kernel_id")
 _LOGO_SECONDS = 30 * 24 * 3600
@@ -69,9 +73,8 @@ class FleetKernelHandler(KernelHandler):
     @authorized
     async def delete(self, kernel_id: str) -> None:
         """End a kernel; with `launching=1` 409 if it runs already."""
-        launching = self.get_query_argument(LAUNCHING, "") == "1"
         manager = cast(FleetKernelManager, self.kernel_manager)
-        await manager.shutdown_kernel(kernel_id, launching=launching)
+        await manager.shutdown_kernel(kernel_id, launching=cancels_launch(self.request))
         self.set_status(204)
         self.finish()
 

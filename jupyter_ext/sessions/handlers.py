@@ -11,9 +11,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import KernelErrors, answers_at_once
+from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, cancels_launch
 from jupyter_ext.sessions.manager import FleetSessionManager
-from jupyter_ext.wire.routes import LAUNCHING
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 
@@ -111,9 +110,8 @@ class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
     @web.authenticated
     async def delete(self, session_id: str) -> None:
         """End a session; with `launching=1` 409 if its kernel runs already."""
-        launching = self.get_query_argument(LAUNCHING, "") == "1"
         manager = cast(FleetSessionManager, self.session_manager)
-        await manager.delete_session(session_id, launching=launching)
+        await manager.delete_session(session_id, launching=cancels_launch(self.request))
         self.set_status(204)
         self.finish()
 
