@@ -303,14 +303,23 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def delete(
-        self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
+        self,
+        kernel_id: str,
+        username: str,
+        *,
+        epoch: int | None = None,
+        reason: str = "",
+        still: Callable[[KernelState], bool] = lambda _: True,
     ) -> bool:
         """Marks a kernel as deleted: whoever owns it, for a user; with `epoch` only if that has not
-        changed, for its owner. False if there was none to delete."""
+        changed, for its owner. False if there was none to delete, or not `still` for its state,
+        which is held while that decides."""
         event = NewEvent("delete", username, reason)
 
         def decide(held: Held, now: datetime) -> Transition | None:
-            return deletion(held, now, self._name, event) if epoch in (None, held.epoch) else None
+            if epoch not in (None, held.epoch) or not still(held.state):
+                return None
+            return deletion(held, now, self._name, event)
 
         return await self._database.run(
             lambda connection: self._transition(connection, kernel_id, decide)

@@ -116,7 +116,7 @@ class Membership:
         await self._records.leave()
 
     async def run(self) -> None:
-        """Beats until cancelled."""
+        """Beats until canceled."""
         away = False
         while True:
             try:

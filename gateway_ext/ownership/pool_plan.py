@@ -160,7 +160,7 @@ def left_of_claim(record: KernelRecord, *, agent_waits: bool) -> list[ClaimStep]
     if record.pool is not None or record.launch_id is None:
         return []
     left = [ClaimStep.TELL_AGENT] if agent_waits else []
-    labelled_as = (record.process or {}).get(LABELLED_AS)
-    if labelled_as not in (None, record.kernel_id):
+    labeled_as = (record.process or {}).get(LABELLED_AS)
+    if labeled_as not in (None, record.kernel_id):
         left.append(ClaimStep.LABEL)
     return left

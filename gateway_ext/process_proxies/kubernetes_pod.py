@@ -69,7 +69,7 @@ from gateway_ext.process_proxies.template_rendering import (
 
 
 class KubernetesAgentProxy(ClusterAgentProxy):
-    """An agent in a pod that is named and labelled after the kernel.
+    """An agent in a pod that is named and labeled after the kernel.
 
     The pod comes first; what the agent must know is in a Secret that belongs to the pod, which
     waits for it, so that whatever is deleted with the pod leaves nothing. Before an object is
@@ -93,7 +93,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._namespace_uid: ObjectUid | None = None
         self._version: str | None = None
         # The kernel id in the labels of its objects.
-        self._labelled_as: str = self.kernel_id
+        self._labeled_as: str = self.kernel_id
         self._template = Path()
         self._container = ""
 
@@ -296,7 +296,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         found = await self.cluster.get(PODS, namespace, name)
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
         if found is None or labels.get(LAUNCH_LABEL) != self._launch:
-            # It is gone, and nothing is left to be labelled.
+            # It is gone, and nothing is left to be labeled.
             return True
         uid = ObjectUid(found["metadata"]["uid"])
         if self._uid not in (None, uid):
@@ -305,10 +305,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "labels": {"kernel_id": kernel.kernel_id},
             "annotations": kernel.annotations,
         }
-        labelled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
-        if labelled:
-            self._labelled_as = kernel_id
-        return labelled
+        labeled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
+        if labeled:
+            self._labeled_as = kernel_id
+        return labeled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
         made = await create_once(self.cluster, NAMESPACES, make_namespace(kernel), kernel, self)
@@ -366,7 +366,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self, resource: Resource, name: ObjectName, uid: ObjectUid | None, version: str | None
     ) -> bool:
         # Between a claim and its labels the pod has those of the pool.
-        ours = Ours(self._launch, frozenset({self.kernel_id, self._labelled_as}), uid)
+        ours = Ours(self._launch, frozenset({self.kernel_id, self._labeled_as}), uid)
         try:
             return await remove_object(
                 self.cluster, resource, self._place[1], name, ours, version=version
@@ -397,7 +397,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "launch": self._launch,
             "own_namespace": self._own_namespace,
             "namespace_uid": str(self._namespace_uid or ""),
-            "kernel_id": self._labelled_as,
+            "kernel_id": self._labeled_as,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -410,7 +410,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._own_namespace = process_info["own_namespace"]
         self._namespace_uid = _uid(process_info["namespace_uid"])
         # Gateways of before did not claim kernels from pools.
-        self._labelled_as = process_info.get("kernel_id") or self.kernel_id
+        self._labeled_as = process_info.get("kernel_id") or self.kernel_id
 
 
 def _uid(text: str) -> ObjectUid | None:

@@ -150,7 +150,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         try:
             async with self.cluster.programs:
                 try:
-                    # Also if the launch is cancelled meanwhile: `end` must know the process.
+                    # Also if the launch is canceled meanwhile: `end` must know the process.
                     await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
                 except LaunchFailed:
                     self.may_be_there = before
@@ -184,7 +184,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         finally:
             leaving = run.leave(self.cluster.submit_seconds)
             if run.runs:
-                # The launch is cancelled. If another gateway has it, it waits for the application,
+                # The launch is canceled. If another gateway has it, it waits for the application,
                 # and spark-submit is still reading its files.
                 self._leaving = asyncio.ensure_future(leaving)
             else:

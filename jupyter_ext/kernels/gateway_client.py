@@ -228,7 +228,7 @@ class FleetGatewayClient(LoggingConfigurable):
         try:
             answer = self._http.fetch(request, raise_error=False)
             answer.add_done_callback(_look_at)
-            # The caller may be cancelled: Tornado logs a later time-out of its request as an error.
+            # The caller may be canceled: Tornado logs a later time-out of its request as an error.
             return await asyncio.shield(answer)
         except (OSError, HTTPClientError) as error:
             # Tornado raises time-outs and closed connections even with `raise_error=False`.

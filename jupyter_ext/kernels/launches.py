@@ -11,6 +11,7 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 
 from jupyter_ext.wire.headers import ASYNC, START_HEADER
+from jupyter_ext.wire.routes import LAUNCHING
 
 _SHORTEST_POLL = 0.05
 _LONGEST_POLL = 0.5
@@ -78,6 +79,11 @@ def answers_at_once(request: HTTPServerRequest) -> bool:
     """Whether the client takes a kernel that is being launched. Others treat any kernel that they
     get as one that runs."""
     return request.headers.get(START_HEADER, "").strip().lower() == ASYNC
+
+
+def cancels_launch(request: HTTPServerRequest) -> bool:
+    """Whether a DELETE is a person's who cancels a launch, and ends no kernel that runs already."""
+    return request.arguments.get(LAUNCHING) == [b"1"]
 
 
 def seconds_to_answer(env: Any, most: float) -> float:

@@ -12,7 +12,7 @@ from tornado import web
 
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import answers_at_once
+from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
 from jupyter_ext.sessions.manager import FleetSessionManager
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -110,8 +110,9 @@ class FleetSessionHandler(ErrorBody, _SessionBody, SessionHandler):
 
     @web.authenticated
     async def delete(self, session_id: str) -> None:
-        """End a session."""
-        await cast(FleetSessionManager, self.session_manager).delete_session(session_id)
+        """End a session; with `launching=1` 409 if its kernel runs already."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        await manager.delete_session(session_id, launching=cancels_launch(self.request))
         self.set_status(204)
         self.finish()
 

@@ -67,7 +67,7 @@ class SessionSweep(LoggingConfigurable):
         self._gone = Grace(self.grace_seconds)
 
     async def run(self) -> None:
-        """Sweeps until it is cancelled."""
+        """Sweeps until it is canceled."""
         while self.sweep_seconds > 0:
             # A random delay, so that labs that were started together do not sweep together.
             await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311

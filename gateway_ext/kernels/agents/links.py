@@ -136,7 +136,7 @@ class AgentLinks:
         self._unwritten = {**{link.kernel_id: link for link, _ in seen}, **self._unwritten}
 
     async def run(self) -> None:
-        """Writes until cancelled."""
+        """Writes until canceled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -33,7 +33,7 @@ from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
-from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, OWNER_ROUTE, pattern_of
+from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, LAUNCHING, OWNER_ROUTE, pattern_of
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -231,10 +231,12 @@ class KernelHandler(_OneKernelHandler):
         self.answer(self.manager.model(record))
 
     async def delete(self, kernel_id: str) -> None:
+        # Only its owner knows whether it runs already.
+        cancels = self.get_query_argument(LAUNCHING, "") == "1"
         try:
-            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=True)
+            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=not cancels)
         except Refusal as refusal:
-            if refusal.status != 503:
+            if refusal.status != 503 or cancels:
                 raise
             record = await self.manager.record(kernel_id)
             lost = timedelta(seconds=self.manager.lost_seconds)
@@ -250,7 +252,8 @@ class KernelHandler(_OneKernelHandler):
         if self.identity.service is not None:
             reason = self.get_query_argument("reason", "")[:LONGEST_REASON]
         # A service that gives a reason acts by itself, not for a user.
-        await self.manager.delete(place, "" if reason else self.identity.user, reason)
+        user = "" if reason else self.identity.user
+        await self.manager.delete(place, user, reason, launching=cancels)
         self.set_status(204)
         self.finish()
 

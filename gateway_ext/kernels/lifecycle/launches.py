@@ -68,7 +68,7 @@ class Launches:
         self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Those that were cancelled and clean up now; true if their kernels were deleted.
+        # Those that were canceled and clean up now; true if their kernels were deleted.
         self._stopped: dict[asyncio.Task[None] | None, bool] = {}
         self._finishing = 0
 

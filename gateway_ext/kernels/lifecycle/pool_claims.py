@@ -67,8 +67,8 @@ class PoolClaims(KernelCare):
         self._planning = asyncio.Semaphore(_AT_ONCE)
         self._labelling = asyncio.Semaphore(_AT_ONCE)
         self._pauses = BackOff(FIRST_PAUSE, LONGEST_PAUSE)
-        # The kernels whose pods cannot be labelled, and what the problem is.
-        self._unlabelled: dict[str, str] = {}
+        # The kernels whose pods cannot be labeled, and what the problem is.
+        self._unlabeled: dict[str, str] = {}
 
     async def claim(self, new: NewKernel, spec: KernelSpec, limits: Limits) -> KernelRecord | None:
         """The record of a kernel that was waiting here, and becomes this one; None if there is no
@@ -135,7 +135,7 @@ class PoolClaims(KernelCare):
     async def finish(self) -> None:
         """Does what could not be done before, for the kernels that are connected here."""
         here = {link.kernel_id for link in self._links}
-        self._unlabelled = {one: why for one, why in self._unlabelled.items() if one in here}
+        self._unlabeled = {one: why for one, why in self._unlabeled.items() if one in here}
         links = [link for link in self._links if _left(link)]
         await each_side_by_side(links, self._finish, _AT_ONCE, self._log)
 
@@ -220,23 +220,23 @@ class PoolClaims(KernelCare):
             return
         try:
             async with self._labelling:
-                labelled = await self._labelled(link)
+                labeled = await self._labeled(link)
         except DatabaseUnavailable:
             # The membership says it in the log.
             return
         except ClusterRefused as error:
             what = f"{error} (the gateways need the right to patch pods)"
-            self._not_labelled(record, str(error.status), what if error.status == 403 else error)
+            self._not_labeled(record, str(error.status), what if error.status == 403 else error)
         except (ClusterSilent, DecryptionError) as error:
-            self._not_labelled(record, type(error).__name__, error)
+            self._not_labeled(record, type(error).__name__, error)
         else:
-            if labelled:
+            if labeled:
                 self._pauses.succeeded(record.kernel_id)
-                self._unlabelled.pop(record.kernel_id, None)
+                self._unlabeled.pop(record.kernel_id, None)
             else:
-                self._not_labelled(record, "", "its pod is another one by now")
+                self._not_labeled(record, "", "its pod is another one by now")
 
-    async def _labelled(self, link: AgentLink) -> bool:
+    async def _labeled(self, link: AgentLink) -> bool:
         record = link.record
         proxy = self._processes.proxy_of(record)
         stored = await self._records.secrets(record.kernel_id)
@@ -249,11 +249,11 @@ class PoolClaims(KernelCare):
             link.record = replace(link.record, process=process)
         return not _left(link)
 
-    def _not_labelled(self, record: KernelRecord, kind: str, what: object) -> None:
+    def _not_labeled(self, record: KernelRecord, kind: str, what: object) -> None:
         self._pauses.failed(record.kernel_id)
         # Many kernels have the same problem: the log has it once.
-        known = kind in self._unlabelled.values()
-        self._unlabelled[record.kernel_id] = kind
+        known = kind in self._unlabeled.values()
+        self._unlabeled[record.kernel_id] = kind
         self._log.log(
             logging.DEBUG if known else logging.WARNING,
             "kernel %s: its pod still has the labels of the pool, and gets its own later: %s",

@@ -74,7 +74,7 @@ class PoolKeeper(KernelCare):
         return await self._pools.count()
 
     async def run(self) -> None:
-        """Keeps the pools until cancelled."""
+        """Keeps the pools until canceled."""
         while True:
             try:
                 await self.keep()

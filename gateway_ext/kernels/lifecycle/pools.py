@@ -65,7 +65,7 @@ class Pools:
             on_claim=self._keeper.wake,
         )
         self.keep: Callable[[], Awaitable[None]] = self._keeper.run
-        """Keeps the pools until cancelled."""
+        """Keeps the pools until canceled."""
         self.finish_claims: Callable[[], Awaitable[None]] = self._claims.finish
         """Does what is left of the claims of the kernels that are connected here."""
 

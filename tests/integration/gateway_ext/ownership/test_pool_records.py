@@ -300,8 +300,8 @@ def test_a_claimed_kernel_that_the_version_before_launches_again_has_its_new_age
         taken = await other.records.claim(kernel_id, key, again.epoch)
         assert taken is not None
         # What this gateway writes of the process later does not bring the old agent back.
-        labelled = {"proxy": "x", "name": "p", "launch": "l", "kernel_id": kernel_id}
-        assert await other.records.set_process(kernel_id, key, labelled)
+        labeled = {"proxy": "x", "name": "p", "launch": "l", "kernel_id": kernel_id}
+        assert await other.records.set_process(kernel_id, key, labeled)
         agent = await agents.find(kernel_id)
         assert agent is not None
         assert agent.agent_key == key

@@ -1,7 +1,7 @@
 """A model check of ownership: gateways that pause, messages that are lost or overtake each other,
 writes that fail or whose answers are lost, against the real records on real databases.
 
-The agents and the network are modelled, gateways are reduced to what they decide; every change of a
+The agents and the network are modeled, gateways are reduced to what they decide; every change of a
 record is the product's own. What must always hold is checked after each step.
 """
 

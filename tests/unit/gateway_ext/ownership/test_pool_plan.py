@@ -183,9 +183,9 @@ def test_what_is_left_of_a_claim_is_done_in_its_order() -> None:
     both = left_of_claim(RECORD, agent_waits=True)
     assert both == [ClaimStep.TELL_AGENT, ClaimStep.LABEL]
     assert left_of_claim(RECORD, agent_waits=False) == [ClaimStep.LABEL]
-    labelled = replace(RECORD, process={"proxy": "p", "kernel_id": "k"})
-    assert left_of_claim(labelled, agent_waits=True) == [ClaimStep.TELL_AGENT]
-    assert left_of_claim(labelled, agent_waits=False) == []
+    labeled = replace(RECORD, process={"proxy": "p", "kernel_id": "k"})
+    assert left_of_claim(labeled, agent_waits=True) == [ClaimStep.TELL_AGENT]
+    assert left_of_claim(labeled, agent_waits=False) == []
 
 
 def test_nothing_is_left_of_a_claim_where_there_was_none() -> None:

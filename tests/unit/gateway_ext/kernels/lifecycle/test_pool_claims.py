@@ -174,7 +174,7 @@ async def test_a_claim_that_cannot_be_finished_holds_up_no_other() -> None:
         _links=[link("broken"), link("slow"), link("quick")],
         _finish=finish,
         _log=LOG,
-        _unlabelled={},
+        _unlabeled={},
     )
     await asyncio.wait_for(PoolClaims.finish(claims), 10)
     assert finished == ["quick", "slow"]
