@@ -71,7 +71,7 @@ def shipped_policy(fleet: PodFleet) -> Iterator[None]:
 
 
 @contextmanager
-def neighbour(
+def neighbor(
     cluster: Cluster, address: str, namespace: str = KERNELS, **labels: str
 ) -> Iterator[str]:
     """A pod that is no kernel, listens, and tries to reach this address; its own."""
@@ -91,13 +91,13 @@ def neighbour(
     }
     core = cluster.core
     cluster.wait_for_account(namespace)
-    pod = {"metadata": {"name": "neighbour", "labels": labels}, "spec": spec}
+    pod = {"metadata": {"name": "neighbor", "labels": labels}, "spec": spec}
     core.create_namespaced_pod(namespace, pod)
     try:
         read = core.read_namespaced_pod_status
-        yield wait_until(lambda: read("neighbour", namespace).status.pod_ip, SECONDS)
+        yield wait_until(lambda: read("neighbor", namespace).status.pod_ip, SECONDS)
     finally:
-        core.delete_namespaced_pod("neighbour", namespace)
+        core.delete_namespaced_pod("neighbor", namespace)
 
 
 def test_nobody_reaches_a_kernel_and_a_kernel_reaches_nobody_but_its_gateways_and_names(
@@ -114,8 +114,8 @@ def test_nobody_reaches_a_kernel_and_a_kernel_reaches_nobody_but_its_gateways_an
         return fleet.run(0, kernel_id, attempt(address, port))
 
     with (
-        neighbour(cluster, to_first) as other,
-        neighbour(cluster, to_first, "kube-system", **{"k8s-app": "kube-dns"}) as names,
+        neighbor(cluster, to_first) as other,
+        neighbor(cluster, to_first, "kube-system", **{"k8s-app": "kube-dns"}) as names,
         socket.create_server((ADDRESS, 0)) as at_node,
         enforced_policies(cluster.plane),
     ):
@@ -126,18 +126,18 @@ def test_nobody_reaches_a_kernel_and_a_kernel_reaches_nobody_but_its_gateways_an
             (ADDRESS, at_node.getsockname()[1]),
         ]
 
-        def tried_by_neighbour() -> str:
-            log: str = cluster.core.read_namespaced_pod_log("neighbour", KERNELS)
+        def tried_by_neighbor() -> str:
+            log: str = cluster.core.read_namespaced_pod_log("neighbor", KERNELS)
             return log.splitlines()[-1] if log else ""
 
         def all_tried(kernel_id: str) -> set[str]:
             places = {tried(kernel_id, *place) for place in open_to_kernels}
             return places | {fleet.run(0, kernel_id, documented_check())}
 
-        wait_until(lambda: tried_by_neighbour() == "reached", SECONDS)
+        wait_until(lambda: tried_by_neighbor() == "reached", SECONDS)
         wait_until(lambda: all_tried(second) == {"reached"}, SECONDS)
         with shipped_policy(fleet):
-            wait_until(lambda: tried_by_neighbour() == "not reached", SECONDS)
+            wait_until(lambda: tried_by_neighbor() == "not reached", SECONDS)
             wait_until(lambda: all_tried(second) == {"not reached"}, SECONDS)
             assert tried(second, names, NAMES_PORT) == "reached"
             assert tried(second, other, NAMES_PORT) == "not reached"
@@ -146,4 +146,4 @@ def test_nobody_reaches_a_kernel_and_a_kernel_reaches_nobody_but_its_gateways_an
             assert fleet.run(1, third, "print(6 * 7)") == "42"
             fleet.restart(second)
             assert all_tried(second) == {"not reached"}
-        wait_until(lambda: tried_by_neighbour() == "reached", SECONDS)
+        wait_until(lambda: tried_by_neighbor() == "reached", SECONDS)
