@@ -6,7 +6,6 @@ import errno
 import gc
 import os
 import signal
-import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -24,12 +23,11 @@ from enterprise_gateway.services.api.handlers import (  # type: ignore[import-un
 from enterprise_gateway.services.kernelspecs.handlers import (  # type: ignore[import-untyped]
     default_handlers as stock_kernelspec_handlers,
 )
-from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.utils import url_path_join
 from tornado import httpserver, ioloop
-from traitlets import Bool, Float, Integer, List, Unicode, default
+from traitlets import default
 
-from gateway_ext.kernels.calls.call_table import CALLS
+from gateway_ext.gateway_options import GatewayOptions
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.kernels.handlers.authentication import require_token
 from gateway_ext.kernels.handlers.client_websocket import channel_handlers
@@ -40,7 +38,6 @@ from gateway_ext.kernels.handlers.launch_options_handler import launch_options_h
 from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
-from gateway_ext.kernels.processors import processors
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.gateway_records import GatewayRecords
@@ -51,7 +48,7 @@ from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.pool_records import PoolRecords
-from gateway_ext.ownership.project_uids import FIRST_UID, ProjectUids
+from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
@@ -70,7 +67,7 @@ LONGEST_BODY = 16 * 1024 * 1024
 PLACES_SECONDS = 1.0
 
 
-class FleetGatewayApp(EnterpriseGatewayApp):
+class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
     """One of several interchangeable gateways.
 
     Everything that must outlive it is in the database; the kernels run next to their agents.
@@ -85,242 +82,6 @@ class FleetGatewayApp(EnterpriseGatewayApp):
         KubernetesCluster,
         YarnCluster,
     ]
-
-    database_url = Unicode(
-        help="Where kernel records are kept: sqlite:////absolute/path or "
-        "mysql://user:password@host:port/database. All gateways of a fleet share it."
-    ).tag(config=True)
-    gateway_url = Unicode(
-        help="How labs, agents and the other gateways reach this one, for example "
-        "http://gateway-1:8888. The default is http://127.0.0.1:PORT."
-    ).tag(config=True)
-    more_ips = List(
-        Unicode(),
-        help="Addresses or names of this machine on which the gateway listens in addition to `ip`, "
-        "on the same port: for example the one by which clusters reach it.",
-    ).tag(config=True)
-    gateway_name = Unicode(
-        help="The name of this gateway, different from that of every other. The default is "
-        "HOST-PORT; use the same name again when you restart a gateway."
-    ).tag(config=True)
-    token_keys_file = Unicode(
-        help="The platform's public keys, a JWKS file. Read again when it changes."
-    ).tag(config=True)
-    encryption_keys_file = Unicode(
-        help="The keys that encrypt secrets in the database. All gateways share them."
-    ).tag(config=True)
-    kernels_dir = Unicode(
-        help="The folder of local kernels: a home for each project, a folder for each kernel, "
-        "logs. Keep the path short. If root runs the gateway, other users must be able "
-        "to reach it."
-    ).tag(config=True)
-    agent_command = List(
-        Unicode(),
-        help="The command that starts an agent. If empty: the program of the kernelspec's argv "
-        "with '-m gateway_ext.agent', which fits kernelspecs for Python.",
-    ).tag(config=True)
-    fork_servers = Integer(
-        4,
-        min=0,
-        help="How many fork servers are kept (about 80 MB each), for the projects that used "
-        "theirs most recently; 0 for none. Agents of local kernels are forked from such a "
-        "process, one for each project and environment, whose imports are done: kernels then "
-        "start in a fraction of the time.",
-    ).tag(config=True)
-    fork_server_seconds = Float(
-        600.0, help="After how many seconds without a new kernel a fork server ends."
-    ).tag(config=True)
-    kernel_memory = Integer(
-        0,
-        min=0,
-        help="How much memory a kernel on this machine may use together with what it starts, "
-        "in bytes; 0 for no limit. A kernel that uses more is ended with the reason, and "
-        "restarted. A memory cgroup enforces this if the gateway can create one, "
-        "otherwise the kernel's agent.",
-    ).tag(config=True)
-    launch_policy_file = Unicode(
-        help="A JSON file that says, for each project, what of the launch options of kernelspecs "
-        "it may choose (deploy/README.md). Read again when it changes; a file that is wrong is "
-        "reported in the log, and the last good one stays in use. By default every project may "
-        "choose what kernelspecs offer."
-    ).tag(config=True)
-    memory_cgroup = Unicode(
-        help="The cgroup below which kernels get theirs, for example /sys/fs/cgroup/fleet. It "
-        "must be writable for the gateway, have no processes, and delegate the memory "
-        "controller (cgroup.subtree_control). The default is the gateway's own, with "
-        "cgroups of version 1; with version 2 there is none."
-    ).tag(config=True)
-    first_uid = Integer(
-        FIRST_UID,
-        min=1,
-        help="As root, the user id of the first project's kernels; later projects get the next "
-        "ones. Give fleets that share a machine ids far apart: kernels of one id can read each "
-        "other's files. Projects that have an id keep it.",
-    ).tag(config=True)
-    ping_seconds = Float(1.0, help="How often gateways and agents ping each other.").tag(
-        config=True
-    )
-    ping_timeout = Float(
-        5.0, help="After how many silent seconds the other end counts as disconnected."
-    ).tag(config=True)
-    orphan_seconds = Float(
-        7 * 24 * 3600.0,
-        help="How long an agent keeps its kernel while it reaches no gateway, in seconds.",
-    ).tag(config=True)
-    journal_memory_bytes = Integer(
-        16 * 1024 * 1024,
-        min=1,
-        help="How many bytes of what a kernel says its agent keeps in memory. What is older goes "
-        "to the agent's disk.",
-    ).tag(config=True)
-    journal_disk_bytes = Integer(
-        1024 * 1024 * 1024,
-        min=0,
-        help="How many bytes of a kernel's journal its agent keeps on the disk beside the kernel, "
-        "compressed: about ten times as much output. What is older than that is lost, and pages "
-        "are told so. 0: nothing, memory alone keeps the journal.",
-    ).tag(config=True)
-    max_message_bytes = Integer(
-        1025 * 1024 * 1024,
-        help="The longest kernel message that is relayed, in bytes. Not less than what agents "
-        "send: the agent would resend it again and again.",
-    ).tag(config=True)
-    max_held_bytes = Integer(
-        1025 * 1024 * 1024,
-        min=1024 * 1024,
-        help="How many bytes clients that are no labs may together send to kernels that are being "
-        "launched or have no owner. When there are more, the client that has sent the most is "
-        "disconnected.",
-    ).tag(config=True)
-    drain_seconds = Float(
-        10.0,
-        help="How many seconds a gateway that is told to stop waits for other gateways to "
-        "take over its kernels, and before that, for at most half of this time, for the "
-        "kernels that it is starting.",
-    ).tag(config=True)
-    claims_per_second = Float(
-        50.0,
-        help="How many kernels this gateway takes over per second when another one has ended. "
-        "Agents wait up to 5 s for their turn, or connect to another gateway.",
-    ).tag(config=True)
-    unproven_agents = Integer(
-        256,
-        min=2,
-        help="How many connections may be open that have not yet proved which kernel's agent "
-        "they belong to; half of these places are reserved for kernels that exist. "
-        "Further connections are rejected, and agents retry. Agents prove it when they "
-        "connect and need no place, unless they are older, or their clock is more than "
-        "60 s off.",
-    ).tag(config=True)
-    kernel_calls = List(
-        Unicode(),
-        help="What code in kernels may ask of the fleet, by the names of the calls "
-        "(docs/protocols.md). The default is every call that this gateway knows; an empty list "
-        "allows none.",
-    ).tag(config=True)
-    kernel_calls_per_second = Float(
-        10.0,
-        min=0.1,
-        help="How many such calls each kernel may make per second, apart from short bursts. "
-        "Further calls are rejected (429).",
-    ).tag(config=True)
-    request_seconds = Float(
-        60.0,
-        help="How long a client may take to send a request: first its headers, or to start "
-        "the next one on the same connection, then its body.",
-    ).tag(config=True)
-    spread_starts = Bool(
-        True,
-        help="Whether a new kernel is started by the gateway that has the fewest. If not, the "
-        "gateway that was asked starts it.",
-    ).tag(config=True)
-    rebalance_seconds = Float(
-        5.0,
-        help="How often the gateway with the most kernels hands one that is idle to the gateway "
-        "with the fewest, until they are even; 0 for never. Kernels that run a cell stay.",
-    ).tag(config=True)
-    rebalance_after_seconds = Float(
-        30.0,
-        help="For how many seconds after a gateway has joined, left or drained no kernel is handed "
-        "over to balance the load: nothing moves during a rolling restart.",
-    ).tag(config=True)
-    pooled_kernels = Integer(
-        20,
-        min=0,
-        help="How many kernels at most wait in pools, of all kernelspecs together "
-        "(metadata.fleet.pool in their kernel.json says how many of each). 0 for no pools.",
-    ).tag(config=True)
-    heartbeat_seconds = Float(
-        2.0, help="How often, in seconds, a gateway reports that it is alive."
-    ).tag(config=True)
-    living_seconds = Float(
-        8.0, help="A gateway that has not reported for so many seconds counts as dead."
-    ).tag(config=True)
-    unreachable_seconds = Float(
-        10.0,
-        help="After how many seconds of silence of its agent a kernel is shown as unreachable; not "
-        "less than ping_timeout. If its gateway has ended, at the earliest three seconds after "
-        "living_seconds: agents look for another gateway first.",
-    ).tag(config=True)
-    lost_seconds = Float(
-        30.0,
-        help="After how many seconds without an owner a kernel is checked: if its agent's "
-        "process is known to have ended, the kernel is marked as dead.",
-    ).tag(config=True)
-    cluster_seconds = Float(
-        30.0,
-        help="How often a cluster is asked whether it has ended kernels whose agents are still "
-        "connected. Only YARN can do that.",
-    ).tag(config=True)
-    concurrent_launches = Integer(
-        min=1,
-        help="How many kernels this gateway starts on its own machine at the same time; "
-        "others wait for their turn, up to 3 s for each slow one. Projects take turns, and "
-        "one project starts at most one fewer than this. The default is three "
-        "for each processor (of the container's limit, if that is less): with more, all "
-        "other requests to the gateway take longer, and the last kernel starts no sooner.",
-    ).tag(config=True)
-    launch_seconds = Float(
-        600.0,
-        help="How many seconds a kernel may take to start once it has its turn on this machine, "
-        "or room in its cluster: its image is pulled, its container made, its process started.",
-    ).tag(config=True)
-    queue_seconds = Float(
-        3600.0,
-        help="How many seconds a kernel may wait for its turn, or for room in its cluster.",
-    ).tag(config=True)
-    answer_seconds = Float(
-        60.0,
-        help="How many seconds a client that starts a kernel waits for the response, unless it "
-        "sets KERNEL_LAUNCH_TIMEOUT or wants none. Then it gets 503 with the kernel's id, the "
-        "kernel goes on starting, and the same request waits for it.",
-    ).tag(config=True)
-    keep_dead_seconds = Float(
-        3600.0, help="How long kernels that died, or could not be started, stay in the list."
-    ).tag(config=True)
-    keep_deleted_days = Float(
-        14.0, help="How long deleted kernels are remembered, to tell agents that come back."
-    ).tag(config=True)
-
-    @default("concurrent_launches")
-    def _concurrent_launches_default(self) -> int:
-        return 3 * processors()
-
-    @default("kernel_calls")
-    def _kernel_calls_default(self) -> list[str]:
-        return list(CALLS)
-
-    @default("gateway_url")
-    def _gateway_url_default(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @default("gateway_name")
-    def _gateway_name_default(self) -> str:
-        return f"{socket.gethostname()}-{self.port}"
-
-    @default("kernels_dir")
-    def _kernels_dir_default(self) -> str:
-        return str(Path(jupyter_data_dir()) / "fleet-kernels")
 
     @default("kernel_manager_class")
     def _kernel_manager_class_default(self) -> str:
@@ -489,7 +250,7 @@ class FleetGatewayApp(EnterpriseGatewayApp):
             ),
             asyncio.ensure_future(manager.pools.keep()),
             run_forever(
-                manager.pools.finish_claims, self.living_seconds, self.log, "finishing claims"
+                manager.pools.finish_claims, self.heartbeat_seconds, self.log, "finishing claims"
             ),
             run_forever(manager.launches.show_places, PLACES_SECONDS, self.log, "the line"),
             run_forever(

@@ -34,7 +34,7 @@ from .start_document import (
     StartDocumentError,
     claimed_document,
     claimed_environment,
-    read_at_start,
+    needs_new_process,
 )
 
 _log = logging.getLogger("fleet.agent")
@@ -137,7 +137,7 @@ class Agent:
             _log.warning("the kernel cannot call the fleet: %s", error)
             return
         self._call_socket = call_socket
-        self._kernel.call_socket = call_socket.path
+        self._kernel.call_socket = call_socket
 
     def reap(self) -> None:
         """Reap the children that have ended and that nobody waits for; to be called on SIGCHLD."""
@@ -277,7 +277,7 @@ class Agent:
                 os.environ, self._container, self._document.environment, document.environment
             )
             self._document = document
-            fork = not read_at_start(document.environment)
+            fork = not needs_new_process(document, self._container)
             os.environ.clear()
             os.environ.update(environment)
             self._kernel.claim(document, fork=fork)

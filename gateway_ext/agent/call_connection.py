@@ -41,6 +41,7 @@ class CallConnection:
         self._answering: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
         self._reading = False
+        self._ended = False
         self.active = time.monotonic()
         """When something last arrived."""
 
@@ -69,6 +70,7 @@ class CallConnection:
 
     def _end(self) -> None:
         # `serve` then reads the end, and closes it.
+        self._ended = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -92,6 +94,10 @@ class CallConnection:
                 if not too_long:
                     await self._send(_TOO_LONG)
                 too_long, begun = True, b""
+        if not (too_long or self._ended):
+            # The last line may lack its end.
+            await self._pace(_LINE_COST)
+            await self._handle(begun)
 
     async def _read(self) -> bytes:
         self._reading = True
@@ -99,6 +105,8 @@ class CallConnection:
             loop = asyncio.get_running_loop()
             return await loop.sock_recv(self._socket, LONGEST_LINE)
         except OSError:
+            # What has begun is no line.
+            self._ended = True
             return b""
         finally:
             self._reading = False

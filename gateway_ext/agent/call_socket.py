@@ -43,24 +43,43 @@ class CallSocket:
         self._call = call
         self._pace = Pace(_BYTES_PER_SECOND, _BYTES_PER_SECOND)
         self._listener: socket.socket | None = None
+        self._file: tuple[int, int] | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._connections: dict[CallConnection, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
         """Begin to accept; raises OSError."""
         self._listener = await asyncio.to_thread(_listen, self.path)
+        self._file = _file_at(self.path)
         self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    async def renew(self) -> Path | None:
+        """Accept again if the kernel's code has removed or replaced the socket's file. Connections
+        that are open stay. Returns the path, None if it is impossible to listen there."""
+        if self._file is None or _file_at(self.path) != self._file:
+            await self._stop_accepting()
+            try:
+                await self.open()
+            except OSError as error:
+                _log.warning("the kernel cannot call the fleet any more: %s", error)
+                return None
+        return self.path
 
     async def close(self) -> None:
         """End all connections, and accept no more."""
         tasks = list(self._connections.values())
-        if self._accepting is not None:
-            tasks.append(self._accepting)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._stop_accepting(), return_exceptions=True)
+
+    async def _stop_accepting(self) -> None:
+        accepting, self._accepting = self._accepting, None
+        if accepting is not None:
+            accepting.cancel()
+            await asyncio.wait({accepting})
         if self._listener is not None:
             self._listener.close()
+            self._listener = self._file = None
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -99,6 +118,14 @@ class CallSocket:
     async def _turn(self, cost: float) -> None:
         # Also without a wait, everything else gets a turn.
         await asyncio.sleep(self._pace.wait(cost, time.monotonic()))
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _listen(path: Path) -> socket.socket:

@@ -208,7 +208,7 @@ class Commands:
         self._on_handover(gateways)
 
     def binary(self, data: bytes) -> None:
-        """A client's message or acknowledgement."""
+        """A client's message or acknowledgment."""
         try:
             frame = unpack_agent_frame(data)
         except FrameError as error:

@@ -29,7 +29,7 @@ from .package_site import (
     site_python,
 )
 from .shown_process import show_as
-from .start_document import READ_AT_START, StartDocument
+from .start_document import StartDocument, needs_new_process
 
 _PR_SET_PDEATHSIG = 1
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
@@ -86,14 +86,13 @@ class ForkedKernel:
         self._control.close()
 
 
-def fork_kernel(document: StartDocument) -> ForkedKernel | None:
-    """Fork a kernel-to-be if the kernelspec's command allows it.
+def fork_kernel(document: StartDocument, started_with: Mapping[str, str]) -> ForkedKernel | None:
+    """Fork a kernel-to-be if the kernelspec's command and the kernel's variables allow it.
+    `started_with` is the environment with which this process was started.
 
     Must be called before there are threads or an event loop.
     """
-    if not is_forkable(document.argv, sys.executable) or any(
-        name.startswith(READ_AT_START) for name in document.environment
-    ):
+    if not is_forkable(document.argv, sys.executable) or needs_new_process(document, started_with):
         return None
     import_what_kernels_import()
     agent = os.getpid()

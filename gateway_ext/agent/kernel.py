@@ -9,29 +9,22 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import MessageError, parse_part
 
-from .cgroup import memory_limit_of
+from .call_socket import CallSocket
 from .client_messages import ClientMessages
 from .entry import EVERYBODY, Audience, Entry
 from .forked_kernel import ForkedKernel
-from .kernel_end import is_killed, why_ended
 from .kernel_log import KernelLog
-from .kernel_process import (
-    ConnectionFiles,
-    KernelProcess,
-    LaunchError,
-    takes_packages,
-)
-from .kernel_run import KernelRun
+from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, takes_packages
+from .kernel_run import PACKAGES_SECONDS, KernelRun
 from .kernel_state import ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
-from .orphans import kill_orphans, reap_orphans
+from .orphans import end_orphans, reap_orphans
 from .package_site import is_empty
 from .requests.kernel_requests import KernelRequests
 from .restart_policy import LIMIT, RestartPolicy
@@ -41,19 +34,6 @@ from .start_document import StartDocument
 from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
-
-_SHUTDOWN_SECONDS = 5.0
-"""As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
-_ORPHANS_SECONDS = 5.0
-"""How long the processes that a kernel leaves behind may take to end after SIGKILL."""
-_NUDGE_SECONDS = 0.3
-_NUDGES = 100
-"""After this time a kernel that sends nothing on iopub counts as running anyway. On a machine that
-starts many kernels it can take seconds until iopub is connected; what the kernel prints before that
-is lost."""
-_PACKAGES_SECONDS = 30.0
-"""A kernel with packages that users installed is ended after this time without an answer and
-started without them: one of them may block when it is imported."""
 
 
 class Kernel:
@@ -74,7 +54,7 @@ class Kernel:
         process."""
         self._limit = limit
         self.state = ReportedState()
-        self.call_socket: Path | None = None
+        self.call_socket: CallSocket | None = None
         """Where each process can call the fleet; to be set before `start`."""
         self.excess: Callable[[], int] = lambda: 0
         """How many bytes of messages nobody has room for yet; to be set before `start`."""
@@ -158,7 +138,7 @@ class Kernel:
         async with self._changing:
             if self._run is not None:
                 await self._end(self._run, now=now, restart=False)
-            await self._end_orphans()
+            await end_orphans(self._own_pids)
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
     def interrupt(self) -> None:
@@ -166,10 +146,7 @@ class Kernel:
         run = self._run
         if run is None or not run.ready.is_set():
             raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
-        if self._document.interrupt_mode == "message":
-            run.channels.request("control", "interrupt_request", {})
-        else:
-            run.process.signal(signal.SIGINT)
+        run.interrupt(self._document.interrupt_mode)
 
     def reap(self) -> None:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
@@ -207,6 +184,7 @@ class Kernel:
             await asyncio.to_thread(make_leases_folder, self._document.directory)
             forked, self._forked = self._forked, None
             with_packages = not self._left_out and self._has_packages()
+            calls = None if self.call_socket is None else await self.call_socket.renew()
             process = KernelProcess.start(
                 self._document,
                 self._files.file,
@@ -215,7 +193,7 @@ class Kernel:
                 credit=self._files.credit,
                 left_out=self._left_out,
                 limit=self._limit,
-                call_socket=self.call_socket,
+                call_socket=calls,
             )
         except (LaunchError, OSError) as error:
             await self._dead(str(error))
@@ -235,28 +213,11 @@ class Kernel:
         self._spawn(self._watch(run))
 
     async def _make_ready(self, run: KernelRun) -> None:
-        """Wait until the kernel answers and its output is heard, then give it what has waited.
-
-        A subscription takes effect some time after the connection: what the kernel prints before
-        would be lost, so it is asked again until its status is heard.
-        """
-        run.channels.request("shell", "kernel_info_request", {})
-        try:
-            await asyncio.wait_for(
-                run.info_heard.wait(), _PACKAGES_SECONDS if run.with_packages else None
-            )
-        except TimeoutError:
+        """Wait until the kernel can be used, then give it what has waited."""
+        if not await run.is_heard():
             run.too_slow = True
             run.process.signal(signal.SIGKILL)
             return
-        for _ in range(_NUDGES):
-            try:
-                await asyncio.wait_for(run.iopub_heard.wait(), _NUDGE_SECONDS)
-                break
-            except TimeoutError:
-                run.channels.request("shell", "kernel_info_request", {})
-        else:
-            _log.warning("the kernel answers, but sends nothing on iopub")
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()
@@ -279,7 +240,7 @@ class Kernel:
             run.making_ready.cancel()
         # Otherwise processes in its process group would outlive it unnoticed.
         await run.process.end_rest()
-        words = await asyncio.to_thread(self._why_ended, run, exit_code)
+        words = await asyncio.to_thread(run.why_ended, exit_code, self._limit)
         await run.channels.drain()
         run.channels.close()
         if self._run is run:
@@ -295,16 +256,6 @@ class Kernel:
             if self._run is None and not self._closed and not run.expected_end:
                 await self._start_again(run, words)
 
-    def _why_ended(self, run: KernelRun, exit_code: int) -> str:
-        """Blocks a little."""
-        limited = self._limit is not None and not self._limit.is_watched
-        return why_ended(
-            exit_code,
-            out_of_memory=run.newly_oom_killed() if is_killed(exit_code) else None,
-            reached=self._limit.reached if self._limit is not None and limited else "",
-            container_bytes=None if run.cgroup is None else memory_limit_of(run.cgroup.path),
-        )
-
     async def _start_again(self, run: KernelRun, words: str) -> None:
         pause = self._policy.pause(time.monotonic() - run.begun)
         if pause is None:
@@ -313,7 +264,7 @@ class Kernel:
             return
         if run.with_packages and not run.info_heard.is_set():
             if run.too_slow:
-                words = f"the kernel did not answer for {_PACKAGES_SECONDS:.0f} s"
+                words = f"the kernel did not answer for {PACKAGES_SECONDS:.0f} s"
             self._left_out = words = await self._with_last_words(f"with them {words}")
         _log.warning("%s; starting it again", words)
         self._change(
@@ -347,20 +298,9 @@ class Kernel:
         run.expected_end = True
         run.end_reason = f"the kernel was {'restarted' if restart else 'shut down'}"
         if not now:
-            await self._ask_to_end(run, restart)
+            await run.ask_to_end(self._document.interrupt_mode, restart=restart)
         run.process.signal(signal.SIGKILL)
         await run.ended.wait()
-
-    async def _ask_to_end(self, run: KernelRun, restart: bool) -> None:
-        half = _SHUTDOWN_SECONDS / 2
-        if run.ready.is_set() and not run.ended.is_set():
-            # A busy kernel must be interrupted before it handles the request, as in jupyter_client.
-            self.interrupt()
-            run.channels.request("control", "shutdown_request", {"restart": restart})
-            if await run.process.ends_within(half):
-                return
-        run.process.signal(signal.SIGTERM)
-        await run.process.ends_within(half)
 
     def _own_pids(self) -> set[int]:
         """The children that are waited for one by one: the kernel, and what can become one."""
@@ -371,20 +311,10 @@ class Kernel:
             own.add(self._run.process.pid)
         return own
 
-    async def _end_orphans(self) -> None:
-        """End the processes that the kernel, which has ended for good, left behind."""
-        deadline = time.monotonic() + _ORPHANS_SECONDS
-        while orphans := kill_orphans(self._own_pids()):
-            if time.monotonic() > deadline:
-                _log.warning("processes of the kernel cannot be ended: %s", orphans)
-                return
-            await asyncio.sleep(0.01)
-            self.reap()
-
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)
         self._messages.abort_waiting(self._kernel_session, next_process=False)
-        await self._end_orphans()
+        await end_orphans(self._own_pids)
         self._change(
             process=ProcessState.DEAD,
             execution_state="dead",

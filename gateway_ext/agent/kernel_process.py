@@ -8,7 +8,6 @@ import json
 import os
 import re
 import stat
-import string
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -25,10 +24,11 @@ from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
+from .own_code import keeps_own_code
 from .package_site import END_WITH, LEFT_OUT, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
-from .start_document import StartDocument
+from .start_document import StartDocument, kernelspec_variables
 
 _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
@@ -84,8 +84,8 @@ def kernel_environment(
     With JPY_PARENT_PID, ipykernel notices that the agent has ended.
     """
     result = dict(environment)
-    for name, value in (document.kernelspec.get("env") or {}).items():
-        result[name] = string.Template(str(value)).safe_substitute(environment)
+    result |= kernelspec_variables(document, environment)
+    result = keeps_own_code(result)
     # The agent's own setting, which keeps users' code out of agents.
     result.pop("PYTHONNOUSERSITE", None)
     result["JPY_PARENT_PID"] = str(agent_pid)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
 import time
 
-from .cgroup import memory_cgroup_of, oom_kills
+from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
+from .kernel_end import is_killed, why_ended
 from .kernel_process import KernelProcess
 from .kernel_state import Busyness
+from .memory_limit import MemoryLimit
 from .zmq_channels import KernelChannels
+
+_log = logging.getLogger("fleet.agent")
+
+PACKAGES_SECONDS = 30.0
+"""A kernel with packages that users installed is ended after this time without an answer and
+started without them: one of them may block when it is imported."""
+_NUDGE_SECONDS = 0.3
+_NUDGES = 100
+"""After this time a kernel that sends nothing on iopub counts as running anyway. On a machine that
+starts many kernels it can take seconds until iopub is connected; what the kernel prints before that
+is lost."""
+_SHUTDOWN_SECONDS = 5.0
+"""As in jupyter_client: half of it after shutdown_request, half after SIGTERM, then SIGKILL."""
 
 
 class KernelRun:
@@ -35,6 +52,49 @@ class KernelRun:
         self.cgroup = memory_cgroup_of(process.pid)
         self.oom_kills = None if self.cgroup is None else oom_kills(self.cgroup.path)
 
+    async def is_heard(self) -> bool:
+        """Wait until the kernel answers and its output is heard. False if it has users' packages
+        and does not answer for PACKAGES_SECONDS.
+
+        A subscription takes effect some time after the connection: what the kernel prints before
+        would be lost, so it is asked again until its status is heard.
+        """
+        self.channels.request("shell", "kernel_info_request", {})
+        try:
+            await asyncio.wait_for(
+                self.info_heard.wait(), PACKAGES_SECONDS if self.with_packages else None
+            )
+        except TimeoutError:
+            return False
+        for _ in range(_NUDGES):
+            try:
+                await asyncio.wait_for(self.iopub_heard.wait(), _NUDGE_SECONDS)
+                break
+            except TimeoutError:
+                self.channels.request("shell", "kernel_info_request", {})
+        else:
+            _log.warning("the kernel answers, but sends nothing on iopub")
+        return True
+
+    def interrupt(self, mode: str) -> None:
+        """Interrupt what runs, in the kernelspec's way (`signal` or `message`)."""
+        if mode == "message":
+            self.channels.request("control", "interrupt_request", {})
+        else:
+            self.process.signal(signal.SIGINT)
+
+    async def ask_to_end(self, interrupt_mode: str, *, restart: bool) -> None:
+        """Give it the time to end by itself; it may not use it."""
+        half = _SHUTDOWN_SECONDS / 2
+        if self.ready.is_set() and not self.ended.is_set():
+            # A busy kernel must be interrupted before it handles the request, as in jupyter_client.
+            self.interrupt(interrupt_mode)
+            self.channels.request("control", "shutdown_request", {"restart": restart})
+            if await self.process.ends_within(half):
+                return
+        self.process.signal(signal.SIGTERM)
+        await self.process.ends_within(half)
+
     def newly_oom_killed(self) -> bool | None:
         """Whether a process of its cgroup was ended since the last time, because memory ran out;
         None if that cannot be known. Blocks a little."""
@@ -43,3 +103,13 @@ class KernelRun:
         if before is None or self.oom_kills is None:
             return None
         return self.oom_kills > before
+
+    def why_ended(self, exit_code: int, limit: MemoryLimit | None) -> str:
+        """Why it has ended by itself, under this limit. Blocks a little."""
+        limited = limit is not None and not limit.is_watched
+        return why_ended(
+            exit_code,
+            out_of_memory=self.newly_oom_killed() if is_killed(exit_code) else None,
+            reached=limit.reached if limit is not None and limited else "",
+            container_bytes=None if self.cgroup is None else memory_limit_of(self.cgroup.path),
+        )

@@ -37,7 +37,7 @@ class KernelWatch:
         self._looked = self._measured = float("-inf")
 
     async def run(self) -> None:
-        """Looks until cancelled."""
+        """Looks until canceled."""
         while True:
             began = time.monotonic()
             pid = self._kernel.state.pid

@@ -6,18 +6,23 @@ has, and can be counted and ended.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import logging
 import os
 import signal
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 
 from .process_tree import children
 
 _PR_SET_CHILD_SUBREAPER = 36
 
 _log = logging.getLogger("fleet.agent")
+
+_END_SECONDS = 5.0
+"""How long the processes that a kernel leaves behind may take to end after SIGKILL."""
 
 
 def adopt_orphans() -> None:
@@ -55,3 +60,15 @@ def kill_orphans(own: Collection[int]) -> list[int]:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     return orphans
+
+
+async def end_orphans(own: Callable[[], Collection[int]]) -> None:
+    """End all children except `own()`, and what they have started; a line in the log if some do not
+    end."""
+    deadline = time.monotonic() + _END_SECONDS
+    while orphans := kill_orphans(own()):
+        if time.monotonic() > deadline:
+            _log.warning("processes of the kernel cannot be ended: %s", orphans)
+            return
+        await asyncio.sleep(0.01)
+        reap_orphans(own())

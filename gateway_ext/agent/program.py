@@ -56,7 +56,7 @@ def run(text: str) -> None:
         # Refused where whoever started the agent has given it a session of its own already.
         with contextlib.suppress(PermissionError):
             os.setsid()
-    kernel = fork_kernel(document)
+    kernel = fork_kernel(document, container)
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
@@ -86,13 +86,13 @@ async def _run(
     # second.
     end = agent.end_at_once if document.keep_process_group else agent.end
 
-    def signalled(number: signal.Signals) -> None:
+    def signaled(number: signal.Signals) -> None:
         if not agent.is_ending:
             ended_by.append(number)
         end(f"the agent was ended by {number.name}")
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled, number)
+        loop.add_signal_handler(number, signaled, number)
     loop.add_signal_handler(signal.SIGCHLD, agent.reap)
     await agent.run()
     return ended_by[0] if ended_by else None

@@ -68,7 +68,7 @@ class _Missing:
 
 
 class Sender:
-    """Sends results, events, missed and live messages and acknowledgements on one connection.
+    """Sends results, events, missed and live messages and acknowledgments on one connection.
 
     A stream is live from the moment its missed messages have been sent; until then it takes turns
     with those that are live, and with others that lag behind. All live streams are at the same
@@ -134,7 +134,7 @@ class Sender:
             await asyncio.wait_for(self._caught_up.wait(), seconds)
 
     async def run(self) -> None:
-        """Send until cancelled; raises Unreachable when the connection ends, or TooSlow."""
+        """Send until canceled; raises Unreachable when the connection ends, or TooSlow."""
         while True:
             if self._first:
                 await self._send_first(self._first.popleft())

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 READ_AT_START = ("PYTHON", "LD_")
-"""How variables begin that an interpreter or the linker reads when a program starts."""
-
+"""How variables begin that an interpreter or the linker reads when a program starts, and that can
+make it load code."""
+_ALSO_READ_AT_START = ("GLIBC_TUNABLES", "LANG", "LC_", "MALLOC_", "TZ")
+"""The same of variables that load nothing."""
 
 JOURNAL_DISK_BYTES = 2**30
 """Of a journal whose start document does not say it, as those of older gateways."""
-
-
-def read_at_start(environment: Mapping[str, str]) -> bool:
-    """Whether it has a variable, other than it is here, that only a new process can obey."""
-    return any(
-        name.startswith(READ_AT_START) and os.environ.get(name) != value
-        for name, value in environment.items()
-    )
 
 
 def claimed_environment(
@@ -96,6 +90,25 @@ class StartDocument:
     def interrupt_mode(self) -> str:
         """`signal` or `message`."""
         return str(self.kernelspec.get("interrupt_mode") or "signal")
+
+
+def kernelspec_variables(document: StartDocument, environment: Mapping[str, str]) -> dict[str, str]:
+    """The kernelspec's `env`, with each ${NAME} from `environment`."""
+    return {
+        name: string.Template(str(value)).safe_substitute(environment)
+        for name, value in (document.kernelspec.get("env") or {}).items()
+    }
+
+
+def needs_new_process(document: StartDocument, started_with: Mapping[str, str]) -> bool:
+    """Whether the kernel has variables that a process which was started with that environment, and
+    is forked, would ignore."""
+    environment = {**started_with, **document.environment}
+    environment |= kernelspec_variables(document, environment)
+    return any(
+        name.startswith(READ_AT_START + _ALSO_READ_AT_START) and started_with.get(name) != value
+        for name, value in environment.items()
+    )
 
 
 def parse_start_document(text: str) -> StartDocument:

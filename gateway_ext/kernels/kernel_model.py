@@ -8,12 +8,8 @@ from gateway_ext.kernels.kernel_location import kernel_location
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.launch_status import LaunchStatus, in_utc
 from gateway_ext.ownership.records import KernelRecord
-from gateway_ext.ownership.silence import WITH_KERNEL
+from gateway_ext.ownership.silence import UNREACHABLE, WITH_KERNEL
 from gateway_ext.ownership.states import KernelState, state_from_process
-
-UNREACHABLE = "unreachable"
-"""The state in a model of a kernel whose agent is silent. No state of the record: whether it runs
-is not known."""
 
 
 def kernel_model(

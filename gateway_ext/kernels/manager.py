@@ -21,6 +21,7 @@ from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
+from gateway_ext.kernels.client_room import ClientRoom
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.kernel_starts import KernelStarts
 from gateway_ext.kernels.kernelspecs import meant_kernelspec
@@ -124,6 +125,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self.websockets: set[OpenWebsocket] = set()
+        self.client_room = ClientRoom()
         self.board = LaunchBoard(app.launch_records, self.log)
         self.links.on_added = self._agent_connected
         processes = AgentProcesses(
@@ -321,8 +323,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     # Acting on a kernel whose agent is connected here
 
     async def interrupt(self, link: AgentLink, username: str) -> None:
-        """Interrupts the running cell. Raises Refusal."""
-        await self._command(link, "interrupt", INTERRUPT_SECONDS)
+        """Interrupts the running cell. Raises Refusal, 409 while there is no process that could be
+        interrupted."""
+        await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
         await self._note(link.kernel_id, "interrupt", username)
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
@@ -368,7 +371,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
                 raise AgentLeft(link.kernel_id) from None
             raise
 
-    async def _command(self, link: AgentLink, command: str, seconds: float) -> None:
+    async def _command(
+        self, link: AgentLink, command: str, seconds: float, *, failed: int = 500
+    ) -> None:
         try:
             await link.command(command, seconds=seconds)
         except LinkLost:
@@ -376,21 +381,29 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         except CommandFailed as error:
             # 404 if it failed because the kernel was deleted meanwhile.
             await self.record(link.kernel_id)
-            raise Refusal(500, str(error)) from error
+            raise Refusal(failed, str(error)) from error
 
-    async def delete(self, place: Place, username: str, reason: str = "") -> None:
-        """Ends the kernel and its agent. A launch is cancelled at once, and the record of an
-        unreachable kernel deleted at once; what is left of them is removed after that."""
+    async def delete(
+        self, place: Place, username: str, reason: str = "", *, launching: bool = False
+    ) -> None:
+        """Ends the kernel and its agent. A launch is canceled at once, and the record of an
+        unreachable kernel deleted at once; what is left of them is removed after that. With
+        `launching` raises Refusal (409) if the kernel runs already."""
         record = place.record or await self.record(place.kernel_id)
         runs = place.link is not None and place.link.process != "starting"
-        if place.is_unreachable:
+        if launching:
+            if not await self.ends.mark_canceled(record, place.link, username, reason):
+                # 404 if somebody else has deleted it.
+                await self.record(place.kernel_id)
+                raise Refusal(409, f"kernel {place.kernel_id} runs already: shut it down instead")
+        else:
             await self.ends.mark_deleted(record, username, reason)
+        if place.is_unreachable:
             self._background.start(self.ends.end_deleted(record, None))
         elif record.state is KernelState.LAUNCHING and not runs:
-            await self.ends.mark_deleted(record, username, reason)
             self._background.start(self.ends.cancel_launch(record, place.link))
         else:
-            await self.ends.delete(record, place.link, username, reason)
+            await self.ends.end_deleted(record, place.link)
 
     async def cull(self) -> None:
         """Ends the kernels of this gateway that have been idle for too long."""

@@ -5,7 +5,7 @@ from http.client import responses
 
 from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.records import KernelRecord
-from gateway_ext.ownership.silence import Silence
+from gateway_ext.ownership.silence import UNREACHABLE, Silence
 
 RETRY_SECONDS = 1
 
@@ -72,9 +72,10 @@ class AgentLeft(Refusal):
 
 
 def unreachable(kernel_id: str, silence: Silence, now: datetime) -> Refusal:
-    """The kernel's agent does not answer any gateway."""
+    """The kernel's agent does not answer any gateway. Labs pass that on and do not try again."""
     return Refusal(
         503,
         f"kernel {kernel_id} is unreachable ({silence.reason(now)}): it can only be restarted or "
         "shut down",
+        state=UNREACHABLE,
     )

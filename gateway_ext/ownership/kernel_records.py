@@ -14,7 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway_ext.ownership.agent_records import AgentRecords, dismiss_agent, is_agents_id
+from gateway_ext.ownership.agent_records import (
+    AgentRecords,
+    dismiss_agent,
+    drop_former_id,
+    is_agents_id,
+)
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.kernel_rows import (
     PUBLIC,
@@ -27,6 +32,7 @@ from gateway_ext.ownership.kernel_rows import (
     transition,
 )
 from gateway_ext.ownership.launch_status import begun_status
+from gateway_ext.ownership.observations import Observation, observed
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
@@ -60,42 +66,6 @@ class Secrets:
     agent_key: bytes
     environment: Mapping[str, str]
     launch_options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What an owner saw of a kernel, written only if the epoch is still the owner's. `ended` is
-    why its process has ended by itself since the last observation, even if it runs again."""
-
-    kernel_id: str
-    epoch: int
-    state: KernelState | None
-    execution_state: str
-    connections: int
-    last_activity: datetime
-    reason: str
-    ended: str = ""
-
-
-def observed(held: Held, seen: Observation, now: datetime) -> Transition:
-    """The change of a kernel that follows from its owner's observation."""
-    values: dict[str, Any] = {
-        "execution_state": seen.execution_state,
-        "connections": seen.connections,
-        "last_activity": seen.last_activity,
-        "changed": now,
-    }
-    if seen.state is not None:
-        values["reason"] = stored_text(seen.reason)
-    state = seen.state or held.state
-    is_news = state is not held.state
-    events = []
-    if seen.ended and not (is_news and state is not KernelState.RUNNING):
-        # It was started again too quickly for the record to say so.
-        events.append(NewEvent(KernelState.RESTARTING.value, detail=seen.ended))
-    if is_news:
-        events.append(NewEvent(state.value, detail=seen.reason))
-    return Transition(state, values, events)
 
 
 class KernelRecords:
@@ -161,6 +131,7 @@ class KernelRecords:
             def decide(held: Held, now: datetime) -> Transition | None:
                 if (held.epoch, held.state) != (found.epoch, found.state):
                     return None
+                drop_former_id(connection, held.kernel_id)
                 dismiss_agent(connection, held.kernel_id, now)
                 values = {
                     "owner": self._name,
@@ -237,6 +208,7 @@ class KernelRecords:
                 if epoch not in (None, held.epoch) or not wanted():
                     return None
                 raised = max(held.epoch, agent_epoch) + 1
+                drop_former_id(connection, kernel_id)
                 values = {"owner": self._name, "epoch": raised, "changed": now}
                 event = NewEvent("claim", detail=f"epoch {raised}")
                 return Transition(held.state, values, [event])
@@ -331,14 +303,23 @@ class KernelRecords:
         return await self._database.run(transaction)
 
     async def delete(
-        self, kernel_id: str, username: str, *, epoch: int | None = None, reason: str = ""
+        self,
+        kernel_id: str,
+        username: str,
+        *,
+        epoch: int | None = None,
+        reason: str = "",
+        still: Callable[[KernelState], bool] = lambda _: True,
     ) -> bool:
         """Marks a kernel as deleted: whoever owns it, for a user; with `epoch` only if that has not
-        changed, for its owner. False if there was none to delete."""
+        changed, for its owner. False if there was none to delete, or not `still` for its state,
+        which is held while that decides."""
         event = NewEvent("delete", username, reason)
 
         def decide(held: Held, now: datetime) -> Transition | None:
-            return deletion(held, now, self._name, event) if epoch in (None, held.epoch) else None
+            if epoch not in (None, held.epoch) or not still(held.state):
+                return None
+            return deletion(held, now, self._name, event)
 
         return await self._database.run(
             lambda connection: self._transition(connection, kernel_id, decide)

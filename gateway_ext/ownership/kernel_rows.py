@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, null, select, update
 
 from gateway_ext.ownership.kernel_events import NewEvent, write_event
 from gateway_ext.ownership.launch_status import NOT_RUN, stored_status
-from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.records import LABELLED_AS, KernelRecord
 from gateway_ext.ownership.silence import present_silence, stored_silence
 from gateway_ext.ownership.states import KernelState, check_transition
 from gateway_ext.ownership.tables import kernel
@@ -53,12 +53,20 @@ def record_of(row: Row[*tuple[Any, ...]], *others: str) -> KernelRecord:
     values["state"] = KernelState(values["state"])
     launching = values["state"] is KernelState.LAUNCHING
     values["not_run"] = values["launch_status"] == NOT_RUN
+    values["launch_id"] = present_launch_id(values["launch_id"], values["process"])
     # A gateway of the version before leaves the status of an earlier launch behind.
     values["launch_status"] = stored_status(values["launch_status"]) if launching else None
     values["silence"] = present_silence(
         stored_silence(values["silence"]), values["state"], values["owner"], values["epoch"]
     )
     return KernelRecord(**values)
+
+
+def present_launch_id(launch_id: str | None, process: Mapping[str, Any] | None) -> str | None:
+    """The id under which the agent of a claimed kernel connects; None if it is the kernel's. Only
+    what a claim has written says whose the labels are: a gateway of the version before launches a
+    claimed kernel again with another agent, and leaves the id of the one before behind."""
+    return launch_id if process and LABELLED_AS in process else None
 
 
 def read_record(connection: Connection, kernel_id: str) -> KernelRecord | None:

@@ -85,8 +85,8 @@ class Membership:
         return others if self.draining else [self.url, *others]
 
     def for_a_start(self, preferred: Collection[str] = ()) -> list[Member]:
-        """The gateways that may start a new kernel, best first, those that are `preferred` before
-        all others; empty if nobody takes any."""
+        """The gateways that may start a new kernel, best first, as `order_for_start` says of
+        those that are `preferred`; empty if nobody takes any."""
         in_flight = Counter(name for _, name in self._starts)
         order = order_for_start(self.members, in_flight, preferred)
         return order if self.takes_kernels else [one for one in order if one.name != self.name]
@@ -116,7 +116,7 @@ class Membership:
         await self._records.leave()
 
     async def run(self) -> None:
-        """Beats until cancelled."""
+        """Beats until canceled."""
         away = False
         while True:
             try:

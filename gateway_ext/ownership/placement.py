@@ -10,6 +10,11 @@ SMALLEST_GAP = 2
 reduces the difference by two, so that no kernel moves back and forth."""
 
 
+LARGEST_LEAD = 3
+"""A start gets a kernel that waits in a pool while the gateway where it waits has at most this many
+more than the emptiest then: one that is idle is moved away later."""
+
+
 @dataclass(frozen=True)
 class OwnKernel:
     """A kernel of the gateway that decides. `idle_seconds` is None while it runs a cell, starts, or
@@ -26,16 +31,32 @@ def order_for_start(
     """The gateways that may start a new kernel, the one with the fewest first, ties by name.
 
     `in_flight` counts, by gateway, starts that `Member.kernels` does not contain yet. Those that
-    are `preferred` come first, because they have a kernel ready.
+    are `preferred`, because they have a kernel ready, come first as long as they do not get more
+    than `LARGEST_LEAD` kernels above the one with the fewest.
     """
+    load = {
+        member.name: member.kernels + in_flight.get(member.name, 0)
+        for member in members
+        if not member.draining
+    }
+    limit = min(load.values(), default=0) + LARGEST_LEAD
     return sorted(
-        (member for member in members if not member.draining),
+        (member for member in members if member.name in load),
         key=lambda member: (
-            member.name not in preferred,
-            member.kernels + in_flight.get(member.name, 0),
+            member.name not in preferred or load[member.name] >= limit,
+            load[member.name],
             member.name,
         ),
     )
+
+
+def share_of_pools(here: str, members: Sequence[Member]) -> int | None:
+    """How many of the kernels that pools lack the gateway `here` starts, so that the others have
+    their turn if they have fewer kernels, waiting ones included; None for any number. A kernel of a
+    pool is claimed where it waits, and starts go where the fewest kernels are."""
+    load = {one.name: one.kernels + one.pooled for one in members if not one.draining}
+    own = load.pop(here, 0)
+    return max(0, min(load.values()) + 1 - own) if load else None
 
 
 def kernel_to_move(

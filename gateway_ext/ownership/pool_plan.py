@@ -4,13 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
-from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.records import LABELLED_AS, KernelRecord
 from gateway_ext.ownership.states import KernelState
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(seconds=600)
-"""After a kernel of a pool that has failed, doubled with each one within `LONGEST_PAUSE`."""
+"""After a kernel of a pool that has failed, doubled with each one that follows another."""
+
+_IN_A_ROW = 2 * LONGEST_PAUSE
+"""Failures that are at most this far apart follow each other: the longest pause is between them,
+and the time of a start."""
 
 _LIVING = frozenset({KernelState.LAUNCHING, KernelState.RUNNING, KernelState.RESTARTING})
 
@@ -55,6 +60,7 @@ def plan_pools(
     *,
     limit: int,
     unsure: Iterable[str] = (),
+    not_waiting: Iterable[str] = (),
     now: datetime,
 ) -> PoolPlan:
     """What one gateway does about the pools of all.
@@ -62,9 +68,10 @@ def plan_pools(
     At most `limit` kernels wait, of all pools together, and those that are being ended count. Of
     the kernelspecs `unsure` it is not known at the moment what should wait: they are left alone.
     A gateway ends only what is its own: while versions or kernelspecs of gateways differ, each
-    keeps what it wants itself, and none ends what another one has just started.
+    keeps what it wants itself, and none ends what another one has just started. The agents of
+    those `not_waiting` have started a kernel for nobody.
     """
-    unsure = frozenset(unsure)
+    unsure, not_waiting = frozenset(unsure), frozenset(not_waiting)
     sizes = {pool.shape: pool.size for pool in wanted}
     living = [one for one in members if one.state in _LIVING]
     end: dict[str, str] = {}
@@ -78,6 +85,8 @@ def plan_pools(
         reason = ""
         if one.silent:
             reason = "its agent is silent"
+        elif one.kernel_id in not_waiting:
+            reason = "a gateway of another version has started it as a kernel of a user"
         elif room <= 0:
             reason = "fewer kernels may wait"
         elif one.kernel_name not in unsure:
@@ -104,17 +113,19 @@ def plan_pools(
 
 def _must_pause(shape: str, members: Iterable[PoolMember], now: datetime) -> bool:
     """Whether kernels of this shape have failed too recently, or too often, to try again."""
-    failed = [
-        one.changed
-        for one in members
-        if one.shape == shape
-        and one.state is KernelState.DEAD
-        and now - one.changed <= LONGEST_PAUSE
-    ]
+    failed = sorted(
+        (one.changed for one in members if one.shape == shape and one.state is KernelState.DEAD),
+        reverse=True,
+    )
     if not failed:
         return False
-    pause = min(FIRST_PAUSE * 2 ** min(len(failed) - 1, 10), LONGEST_PAUSE)
-    return now - max(failed) < pause
+    in_a_row = 1
+    for later, earlier in pairwise(failed):
+        if later - earlier > _IN_A_ROW:
+            break
+        in_a_row += 1
+    pause = min(FIRST_PAUSE * 2 ** min(in_a_row - 1, 10), LONGEST_PAUSE)
+    return now - failed[0] < pause
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ def left_of_claim(record: KernelRecord, *, agent_waits: bool) -> list[ClaimStep]
     if record.pool is not None or record.launch_id is None:
         return []
     left = [ClaimStep.TELL_AGENT] if agent_waits else []
-    labelled_as = (record.process or {}).get("kernel_id")
-    if labelled_as not in (None, record.kernel_id):
+    labeled_as = (record.process or {}).get(LABELLED_AS)
+    if labeled_as not in (None, record.kernel_id):
         left.append(ClaimStep.LABEL)
     return left

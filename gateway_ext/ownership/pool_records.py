@@ -20,7 +20,7 @@ from gateway_ext.ownership.kernel_records import (
 from gateway_ext.ownership.kernel_rows import PUBLIC, read_record, record_of
 from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
 from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, WantedPool
-from gateway_ext.ownership.records import KernelRecord
+from gateway_ext.ownership.records import LABELLED_AS, KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.ownership.tables import gateway, kernel, lock
@@ -164,6 +164,8 @@ class PoolRecords:
             if held is None or not held.process:
                 return None
             now = now_utc(connection)
+            # Names of what a gateway of the version before has launched lack it.
+            process = {LABELLED_AS: member.kernel_id, **held.process}
             gone = connection.execute(delete(kernel).where(kernel.c.kernel_id == member.kernel_id))
             if not gone.rowcount:
                 return None
@@ -176,7 +178,7 @@ class PoolRecords:
                     epoch=epoch,
                     agent_key=held.agent_key,
                     launch=encrypted_launch(self._box, new),
-                    process=held.process,
+                    process=process,
                     launch_status=status.stored(),
                     launch_id=member.kernel_id,
                 )
@@ -207,18 +209,16 @@ class PoolRecords:
 
         return await self._database.run(transaction, read_only=True)
 
-    async def owners(self, kernel_name: str) -> set[str]:
-        """The gateways that have a kernel of this kernelspec ready in a pool."""
+    async def owners(self, shape: str) -> set[str]:
+        """The gateways that have a kernel of this shape ready in a pool."""
 
         def transaction(connection: Connection) -> set[str]:
             rows = connection.execute(
-                select(kernel.c.owner).where(
-                    kernel.c.pool.is_not(None),
-                    kernel.c.kernel_name == kernel_name,
-                    kernel.c.state == KernelState.RUNNING.value,
-                    kernel.c.owner.is_not(None),
+                select(*PUBLIC).where(
+                    kernel.c.pool == shape, kernel.c.state == KernelState.RUNNING.value
                 )
             )
-            return set(rows.scalars())
+            ready = [record for record in map(record_of, rows) if record.silence is None]
+            return {record.owner for record in ready if record.owner is not None}
 
         return await self._database.run(transaction, read_only=True)

@@ -10,6 +10,9 @@ from gateway_ext.ownership.launch_status import LaunchStatus
 from gateway_ext.ownership.silence import Silence
 from gateway_ext.ownership.states import KernelState
 
+LABELLED_AS = "kernel_id"
+"""In a record's `process`: the kernel id in the labels of what the agent runs in."""
+
 
 @dataclass(frozen=True)
 class Member:

@@ -8,6 +8,10 @@ from typing import Any
 from gateway_ext.ownership.launch_status import in_utc, one_line
 from gateway_ext.ownership.states import KernelState
 
+UNREACHABLE = "unreachable"
+"""The state in a model of a kernel whose agent is silent. No state of the record: whether it runs
+is not known."""
+
 WITH_KERNEL = (KernelState.RUNNING, KernelState.RESTARTING)
 """The states in which a kernel whose agent is silent is unreachable."""
 

@@ -63,6 +63,19 @@ _REPORTED = {
 }
 
 
+def can_be_canceled(state: KernelState, process: str | None, *, not_run: bool) -> bool:
+    """Whether ending a kernel ends a launch, or nothing, and no variables of anybody.
+
+    `process` is what the agent says of the kernel's process, None if it is not connected here: the
+    record may be a second behind it. `not_run` says that a kernel that is restarting has not run
+    since it was launched."""
+    if process == "running":
+        return False
+    if state is KernelState.RESTARTING:
+        return not_run
+    return state in (KernelState.LAUNCHING, KernelState.DEAD)
+
+
 def state_from_process(process: str) -> KernelState | None:
     """The record's state for what an agent reports of its process; None if it says nothing new."""
     return _REPORTED.get(process)

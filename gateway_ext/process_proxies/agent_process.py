@@ -73,6 +73,8 @@ class AgentStart:
     """Checked; what they mean is the process proxy's matter."""
     pooled: bool = False
     """Whether the kernel is nobody's yet: its agent waits to learn whose it is."""
+    shape: str | None = None
+    """The shape (`pool_shape`) with which the kernel is recorded in a pool, if it is."""
 
     @property
     def chosen_environment(self) -> dict[str, str]:
@@ -174,6 +176,12 @@ class AgentProcessProxy(BaseProcessProxyABC):
         return "connecting", "", None
 
     @property
+    def denied(self) -> bool:
+        """Whether the cluster has refused the last `look`: this gateway may not see what there
+        is."""
+        return False
+
+    @property
     def obstacle(self) -> str:
         """Why the last `look` says that the agent will never start; empty if it may."""
         return ""
@@ -227,9 +235,9 @@ class AgentProcessProxy(BaseProcessProxyABC):
         start would have given it, after `plan` and `prepare`, as `env` says."""
         raise LaunchFailed("kernels of this kind are not claimed from pools")
 
-    async def belong_to(self, start: AgentStart) -> bool:
-        """Has the cluster say whose the agent is, after a claim. False if that has to be tried
-        again later."""
+    async def belong_to(self, kernel_id: str, project: str) -> bool:
+        """Has the cluster say whose the agent is, after a claim and `load_process_info`. False if
+        that has to be tried again later."""
         return True
 
     @abc.abstractmethod

@@ -18,7 +18,11 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
     start_document,
 )
-from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
+from gateway_ext.process_proxies.cluster_calls import (
+    ClusterRefused,
+    ClusterSilent,
+    CredentialsRefused,
+)
 from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
 
 T = TypeVar("T")
@@ -47,6 +51,7 @@ class ClusterAgentProxy(AgentProcessProxy):
         self._seen = unknown("")
         self._patience = Patience(self.patience_seconds)
         self._obstacle = ""
+        self._denied = False
         # Something in the cluster may be this launch's. It stays false while the cluster refuses
         # to make anything.
         self.may_be_there = False
@@ -96,7 +101,8 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     async def making(self, call: Awaitable[T]) -> T:
         """The result of a call that has the cluster make something of this launch; raises what it
-        raises. Whatever is not definitely refused may be there."""
+        raises. Whatever is not definitely refused may be there, or may be made later still: an
+        answer to another attempt says nothing about a call that was not answered."""
         before, self.may_be_there = self.may_be_there, True
         self._owed_since = time.monotonic()
         try:
@@ -108,6 +114,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         except ClusterSilent as error:
             if error.unmade:
                 self.may_be_there = before
+            else:
+                self._unanswered = True
             raise
         finally:
             self._owed_since = None
@@ -130,8 +138,13 @@ class ClusterAgentProxy(AgentProcessProxy):
         """See the base class."""
         try:
             self._seen = await self.see()
+            self._denied = False
         except (ClusterRefused, ClusterSilent) as error:
             self.log.warning("kernel %s: its state is not known: %s", self.kernel_id, error)
+            # A gateway that has no such cluster was refused nothing.
+            self._denied = isinstance(error, CredentialsRefused) or (
+                isinstance(error, ClusterRefused) and error.status > 0
+            )
             self._seen = unknown(str(error))
         now = time.monotonic()
         self._patience = self._patience.after(self._seen, now)
@@ -147,6 +160,11 @@ class ClusterAgentProxy(AgentProcessProxy):
             owed = int(time.monotonic() - self._owed_since) // _LATE_SECONDS * _LATE_SECONDS
             words = f"{self.who_answers} has not answered for {owed} s" if owed else ""
         return self._seen.phase, words, self._seen.position
+
+    @property
+    def denied(self) -> bool:
+        """See the base class."""
+        return self._denied
 
     @property
     def obstacle(self) -> str:

@@ -39,7 +39,7 @@ class ClusterCalls:
     """Runs blocking calls in at most `threads` threads.
 
     A call that takes longer than `seconds`, including the wait for a thread, is abandoned: it
-    occupies its thread until its own timeout. If the caller is cancelled, a call that has begun is
+    occupies its thread until its own timeout. If the caller is canceled, a call that has begun is
     waited for: what it makes could not be found and removed before its end.
     """
 
@@ -67,6 +67,6 @@ class ClusterCalls:
 
 
 def _look_at(answer: "asyncio.Future[T]") -> None:
-    # The caller may have been cancelled, or have given up waiting.
+    # The caller may have been canceled, or have given up waiting.
     if not answer.cancelled():
         answer.exception()

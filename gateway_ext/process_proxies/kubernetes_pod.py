@@ -1,9 +1,8 @@
 """Agents in pods of Kubernetes."""
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,7 +47,8 @@ from gateway_ext.process_proxies.manifests import (
     make_pod,
     make_role_binding,
 )
-from gateway_ext.process_proxies.object_creation import GRACE_SECONDS, create_extra, create_once
+from gateway_ext.process_proxies.object_creation import create_extra, create_once
+from gateway_ext.process_proxies.object_removal import NotOurs, Ours, remove_object
 from gateway_ext.process_proxies.option_labels import OptionLabels, option_labels
 from gateway_ext.process_proxies.pod_events import EVENTFUL, with_events
 from gateway_ext.process_proxies.pod_options import (
@@ -56,8 +56,9 @@ from gateway_ext.process_proxies.pod_options import (
     option_variables,
     with_pod_options,
 )
-from gateway_ext.process_proxies.pod_shape import late_document, pod_shape, without_pool
+from gateway_ext.process_proxies.pod_shape import beside_pod, late_document, pod_shape
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL, pod_sighting
+from gateway_ext.process_proxies.pod_variables import complete_variables
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 from gateway_ext.process_proxies.sighting import Sighting, dead
 from gateway_ext.process_proxies.template_rendering import (
@@ -68,7 +69,7 @@ from gateway_ext.process_proxies.template_rendering import (
 
 
 class KubernetesAgentProxy(ClusterAgentProxy):
-    """An agent in a pod that is named and labelled after the kernel.
+    """An agent in a pod that is named and labeled after the kernel.
 
     The pod comes first; what the agent must know is in a Secret that belongs to the pod, which
     waits for it, so that whatever is deleted with the pod leaves nothing. Before an object is
@@ -92,7 +93,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._namespace_uid: ObjectUid | None = None
         self._version: str | None = None
         # The kernel id in the labels of its objects.
-        self._labelled_as: str = self.kernel_id
+        self._labeled_as: str = self.kernel_id
         self._template = Path()
         self._container = ""
 
@@ -124,29 +125,8 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         refuse_guarded(env, self.cluster.client_settings)
         env.update(option_variables(start.launch_options))
-        spec = {
-            name: str(value)
-            for name, value in (start.kernelspec.get("env") or {}).items()
-            if name.startswith("KERNEL_")
-        }
         cluster, config = self.cluster, self.proxy_config
-        for name, value in {
-            "KERNEL_IMAGE": config.get("image_name") or cluster.image,
-            "KERNEL_SERVICE_ACCOUNT_NAME": cluster.service_account,
-            **spec,
-        }.items():
-            env.setdefault(name, value)
-        env.setdefault(
-            "KERNEL_EXECUTOR_IMAGE",
-            config.get("executor_image_name") or cluster.executor_image or env["KERNEL_IMAGE"],
-        )
-        if not env["KERNEL_IMAGE"]:
-            raise LaunchFailed(
-                "no image is named for this kernel: set metadata.process_proxy.config.image_name "
-                "in its kernel.json, or KubernetesCluster.image"
-            )
-        if not cluster.mirror_working_dirs:
-            env.pop("KERNEL_WORKING_DIR", None)
+        complete_variables(env, start.kernelspec, config, cluster)
         refuse_prohibited_ids(env)
         self._template = find_template(
             {**start.kernelspec, "resource_dir": start.resource_dir}, config, self.TEMPLATE
@@ -192,6 +172,13 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         """See the base class."""
         kernel = self._objects(start)
         rendered, main = self._rendered(start, kernel, environment)
+        if start.shape is not None and start.shape != self._shape(
+            start, settings, kernel, rendered, main
+        ):
+            raise LaunchFailed(
+                "its kernelspec has changed since the pool was looked at, or its template makes a "
+                "pod of its own for each kernel"
+            )
         files = self._files(start, settings, environment)
         if self._own_namespace:
             await self._make_namespace(kernel, environment["KERNEL_SERVICE_ACCOUNT_NAME"])
@@ -280,23 +267,20 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             raise NoPool("each kernel has a namespace of its own (namespace_per_kernel)")
         kernel = self._objects(start)
         rendered, main = self._rendered(start, kernel, env)
+        return self._shape(start, settings, kernel, rendered, main)
+
+    def _shape(
+        self,
+        start: AgentStart,
+        settings: AgentSettings,
+        kernel: KernelObjects,
+        rendered: Sequence[Mapping[str, Any]],
+        main: Mapping[str, Any],
+    ) -> str:
+        """The shape of the pod `main`, for which the template made the objects `rendered`."""
         if len(rendered) != 1:
             raise NoPool(f"the template {self._template} makes more than a pod")
-        more = {
-            "kernel_name": start.kernel_name,
-            "resource_dir": start.resource_dir,
-            "command": self.command(start.kernelspec),
-            "metadata": without_pool(start.kernelspec.get("metadata") or {}),
-            "interrupt_mode": start.kernelspec.get("interrupt_mode"),
-            "settings": [
-                settings.journal_memory_bytes,
-                settings.journal_disk_bytes,
-                settings.ping_seconds,
-                settings.ping_timeout,
-            ],
-            "agent": hashlib.sha256(agent_bundle()).hexdigest(),
-        }
-        return pod_shape(main, kernel, more)
+        return pod_shape(main, kernel, beside_pod(start, settings, self.command(start.kernelspec)))
 
     def late_part(
         self, start: AgentStart, settings: AgentSettings, env: Mapping[str, str]
@@ -305,14 +289,14 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         named = {**env, "KERNEL_POD_NAME": self._place[0].value}
         return late_document(self._document(start, settings, named))
 
-    async def belong_to(self, start: AgentStart) -> bool:
+    async def belong_to(self, kernel_id: str, project: str) -> bool:
         """See the base class: the pod's labels and annotations."""
         name, namespace = self._place
-        kernel = self._objects(start)
+        kernel = KernelObjects(name.value, namespace.value, kernel_id, project, self._launch)
         found = await self.cluster.get(PODS, namespace, name)
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
         if found is None or labels.get(LAUNCH_LABEL) != self._launch:
-            # It is gone, and nothing is left to be labelled.
+            # It is gone, and nothing is left to be labeled.
             return True
         uid = ObjectUid(found["metadata"]["uid"])
         if self._uid not in (None, uid):
@@ -321,10 +305,10 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "labels": {"kernel_id": kernel.kernel_id},
             "annotations": kernel.annotations,
         }
-        labelled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
-        if labelled:
-            self._labelled_as = start.kernel_id
-        return labelled
+        labeled = await self.cluster.label(PODS, namespace, name, uid=uid, changes=changes)
+        if labeled:
+            self._labeled_as = kernel_id
+        return labeled
 
     async def _make_namespace(self, kernel: KernelObjects, service_account: str) -> None:
         made = await create_once(self.cluster, NAMESPACES, make_namespace(kernel), kernel, self)
@@ -381,40 +365,15 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     async def _remove(
         self, resource: Resource, name: ObjectName, uid: ObjectUid | None, version: str | None
     ) -> bool:
-        """Deletes our object of that name; one of another launch or another kernel stays.
-
-        `uid` is None if it was written down before it was made: its labels say whether it was.
-        """
-        namespace = self._place[1]
-        found = await self.cluster.get(resource, namespace, name)
-        if found is None:
-            return True
-        metadata = found["metadata"]
-        labels = metadata.get("labels") or {}
-        present = ObjectUid(metadata["uid"])
-        if (
-            labels.get(LAUNCH_LABEL) != self._launch
-            # Between a claim and its labels the pod has those of the pool.
-            or labels.get("kernel_id") not in (self.kernel_id, self._labelled_as)
-            or uid not in (None, present)
-        ):
-            self.log.warning(
-                "kernel %s: %s/%s is another launch's and stays",
-                self.kernel_id,
-                resource.plural,
-                name,
+        # Between a claim and its labels the pod has those of the pool.
+        ours = Ours(self._launch, frozenset({self.kernel_id, self._labeled_as}), uid)
+        try:
+            return await remove_object(
+                self.cluster, resource, self._place[1], name, ours, version=version
             )
+        except NotOurs as other:
+            self.log.warning("kernel %s: %s", self.kernel_id, other)
             return version is None
-        deleted = await self.cluster.delete(
-            resource,
-            namespace,
-            name,
-            uid=present,
-            resource_version=version,
-            grace_seconds=None if resource is NAMESPACES else GRACE_SECONDS,
-        )
-        # Without a version only another object of that name, with another uid, is in the way.
-        return deleted or version is None
 
     async def output(self) -> str:
         """See the base class."""
@@ -438,7 +397,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
             "launch": self._launch,
             "own_namespace": self._own_namespace,
             "namespace_uid": str(self._namespace_uid or ""),
-            "kernel_id": self._labelled_as,
+            "kernel_id": self._labeled_as,
         }
 
     def load_process_info(self, process_info: dict[str, Any]) -> None:
@@ -451,7 +410,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
         self._own_namespace = process_info["own_namespace"]
         self._namespace_uid = _uid(process_info["namespace_uid"])
         # Gateways of before did not claim kernels from pools.
-        self._labelled_as = process_info.get("kernel_id") or self.kernel_id
+        self._labeled_as = process_info.get("kernel_id") or self.kernel_id
 
 
 def _uid(text: str) -> ObjectUid | None:

@@ -19,13 +19,11 @@ from gateway_ext.process_proxies.kubernetes_cluster import (
     Resource,
 )
 from gateway_ext.process_proxies.manifests import KernelObjects
+from gateway_ext.process_proxies.object_removal import GRACE_SECONDS
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL
 from gateway_ext.process_proxies.selectors import ObjectName, ObjectUid
 
 T = TypeVar("T")
-
-GRACE_SECONDS = 5
-"""How long a container may take to end after SIGTERM."""
 
 _EXTRAS = {
     "Secret": SECRETS,

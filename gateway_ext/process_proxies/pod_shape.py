@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from gateway_ext.process_proxies.agent_bundle import agent_bundle
+from gateway_ext.process_proxies.agent_process import AgentSettings, AgentStart
 from gateway_ext.process_proxies.manifests import KernelObjects
 from gateway_ext.process_proxies.pod_status import LAUNCH_LABEL
 
@@ -55,6 +57,24 @@ def _without_identity(spec: Mapping[str, Any]) -> str:
     first, *others = spec["containers"]
     rest = [one for one in first.get("env") or [] if not _is_identity(one)]
     return json.dumps({**spec, "containers": [{**first, "env": rest}, *others]}, default=str)
+
+
+def beside_pod(start: AgentStart, settings: AgentSettings, command: list[str]) -> dict[str, Any]:
+    """What kernels of one shape have in common beside their pods; `command` is the kernel's."""
+    return {
+        "kernel_name": start.kernel_name,
+        "resource_dir": start.resource_dir,
+        "command": command,
+        "metadata": without_pool(start.kernelspec.get("metadata") or {}),
+        "interrupt_mode": start.kernelspec.get("interrupt_mode"),
+        "settings": [
+            settings.journal_memory_bytes,
+            settings.journal_disk_bytes,
+            settings.ping_seconds,
+            settings.ping_timeout,
+        ],
+        "agent": hashlib.sha256(agent_bundle()).hexdigest(),
+    }
 
 
 def without_pool(metadata: Mapping[str, Any]) -> dict[str, Any]:

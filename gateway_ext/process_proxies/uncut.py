@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def uncut(work: Awaitable[T]) -> T:
-    """Awaits `work` to its end, also if the caller is cancelled meanwhile, which is raised then: a
+    """Awaits `work` to its end, also if the caller is canceled meanwhile, which is raised then: a
     process or an object that is just being made must be known before it can be removed."""
     task = asyncio.ensure_future(work)
     try:

@@ -150,7 +150,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         try:
             async with self.cluster.programs:
                 try:
-                    # Also if the launch is cancelled meanwhile: `end` must know the process.
+                    # Also if the launch is canceled meanwhile: `end` must know the process.
                     await uncut(asyncio.to_thread(self._begin, run, start, settings, environment))
                 except LaunchFailed:
                     self.may_be_there = before
@@ -162,6 +162,8 @@ class YarnAgentProxy(ClusterAgentProxy):
             self._staging_root = staging_root_in(output)
             self._clean = removed_by_spark(output)
             if code is None:
+                # It may be waiting for YARN's answer.
+                self._unanswered = True
                 await asyncio.to_thread(run.end)
                 raise await self._refused(
                     f"spark-submit took more than {self.cluster.submit_seconds:g} s", output, log
@@ -173,6 +175,7 @@ class YarnAgentProxy(ClusterAgentProxy):
             if not self._application_id:
                 found = newest(await self._applications())
                 if found is None:
+                    self._unanswered = True
                     raise await self._refused("spark-submit submitted no application", output, log)
                 self._application_id = ApplicationId(str(found["id"]))
             else:
@@ -181,7 +184,7 @@ class YarnAgentProxy(ClusterAgentProxy):
         finally:
             leaving = run.leave(self.cluster.submit_seconds)
             if run.runs:
-                # The launch is cancelled. If another gateway has it, it waits for the application,
+                # The launch is canceled. If another gateway has it, it waits for the application,
                 # and spark-submit is still reading its files.
                 self._leaving = asyncio.ensure_future(leaving)
             else:

@@ -27,8 +27,8 @@ def metric_plot(
     for i, (data, values) in enumerate(metrics.items()):
         for metric, line in values.items():
             if len(line) > 1:
-                colour = _COLOURS[i % len(_COLOURS)]
-                by_metric.setdefault(metric, []).append((data, line, colour))
+                color = _COLOURS[i % len(_COLOURS)]
+                by_metric.setdefault(metric, []).append((data, line, color))
     return "".join(_plot(name, lines, best_round) for name, lines in by_metric.items())
 
 
@@ -65,7 +65,7 @@ def _plot(
             f'<line x1="{x(mark):.1f}" y1="{_TOP}" x2="{x(mark):.1f}" y2="{_TOP + down}" '
             'stroke="#8888" stroke-dasharray="3"><title>best round</title></line>'
         )
-    for data, line, colour in lines:
+    for data, line, color in lines:
         shown = [*range(0, len(line), max(1, len(line) // _POINTS))]
         if shown[-1] != len(line) - 1:
             shown.append(len(line) - 1)
@@ -73,7 +73,7 @@ def _plot(
             f"{x(r):.1f},{y(line[r]):.1f}" for r in shown if abs(line[r]) < float("inf")
         )
         parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5">'
+            f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.5">'
             f"<title>{escape(data)}</title></polyline>"
         )
     svg = (
@@ -87,9 +87,9 @@ def _plot(
     if not legend:
         return f'<div style="display:inline-block">{svg}</div>'
     keys = "".join(
-        f'<span style="margin-right:1em;white-space:nowrap"><span style="color:{colour}">&#9632;'
+        f'<span style="margin-right:1em;white-space:nowrap"><span style="color:{color}">&#9632;'
         f"</span> {escape(data)} {line[-1]:.5g}</span>"
-        for data, line, colour in lines
+        for data, line, color in lines
     )
     return (
         '<div style="display:inline-block;vertical-align:top;margin-right:16px">'

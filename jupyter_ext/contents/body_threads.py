@@ -31,7 +31,7 @@ class BodyThreads:
     async def run(self, function: Callable[[], T], size: int | None) -> T:
         """Runs work on a body of `size` bytes (None if unknown) on a thread.
 
-        Users take turns, however much one of them requests. Work that is cancelled while it waits
+        Users take turns, however much one of them requests. Work that is canceled while it waits
         does not start.
         """
         identity = current_identity()

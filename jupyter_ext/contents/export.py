@@ -89,7 +89,7 @@ class Exports:
             self._turns.give_back(user)
 
     async def run(self, job: bytes) -> Exported:
-        """Run a job of `export_process`; raises ExportError. Cancelling kills the process."""
+        """Run a job of `export_process`; raises ExportError. Canceling kills the process."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             # Otherwise modules in the script's folder would take precedence over installed ones.

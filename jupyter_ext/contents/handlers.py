@@ -18,8 +18,8 @@ from tornado import web
 
 from jupyter_ext.answer_tag import ShortAnswersTagged
 from jupyter_ext.contents.body_threads import request_bytes
-from jupyter_ext.contents.http_errors import SaveConflictAnswer
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.platform import big_json
 
 BIG_BODY = 64 * 1024
@@ -37,25 +37,6 @@ _TYPES = (None, "", "directory", "file", "notebook")
 async def _stock(answering: Any) -> None:
     """Awaits a stock method, whose decorators give it a type that includes None."""
     await answering
-
-
-class ErrorBody:
-    """Errors as JSON: `message`, `reason` and the error's own fields."""
-
-    def write_error(self: Any, status_code: int, **arguments: Any) -> None:
-        error = arguments.get("exc_info", (None, None, None))[1]
-        if not isinstance(error, web.HTTPError):
-            super().write_error(status_code, **arguments)  # type: ignore[misc]
-            return
-        self.set_header("Content-Type", "application/json")
-        if status_code == 503:
-            self.set_header("Retry-After", "1")
-        # Tornado doubles the percent signs of messages without arguments.
-        message = (error.log_message or "").replace("%%", "%")
-        body = {"message": message or self._reason, "reason": error.reason}
-        if isinstance(error, SaveConflictAnswer):
-            body = error.body
-        self.finish(json.dumps(body))
 
 
 class ContentsHandler(ErrorBody, ShortAnswersTagged, stock.ContentsHandler):

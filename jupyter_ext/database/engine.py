@@ -134,7 +134,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     deadline = time.monotonic() + SQLITE_BUSY_SECONDS
     while True:
         try:
-            # Does not honour the busy timeout while several processes open a new file.
+            # Does not honor the busy timeout while several processes open a new file.
             cursor.execute("PRAGMA journal_mode=WAL")
             break
         except sqlite3.OperationalError as error:
@@ -193,7 +193,7 @@ class Database:
         busy SQLite), so `function` must have no effects outside the database. Any exception rolls
         the transaction back. `read_only` promises that it writes nothing: on SQLite it then does
         not wait for writers. Raises DatabaseUnavailable, after RUN_SECONDS at most. After that, or
-        if the caller was cancelled, the transaction is rolled back unless its commit has begun.
+        if the caller was canceled, the transaction is rolled back unless its commit has begun.
         """
         loop = asyncio.get_running_loop()
         given_up = threading.Event()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.secret_files import SecretFiles
+from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.wire.routes import CLUSTERS_ROUTE
 
@@ -23,17 +22,10 @@ def cluster_answers(data_dir: DataDir, settings: Settings) -> list[dict[str, Any
     (docs/protocols.md); empty without clusters, None if no gateway says."""
     if settings.kubeconfig is None and settings.yarn_conf is None:
         return []
-    token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
-    for name in settings.gateway_names:
-        try:
-            found: list[dict[str, Any]] = call(
-                "GET", settings.url(name) + CLUSTERS_ROUTE, token, _SECONDS
-            )
-        except CallFailed:
-            # It may also be one of the version before.
-            continue
-        return found
-    return None
+    found: list[dict[str, Any]] | None = first_answer(
+        data_dir, settings, "gateway", CLUSTERS_ROUTE, seconds=_SECONDS
+    )
+    return found
 
 
 def answer_line(answer: Mapping[str, Any], settings: Settings) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
@@ -63,22 +64,16 @@ def not_running(data_dir: DataDir) -> str:
     return f"fleet in {data_dir.root} is not running: `jupyter fleet up` starts it"
 
 
-def ask_lab(data_dir: DataDir, settings: Settings, path: str) -> Any:
-    """The response of the first lab that responds to a GET; None if none does."""
-    token = SecretFiles(data_dir.secrets).service_token("lab").read_text()
-    for name in settings.lab_names:
-        try:
-            return call("GET", settings.url(name) + path, token, LAB_SECONDS)
-        except CallFailed:
-            continue
-    return None
+def _sessions(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
+    """The models of all sessions; empty if no lab answers."""
+    return first_answer(data_dir, settings, "lab", "/api/sessions", seconds=LAB_SECONDS) or []
 
 
 def kernels(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
     """The models of all kernels. ``owner`` is None while no living gateway owns the kernel."""
     found = ask(data_dir, settings, "GET", "/api/kernels")
     gateways = ask(data_dir, settings, "GET", GATEWAYS_ROUTE)
-    sessions = ask_lab(data_dir, settings, "/api/sessions") or []
+    sessions = _sessions(data_dir, settings)
     living = {gateway["name"] for gateway in gateways}
     return with_session_paths(with_living_owners(found, living), sessions)
 
@@ -89,7 +84,7 @@ def kernel(data_dir: DataDir, settings: Settings, kernel_id: str) -> dict[str, A
     document: dict[str, Any] = ask(data_dir, settings, "GET", path)
     gateways = ask(data_dir, settings, "GET", GATEWAYS_ROUTE)
     living = {gateway["name"] for gateway in gateways}
-    sessions = ask_lab(data_dir, settings, "/api/sessions") or []
+    sessions = _sessions(data_dir, settings)
     (document["kernel"],) = with_session_paths(
         with_living_owners([document["kernel"]], living), sessions
     )

@@ -90,9 +90,10 @@ class Settings:
         None,
         "URL",
         "mysql://user:password@host:port/database or sqlite:////absolute/path; 'embedded' "
-        "for the embedded one",
+        "for the embedded one ($FLEET_DATABASE, which `ps` shows nobody)",
         unset="embedded",
         needs_down="another database starts empty",
+        variable="FLEET_DATABASE",
     )
     bucket: str | None = option(
         None,

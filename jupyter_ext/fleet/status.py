@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jupyter_ext.fleet.build import installed_build, version_line
-from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import places
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Member, Settings, shown_url
@@ -39,10 +40,11 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     clusters answer (`cluster_answers`); it is None if no gateway knows.
     """
     states = Supervisor(data_dir).states()
-    gateways = _first_answer(data_dir, settings, GATEWAYS_ROUTE) if states else None
+    ask = partial(first_answer, data_dir, settings, "gateway", seconds=ANSWER_SECONDS)
+    gateways = ask(GATEWAYS_ROUTE) if states else None
     draining = {gateway["name"] for gateway in gateways or () if gateway["draining"]}
     # Where no gateway has answered the first call, none is waited for again.
-    models = None if gateways is None else _first_answer(data_dir, settings, "/api/kernels")
+    models = None if gateways is None else ask("/api/kernels")
     found = [
         describe(member, states.get(member.name), draining=member.name in draining)
         for member in settings.members
@@ -73,17 +75,6 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
     if token and states:
         document["login_url"] = login_url(data_dir, settings)
     return document
-
-
-def _first_answer(data_dir: DataDir, settings: Settings, path: str) -> Any:
-    """What the first gateway that answers says to a GET; None if none does."""
-    token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
-    for name in settings.gateway_names:
-        try:
-            return call("GET", settings.url(name) + path, token, ANSWER_SECONDS)
-        except CallFailed:
-            continue
-    return None
 
 
 def describe(

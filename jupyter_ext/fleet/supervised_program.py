@@ -145,7 +145,7 @@ class SupervisedProgram:
         self._start_after_stop = False
         if self._stopping is None:
             self._stopping = asyncio.get_running_loop().create_task(self._stop_now())
-        # If the caller is cancelled, the program is still stopped.
+        # If the caller is canceled, the program is still stopped.
         await asyncio.shield(self._stopping)
 
     async def _stop_now(self) -> None:

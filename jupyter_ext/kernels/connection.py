@@ -91,7 +91,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 return await self._gateways.find_owner(self.kernel_id, headers)
             except web.HTTPError as error:
                 if error.status_code in FINAL:
-                    raise StreamEnd(FINAL[error.status_code], error.log_message or "") from error
+                    raise StreamEnd(FINAL[error.status_code], error.get_message() or "") from error
                 raise
 
         self._stream = KernelStream(

@@ -28,6 +28,8 @@ _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.5
 # These statuses say something about the gateway, not about what was requested.
 _ELSEWHERE = frozenset({421, 502, 503, 504, 599})
+_UNREACHABLE = "unreachable"
+"""The state in an answer about a kernel that no gateway reaches: another one would say the same."""
 
 
 class FleetGatewayClient(LoggingConfigurable):
@@ -192,7 +194,7 @@ class FleetGatewayClient(LoggingConfigurable):
                 if response.code < 400:
                     return response
                 failure = _error(response)
-                if response.code not in _ELSEWHERE:
+                if response.code not in _ELSEWHERE or _is_final(response):
                     raise failure
                 if kernel_id is None:
                     self._pass_over(base)
@@ -226,7 +228,7 @@ class FleetGatewayClient(LoggingConfigurable):
         try:
             answer = self._http.fetch(request, raise_error=False)
             answer.add_done_callback(_look_at)
-            # The caller may be cancelled: Tornado logs a later time-out of its request as an error.
+            # The caller may be canceled: Tornado logs a later time-out of its request as an error.
             return await asyncio.shield(answer)
         except (OSError, HTTPClientError) as error:
             # Tornado raises time-outs and closed connections even with `raise_error=False`.
@@ -248,19 +250,29 @@ def _look_at(answer: asyncio.Future[HTTPResponse]) -> None:
         answer.exception()
 
 
-def _error(response: HTTPResponse) -> web.HTTPError:
-    """The error for a gateway's response, to be passed on to the page."""
-    message = ""
+def _is_final(response: HTTPResponse) -> bool:
+    """Whether a gateway says that no gateway can do at the moment what was asked for."""
+    return response.code == 503 and _document(response).get("state") == _UNREACHABLE
+
+
+def _document(response: HTTPResponse) -> dict[str, Any]:
+    """The JSON of a gateway's answer; empty if it is none."""
     try:
         document = json.loads(response.body)
-        message = str(document.get("message") or document.get("reason") or "")
-    except (ValueError, AttributeError, TypeError):
-        pass
+    except (ValueError, TypeError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _error(response: HTTPResponse) -> web.HTTPError:
+    """The error for a gateway's response, to be passed on to the page."""
+    document = _document(response)
+    message = str(document.get("message") or document.get("reason") or "")
     if not message:
         message = f"the gateway: {response.error or response.reason or response.code}"
     return web.HTTPError(response.code, message)
 
 
 def _unavailable(failure: web.HTTPError) -> web.HTTPError:
-    detail = failure.log_message or str(failure)
+    detail = failure.get_message() or str(failure)
     return web.HTTPError(503, f"no gateway can answer at the moment: {detail}")

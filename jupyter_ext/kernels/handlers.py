@@ -11,6 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.handlers import (
     KernelActionHandler,
+    KernelHandler,
     MainKernelHandler,
     _kernel_action_regex,
     _kernel_id_regex,
@@ -22,8 +23,9 @@ from jupyter_server.services.kernelspecs.handlers import (
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import KernelErrors, answers_at_once, seconds_to_answer
+from jupyter_ext.kernels.launches import answers_at_once, cancels_launch, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 
@@ -31,7 +33,7 @@ _TEXTS = ("name", "path", "kernel_id")
 _LOGO_SECONDS = 30 * 24 * 3600
 
 
-class FleetKernelsHandler(KernelErrors, MainKernelHandler):
+class FleetKernelsHandler(ErrorBody, MainKernelHandler):
     """`/api/kernels`."""
 
     @web.authenticated
@@ -60,7 +62,20 @@ class FleetKernelsHandler(KernelErrors, MainKernelHandler):
         await self.finish(json.dumps(model, default=json_default))
 
 
-class FleetKernelActionHandler(KernelErrors, KernelActionHandler):
+class FleetKernelHandler(ErrorBody, KernelHandler):
+    """`/api/kernels/<id>`."""
+
+    @web.authenticated
+    @authorized
+    async def delete(self, kernel_id: str) -> None:
+        """End a kernel; with `launching=1` 409 if it runs already."""
+        manager = cast(FleetKernelManager, self.kernel_manager)
+        await manager.shutdown_kernel(kernel_id, launching=cancels_launch(self.request))
+        self.set_status(204)
+        self.finish()
+
+
+class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
     """`/api/kernels/<id>/restart` and `/interrupt`."""
 
     @web.authenticated
@@ -112,6 +127,7 @@ class FleetKernelSpecResourceHandler(JupyterHandler):
 
 handlers: list[tuple[str, type]] = [
     (r"/api/kernels", FleetKernelsHandler),
+    (rf"/api/kernels/{_kernel_id_regex}", FleetKernelHandler),
     (rf"/api/kernels/{_kernel_id_regex}/{_kernel_action_regex}", FleetKernelActionHandler),
     (r"/api/kernelspecs", FleetKernelSpecsHandler),
     (rf"/kernelspecs/{kernel_name_regex}/(?P<path>.*)", FleetKernelSpecResourceHandler),

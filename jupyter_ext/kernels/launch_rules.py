@@ -89,7 +89,7 @@ class LaunchRules:
         try:
             rules: dict[str, Any] = await self._gateways.call("GET", path)
         except web.HTTPError as error:
-            if error.status_code == 404 and "kernelspec" not in (error.log_message or ""):
+            if error.status_code == 404 and "kernelspec" not in (error.get_message() or ""):
                 raise web.HTTPError(
                     503,
                     "the gateways are of an earlier version, which knows no launch options: try "

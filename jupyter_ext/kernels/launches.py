@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +11,7 @@ from tornado import web
 from tornado.httputil import HTTPServerRequest
 
 from jupyter_ext.wire.headers import ASYNC, START_HEADER
+from jupyter_ext.wire.routes import LAUNCHING
 
 _SHORTEST_POLL = 0.05
 _LONGEST_POLL = 0.5
@@ -51,6 +51,11 @@ class LaunchError(web.HTTPError):
         self.message = message
         self.fields = fields
 
+    @property
+    def body(self) -> dict[str, str]:
+        """The JSON of the answer."""
+        return {"message": self.message, **self.fields}
+
 
 class LaunchFailed(LaunchError):
     """The kernel could not be started; the text says why."""
@@ -74,6 +79,11 @@ def answers_at_once(request: HTTPServerRequest) -> bool:
     """Whether the client takes a kernel that is being launched. Others treat any kernel that they
     get as one that runs."""
     return request.headers.get(START_HEADER, "").strip().lower() == ASYNC
+
+
+def cancels_launch(request: HTTPServerRequest) -> bool:
+    """Whether a DELETE is a person's who cancels a launch, and ends no kernel that runs already."""
+    return request.arguments.get(LAUNCHING) == [b"1"]
 
 
 def seconds_to_answer(env: Any, most: float) -> float:
@@ -112,18 +122,3 @@ async def until_it_runs(
     if not alive(kernel):
         raise LaunchFailed(kernel)
     return kernel
-
-
-class KernelErrors:
-    """For handlers: errors as JSON, with the fields of a LaunchError."""
-
-    def write_error(self: Any, status_code: int, **arguments: Any) -> None:
-        """Like the stock method for any other exception."""
-        error = arguments.get("exc_info", (None, None, None))[1]
-        if not isinstance(error, LaunchError):
-            super().write_error(status_code, **arguments)  # type: ignore[misc]
-            return
-        self.set_header("Content-Type", "application/json")
-        if status_code == 503:
-            self.set_header("Retry-After", "1")
-        self.finish(json.dumps({"message": error.message, **error.fields}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
@@ -24,6 +24,7 @@ from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, sp
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import ASYNC, START_HEADER
+from jupyter_ext.wire.routes import LAUNCHING
 
 
 class FleetKernel(LoggingConfigurable):
@@ -191,12 +192,22 @@ class FleetKernelManager(AsyncMappingKernelManager):
         return True
 
     async def shutdown_kernel(  # type: ignore[override]
-        self, kernel_id: str, now: bool = False, restart: bool = False, *, reason: str = ""
+        self,
+        kernel_id: str,
+        now: bool = False,
+        restart: bool = False,
+        *,
+        reason: str = "",
+        launching: bool = False,
     ) -> None:
         """End a kernel and its record; the kernel's history shows the reason if a lab ends it by
-        itself."""
-        query = f"?reason={quote(reason, safe='')}" if reason else ""
-        await self.gateways.call_owner("DELETE", kernel_id, query, seconds=30.0)
+        itself. With `launching` raises HTTPError (409) if it runs already; gateways of earlier
+        versions end it all the same."""
+        query = {"reason": reason} if reason else {}
+        if launching:
+            query[LAUNCHING] = "1"
+        action = f"?{urlencode(query)}" if query else ""
+        await self.gateways.call_owner("DELETE", kernel_id, action, seconds=30.0)
 
     async def interrupt_kernel(self, kernel_id: str) -> None:  # type: ignore[override]
         """Interrupt what a kernel is running."""

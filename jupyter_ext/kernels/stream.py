@@ -27,7 +27,7 @@ from jupyter_ext.wire.frames import pack_client_frame, unpack_client_frame
 from jupyter_ext.wire.routes import channels_url
 from jupyter_ext.wire.socket_progress import bytes_received
 
-# Acknowledgements of a burst are collected for this many seconds; a single one is sent at once.
+# Acknowledgments of a burst are collected for this many seconds; a single one is sent at once.
 _ACKNOWLEDGE_PAUSE = 0.005
 _FIRST_BACKOFF = 0.05
 _LONGEST_BACKOFF = 1.0

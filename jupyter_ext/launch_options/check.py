@@ -22,6 +22,9 @@ FIELD = "launch_options"
 SHOWN_FIELD = "launch_defaults"
 LARGEST = 64 * 1024
 """Bytes of JSON."""
+MOST_VALUES = 1000
+"""Members and items at all levels together. To validate as many takes some 10 ms, in which the
+event loop does nothing else."""
 
 _SHOWN = 200
 _NAMES = {
@@ -64,9 +67,27 @@ def parse_options(value: object, field: str = FIELD) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise OptionRefused(f"{field} must be an object: option to value")
+    if more_values_than(MOST_VALUES, value):
+        raise OptionRefused(f"{field} has more than {MOST_VALUES} values: choose fewer")
     if len(json.dumps(value)) > LARGEST:
         raise OptionRefused(f"{field} has more than {LARGEST} bytes")
     return value
+
+
+def more_values_than(most: int, document: dict[str, Any] | list[Any]) -> bool:
+    """Whether a JSON document has more members and items at all levels; looks at no more than
+    that."""
+    containers = [document]
+    seen = 0
+    while containers:
+        container = containers.pop()
+        for value in container.values() if isinstance(container, dict) else container:
+            seen += 1
+            if seen > most:
+                return True
+            if isinstance(value, dict | list):
+                containers.append(value)
+    return False
 
 
 def parse_shown(value: object) -> dict[str, Any] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from itertools import islice
@@ -79,8 +81,20 @@ def first_problem(name: str, schema: Schema, value: Any) -> ValidationError | No
 
 def check_schema(schema: Schema) -> None:
     """Raises ValueError, with the place, unless it is a JSON Schema."""
+    for place, number in _numbers(schema, ""):
+        if not math.isfinite(number):
+            raise ValueError(f"{place}: {json.dumps(number)} is not a number of JSON")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         where = "/".join(str(part) for part in error.absolute_path)
         raise ValueError(f"{where + ': ' if where else ''}{error.message[:300]}") from error
+
+
+def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
+    """All numbers with a point or an exponent, which may be none, as Python reads JSON."""
+    if isinstance(value, float):
+        yield place, value
+    elif isinstance(value, Mapping | list):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _numbers(inner, f"{place}/{key}" if place else str(key))

@@ -23,7 +23,7 @@ class FairThreads:
     async def run(self, user: str | None, function: Callable[[], T]) -> T:
         """What the function returns or raises, called on a thread.
 
-        If cancelled while it waits, the function is not called. A function that already runs
+        If canceled while it waits, the function is not called. A function that already runs
         continues, and its user occupies the thread until it ends.
         """
         loop = asyncio.get_running_loop()

@@ -36,7 +36,7 @@ class FairTurns(Generic[Key]):
             self.give_back(key)
 
     async def take(self, key: Key) -> None:
-        """Wait for a turn and hold it until `give_back`; if cancelled, no turn is held."""
+        """Wait for a turn and hold it until `give_back`; if canceled, no turn is held."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, deque()).append(waiter)
         self._give_free()

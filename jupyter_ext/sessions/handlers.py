@@ -10,8 +10,9 @@ from jupyter_server.services.sessions.handlers import SessionHandler, SessionRoo
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.kernels.launch_rules import parse_choice
-from jupyter_ext.kernels.launches import KernelErrors, answers_at_once
+from jupyter_ext.kernels.launches import answers_at_once, cancels_launch
 from jupyter_ext.sessions.manager import FleetSessionManager
 
 _SESSION_ID = r"(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -41,7 +42,7 @@ class _SessionBody:
         return document
 
 
-class FleetSessionRootHandler(KernelErrors, _SessionBody, SessionRootHandler):
+class FleetSessionRootHandler(ErrorBody, _SessionBody, SessionRootHandler):
     """`/api/sessions`."""
 
     @web.authenticated
@@ -75,7 +76,7 @@ class FleetSessionRootHandler(KernelErrors, _SessionBody, SessionRootHandler):
         self.finish(json.dumps(model, default=json_default))
 
 
-class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
+class FleetSessionHandler(ErrorBody, _SessionBody, SessionHandler):
     """`/api/sessions/{id}`."""
 
     @web.authenticated
@@ -109,8 +110,9 @@ class FleetSessionHandler(KernelErrors, _SessionBody, SessionHandler):
 
     @web.authenticated
     async def delete(self, session_id: str) -> None:
-        """End a session."""
-        await cast(FleetSessionManager, self.session_manager).delete_session(session_id)
+        """End a session; with `launching=1` 409 if its kernel runs already."""
+        manager = cast(FleetSessionManager, self.session_manager)
+        await manager.delete_session(session_id, launching=cancels_launch(self.request))
         self.set_status(204)
         self.finish()
 

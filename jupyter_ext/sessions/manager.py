@@ -24,6 +24,7 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_project, checked
 from jupyter_ext.sessions.former_kernels import ChangeWatch, former_of, give_back, settle
 from jupyter_ext.sessions.kernel_changes import other_kernel, when_changed
+from jupyter_ext.sessions.left_kernels import end_session, end_unused, leave
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
 from jupyter_ext.sessions.patch import SessionPatch, patched
@@ -319,7 +320,7 @@ class FleetSessionManager(LoggingConfigurable):
         except web.HTTPError as error:
             if started is not None and error.status_code < 500:
                 # The session has gone meanwhile: so does the kernel that was started for it.
-                await self._end_unused(started)
+                await end_unused(self, started)
             raise
         changed = new.kernel_id != old.kernel_id
         if changed and new.former_kernel is not None:
@@ -335,9 +336,9 @@ class FleetSessionManager(LoggingConfigurable):
             if wait and kernel is not None:
                 kernel = await when_changed(self, new, kernel, deadline)
         finally:
-            if changed:
-                for unused in {old.kernel_id, old.former_kernel or old.kernel_id}:
-                    await self._end_unused(unused)
+            if changed and await leave(self, old, new, runs_already=runs_already):
+                new = replace(new, former_kernel=old.kernel_id)
+                self._changes.watch(new.kernel_id)
         if kernel is None:
             raise web.HTTPError(404, f"Session not found: {session_id}")
         if new.former_kernel is not None and runs(kernel):
@@ -345,39 +346,36 @@ class FleetSessionManager(LoggingConfigurable):
             new = replace(new, former_kernel=None)
         return session_model(new if path is None else replace(new, shown_path=path), kernel)
 
-    async def _end_unused(self, kernel_id: str) -> None:
-        await self.end(await self.run(partial(endings.release_kernel, kernel_id=kernel_id)))
-
-    async def delete_session(self, session_id: str) -> None:
-        """End a session, and its kernel and its former one if no other session uses them."""
+    async def delete_session(self, session_id: str, *, launching: bool = False) -> None:
+        """See `left_kernels.end_session`."""
         await self._session(session_id, Role.EDITOR)
-        ended = await self.run(partial(endings.release_session, session_id=session_id))
-        for error in await asyncio.gather(*map(self.end, ended), return_exceptions=True):
-            if error is not None:
-                raise error
+        await end_session(self, session_id, launching=launching)
 
     async def give_back(self, kernel_id: str) -> None:
         """See `former_kernels.give_back`."""
         await give_back(self, kernel_id)
 
-    async def end(self, ending: Ending | None) -> None:
-        """End a kernel that nobody uses any more. If that fails, it is given back to its documents,
-        so that it can be ended later."""
+    async def end(self, ending: Ending | None, *, launching: bool = False) -> None:
+        """End a kernel that nobody uses any more; with `launching` raises HTTPError (409) if it
+        runs already. If it is not ended, it is given back to its documents, so that it can be ended
+        later."""
         if ending is None:
             return
         try:
-            await self.end_kernel(ending.kernel_id)
+            await self.end_kernel(ending.kernel_id, launching=launching)
         except BaseException:
             await asyncio.shield(self.run(partial(endings.restore, ending=ending)))
             raise
 
-    async def end_kernel(self, kernel_id: str, reason: str = "") -> None:
+    async def end_kernel(
+        self, kernel_id: str, reason: str = "", *, launching: bool = False
+    ) -> None:
         """End a kernel whose ending has been recorded, then delete its last session.
 
         `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it.
         """
         try:
-            await self.kernel_manager.shutdown_kernel(kernel_id, reason=reason)
+            await self.kernel_manager.shutdown_kernel(kernel_id, reason=reason, launching=launching)
         except web.HTTPError as error:
             if error.status_code != 404:
                 raise

@@ -67,7 +67,7 @@ class SessionSweep(LoggingConfigurable):
         self._gone = Grace(self.grace_seconds)
 
     async def run(self) -> None:
-        """Sweeps until it is cancelled."""
+        """Sweeps until it is canceled."""
         while self.sweep_seconds > 0:
             # A random delay, so that labs that were started together do not sweep together.
             await asyncio.sleep(self.sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311
@@ -75,7 +75,7 @@ class SessionSweep(LoggingConfigurable):
                 if await self._is_mine():
                     await self.sweep()
             except web.HTTPError as error:
-                self.log.info("the session sweep is postponed: %s", error.log_message or error)
+                self.log.info("the session sweep is postponed: %s", error.get_message() or error)
             except Exception:
                 self.log.exception("the session sweep failed")
 
@@ -113,7 +113,9 @@ class SessionSweep(LoggingConfigurable):
             await self.sessions.end_kernel(kernel_id, reason)
         except web.HTTPError as error:
             # It stays an unfinished ending, and keeps nobody from ending the others.
-            self.log.warning("kernel %s: not ended yet: %s", kernel_id, error.log_message or error)
+            self.log.warning(
+                "kernel %s: not ended yet: %s", kernel_id, error.get_message() or error
+            )
 
     async def _settle(self, changed: set[str], kernels: dict[str, Any]) -> None:
         """Settle the changes of sessions to these kernels which a dead lab has left pending."""
@@ -126,7 +128,7 @@ class SessionSweep(LoggingConfigurable):
                 self.log.warning(
                     "kernel %s: whether it stays with its sessions is not settled yet: %s",
                     kernel_id,
-                    error.log_message or error,
+                    error.get_message() or error,
                 )
 
     async def _end_unused(self, without_session: list[str], kernels: dict[str, Any]) -> None:
@@ -164,7 +166,7 @@ class SessionSweep(LoggingConfigurable):
                 kernel = await self.sessions.kernel_or_none(kernel_id)
             except web.HTTPError as error:
                 self.log.warning(
-                    "kernel %s cannot be looked up: %s", kernel_id, error.log_message or error
+                    "kernel %s cannot be looked up: %s", kernel_id, error.get_message() or error
                 )
                 # Raises if the gateways answer nothing at all: the others wait for the next round.
                 await self.sessions.kernel_manager.list_kernels()

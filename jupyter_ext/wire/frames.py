@@ -23,7 +23,7 @@ class FrameError(ValueError):
 
 
 class AgentFrame(NamedTuple):
-    """One frame to or from an agent. `message` is in the v1 layout, empty in an acknowledgement
+    """One frame to or from an agent. `message` is in the v1 layout, empty in an acknowledgment
     alone."""
 
     stream: int
@@ -33,7 +33,7 @@ class AgentFrame(NamedTuple):
 
 
 def pack_client_frame(sequence: int, acknowledged: int, message: bytes = b"") -> bytes:
-    """One frame of `fleet.v1`; without a message it is an acknowledgement alone."""
+    """One frame of `fleet.v1`; without a message it is an acknowledgment alone."""
     return _CLIENT_HEADER.pack(sequence, acknowledged) + message
 
 

@@ -17,6 +17,10 @@ POOLS_ROUTE = "/api/fleet/pools"
 LAUNCH_OPTIONS_ROUTE = "/api/fleet/kernelspecs/{name}/launch-options"
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 
+LAUNCHING = "launching"
+"""In a query, with the value 1: a websocket's client takes text frames about a kernel that is being
+launched; `DELETE` of a kernel cancels its launch, and is 409 if the kernel runs already."""
+
 
 def path_of(route: str, **values: str) -> str:
     """The path of a call: `path_of(OWNER_ROUTE, kernel_id="k")`."""
@@ -39,13 +43,13 @@ def channels_url(
 ) -> str:
     """The websocket address of a kernel at a gateway whose base URL is `owner`.
 
-    `launching` says that the client takes text frames about a kernel that is being launched.
+    `launching` adds LAUNCHING.
     """
     query = {"session_id": session_id, "stream": nonce}
     if received is not None:
         query["received"] = str(received)
     if launching:
-        query["launching"] = "1"
+        query[LAUNCHING] = "1"
     base = owner.rstrip("/")
     if base.startswith("http"):
         base = "ws" + base.removeprefix("http")

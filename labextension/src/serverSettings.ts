@@ -2,6 +2,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
 import { asyncStarts } from './launches/asyncStarts.js';
+import { launchCancels } from './launches/launchCancels.js';
 import { fleetSocketClass, parsedOnce } from './kernels/fleetSocket.js';
 import { Fetch, heldFetch } from './user/signInFetch.js';
 import type { SignIn } from './user/signIn.js';
@@ -19,9 +20,8 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
     if (!signIn) {
       return stock;
     }
-    const fetch = asyncStarts(
-      heldFetch((input, init) => stock.fetch.call(null, input, init), signIn)
-    );
+    const held = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
+    const fetch = launchCancels(asyncStarts(held));
     const untracked = JSON.parse(
       PageConfig.getOption('untracked_message_types') || '[]'
     ) as string[];

@@ -16,7 +16,7 @@ const model = {
 };
 
 test('the details name the person, the file, the state and the options', () => {
-  assert.deepEqual(detailsOf(model, 'Python 3', trans), {
+  assert.deepEqual(detailsOf(model, 'Python 3', [], trans), {
     about: [
       ['Kernel', 'Python 3'],
       ['State', 'Busy'],
@@ -30,12 +30,34 @@ test('the details name the person, the file, the state and the options', () => {
 });
 
 test('a kernel that starts or has ended says how in its details', () => {
-  const state = of => detailsOf({ id: 'k', name: 'n', ...of }, 'N', trans).about[1][1];
+  const state = of => detailsOf({ id: 'k', name: 'n', ...of }, 'N', [], trans).about[1][1];
   const launch = { phase: 'queued', position: 2 };
   assert.equal(state({ state: 'launching', launch }), '2nd in the queue');
   assert.equal(state({ state: 'dead', reason: 'no image' }), 'Dead: no image');
   const failed = { state: 'dead', launch_failed: true };
   assert.equal(state({ ...failed, reason: 'no image' }), 'Not started: no image');
   assert.equal(state({ ...failed, reason: '' }), 'Not started');
-  assert.deepEqual(detailsOf({ id: 'k', name: 'n' }, 'N', trans).options, []);
+  assert.deepEqual(detailsOf({ id: 'k', name: 'n' }, 'N', [], trans).options, []);
+});
+
+test('the kernel of a console has the name of the console, and no path that is made up', () => {
+  const kernel = { id: 'k-1' };
+  const shown = { name: 'Console 1', type: 'console', path: 'demo/console-1-0f3', kernel };
+  const file = {
+    name: 'b.ipynb',
+    type: 'notebook',
+    path: 'demo/7c1',
+    document_path: 'demo/b.ipynb',
+    kernel
+  };
+  const other = { ...shown, name: 'Console 2', kernel: { id: 'k-2' } };
+  const used = (...sessions) =>
+    detailsOf({ ...model, path: 'demo/console-1-0f3' }, 'Python 3', sessions, trans).about.slice(
+      4,
+      -1
+    );
+  assert.deepEqual(used(other, shown), [['Console', 'Console 1']]);
+  // A notebook that was renamed after its kernel was started.
+  assert.deepEqual(used(shown, file), [['File', 'demo/b.ipynb']]);
+  assert.deepEqual(used({ ...file, document_path: undefined }), [['File', 'demo/7c1']]);
 });

@@ -116,7 +116,7 @@ test('a start that fails ends the wait of all cells without another one', async 
   assert.equal(notebook.starts, 0);
 });
 
-test('a choice that is cancelled ends the wait, and asks nobody again', async () => {
+test('a choice that is canceled ends the wait, and asks nobody again', async () => {
   const notebook = context();
   const dialogs = choice();
   const starts = new KernelStarts(dialogs, stages());

@@ -9,7 +9,7 @@ const notice = (stage, events = {}, waiting = 0) =>
   noticeOfKernel(stage, { ...NOTHING, ...events }, waiting, trans);
 const queued = { phase: 'queued', position: 2, since: 'then' };
 
-test('a launch is told with its time and can be cancelled', () => {
+test('a launch is told with its time and can be canceled', () => {
   assert.deepEqual(notice({ is: 'launching', launch: queued }), {
     text: '2nd in the queue',
     urgent: false,

@@ -1,4 +1,4 @@
-"""The commands of a walk in docs/clusters.md, run as a reader types them."""
+"""The commands of a walk in docs/clusters.md, run as a reader types them, and its cells."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "clusters.md"
 
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = r"^```{language}\n(.*?)^```$"
 _ASSIGNED = re.compile(r"^(?:export )?([A-Z_]+)=", re.MULTILINE)
 
 
 def commands(heading: str) -> list[str]:
     """The blocks of commands of one section of the document."""
+    return _blocks(heading, "sh")
+
+
+def cells(heading: str) -> list[str]:
+    """The blocks of Python of one section of the document."""
+    return _blocks(heading, "python")
+
+
+def _blocks(heading: str, language: str) -> list[str]:
     sections = re.split(r"^#+ (.*)\n", DOCUMENT.read_text(), flags=re.MULTILINE)
     section = sections[sections.index(heading) + 1]
-    found = _BLOCK.findall(section)
-    assert found, f"the section {heading!r} has no commands"
+    pattern = _BLOCK.format(language=language)
+    found = re.findall(pattern, section, flags=re.MULTILINE | re.DOTALL)
+    assert found, f"the section {heading!r} has no blocks of {language}"
     return found
 
 

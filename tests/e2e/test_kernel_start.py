@@ -17,7 +17,7 @@ from tests.e2e.slow_kernel import SlowKernel
 COUNT = "n = globals().get('n', 0) + 1; print(n)"
 CELLS = 3
 KEPT = "of an earlier kernel"
-LICENCE = "licence has run out"
+LICENSE = "license has run out"
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,13 @@ def prompts(lab: LabPage) -> list[str]:
 
 def outputs(lab: LabPage) -> list[str]:
     return [lab.output(index).strip() for index in range(CELLS)]
+
+
+def choose_slow_kernel(lab: LabPage) -> None:
+    lab.page.locator(".jp-Toolbar-kernelName").click()
+    lab.dialog.locator("select").select_option(label=SlowKernel.title)
+    lab.dialog.get_by_role("button", name="Select Kernel").click()
+    expect(lab.dialog).to_have_count(0)
 
 
 def run_all(lab: LabPage) -> None:
@@ -140,9 +147,9 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann.open_path(saved_notebook(files))
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     run_all(ann)
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     expect(notice(ann)).to_contain_text("could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     expect(notice(ann).get_by_role("alert")).to_be_visible()
     expect(waiting(ann)).to_have_count(0)
     assert prompts(ann) == ["[7]:", "[8]:", "[9]:"]
@@ -153,7 +160,7 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
     expect(notice(ann)).to_contain_text("could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     # A cell that is run loses nothing either.
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
@@ -178,10 +185,7 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     (earlier,) = files.kernels()
 
     def change() -> None:
-        ann.page.locator(".jp-Toolbar-kernelName").click()
-        ann.dialog.locator("select").select_option(label=SlowKernel.title)
-        ann.dialog.get_by_role("button", name="Select Kernel").click()
-        expect(ann.dialog).to_have_count(0)
+        choose_slow_kernel(ann)
         expect(notice(ann)).to_contain_text("Connecting to the kernel")
 
     def is_back() -> None:
@@ -193,10 +197,10 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     change()
     ann.run(1, "x = 'of another kernel'")
     expect(waiting(ann)).to_have_count(1)
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     is_back()
     expect(notice(ann)).to_contain_text(f"{SlowKernel.title} could not be started")
-    expect(notice(ann)).to_contain_text(LICENCE)
+    expect(notice(ann)).to_contain_text(LICENSE)
     assert ann.evaluate(1, "print(x + 1)") == "6"
 
     slow.hold()
@@ -221,6 +225,58 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     expect(ann.dialog).to_have_count(0)
 
 
+def test_the_kernel_that_was_refused_is_started_again_and_stays_if_it_runs_when_it_is_canceled(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+    (earlier,) = files.kernels()
+    patches = re.compile(r"/api/sessions/[^/]+$")
+    refusal = {"message": "no gateway can answer at the moment"}
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "PATCH":
+            route.fulfill(status=503, json=refusal)
+        else:
+            route.continue_()
+
+    ann.page.route(patches, refuse)
+    choose_slow_kernel(ann)
+    expect(notice(ann)).to_contain_text(refusal["message"])
+    ann.page.unroute(patches)
+    button(ann, "Start Again").click()
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
+    (slow_id,) = set(ids(files)) - {earlier["id"]}
+
+    # There is nothing yet that a restart would end.
+    ann.run(0, "print('not run')")
+    expect(waiting(ann)).to_have_count(1)
+    ann.choose_in_menu("Kernel", "Restart Kernel…")
+    expect(waiting(ann)).to_have_count(0)
+    expect(ann.dialog).to_have_count(0)
+    assert set(ids(files)) == {slow_id, earlier["id"]}
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+
+    def state() -> str:
+        return next(one["state"] for one in files.kernels() if one["id"] == slow_id)
+
+    def cancel_late(route: Route) -> None:
+        if route.request.method == "DELETE":
+            slow.open()
+            wait_for("the kernel", lambda: state() == "running", 60)
+        route.continue_()
+
+    ann.page.route(re.compile(rf"/api/kernels/{slow_id}"), cancel_late)
+    button(ann, "Cancel").click()
+    expect(notice(ann)).to_be_hidden()
+    expect(status(ann)).to_contain_text("| Idle")
+    assert ann.evaluate(0, "print(6 * 7)") == "42"
+    wait_for("the earlier kernel to end", lambda: ids(files) == [slow_id], 30)
+    expect(ann.dialog).to_have_count(0)
+
+
 def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wait(
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:
@@ -241,10 +297,10 @@ def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wai
     run("print('first')")
     expect(waits).to_have_count(1)
     expect(line).to_contain_text("1 cell waits")
-    slow.fail(f"the {LICENCE}")
+    slow.fail(f"the {LICENSE}")
     for shown in (line, notice(ann)):
         expect(shown).to_contain_text("could not be started")
-        expect(shown).to_contain_text(LICENCE)
+        expect(shown).to_contain_text(LICENSE)
     expect(waits).to_have_count(0)
 
     slow.hold()

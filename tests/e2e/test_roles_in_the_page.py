@@ -341,14 +341,14 @@ def sign_in_elsewhere(lab: LabPage, token: str) -> None:
 
 
 def contrast(text: Locator) -> float:
-    """How much the colour of an element's text differs from its background: 1 (not) to 21."""
+    """How much the color of an element's text differs from its background: 1 (not) to 21."""
     ratio: float = text.evaluate(
         """node => {
           const canvas = document.createElement('canvas').getContext('2d');
           const style = getComputedStyle(node);
-          const light = colours => {
-            for (const colour of colours) {
-              canvas.fillStyle = colour;
+          const light = colors => {
+            for (const color of colors) {
+              canvas.fillStyle = color;
               canvas.fillRect(0, 0, 1, 1);
             }
             const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(part => {

@@ -111,7 +111,7 @@ class ScriptedKubernetes(ScriptedServer):
             return [copy.deepcopy(o) for (p, _, _), o in self.objects.items() if p == plural]
 
     def of_kernel(self, plural: str, kernel_id: str) -> list[Object]:
-        """The objects of a kind that are labelled with a kernel's id."""
+        """The objects of a kind that are labeled with a kernel's id."""
         return [
             one
             for one in self.named(plural)

@@ -4,11 +4,14 @@ than most tests."""
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, MetaData, insert, select, text
 from sqlalchemy.engine import make_url
 
 from jupyter_ext.database.engine import Database
+from tests.servers.mariadb import MariaDB
 
 
 class MigratedDatabase:
@@ -53,3 +56,28 @@ class MigratedDatabase:
             if rows := self._rows[table.name]:
                 connection.execute(insert(table), rows)
         connection.execute(text("SET SESSION foreign_key_checks = 1"))
+
+
+def database_fixtures(
+    name: str, migrated: Callable[[str], MigratedDatabase]
+) -> tuple[Any, Any, Any]:
+    """The fixtures `migrated_sqlite` and `migrated_mariadb` of a conftest, and one that each test
+    runs with twice: the URL of a database of either kind, as it is after the migrations.
+
+    `migrated` makes the tables in the empty database at a URL; `name` is that of files.
+    """
+
+    @pytest.fixture(scope="session")
+    def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> MigratedDatabase:
+        return migrated(f"sqlite:///{tmp_path_factory.mktemp('migrated') / name}.sqlite")
+
+    @pytest.fixture(scope="session")
+    def migrated_mariadb(mariadb: MariaDB) -> MigratedDatabase:
+        return migrated(mariadb.create_database())
+
+    @pytest.fixture(params=["sqlite", "mariadb"])
+    def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+        made: MigratedDatabase = request.getfixturevalue(f"migrated_{request.param}")
+        return made.as_new(tmp_path / f"{name}.sqlite")
+
+    return migrated_sqlite, migrated_mariadb, database_url

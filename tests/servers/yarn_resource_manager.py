@@ -14,7 +14,6 @@ from typing import Any
 from tests.servers.container import Container
 from tests.servers.scripted_http import Answer, Request, ScriptedServer, every
 
-FIRST_STATES = ("SUBMITTED", "ACCEPTED")
 _SUBMIT = "/submit"
 _PROGRAM = '''#!{python}
 """Takes what spark-submit takes, and gives it to the scripted ResourceManager."""

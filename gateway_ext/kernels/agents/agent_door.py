@@ -73,7 +73,7 @@ class AgentDoor:
         self._known = frozenset(await self._agents.ids())
 
     async def run(self, seconds: float) -> None:
-        """Reads them periodically until cancelled, so that a websocket needs no query for that."""
+        """Reads them periodically until canceled, so that a websocket needs no query for that."""
         while True:
             try:
                 await self.learn_kernels()

@@ -126,6 +126,8 @@ class AgentLink:
         self.lost = False
         self.being_claimed = False
         """Whether its record, which is in a pool, becomes a user's at this moment."""
+        self.claim_problem = ""
+        """Why the agent could not be told until now whose its kernel is."""
         self._deleted = False
         # Of the connection: below the record's from a claim until the agent knows of it.
         self._agent_epoch = record.epoch
@@ -146,9 +148,14 @@ class AgentLink:
         return self.record.pool is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether the agent says that its kernel is nobody's, and has not started it."""
+        return bool(self.state.get("pooled"))
+
+    @property
     def must_learn_claim(self) -> bool:
         """Whether the kernel is somebody's, and its agent does not know that."""
-        return not self.pooled and bool(self.state.get("pooled"))
+        return not self.pooled and self.waits
 
     @property
     def process(self) -> str:

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from gateway_ext.kernels.agents.agent_link import AgentLink
-from gateway_ext.ownership.kernel_records import KernelRecords, Observation
+from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import state_from_process
 from jupyter_ext.database.engine import DatabaseUnavailable
@@ -135,7 +136,7 @@ class AgentLinks:
         self._unwritten = {**{link.kernel_id: link for link, _ in seen}, **self._unwritten}
 
     async def run(self) -> None:
-        """Writes until cancelled."""
+        """Writes until canceled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -216,9 +216,6 @@ class AgentHandler(FleetSocket):
         if protocol != PROTOCOL:
             self._refuse("protocol", f"this gateway speaks version {PROTOCOL}, not {protocol}")
             return
-        if not self.manager.takes(self._kernel_id):
-            self._refuse("draining", "this gateway is draining")
-            return
         try:
             await self._claim(epoch, nonce, proof, state, process)
         except DatabaseUnavailable as error:
@@ -251,6 +248,9 @@ class AgentHandler(FleetSocket):
             await self._send_away(epoch, nonce, proof, visit)
             return
         visit.leave()
+        if not self.manager.takes(kernel_id):
+            self._refuse("draining", "this gateway is draining")
+            return
         wait = self.manager.claim_pace.wait(time.monotonic())
         if wait is None:
             self._refuse("busy", "this gateway is taking over too many kernels at the moment")
@@ -270,7 +270,7 @@ class AgentHandler(FleetSocket):
             else:
                 await self._send_away(epoch, nonce, proof, visit)
             return
-        if self.ws_connection is None or not self.manager.takes(self._kernel_id):
+        if self.ws_connection is None or not self.manager.takes(kernel_id):
             # Gone, or we are going, while the database answered. Whoever claims next raises the
             # epoch above ours; whoever has claimed already sees it (`leave_overtaken`).
             self._refuse("draining", "this gateway is draining")

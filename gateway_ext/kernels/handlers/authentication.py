@@ -99,11 +99,15 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
 
         def write_error(self, status_code: int, **kwargs: Any) -> None:
             error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
-            if error is None or isinstance(error, web.HTTPError):
+            if isinstance(error, web.HTTPError):
+                # Enterprise Gateway doubles percent signs.
+                more = {"reason": error.reason} if error.reason else {}
+                answer_refusal(self, Refusal(status_code, error.get_message() or "", **more))
+            elif error is None:
                 super().write_error(status_code, **kwargs)
-                return
-            # Enterprise Gateway answers with a traceback, which names paths of the host.
-            answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))
+            else:
+                # Enterprise Gateway answers with a traceback, which names paths of the host.
+                answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))
 
     Guarded.__name__ = handler.__name__
     return Guarded

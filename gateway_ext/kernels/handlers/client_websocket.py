@@ -8,11 +8,14 @@ import asyncio
 import re
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from tornado import websocket
 
 from gateway_ext.kernels.agents.agent_link import Opening
+from gateway_ext.kernels.client_room import PER_PERSON
 from gateway_ext.kernels.handlers.authentication import authenticate, require_role
 from gateway_ext.kernels.handlers.client_wires import (
     DeadWire,
@@ -33,7 +36,7 @@ from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, OWNER_CHANGES, TRY_AGAIN
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.messages import V1_PROTOCOL
-from jupyter_ext.wire.routes import CHANNELS_ROUTE, pattern_of
+from jupyter_ext.wire.routes import CHANNELS_ROUTE, LAUNCHING, pattern_of
 
 _CLOSE_CODES = {**FINAL, 421: OWNER_CHANGES, 503: TRY_AGAIN}
 _PING_SECONDS = 20.0
@@ -54,6 +57,7 @@ class ChannelsHandler(FleetSocket):
         self._expiry: asyncio.TimerHandle | None = None
         self._wire: FleetWire | LaunchWire | DeadWire | StockWire | None = None
         self._unsent = 0
+        self._leave_room: Callable[[], None] | None = None
 
     @property
     def max_message_size(self) -> int:
@@ -98,7 +102,7 @@ class ChannelsHandler(FleetSocket):
         if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
             raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
         # Labs of the version before expect binary frames only.
-        takes_notices = self.get_query_argument("launching", "") == "1"
+        takes_notices = self.get_query_argument(LAUNCHING, "") == "1"
         journal = self.get_query_argument("journal", None)
         if journal is not None and not re.fullmatch("[0-9a-f]{32}", journal):
             raise Refusal(400, "journal must be the 32 hexadecimal digits that the gateway sent")
@@ -131,6 +135,13 @@ class ChannelsHandler(FleetSocket):
             return
         if self._identity is None or self._wire is None:
             raise RuntimeError("opened without having been admitted")
+        if not self._enter_room(self._identity.user):
+            self._wire = None
+            self.end(
+                TRY_AGAIN,
+                f"you have {PER_PERSON} connections to this kernel: close some of its pages",
+            )
+            return
         loop = asyncio.get_running_loop()
         # The event loop has its own clock.
         left = self._identity.expires - time.time()
@@ -148,6 +159,19 @@ class ChannelsHandler(FleetSocket):
             self._expiry.cancel()
         if self._wire is not None:
             self._wire.stop()
+        if self._leave_room is not None:
+            self._leave_room()
+
+    def _enter_room(self, user: str) -> bool:
+        """Whether the kernel has a place for one more websocket of this person. A stock client's is
+        counted where the kernel's owner has its stream."""
+        room = self.manager.client_room
+        if isinstance(self._wire, StockWire):
+            return True
+        if not room.enter(self._kernel_id, user):
+            return False
+        self._leave_room = partial(room.leave, self._kernel_id, user)
+        return True
 
     def end(self, code: int, reason: str) -> None:
         """Closes the websocket."""

@@ -120,7 +120,9 @@ class LaunchWire:
             self.connected(link)
         elif not board.listen(self._kernel_id, self):
             if self._kernel_id in board:
-                self._socket.end(TRY_AGAIN, "too many clients wait for this kernel")
+                self._socket.end(
+                    TRY_AGAIN, "too many clients wait for this kernel: close some of its pages"
+                )
             else:
                 self.gone(deleted=False)
 

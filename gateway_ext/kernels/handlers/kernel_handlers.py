@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +33,7 @@ from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
-from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, OWNER_ROUTE, pattern_of
+from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, LAUNCHING, OWNER_ROUTE, pattern_of
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -98,7 +99,8 @@ class KernelsHandler(FleetHandler):
             return None
         started = {**body, "kernel_id": new.kernel_id, "project": new.project}
         deadline = asyncio.get_running_loop().time() + ANOTHER_SECONDS
-        ready = await manager.pools.owners(await manager.meant_name(new.kernel_name))
+        meant = await manager.meant_name(new.kernel_name)
+        ready = await manager.pools.owners(replace(new, kernel_name=meant))
         for member in membership.for_a_start(ready):
             # Before the first await, so that a start that follows at once uses another gateway.
             membership.starts_at(member.name)
@@ -229,10 +231,12 @@ class KernelHandler(_OneKernelHandler):
         self.answer(self.manager.model(record))
 
     async def delete(self, kernel_id: str) -> None:
+        # Only its owner knows whether it runs already.
+        cancels = self.get_query_argument(LAUNCHING, "") == "1"
         try:
-            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=True)
+            place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=not cancels)
         except Refusal as refusal:
-            if refusal.status != 503:
+            if refusal.status != 503 or cancels:
                 raise
             record = await self.manager.record(kernel_id)
             lost = timedelta(seconds=self.manager.lost_seconds)
@@ -248,7 +252,8 @@ class KernelHandler(_OneKernelHandler):
         if self.identity.service is not None:
             reason = self.get_query_argument("reason", "")[:LONGEST_REASON]
         # A service that gives a reason acts by itself, not for a user.
-        await self.manager.delete(place, "" if reason else self.identity.user, reason)
+        user = "" if reason else self.identity.user
+        await self.manager.delete(place, user, reason, launching=cancels)
         self.set_status(204)
         self.finish()
 

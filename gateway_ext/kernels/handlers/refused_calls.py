@@ -33,5 +33,5 @@ def as_refusal(status: int, error: BaseException) -> Refusal:
     if isinstance(error, DecryptionError):
         return Refusal(500, str(error))
     if isinstance(error, web.HTTPError):
-        return Refusal(error.status_code, error.log_message or error.reason or "")
+        return Refusal(error.status_code, error.get_message() or error.reason or "")
     return Refusal(status, "the gateway failed: its log says why")

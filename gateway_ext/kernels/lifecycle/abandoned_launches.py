@@ -1,6 +1,7 @@
 """Launches whose gateway has ended: they go on at this one, or what is left of them is removed."""
 
 import secrets
+import time
 from datetime import timedelta
 
 from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
@@ -15,6 +16,9 @@ from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
 
 _AT_ONCE = 8
+_DENIED_SECONDS = 10.0
+"""How long a cluster must have refused to show what a failed launch has made until nobody waits for
+that any more: its agent was dismissed, and would end by itself."""
 _NOT_STARTED = (LaunchPhase.QUEUED, LaunchPhase.SCHEDULING)
 
 
@@ -47,11 +51,15 @@ class AbandonedLaunches(KernelCare):
         self._launch_records = launch_records
         self._membership = membership
         self._living = timedelta(seconds=living_seconds)
+        # Since when clusters have refused to show what there is of kernels.
+        self._denied: dict[str, float] = {}
 
     async def take_over(self) -> None:
         """Takes over what there is; raises DatabaseUnavailable."""
         if self._membership.takes_kernels:
             abandoned = await self._launch_records.abandoned(self._living)
+            known = {record.kernel_id for record in abandoned}
+            self._denied = {one: since for one, since in self._denied.items() if one in known}
             await each_side_by_side(abandoned, self._take_over, _AT_ONCE, self._log)
 
     async def _take_over(self, record: KernelRecord) -> None:
@@ -70,11 +78,22 @@ class AbandonedLaunches(KernelCare):
 
     async def _end(self, record: KernelRecord, proxy: AgentProcessProxy, reason: str) -> None:
         """Ends what is left of a launch that was given up; its agent was dismissed."""
-        if await proxy.look() is AgentLife.UNKNOWN:
+        unknown = await proxy.look() is AgentLife.UNKNOWN
+        denied = self._is_denied(record.kernel_id, proxy)
+        if unknown and not denied:
             return
         claimed = await self._claim(record)
-        if claimed is not None and await proxy.end(as_seen=True):
+        if claimed is not None and (denied or await proxy.end(as_seen=True)):
+            # The record still says where to look: who deletes the kernel removes what there is.
             await self._records.set_dead(record.kernel_id, claimed.epoch, reason)
+
+    def _is_denied(self, kernel_id: str, proxy: AgentProcessProxy) -> bool:
+        """Whether the cluster has refused for long to show what there is of a launch."""
+        if not proxy.denied:
+            self._denied.pop(kernel_id, None)
+            return False
+        now = time.monotonic()
+        return now - self._denied.setdefault(kernel_id, now) >= _DENIED_SECONDS
 
     async def _go_on(self, record: KernelRecord) -> None:
         """Goes on with a launch in a cluster, of which anything may exist already."""
@@ -101,6 +120,10 @@ class AbandonedLaunches(KernelCare):
         try:
             spec = await self._launches.processes.kernelspec(record.kernel_name)
         except Refusal as refusal:
+            if refusal.status >= 500:
+                # It is being written at the moment, perhaps: this is tried again.
+                self._log.warning("kernel %s: %s", record.kernel_id, refusal.message)
+                return
             # This gateway, or the fleet by now, has no such kernelspec.
             proxy = self._launches.processes.proxy_of(record)
             if proxy is None or await proxy.end():

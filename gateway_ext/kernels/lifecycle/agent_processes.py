@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +12,7 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[import-untyped]
+from traitlets import TraitError
 
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import (
@@ -29,6 +31,7 @@ from gateway_ext.process_proxies.agent_process import (
     AgentStart,
     KernelspecUnusable,
 )
+from gateway_ext.process_proxies.environment import asked_environment
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 _PAUSE_SECONDS = 0.5
@@ -62,7 +65,8 @@ class AgentProcesses:
         self._log = log
 
     async def kernelspec(self, name: str) -> KernelSpec:
-        """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent)."""
+        """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent; 500 while
+        it cannot be read)."""
         loop = asyncio.get_running_loop()
         try:
             spec: KernelSpec = await loop.run_in_executor(
@@ -72,6 +76,10 @@ class AgentProcesses:
             raise Refusal(
                 404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
             ) from None
+        except (OSError, ValueError, TypeError, TraitError) as error:
+            raise Refusal(
+                500, f"the kernel.json of the kernelspec {name!r} cannot be read: {error}"
+            ) from error
         # Before a record says that it is being launched.
         class_name, config = proxy_stanza(spec)
         proxy_class = agent_proxy_class(class_name)
@@ -193,7 +201,36 @@ class AgentProcesses:
             resource_dir=spec.resource_dir,
             launch_options=options,
             pooled=record.pool is not None,
+            shape=record.pool,
         )
+
+    @asynccontextmanager
+    async def planned(
+        self,
+        start: AgentStart,
+        spec: KernelSpec,
+        client: Mapping[str, str],
+        username: str,
+        *,
+        class_name: str = "",
+    ) -> AsyncIterator[tuple[AgentProcessProxy, dict[str, str]]]:
+        """A launch that is planned, of which nothing is asked for: its process proxy, and the
+        kernel's environment, of which `client` is the client's part. `class_name` is of the process
+        proxy that has begun the launch; empty for the kernelspec's. Raises Refusal, LaunchFailed
+        and HTTPError."""
+        named, config = proxy_stanza(spec)
+        manager = self.kernel_manager(start.kernel_id, start.kernel_name)
+        manager._kernel_spec = spec
+        try:
+            proxy = manager.proxy(class_name or named, config)
+            env = asked_environment(
+                client, kernel_id=start.kernel_id, project=start.project, username=username
+            )
+            proxy.plan(start, self._settings, env)
+            await proxy.prepare(start, env)
+            yield proxy, env
+        finally:
+            manager.forget()
 
     def kernel_manager(self, kernel_id: str, kernel_name: str) -> LaunchKernelManager:
         """What a process proxy is made with; to be forgotten (`forget`) at its end."""

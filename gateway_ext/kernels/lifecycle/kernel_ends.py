@@ -10,7 +10,7 @@ from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.kernel_care import KernelCare
 from gateway_ext.ownership.culling import CullRules, cull_time
 from gateway_ext.ownership.records import KernelRecord
-from gateway_ext.ownership.states import KernelState
+from gateway_ext.ownership.states import KernelState, can_be_canceled
 from gateway_ext.process_proxies.agent_process import AgentLife
 
 SHUTDOWN_SECONDS = 20.0
@@ -20,16 +20,20 @@ class KernelEnds(KernelCare):
     """Ends kernels with their agents. The record is deleted first: if this gateway fails after
     that, any other gateway tells the agent to end."""
 
-    async def delete(
-        self, record: KernelRecord, link: AgentLink | None, username: str, reason: str
-    ) -> None:
-        """Ends the kernel, whose agent is at `link` if it is connected here."""
-        await self.mark_deleted(record, username, reason)
-        await self.end_deleted(record, link)
-
     async def mark_deleted(self, record: KernelRecord, username: str, reason: str) -> None:
         """Deletes the record alone."""
         await self._records.delete(record.kernel_id, username, reason=reason)
+
+    async def mark_canceled(
+        self, record: KernelRecord, link: AgentLink | None, username: str, reason: str
+    ) -> bool:
+        """Deletes the record alone, unless the kernel runs: then False."""
+
+        def still(state: KernelState) -> bool:
+            process = None if link is None else link.process
+            return can_be_canceled(state, process, not_run=record.not_run)
+
+        return await self._records.delete(record.kernel_id, username, reason=reason, still=still)
 
     async def cancel_launch(self, record: KernelRecord, link: AgentLink | None) -> None:
         """Ends what a launch has started, whose record is deleted."""

@@ -155,7 +155,7 @@ class LaunchBoard:
                 entry.written = status
 
     async def run(self) -> None:
-        """Writes until cancelled."""
+        """Writes until canceled."""
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             try:

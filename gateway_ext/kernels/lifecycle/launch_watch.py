@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
 from gateway_ext.ownership.kernel_records import KernelRecords
-from gateway_ext.ownership.launch_status import LaunchPhase
+from gateway_ext.ownership.launch_status import LaunchPhase, LaunchStatus
 from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy, LaunchFailed
 
@@ -71,7 +71,7 @@ class LaunchWatch:
             return False
         if link.process == "dead":
             raise LaunchFailed(link.reason or "the kernel ended at once")
-        self._board.see(kernel_id, LaunchPhase.CONNECTING, _CONNECTED)
+        self._board.see(kernel_id, LaunchPhase.CONNECTING, link.claim_problem or _CONNECTED)
         return link.process == "running"
 
     async def _judge(self, kernel_id: str, proxy: AgentProcessProxy, life: AgentLife) -> None:
@@ -104,11 +104,15 @@ class LaunchWatch:
         status = self._board.status(kernel_id)
         if status is None:
             return
-        late = status.overdue(
+        if late := self.overdue(status):
+            link = self._links.get(kernel_id)
+            words = (link is not None and link.claim_problem) or await proxy.last_words()
+            raise LaunchFailed(f"{late}. {words}".strip())
+
+    def overdue(self, status: LaunchStatus) -> str:
+        """What took too long in a launch, in words; empty if there is time left."""
+        return status.overdue(
             datetime.now(UTC),
             launch_seconds=self._launch_seconds,
             queue_seconds=self._queue_seconds,
         )
-        if late:
-            words = await proxy.last_words()
-            raise LaunchFailed(f"{late}. {words}".strip())

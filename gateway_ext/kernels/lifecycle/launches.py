@@ -68,7 +68,7 @@ class Launches:
         self._turns = LaunchTurns(at_once, LONGEST_TURN_SECONDS)
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Those that were cancelled and clean up now; true if their kernels were deleted.
+        # Those that were canceled and clean up now; true if their kernels were deleted.
         self._stopped: dict[asyncio.Task[None] | None, bool] = {}
         self._finishing = 0
 
@@ -177,7 +177,7 @@ class Launches:
             raise
         except Exception as error:
             # After any error: a record that stayed `launching` would block its notebook.
-            if not await self._launch_failed(kernel_id, proxy, error):
+            if not await self._failed(kernel_id, proxy, error):
                 return
             if isinstance(error, web.HTTPError):
                 raise Refusal(error.status_code, error.reason or str(error)) from error
@@ -214,8 +214,9 @@ class Launches:
         """Starts the agent, or goes on with a start that another gateway has begun. Raises
         LaunchTaken if it is not wanted any more."""
         begun = dict(record.process or {})
-        proxy.plan(start, self._settings, env)
         claimed = record.launch_id is not None
+        if not claimed:
+            proxy.plan(start, self._settings, env)
         if claimed or (begun and not proxy.can_submit_again(begun)):
             proxy.load_process_info(begun)
             proxy.go_on()
@@ -228,7 +229,8 @@ class Launches:
         else:
             await uncut(launch)
         if not await self.processes.write_at_last(start, proxy, class_name):
-            await proxy.end()
+            if not await self._records.agents.is_claimed(start.kernel_id):
+                await proxy.end()
             raise LaunchTaken("its agent is not needed any more")
 
     async def _shown(
@@ -252,6 +254,9 @@ class Launches:
     async def _remove(self, kernel_id: str, proxy: AgentProcessProxy | None) -> None:
         """Removes what was started of a kernel that was deleted. What cannot be removed now is left
         to the sweep of the gateway that deleted it, or of another one."""
+        if await self._records.agents.is_claimed(kernel_id):
+            # From its pool, while this gateway was frozen: what was started is somebody's by now.
+            return
         if proxy is None or (await proxy.end() and await proxy.clean_up()):
             await self._records.ended(kernel_id)
 
@@ -264,7 +269,15 @@ class Launches:
             and record.epoch == launched.epoch
         )
 
-    async def _launch_failed(
+    async def fail(self, record: KernelRecord, error: Exception) -> None:
+        """Ends a launch of another gateway, or of a pool, which cannot go on at this one."""
+        await self._failed(record.kernel_id, self.processes.proxy_of(record), error)
+
+    def overdue(self, record: KernelRecord) -> str:
+        """What takes too long in the launch of a record, in words; empty if nothing does."""
+        return "" if record.launch_status is None else self._watch.overdue(record.launch_status)
+
+    async def _failed(
         self, kernel_id: str, proxy: AgentProcessProxy | None, error: Exception
     ) -> bool:
         """Cleans up after a failed launch. False if the kernel runs after all or has a new owner.
@@ -281,7 +294,7 @@ class Launches:
                 "the database rejected the record of the launch: the gateway's log has details"
             )
         record = await self._records.get(kernel_id)
-        if self._is_anothers(record):
+        if self._is_anothers(record) or await self._records.agents.is_claimed(kernel_id):
             return False
         ended = proxy is None or await proxy.end()
         made_nothing = proxy is not None and proxy.made_nothing

@@ -59,12 +59,15 @@ class LostKernels(KernelCare):
         The first happens after this gateway was frozen, and when another one claimed a kernel so
         slowly, because the database was late, that the agent had come here meanwhile.
         """
-        links = list(self._links)
+        links = [(link, link.kernel_id, link.epoch) for link in self._links]
         launches = list(self._launches)
         owned = await self._records.owned()
-        for link in links:
-            if self._links.get(link.kernel_id) is link and link.overtaken(owned):
-                self._log.warning("kernel %s: its record has another owner", link.kernel_id)
+        for link, kernel_id, epoch in links:
+            if self._links.get(kernel_id) is not link or link.epoch != epoch:
+                # It has left, or its kernel was claimed from a pool, while the database answered.
+                continue
+            if link.overtaken(owned):
+                self._log.warning("kernel %s: its record has another owner", kernel_id)
                 self._links.remove(link, "the kernel is moving to another gateway")
                 link.close()
         for kernel_id in launches:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
@@ -12,12 +12,15 @@ from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
 from gateway_ext.kernels.lifecycle.pool_shapes import PoolShapes
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.placement import share_of_pools
 from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, plan_pools
 from gateway_ext.ownership.pool_records import Begun, PoolRecords
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 _AT_ONCE = 8
+_ROUNDS_FOR_OTHERS = 3
+"""How often this gateway looks before it starts what others, with fewer kernels, have not."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class PoolKeeper(KernelCare):
         self._living = timedelta(seconds=living_seconds)
         self._seconds = seconds
         self._woken = asyncio.Event()
+        # Since when kernels are to be started, by the loop's clock.
+        self._missing_since: float | None = None
 
     def wake(self) -> None:
         """A kernel was taken: another one is to be started."""
@@ -69,7 +74,7 @@ class PoolKeeper(KernelCare):
         return await self._pools.count()
 
     async def run(self) -> None:
-        """Keeps the pools until cancelled."""
+        """Keeps the pools until canceled."""
         while True:
             try:
                 await self.keep()
@@ -90,14 +95,43 @@ class PoolKeeper(KernelCare):
             return
         wanted, unsure = await self._shapes.wanted()
 
+        not_waiting = {link.kernel_id for link in self._links if link.pooled and not link.waits}
+
         def decide(members: Sequence[PoolMember], now: datetime) -> PoolPlan:
-            return plan_pools(wanted, members, limit=self._limit, unsure=unsure, now=now)
+            return plan_pools(
+                wanted,
+                members,
+                limit=self._limit,
+                unsure=unsure,
+                not_waiting=not_waiting,
+                now=now,
+            )
 
         plan = await self._pools.plan(decide, self._living)
         ending = [_Ending(kernel_id, reason) for kernel_id, reason in plan.end.items()]
         await each_side_by_side(ending, self._end, _AT_ONCE, self._log)
-        if plan.start:
-            await self._start(await self._pools.start(decide, self._living))
+        share = await self._share() if plan.start else 0
+        if not plan.start:
+            self._missing_since = None
+        if share == 0:
+            return
+
+        def decide_here(members: Sequence[PoolMember], now: datetime) -> PoolPlan:
+            plan = decide(members, now)
+            return replace(plan, start=plan.start[:share])
+
+        await self._start(await self._pools.start(decide_here, self._living))
+
+    async def _share(self) -> int | None:
+        """How many of the kernels that are missing this gateway starts; None for all."""
+        now = asyncio.get_running_loop().time()
+        if self._missing_since is None:
+            self._missing_since = now
+        # Others may be of the version before, or have no such kernelspec.
+        if now - self._missing_since >= _ROUNDS_FOR_OTHERS * self._seconds:
+            return None
+        await self._membership.beat()
+        return share_of_pools(self._membership.name, self._membership.members)
 
     async def _start(self, started: Sequence[Begun]) -> None:
         for begun in started:

@@ -5,11 +5,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # type: ignore[import-untyped]
+from jupyter_client.kernelspec import (  # type: ignore[import-untyped]
+    KernelSpec,
+    KernelSpecManager,
+    NoSuchKernel,
+)
 from tornado import web
 
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
-from gateway_ext.kernels.lifecycle.launch_kernel_manager import proxy_stanza
 from gateway_ext.kernels.pool_declarations import (
     DeclaredPool,
     PoolDeclarationError,
@@ -24,7 +27,6 @@ from gateway_ext.process_proxies.agent_process import (
     LaunchFailed,
     NoPool,
 )
-from gateway_ext.process_proxies.environment import asked_environment
 
 _NO_KEY = bytes(32)
 
@@ -51,70 +53,87 @@ class PoolShapes:
     async def wanted(self) -> tuple[list[WantedPool], set[str]]:
         """The pools that kernelspecs ask for, and the kernelspecs of which that cannot be said at
         the moment."""
-        found: Mapping[str, Any] = await asyncio.get_running_loop().run_in_executor(
-            None, self._specs.get_all_specs
-        )
+        found = await asyncio.get_running_loop().run_in_executor(None, self._metadata)
         wanted: dict[str, WantedPool] = {}
         unsure: set[str] = set()
-        for name, entry in sorted(found.items()):
-            metadata = (entry.get("spec") or {}).get("metadata") or {}
-            try:
-                declared = declared_pools(metadata)
-            except PoolDeclarationError as error:
-                self._say(name, [str(error)])
-                continue
-            problems = []
-            for one in declared:
-                try:
-                    pool = await self._pool(name, one)
-                except (Refusal, LaunchFailed, web.HTTPError) as error:
-                    problems.append(error.message if isinstance(error, Refusal) else str(error))
-                    if not _is_final(error):
-                        unsure.add(name)
-                else:
-                    # The same options in other words are one pool.
-                    wanted.setdefault(pool.shape, pool)
-            self._say(name, problems)
+        for name, metadata in found.items():
+            pools, problems = await self._of_kernelspec(name, metadata)
+            for pool in pools:
+                # The same options in other words are one pool.
+                wanted.setdefault(pool.shape, pool)
+            if not all(map(_is_final, problems)):
+                unsure.add(name)
+            self._say(name, list(map(_words, problems)))
         return list(wanted.values()), unsure
+
+    def _metadata(self) -> dict[str, Mapping[str, Any] | Exception]:
+        """The metadata of each kernelspec, or why it cannot be read."""
+        found: dict[str, Mapping[str, Any] | Exception] = {}
+        for name in sorted(self._specs.find_kernel_specs()):
+            try:
+                found[name] = self._specs.get_kernel_spec(name).metadata
+            except NoSuchKernel:
+                # Removed meanwhile.
+                continue
+            except Exception as error:
+                found[name] = error
+        return found
+
+    async def _of_kernelspec(
+        self, name: str, metadata: Mapping[str, Any] | Exception
+    ) -> tuple[list[WantedPool], list[Exception]]:
+        """The pools of a kernelspec, and why there are no others. Whatever its files do, the pools
+        of others are kept."""
+        if isinstance(metadata, Exception):
+            return [], [metadata]
+        pools: list[WantedPool] = []
+        problems: list[Exception] = []
+        try:
+            for declared in declared_pools(metadata):
+                try:
+                    pools.append(await self._pool(name, declared))
+                except Exception as error:
+                    problems.append(error)
+        except PoolDeclarationError as error:
+            problems.append(error)
+        return pools, problems
 
     async def _pool(self, name: str, declared: DeclaredPool) -> WantedPool:
         spec = await self._processes.kernelspec(name)
         new = NewKernel("pool", "", "", "", name, {}, declared.launch_options)
         new = await self._decided(new, spec)
-        shape = await self.of(new, spec, pooled=True)
+        shape = await self._of(new, spec, pooled=True)
         return WantedPool(shape, name, declared.size, new.launch_options)
 
-    async def of(self, new: NewKernel, spec: KernelSpec, *, pooled: bool = False) -> str:
+    async def of_start(self, new: NewKernel, spec: KernelSpec) -> str | None:
+        """The shape of a start; None for one that can only be cold. If it is not allowed, or not
+        possible, it fails as it does without a pool."""
+        try:
+            return await self._of(new, spec, pooled=False)
+        except (Refusal, LaunchFailed, web.HTTPError):
+            return None
+        except Exception as error:
+            self._say(f"{new.kernel_name}, for a start", [_words(error)])
+            return None
+
+    async def _of(self, new: NewKernel, spec: KernelSpec, *, pooled: bool) -> str:
         """The shape of a launch. Raises NoPool if no such kernel waits in a pool, and Refusal,
         LaunchFailed and HTTPError if it cannot be launched at all."""
-        class_name, config = proxy_stanza(spec)
-        manager = self._processes.kernel_manager(new.kernel_id, new.kernel_name)
-        manager._kernel_spec = spec
-        try:
-            proxy = manager.proxy(class_name, config)
-            start = AgentStart(
-                kernel_id=new.kernel_id,
-                project=new.project,
-                uid=0,
-                agent_key=_NO_KEY,
-                gateways=[],
-                kernel_name=new.kernel_name,
-                kernelspec=spec.to_dict(),
-                resource_dir=spec.resource_dir,
-                launch_options=new.launch_options,
-                pooled=pooled,
-            )
-            env = asked_environment(
-                new.environment,
-                kernel_id=new.kernel_id,
-                project=new.project,
-                username=new.username,
-            )
-            proxy.plan(start, self._settings, env)
-            await proxy.prepare(start, env)
+        start = AgentStart(
+            kernel_id=new.kernel_id,
+            project=new.project,
+            uid=0,
+            agent_key=_NO_KEY,
+            gateways=[],
+            kernel_name=new.kernel_name,
+            kernelspec=spec.to_dict(),
+            resource_dir=spec.resource_dir,
+            launch_options=new.launch_options,
+            pooled=pooled,
+        )
+        launch = self._processes.planned(start, spec, new.environment, new.username)
+        async with launch as (proxy, env):
             return proxy.pool_shape(start, self._settings, env)
-        finally:
-            manager.forget()
 
     def _say(self, name: str, problems: list[str]) -> None:
         if self._said.get(name, []) != problems:
@@ -128,4 +147,11 @@ def _is_final(error: Exception) -> bool:
     a file cannot be read, or is being written."""
     if isinstance(error, Refusal):
         return error.status < 500
-    return isinstance(error, NoPool)
+    return isinstance(error, NoPool | PoolDeclarationError)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, Refusal):
+        return error.message
+    expected = isinstance(error, LaunchFailed | web.HTTPError | PoolDeclarationError)
+    return str(error) if expected else repr(error)

@@ -44,7 +44,8 @@ class Pools:
         `seconds`. A gateway that has not reported for `living_seconds` has ended."""
         self._records = pool_records
         self._processes = kernels.launches.processes
-        shapes = PoolShapes(self._processes, specs, settings, decided, kernels.log)
+        self._decided = decided
+        self._shapes = shapes = PoolShapes(self._processes, specs, settings, decided, kernels.log)
         self._keeper = PoolKeeper(
             kernels,
             pools=pool_records,
@@ -64,7 +65,7 @@ class Pools:
             on_claim=self._keeper.wake,
         )
         self.keep: Callable[[], Awaitable[None]] = self._keeper.run
-        """Keeps the pools until cancelled."""
+        """Keeps the pools until canceled."""
         self.finish_claims: Callable[[], Awaitable[None]] = self._claims.finish
         """Does what is left of the claims of the kernels that are connected here."""
 
@@ -82,11 +83,16 @@ class Pools:
         wait at all gateways; raises DatabaseUnavailable."""
         return await self._keeper.stop()
 
-    async def owners(self, kernel_name: str) -> set[str]:
-        """The gateways that may have a kernel ready for a start; raises DatabaseUnavailable."""
+    async def owners(self, new: NewKernel) -> set[str]:
+        """The gateways where a kernel waits that this start can get; raises
+        DatabaseUnavailable."""
         try:
-            spec = await self._processes.kernelspec(kernel_name)
-            declared = declared_pools(spec.metadata)
+            spec = await self._processes.kernelspec(new.kernel_name)
+            if not declared_pools(spec.metadata):
+                return set()
+            new = await self._decided(new, spec)
         except (Refusal, PoolDeclarationError):
+            # The start says why it is refused, and needs no pool.
             return set()
-        return await self._records.owners(kernel_name) if declared else set()
+        shape = await self._shapes.of_start(new, spec)
+        return set() if shape is None else await self._records.owners(shape)

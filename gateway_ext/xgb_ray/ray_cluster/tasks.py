@@ -193,7 +193,7 @@ def _cancel(ref: Any) -> None:
 
 
 def get_all(refs: Sequence[Any]) -> list[Any]:
-    """The results in order; on an error or an interrupt the tasks that are left are cancelled.
+    """The results in order; on an error or an interrupt the tasks that are left are canceled.
 
     Raises:
         XGBRayError: what a task found wrong, without the frames of the remote side.

@@ -122,8 +122,8 @@ def group_bins(
     count = np.bincount(at, weight, bins).astype(np.float64)
     labels = np.asarray(label, dtype=np.float64)
     total = np.bincount(at, labels if weight is None else labels * weight, bins)
-    centres = (np.arange(bins) + 0.5) / bins
-    return Groups(centres, count, total)
+    centers = (np.arange(bins) + 0.5) / bins
+    return Groups(centers, count, total)
 
 
 def _is_binary(label: np.ndarray) -> bool:

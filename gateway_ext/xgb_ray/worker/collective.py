@@ -3,7 +3,7 @@
 When a member dies, XGBoost's own error does not reach every survivor. Two things block them in
 XGBoost 3.2, which has no call to abort:
 
-- A survivor waits for a neighbour that itself only waits. So the sockets that the communicator
+- A survivor waits for a neighbor that itself only waits. So the sockets that the communicator
   opened are shut down under it, on request of the driver.
 - If a socket fails between the submission of two operations, `Loop::Block` stops the thread that
   would have answered the second and then waits for it, for as long as `dmlc_timeout` says (with
@@ -12,7 +12,7 @@ XGBoost 3.2, which has no call to abort:
   behind. Data and completed rounds are not touched by it: a round's trees are committed at its end.
 
 And one makes joining slow: XGBoost writes its first bytes in small pieces to sockets that wait for
-the other side's delayed acknowledgement, 40 ms (measured: 44 ms with 2 to 8 members on one machine,
+the other side's delayed acknowledgment, 40 ms (measured: 44 ms with 2 to 8 members on one machine,
 7 ms with `TCP_NODELAY` set from outside).
 """
 
@@ -40,7 +40,7 @@ _LOOKS, _LOOK_SECONDS = 4, 0.005
 # be long in coming.
 _HURRY_SECONDS, _HURRY_SECONDS_MOST = 0.001, 0.02
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
-# How long a member may take until it listens for its neighbours (usual: 2 ms).
+# How long a member may take until it listens for its neighbors (usual: 2 ms).
 _LISTENING_SECONDS = 5.0
 
 
@@ -260,7 +260,7 @@ class Membership:
         victims = {fd for fd, p in pairs.items() if p is not None and p[1] == self._tracker}
         victims.update(fd for inode, fd in new.items() if inode in self._sockets)
         if listening and not self._sockets:
-            # Still joining, perhaps waiting for a neighbour on its first listening socket. The
+            # Still joining, perhaps waiting for a neighbor on its first listening socket. The
             # second one must not be touched: XGBoost ends the process when that one wakes up.
             first = self._listener or next(iter(self._listening(new)), None)
             victims.update(fd for inode, fd in new.items() if inode == first)
@@ -268,7 +268,7 @@ class Membership:
             _shut_down(fd)
 
     def _wait_until_listening(self) -> None:
-        """Until the sockets at which this member waits for its neighbours can be told from those
+        """Until the sockets at which this member waits for its neighbors can be told from those
         that the next member in this process is about to open."""
         deadline = time.monotonic() + _LISTENING_SECONDS
         while not self._done.wait(0.001) and time.monotonic() < deadline:

@@ -46,6 +46,19 @@ def give_back(connection: Connection, session_id: str, kernel_id: str, former: s
     return True
 
 
+def keep_left(connection: Connection, session_id: str, left: str) -> tuple[bool, str | None]:
+    """The session, which has got another kernel, goes back to the one that it has `left` if that
+    cannot be started. Whether it does, and the former kernel that it had until now, if it is
+    another one. Not if the session is gone or the kernel is being ended."""
+    held = hold_session(connection, session_id)
+    if held is None or not may_use(connection, left):
+        return False, None
+    if left in (held.kernel_id, held.former_kernel):
+        return True, None
+    connection.execute(update(session).where(session.c.id == session_id).values(former_kernel=left))
+    return True, held.former_kernel
+
+
 def _held(connection: Connection, session_id: str, kernel_id: str, former: str) -> Session | None:
     """The session, locked, if this change of its kernel is still pending."""
     held = hold_session(connection, session_id)

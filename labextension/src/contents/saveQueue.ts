@@ -41,7 +41,7 @@ export class SaveQueue {
     const { discards } = saves;
     const turn = saves.end.then(() => {
       if (saves.discards !== discards) {
-        throw namedError('ModalDuplicateError', 'The save was cancelled');
+        throw namedError('ModalDuplicateError', 'The save was canceled');
       }
       return save(question => decide(saves, question));
     });

@@ -9,6 +9,7 @@ import {
   pastAfterChange
 } from '../launches/formerKernel.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { whileLaunching } from '../launches/launchCancels.js';
 import { startMissed } from './startAgain.js';
 
 const ASK_AGAIN_MS = 1_000;
@@ -76,7 +77,11 @@ export class ChangedKernel {
     }
   }
 
-  /** Cancel the start of the document's kernel; false if there is no earlier one to go back to. */
+  /**
+   * Cancel the start of the document's kernel; false if there is no earlier one to go back to.
+   *
+   * @throws a ResponseError with status 409 if the kernel runs already.
+   */
   async cancel(): Promise<boolean> {
     const { session } = this._context;
     const kernel = session?.kernel;
@@ -86,7 +91,9 @@ export class ChangedKernel {
     this._past = { ...this._past, former: this._former };
     this._canceled = kernel.id;
     try {
-      await KernelAPI.shutdownKernel(kernel.id, session.serverSettings);
+      await whileLaunching(kernel.id, () =>
+        KernelAPI.shutdownKernel(kernel.id, session.serverSettings)
+      );
     } catch (error) {
       this._canceled = null;
       throw error;

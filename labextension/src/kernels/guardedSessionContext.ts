@@ -9,6 +9,7 @@ import { isBarred } from '../user/fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
 import { pageUser } from '../user/pageUser.js';
+import { changeOrRemember } from './refusedChange.js';
 import { startAgain } from './startAgain.js';
 
 /** The name of the kernel that a context is about to have. */
@@ -78,10 +79,10 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     }
     if (session && 'launch_options' in options) {
       // Whoever asked says why the server refuses, and the document keeps the kernel that it has.
-      return session.changeKernel(options);
+      return changeOrRemember(this, options, () => session.changeKernel(options));
     }
     try {
-      return await changeKernel.call(this, options);
+      return await changeOrRemember(this, options, () => changeKernel.call(this, options));
     } finally {
       if (this.session?.kernel) {
         // JupyterLab keeps it, and would show it when the document has its earlier kernel again.

@@ -17,7 +17,7 @@ export async function showKernelDetails(
   if (model) {
     const specs = services.kernelspecs.specs?.kernelspecs ?? {};
     const name = specs[model.name]?.display_name ?? model.name;
-    const { about, options } = detailsOf(model, name, trans);
+    const { about, options } = detailsOf(model, name, services.sessions.running(), trans);
     body.node.append(listOf(about));
     if (options.length) {
       const title = document.createElement('h3');

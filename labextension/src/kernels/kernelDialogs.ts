@@ -9,6 +9,8 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { askToRestart } from './endingKernels.js';
@@ -23,11 +25,13 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   constructor(
     options: ISessionContext.IDialogsOptions,
     sessions: Session.IManager,
+    launches: KernelLaunches,
     startOptions: StartOptions,
     trans: TranslationBundle
   ) {
     super(options);
     this._sessions = sessions;
+    this._launches = launches;
     this._startOptions = startOptions;
     this._trans = trans;
   }
@@ -78,8 +82,13 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
       tellBarred(refusal);
       return false;
     }
+    const kernel = context.session?.kernel;
+    if (kernel && this._launches.stageOf(kernel.id).is === 'launching') {
+      // No variables are lost, only the cells that wait.
+      return restartNow(context, options);
+    }
     const session = this._modelOf(context);
-    const lives = context.session?.kernel && context.session.kernel.status !== 'dead';
+    const lives = kernel && kernel.status !== 'dead';
     if (!session || !lives || !startedByOther(session, pageUser()?.username ?? '')) {
       return super.restart(context, options);
     }
@@ -88,9 +97,7 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     if (!(await askToRestart({ ...name, person }, this._trans)) || context.isDisposed) {
       return false;
     }
-    await options?.onBeforeRestart?.();
-    await context.restartKernel();
-    return true;
+    return restartNow(context, options);
   }
 
   /** As the server describes the session of a document. */
@@ -100,12 +107,22 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
   }
 
   private readonly _sessions: Session.IManager;
+  private readonly _launches: KernelLaunches;
   private readonly _startOptions: StartOptions;
   private readonly _trans: TranslationBundle;
   private readonly _ended = new Signal<this, ISessionContext>(this);
   /** How many choices are open for a context: a click and a start may ask at the same time. */
   private readonly _open = new Map<ISessionContext, number>();
   private readonly _hadOne = new WeakSet<ISessionContext>();
+}
+
+async function restartNow(
+  context: ISessionContext,
+  options: ISessionContext.IRestartOptions | undefined
+): Promise<boolean> {
+  await options?.onBeforeRestart?.();
+  await context.restartKernel();
+  return true;
 }
 
 /** A context in which a kernel is started with options, if the box says so. */
@@ -134,10 +151,11 @@ export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
   description: 'Asks about kernels, and tells viewers that they may look only.',
   autoStart: true,
   provides: ISessionContextDialogs,
-  requires: [IStartOptions],
+  requires: [IKernelLaunches, IStartOptions],
   optional: [ITranslator, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
+    launches: KernelLaunches,
     startOptions: StartOptions,
     translator: ITranslator | null,
     settingRegistry: ISettingRegistry | null
@@ -147,6 +165,7 @@ export const kernelDialogs: JupyterFrontEndPlugin<ISessionContext.IDialogs> = {
       ? new KernelDialogs(
           options,
           app.serviceManager.sessions,
+          launches,
           startOptions,
           options.translator.load('jupyter_fleet')
         )

@@ -1,7 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISessionContext, ISessionContextDialogs, showErrorMessage } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
-import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import { type Kernel, type KernelMessage, ServerConnection } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
@@ -11,6 +11,7 @@ import { EndingCanceled } from './endingKernels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { type KernelPanel, watchKernelPanels } from './kernelPanels.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { whileLaunching } from '../launches/launchCancels.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import type { Stage } from '../launches/launchStage.js';
 import { durationWords } from '../launches/launchWords.js';
@@ -21,6 +22,7 @@ import {
   noticeOfKernel
 } from '../launches/noticeOfKernel.js';
 import type { WaitingCells } from '../launches/waitingCells.js';
+import { takeRefused } from './refusedChange.js';
 import { silenceDialogs } from './silentDialogs.js';
 import { reconnect, startAgain } from './startAgain.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
@@ -81,7 +83,8 @@ class PanelKernel {
     this._listen(_context.session?.kernel);
     _context.kernelChanged.connect((_, { oldValue, newValue }) => {
       if (newValue) {
-        this._refused = this._restarted = null;
+        this._forgetRefusal();
+        this._restarted = null;
       }
       // After a restart that a person asked for it is the same connection.
       if (newValue !== oldValue) {
@@ -277,20 +280,41 @@ class PanelKernel {
   }
 
   private async _startAgain(): Promise<void> {
+    const { _context: context, _change: change } = this;
+    // Not the kernel that the document has, which may be running.
+    const asked = this._refused === null ? null : takeRefused(context);
     this._startsAgain = true;
-    this._refused = null;
+    this._forgetRefusal();
     this._update();
     try {
-      await (this._change.missed ? this._change.startAgain() : startAgain(this._context));
+      await (asked
+        ? context.changeKernel(asked)
+        : change.missed
+          ? change.startAgain()
+          : startAgain(context));
     } finally {
       this._startsAgain = false;
       this._update();
     }
   }
 
+  private _forgetRefusal(): void {
+    this._refused = null;
+    takeRefused(this._context);
+  }
+
   private async _cancel(): Promise<void> {
-    if (!(await this._change.cancel())) {
-      await this._context.shutdown();
+    const { session } = this._context;
+    try {
+      if (!(await this._change.cancel()) && session) {
+        await whileLaunching(session.id, () => this._context.shutdown());
+      }
+    } catch (error) {
+      if (!(error instanceof ServerConnection.ResponseError) || error.response.status !== 409) {
+        throw error;
+      }
+      // It runs by now, and may run cells already: the list of kernels says so.
+      await this._kernels.refreshRunning();
     }
     this._update();
   }

@@ -9,6 +9,7 @@ import { type IOptionField, optionFields, type Options } from '../launches/optio
 import { OptionsForm } from '../launches/optionsForm.js';
 import type { ISchema } from '../launches/optionSchema.js';
 import { projectOf } from '../user/fleetUser.js';
+import { takeRefused } from './refusedChange.js';
 
 export const IStartOptions = new Token<StartOptions>('jupyter-fleet:IStartOptions');
 
@@ -86,6 +87,8 @@ export class StartOptions {
         if (!(error instanceof ServerConnection.ResponseError) || error.response.status !== 400) {
           throw error;
         }
+        // It is asked for again here, with other options, or not at all.
+        takeRefused(context);
         refusal = error.message;
         offer = { ...(await this._offer(context.path, kernel)), chosen: answer.options };
       }

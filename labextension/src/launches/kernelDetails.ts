@@ -15,14 +15,26 @@ export interface IDetailsModel extends IStageModel {
   readonly launch_options?: Readonly<Record<string, unknown>>;
 }
 
+/** A session, as far as it says who uses a kernel. */
+export interface IUsingSession {
+  readonly name: string;
+  readonly type: string;
+  readonly path: string;
+  /** Where the document is now; later servers say it. */
+  readonly document_path?: string;
+  readonly kernel: { readonly id: string } | null;
+}
+
 /**
  * What to show of a kernel: names and values in the order in which they are read.
  *
  * @param displayName - What its kernelspec is called.
+ * @param sessions - All that run.
  */
 export function detailsOf(
   model: IDetailsModel,
   displayName: string,
+  sessions: Iterable<IUsingSession>,
   trans: TranslationBundle
 ): { readonly about: [string, string][]; readonly options: [string, string][] } {
   const about: [string, string][] = [
@@ -30,13 +42,27 @@ export function detailsOf(
     [trans.__('State'), stateWords(model, trans)],
     [trans.__('Started by'), model.username ?? ''],
     [trans.__('Project'), model.project ?? ''],
-    [trans.__('File'), model.path ?? ''],
+    ...users(model, sessions, trans),
     [trans.__('Id'), model.id]
   ];
   return {
     about: about.filter(([, value]) => value),
     options: optionLines(model.launch_options ?? {}, trans)
   };
+}
+
+/** The file that uses a kernel. Consoles have none: their paths are made up. */
+function users(
+  model: IDetailsModel,
+  sessions: Iterable<IUsingSession>,
+  trans: TranslationBundle
+): [string, string][] {
+  const using = [...sessions].filter(({ kernel }) => kernel?.id === model.id);
+  const file = using.find(({ type }) => type !== 'console');
+  if (file || !using.length) {
+    return [[trans.__('File'), file?.document_path ?? file?.path ?? model.path ?? '']];
+  }
+  return using.map(({ name }) => [trans.__('Console'), name]);
 }
 
 function stateWords(model: IDetailsModel, trans: TranslationBundle): string {

@@ -32,7 +32,7 @@ const SMALLEST_WINS = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems'] a
 /**
  * One schema that says what a schema and all of its `allOf` say together, as far as a form shows it.
  *
- * @returns false if nothing fulfils it.
+ * @returns false if nothing fulfills it.
  */
 export function flattened(schema: ISchema | boolean): ISchema | false {
   if (typeof schema === 'boolean') {

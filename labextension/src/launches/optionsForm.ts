@@ -79,7 +79,7 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
     input.id = id;
     input.classList.add('jp-mod-styled');
     input.value = text;
-    // Not `required`, nor limits of the browser's own: a dialog greys its buttons out while a field
+    // Not `required`, nor limits of the browser's own: a dialog grays its buttons out while a field
     // is invalid, and says nothing.
     input.setAttribute('aria-required', String(needed));
     input.addEventListener('change', () => {

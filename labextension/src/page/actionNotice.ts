@@ -15,7 +15,7 @@ export interface INoticeAction {
 /** What a notice says at the moment. */
 export interface INoticeContent {
   readonly text: string;
-  /** Whether something went wrong: it is read out at once, and has the colour of a warning. */
+  /** Whether something went wrong: it is read out at once, and has the color of a warning. */
   readonly urgent: boolean;
   readonly actions?: readonly INoticeAction[];
   /** Whether a person can close it. */

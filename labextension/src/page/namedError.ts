@@ -1,4 +1,4 @@
-/** An error that JupyterLab recognises by its name; it shows no error called Modal…Error. */
+/** An error that JupyterLab recognizes by its name; it shows no error called Modal…Error. */
 export function namedError(name: string, message: string): Error {
   const error = new Error(message);
   error.name = name;

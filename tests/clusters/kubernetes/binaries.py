@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.clusters.recipe_cache import (
@@ -71,22 +72,29 @@ def build(deadline: float) -> Path:
     _check_go()
     _check_disk()
     with alone_in(where, deadline):
-        wanted = missing()
-        said = _go(["list", "-deps", *(PACKAGES[name] for name in wanted)], deadline)
-        if said is not None:
-            if any(error in said for error in _RECIPE_ERRORS):
-                raise BuildError(said)
-            raise UnavailableError(f"Go modules cannot be downloaded: {said[-500:]}")
-        for name in wanted:
-            began = time.monotonic()
-            partial = where / f".{name}"
-            arguments = ["build", "-trimpath", "-ldflags", " ".join(_linker_flags())]
-            said = _go([*arguments, "-o", str(partial), PACKAGES[name]], deadline, GOPROXY="off")
-            if said is not None:
-                raise BuildError(said)
-            partial.rename(where / name)
-            print(f"built {name} in {time.monotonic() - began:.0f} s", flush=True)
+        packages = {name: PACKAGES[name] for name in missing()}
+        build_packages(HERE, packages, where, deadline, " ".join(_linker_flags()))
     return where
+
+
+def build_packages(
+    module: Path, packages: Mapping[str, str], where: Path, deadline: float, linker_flags: str
+) -> None:
+    """Builds programs of the Go module in a folder into `where`. Raises as `build` does."""
+    said = _go(module, ["list", "-deps", *packages.values()], deadline)
+    if said is not None:
+        if any(error in said for error in _RECIPE_ERRORS):
+            raise BuildError(said)
+        raise UnavailableError(f"Go modules cannot be downloaded: {said[-500:]}")
+    for name, package in packages.items():
+        began = time.monotonic()
+        partial = where / f".{name}"
+        arguments = ["build", "-trimpath", "-ldflags", linker_flags]
+        said = _go(module, [*arguments, "-o", str(partial), package], deadline, GOPROXY="off")
+        if said is not None:
+            raise BuildError(said)
+        partial.rename(where / name)
+        print(f"built {name} in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _check_go() -> None:
@@ -119,12 +127,12 @@ def _check_disk() -> None:
         )
 
 
-def _go(arguments: list[str], deadline: float, **environment: str) -> str | None:
+def _go(module: Path, arguments: list[str], deadline: float, **environment: str) -> str | None:
     """Runs Go until `deadline`; what it said if it failed, None if all went well."""
     command = ["nice", "-n", "10", "go", *arguments]
     process = subprocess.Popen(
         command,
-        cwd=HERE,
+        cwd=module,
         env=_environment() | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -117,13 +117,13 @@ class Cluster:
     def of_kernel(self, kernel_id: str) -> list[str]:
         """Everything that a kernel has in the cluster, in all namespaces, as "kind/name"."""
         assert kernel_id
-        return self._labelled(f"kernel_id={kernel_id}")
+        return self._labeled(f"kernel_id={kernel_id}")
 
     def of_all_kernels(self) -> list[str]:
         """Everything that any kernel has in the cluster."""
-        return self._labelled("kernel_id")
+        return self._labeled("kernel_id")
 
-    def _labelled(self, selector: str) -> list[str]:
+    def _labeled(self, selector: str) -> list[str]:
         found = []
         for kind in _NAMESPACED:
             listed = getattr(self.core, f"list_{kind}_for_all_namespaces")(label_selector=selector)

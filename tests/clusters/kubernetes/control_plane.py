@@ -150,6 +150,15 @@ class ControlPlane:
         )
         self.processes["kube-controller-manager"].wait_until(self._has_accounts, START_SECONDS)
 
+    def lose_leases(self) -> None:
+        """What becomes of controllers and scheduler when the API server has been away for longer
+        than they may go without renewing their leases (10 s): they end, and are started again.
+        Without leader election they would go on with what they saw before, and the garbage
+        collector may then never see an object that was made meanwhile."""
+        for name in ("kube-scheduler", "kube-controller-manager"):
+            self.processes[name].stop()
+            self.processes[name] = self.processes[name].start_again()
+
     def _has_accounts(self) -> bool:
         with self.client() as api:
             core: Any = client.CoreV1Api(api)

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 from tests.clusters import control_groups
-from tests.clusters.kubernetes import binaries
-from tests.clusters.recipe_cache import UnavailableError
+from tests.clusters.kubernetes import binaries, network_policies
+from tests.clusters.recipe_cache import OutOfTimeError, UnavailableError
 
 _DEBIAN = Path(__file__).parents[3] / "deploy" / "debian-packages"
 # Package and program. Debian has the plugins of containers' networks outside PATH.
@@ -16,6 +16,7 @@ _PACKAGES = (
     "containernetworking-plugins",
     "etcd-server:etcd",
     "iproute2:ip",
+    "iptables:iptables",
 )
 
 # What a container needs of the machine, tried in namespaces that end with the try.
@@ -52,3 +53,7 @@ def prepare(deadline: float) -> None:
     except OSError as error:
         raise UnavailableError(f"control groups cannot be made here: {error}") from error
     binaries.build(deadline)
+    try:
+        network_policies.build(deadline)
+    except (UnavailableError, OutOfTimeError) as error:
+        print(f"skipped: the test of enforced network policies. {error}", flush=True)

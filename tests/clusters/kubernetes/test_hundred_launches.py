@@ -43,7 +43,7 @@ class Kind:
     share: int
     words: str = ""
     """In the reason for which it fails; empty if it runs."""
-    cancelled: bool = False
+    canceled: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     refused: str = ""
     """In the answer to a start that is not begun."""
@@ -52,9 +52,9 @@ class Kind:
 KINDS = (
     Kind("pod", 25),
     Kind("slow", 10),
-    Kind("pod", 15, cancelled=True),
-    Kind("slow", 10, cancelled=True),
-    Kind("huge", 10, cancelled=True),
+    Kind("pod", 15, canceled=True),
+    Kind("slow", 10, canceled=True),
+    Kind("huge", 10, canceled=True),
     Kind("missing_image", 10, MISSING_IMAGE),
     Kind("greedy", 10, "exceeded quota: team"),
     Kind("invalid", 5, "quantities must match the regular expression"),
@@ -83,7 +83,7 @@ class Notebook:
         list(threads.map(self._open, self.pages))
         if self.kind.refused:
             return
-        if self.kind.cancelled:
+        if self.kind.canceled:
             list(threads.map(self._cancel, self.pages, self._cancel_after))
         else:
             [state] = {self._outcome(page) for page in self.pages}
@@ -123,7 +123,7 @@ class Notebook:
         assert len({page.kernel_id for page in self.pages}) == 1, f"{self.path} has two kernels"
         # Where a start fails at once, the second page may come later and start another kernel.
         assert len(self.kernel_ids) == 1 or kind.words, f"{self.path} had {self.kernel_ids}"
-        if not kind.cancelled:
+        if not kind.canceled:
             expected = "dead" if kind.words else "running"
             states = {page.state for page in self.pages}
             assert states == {expected}, f"{self.path} is {states}: {self.reason}"

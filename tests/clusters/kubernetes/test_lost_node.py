@@ -5,10 +5,12 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.clusters.kubernetes.answer_in_time import answered
 from tests.clusters.kubernetes.pod_fleet import PodFleet
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of, wait_until
 
@@ -16,6 +18,7 @@ SECONDS = 180.0
 UNREACHABLE_SECONDS = 10.0
 """FleetGatewayApp.unreachable_seconds."""
 SOON = 5.0
+at_once = partial(answered, seconds=SOON, direct=True)
 
 
 def frozen_processes(kernels: list[str]) -> list[int]:
@@ -57,14 +60,6 @@ def frozen_node(fleet: PodFleet, kernels: list[str]) -> Iterator[None]:
 def model(fleet: PodFleet, kernel_id: str) -> Any:
     """The kernel, as the gateway says that does not own it."""
     return fleet.model(kernel_id, 1)
-
-
-def at_once(fleet: PodFleet, method: str, url: str) -> int:
-    """The status of an answer, which must come at once."""
-    began = time.monotonic()
-    status: int = fleet.gateways.client().call(method, url, direct=True).status_code
-    assert time.monotonic() - began < SOON
-    return status
 
 
 @pytest.mark.full

@@ -15,7 +15,7 @@ def words(fleet: PodFleet, kernel_id: str) -> str:
     return launch.get("message", "")
 
 
-def test_a_start_that_waits_for_room_says_so_and_is_cancelled(fleet: PodFleet) -> None:
+def test_a_start_that_waits_for_room_says_so_and_is_canceled(fleet: PodFleet) -> None:
     kernel_id = fleet.begin("huge")
     wait_until(lambda: "Insufficient memory" in words(fleet, kernel_id), SECONDS)
     assert fleet.phase(kernel_id, 1) == "scheduling"

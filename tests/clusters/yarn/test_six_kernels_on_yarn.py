@@ -27,6 +27,7 @@ async def test_six_printing_kernels_lose_no_line_when_gateways_end_in_turn(
         for number, how in enumerate(ROUNDS):
             await asyncio.to_thread(_end_one, own, number % 2, how)
             await asyncio.gather(*(kernel.goes_on(SECONDS) for kernel in kernels))
+        print(f"{KERNELS} kernels, {sum(kernel.count for kernel in kernels)} lines")
         assert [kernel.violations for kernel in kernels] == [[]] * KERNELS
         assert {kernel.kernel_id: kernel.pid for kernel in kernels} == pids
         await asyncio.gather(*(kernel.close() for kernel in kernels))

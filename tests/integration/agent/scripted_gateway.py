@@ -1,6 +1,6 @@
 """A gateway that does what a test says, and a client's end of a stream on it.
 
-The agent's behaviour at faults is what is tested here: a frame withheld, a proof that is wrong, an
+The agent's behavior at faults is what is tested here: a frame withheld, a proof that is wrong, an
 epoch that is old, a connection cut between two lines, a gateway that takes bytes and says nothing.
 No real gateway can be made to do these at the wanted frame, so the server is scripted; what it
 speaks is written down in docs/protocols.md. Agent and kernel are real.

@@ -57,6 +57,22 @@ def test_a_cell_calls_and_the_socket_stays_while_kernels_are_restarted(fleet: Fl
     asyncio.run(scenario())
 
 
+def test_a_socket_that_a_cell_has_deleted_is_back_after_a_restart(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link, page = await opened(fleet)
+        path = await socket_of(page)
+        await page.run("import os; os.remove(os.environ['FLEET_SOCKET'])")
+        await link.command("restart")
+        assert await socket_of(page) == path
+        cell = await page.execute(ASK.format(name="ask"))
+        await link.answer_call({"number": 1})
+        await page.reply(cell)
+        assert json.loads(page.text(cell)) == {"number": 1}
+
+    asyncio.run(scenario())
+
+
 def test_a_kernel_with_a_long_directory_has_a_socket_too(fleet: Fleet) -> None:
     fleet.directory = fleet.directory / ("d" * 100)
 

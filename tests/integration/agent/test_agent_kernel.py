@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.agent.scripted_gateway import Fleet, Stream, is_running, until
+from tests.integration.agent.scripted_gateway import REPOSITORY, Fleet, Stream, is_running, until
 
 
 def kernel(*argv: str, **more: object) -> dict[str, object]:
@@ -21,6 +21,7 @@ def kernel(*argv: str, **more: object) -> dict[str, object]:
 
 
 IPYKERNEL = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
+FLEET_KERNEL = ("python", "-m", "gateway_ext.agent.python_kernel", "-f", "{connection_file}")
 
 
 @pytest.mark.parametrize("transport", ["ipc", "tcp"])
@@ -389,6 +390,26 @@ def test_a_kernel_is_what_its_command_line_and_environment_say(fleet: Fleet) -> 
         files = f"/proc/{process.pid}/fd"
         targets = [os.readlink(f"{files}/{number}") for number in os.listdir(files)]
         assert not [name for name in targets if name.endswith(("agent.log", "agent-stderr"))]
+
+    asyncio.run(scenario())
+
+
+def test_a_kernelspec_s_variables_count_from_the_first_process_on(fleet: Fleet) -> None:
+    # As in a container, where they are in the start document and not in the agent's environment.
+    async def scenario() -> None:
+        fleet.gateway()
+        variables = {"PYTHONHASHSEED": "0", "PYTHONPATH": "/of-spec", "TZ": "Asia/Shanghai"}
+        link = await fleet.running(kernelspec=kernel(*FLEET_KERNEL, env=variables))
+        page = Stream("page")
+        await page.open(link)
+        code = (
+            "import sys, time\n"
+            "print(sys.flags.hash_randomization, '/of-spec' in sys.path, time.localtime(0).tm_hour,"
+            f"{str(REPOSITORY)!r} in sys.path)"
+        )
+        assert await page.run(code) == "0 True 8 True\n"
+        await link.command("restart")
+        assert await page.run(code) == "0 True 8 True\n"
 
     asyncio.run(scenario())
 

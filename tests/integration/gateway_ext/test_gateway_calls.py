@@ -19,6 +19,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     Client,
     Gateways,
     agents_of,
+    kernel_python,
     wait_until,
 )
 
@@ -113,6 +114,35 @@ def test_interrupt_restart_and_delete_at_the_other_gateway(gateways: Gateways) -
     for url in gateways.urls:
         assert client.call("GET", f"{url}/api/kernels/{kernel_id}").status_code == 404
     wait_until(lambda: not agents_of(kernel_id))
+
+
+def test_an_interrupt_of_a_kernel_that_has_no_process_yet_says_so(gateways: Gateways) -> None:
+    gate = gateways.directory / "restart-gate"
+    waits = f'while [ -e {gate} ]; do sleep 0.05; done; exec {kernel_python()} "$@"'
+    ipykernel = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    gateways._write_kernelspec("waits", {}, argv=["sh", "-c", waits, "sh", *ipykernel])
+    kernel_id = gateways.start_kernel(0, name="waits")
+    url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
+    gate.touch()
+    try:
+        with ThreadPoolExecutor(1) as other:
+            restart = other.submit(gateways.client().call, "POST", f"{url}/restart")
+
+            def refused() -> Any:
+                # The process that ends at this moment can still be interrupted.
+                answer = gateways.client().call("POST", f"{url}/interrupt")
+                if answer.status_code == 204:
+                    return None
+                return answer.status_code, answer.json()["message"]
+
+            words = "the kernel cannot be interrupted: it is restarting"
+            assert wait_until(refused) == (409, words)
+            gate.unlink()
+            assert restart.result().status_code == 200
+    finally:
+        gate.unlink(missing_ok=True)
+    assert gateways.client().call("POST", f"{url}/interrupt").status_code == 204
+    gateways.client().call("DELETE", url)
 
 
 def test_a_kernel_that_is_deleted_meanwhile_is_not_found(gateways: Gateways) -> None:

@@ -34,11 +34,6 @@ for number in range(40):
 LINES = [f"line {number}" for number in range(40)]
 
 
-def number_of(gateways: Gateways, url: str | None) -> int:
-    assert url is not None
-    return gateways.urls.index(url)
-
-
 @pytest.mark.parametrize("v1", [False, True])
 def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways, v1: bool) -> None:
     gateways = own_gateways

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import requests
+import websocket
 
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Channels,
+    Client,
     Gateways,
     agents_of,
     kernel_python,
@@ -122,13 +124,53 @@ def test_a_stock_client_sends_before_the_kernel_runs(one_by_one: Gateways) -> No
     client.call("DELETE", f"{one_by_one.urls[0]}/api/kernels/{kernel_id}")
 
 
+def test_nobody_takes_the_websockets_with_which_others_follow_a_launch(
+    one_by_one: Gateways,
+) -> None:
+    gateways = one_by_one
+    kernel_id = begin(gateways, "hangs")
+    owner = str(wait_until(lambda: gateways.owner(kernel_id)))
+    ada, grace = gateways.client(), gateways.client("grace", demo="editor")
+
+    def follow(client: Client) -> websocket.WebSocket:
+        """What a lab opens for a page."""
+        session = uuid.uuid4().hex
+        return websocket.create_connection(
+            f"{owner.replace('http', 'ws', 1)}/api/kernels/{kernel_id}/channels"
+            f"?session_id={session}&stream={session}&launching=1",
+            header={**client.headers, "X-Fleet-Routing": "direct"},
+            subprotocols=["fleet.v1"],
+            timeout=40,
+        )
+
+    def told(page: websocket.WebSocket) -> str:
+        """Why the websocket is closed, if it is."""
+        opcode, data = page.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return f"{int.from_bytes(data[:2], 'big')} {data[2:].decode()}"
+        return "open"
+
+    pages = [follow(ada) for _ in range(50)]
+    assert [told(page) for page in pages] == ["open"] * 50
+    assert told(follow(ada)) == (
+        "1013 you have 50 connections to this kernel: close some of its pages"
+    )
+    assert told(follow(grace)) == "open"
+    pages.pop().close()
+    wait_until(lambda: told(follow(ada)) == "open")
+    for page in pages:
+        page.close()
+    answer = ada.call("DELETE", f"{gateways.urls[0]}/api/kernels/{kernel_id}")
+    assert answer.status_code == 204
+
+
 def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_gateway(
     one_by_one: Gateways,
 ) -> None:
     gateways = one_by_one
     # Each keeps its turn for three seconds.
     hanging = [begin(gateways, "hangs") for _ in range(4)]
-    waits, cancelled = begin(gateways, "python"), begin(gateways, "python")
+    waits, canceled = begin(gateways, "python"), begin(gateways, "python")
 
     def in_line() -> Any:
         launch = model(gateways, waits)["launch"] or {}
@@ -138,7 +180,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     url = f"{gateways.urls[1]}/api/kernels"
     client = gateways.client()
     # At the gateway at which it does not wait.
-    assert client.call("DELETE", f"{url}/{cancelled}").status_code == 204
+    assert client.call("DELETE", f"{url}/{canceled}").status_code == 204
     # From now on nobody gets a turn there, however long the next look takes.
     gateways.processes[0].signal(signal.SIGSTOP)
     assert model(gateways, waits)["launch"]["phase"] == "queued"
@@ -149,7 +191,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     events = [one["event"] for one in gateways.events(waits, 1)]
     assert events[:3] == ["launch", "launch", "claim"]
     assert len(agents_of(waits)) == 1
-    assert agents_of(cancelled) == []
+    assert agents_of(canceled) == []
     for kernel_id in (*hanging, waits):
         assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
     wait_until(lambda: not any(agents_of(kernel_id) for kernel_id in (*hanging, waits)))

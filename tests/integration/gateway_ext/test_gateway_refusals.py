@@ -182,7 +182,7 @@ KERNEL = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
 @pytest.mark.parametrize(
     ("name", "until_then", "words"),
     [
-        ("ends", "sys.exit('no licence for this machine')", "no licence for this machine"),
+        ("ends", "sys.exit('no license for this machine')", "no license for this machine"),
         ("hangs", "time.sleep(1000)", f"did not start within {LAUNCH_SECONDS} s"),
     ],
 )

@@ -283,3 +283,65 @@ def test_a_socket_that_somebody_left_is_replaced() -> None:
             assert await caller.ended()
 
     asyncio.run(scenario())
+
+
+def test_the_last_line_may_lack_its_end() -> None:
+    async def scenario() -> None:
+        async with opened() as calls:
+            caller = await Caller.connect(calls.path)
+            caller.send(b'{"id": 1, "call": "ask"}\n{"id": 2, "call": "ask"}')
+            caller.writer.write_eof()
+            assert {(await caller.answer())["id"], (await caller.answer())["id"]} == {1, 2}
+            assert await caller.ended()
+            caller = await Caller.connect(calls.path)
+            caller.send(b'{"id": 1, "ca')
+            caller.writer.write_eof()
+            assert (await caller.answer())["status"] == 400
+            assert await caller.ended()
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_has_no_end_when_its_connection_is_dropped_is_no_call() -> None:
+    async def scenario() -> None:
+        made: list[str] = []
+
+        async def call(one: Call) -> dict[str, Any]:
+            made.append(one.name)
+            return await echo(one)
+
+        async with opened(call) as calls:
+            begun = await Caller.connect(calls.path)
+            begun.send(b'{"id": 1, "call": "ask"}')
+            others = [await Caller.connect(calls.path) for _ in range(MOST_CONNECTIONS)]
+            assert (await begun.answer())["status"] == 429
+            assert await begun.ended()
+            others[-1].call(2, "mine")
+            assert (await others[-1].answer())["ok"]
+        assert made == ["mine"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_socket_that_the_kernel_s_code_has_removed_is_back_for_its_next_process(
+    replaced: bool,
+) -> None:
+    async def scenario() -> None:
+        async with opened() as calls:
+            before = await Caller.connect(calls.path)
+            before.call(1)
+            assert (await before.answer())["ok"]
+            there = calls.path.stat().st_ino
+            await calls.renew()
+            assert calls.path.stat().st_ino == there
+            calls.path.unlink()
+            if replaced:
+                calls.path.write_text("mine")
+            await calls.renew()
+            after = await Caller.connect(calls.path)
+            for caller in (before, after):
+                caller.call(2)
+                assert (await caller.answer())["ok"]
+
+    asyncio.run(scenario())

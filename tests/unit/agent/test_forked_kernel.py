@@ -2,10 +2,26 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from gateway_ext.agent.forked_kernel import is_forkable
+from gateway_ext.agent.forked_kernel import fork_kernel, is_forkable
+from gateway_ext.agent.own_code import keeps_own_code, on_pythonpath
+from gateway_ext.agent.start_document import StartDocument, needs_new_process
+from tests.unit.agent.test_agent_process_unit import document
+
+IPYKERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+CONTAINER = {"PATH": "/bin", "PYTHONPATH": "/agent.zip", "LANG": "C.UTF-8"}
+
+
+def of(
+    kernelspec: dict[str, str] | None = None, environment: dict[str, str] | None = None
+) -> StartDocument:
+    """A kernel with the kernelspec's `env`, and with what goes over it."""
+    return document(
+        kernelspec={"argv": IPYKERNEL, "env": kernelspec or {}}, environment=environment or {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,3 +61,48 @@ def test_what_is_imported_for_forks_starts_no_thread_and_warns_of_nothing() -> N
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONHASHSEED": "0"},
+        {"PYTHONPATH": "${PYTHONPATH}:/more"},
+        {"LD_PRELOAD": "x.so"},
+        {"LANG": "de_DE.UTF-8"},
+        {"LC_ALL": "C"},
+        {"TZ": "Asia/Shanghai"},
+        {"MALLOC_ARENA_MAX": "2"},
+        {"GLIBC_TUNABLES": "glibc.malloc.check=3"},
+    ],
+)
+def test_variables_that_are_read_at_a_start_need_a_new_process_whoever_sets_them(
+    variables: dict[str, str],
+) -> None:
+    assert needs_new_process(of(kernelspec=variables), CONTAINER)
+    assert needs_new_process(of(environment=variables), CONTAINER)
+    assert fork_kernel(of(kernelspec=variables), CONTAINER) is None
+
+
+def test_what_the_agent_was_started_with_and_all_other_variables_need_none() -> None:
+    same = {"PYTHONPATH": "/agent.zip", "LANG": "C.UTF-8", "MINE": "yes", "PATH": "/x:${PATH}"}
+    assert not needs_new_process(of(), CONTAINER)
+    assert not needs_new_process(of(kernelspec=same), CONTAINER)
+    assert not needs_new_process(of(environment=same), CONTAINER)
+    assert not needs_new_process(of(kernelspec={"PYTHONPATH": "${PYTHONPATH}"}), CONTAINER)
+
+
+def test_a_kernel_that_is_told_where_modules_are_still_finds_the_agents_code(
+    tmp_path: Path,
+) -> None:
+    bundle = tmp_path / "agent.zip"
+    assert on_pythonpath({"PYTHONPATH": f"/x:{bundle}"}, bundle)
+    assert not on_pythonpath({"PYTHONPATH": "/x"}, bundle)
+    assert not on_pythonpath({}, bundle)
+    told = {"PYTHONPATH": "/of-spec", "A": "1"}
+    kept = keeps_own_code(told, bundle, needed=True)
+    assert kept == {"PYTHONPATH": f"{bundle}:/of-spec", "A": "1"}
+    assert keeps_own_code(kept, bundle, needed=True) == kept
+    assert keeps_own_code({}, bundle, needed=True) == {"PYTHONPATH": str(bundle)}
+    # As on a machine, where the agent is installed.
+    assert keeps_own_code(told, bundle, needed=False) == told

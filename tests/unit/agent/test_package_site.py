@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway_ext.agent.forked_kernel import fork_kernel
 from gateway_ext.agent.kernel_process import kernel_environment, takes_packages
 from gateway_ext.agent.package_site import (
     hides_what_is_imported,
@@ -120,7 +119,3 @@ def test_in_a_container_they_are_in_the_agents_folder(tmp_path: Path) -> None:
     packages = document(tmp_path, packages={"end_with": "pod"}).packages
     assert packages is not None
     assert (packages.folder, packages.end_with) == (tmp_path / "packages", "pod")
-
-
-def test_a_kernel_with_variables_that_an_interpreter_reads_at_its_start_is_not_forked() -> None:
-    assert fork_kernel(document(kernelspec=PYTHON, environment={"PYTHONPATH": "/x"})) is None

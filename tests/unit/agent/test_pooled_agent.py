@@ -15,7 +15,6 @@ from gateway_ext.agent.start_document import (
     claimed_document,
     claimed_environment,
     parse_start_document,
-    read_at_start,
 )
 
 LATE: dict[str, Any] = {
@@ -73,15 +72,6 @@ def test_a_claimed_agent_has_the_variables_of_its_container_and_of_the_kernel_al
         "PYDEVD_USE_FRAME_EVAL": "NO",
         "MINE": "yes",
     }
-
-
-def test_only_variables_that_a_new_process_reads_and_that_differ_need_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", "/bundle")
-    assert not read_at_start({"PYTHONPATH": "/bundle", "MINE": "yes"})
-    assert read_at_start({"PYTHONPATH": "/bundle:/more"})
-    assert read_at_start({"LD_PRELOAD": "x.so"})
 
 
 class Agent:

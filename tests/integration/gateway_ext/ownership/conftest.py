@@ -11,8 +11,7 @@ from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE, gateway_metadata
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.migrate import upgrade
 from jupyter_ext.platform.encryption import SecretBox, create_keys_file
-from tests.servers.mariadb import MariaDB
-from tests.servers.migrated_database import MigratedDatabase
+from tests.servers.migrated_database import MigratedDatabase, database_fixtures
 
 
 @pytest.fixture
@@ -28,21 +27,7 @@ def _migrated(url: str) -> MigratedDatabase:
     )
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> MigratedDatabase:
-    return _migrated(f"sqlite:///{tmp_path_factory.mktemp('migrated') / 'gateway.sqlite'}")
-
-
-@pytest.fixture(scope="session")
-def migrated_mariadb(mariadb: MariaDB) -> MigratedDatabase:
-    return _migrated(mariadb.create_database())
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def gateway_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database with the gateway's tables, all empty: once SQLite, once MariaDB."""
-    migrated: MigratedDatabase = request.getfixturevalue(f"migrated_{request.param}")
-    return migrated.as_new(tmp_path / "gateway.sqlite")
+migrated_sqlite, migrated_mariadb, gateway_database_url = database_fixtures("gateway", _migrated)
 
 
 @pytest.fixture

@@ -120,6 +120,25 @@ def test_a_claim_that_nobody_waits_for_changes_nothing(records: KernelRecords) -
     asyncio.run(run())
 
 
+def test_a_launch_is_canceled_only_until_the_kernel_runs(records: KernelRecords) -> None:
+    def launching(state: KernelState) -> bool:
+        return state is KernelState.LAUNCHING
+
+    async def run() -> None:
+        waits, begun = await launched(records), await launched(records)
+        claim = await records.claim(begun, KEY, 0)
+        assert claim is not None
+        # After whoever cancels has read the record.
+        await records.observe([observation(begun, claim.epoch, KernelState.RUNNING)])
+        before = await records.get(begun)
+        assert not await records.delete(begun, "eve", still=launching)
+        assert await records.get(begun) == before
+        assert await records.delete(waits, "eve", still=launching)
+        assert not await records.delete(waits, "eve", still=launching)
+
+    asyncio.run(run())
+
+
 def test_former_agents_are_known_until_they_are_forgotten(
     records: KernelRecords, database: Database
 ) -> None:

@@ -5,16 +5,26 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection, insert, select, update
 
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_records import KernelRecords
+from gateway_ext.ownership.launch_status import begun_status
 from gateway_ext.ownership.leftovers import Leftovers
-from gateway_ext.ownership.pool_plan import PoolMember, PoolPlan, WantedPool, plan_pools
+from gateway_ext.ownership.pool_plan import (
+    ClaimStep,
+    PoolMember,
+    PoolPlan,
+    WantedPool,
+    left_of_claim,
+    plan_pools,
+)
 from gateway_ext.ownership.pool_records import Begun, PoolRecords
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import LimitReached, Limits
 from gateway_ext.ownership.states import KernelState
-from jupyter_ext.database.engine import Database
+from gateway_ext.ownership.tables import former_agent, kernel
+from jupyter_ext.database.engine import Database, now_utc
 from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.ownership.new_kernels import KEY, new_kernel, observation
 
@@ -89,7 +99,9 @@ def test_a_member_becomes_the_kernel_that_somebody_asks_for(gateways: list[Gatew
         gateway = gateways[0]
         begun = (await gateway.pools.start(fill, LIVING))[0]
         member = await gateway.ready(begun)
-        assert await gateways[1].pools.owners("python") == {"gateway-0"}
+        assert await gateways[1].pools.owners("shape") == {"gateway-0"}
+        # Neither a kernel of another shape nor one that still starts is ready.
+        assert await gateways[1].pools.owners("another shape of python") == set()
         new = new_kernel(launch_options={"cpus": 2}, shown_options={"cpus": 2})
         claimed = await gateway.pools.claim(member, new)
         assert claimed is not None
@@ -99,7 +111,7 @@ def test_a_member_becomes_the_kernel_that_somebody_asks_for(gateways: list[Gatew
         assert (record.state, record.owner) == (KernelState.LAUNCHING, "gateway-0")
         assert record.epoch == member.epoch + 1
         assert (record.project, record.username) == ("demo", "ada")
-        assert record.process == {"proxy": "x", "name": "p"}
+        assert record.process == {"proxy": "x", "name": "p", "kernel_id": member.kernel_id}
         assert record.launch_options == {"cpus": 2}
         assert await gateway.records.get(member.kernel_id) is None
         stored = await gateway.records.secrets(new.kernel_id)
@@ -213,6 +225,108 @@ def test_the_agent_of_a_claimed_kernel_that_is_launched_again_is_told_to_end(
         agent = await gateway.records.agents.find(kernel_id)
         assert agent is not None
         assert agent.agent_key == KEY
+
+    asyncio.run(run())
+
+
+async def launch_as_the_version_before(
+    database: Database, box: SecretBox, found: KernelRecord, agent_key: bytes
+) -> None:
+    """What a gateway writes that knows no pools when it launches a dead kernel again, and then of
+    the process that it has started."""
+
+    def transaction(connection: Connection) -> None:
+        mine = kernel.c.kernel_id == found.kernel_id
+        now = now_utc(connection)
+        former = connection.execute(select(kernel.c.agent_key).where(mine)).scalar_one()
+        connection.execute(
+            insert(former_agent).values(kernel_id=found.kernel_id, agent_key=former, at=now)
+        )
+        connection.execute(
+            update(kernel)
+            .where(mine)
+            .values(
+                state=KernelState.LAUNCHING.value,
+                owner="gateway-before",
+                epoch=found.epoch + 1,
+                agent_key=box.encrypt(agent_key),
+                process=None,
+                launch_status=begun_status(now).stored(),
+                changed=now,
+            )
+        )
+        connection.execute(
+            update(kernel).where(mine).values(process={"proxy": "x", "name": "p", "launch": "l"})
+        )
+
+    await database.run(transaction)
+
+
+def test_a_claimed_kernel_that_the_version_before_launches_again_has_its_new_agent(
+    gateways: list[Gateway], database: Database, box: SecretBox
+) -> None:
+    async def run() -> None:
+        gateway, other = gateways[0], gateways[1]
+        begun = (await gateway.pools.start(fill, LIVING))[0]
+        member = await gateway.ready(begun)
+        claimed = await gateway.pools.claim(member, new_kernel())
+        assert claimed is not None
+        kernel_id, key = claimed.record.kernel_id, bytes(range(32))
+        agents = other.records.agents
+        # The agent of a kernel whose record is dead is dismissed only with the next launch.
+        running = await gateway.records.claim(kernel_id, begun.agent_key, claimed.record.epoch)
+        assert running is not None
+        seen = observation(kernel_id, running.epoch, KernelState.RUNNING)
+        await gateway.records.observe([seen])
+        assert await gateway.records.set_dead(kernel_id, running.epoch, "its pod has gone")
+        dead = await gateway.records.get(kernel_id)
+        assert dead is not None
+        assert dead.launch_id == member.kernel_id
+        await launch_as_the_version_before(database, box, dead, key)
+
+        again = await other.records.get(kernel_id)
+        assert again is not None
+        assert (again.launch_id, again.agent_id) == (None, kernel_id)
+        agent = await agents.find(kernel_id)
+        assert agent is not None
+        assert (agent.kernel_id, agent.agent_key) == (kernel_id, key)
+        assert kernel_id in await agents.ids()
+
+        async def check_former() -> None:
+            assert await agents.find(member.kernel_id) is None
+            assert begun.agent_key in await agents.former_keys(member.kernel_id)
+
+        await check_former()
+        taken = await other.records.claim(kernel_id, key, again.epoch)
+        assert taken is not None
+        # What this gateway writes of the process later does not bring the old agent back.
+        labeled = {"proxy": "x", "name": "p", "launch": "l", "kernel_id": kernel_id}
+        assert await other.records.set_process(kernel_id, key, labeled)
+        agent = await agents.find(kernel_id)
+        assert agent is not None
+        assert agent.agent_key == key
+        assert taken.launch_id is None
+        await check_former()
+
+    asyncio.run(run())
+
+
+def test_a_member_that_the_version_before_went_on_with_is_claimed_under_its_own_id(
+    gateways: list[Gateway],
+) -> None:
+    async def run() -> None:
+        gateway = gateways[0]
+        begun = (await gateway.pools.start(fill, LIVING))[0]
+        # Its names of a process lack whose the labels are.
+        member = await gateway.ready(begun)
+        assert member.process == {"proxy": "x", "name": "p"}
+        claimed = await gateway.pools.claim(member, new_kernel())
+        assert claimed is not None
+        left = left_of_claim(claimed.record, agent_waits=True)
+        assert left == [ClaimStep.TELL_AGENT, ClaimStep.LABEL]
+        agent = await gateway.records.agents.find(member.kernel_id)
+        assert agent is not None
+        assert agent.kernel_id == claimed.record.kernel_id
 
     asyncio.run(run())
 

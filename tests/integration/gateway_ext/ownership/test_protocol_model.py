@@ -1,7 +1,7 @@
 """A model check of ownership: gateways that pause, messages that are lost or overtake each other,
 writes that fail or whose answers are lost, against the real records on real databases.
 
-The agents and the network are modelled, gateways are reduced to what they decide; every change of a
+The agents and the network are modeled, gateways are reduced to what they decide; every change of a
 record is the product's own. What must always hold is checked after each step.
 """
 
@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from gateway_ext.ownership.kernel_events import KernelEvents
-from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel, Observation
+from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
+from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import LEGAL_TRANSITIONS, KernelState
 from jupyter_ext.database.engine import Database, DatabaseUnavailable

@@ -44,6 +44,13 @@ class KernelPool:
         wait_until(lambda: len(self.ready()) == len(self.members()) == size, SECONDS)
         return self.ready()
 
+    def owner(self, kernel_id: str) -> int:
+        """The gateway that has a kernel, or starts it."""
+        record = asyncio.run(records_as(self.fleet.gateways, "test").get(kernel_id))
+        assert record is not None
+        assert record.owner is not None
+        return int(record.owner.rpartition("-")[2])
+
     def state(self, kernel_id: str) -> str:
         """The state in a kernel's record, "" if there is none."""
         record = asyncio.run(records_as(self.fleet.gateways, "test").get(kernel_id))

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,26 @@ def test_a_kernel_that_waits_at_a_gateway_that_is_killed_waits_at_another(
         claimed_pod(fleet, ready, kernel_id)
 
 
+def test_a_gateway_that_was_frozen_while_it_filled_a_pool_ends_nothing_that_is_claimed_by_then(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    # So that the pod says until the end that it is nobody's.
+    fleet.kubernetes.script("PATCH", "/pods/", Answer(403, b"forbidden"), forever=True)
+    pool.declare(1)
+    wait_until(pool.members)
+    [member] = pool.members()
+    number = pool.owner(member)
+    frozen = fleet.gateways.processes[number]
+    frozen.signal(signal.SIGSTOP)
+    wait_until(lambda: pool.ready().get(member) == 1 - number, 90)
+    kernel_id = pool.claim(1 - number, env={"KERNEL_MINE": "yes"})
+    assert fleet.run(1 - number, kernel_id, f"x = 6; {MINE}") == f"yes {kernel_id}"
+    frozen.signal(signal.SIGCONT)
+    wait_for_heartbeats(fleet.gateways, number, 5)
+    assert fleet.run(1 - number, kernel_id, "print(7 * x)") == "42"
+    assert fleet.kubernetes.of_kernel("pods", member)
+
+
 def test_a_claim_whose_gateway_is_killed_before_the_labels_is_finished_by_another(
     fleet: ClusterFleet, pool: KernelPool
 ) -> None:
@@ -143,6 +163,74 @@ def test_a_claimed_kernel_that_is_deleted_before_it_has_its_labels_leaves_nothin
     assert not fleet.kubernetes.of_kernel("secrets", member)
 
 
+def log_of(fleet: ClusterFleet) -> str:
+    """What all gateways have said."""
+    return "".join(path.read_text() for path in fleet.gateways.directory.glob("gateway-*.log"))
+
+
+@contextmanager
+def half_written(file: Path) -> Iterator[None]:
+    """A file of a kernelspec that somebody is writing at the moment."""
+    whole = file.read_text()
+    file.write_text(whole[: len(whole) // 2])
+    try:
+        yield
+    finally:
+        new = file.with_suffix(".whole")
+        new.write_text(whole)
+        new.replace(file)
+
+
+@contextmanager
+def away(file: Path) -> Iterator[None]:
+    """A file of a kernelspec that is being replaced at the moment."""
+    kept = file.rename(f"{file}.kept")
+    try:
+        yield
+    finally:
+        kept.rename(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"), [("kernel.json", half_written), ("kernel-pod.yaml.j2", away)]
+)
+def test_a_claim_that_cannot_be_prepared_for_a_moment_is_finished_then(
+    fleet: ClusterFleet,
+    pool: KernelPool,
+    name: str,
+    changed: Callable[[Path], AbstractContextManager[None]],
+) -> None:
+    pool.declare(1)
+    ready = pool.wait_for(1)
+    [(member, number)] = ready.items()
+    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    kernel_id = claim_in_its_name(pool, member, number)
+    with changed(pool.folder / name):
+        fleet.gateways.processes[number].signal(signal.SIGCONT)
+        wait_until(lambda: f"kernel {kernel_id}: its claim is not complete yet" in log_of(fleet))
+        assert fleet.model(kernel_id, number)["state"] == "launching"
+    wait_until(lambda: fleet.model(kernel_id, number)["state"] == "running", 60)
+    assert fleet.run(number, kernel_id, MINE) == f"yes {kernel_id}"
+    claimed_pod(fleet, ready, kernel_id)
+
+
+def test_a_claim_that_cannot_be_prepared_in_the_time_of_a_launch_leaves_nothing(
+    fleet: ClusterFleet, pool: KernelPool
+) -> None:
+    pool.declare(1)
+    [(member, number)] = pool.wait_for(1).items()
+    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    kernel_id = claim_in_its_name(pool, member, number)
+    with half_written(pool.folder / "kernel.json"):
+        fleet.gateways.processes[number].signal(signal.SIGCONT)
+        wait_until(lambda: fleet.model(kernel_id, number)["state"] == "dead", 90)
+        reason = fleet.model(kernel_id, number)["reason"]
+        assert "did not start within" in reason
+        assert "kernel.json" in reason
+        wait_until(lambda: not fleet.kubernetes.of_kernel("pods", member))
+        assert not fleet.kubernetes.of_kernel("secrets", member)
+
+
 def test_an_agent_that_cannot_be_claimed_makes_a_dead_kernel_with_the_reason(
     fleet: ClusterFleet, pool: KernelPool
 ) -> None:
@@ -156,5 +244,6 @@ def test_an_agent_that_cannot_be_claimed_makes_a_dead_kernel_with_the_reason(
         fleet.gateways.processes[number].signal(signal.SIGCONT)
         wait_until(lambda: fleet.model(kernel_id, number)["state"] == "dead", 60)
         assert "no kernelspec" in fleet.model(kernel_id, number)["reason"]
+        wait_until(lambda: not fleet.kubernetes.of_kernel("pods", member))
     finally:
         kept.rename(pool.folder)

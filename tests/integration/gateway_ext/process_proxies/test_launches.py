@@ -132,7 +132,7 @@ def test_clients_join_one_launch_and_are_told_when_they_have_waited_enough(
 @pytest.mark.parametrize(
     ("status", "phase"), [(NO_ROOM, "scheduling"), (PULLS, "pulling"), (RUNS, "connecting")]
 )
-def test_a_launch_is_cancelled_at_once_whatever_it_waits_for(
+def test_a_launch_is_canceled_at_once_whatever_it_waits_for(
     fleet: ClusterFleet, status: dict[str, Any], phase: str
 ) -> None:
     with pods_that(fleet, status):
@@ -147,7 +147,7 @@ def test_a_launch_is_cancelled_at_once_whatever_it_waits_for(
     assert again.status_code == 409
 
 
-def test_a_launch_is_cancelled_while_the_cluster_makes_its_pod(fleet: ClusterFleet) -> None:
+def test_a_launch_is_canceled_while_the_cluster_makes_its_pod(fleet: ClusterFleet) -> None:
     real = fleet.kubernetes.answer
     made = threading.Event()
 
@@ -168,7 +168,7 @@ def test_a_launch_is_cancelled_while_the_cluster_makes_its_pod(fleet: ClusterFle
     wait_until(lambda: fleet.nothing_left(kernel_id))
 
 
-def test_a_launch_is_cancelled_whose_gateway_is_frozen(fleet: ClusterFleet) -> None:
+def test_a_launch_is_canceled_whose_gateway_is_frozen(fleet: ClusterFleet) -> None:
     gateway = fleet.gateways.processes[0]
     with pods_that(fleet, NO_ROOM):
         kernel_id = fleet.begin("pod")

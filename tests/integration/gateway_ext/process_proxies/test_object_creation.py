@@ -30,6 +30,7 @@ class Launch:
 
     def __init__(self) -> None:
         self.may_be_there = False
+        self._unanswered = False
         self._owed_since: float | None = None
         self.noted: list[str] = []
 

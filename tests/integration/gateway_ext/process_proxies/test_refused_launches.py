@@ -1,13 +1,15 @@
 """Launches of which the cluster refuses to make anything, and to show what there is."""
 
+import dataclasses
 import uuid
 
 import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterFleet
+from tests.integration.gateway_ext.process_proxies.test_claims_cut_off import killed
 from tests.servers.kubernetes_api import status
-from tests.servers.scripted_http import Answer
+from tests.servers.scripted_http import Answer, Request
 
 FORBIDDEN = status(403, 'User "gateways" cannot use pods in "elsewhere"', "Forbidden")
 
@@ -82,6 +84,64 @@ def test_a_creation_that_was_not_answered_is_looked_for_before_a_refusal_counts(
     wait_until(lambda: fleet.model(kernel_id)["state"] == "dead")
     assert fleet.nothing_left(kernel_id)
     fleet.end(kernel_id)
+
+
+def test_what_is_made_long_after_a_refusal_by_a_call_that_was_not_answered_is_removed(
+    fleet: ClusterFleet,
+) -> None:
+    kubernetes, real = fleet.kubernetes, fleet.kubernetes.answer
+    late: list[Request] = []
+    made: list[str] = []
+
+    def answer(request: Request) -> Answer:
+        if request.method == "POST" and request.path.endswith("/pods") and not made:
+            late.append(request)
+            # The first call is on its way for as long as it takes.
+            return Answer(cut=True) if len(late) == 1 else FORBIDDEN
+        found = real(request)
+        if request.method == "GET" and "/pods/" in request.path and len(late) > 1 and not made:
+            assert found.status == 404
+            made.append(real(late[0]).body["metadata"]["name"])
+        return found
+
+    kubernetes.answer = answer  # type: ignore[method-assign]
+    try:
+        kernel_id = fleet.begin("pod")
+        wait_until(lambda: fleet.model(kernel_id)["state"] == "dead")
+        assert "cannot use pods" in fleet.model(kernel_id)["reason"]
+        assert len(made) == 1
+        assert fleet.nothing_left(kernel_id)
+        fleet.end(kernel_id)
+    finally:
+        kubernetes.answer = real  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        (FORBIDDEN, 'User "gateways" cannot use pods in "elsewhere"'),
+        (status(401, "Unauthorized", "Unauthorized"), "credentials are refused or have expired"),
+    ],
+)
+def test_a_refusal_that_its_gateway_did_not_live_to_record_is_the_end_at_another_one_too(
+    fleet: ClusterFleet, refusal: Answer, words: str
+) -> None:
+    # Killed while it waits for the answer, which nobody else hears.
+    slow = dataclasses.replace(refusal, delay=1.0)
+    fleet.kubernetes.script("POST", "/pods", slow, refusal, forever=True)
+    fleet.kubernetes.script("GET", "/pods", refusal, forever=True)
+    kernel_id = fleet.begin("pod")
+    posts = fleet.kubernetes.asked
+    wait_until(lambda: any(kernel_id in str(one.body) for one in posts("POST", "/pods")))
+    with killed(fleet, 0):
+        wait_until(lambda: fleet.model(kernel_id, 1)["state"] == "dead", 60)
+        assert words in fleet.model(kernel_id, 1)["reason"]
+        # What the other one may have made after all is removed as soon as that can be seen.
+        fleet.end(kernel_id, 1)
+        fleet.kubernetes.end_scripts()
+        url, service = f"{fleet.gateways.urls[1]}/api/fleet/leftovers", fleet.gateways.service()
+        wait_until(lambda: kernel_id not in service.call("GET", url).text, 60)
+    assert fleet.nothing_left(kernel_id)
 
 
 def test_credentials_that_are_renewed_meanwhile_start_the_kernel(fleet: ClusterFleet) -> None:

@@ -30,6 +30,13 @@ BODIES = {
     "long json5": settings("{}" + " //" * 40_000),
     "deep settings": settings("[" * 5000 + "]" * 5000),
     "deep json5": settings("{x: " + "[" * 1000 + "]" * 1000 + "}"),
+    "many options": json.dumps(
+        {
+            "path": "demo/a.ipynb",
+            "type": "notebook",
+            "launch_options": {"environment": {f"A{number}": "" for number in range(4000)}},
+        }
+    ).encode(),
     "surrogate in settings": settings('{"theme": "\ud800"}'),
 }
 
@@ -53,6 +60,8 @@ BODIES = {
         ("POST", "/api/sessions", "deep", 400),
         ("POST", "/api/sessions", "surrogate", 400),
         ("POST", "/api/sessions", "latin-1", 400),
+        ("POST", "/api/sessions", "many options", 400),
+        ("POST", "/api/kernels", "many options", 400),
         ("POST", "/api/kernels", "lists", 413),
         ("POST", "/api/kernels", "surrogate", 400),
         ("PUT", "/api/contents/demo/a.ipynb", "lists", 413),

@@ -16,8 +16,6 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from tests.servers.seaweedfs import SeaweedFS
 
-ActAs = Callable[..., Identity]
-
 
 def make_identity(
     user: str, projects: Mapping[str, Role] | None = None, service: str | None = None

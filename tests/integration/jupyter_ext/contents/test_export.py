@@ -64,7 +64,7 @@ async def test_one_user_takes_neither_all_places_nor_the_whole_queue() -> None:
             end.set()
 
 
-async def test_cancelling_ends_the_process() -> None:
+async def test_canceling_ends_the_process() -> None:
     before = set(psutil.Process().children())
     running = asyncio.ensure_future(Exports().run(job(ENDLESS)))
     async with asyncio.timeout(20):

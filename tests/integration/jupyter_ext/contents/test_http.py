@@ -271,14 +271,14 @@ async def test_a_file_is_read_no_further_when_the_client_is_gone(
     http_server_port: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begun, cancelled = asyncio.Event(), asyncio.Event()
+    begun, canceled = asyncio.Event(), asyncio.Event()
 
     async def wait_for_a_thread(*_: Any, **__: Any) -> None:
         begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            cancelled.set()
+            canceled.set()
             raise
 
     monkeypatch.setattr(jp_serverapp.contents_manager, "get", wait_for_a_thread)
@@ -287,7 +287,7 @@ async def test_a_file_is_read_no_further_when_the_client_is_gone(
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Caller: ada\r\n\r\n".encode())
     await asyncio.wait_for(begun.wait(), 20)
     writer.close()
-    await asyncio.wait_for(cancelled.wait(), 20)
+    await asyncio.wait_for(canceled.wait(), 20)
 
 
 async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:

@@ -106,7 +106,7 @@ def test_what_the_function_raises_rolls_back(database: Database) -> None:
     assert database.run_blocking(lambda c: c.execute(select(counter)).all()) == []
 
 
-@pytest.mark.parametrize("given_up", ["cancelled", "too slow"])
+@pytest.mark.parametrize("given_up", ["canceled", "too slow"])
 async def test_what_nobody_waits_for_is_not_committed(
     database: Database, given_up: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +121,7 @@ async def test_what_nobody_waits_for_is_not_committed(
         monkeypatch.setattr(engine, "RUN_SECONDS", 1.0)
     work = asyncio.ensure_future(database.run(slow))
     assert await asyncio.to_thread(began.wait, 30)
-    if given_up == "cancelled":
+    if given_up == "canceled":
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work

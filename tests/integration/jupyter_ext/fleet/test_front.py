@@ -55,6 +55,7 @@ class Backend:
         self.hangs_up = False
         self.silent_seconds = 0.0
         self.redirects = False
+        self.is_busy = False
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,6 +63,12 @@ class Backend:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.requests.append((self.command, body))
                 time.sleep(backend.silent_seconds)
+                if backend.is_busy:
+                    self.send_response(503)
+                    self.send_header("Retry-After", "10")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 if backend.redirects:
                     self.send_response(302)
                     self.send_header("Location", "/login")
@@ -218,6 +225,19 @@ def test_without_a_lab_the_front_says_try_again(front, method):
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "1"
     assert json.loads(answer.read())["reason"] == "no_lab"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_a_lab_says_itself_when_to_try_again(front, backends, method):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    body = b"x" if method != "GET" else None
+    answer = ask(port, method, body)
+    assert (answer.status, answer.headers.get_all("Retry-After")) == (200, None)
+    for lab in labs:
+        lab.is_busy = True
+    answer = ask(port, method, body)
+    assert (answer.status, answer.headers.get_all("Retry-After")) == (503, ["10"])
 
 
 def test_a_websocket_passes_through(front, backends):

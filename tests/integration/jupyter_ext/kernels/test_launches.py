@@ -152,6 +152,34 @@ def test_a_session_that_is_deleted_during_the_launch_leaves_nothing(
             assert page.call("GET", f"{fleet.urls[0]}/api/{path}").json() == []
 
 
+def test_a_person_who_cancels_a_launch_ends_no_kernel_that_runs_already(
+    fleet: Fleet, gate: GatedKernels, page: Client
+) -> None:
+    first, second = fleet.urls[0], fleet.urls[1]
+    gateways = fleet.gateways.urls
+    # Each address, and what it cancels.
+    places = [(second, "sessions"), *((url, "kernels") for url in (second, *gateways))]
+    for number, (url, thing) in enumerate(places):
+        path = f"demo/cancel-{number}.ipynb"
+        with gate.closed():
+            session = begin(page, first, path)
+            ids = {"sessions": session["id"], "kernels": session["kernel"]["id"]}
+            canceled = f"{url}/api/{thing}/{ids[thing]}"
+            assert page.call("DELETE", f"{canceled}?launching=1").status_code == 204
+        assert page.call("GET", f"{first}/api/kernels").json() == []
+        session = begin(page, first, path)
+        kernel = f"{first}/api/kernels/{session['kernel']['id']}"
+        wait_until(lambda kernel=kernel: page.call("GET", kernel).json()["state"] == "running")
+        ids = {"sessions": session["id"], "kernels": session["kernel"]["id"]}
+        answer = page.call("DELETE", f"{url}/api/{thing}/{ids[thing]}?launching=1")
+        assert answer.status_code == 409, answer.text
+        assert "runs already" in answer.json()["message"]
+        assert page.call("GET", kernel).json()["state"] == "running"
+        (listed,) = page.call("GET", f"{first}/api/sessions").json()
+        assert listed["id"] == session["id"]
+        end(page, first)
+
+
 def test_a_failed_launch_is_told_on_the_socket_in_lists_and_after_a_reload(
     fleet: Fleet, gate: GatedKernels, page: Client
 ) -> None:

@@ -24,6 +24,10 @@ class Gateways:
         self.kernels: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.launched = asyncio.Event()
+        self.before_launch: Callable[[], object] = lambda: None
+        self.before_shutdown: Callable[[str], object] = lambda kernel_id: None
+        # Of a version that ends a kernel whether or not it runs already.
+        self.earlier = False
 
     def run(self, kernel_id: str) -> None:
         self.kernels[kernel_id] |= {"state": "running", "execution_state": "idle", "launch": None}
@@ -52,6 +56,7 @@ class ScriptedKernels(FleetKernelManager):
         self, *, kernel_id: str | None = None, kernel_name: str | None = None, **_: Any
     ) -> dict[str, Any]:
         self.fleet.calls.append("launch")
+        self.fleet.before_launch()
         kernel_id = kernel_id or str(uuid.uuid4())
         launch = {"phase": "pulling", "message": "40 %", "position": None, "since": ""}
         model = {
@@ -81,11 +86,16 @@ class ScriptedKernels(FleetKernelManager):
         return [dict(model) for model in self.fleet.kernels.values()]
 
     async def shutdown_kernel(  # type: ignore[override]
-        self, kernel_id: str, *_: Any, reason: str = ""
+        self, kernel_id: str, *_: Any, reason: str = "", launching: bool = False
     ) -> None:
         self.fleet.calls.append("shutdown")
-        if self.fleet.kernels.pop(kernel_id, None) is None:
+        self.fleet.before_shutdown(kernel_id)
+        kernel = self.fleet.kernels.get(kernel_id)
+        if kernel is None:
             raise web.HTTPError(404)
+        if launching and not self.fleet.earlier and kernel["state"] not in ("launching", "dead"):
+            raise web.HTTPError(409, "the kernel runs already")
+        del self.fleet.kernels[kernel_id]
 
 
 class Specs(FleetKernelSpecManager):

@@ -49,6 +49,17 @@ def former_of(lab: FleetSessionManager, session_id: str) -> str | None:
     return former
 
 
+BEGINS = pytest.mark.parametrize("moment", ["after it was looked at", "as it is ended"])
+
+
+def begins(gateways: Gateways, kernel_id: str, moment: str) -> None:
+    """Has a kernel that is being launched begin to run while its session gets another one."""
+    if moment == "as it is ended":
+        gateways.before_shutdown = lambda ended: gateways.run(kernel_id)
+    else:
+        gateways.before_launch = lambda: gateways.run(kernel_id)
+
+
 async def test_the_earlier_kernel_ends_when_the_new_one_runs_and_no_earlier(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
@@ -149,6 +160,71 @@ async def test_of_several_changes_in_a_row_the_first_kernel_stays_and_those_betw
         assert await listed(labs[0]) == {session_id: third}
 
 
+@BEGINS
+async def test_a_kernel_that_begins_to_run_while_another_is_asked_for_is_kept(
+    labs: list[FleetSessionManager], gateways: Gateways, moment: str
+) -> None:
+    page = await open_page(labs[0])
+    first = str(page["kernel"]["id"])
+    begins(gateways, first, moment)
+    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    second = str(model["kernel"]["id"])
+    assert gateways.kernels[first]["state"] == "running"
+    assert (model["former_kernel"], former_of(labs[1], page["id"])) == (first, first)
+    labs[0].close()
+    gateways.fail(second, "no such image")
+    assert await listed(labs[1]) == {page["id"]: first}
+    # One that another lab has left unfinished.
+    await sweep_of(labs[1]).sweep()
+    assert first in gateways.kernels
+
+
+@BEGINS
+async def test_of_several_changes_in_a_row_the_kernel_that_began_to_run_last_is_kept(
+    labs: list[FleetSessionManager], gateways: Gateways, moment: str
+) -> None:
+    session_id, _, second = await changed(labs[0], gateways)
+    labs[0].close()
+    begins(gateways, second, moment)
+    model = await labs[1].update_session(session_id, kernel_name="python")
+    third = model["kernel"]["id"]
+    assert (model["former_kernel"], former_of(labs[1], session_id)) == (second, second)
+    # As it had run, the one before it had to end.
+    assert set(gateways.kernels) == {second, third}
+    gateways.run(third)
+    await until(lambda: list(gateways.kernels) == [third])
+    assert await listed(labs[1]) == {session_id: third}
+
+
+async def test_a_kernel_that_began_to_run_ends_if_the_new_one_runs_too(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    first = page["kernel"]["id"]
+
+    def both_run(kernel_id: str) -> None:
+        for each in gateways.kernels:
+            gateways.run(each)
+
+    gateways.before_shutdown = both_run
+    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    second = model["kernel"]["id"]
+    await until(lambda: list(gateways.kernels) == [second])
+    assert await listed(labs[1]) == {page["id"]: second}
+    assert first not in gateways.kernels
+
+
+async def test_gateways_of_an_earlier_version_end_the_kernel_that_began_to_run(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    gateways.earlier = True
+    begins(gateways, page["kernel"]["id"], "as it is ended")
+    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    assert model["former_kernel"] is None
+    assert list(gateways.kernels) == [model["kernel"]["id"]]
+
+
 async def test_who_chooses_the_earlier_kernel_again_ends_the_launch(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
@@ -188,6 +264,26 @@ async def test_deleting_a_session_during_a_change_ends_both_kernels(
     for table in (session, kernel_start, session_kernel):
         rows = labs[1].database.run_blocking(lambda c, t=table: c.execute(select(t)).all())
         assert rows == [], table
+
+
+async def test_a_launch_that_is_canceled_with_its_session_ends_neither_kernel(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    session_id, first, second = await changed(labs[0], gateways)
+    labs[0].close()
+    # The page does not know of the former kernel yet.
+    with pytest.raises(web.HTTPError, match="cancel the new kernel") as refused:
+        await labs[1].delete_session(session_id, launching=True)
+    assert refused.value.status_code == 409
+    assert set(gateways.kernels) == {first, second}
+    gateways.run(second)
+    assert await listed(labs[1]) == {session_id: second}
+    await sweep_of(labs[1]).sweep()
+    with pytest.raises(web.HTTPError, match="runs already"):
+        await labs[1].delete_session(session_id, launching=True)
+    assert await listed(labs[1]) == {session_id: second}
+    await labs[1].delete_session(session_id)
+    assert gateways.kernels == {}
 
 
 async def test_the_last_other_session_of_the_earlier_kernel_does_not_end_it(

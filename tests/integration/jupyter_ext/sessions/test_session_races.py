@@ -75,7 +75,7 @@ class SlowKernels(FleetKernelManager):
         return [self.fleet.model(kernel_id) for kernel_id in self.fleet.running]
 
     async def shutdown_kernel(  # type: ignore[override]
-        self, kernel_id: str, *_: Any, reason: str = ""
+        self, kernel_id: str, *_: Any, reason: str = "", launching: bool = False
     ) -> None:
         await self.fleet.pause()
         self.fleet.reasons[kernel_id] = reason

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway_ext.ownership.kernel_events import NewEvent
-from gateway_ext.ownership.kernel_records import Observation, observed
 from gateway_ext.ownership.kernel_rows import Held
+from gateway_ext.ownership.observations import Observation, observed
 from gateway_ext.ownership.states import KernelState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

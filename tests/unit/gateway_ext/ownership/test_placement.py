@@ -5,9 +5,11 @@ import random
 import pytest
 
 from gateway_ext.ownership.placement import (
+    LARGEST_LEAD,
     OwnKernel,
     kernel_to_move,
     order_for_start,
+    share_of_pools,
     targets_for_handover,
 )
 from gateway_ext.ownership.records import Member
@@ -115,6 +117,36 @@ def test_nobody_stays() -> None:
 
 
 def test_a_new_kernel_goes_where_one_is_ready() -> None:
-    members = [member("a", 0), member("b", 5), member("c", 7), member("d", 1, draining=True)]
+    members = [member("a", 0), member("b", 1), member("c", 2), member("d", 1, draining=True)]
     order = order_for_start(members, {}, {"b", "c", "d", "gone"})
     assert [one.name for one in order] == ["b", "c", "a"]
+
+
+def test_a_gateway_with_a_kernel_ready_that_has_far_more_than_others_is_not_preferred() -> None:
+    members = [member("a", 0), member("b", LARGEST_LEAD), member("c", LARGEST_LEAD - 1)]
+    order = order_for_start(members, {}, {"b", "c"})
+    assert [one.name for one in order] == ["c", "a", "b"]
+    # Starts that are not counted yet count here.
+    order = order_for_start(members, {"c": 1}, {"b", "c"})
+    assert [one.name for one in order] == ["a", "b", "c"]
+
+
+def test_starts_that_all_find_a_kernel_ready_at_one_gateway_leave_the_others_no_emptier() -> None:
+    members = [member("a", 0), member("b", 0), member("c", 0)]
+    in_flight: dict[str, int] = {}
+    for _ in range(60):
+        chosen = order_for_start(members, in_flight, {"b"})[0].name
+        in_flight[chosen] = in_flight.get(chosen, 0) + 1
+    assert max(in_flight.values()) - min(in_flight.values()) <= LARGEST_LEAD
+    assert in_flight["b"] == max(in_flight.values())
+
+
+def test_kernels_of_pools_are_started_by_the_gateways_with_the_fewest() -> None:
+    def waiting(name: str, kernels: int, pooled: int, *, draining: bool = False) -> Member:
+        return Member(name, f"http://{name}", draining, kernels, pooled)
+
+    members = [waiting("a", 1, 2), waiting("b", 1, 0), waiting("c", 0, 0, draining=True)]
+    assert share_of_pools("a", members) == 0
+    assert share_of_pools("b", members) == 3
+    assert share_of_pools("a", [waiting("a", 4, 4)]) is None
+    assert share_of_pools("a", [waiting("a", 0, 0), waiting("b", 0, 0)]) == 1

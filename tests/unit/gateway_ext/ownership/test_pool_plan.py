@@ -101,6 +101,14 @@ def test_of_a_kernelspec_that_cannot_be_read_nothing_is_started_or_ended() -> No
     assert (plan.start, plan.end) == ([], {})
 
 
+def test_a_kernel_of_a_pool_whose_agent_does_not_wait_is_replaced() -> None:
+    members = [member("a"), member("b"), member("c", here=False)]
+    plan = plan_pools([POOL], members, limit=10, not_waiting={"a", "c"}, now=NOW)
+    assert list(plan.end) == ["a"]
+    alone = plan_pools([POOL], members[:1], limit=10, not_waiting={"a"}, now=NOW)
+    assert alone.start == [POOL, POOL]
+
+
 def test_a_silent_kernel_is_replaced() -> None:
     plan = plan_pools([POOL], [member("a", silent=True), member("b")], limit=10, now=NOW)
     assert list(plan.end) == ["a"]
@@ -119,6 +127,27 @@ def test_after_failures_it_waits_longer_each_time(failures: int) -> None:
 
     assert started(pause - 1) == 0
     assert started(pause + 1) == 2
+
+
+def test_while_every_start_fails_the_pause_grows_to_the_longest_and_stays_there() -> None:
+    failed: list[PoolMember] = []
+    pauses: list[timedelta] = []
+    now = last = NOW
+    while len(failed) < 12:
+        if plan_pools([POOL], failed, limit=10, now=now).start:
+            pauses.append(now - last)
+            # The start itself takes its time until it fails.
+            now += timedelta(seconds=90)
+            failed.append(replace(member("d", KernelState.DEAD), changed=now))
+            last = now
+        now += timedelta(seconds=5)
+    assert pauses == sorted(pauses)
+    assert pauses[-5:] == [LONGEST_PAUSE] * 5
+
+
+def test_failures_long_ago_do_not_make_the_pause_longer() -> None:
+    dead = [member(f"d{n}", KernelState.DEAD, changed=20 + n * 3600) for n in range(9)]
+    assert len(plan_pools([POOL], dead, limit=10, now=NOW).start) == 2
 
 
 def test_failures_of_another_shape_are_no_reason_to_wait() -> None:
@@ -154,9 +183,9 @@ def test_what_is_left_of_a_claim_is_done_in_its_order() -> None:
     both = left_of_claim(RECORD, agent_waits=True)
     assert both == [ClaimStep.TELL_AGENT, ClaimStep.LABEL]
     assert left_of_claim(RECORD, agent_waits=False) == [ClaimStep.LABEL]
-    labelled = replace(RECORD, process={"proxy": "p", "kernel_id": "k"})
-    assert left_of_claim(labelled, agent_waits=True) == [ClaimStep.TELL_AGENT]
-    assert left_of_claim(labelled, agent_waits=False) == []
+    labeled = replace(RECORD, process={"proxy": "p", "kernel_id": "k"})
+    assert left_of_claim(labeled, agent_waits=True) == [ClaimStep.TELL_AGENT]
+    assert left_of_claim(labeled, agent_waits=False) == []
 
 
 def test_nothing_is_left_of_a_claim_where_there_was_none() -> None:

@@ -8,6 +8,7 @@ from gateway_ext.ownership.states import (
     LEGAL_TRANSITIONS,
     IllegalTransition,
     KernelState,
+    can_be_canceled,
     check_transition,
     state_from_process,
 )
@@ -50,3 +51,21 @@ def test_what_is_legal(source: KernelState, target: KernelState) -> None:
 )
 def test_state_from_what_an_agent_says(process: str, state: KernelState | None) -> None:
     assert state_from_process(process) is state
+
+
+@pytest.mark.parametrize("state", KernelState)
+@pytest.mark.parametrize("process", [None, "starting", "restarting", "running", "dead", "new"])
+@pytest.mark.parametrize("not_run", [True, False])
+def test_whoever_cancels_a_launch_ends_no_kernel_that_ran(
+    state: KernelState, process: str | None, not_run: bool
+) -> None:
+    nothing_to_lose = {
+        KernelState.LAUNCHING: True,
+        KernelState.DEAD: True,
+        KernelState.RESTARTING: not_run,
+        KernelState.RUNNING: False,
+        KernelState.DELETED: False,
+    }[state]
+    # The agent knows first.
+    expected = nothing_to_lose and process != "running"
+    assert can_be_canceled(state, process, not_run=not_run) is expected

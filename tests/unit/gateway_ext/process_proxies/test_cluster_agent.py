@@ -66,6 +66,8 @@ LOST = ClusterSilent("the connection was lost")
         # What the first call may have made is looked for.
         ([LOST, FORBIDDEN], True),
         ([LOST, CredentialsRefused("401")], True),
+        ([LOST, ClusterRefused(409, "AlreadyExists", "there is one")], True),
+        ([LOST, None], True),
         ([None, FORBIDDEN], True),
         ([ClusterRefused(409, "AlreadyExists", "there is one")], True),
     ],
@@ -78,7 +80,8 @@ async def test_only_a_launch_of_which_every_call_was_refused_has_nothing_to_be_r
         with contextlib.suppress(ClusterRefused, ClusterSilent):
             assert await launch.making(answer(one)) == "made"
     assert launch.made_nothing is not may_be_there
-    assert await launch.end()
+    # What a call that was not answered asks for may be made after nothing was found.
+    assert await launch.end() is (LOST not in answers)
     assert launch.removals == may_be_there
 
 

@@ -9,7 +9,7 @@ from gateway_ext.process_proxies.cluster_calls import ClusterCalls, ClusterSilen
 from gateway_ext.process_proxies.uncut import uncut
 
 
-async def test_a_cancelled_call_that_has_begun_is_waited_for() -> None:
+async def test_a_canceled_call_that_has_begun_is_waited_for() -> None:
     """Or what it makes would not be found by who removes it."""
     begun, goes_on, made = threading.Event(), threading.Event(), threading.Event()
 
@@ -44,7 +44,7 @@ async def test_a_call_that_takes_too_long_is_left() -> None:
     assert await ClusterCalls(1, 10.0, "test", "it").run(lambda: 42) == 42
 
 
-async def test_work_goes_to_its_end_though_its_caller_is_cancelled() -> None:
+async def test_work_goes_to_its_end_though_its_caller_is_canceled() -> None:
     goes_on = asyncio.Event()
     done: list[str] = []
 

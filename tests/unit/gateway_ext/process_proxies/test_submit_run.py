@@ -36,7 +36,7 @@ def test_a_run_that_takes_too_long_is_ended_with_what_it_has_started(tmp_path: P
 
 
 def test_its_files_stay_until_it_has_read_them(tmp_path: Path) -> None:
-    """A launch that is cancelled here may go on at another gateway."""
+    """A launch that is canceled here may go on at another gateway."""
 
     async def scenario() -> None:
         run = begun(tmp_path, "until [ -e ../go ]; do sleep 0.05; done; cp start.json ../read")

@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 
 from jupyter_ext.fleet import cluster_answers as module
-from jupyter_ext.fleet.calls import CallFailed
 from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.status import as_table
 
@@ -70,26 +68,17 @@ def test_status_has_a_line_for_each_cluster() -> None:
     ]
 
 
-def test_the_first_gateway_that_knows_is_asked(
+def test_a_fleet_without_clusters_asks_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data_dir = DataDir.at(tmp_path)
-    data_dir.create()
-    SecretFiles(data_dir.secrets).create()
     asked: list[str] = []
 
-    def call(method: str, url: str, token: str, seconds: float) -> Any:
-        asked.append(url)
-        if len(asked) == 1:
-            # One of the version before.
-            raise CallFailed("not found", 404)
+    def answer(data_dir: DataDir, settings: Settings, role: str, path: str, **_: Any) -> Any:
+        asked.append(f"{role} {path}")
         return [WELL]
 
-    monkeypatch.setattr(module, "call", call)
-    assert cluster_answers(data_dir, Settings(ports={"gateway-1": 1})) == []
+    monkeypatch.setattr(module, "first_answer", answer)
+    assert cluster_answers(DataDir.at(tmp_path), Settings(ports={"gateway-1": 1})) == []
     assert asked == []
-    assert cluster_answers(data_dir, SETTINGS) == [WELL]
-    assert asked == [
-        "http://127.0.0.1:1/api/fleet/clusters",
-        "http://127.0.0.1:2/api/fleet/clusters",
-    ]
+    assert cluster_answers(DataDir.at(tmp_path), SETTINGS) == [WELL]
+    assert asked == ["gateway /api/fleet/clusters"]

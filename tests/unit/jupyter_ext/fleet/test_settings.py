@@ -34,7 +34,7 @@ def test_there_may_be_none_yet(tmp_path):
     assert load_settings(DataDir.at(tmp_path)) is None
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"format": 1, "colour": "red"}'])
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"format": 1, "color": "red"}'])
 def test_a_broken_file_is_named(tmp_path, content):
     (tmp_path / "fleet.json").write_text(content)
     with pytest.raises(FleetError, match=r"fleet\.json cannot be read"):
@@ -100,10 +100,12 @@ def test_gateways_have_the_advertised_address():
 
 
 def test_an_option_goes_before_its_variable():
-    variables = {"FLEET_KERNEL_ENV": "/v", "FLEET_GATEWAY_ENV": ""}
+    url = "mysql://u:p@h/d"
+    variables = {"FLEET_KERNEL_ENV": "/v", "FLEET_GATEWAY_ENV": "", "FLEET_DATABASE": url}
     assert told_settings({"kernel_env": "/o"}, variables)["kernel_env"] == "/o"
     told = told_settings({"kernel_env": None, "labs": 3}, variables)
     assert (told["kernel_env"], told["gateway_env"], told["labs"]) == ("/v", None, 3)
+    assert told["database"] == url
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -26,6 +26,21 @@ async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     await writer.drain()
 
 
+async def reaches_no_agent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Owns a kernel whose agent is silent, as any gateway does."""
+    _, path, *_ = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)
+    host = writer.get_extra_info("sockname")
+    answer: dict[str, object] = {"url": f"http://{host[0]}:{host[1]}", "epoch": 1}
+    status = b"200 OK"
+    if path.endswith(b"/interrupt"):
+        answer = {"message": "its agent has been silent for 12 s", "state": "unreachable"}
+        status = b"503 Service Unavailable"
+    body = json.dumps(answer).encode()
+    head = f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+    writer.write(b"HTTP/1.1 " + status + b"\r\n" + head + body)
+    await writer.drain()
+
+
 async def works(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     method, path, *_ = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)
     body = json.dumps({"method": method.decode(), "path": path.decode(), "url": "u"}).encode()
@@ -104,6 +119,19 @@ async def test_a_start_does_not_wait_for_a_frozen_gateway(token_file: str) -> No
     urls = [await gateways.start(frozen), await gateways.start(works)]
     call = client(urls, token_file).call("POST", "/api/kernels", {"name": "python"}, seconds=60.0)
     assert (await asyncio.wait_for(call, 10))["method"] == "POST"
+    gateways.close()
+
+
+async def test_what_no_gateway_can_do_is_said_at_once(token_file: str) -> None:
+    gateways = Gateways()
+    urls = [await gateways.start(reaches_no_agent)]
+    with pytest.raises(web.HTTPError) as raised:
+        await client(urls, token_file).call_owner("POST", "k", "/interrupt", {})
+    assert raised.value.status_code == 503
+    # And not that no gateway answers.
+    assert raised.value.get_message() == "its agent has been silent for 12 s"
+    # The owner, whether it lives, and the call; nothing again.
+    assert gateways.asked == {"reaches_no_agent": 3}
     gateways.close()
 
 

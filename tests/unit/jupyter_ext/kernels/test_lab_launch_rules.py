@@ -114,3 +114,11 @@ def test_what_is_no_choice(body: dict[str, Any]) -> None:
     with pytest.raises(web.HTTPError) as error:
         parse_choice(body)
     assert error.value.status_code == 400
+
+
+@pytest.mark.parametrize("field", ["launch_options", "launch_defaults"])
+def test_too_many_options_are_refused_before_anybody_asks_for_the_rules(field: str) -> None:
+    many = {"environment": {f"A{number}": "" for number in range(3000)}}
+    with pytest.raises(web.HTTPError, match=f"{field} has more than 1000 values") as refused:
+        parse_choice({}, {field: many})
+    assert refused.value.status_code == 400

@@ -1,10 +1,17 @@
 """The options of a start: a refusal names the option, the value and what is allowed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from jupyter_ext.launch_options.check import OptionRefused, check_options, parse_options
+from jupyter_ext.launch_options.check import (
+    MOST_VALUES,
+    OptionRefused,
+    check_options,
+    more_values_than,
+    parse_options,
+)
 from jupyter_ext.launch_options.declaration import parse_declaration
 from jupyter_ext.launch_options.effective import effective_options
 from jupyter_ext.launch_options.properties import PROPERTIES
@@ -187,3 +194,36 @@ def test_an_option_that_is_needed_is_needed_though_a_policy_leaves_nothing_of_it
     schema = effective_options(declaration, {"queue": {"const": "shared"}}).schema
     with pytest.raises(OptionRefused, match="policy leaves no value for it in the project 'demo'"):
         check_options(schema, {}, kernelspec="pod", project="demo")
+
+
+class Watched(list[Any]):
+    """A list that lets nobody look at more of it than is worth it."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, value in enumerate(super().__iter__()):
+            assert number <= MOST_VALUES, "it is looked at to the end"
+            yield value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"environment": {f"A{number}": "x" for number in range(MOST_VALUES)}},
+        {"tolerations": Watched([{}] * 100_000)},
+        {"tolerations": [Watched([[[]]] * 100_000)]},
+        {f"option{number}": 1 for number in range(MOST_VALUES + 1)},
+    ],
+    ids=["members", "items", "items of items", "options"],
+)
+def test_options_that_take_long_to_check_are_refused_unseen(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionRefused, match=r"^launch_options has more than 1000 values: "):
+        parse_options(options)
+
+
+@pytest.mark.parametrize(
+    ("document", "values"),
+    [({}, 0), ({"a": 1}, 1), ({"a": [1, {"b": []}], "c": "text"}, 5), ([[], [[]]], 3)],
+)
+def test_values_are_counted_at_all_levels(document: Any, values: int) -> None:
+    assert not more_values_than(values, document)
+    assert values == 0 or more_values_than(values - 1, document)

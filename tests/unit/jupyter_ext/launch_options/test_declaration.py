@@ -72,6 +72,10 @@ def test_of_resources_and_spark_only_what_is_listed() -> None:
         ({"properties": []}, "properties must be an object"),
         ({"properties": {"cpus": []}}, "launch_options.cpus: it must be a JSON Schema"),
         ({"properties": {"cpus": {"maximum": "many"}}}, "launch_options.cpus: 'many' is not a qu"),
+        (
+            {"properties": {"cpus": {"maximum": float("inf")}}},
+            "cpus: maximum: Infinity is not a nu",
+        ),
         ({"properties": {"queue": {"maximum": "1"}}}, "launch_options.queue: maximum: '1' is not"),
         ({"properties": {"queue": {"pattern": "("}}}, "the pattern '(' is wrong"),
         ({"properties": {"queue": {"$ref": "http://x/"}}}, r"\$ref is not possible"),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,16 @@ def test_the_most_specific_entry_counts_for_each_option() -> None:
         (policy({"demo": of({"gpu": False})}), "there is no option 'gpu'"),
         (policy({"demo": of({"cpus": 4})}), r"\.cpus: it must be a JSON Schema"),
         (policy({"demo": of({"cpus": {"maximum": "x"}})}), r"\.cpus: 'x' is not a quantity"),
+        (
+            policy({"demo": of({"cpus": {"maximum": math.nan}})}),
+            r"\.cpus: maximum: NaN is not a nu",
+        ),
+        (policy({"demo": of({"cpus": {"minimum": -math.inf}})}), r"\.cpus: minimum: -Infinity is"),
+        (
+            policy({"demo": of({"cpus": {"maximum": 0.5}})}).replace(b"0.5", b"1e999"),
+            r"\.cpus: maximum: Infinity is not a number of JSON",
+        ),
+        (policy({"demo": of({"cpus": {"enum": [1, math.nan]}})}), r"\.cpus: enum/1: NaN is not"),
         (policy({"demo": of({"cpus": {"type": "core"}})}), r"\.cpus: type: 'core' is not valid"),
     ],
 )

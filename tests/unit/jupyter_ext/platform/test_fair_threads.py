@@ -86,7 +86,7 @@ async def test_users_who_wait_have_turns() -> None:
             await jobs.until(*begun)
 
 
-async def test_what_is_cancelled_while_it_waits_is_never_called() -> None:
+async def test_what_is_canceled_while_it_waits_is_never_called() -> None:
     async with some_jobs() as jobs:
         jobs.start("a1", "a2", "a3", "a4")
         await jobs.until("a1", "a2")
@@ -108,7 +108,7 @@ async def test_what_runs_holds_its_thread_until_it_ends_though_nobody_waits_for_
         await jobs.until("a1", "a2", "b1", "a3")
 
 
-async def test_a_turn_that_comes_as_it_is_cancelled_goes_to_the_next() -> None:
+async def test_a_turn_that_comes_as_it_is_canceled_goes_to_the_next() -> None:
     turns: FairTurns[str] = FairTurns(1, 1)
     await turns.take("a")
     first = asyncio.ensure_future(turns.take("a"))

@@ -22,7 +22,7 @@ from gateway_ext.kernels.agents.agent_link import (
 from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.ownership.culling import CullRules
-from gateway_ext.ownership.kernel_records import Observation
+from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from tests import skipped_time

@@ -95,7 +95,7 @@ def test_projects_take_turns_however_many_kernels_one_of_them_starts() -> None:
     skipped_time.run(run())
 
 
-def test_starts_that_are_cancelled_keep_no_turn() -> None:
+def test_starts_that_are_canceled_keep_no_turn() -> None:
     async def run() -> None:
         starts = Starts(LaunchTurns(1, 60))
         end = asyncio.Event()
@@ -104,7 +104,7 @@ def test_starts_that_are_cancelled_keep_no_turn() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.sleep(0)
-        # This one gets the turn and is cancelled before it notices.
+        # This one gets the turn and is canceled before it notices.
         granted = asyncio.ensure_future(starts.start(end))
         await asyncio.sleep(0)
         end.set()

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway_ext.kernels.agents.agent_link import AgentLink
+from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels
 from gateway_ext.kernels.lifecycle.lost_kernels import LostKernels
 from gateway_ext.ownership.records import KernelRecord
@@ -160,3 +162,62 @@ def test_a_look_at_another_gateway_s_kernel_does_not_make_it_unreachable() -> No
 
     skipped_time.run(scenario())
     assert fleet.silent == ["k"]
+
+
+def pooled_link(closed: list[str]) -> AgentLink:
+    """The link to the agent of a kernel in a pool."""
+    nothing: Any = None
+    record = replace(RECORD, kernel_id="member", pool="shape")
+    return AgentLink(
+        record,
+        {"process": "running", "pooled": True},
+        nothing,
+        lambda: closed.append("closed"),
+        lambda link: None,
+        nothing,
+        logging.getLogger("test"),
+    )
+
+
+def test_a_kernel_that_is_claimed_from_a_pool_while_the_database_answers_keeps_its_agent() -> None:
+    async def scenario(claim: bool, *, before: bool) -> tuple[list[str], AgentLink | None]:
+        closed: list[str] = []
+        nothing: Any = None
+        fleet = Fleet(RUNS)
+        links = AgentLinks(nothing, logging.getLogger("test"))
+        link = pooled_link(closed)
+        links.add(link)
+        claimed = replace(RECORD, kernel_id="ada", epoch=8, launch_id="member")
+        # What was read before the claim, or after it.
+        owned = {"member": 7} if before else {"ada": 8}
+
+        async def answer() -> dict[str, int]:
+            if claim:
+                links.claimed(link, claimed)
+            return owned
+
+        fleet.owned = answer  # type: ignore[attr-defined]
+        kernels = GatewayKernels(
+            records=fleet,  # type: ignore[arg-type]
+            launches={},  # type: ignore[arg-type]
+            links=links,
+            log=logging.getLogger("test"),
+        )
+        lost_kernels = LostKernels(
+            kernels,
+            leftovers=nothing,
+            ends=nothing,
+            silences=nothing,
+            gateway_name="a",
+            ping_seconds=1.0,
+            lost_seconds=20.0,
+        )
+        await lost_kernels.leave_overtaken()
+        return closed, links.get("ada")
+
+    for before in (True, False):
+        closed, link = asyncio.run(scenario(True, before=before))
+        assert (closed, link is not None) == ([], True)
+    # One that another gateway has by now is left.
+    closed, link = asyncio.run(scenario(False, before=False))
+    assert (closed, link) == (["closed"], None)
