@@ -21,11 +21,11 @@ BATCH_BYTES = 2**20
 """So much is written to disk at once."""
 MOST_UNWRITTEN = 8 * 2**20
 """How much more than its bound the memory may have while the disk is slower than the kernel, which
-may owe as much (see python_kernel); more is dropped."""
-
-
+may owe as much (`output_credit`); more is dropped."""
 ENDS_BYTES = 2**20
 """How much of what says that a request has ended is kept, whatever else is dropped."""
+_PIECE_BYTES = 2**16
+"""How much of what is in memory a replay takes as one piece."""
 
 
 class Journal:
@@ -246,10 +246,20 @@ class Journal:
         if len(numbers) > len(self._writing) + len(self._entries):
             held = {*self._ends, *self._writing, *self._entries}
             numbers = sorted(number for number in held if first <= number <= last)
+        start = end = size = 0
         for number in numbers:
             entry = self.get(number)
-            if entry is not None:
-                yield number, number, len(entry.message)
+            if entry is None:
+                continue
+            if size and (number > end + 1 or size >= _PIECE_BYTES):
+                yield start, end, size
+                size = 0
+            if not size:
+                start = number
+            end = number
+            size += len(entry.message)
+        if size:
+            yield start, end, size
 
     def gap(self, session: str, after: int, *, cursor: bool = False) -> tuple[int, int] | None:
         """The first and last number of the messages that were dropped for a session which has

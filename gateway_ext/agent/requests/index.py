@@ -67,11 +67,14 @@ class Record:
 
     def shown(self) -> dict[str, Any]:
         """What pages are told of it."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "numbers"}
+        return {name: getattr(self, name) for name in _SHOWN}
 
     def is_held(self, request: object, number: object) -> bool:
         """Whether a page has all of it that has, of this request, everything up to `number`."""
         return request == self.request and isinstance(number, int) and number >= self.last
+
+
+_SHOWN = tuple(one.name for one in fields(Record) if one.name != "numbers")
 
 
 class RequestIndex:
