@@ -33,17 +33,18 @@ MODULE = "gateway_ext.agent.python_kernel"
 
 SAY_WHEN_WAITING = """
 import pathlib, sys, threading, time
-def say_when_waiting(main):
+def waits(code):
+    return code.co_name == "wait" and code.co_filename.endswith("output_credit.py")
+def say_when_waiting():
     seen = 0
     while seen < 5:
         time.sleep(0.01)
-        code = sys._current_frames()[main].f_code
-        here = code.co_name == "wait" and code.co_filename.endswith("output_credit.py")
-        seen = seen + 1 if here else 0
+        codes = [frame.f_code for frame in sys._current_frames().values()]
+        seen = seen + 1 if any(map(waits, codes)) else 0
     pathlib.Path("waiting").touch()
-threading.Thread(target=say_when_waiting, args=[threading.get_ident()], daemon=True).start()
+threading.Thread(target=say_when_waiting, daemon=True).start()
 """
-"""In a cell: makes the file `waiting` as soon as the cell waits for credit."""
+"""In a cell: makes the file `waiting` as soon as one of its threads waits for credit."""
 
 
 class CreditedKernel:
@@ -79,6 +80,8 @@ class CreditedKernel:
             **{f"{channel}_port": port for channel, port in ports.items()},
         )
         environment = dict(os.environ, PYTHONPATH=str(REPOSITORY), IPYTHONDIR=str(folder))
+        # Or ipykernel leaves the output of programs where it is.
+        environment.pop("PYTEST_CURRENT_TEST", None)
         environment["JPY_PARENT_PID"] = str(os.getpid() if agent is None else agent)
         if credit:
             environment[VARIABLE] = str(self._credit.path)
@@ -160,9 +163,9 @@ class CreditedKernel:
         """Wait for a condition; fails if it does not come, or if the kernel ends."""
         end = time.monotonic() + seconds
         while not holds():
-            log = (self.folder / "kernel.log").read_text()
-            assert self.process.poll() is None, f"the kernel has ended: {log}"
-            assert time.monotonic() < end, f"never came: {what}; {log}"
+            if self.process.poll() is not None or time.monotonic() > end:
+                log = (self.folder / "kernel.log").read_text()[-2000:]
+                raise AssertionError(f"never came: {what}; the kernel's log: {log}")
             time.sleep(0.01)
 
     def there(self, name: str) -> bool:

@@ -29,6 +29,10 @@ import comm
 one = comm.create_comm(target_name="nobody")
 for i in range(40): one.send({"x": "y" * 1_000_000})
 """
+START_A_PROGRAM = """
+import os
+os.system("yes " + "z" * 100 + " | head -c 31000000")
+"""
 FROM_A_FORK = """
 import os
 if (child := os.fork()) == 0:
@@ -55,12 +59,13 @@ def hold_back(kernel: CreditedKernel, code: str) -> str:
         PRINT,
         SAY_WHEN_WAITING + DISPLAY,
         SAY_WHEN_WAITING + SEND,
+        SAY_WHEN_WAITING + START_A_PROGRAM,
         FROM_A_FORK % "\n    ".join(SAY_WHEN_WAITING.splitlines()),
         "import threading\ndef other():\n"
         + "".join(f"    {line}\n" for line in PRINT.splitlines())
         + "thread = threading.Thread(target=other)\nthread.start()\nthread.join()",
     ],
-    ids=["print", "display", "widget", "fork", "thread"],
+    ids=["print", "display", "widget", "program", "fork", "thread"],
 )
 def test_what_is_not_taken_makes_code_wait_until_it_is(tmp_path: Path, code: str) -> None:
     with CreditedKernel(tmp_path) as kernel:
