@@ -10,8 +10,8 @@ from typing import Any
 from tornado import web
 from tornado.httputil import HTTPServerRequest
 
+from jupyter_ext.wire import routes
 from jupyter_ext.wire.headers import ASYNC, START_HEADER
-from jupyter_ext.wire.routes import LAUNCHING
 
 _SHORTEST_POLL = 0.05
 _LONGEST_POLL = 0.5
@@ -82,8 +82,12 @@ def answers_at_once(request: HTTPServerRequest) -> bool:
 
 
 def cancels_launch(request: HTTPServerRequest) -> bool:
-    """Whether a DELETE is a person's who cancels a launch, and ends no kernel that runs already."""
-    return request.arguments.get(LAUNCHING) == [b"1"]
+    """Whether a DELETE is a person's who cancels a launch, and ends no kernel that runs already.
+    Raises HTTPError (400)."""
+    try:
+        return routes.cancels_launch(request.arguments)
+    except ValueError as error:
+        raise web.HTTPError(400, str(error)) from error
 
 
 def seconds_to_answer(env: Any, most: float) -> float:

@@ -22,7 +22,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketError
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.outbox import Outbox
 from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, wire_of
-from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MUCH, TRY_AGAIN
+from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MANY, TOO_MUCH, TRY_AGAIN
 from jupyter_ext.wire.frames import pack_client_frame, unpack_client_frame
 from jupyter_ext.wire.routes import channels_url
 from jupyter_ext.wire.socket_progress import bytes_received
@@ -312,6 +312,9 @@ class KernelStream:
         reason = connection.close_reason or ""
         if code is not None and code in FINAL.values():
             return StreamEnd(code, reason or "the gateway ended the connection")
+        if code == TOO_MANY and not self._served_at:
+            # One that was served before may be refused only until its last connection is missed.
+            return StreamEnd(TRY_AGAIN, reason)
         # After a good connection, reconnect at once, so that a change of owner takes little time;
         # slow down if a gateway closes right after its first frame.
         age = asyncio.get_running_loop().time() - self._served_at

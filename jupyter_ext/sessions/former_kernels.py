@@ -24,7 +24,11 @@ _LONGEST_POLL = 2.0
 class EndingSessions(Sessions, Protocol):
     """What this needs of the session manager."""
 
-    async def end(self, ending: endings.Ending | None, *, launching: bool = False) -> None: ...
+    async def end(self, ending: endings.Ending | None) -> None: ...
+
+    async def end_kernel(
+        self, kernel_id: str, reason: str = "", *, launching: bool = False
+    ) -> None: ...
 
 
 def former_of(old: Session, present: Session, kernel: Model | None, new: str) -> str | None:

@@ -7,6 +7,8 @@ import uuid
 from functools import partial
 from typing import cast
 
+from tornado import web
+
 from jupyter_ext.kernels.launch_rules import Choice
 from jupyter_ext.kernels.launches import LaunchFailed, Model, alive, launching
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
@@ -94,6 +96,16 @@ async def _tell_failure(
             partial(session_rows.told_of_kernel, session_id=present.id, kernel_id=awaited)
         )
         raise LaunchFailed(failed)
+
+
+def ended_meanwhile(kernel_id: str, started: str | None) -> web.HTTPError:
+    """What a PATCH is told whose kernel others have ended meanwhile. `started` is the id if it was
+    asked for by name, None if the caller chose the kernel."""
+    if started is None:
+        return web.HTTPError(400, f"No such kernel: {kernel_id}")
+    return web.HTTPError(
+        409, "somebody else has ended or changed this notebook's kernel meanwhile: try again"
+    )
 
 
 async def when_changed(

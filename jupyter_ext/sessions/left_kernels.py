@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from sqlalchemy import Connection
 from tornado import web
 
-from jupyter_ext.kernels.launches import runs
+from jupyter_ext.kernels.launches import Model, launching, runs
 from jupyter_ext.sessions.former_kernels import EndingSessions
-from jupyter_ext.sessions.store import endings, former_kernels
+from jupyter_ext.sessions.store import endings, former_kernels, session_rows
 from jupyter_ext.sessions.store.session_rows import Session, hold_session
 
 
@@ -19,24 +18,59 @@ async def end_unused(sessions: EndingSessions, kernel_id: str) -> None:
     await sessions.end(await sessions.run(partial(endings.release_kernel, kernel_id=kernel_id)))
 
 
-async def end_session(sessions: EndingSessions, session_id: str, *, launching: bool) -> None:
+async def end_session(sessions: EndingSessions, session_id: str) -> None:
     """End a session, and its kernel and its former one if no other session uses them. Raises
-    HTTPError.
-
-    With `launching` it is 409, and session and kernel stay, if the kernel runs already, or if the
-    session would go back to its former kernel.
+    HTTPError; if its kernel is not ended, nothing has changed.
     """
+    release = partial(endings.release_session, session_id=session_id)
+    for ending in await sessions.run(release):
+        await sessions.end(ending)
 
-    def release(connection: Connection) -> list[endings.Ending]:
-        held = hold_session(connection, session_id) if launching else None
-        if held is not None and held.former_kernel is not None:
-            raise web.HTTPError(409, "the notebook keeps its earlier kernel: cancel the new kernel")
-        return endings.release_session(connection, session_id)
 
-    ended = [sessions.end(each, launching=launching) for each in await sessions.run(release)]
-    for error in await asyncio.gather(*ended, return_exceptions=True):
-        if error is not None:
-            raise error
+async def cancel_session(sessions: EndingSessions, session_id: str) -> None:
+    """End a session and the launch of its kernel. If other sessions use the kernel as well, its
+    launch goes on for them.
+
+    Raises HTTPError, after which nothing has changed for anybody: 409 if the kernel runs already,
+    or if the session would go back to its former kernel.
+    """
+    kernel_id, others = await sessions.run(partial(_cancelable, session_id=session_id))
+    while others:
+        kernel = await sessions.kernel_or_none(kernel_id)
+        if kernel is not None and not _never_ran(kernel):
+            raise web.HTTPError(409, f"kernel {kernel_id} runs already: shut it down instead")
+        release = partial(endings.release_shared, session_id=session_id, kernel_id=kernel_id)
+        if await sessions.run(release):
+            return
+        kernel_id, others = await sessions.run(partial(_cancelable, session_id=session_id))
+    await _cancel_launch(sessions, kernel_id)
+    if await sessions.run(partial(session_rows.get_session, session_id=session_id)) is not None:
+        raise web.HTTPError(409, "the notebook has got another kernel meanwhile")
+
+
+def _cancelable(connection: Connection, session_id: str) -> tuple[str, bool]:
+    """The kernel of a session that a person cancels, and whether other sessions use it."""
+    held = hold_session(connection, session_id)
+    if held is None:
+        raise web.HTTPError(404, f"Session not found: {session_id}")
+    if held.former_kernel is not None:
+        raise web.HTTPError(409, "the notebook keeps its earlier kernel: cancel the new kernel")
+    return held.kernel_id, session_rows.count_sessions(connection, held.kernel_id) > 1
+
+
+def _never_ran(kernel: Model) -> bool:
+    """Whether a kernel has run no code: it is on its way, or could not be started."""
+    return launching(kernel) or bool(kernel.get("launch_failed"))
+
+
+async def _cancel_launch(sessions: EndingSessions, kernel_id: str) -> None:
+    """End a kernel unless it runs already: then raises HTTPError (409).
+
+    Only the gateway can tell: a look beforehand would be old by now. Nothing is recorded before it
+    has answered, so that a refusal changes nothing, and nobody ends the kernel after all if this
+    lab dies. Sessions that the kernel gets until then end with it.
+    """
+    await sessions.end_kernel(kernel_id, launching=True)
 
 
 async def leave(
@@ -54,10 +88,10 @@ async def leave(
             await end_unused(sessions, unused)
         return False
     kernel_id = old.kernel_id
-    ending = await sessions.run(partial(endings.release_kernel, kernel_id=kernel_id))
+    if not await sessions.run(partial(endings.is_unused, kernel_id=kernel_id)):
+        return False
     try:
-        # Only the gateway can tell: a look beforehand would be old by now.
-        await sessions.end(ending, launching=True)
+        await _cancel_launch(sessions, kernel_id)
         return False
     except web.HTTPError as error:
         if error.status_code != 409:

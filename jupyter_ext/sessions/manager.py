@@ -23,8 +23,8 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.sessions.checks import check_project, checked
 from jupyter_ext.sessions.former_kernels import ChangeWatch, former_of, give_back, settle
-from jupyter_ext.sessions.kernel_changes import other_kernel, when_changed
-from jupyter_ext.sessions.left_kernels import end_session, end_unused, leave
+from jupyter_ext.sessions.kernel_changes import ended_meanwhile, other_kernel, when_changed
+from jupyter_ext.sessions.left_kernels import cancel_session, end_session, end_unused, leave
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
 from jupyter_ext.sessions.patch import SessionPatch, patched
@@ -301,7 +301,7 @@ class FleetSessionManager(LoggingConfigurable):
             new = checked(patched(old, patch), identity)
             if kernel_id is not None and kernel_id != old.kernel_id:
                 if not document_kernels.may_use(connection, kernel_id):
-                    raise web.HTTPError(400, f"No such kernel: {kernel_id}")
+                    raise ended_meanwhile(kernel_id, started)
                 former = None if runs_already else former_of(old, present, left, kernel_id)
                 new = replace(
                     new,
@@ -340,29 +340,28 @@ class FleetSessionManager(LoggingConfigurable):
                 new = replace(new, former_kernel=old.kernel_id)
                 self._changes.watch(new.kernel_id)
         if kernel is None:
-            raise web.HTTPError(404, f"Session not found: {session_id}")
+            raise ended_meanwhile(new.kernel_id, started)
         if new.former_kernel is not None and runs(kernel):
             await settle(self, kernel["id"])
             new = replace(new, former_kernel=None)
         return session_model(new if path is None else replace(new, shown_path=path), kernel)
 
     async def delete_session(self, session_id: str, *, launching: bool = False) -> None:
-        """See `left_kernels.end_session`."""
+        """End a session, with `launching` only a launch; see `left_kernels`."""
         await self._session(session_id, Role.EDITOR)
-        await end_session(self, session_id, launching=launching)
+        await (cancel_session if launching else end_session)(self, session_id)
 
     async def give_back(self, kernel_id: str) -> None:
         """See `former_kernels.give_back`."""
         await give_back(self, kernel_id)
 
-    async def end(self, ending: Ending | None, *, launching: bool = False) -> None:
-        """End a kernel that nobody uses any more; with `launching` raises HTTPError (409) if it
-        runs already. If it is not ended, it is given back to its documents, so that it can be ended
-        later."""
+    async def end(self, ending: Ending | None) -> None:
+        """End a kernel that nobody uses any more. If it is not ended, it is given back to its
+        documents, so that it can be ended later. Raises HTTPError."""
         if ending is None:
             return
         try:
-            await self.end_kernel(ending.kernel_id, launching=launching)
+            await self.end_kernel(ending.kernel_id)
         except BaseException:
             await asyncio.shield(self.run(partial(endings.restore, ending=ending)))
             raise
@@ -372,7 +371,8 @@ class FleetSessionManager(LoggingConfigurable):
     ) -> None:
         """End a kernel whose ending has been recorded, then delete its last session.
 
-        `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it.
+        `reason` is for the kernel's history. Raises HTTPError 503 if no gateway has ended it; with
+        `launching`, for which nothing is recorded, also 409 if it runs already.
         """
         try:
             await self.kernel_manager.shutdown_kernel(kernel_id, reason=reason, launching=launching)

@@ -11,6 +11,8 @@ NOT_ACCEPTED = 4401
 """The token is not accepted, or no longer."""
 NOT_ALLOWED = 4403
 NO_SUCH_KERNEL = 4404
+TOO_MANY = 4429
+"""The kernel has no place for one more websocket of this person, or at all."""
 
 FINAL = {401: NOT_ACCEPTED, 403: NOT_ALLOWED, 404: NO_SUCH_KERNEL}
 """HTTP statuses after which retrying is useless, and the close codes for them."""

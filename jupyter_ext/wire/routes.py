@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 CHANNELS_ROUTE = "/api/kernels/{kernel_id}/channels"
@@ -20,6 +21,20 @@ AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 LAUNCHING = "launching"
 """In a query, with the value 1: a websocket's client takes text frames about a kernel that is being
 launched; `DELETE` of a kernel cancels its launch, and is 409 if the kernel runs already."""
+
+
+def cancels_launch(arguments: Mapping[str, Sequence[bytes]]) -> bool:
+    """Whether a `DELETE` with this query ends no kernel that runs already: LAUNCHING is in it.
+
+    Raises ValueError if that is misspelled: without the guard, the kernel would end."""
+    guards = {name: values for name, values in arguments.items() if _is_guard(name)}
+    if guards and (guards.keys() != {LAUNCHING} or list(guards[LAUNCHING]) != [b"1"]):
+        raise ValueError(f"to cancel a launch alone, send exactly ?{LAUNCHING}=1, once")
+    return bool(guards)
+
+
+def _is_guard(name: str) -> bool:
+    return name.strip().casefold() == LAUNCHING
 
 
 def path_of(route: str, **values: str) -> str:

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Signal } from '@lumino/signaling';
 
 import { KernelLaunches } from '../lib/launches/kernelLaunches.js';
+import { stillLaunching } from '../lib/launches/stillLaunching.js';
 
 function list() {
   const made = { models: [], running: () => made.models };
@@ -60,4 +61,19 @@ test('what the lists said before anybody asked is known', () => {
   kernels.models = [{ id: 'a', state: 'unreachable', reason: 'silent' }];
   const launches = new KernelLaunches(kernels, list());
   assert.deepEqual(launches.stageOf('a'), { is: 'unreachable', reason: 'silent' });
+});
+
+test('whether a launch that the page believes in still lasts is the word of the server', async () => {
+  const kernels = list();
+  const launches = new KernelLaunches(kernels, list());
+  const model = { id: 'a', state: 'launching', launch };
+  kernels.set([model, { id: 'b', state: 'running' }]);
+  assert.equal(await stillLaunching(launches, 'a', async () => model), true);
+  const away = () => Promise.reject(new Error('no gateway answers'));
+  assert.equal(await stillLaunching(launches, 'a', away), false);
+  assert.equal(await stillLaunching(launches, 'a', async () => undefined), false);
+  assert.equal(await stillLaunching(launches, 'a', async id => ({ id, state: 'running' })), false);
+  assert.equal(launches.stageOf('a').is, 'running');
+  // Nobody is asked about a kernel that runs.
+  assert.equal(await stillLaunching(launches, 'b', away), false);
 });

@@ -277,6 +277,28 @@ def test_the_kernel_that_was_refused_is_started_again_and_stays_if_it_runs_when_
     expect(ann.dialog).to_have_count(0)
 
 
+def test_a_restart_is_asked_about_if_the_server_says_that_the_kernel_runs_by_now(
+    ann: LabPage, files: Files
+) -> None:
+    ann.open_path(saved_notebook(files))
+    expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    (kernel_id,) = ids(files)
+    restarts = []
+
+    def runs(route: Route) -> None:
+        if "/restart" in route.request.url:
+            restarts.append(route.request.url)
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "state": "running"})
+
+    ann.page.route(re.compile(rf"/api/kernels/{kernel_id}(/restart)?([?]|$)"), runs)
+    ann.choose_in_menu("Kernel", "Restart Kernel…")
+    expect(ann.dialog).to_contain_text("Restart Kernel?")
+    ann.dialog.get_by_role("button", name="Cancel").click()
+    expect(ann.dialog).to_have_count(0)
+    assert not restarts
+
+
 def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wait(
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:

@@ -33,7 +33,13 @@ from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, OWNER_CHANGES, TRY_AGAIN
+from jupyter_ext.wire.close_codes import (
+    FINAL,
+    NOT_ACCEPTED,
+    OWNER_CHANGES,
+    TOO_MANY,
+    TRY_AGAIN,
+)
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.messages import V1_PROTOCOL
 from jupyter_ext.wire.routes import CHANNELS_ROUTE, LAUNCHING, pattern_of
@@ -138,7 +144,7 @@ class ChannelsHandler(FleetSocket):
         if not self._enter_room(self._identity.user):
             self._wire = None
             self.end(
-                TRY_AGAIN,
+                TOO_MANY,
                 f"you have {PER_PERSON} connections to this kernel: close some of its pages",
             )
             return

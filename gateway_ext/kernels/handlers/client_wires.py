@@ -27,7 +27,7 @@ from jupyter_ext.wire.close_codes import (
     NO_SUCH_KERNEL,
     OWNER_CHANGES,
     PROTOCOL_ERROR,
-    TRY_AGAIN,
+    TOO_MANY,
 )
 from jupyter_ext.wire.frames import CLIENT_HEADER_BYTES, SUBPROTOCOL, pack_client_frame
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
@@ -121,7 +121,7 @@ class LaunchWire:
         elif not board.listen(self._kernel_id, self):
             if self._kernel_id in board:
                 self._socket.end(
-                    TRY_AGAIN, "too many clients wait for this kernel: close some of its pages"
+                    TOO_MANY, "too many clients wait for this kernel: close some of its pages"
                 )
             else:
                 self.gone(deleted=False)

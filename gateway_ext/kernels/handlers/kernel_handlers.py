@@ -33,7 +33,13 @@ from gateway_ext.ownership.records import is_lost
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.headers import ASYNC, HERE, PLACEMENT_HEADER, START_HEADER
-from jupyter_ext.wire.routes import EVENTS_ROUTE, GONE_ROUTE, LAUNCHING, OWNER_ROUTE, pattern_of
+from jupyter_ext.wire.routes import (
+    EVENTS_ROUTE,
+    GONE_ROUTE,
+    OWNER_ROUTE,
+    cancels_launch,
+    pattern_of,
+)
 
 PATIENCE_SECONDS = 15.0
 """How long a stock client waits for an owner to be found before it gets 503."""
@@ -231,9 +237,12 @@ class KernelHandler(_OneKernelHandler):
         self.answer(self.manager.model(record))
 
     async def delete(self, kernel_id: str) -> None:
-        # Only its owner knows whether it runs already.
-        cancels = self.get_query_argument(LAUNCHING, "") == "1"
         try:
+            cancels = cancels_launch(self.request.query_arguments)
+        except ValueError as error:
+            raise Refusal(400, str(error)) from error
+        try:
+            # Only its owner knows whether it runs already.
             place = await self.at_owner(kernel_id, Role.EDITOR, twice=True, launching=not cancels)
         except Refusal as refusal:
             if refusal.status != 503 or cancels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -25,6 +25,18 @@ class Ending:
 
     kernel_id: str
     documents: tuple[Document, ...] = ()
+    change: Change | None = None
+    """Of its session, if that had a former kernel: it goes on if the kernel does not end."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A session that might go back to its `former` kernel, and the ending of that, if it ends with
+    the session."""
+
+    session_id: str
+    former: str
+    ending: Ending | None
 
 
 _LEASE = timedelta(minutes=2)
@@ -33,8 +45,8 @@ _LEASE = timedelta(minutes=2)
 
 def release_session(connection: Connection, session_id: str) -> list[Ending]:
     """Delete one session. The last session of a kernel stays until the kernel has ended: then
-    returns the ending, which the caller must carry out, and that of a former kernel of the session.
-    Empty if no kernel has to end."""
+    returns the ending, which the caller must carry out, and after it that of a former kernel of the
+    session. Empty if no kernel has to end."""
     query = select(session).where(session.c.id == session_id)
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -47,31 +59,58 @@ def release_session(connection: Connection, session_id: str) -> list[Ending]:
     if held.kernel_id != row.kernel_id:
         # It got another kernel meanwhile.
         return release_session(connection, session_id)
-    endings: list[Ending | None] = []
+    former: Ending | None = None
+    change: Change | None = None
     if held.former_kernel is not None:
         connection.execute(
             update(session).where(session.c.id == session_id).values(former_kernel=None)
         )
-        endings.append(release_kernel(connection, held.former_kernel))
+        former = release_kernel(connection, held.former_kernel)
+        change = Change(session_id, held.former_kernel, former)
+    ending: Ending | None = None
     if count_sessions(connection, row.kernel_id) > 1:
         connection.execute(delete(session).where(session.c.id == session_id))
     else:
-        endings.append(_begin_ending(connection, row.kernel_id, documents))
-    return [ending for ending in endings if ending is not None]
+        ending = _begin_ending(connection, row.kernel_id, documents)
+    if ending is not None:
+        ending = replace(ending, change=change)
+    return [each for each in (ending, former) if each is not None]
+
+
+def release_shared(connection: Connection, session_id: str, kernel_id: str) -> bool:
+    """Delete one session of a kernel that other sessions use. False, and it stays, if none does."""
+    lock_kernel(connection, kernel_id)
+    if count_sessions(connection, kernel_id) < 2:
+        return False
+    connection.execute(
+        delete(session).where(session.c.id == session_id, session.c.kernel_id == kernel_id)
+    )
+    return True
+
+
+def is_unused(connection: Connection, kernel_id: str) -> bool:
+    """Whether no session uses a kernel and nobody is starting it. Nobody else gives it a session
+    until the transaction is over."""
+    lock_kernel(connection, kernel_id)
+    return not _is_used(connection, kernel_id)
 
 
 def release_kernel(connection: Connection, kernel_id: str) -> Ending | None:
     """The ending of a kernel that no session uses any more; None if one does, or if the kernel is
     being started."""
     documents = lock_kernel(connection, kernel_id)
+    if _is_used(connection, kernel_id):
+        return None
+    return _begin_ending(connection, kernel_id, documents)
+
+
+def _is_used(connection: Connection, kernel_id: str) -> bool:
     starting = select(kernel_start.c.document).where(
         kernel_start.c.kernel_id == kernel_id,
         kernel_start.c.state == STARTING,
         kernel_start.c.lease_until > now_utc(connection),
     )
-    if count_sessions(connection, kernel_id) or connection.execute(starting).first():
-        return None
-    return _begin_ending(connection, kernel_id, documents)
+    return bool(count_sessions(connection, kernel_id) or connection.execute(starting).first())
 
 
 def forget_failed(connection: Connection, session_id: str, kernel_id: str) -> None:
@@ -139,12 +178,26 @@ def unfinished_endings(connection: Connection) -> list[str]:
 
 
 def restore(connection: Connection, ending: Ending) -> None:
-    """The kernel could not be ended: give it back to its documents that have no other one."""
+    """The kernel could not be ended: give it back to its documents that have no other one, and the
+    former kernel, which nobody has ended yet, to its session."""
     connection.execute(
         delete(kernel_start).where(kernel_start.c.document == ending_key(ending.kernel_id))
     )
     for document in ending.documents:
         use_kernel(connection, document, ending.kernel_id)
+    if ending.change is None:
+        return
+    if ending.change.ending is not None:
+        restore(connection, ending.change.ending)
+    connection.execute(
+        update(session)
+        .where(
+            session.c.id == ending.change.session_id,
+            session.c.kernel_id == ending.kernel_id,
+            session.c.former_kernel.is_(None),
+        )
+        .values(former_kernel=ending.change.former)
+    )
 
 
 def remove_kernel(connection: Connection, kernel_id: str) -> None:

@@ -4,13 +4,14 @@ import {
   ISessionContextDialogs,
   SessionContextDialogs
 } from '@jupyterlab/apputils';
-import type { Kernel, Session } from '@jupyterlab/services';
+import { type Kernel, KernelAPI, type Session } from '@jupyterlab/services';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
+import { stillLaunching } from '../launches/stillLaunching.js';
 import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { askToRestart } from './endingKernels.js';
@@ -82,10 +83,15 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
       tellBarred(refusal);
       return false;
     }
-    const kernel = context.session?.kernel;
-    if (kernel && this._launches.stageOf(kernel.id).is === 'launching') {
+    const connection = context.session;
+    const kernel = connection?.kernel;
+    const ask = (id: string) => KernelAPI.getKernelModel(id, connection?.serverSettings);
+    if (kernel && (await stillLaunching(this._launches, kernel.id, ask))) {
       // No variables are lost, only the cells that wait.
       return restartNow(context, options);
+    }
+    if (context.isDisposed) {
+      return false;
     }
     const session = this._modelOf(context);
     const lives = kernel && kernel.status !== 'dead';

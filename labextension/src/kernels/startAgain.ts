@@ -2,6 +2,7 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import { type Kernel, KernelAPI, ServerConnection, type Session } from '@jupyterlab/services';
 
 import type { INamedKernel } from '../launches/formerKernel.js';
+import { type IStageModel, stageOfModel, UNKNOWN } from '../launches/launchStage.js';
 
 /**
  * Start a document's dead kernel again, with the same options.
@@ -19,7 +20,7 @@ export async function startAgain(context: ISessionContext): Promise<void> {
     return;
   }
   try {
-    await KernelAPI.restartKernel(kernel.id, session.serverSettings);
+    await restartIfDead(kernel.id, session.serverSettings);
   } catch (error) {
     if (error instanceof ServerConnection.ResponseError && error.response.status === 404) {
       await session.changeKernel({ name: kernel.name });
@@ -43,7 +44,7 @@ export async function startMissed(context: ISessionContext, missed: INamedKernel
   }
   let model: Partial<Kernel.IModel> = { id: missed.id };
   try {
-    await KernelAPI.restartKernel(missed.id, session.serverSettings);
+    await restartIfDead(missed.id, session.serverSettings);
   } catch (error) {
     if (!(error instanceof ServerConnection.ResponseError) || error.response.status !== 404) {
       throw error;
@@ -52,6 +53,14 @@ export async function startMissed(context: ISessionContext, missed: INamedKernel
     model = { name: missed.name };
   }
   await session.changeKernel(model);
+}
+
+/** Restart a kernel, unless somebody has started it again since the page heard of its death. */
+async function restartIfDead(id: string, settings: ServerConnection.ISettings): Promise<void> {
+  const model: IStageModel | undefined = await KernelAPI.getKernelModel(id, settings);
+  if (!model || stageOfModel(UNKNOWN, model).is === 'dead') {
+    await KernelAPI.restartKernel(id, settings);
+  }
 }
 
 /** Connect a document to its session once more, if its kernel is one that it heard die. */

@@ -153,7 +153,7 @@ def test_nobody_takes_the_websockets_with_which_others_follow_a_launch(
     pages = [follow(ada) for _ in range(50)]
     assert [told(page) for page in pages] == ["open"] * 50
     assert told(follow(ada)) == (
-        "1013 you have 50 connections to this kernel: close some of its pages"
+        "4429 you have 50 connections to this kernel: close some of its pages"
     )
     assert told(follow(grace)) == "open"
     pages.pop().close()

@@ -66,6 +66,17 @@ def begin(client: Client, url: str, path: str, kernel: str = GATED) -> dict[str,
     return model
 
 
+MISSPELLED = (
+    "launching=true",
+    "launching=",
+    "launching",
+    "launching=01",
+    "launching=1&launching=1",
+    "LAUNCHING=1",
+    "launching=1&Launching=0",
+)
+
+
 def end(client: Client, url: str) -> None:
     """Ends every session and kernel."""
     for session in client.call("GET", f"{url}/api/sessions").json():
@@ -174,6 +185,10 @@ def test_a_person_who_cancels_a_launch_ends_no_kernel_that_runs_already(
         answer = page.call("DELETE", f"{url}/api/{thing}/{ids[thing]}?launching=1")
         assert answer.status_code == 409, answer.text
         assert "runs already" in answer.json()["message"]
+        for query in MISSPELLED:
+            answer = page.call("DELETE", f"{url}/api/{thing}/{ids[thing]}?{query}")
+            assert answer.status_code == 400, query
+            assert "?launching=1" in answer.json()["message"]
         assert page.call("GET", kernel).json()["state"] == "running"
         (listed,) = page.call("GET", f"{first}/api/sessions").json()
         assert listed["id"] == session["id"]

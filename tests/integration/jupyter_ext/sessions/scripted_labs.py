@@ -5,12 +5,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import select
 from tornado import web
 
 from jupyter_ext.database.engine import Database
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.tables import session
 
 PATH = "demo/a.ipynb"
 NAMES = {"python3": "python", "python": "python", "scala": "scala"}
@@ -26,6 +28,12 @@ class Gateways:
         self.launched = asyncio.Event()
         self.before_launch: Callable[[], object] = lambda: None
         self.before_shutdown: Callable[[str], object] = lambda kernel_id: None
+        # Asked to end a kernel, and whether that is answered now.
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+        # The status of the answer, for kernels that they do not end.
+        self.refusals: dict[str, int] = {}
         # Of a version that ends a kernel whether or not it runs already.
         self.earlier = False
 
@@ -89,7 +97,11 @@ class ScriptedKernels(FleetKernelManager):
         self, kernel_id: str, *_: Any, reason: str = "", launching: bool = False
     ) -> None:
         self.fleet.calls.append("shutdown")
+        self.fleet.asked.set()
+        await self.fleet.answers.wait()
         self.fleet.before_shutdown(kernel_id)
+        if kernel_id in self.fleet.refusals:
+            raise web.HTTPError(self.fleet.refusals[kernel_id])
         kernel = self.fleet.kernels.get(kernel_id)
         if kernel is None:
             raise web.HTTPError(404)
@@ -125,3 +137,24 @@ async def until(condition: Callable[[], Any]) -> None:
     """Wait for what labs do by themselves; the test's own time limit ends this."""
     while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0.005)
+
+
+async def changed(lab: FleetSessionManager, gateways: Gateways) -> tuple[str, str, str]:
+    """A session whose page has asked for another kernel, its kernel until then, and the new one,
+    which is on its way."""
+    page = await open_page(lab)
+    first = str(page["kernel"]["id"])
+    gateways.run(first)
+    model = await lab.update_session(page["id"], kernel_name="scala")
+    second = str(model["kernel"]["id"])
+    assert model["kernel"]["state"] == "launching"
+    assert model["former_kernel"] == first
+    assert set(gateways.kernels) == {first, second}
+    return page["id"], first, second
+
+
+def former_of(lab: FleetSessionManager, session_id: str) -> str | None:
+    """The kernel that the session would go back to."""
+    query = select(session.c.former_kernel).where(session.c.id == session_id)
+    former: str | None = lab.database.run_blocking(lambda c: c.execute(query).scalar_one())
+    return former

@@ -4,11 +4,11 @@ import asyncio
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from tornado import web
 
 from jupyter_ext.sessions.manager import FleetSessionManager
-from jupyter_ext.sessions.store import moves
+from jupyter_ext.sessions.store import endings, moves, started_kernels
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start, session, session_kernel
 from tests.integration.jupyter_ext.contents.conftest import act_as
@@ -16,6 +16,8 @@ from tests.integration.jupyter_ext.sessions.killed_lab import Killed, kill_at
 from tests.integration.jupyter_ext.sessions.scripted_labs import (
     PATH,
     Gateways,
+    changed,
+    former_of,
     listed,
     new_lab,
     open_page,
@@ -25,28 +27,8 @@ from tests.integration.jupyter_ext.sessions.scripted_labs import (
 PLACEHOLDER = "demo/6d5f1f3c-0d6c-4d38-9a3d-0c9f6a1f2b11"
 
 
-async def changed(lab: FleetSessionManager, gateways: Gateways) -> tuple[str, str, str]:
-    """A session whose page has asked for another kernel, its kernel until then, and the new one,
-    which is on its way."""
-    page = await open_page(lab)
-    first = str(page["kernel"]["id"])
-    gateways.run(first)
-    model = await lab.update_session(page["id"], kernel_name="scala")
-    second = str(model["kernel"]["id"])
-    assert model["kernel"]["state"] == "launching"
-    assert model["former_kernel"] == first
-    assert set(gateways.kernels) == {first, second}
-    return page["id"], first, second
-
-
 def sweep_of(lab: FleetSessionManager) -> SessionSweep:
     return SessionSweep(sessions=lab, grace_seconds=0.0)
-
-
-def former_of(lab: FleetSessionManager, session_id: str) -> str | None:
-    query = select(session.c.former_kernel).where(session.c.id == session_id)
-    former: str | None = lab.database.run_blocking(lambda c: c.execute(query).scalar_one())
-    return former
 
 
 BEGINS = pytest.mark.parametrize("moment", ["after it was looked at", "as it is ended"])
@@ -356,6 +338,30 @@ async def test_wherever_the_lab_that_made_a_change_is_killed_the_sweep_of_anothe
     assert step > 4, "it was killed at every step"
 
 
+async def test_a_kernel_that_others_end_as_a_session_gets_it_is_to_be_asked_for_again(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    first = gateways.only
+    gateways.run(first)
+
+    def others_end_it() -> None:
+        def release(connection: Connection) -> None:
+            for kernel_id in started_kernels.unused_kernels(connection):
+                endings.release_kernel(connection, kernel_id)
+
+        labs[1].database.run_blocking(release)
+
+    gateways.before_launch = others_end_it
+    with pytest.raises(web.HTTPError, match="try again") as told:
+        await labs[0].update_session(page["id"], kernel_name="scala")
+    assert told.value.status_code == 409
+    gateways.before_launch = lambda: None
+    assert await listed(labs[1]) == {page["id"]: first}
+    model = await labs[0].update_session(page["id"], kernel_name="scala")
+    assert model["former_kernel"] == first
+
+
 async def test_many_changes_at_once_leave_the_earlier_kernel_and_one_more(
     labs: list[FleetSessionManager], gateways: Gateways
 ) -> None:
@@ -367,7 +373,7 @@ async def test_many_changes_at_once_leave_the_earlier_kernel_and_one_more(
     )
     for result in await asyncio.gather(*changes, return_exceptions=True):
         # The kernel that it joined was the one that another change has ended.
-        refused = isinstance(result, web.HTTPError) and result.status_code in (400, 404)
+        refused = isinstance(result, web.HTTPError) and result.status_code == 409
         assert refused or isinstance(result, dict), result
     assert first in gateways.kernels
     await sweep_of(labs[1]).sweep()

@@ -19,6 +19,7 @@ from jupyter_ext.wire.close_codes import (
     NOT_ACCEPTED,
     NOT_ALLOWED,
     OWNER_CHANGES,
+    TOO_MANY,
     TOO_MUCH,
     TRY_AGAIN,
 )
@@ -396,6 +397,34 @@ def test_the_stream_ends_rather_than_wait_for_ever() -> None:
         async with streaming(nobody) as (_, page):
             await until(lambda: bool(page.ends))
             assert page.ends == [(NO_SUCH_KERNEL, "deleted")]
+
+    run(test)
+
+
+def test_who_finds_no_place_at_the_kernel_is_told_at_once() -> None:
+    async def test(gateway: Gateway) -> None:
+        # Unless told, it would try until the test's own time limit.
+        async with streaming(resolver(gateway), give_up_seconds=600) as (_, page):
+            (await gateway.next_socket()).close(TOO_MANY, "close some of its pages")
+            await until(lambda: bool(page.ends))
+            assert page.ends == [(TRY_AGAIN, "close some of its pages")]
+            assert gateway.sockets.empty()
+
+    run(test)
+
+
+def test_who_had_a_place_at_the_kernel_tries_until_its_last_connection_is_missed() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with streaming(resolver(gateway), give_up_seconds=600) as (stream, page):
+            socket = await gateway.next_socket()
+            socket.write_message(pack_client_frame(5, 0), binary=True)
+            await until(lambda: stream.connected)
+            socket.close(OWNER_CHANGES)
+            (await gateway.next_socket()).close(TOO_MANY, "close some of its pages")
+            socket = await gateway.next_socket()
+            socket.write_message(pack_client_frame(5, 0), binary=True)
+            await until(lambda: stream.connected)
+            assert page.ends == []
 
     run(test)
 
