@@ -50,6 +50,11 @@ export class ChangedKernel {
     return missedKernel(title, this._launches.stageOf(missed.id), missed.id === this._canceled);
   }
 
+  /** The name of its kernelspec. */
+  get missedName(): string | null {
+    return this._past.missed?.name ?? null;
+  }
+
   /** A person has read it. */
   close(): void {
     this._past = { ...this._past, missed: null };
