@@ -99,14 +99,11 @@ export function guardSessionContexts(
   };
 
   // The connection to a kernel that has ended is closed, which JupyterLab would tell instead.
-  const { get: displayStatus } = Object.getOwnPropertyDescriptor(
-    SessionContext.prototype,
-    'kernelDisplayStatus'
-  )!;
+  const shown = Object.getOwnPropertyDescriptor(SessionContext.prototype, 'kernelDisplayStatus')!;
   Object.defineProperty(SessionContext.prototype, 'kernelDisplayStatus', {
     configurable: true,
     get(this: SessionContext): ISessionContext.KernelDisplayStatus {
-      const status = displayStatus!.call(this) as ISessionContext.KernelDisplayStatus;
+      const status = shown.get!.call(this) as ISessionContext.KernelDisplayStatus;
       const isDead = status === 'disconnected' && this.session?.kernel?.status === 'dead';
       return isDead ? 'dead' : status;
     }
