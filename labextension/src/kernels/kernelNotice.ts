@@ -281,8 +281,10 @@ class PanelKernel {
 
   /** The kernel that a person asked for and did not get; it need not be the one that is there. */
   private get _asked(): Partial<Kernel.IModel> {
-    const asked = this._refused === null ? null : refusedKernel(this._context);
-    return asked ?? { name: this._change.missedName ?? undefined };
+    const refused = this._refused === null ? null : refusedKernel(this._context);
+    const asked = refused ?? { name: this._change.missedName ?? undefined };
+    const known = [...this._kernels.running()].find(({ id }) => id === asked.id);
+    return { ...asked, name: asked.name ?? known?.name };
   }
 
   private async _startAgain(): Promise<void> {
