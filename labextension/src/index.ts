@@ -15,6 +15,7 @@ import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
 import { roleChange } from './access/roleChange.js';
+import { runningFiles } from './kernels/runningFiles.js';
 import { runningKernels } from './kernels/runningKernels.js';
 import { serverSettings } from './serverSettings.js';
 import { shownRefusals } from './shownRefusals.js';
@@ -45,6 +46,7 @@ export default [
   patientCells,
   projectsPage,
   roleChange,
+  runningFiles,
   runningKernels,
   serverSettings,
   shownRefusals,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -144,8 +145,10 @@ def test_an_interrupt_takes_all_waiting_cells_back_and_cancel_ends_the_start(
 def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:
-    ann.open_path(saved_notebook(files))
+    path = saved_notebook(files)
+    ann.open_path(path)
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
+    expect(ann.listed(path.removeprefix("demo/"))).to_have_class(re.compile("jp-mod-running"))
     run_all(ann)
     slow.fail(f"the {LICENSE}")
     expect(notice(ann)).to_contain_text("could not be started")
@@ -156,6 +159,18 @@ def test_a_failed_start_says_why_in_the_notebook_and_can_be_started_again(
     assert outputs(ann) == [KEPT] * CELLS
     expect(ann.dialog).to_have_count(0)
     (failed,) = files.kernels()
+    # Nowhere does it look like a kernel that runs, or that lost its connection.
+    expect(status(ann)).to_contain_text("| Dead")
+    expect(ann.notebook.locator(".jp-NotebookPanel-toolbar")).to_contain_text("Not started")
+    file = ann.listed(path.removeprefix("demo/"))
+    expect(file).to_be_visible()
+    expect(file).not_to_have_class(re.compile("jp-mod-running"))
+    ann.page.locator(".jp-Toolbar-kernelName").click()
+    select = ann.dialog.locator("select")
+    expect(select).to_have_value(json.dumps({"name": SlowKernel.name}, separators=(",", ":")))
+    expect(select).not_to_contain_text(failed["id"].split("-")[0])
+    ann.page.keyboard.press("Escape")
+    expect(ann.dialog).to_have_count(0)
 
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
@@ -335,6 +350,30 @@ def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wai
     for shown in (line, notice(ann)):
         expect(shown).to_be_hidden()
     assert ann.evaluate(0, COUNT) == "1"
+    expect(ann.dialog).to_have_count(0)
+    assert len(files.kernels()) == 1
+
+
+def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same_one(
+    ann: LabPage, files: Files
+) -> None:
+    held: list[Route] = []
+    # A notebook asks for its kernel after its checkpoints.
+    checkpoints = re.compile(r"/checkpoints(\?|$)")
+    ann.page.route(checkpoints, held.append)
+    ann.open_path(saved_notebook(files))
+    expect(ann.cell(0)).to_be_visible()
+    wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 30)
+    ann.choose_in_menu("File", "New Console for")
+    console = ann.page.locator(".jp-ConsolePanel")
+    expect(console).to_be_visible()
+    assert not files.kernels()
+    ann.page.unroute(checkpoints)
+    for route in held:
+        route.continue_()
+    line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    for shown in (notice(ann), line):
+        expect(shown).to_contain_text("Connecting to the kernel")
     expect(ann.dialog).to_have_count(0)
     assert len(files.kernels()) == 1
 

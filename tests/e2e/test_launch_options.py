@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import uuid
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files
@@ -19,6 +23,30 @@ def quick(slow_kernel: SlowKernel) -> Iterator[None]:
     slow_kernel.open()
     yield
     slow_kernel.hold()
+
+
+@pytest.fixture
+def plain_kernel(slow_kernel: SlowKernel) -> Iterator[str]:
+    """The title of a kernelspec without options, `plain`."""
+    title = "Plain Python"
+    folder = slow_kernel.kernelspecs / "plain"
+    argv = ["python", "-m", "gateway_ext.agent.python_kernel", "-f", "{connection_file}"]
+    folder.mkdir()
+    spec = {"display_name": title, "language": "python", "argv": argv, "metadata": {}}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    yield title
+    shutil.rmtree(folder)
+
+
+def notice(lab: LabPage) -> Locator:
+    return lab.notebook.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+
+
+def start_with(lab: LabPage) -> None:
+    """Press "Start With…" above the notebook; the form for the slow kernel opens."""
+    notice(lab).get_by_role("button", name=re.compile("^Start With")).click()
+    expect(lab.dialog).to_contain_text(f"Start {SlowKernel.title}")
+    expect(field(lab, "Kernel")).to_have_value(SlowKernel.name)
 
 
 def field(lab: LabPage, label: str) -> Locator:
@@ -82,3 +110,83 @@ def test_options_are_entered_in_a_form_refused_at_their_field_and_shown_in_the_d
     ann.page.keyboard.press("Escape")
     expect(ann.dialog).to_have_count(0)
     assert ann.evaluate(1, "print(os.environ['MODE'])") == "fast"
+
+
+def test_a_running_kernel_without_options_is_replaced_only_by_one_that_a_person_chose(
+    ann: LabPage, files: Files, plain_kernel: str
+) -> None:
+    path = f"demo/plain-{uuid.uuid4().hex[:8]}.ipynb"
+    kernelspec = {"name": "plain", "display_name": plain_kernel, "language": "python"}
+    cell = {"cell_type": "code", "id": "c0", "source": "", "metadata": {}, "outputs": []}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": kernelspec},
+        "cells": [{**cell, "execution_count": None}],
+    }
+    files.save(path, {"type": "notebook", "format": "json", "content": content})
+    ann.open_path(path)
+    ann.wait_for_kernel()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+
+    ann.choose_in_menu("Kernel", ENTRY)
+    expect(ann.dialog).to_contain_text(f"{plain_kernel} has no options")
+    ann.page.keyboard.press("Enter")
+    alert = ann.dialog.get_by_role("alert").filter(has_text="Choose a kernel first")
+    expect(alert).to_be_visible()
+    start(ann)
+    expect(alert).to_be_visible()
+    field(ann, "Kernel").select_option(label=SlowKernel.title)
+    expect(field(ann, "Memory")).to_be_visible()
+    ann.page.keyboard.press("Escape")
+    expect(ann.dialog).to_have_count(0)
+    assert ann.evaluate(1, "print(x + 1)") == "6"
+    assert [kernel["name"] for kernel in files.kernels()] == ["plain"]
+
+
+def test_a_kernel_that_did_not_come_is_started_with_other_options_not_the_earlier_one(
+    ann: LabPage, files: Files, slow_kernel: SlowKernel
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+    slow_kernel.fail("there is too little room")
+    ann.choose_in_menu("Kernel", ENTRY)
+    field(ann, "Kernel").select_option(label=SlowKernel.title)
+    field(ann, "Memory").fill("1Gi")
+    start(ann)
+    expect(notice(ann)).to_contain_text("The earlier kernel is still there")
+    start_with(ann)
+    expect(field(ann, "Memory")).to_have_value("1Gi")
+
+    # The server refuses it, and has not kept what was chosen.
+    patches = re.compile(r"/api/sessions/[^/]+$")
+    refusal = {"message": "no gateway can answer at the moment"}
+
+    def refuse(route: Route) -> None:
+        if route.request.method == "PATCH":
+            route.fulfill(status=503, json=refusal)
+        else:
+            route.continue_()
+
+    ann.page.route(patches, refuse)
+    field(ann, "Memory").fill("2Gi")
+    start(ann)
+    expect(notice(ann)).to_contain_text(refusal["message"])
+    ann.page.unroute(patches)
+    start_with(ann)
+    expect(field(ann, "Memory")).to_have_value("2Gi")
+    # A form that comes to nothing changes nothing: neither the kernel nor what is asked for.
+    field(ann, "Memory").fill("8Gi")
+    start(ann)
+    expect(ann.dialog.get_by_role("alert").filter(has_text="at most 4Gi")).to_be_visible()
+    ann.page.keyboard.press("Escape")
+    expect(ann.dialog).to_have_count(0)
+    assert ann.evaluate(1, "print(x + 1)") == "6"
+    slow_kernel.open()
+    notice(ann).get_by_role("button", name=re.compile("^Start Again")).click()
+    expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
+    expect(notice(ann)).to_be_hidden()
+    wait_for("the kernel", lambda: [k["name"] for k in files.kernels()] == [SlowKernel.name], 60)
+    assert files.kernels()[0]["launch_options"]["memory"] == "2Gi"
+    assert ann.evaluate(1, "print('x' in globals())") == "False"

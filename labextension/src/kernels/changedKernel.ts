@@ -6,7 +6,8 @@ import {
   type IMissedKernel,
   missedKernel,
   NO_PAST,
-  pastAfterChange
+  pastAfterChange,
+  pastAtStage
 } from '../launches/formerKernel.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { whileLaunching } from '../launches/launchCancels.js';
@@ -50,6 +51,11 @@ export class ChangedKernel {
     return missedKernel(title, this._launches.stageOf(missed.id), missed.id === this._canceled);
   }
 
+  /** The name of its kernelspec. */
+  get missedName(): string | null {
+    return this._past.missed?.name ?? null;
+  }
+
   /** A person has read it. */
   close(): void {
     this._past = { ...this._past, missed: null };
@@ -61,17 +67,12 @@ export class ChangedKernel {
     if (!kernel) {
       return;
     }
-    const stage = this._launches.stageOf(kernel.id).is;
-    if (stage === 'running') {
-      // The server ends the earlier one.
-      this._past = { ...this._past, former: null };
-    } else if (stage === 'launching' || stage === 'dead') {
-      // The list of sessions says it after a reload, and no longer when the earlier one is back.
-      this._past = { ...this._past, former: this._former };
-    }
-    if (stage === 'launching') {
+    const stage = this._launches.stageOf(kernel.id);
+    // The list of sessions says it after a reload, and no longer when the earlier one is back.
+    this._past = pastAtStage(this._past, stage, this._former);
+    if (stage.is === 'launching') {
       this._asked = null;
-    } else if (stage === 'dead' && this._past.former !== null && this._asked !== kernel.id) {
+    } else if (stage.is === 'dead' && this._past.former !== null && this._asked !== kernel.id) {
       this._asked = kernel.id;
       void this._goBack(kernel.id);
     }

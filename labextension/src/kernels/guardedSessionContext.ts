@@ -1,10 +1,11 @@
-import { SessionContext, showErrorMessage } from '@jupyterlab/apputils';
+import { type ISessionContext, SessionContext, showErrorMessage } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { EndingCanceled } from './endingKernels.js';
+import type { FirstKernels } from './firstKernels.js';
 import { isBarred } from '../user/fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
@@ -23,7 +24,11 @@ interface IPending {
  * JupyterLab makes session contexts in many places and lets nobody replace them, so this changes
  * their class. Ending a session by its context does not go through the session manager.
  */
-export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundle): void {
+export function guardSessionContexts(
+  ender: KernelEnder,
+  firstKernels: FirstKernels<ISessionContext>,
+  trans: TranslationBundle
+): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- each is called on its context
   const { initialize, shutdown, changeKernel, startKernel, restartKernel } =
     SessionContext.prototype;
@@ -34,15 +39,17 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
     !context.session && !initializing.has(context) && (await joinSession(context));
 
   SessionContext.prototype.initialize = async function (this: SessionContext) {
-    // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
-    if (isBarred(pageUser(), this.path)) {
-      return false;
-    }
     initializing.add(this);
     try {
+      await firstKernels.before(this);
+      // As after "No Kernel": a context that is ready has a session, some extensions rely on it.
+      if (this.isDisposed || isBarred(pageUser(), this.path)) {
+        return false;
+      }
       return await initialize.call(this);
     } finally {
       initializing.delete(this);
+      firstKernels.settled(this);
     }
   };
 
@@ -90,6 +97,17 @@ export function guardSessionContexts(ender: KernelEnder, trans: TranslationBundl
       }
     }
   };
+
+  // The connection to a kernel that has ended is closed, which JupyterLab would tell instead.
+  const shown = Object.getOwnPropertyDescriptor(SessionContext.prototype, 'kernelDisplayStatus')!;
+  Object.defineProperty(SessionContext.prototype, 'kernelDisplayStatus', {
+    configurable: true,
+    get(this: SessionContext): ISessionContext.KernelDisplayStatus {
+      const status = shown.get!.call(this) as ISessionContext.KernelDisplayStatus;
+      const isDead = status === 'disconnected' && this.session?.kernel?.status === 'dead';
+      return isDead ? 'dead' : status;
+    }
+  });
 
   SessionContext.prototype.startKernel = async function (this: SessionContext) {
     if (isBarred(pageUser(), this.path) || (await joined(this))) {

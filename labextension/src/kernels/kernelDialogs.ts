@@ -16,6 +16,7 @@ import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
 import { askToRestart } from './endingKernels.js';
 import type { IKernelChoice } from './kernelStarts.js';
+import { livingOnly } from './livingKernels.js';
 import { OptionsBox } from './optionsBox.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
@@ -58,7 +59,9 @@ export class KernelDialogs extends SessionContextDialogs implements IKernelChoic
     this._open.set(context, (this._open.get(context) ?? 0) + 1);
     try {
       const box = new OptionsBox(this._startOptions, this._trans);
-      const selected = super.selectKernel(asksForOptions(context, this._startOptions, box));
+      const isDead = (id: string) => this._launches.stageOf(id).is === 'dead';
+      const asking = asksForOptions(context, this._startOptions, box);
+      const selected = super.selectKernel(livingOnly(asking, isDead));
       // The dialog is there by now, if one opens.
       box.stop();
       await selected;

@@ -22,7 +22,7 @@ import {
   noticeOfKernel
 } from '../launches/noticeOfKernel.js';
 import type { WaitingCells } from '../launches/waitingCells.js';
-import { takeRefused } from './refusedChange.js';
+import { refusedKernel, takeRefused } from './refusedChange.js';
 import { silenceDialogs } from './silentDialogs.js';
 import { reconnect, startAgain } from './startAgain.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
@@ -273,10 +273,18 @@ class PanelKernel {
           ? {
               label: trans.__('Start With…'),
               caption: trans.__('Start a kernel with other options'),
-              execute: () => this._start(() => this._options.ask(context))
+              execute: () => this._start(() => this._options.askAgain(context, this._asked))
             }
           : null;
     }
+  }
+
+  /** The kernel that a person asked for and did not get; it need not be the one that is there. */
+  private get _asked(): Partial<Kernel.IModel> {
+    const refused = this._refused === null ? null : refusedKernel(this._context);
+    const asked = refused ?? { name: this._change.missedName ?? undefined };
+    const known = [...this._kernels.running()].find(({ id }) => id === asked.id);
+    return { ...asked, name: asked.name ?? known?.name };
   }
 
   private async _startAgain(): Promise<void> {

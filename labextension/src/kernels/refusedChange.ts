@@ -21,9 +21,22 @@ export async function changeOrRemember<T>(
   }
 }
 
-/** The kernel that the server refused, to be asked for once more; it is remembered no longer. */
+/** The kernel that the server refused; null if it refused none. */
+export function refusedKernel(context: ISessionContext): Asked | null {
+  return refused.get(context) ?? null;
+}
+
+/** The same, to be asked for once more; it is remembered no longer. */
 export function takeRefused(context: ISessionContext): Asked | null {
-  const asked = refused.get(context) ?? null;
+  const asked = refusedKernel(context);
   refused.delete(context);
   return asked;
+}
+
+/** Remember the kernel that the server refused before, not what a person has tried since. */
+export function rememberRefused(context: ISessionContext, asked: Asked | null): void {
+  refused.delete(context);
+  if (asked) {
+    refused.set(context, asked);
+  }
 }

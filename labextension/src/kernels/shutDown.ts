@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog, type ISessionContext, showDialog } from '@jupyterlab/apputils';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Kernel } from '@jupyterlab/services';
 import { IRunningSessionManagers, IRunningSessions } from '@jupyterlab/running';
 import { ITranslator, nullTranslator, TranslationBundle } from '@jupyterlab/translation';
@@ -7,6 +8,7 @@ import { cleaningIcon } from '@jupyterlab/ui-components';
 import { Widget } from '@lumino/widgets';
 
 import { fleetBundle } from '../page/fleetBundle.js';
+import { FirstKernels } from './firstKernels.js';
 import { guardSessionContexts } from './guardedSessionContext.js';
 import { KernelEnder } from './kernelEnder.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
@@ -28,7 +30,13 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
     }
     const trans = fleetBundle(translator);
     const ender = new KernelEnder(app.serviceManager, pageUser()?.username ?? '', trans);
-    guardSessionContexts(ender, trans);
+    const firstKernels = new FirstKernels<ISessionContext>();
+    app.docRegistry.addWidgetExtension('Notebook', {
+      createNew: (_, { sessionContext }: DocumentRegistry.Context) => {
+        firstKernels.opened(sessionContext);
+      }
+    });
+    guardSessionContexts(ender, firstKernels, trans);
     replaceShutDownCommands(app, ender, trans);
     if (running) {
       // The style sheet makes room for the label beside the section's title.

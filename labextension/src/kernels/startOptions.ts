@@ -4,12 +4,13 @@ import { type Kernel, type KernelSpec, ServerConnection } from '@jupyterlab/serv
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
+import { kernelOfForm } from '../launches/kernelOfForm.js';
 import type { IEntered } from '../launches/optionEntry.js';
 import { type IOptionField, optionFields, type Options } from '../launches/optionFields.js';
 import { OptionsForm } from '../launches/optionsForm.js';
 import type { ISchema } from '../launches/optionSchema.js';
 import { projectOf } from '../user/fleetUser.js';
-import { takeRefused } from './refusedChange.js';
+import { refusedKernel, rememberRefused } from './refusedChange.js';
 
 export const IStartOptions = new Token<StartOptions>('jupyter-fleet:IStartOptions');
 
@@ -51,20 +52,44 @@ export class StartOptions {
    * @param name - The kernel, if it has been chosen already.
    * @returns whether a kernel was started.
    */
-  async ask(context: ISessionContext, name?: string): Promise<boolean> {
-    const names = this._names();
+  ask(context: ISessionContext, name?: string): Promise<boolean> {
+    return this._ask(context, { name }, name === undefined);
+  }
+
+  /**
+   * The same for a kernel that was asked for and did not come; a person may choose another one.
+   *
+   * @param asked - As far as known: its name, and the options that the server has not accepted.
+   */
+  askAgain(context: ISessionContext, asked: Partial<Kernel.IModel>): Promise<boolean> {
+    return this._ask(context, asked, true);
+  }
+
+  private async _ask(
+    context: ISessionContext,
+    asked: Partial<Kernel.IModel> & { launch_options?: Readonly<Options> },
+    mayChoose: boolean
+  ): Promise<boolean> {
     const known = [
-      name,
+      asked.name,
       context.session?.kernel?.name,
       context.prevKernelName,
       context.kernelPreference.name
     ];
-    let kernel = known.find(each => this.has(each)) ?? names[0];
+    const refusedBefore = refusedKernel(context);
+    const names = this._names();
+    const { chosen, without } = kernelOfForm(known, names);
+    let kernel = chosen;
     let offer = await this._offer(context.path, kernel);
+    if (kernel !== null && kernel === asked.name && asked.launch_options) {
+      offer = { ...offer, chosen: asked.launch_options };
+    }
     let refusal = '';
     for (;;) {
-      const select = name === undefined && names.length > 1 ? this._selectKernel(kernel) : null;
-      const form = new OptionsForm(offer.fields, offer.chosen, select, this._trans);
+      const selects = mayChoose && (kernel === null || names.length > 1);
+      const select = selects ? this._selectKernel(kernel) : null;
+      const missing = kernel === null ? this._choiceWords(without) : '';
+      const form = new OptionsForm(offer.fields, offer.chosen, select, missing, this._trans);
       const answer = await this._launch(form, kernel, refusal);
       if (answer === null || context.isDisposed) {
         return false;
@@ -77,7 +102,7 @@ export class StartOptions {
       }
       try {
         await context.changeKernel({
-          name: kernel,
+          name: kernel!,
           launch_options: answer.options,
           // The operator may change the defaults while the form is open.
           launch_defaults: offer.defaults
@@ -88,7 +113,7 @@ export class StartOptions {
           throw error;
         }
         // It is asked for again here, with other options, or not at all.
-        takeRefused(context);
+        rememberRefused(context, refusedBefore);
         refusal = error.message;
         offer = { ...(await this._offer(context.path, kernel)), chosen: answer.options };
       }
@@ -98,12 +123,15 @@ export class StartOptions {
   /** Show the form until what was entered can be sent; null if a person cancels. */
   private async _launch(
     form: OptionsForm,
-    kernel: string,
+    kernel: string | null,
     refusal: string
   ): Promise<IEntered | string | null> {
     const trans = this._trans;
     const dialog = new OptionsDialog(form, {
-      title: trans.__('Start %1', this._displayName(kernel)),
+      title:
+        kernel === null
+          ? trans.__('Start a Kernel')
+          : trans.__('Start %1', this._displayName(kernel)),
       body: form,
       focusNodeSelector: refusal
         ? '.jp-fleet-OptionsForm [aria-invalid="true"]'
@@ -129,13 +157,18 @@ export class StartOptions {
     return chosen.button.accept ? chosen.value : null;
   }
 
-  private _selectKernel(kernel: string): HTMLElement {
+  private _selectKernel(kernel: string | null): HTMLElement {
     const row = document.createElement('div');
     row.className = 'jp-fleet-OptionsForm-row';
     const select = document.createElement('select');
     select.id = 'jp-fleet-options-kernel';
     select.className = 'jp-mod-styled';
     select.dataset.kernels = 'true';
+    if (kernel === null) {
+      const choose = new Option(this._trans.__('Choose a kernel'), '', true, true);
+      choose.disabled = true;
+      select.append(choose);
+    }
     for (const name of this._names()) {
       select.append(new Option(this._displayName(name), name, false, name === kernel));
     }
@@ -147,8 +180,20 @@ export class StartOptions {
     return row;
   }
 
+  private _choiceWords(without: string | null): string {
+    return without === null
+      ? this._trans.__('Choose the kernel to start.')
+      : this._trans.__(
+          '%1 has no options. Choose another kernel to start, or cancel.',
+          this._displayName(without)
+        );
+  }
+
   /** What may be chosen for a kernel at a path, and what was chosen last. */
-  private async _offer(path: string, kernel: string): Promise<IOffer> {
+  private async _offer(path: string, kernel: string | null): Promise<IOffer> {
+    if (kernel === null) {
+      return { fields: [], defaults: {}, chosen: {} };
+    }
     const { baseUrl } = this._settings;
     const offered = (await this._get(
       URLExt.join(baseUrl, 'api/fleet/kernelspecs', encodeURIComponent(kernel), 'launch-options') +

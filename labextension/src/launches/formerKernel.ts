@@ -38,6 +38,26 @@ export function pastAfterChange(
   return { former: ran ? (stage.is === 'dead' ? null : left.id) : past.former, missed: null };
 }
 
+/**
+ * What the past of a document's kernel is at a stage of the present one.
+ *
+ * @param former - The kernel that the document has again if the present one does not come.
+ */
+export function pastAtStage(past: IKernelPast, stage: Stage, former: string | null): IKernelPast {
+  switch (stage.is) {
+    case 'running':
+      // The server ends the earlier one.
+      return { ...past, former: null };
+    case 'launching':
+      return { ...past, former };
+    case 'dead':
+      // What can be started again is now this one, not the one that did not come before.
+      return { former, missed: null };
+    default:
+      return past;
+  }
+}
+
 /** A kernel that did not come, as a person is told of it. */
 export interface IMissedKernel {
   /** Its name for people. */

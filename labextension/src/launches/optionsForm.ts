@@ -14,16 +14,19 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
   /**
    * @param chosen - What the fields show at first.
    * @param intro - What stands above them.
+   * @param missing - Why there is no kernel yet whose fields these are; empty if there is one.
    */
   constructor(
     fields: readonly IOptionField[],
     chosen: Readonly<Record<string, unknown>>,
     intro: HTMLElement | null,
+    missing: string,
     trans: TranslationBundle
   ) {
     super();
     this.addClass('jp-fleet-OptionsForm');
     this._fields = fields;
+    this._missing = missing;
     this._trans = trans;
     this._id = `jp-fleet-options-${++forms}`;
     if (intro) {
@@ -34,7 +37,8 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
     this.node.append(this._general);
     if (!fields.length) {
       const none = document.createElement('p');
-      none.textContent = trans.__('In this project there is nothing to choose for this kernel.');
+      none.textContent =
+        missing || trans.__('In this project there is nothing to choose for this kernel.');
       this.node.append(none);
     }
     for (const field of fields) {
@@ -43,13 +47,16 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
   }
 
   getValue(): IEntered {
+    if (this._missing) {
+      return { options: {}, errors: new Map([['', this._trans.__('Choose a kernel first.')]]) };
+    }
     const texts = new Map([...this._inputs].map(([key, input]) => [key, input.value]));
     return enteredOptions(this._fields, texts, this._trans);
   }
 
   /** Show what is wrong, each at its field, and go to the first of them. */
   showErrors(errors: ReadonlyMap<string, string>): void {
-    this._general.textContent = '';
+    this._general.textContent = errors.get('') ?? '';
     for (const key of this._inputs.keys()) {
       this._setError(key, errors.get(key) ?? '');
     }
@@ -107,6 +114,7 @@ export class OptionsForm extends Widget implements Dialog.IBodyWidget<IEntered> 
   }
 
   private readonly _fields: readonly IOptionField[];
+  private readonly _missing: string;
   private readonly _trans: TranslationBundle;
   private readonly _id: string;
   private readonly _general = document.createElement('div');
