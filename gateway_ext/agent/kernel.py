@@ -30,6 +30,7 @@ from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .socket_folder import SocketFolder
 from .start_document import StartDocument
+from .waiting_messages import WaitingMessage, interrupted
 from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
@@ -72,7 +73,7 @@ class Kernel:
         """Why the users' packages are left out, until a user restarts the kernel."""
         self._changing = asyncio.Lock()
         self._run: KernelRun | None = None
-        self._pending: list[tuple[str, str, list[bytes]]] = []
+        self._pending: list[WaitingMessage] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._claimed = asyncio.Event()
@@ -136,7 +137,14 @@ class Kernel:
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
     def interrupt(self) -> None:
-        """Interrupt what runs; raises LaunchError if nothing can be interrupted now."""
+        """Interrupt what runs; before the kernel's first answer, drop what waits for it. Raises
+        LaunchError if nothing can be interrupted now."""
+        if self.state.process is ProcessState.STARTING:
+            self._pending, answers = interrupted(self._pending, self._voice.session)
+            self._sessions.nothing_in_flight()
+            for answer in answers:
+                self._on_message(*answer)
+            return
         run = self._run
         if run is None or not run.ready.is_set():
             raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
@@ -296,12 +304,8 @@ class Kernel:
 
     def _own_pids(self) -> set[int]:
         """The children that are waited for one by one: the kernel, and what can become one."""
-        own = set()
-        if self._forked is not None:
-            own.add(self._forked.pid)
-        if self._run is not None:
-            own.add(self._run.process.pid)
-        return own
+        processes = (self._forked, None if self._run is None else self._run.process)
+        return {process.pid for process in processes if process is not None}
 
     async def _end_orphans(self) -> None:
         """End the processes that the kernel, which has ended for good, left behind."""
