@@ -100,7 +100,9 @@ class ClusterAgentProxy(AgentProcessProxy):
             raise
         except ClusterSilent as error:
             self._unanswered = self.may_be_there
-            raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error.words}") from error
+            raise LaunchFailed(
+                f"the cluster cannot be asked to start kernels: {error.words}"
+            ) from error
 
     async def making(self, call: Awaitable[T]) -> T:
         """The result of a call that has the cluster make something of this launch; raises what it

@@ -146,9 +146,7 @@ def what_to_do(left: Sequence[Mapping[str, Any]], settings: Settings) -> str:
     return "run `jupyter fleet down` when the cluster answers again"
 
 
-def _left_in_clusters(
-    settings: Settings, token: str
-) -> tuple[list[Mapping[str, Any]], str | None]:
+def _left_in_clusters(settings: Settings, token: str) -> tuple[list[Mapping[str, Any]], str | None]:
     """What is left of deleted kernels in clusters, and why that is not known."""
     problem = "no gateway answers"
     for name in settings.gateway_names:

@@ -59,9 +59,7 @@ class AbandonedLaunches(KernelCare):
 
     async def take_over(self) -> None:
         """Takes over what there is, and ends what takes too long; raises DatabaseUnavailable."""
-        starting = [
-            link for link in self._links if link.process == "starting" and not link.pooled
-        ]
+        starting = [link for link in self._links if link.process == "starting" and not link.pooled]
         await each_side_by_side(starting, self._check_connected, _AT_ONCE, self._log)
         if self._membership.takes_kernels:
             abandoned = await self._launch_records.abandoned(self._living)

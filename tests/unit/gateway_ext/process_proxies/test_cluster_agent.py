@@ -142,5 +142,5 @@ async def test_users_are_told_no_addresses_and_the_log_is(caplog: pytest.LogCapt
     with pytest.raises(ClusterSilent):
         await launch.making(answer(launch.problem))
     assert caplog.text.count(text) == 2
-    with pytest.raises(LaunchFailed, match="start kernels: the API server does not answer$"):
+    with pytest.raises(LaunchFailed, match=r"start kernels: the API server does not answer$"):
         await launch.start_agent(None, None, {})  # type: ignore[arg-type]

@@ -29,4 +29,6 @@ def test_kernels_of_a_cluster_that_was_taken_away_are_counted(
     now = Settings(**{name: None if name == gone else value for name, value in BOTH.items()})
     lines = dropped_clusters(Settings(**BOTH), now, kernels)
     assert [line.startswith(said) for line in lines] == ([True] if said else [])
-    assert all(f"`jupyter fleet up --{gone.replace('_', '-')} {BOTH[gone]}`" in one for one in lines)
+    assert all(
+        f"`jupyter fleet up --{gone.replace('_', '-')} {BOTH[gone]}`" in one for one in lines
+    )

@@ -140,7 +140,9 @@ def test_the_list_says_where_each_kernel_runs() -> None:
 
 def test_a_program_reads_the_whole_reason() -> None:
     reason = "no room: " + "0/3 nodes are available; " * 10
-    assert " ".join(reason.split()) in kernels_table([model(state="dead", reason=reason)], whole=True)
+    assert " ".join(reason.split()) in kernels_table(
+        [model(state="dead", reason=reason)], whole=True
+    )
 
 
 def test_a_kernel_is_named_by_the_beginning_of_its_id() -> None:
