@@ -78,5 +78,6 @@ class ClientMessages:
             if message.header.get("msg_type") != "kernel_info_request":
                 session_id, channel, _, parts = message
                 self._requests.abort(session_id, channel, parts, kernel_session)
+                self._sessions.finished(str(message.header["msg_id"]))
             elif next_process:
                 self._waiting.append(message)

@@ -142,7 +142,11 @@ class Kernel:
             self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
 
     def interrupt(self) -> None:
-        """Interrupt what runs; raises LaunchError if nothing can be interrupted now."""
+        """Interrupt what runs; before the kernel's first answer, drop what waits for it. Raises
+        LaunchError if nothing can be interrupted now."""
+        if self.state.process is ProcessState.STARTING:
+            self._messages.abort_waiting(self._kernel_session, next_process=True)
+            return
         run = self._run
         if run is None or not run.ready.is_set():
             raise LaunchError(f"the kernel cannot be interrupted: it is {self.state.process}")
@@ -304,12 +308,8 @@ class Kernel:
 
     def _own_pids(self) -> set[int]:
         """The children that are waited for one by one: the kernel, and what can become one."""
-        own = set()
-        if self._forked is not None:
-            own.add(self._forked.pid)
-        if self._run is not None:
-            own.add(self._run.process.pid)
-        return own
+        processes = (self._forked, None if self._run is None else self._run.process)
+        return {process.pid for process in processes if process is not None}
 
     async def _dead(self, reason: str) -> None:
         _log.error("the kernel is dead: %s", reason)

@@ -323,8 +323,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     # Acting on a kernel whose agent is connected here
 
     async def interrupt(self, link: AgentLink, username: str) -> None:
-        """Interrupts the running cell. Raises Refusal, 409 while there is no process that could be
-        interrupted."""
+        """Interrupts the running cell; of a kernel that is being launched, drops what waits for it.
+        Raises Refusal, 409 while there is no process that could be interrupted."""
         await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
         await self._note(link.kernel_id, "interrupt", username)
 
@@ -340,7 +340,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         waits as `start` does. An unreachable kernel is restarted later, without anybody waiting.
         Does nothing to a kernel that is being launched. Raises AgentLeft if the agent ends instead
         of doing it."""
-        if place.link is None and place.is_launching:
+        if place.is_launching:
             return
         if place.is_unreachable and place.record is not None:
             await self.lost_restarts.ask(place.record, username)

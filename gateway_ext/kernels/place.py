@@ -28,5 +28,8 @@ class Place:
 
     @property
     def is_launching(self) -> bool:
-        """Whether it is being launched, here or elsewhere."""
+        """Whether it is being launched, here or elsewhere. The agent knows better than the record,
+        as long as it has not seen its kernel answer."""
+        if self.link is not None:
+            return self.link.process == "starting"
         return self.record is not None and self.record.state is KernelState.LAUNCHING

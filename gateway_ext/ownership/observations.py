@@ -13,7 +13,8 @@ from gateway_ext.ownership.stored_text import stored_text
 @dataclass(frozen=True)
 class Observation:
     """What an owner saw of a kernel, written only if the epoch is still the owner's. `ended` is
-    why its process has ended by itself since the last observation, even if it runs again."""
+    why its process has ended by itself and was started again since the last observation, for each
+    time."""
 
     kernel_id: str
     epoch: int
@@ -22,7 +23,7 @@ class Observation:
     connections: int
     last_activity: datetime
     reason: str
-    ended: str = ""
+    ended: tuple[str, ...] = ()
 
 
 def observed(held: Held, seen: Observation, now: datetime) -> Transition:
@@ -37,10 +38,9 @@ def observed(held: Held, seen: Observation, now: datetime) -> Transition:
         values["reason"] = stored_text(seen.reason)
     state = seen.state or held.state
     is_news = state is not held.state
-    events = []
-    if seen.ended and not (is_news and state is not KernelState.RUNNING):
-        # It was started again too quickly for the record to say so.
-        events.append(NewEvent(KernelState.RESTARTING.value, detail=seen.ended))
+    # Those for which it was started again too quickly for the record to say so.
+    missed = seen.ended[:-1] if is_news and state is KernelState.RESTARTING else seen.ended
+    events = [NewEvent(KernelState.RESTARTING.value, detail=reason) for reason in missed]
     if is_news:
         events.append(NewEvent(state.value, detail=seen.reason))
     return Transition(state, values, events)

@@ -22,6 +22,7 @@ from gateway_ext.process_proxies.cluster_calls import (
     ClusterRefused,
     ClusterSilent,
     CredentialsRefused,
+    NoCluster,
 )
 from gateway_ext.process_proxies.sighting import Patience, Sighting, unknown
 
@@ -90,6 +91,8 @@ class ClusterAgentProxy(AgentProcessProxy):
         """See the base class. What a failed launch leaves behind is for `end`."""
         try:
             await self.submit(start, settings, environment)
+        except NoCluster as error:
+            raise LaunchFailed(f"the kernel cannot start: {error}") from error
         except ClusterRefused as refusal:
             raise LaunchFailed(f"the cluster does not start the kernel: {refusal}") from refusal
         except asyncio.CancelledError:
@@ -97,7 +100,9 @@ class ClusterAgentProxy(AgentProcessProxy):
             raise
         except ClusterSilent as error:
             self._unanswered = self.may_be_there
-            raise LaunchFailed(f"the cluster cannot be asked to start kernels: {error}") from error
+            raise LaunchFailed(
+                f"the cluster cannot be asked to start kernels: {error.words}"
+            ) from error
 
     async def making(self, call: Awaitable[T]) -> T:
         """The result of a call that has the cluster make something of this launch; raises what it
@@ -116,6 +121,8 @@ class ClusterAgentProxy(AgentProcessProxy):
                 self.may_be_there = before
             else:
                 self._unanswered = True
+            if error.words != self._seen.words:
+                self.log.warning("kernel %s: not started yet: %s", self.kernel_id, error)
             raise
         finally:
             self._owed_since = None
@@ -136,20 +143,19 @@ class ClusterAgentProxy(AgentProcessProxy):
 
     async def look(self) -> AgentLife:
         """See the base class."""
+        no_cluster = ""
         try:
             self._seen = await self.see()
             self._denied = False
         except (ClusterRefused, ClusterSilent) as error:
             self.log.warning("kernel %s: its state is not known: %s", self.kernel_id, error)
-            # A gateway that has no such cluster was refused nothing.
-            self._denied = isinstance(error, CredentialsRefused) or (
-                isinstance(error, ClusterRefused) and error.status > 0
-            )
-            self._seen = unknown(str(error))
+            self._denied = isinstance(error, CredentialsRefused | ClusterRefused)
+            self._seen = unknown(error.words if isinstance(error, ClusterSilent) else str(error))
+            no_cluster = str(error) if isinstance(error, NoCluster) else ""
         now = time.monotonic()
         self._patience = self._patience.after(self._seen, now)
         over = self._patience.is_over(self._seen, now)
-        self._obstacle = self._seen.words if over else ""
+        self._obstacle = no_cluster or (self._seen.words if over else "")
         return self._seen.life
 
     @property

@@ -11,11 +11,13 @@ T = TypeVar("T")
 class ClusterSilent(Exception):
     """The cluster gave no usable response, and nothing may be concluded of what there is. A
     requested change may or may not have been made, unless it is `unmade`: then it certainly was
-    not, because the call was not let in, or never reached the cluster."""
+    not, because the call was not let in, or never reached the cluster. The text is for operators;
+    users are told `words`, without addresses and texts of libraries."""
 
-    def __init__(self, message: str, *, unmade: bool = False) -> None:
+    def __init__(self, message: str, *, unmade: bool = False, words: str = "") -> None:
         super().__init__(message)
         self.unmade = unmade
+        self.words = words or message
 
 
 class CredentialsRefused(ClusterSilent):
@@ -33,6 +35,13 @@ class ClusterRefused(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+
+class NoCluster(ClusterRefused):
+    """The gateway has no such cluster; the text says how it gets one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(0, "NoCluster", message)
 
 
 class ClusterCalls:
@@ -62,7 +71,10 @@ class ClusterCalls:
             raise
         if not done:
             answer.cancel()
-            raise ClusterSilent(f"{self._who} does not answer within {self._seconds:g} s")
+            raise ClusterSilent(
+                f"{self._who} does not answer within {self._seconds:g} s",
+                words=f"{self._who} does not answer",
+            )
         return answer.result()
 
 

@@ -371,7 +371,9 @@ class KubernetesCluster(LoggingConfigurable):
             text: bytes = answer.read() or b""
         except (OSError, urllib3.exceptions.HTTPError, _library_error()) as error:
             raise ClusterSilent(
-                f"{self.server} does not answer: {error}", unmade=isinstance(error, _NOT_SENT)
+                f"{self.server} does not answer: {error}",
+                unmade=isinstance(error, _NOT_SENT),
+                words="the API server does not answer",
             ) from error
         if 200 <= answer.status < 300:
             return text

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway_ext.process_proxies.cluster_calls import ClusterRefused
+from gateway_ext.process_proxies.cluster_calls import NoCluster
 
 _RENEW_SECONDS = 10.0
 """How often at most credentials that the cluster rejects are fetched again."""
@@ -41,7 +41,7 @@ class KubernetesConnection:
         self._made = 0.0
 
     def client(self) -> Any:
-        """The library's client. Raises ClusterRefused while there has never been a usable one."""
+        """The library's client. Raises NoCluster while there has never been a usable one."""
         with self._lock:
             if self._client is None or self._seen != _versions(self._files):
                 self._make()
@@ -69,12 +69,7 @@ class KubernetesConnection:
         except Exception as error:
             # The library also lets through what goes wrong in YAML, in files and in plugins.
             if self._client is None:
-                raise ClusterRefused(
-                    0,
-                    "NoCluster",
-                    f"the cluster is not configured: {error} Run the gateway in the cluster, or "
-                    "set KubernetesCluster.kubeconfig",
-                ) from error
+                raise NoCluster(_no_cluster_words(self._kubeconfig, error)) from error
             self._log.warning(
                 "%s cannot be used (%s): the cluster is called with what was there before",
                 self._kubeconfig or "the service account",
@@ -99,6 +94,16 @@ class KubernetesConnection:
         )
         self._context = context
         return kubernetes.client.ApiClient(configuration)
+
+
+def _no_cluster_words(kubeconfig: Path | None, error: Exception) -> str:
+    how = "`jupyter fleet up --kubeconfig FILE`, or KubernetesCluster.kubeconfig, names"
+    if kubeconfig is None:
+        return (
+            f"the gateways are configured for no Kubernetes cluster: {how} the kubeconfig of one, "
+            "and gateways that run in a cluster use that"
+        )
+    return f"the gateways cannot use the kubeconfig {kubeconfig} ({error}): {how} another one"
 
 
 def referenced_files(document: object) -> list[str]:

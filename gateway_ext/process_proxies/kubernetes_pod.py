@@ -119,7 +119,7 @@ class KubernetesAgentProxy(ClusterAgentProxy):
     @property
     def who_answers(self) -> str:
         """See the base class."""
-        return self.cluster.server
+        return "the API server"
 
     def plan(self, start: AgentStart, settings: AgentSettings, env: dict[str, str]) -> None:
         """See the base class."""

@@ -84,7 +84,7 @@ async def create_once(
             refused = isinstance(error, CredentialsRefused)
             if loop.time() > (begun + _CREDENTIALS_SECONDS if refused else deadline):
                 raise
-            launch.note(str(error))
+            launch.note(error.words)
         except ClusterRefused as refusal:
             if refusal.reason != "AlreadyExists" or loop.time() > deadline:
                 raise

@@ -164,7 +164,10 @@ class YarnCluster(LoggingConfigurable):
             except (requests.RequestException, OSError, ValueError, TypeError) as error:
                 # Another ResourceManager may be active by now.
                 self._managers.clear()
-                raise ClusterSilent(f"the ResourceManager does not answer: {error}") from error
+                raise ClusterSilent(
+                    f"the ResourceManager does not answer: {error}",
+                    words="the ResourceManager does not answer",
+                ) from error
 
         return await self._calls.run(blocking)
 

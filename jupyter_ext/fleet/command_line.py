@@ -11,15 +11,19 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from jupyter_ext.fleet.advertised_address import is_loopback
 from jupyter_ext.fleet.build import installed_build, version_line
 from jupyter_ext.fleet.cluster_answers import cluster_answers, warnings
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.dropped_clusters import dropped_clusters
 from jupyter_ext.fleet.failure import FleetError, words_for
+from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import (
     declare_gone,
     drain,
+    full_id,
     kernel,
     kernel_text,
     kernels,
@@ -47,6 +51,7 @@ DATA_DIR_VARIABLE = "JUPYTER_FLEET_DATA"
 LONGEST_TOKEN_SECONDS = 3650 * 86400
 WATCH_SECONDS = 1.0
 LOG_LINES = 200
+KERNELS_SECONDS = 8.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -205,17 +210,31 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         settings = bring_up(data_dir, wanted)
     print(f"Jupyter Fleet: {settings.url()}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
-    for line in [*notices(settings), *warnings(cluster_answers(data_dir, settings), settings)]:
+    dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
+    answers = cluster_answers(data_dir, settings)
+    for line in [*notices(settings), *dropped, *warnings(answers, settings)]:
         print(line, file=sys.stderr)
     if options.detach or running:
         return 0
     return supervise(data_dir)
 
 
+def _kernels_now(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
+    """The models of all kernels; empty if no gateway says."""
+    path = "/api/kernels"
+    return first_answer(data_dir, settings, "gateway", path, seconds=KERNELS_SECONDS) or []
+
+
 def notices(settings: Settings) -> list[str]:
     """What an operator must know about a fleet that clusters connect to."""
     if settings.advertise is None:
-        return []
+        if settings.kubeconfig is None and settings.yarn_conf is None:
+            return []
+        return [
+            "Gateways listen on 127.0.0.1 alone, which pods and containers cannot reach: name an "
+            "address of this machine that they can connect to with `jupyter fleet up --advertise "
+            "HOST`, else their kernels do not start"
+        ]
     ports = [str(settings.ports[name]) for name in settings.gateway_names]
     several = "s" if len(ports) > 1 else ""
     lines = [
@@ -281,15 +300,19 @@ def down_command(options: argparse.Namespace, data_dir: DataDir) -> int:
 def kernels_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``kernels``: see `parser`."""
     found = kernels(data_dir, known_settings(data_dir))
-    print(json.dumps(found, indent=2) if options.json else kernels_table(found))
+    # People read a table in a terminal, programs and files take every line whole.
+    table = kernels_table(found, whole=not sys.stdout.isatty())
+    print(json.dumps(found, indent=2) if options.json else table)
     return 0
 
 
 def kernel_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     """``kernel``: see `parser`."""
+    settings = known_settings(data_dir)
+    kernel_id = full_id(data_dir, settings, options.kernel_id)
     if options.gone:
-        declare_gone(data_dir, known_settings(data_dir), options.kernel_id)
-    found = kernel(data_dir, known_settings(data_dir), options.kernel_id)
+        declare_gone(data_dir, settings, kernel_id)
+    found = kernel(data_dir, settings, kernel_id)
     print(json.dumps(found, indent=2) if options.json else kernel_text(found))
     return 0
 

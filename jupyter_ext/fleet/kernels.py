@@ -37,6 +37,8 @@ ELSEWHERE = "not started yet"
 
 _UNITS = (("h", 3600), ("min", 60))
 
+ID_LENGTH = 36
+
 LONGEST_STATE = 60
 """Characters in a list of kernels."""
 
@@ -133,10 +135,30 @@ def _path_now(started_for: str, sessions: Sequence[Mapping[str, Any]]) -> str:
     return str((notebooks or paths)[0])
 
 
-def kernels_table(models: Sequence[Mapping[str, Any]]) -> str:
-    """Kernels for people."""
+def full_id(data_dir: DataDir, settings: Settings, beginning: str) -> str:
+    """The id of the kernel that begins so, or ``beginning`` itself if none of the list does; raises
+    `FleetError` if several do."""
+    if len(beginning) == ID_LENGTH:
+        return beginning
+    return id_that_begins(beginning, ask(data_dir, settings, "GET", "/api/kernels"))
+
+
+def id_that_begins(beginning: str, models: Iterable[Mapping[str, Any]]) -> str:
+    """See `full_id`."""
+    found = sorted(one["id"] for one in models if one["id"].startswith(beginning.lower()))
+    if len(found) > 1:
+        raise FleetError(
+            f"{len(found)} kernels have ids that begin with {beginning}: {', '.join(found)}"
+        )
+    return found[0] if found else beginning
+
+
+def kernels_table(models: Sequence[Mapping[str, Any]], *, whole: bool = False) -> str:
+    """Kernels for people; with ``whole`` a reason has any length."""
     now = datetime.now(UTC)
-    return table([HEAD, *(_row(model, _shortened(state_text(model, now))) for model in models)])
+    states = [state_text(model, now) for model in models]
+    shown = states if whole else list(map(_shortened, states))
+    return table([HEAD, *map(_row, models, shown)])
 
 
 def _row(model: Mapping[str, Any], state: str) -> tuple[str, ...]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jupyter_ext.fleet.calls import CallFailed, call
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.dropped_clusters import CLUSTER_OPTIONS
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernels import where
+from jupyter_ext.fleet.kernels import ELSEWHERE, PLACES, where
 from jupyter_ext.fleet.leftovers import end_leftovers
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Settings, load_settings
+from jupyter_ext.fleet.settings import Settings, flag, load_settings
 from jupyter_ext.fleet.store_sockets import remove_sockets
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
@@ -19,6 +23,9 @@ from jupyter_ext.wire.routes import LEFTOVERS_ROUTE, POOLS_ROUTE
 KERNELS_SECONDS = 60.0
 CLUSTERS_SECONDS = 120.0
 """How long gateways may take until clusters have nothing left of the kernels."""
+TELL_SECONDS = 10.0
+"""How often to say that clusters are waited for."""
+MOST_NAMED = 5
 PAUSE = 0.5
 
 
@@ -86,23 +93,61 @@ def _end_pools(settings: Settings, token: str) -> int:
 
 
 def _wait_for_clusters(settings: Settings, token: str) -> None:
-    """Return when gateways have removed from clusters what was there of deleted kernels."""
-    deadline = time.monotonic() + CLUSTERS_SECONDS
+    """Return when gateways have removed from clusters what was there of deleted kernels; says until
+    then what is waited for."""
+    begun = time.monotonic()
+    told = 0
     while True:
         left, problem = _left_in_clusters(settings, token)
         if not left and problem is None:
             return
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > CLUSTERS_SECONDS:
             raise FleetError(
                 f"the kernels were ended, but not everything of them could be removed from the "
-                f"cluster yet ({problem or ', '.join(left)}): the fleet keeps running to remove "
-                "it; run `jupyter fleet down` when the cluster answers again"
+                f"cluster yet ({problem or left_words(left)}): the fleet keeps running to remove "
+                f"it; {what_to_do(left, settings)}"
             )
+        if waited >= told * TELL_SECONDS:
+            told += 1
+            print(f"waiting for {problem or left_words(left)}", file=sys.stderr, flush=True)
         time.sleep(PAUSE)
 
 
-def _left_in_clusters(settings: Settings, token: str) -> tuple[list[str], str | None]:
-    """Where something is left of deleted kernels, and why that is not known."""
+def left_words(left: Sequence[Mapping[str, Any]]) -> str:
+    """What is left of kernels in clusters, by cluster, at most `MOST_NAMED` by name."""
+    titles: dict[str, list[str]] = {}
+    for one in left:
+        title = PLACES.get((one["location"] or {}).get("kind", ""), ELSEWHERE)
+        titles.setdefault(title, []).append(where(one))
+    parts = []
+    for title, names in titles.items():
+        more = len(names) - MOST_NAMED
+        named = ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        parts.append(f"what is left {title}: {named}")
+    return "; ".join(parts)
+
+
+def what_to_do(left: Sequence[Mapping[str, Any]], settings: Settings) -> str:
+    """How what is left in clusters can be removed."""
+    kinds = {(one["location"] or {}).get("kind") for one in left}
+    lost = [
+        option
+        for option, of_it in CLUSTER_OPTIONS.items()
+        if kinds & of_it and getattr(settings, option) is None
+    ]
+    if lost:
+        options = " ".join(f"{flag(option)} …" for option in lost)
+        return (
+            f"no gateway can reach that cluster: name it again with `jupyter fleet up {options}`, "
+            "then run `jupyter fleet down --kernels`. If it is gone for good, `jupyter fleet down` "
+            "stops the fleet all the same"
+        )
+    return "run `jupyter fleet down` when the cluster answers again"
+
+
+def _left_in_clusters(settings: Settings, token: str) -> tuple[list[Mapping[str, Any]], str | None]:
+    """What is left of deleted kernels in clusters, and why that is not known."""
     problem = "no gateway answers"
     for name in settings.gateway_names:
         try:
@@ -114,7 +159,7 @@ def _left_in_clusters(settings: Settings, token: str) -> tuple[list[str], str | 
             problem = str(error)
         else:
             kind = {"kind": "local"}
-            return [where(one) for one in found if (one["location"] or kind) != kind], None
+            return [one for one in found if (one["location"] or kind) != kind], None
     return [], problem
 
 

@@ -18,6 +18,21 @@ test('each phase has its words, with those of the cluster', () => {
   assert.equal(words({ phase: 'warming', message: 'soon' }), 'Starting the kernel: soon');
 });
 
+test('a cluster that does not answer is what a launch waits for, in any phase', () => {
+  const message = 'the API server does not answer';
+  for (const phase of ['queued', 'scheduling', 'starting']) {
+    assert.equal(
+      words({ phase, message }),
+      'Waiting for the cluster: its API server does not answer'
+    );
+    assert.equal(phaseWords({ phase, message }, trans), 'Waiting for the cluster');
+    assert.equal(
+      words({ phase, message: 'the ResourceManager has not answered for 3 s' }),
+      'Waiting for the cluster: its ResourceManager has not answered for 3 s'
+    );
+  }
+});
+
 test('a place in a queue is counted as people count', () => {
   const place = position => words({ phase: 'queued', position });
   const places = [1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 111].map(place);

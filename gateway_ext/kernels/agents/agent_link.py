@@ -17,6 +17,9 @@ from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""
 
+MOST_ENDS = 20
+"""Ends of a kernel's process that are remembered until they are written."""
+
 CLAIM = "claim"
 """The command by which an agent learns whose kernel it is."""
 
@@ -114,7 +117,7 @@ class AgentLink:
         self.record = record
         self.state = state
         self.last_activity = last_activity_of(state, record.last_activity)
-        self._ended = ""
+        self._ended: tuple[str, ...] = ()
         self._send = send
         self._close = close
         self._on_change = on_change
@@ -181,15 +184,15 @@ class AgentLink:
         """Whether the agent looks for work that no message tells of; older ones do not."""
         return self.state.get("last_work") is not None
 
-    def take_ended(self) -> str:
-        """Why the kernel's process has ended by itself since the last call; empty if it has not.
-        It may already run again."""
-        ended, self._ended = self._ended, ""
+    def take_ended(self) -> tuple[str, ...]:
+        """Why the kernel's process has ended by itself and was started again since the last call,
+        for each time."""
+        ended, self._ended = self._ended, ()
         return ended
 
-    def not_written(self, ended: str) -> None:
+    def not_written(self, ended: tuple[str, ...]) -> None:
         """The result of `take_ended` could not be recorded: return it again the next time."""
-        self._ended = self._ended or ended
+        self._ended = (*ended, *self._ended)[-MOST_ENDS:]
 
     @property
     def connections(self) -> int:
@@ -326,7 +329,7 @@ class AgentLink:
             before, self.state = self.state, dict(document["state"])
             self.last_activity = last_activity_of(self.state, self.last_activity)
             if self.state.get("restarts", 0) > before.get("restarts", 0):
-                self._ended = self.reason
+                self._ended = (*self._ended, self.reason)[-MOST_ENDS:]
             self._on_change(self)
         elif kind == "closed":
             ended = self._streams.pop(document["stream"], None)

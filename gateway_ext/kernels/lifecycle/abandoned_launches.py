@@ -2,18 +2,21 @@
 
 import secrets
 import time
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from gateway_ext.kernels.agents.agent_link import AgentLink
 from gateway_ext.kernels.lifecycle.each_kernel import each_side_by_side
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
+from gateway_ext.kernels.lifecycle.launch_watch import CONNECTED
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import Secrets
 from gateway_ext.ownership.launch_records import LaunchRecords
-from gateway_ext.ownership.launch_status import LaunchPhase
+from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
-from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy
+from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy, LaunchFailed
 
 _AT_ONCE = 8
 _DENIED_SECONDS = 10.0
@@ -55,7 +58,9 @@ class AbandonedLaunches(KernelCare):
         self._denied: dict[str, float] = {}
 
     async def take_over(self) -> None:
-        """Takes over what there is; raises DatabaseUnavailable."""
+        """Takes over what there is, and ends what takes too long; raises DatabaseUnavailable."""
+        starting = [link for link in self._links if link.process == "starting" and not link.pooled]
+        await each_side_by_side(starting, self._check_connected, _AT_ONCE, self._log)
         if self._membership.takes_kernels:
             abandoned = await self._launch_records.abandoned(self._living)
             known = {record.kernel_id for record in abandoned}
@@ -68,6 +73,8 @@ class AbandonedLaunches(KernelCare):
             return
         proxy = self._launches.processes.proxy_of(record)
         if not is_taken_over(record, proxy):
+            if proxy is not None and (late := self._launches.overdue(record)):
+                await self._end_late(record, proxy, late)
             return
         if proxy is None:
             await self._begin_again(record)
@@ -75,6 +82,37 @@ class AbandonedLaunches(KernelCare):
             await self._end(record, proxy, status.given_up)
         else:
             await self._go_on(record)
+
+    async def _check_connected(self, link: AgentLink) -> None:
+        """Ends a launch that another gateway has begun, and whose agent is connected here by now,
+        when its time is over."""
+        record = await self._records.get(link.kernel_id)
+        if (
+            record is None
+            or (record.state, record.epoch) != (KernelState.LAUNCHING, link.epoch)
+            or link.kernel_id in self._launches
+        ):
+            return
+        now = datetime.now(UTC)
+        status = record.launch_status or begun_status(now)
+        seen = status.after(LaunchPhase.CONNECTING, link.claim_problem or CONNECTED, None, now)
+        if seen is not record.launch_status:
+            await self._launch_records.write({link.kernel_id: (link.epoch, seen)})
+        late = self._launches.overdue(replace(record, launch_status=seen))
+        if late and self._links.get(link.kernel_id) is link and link.process == "starting":
+            proxy = self._launches.processes.proxy_of(record)
+            words = link.claim_problem or ("" if proxy is None else await proxy.last_words())
+            await self._launches.fail(record, LaunchFailed(f"{late}. {words}".strip()))
+
+    async def _end_late(self, record: KernelRecord, proxy: AgentProcessProxy, late: str) -> None:
+        """Ends a launch on this machine whose agent was to connect by itself, and has not."""
+        if await proxy.look() is AgentLife.UNKNOWN:
+            # On another machine, whose gateways see it.
+            return
+        claimed = await self._claim(record)
+        if claimed is not None:
+            words = await proxy.last_words()
+            await self._launches.fail(claimed, LaunchFailed(f"{late}. {words}".strip()))
 
     async def _end(self, record: KernelRecord, proxy: AgentProcessProxy, reason: str) -> None:
         """Ends what is left of a launch that was given up; its agent was dismissed."""

@@ -11,7 +11,7 @@ from gateway_ext.ownership.states import KernelState
 from gateway_ext.process_proxies.agent_process import AgentLife, AgentProcessProxy, LaunchFailed
 
 _LOOK_SECONDS = 1.0
-_CONNECTED = "the agent has connected and starts the kernel"
+CONNECTED = "the agent has connected and starts the kernel"
 
 
 class LaunchTaken(Exception):
@@ -71,7 +71,7 @@ class LaunchWatch:
             return False
         if link.process == "dead":
             raise LaunchFailed(link.reason or "the kernel ended at once")
-        self._board.see(kernel_id, LaunchPhase.CONNECTING, link.claim_problem or _CONNECTED)
+        self._board.see(kernel_id, LaunchPhase.CONNECTING, link.claim_problem or CONNECTED)
         return link.process == "running"
 
     async def _judge(self, kernel_id: str, proxy: AgentProcessProxy, life: AgentLife) -> None:

@@ -10,6 +10,7 @@ from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-untyped]
 from sqlalchemy.exc import SQLAlchemyError
 from tornado import web
 
+from gateway_ext.kernels.agents.agent_link import CommandFailed, LinkLost
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.agent_processes import AgentProcesses
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
@@ -36,6 +37,7 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 
 LONGEST_TURN_SECONDS = 3.0
 _WORDS_SECONDS = 0.5
+_SHUTDOWN_SECONDS = 20.0
 NOT_STARTED = "the gateway ended before it had started the kernel"
 """The reason of a kernel whose launch was not begun."""
 
@@ -296,7 +298,7 @@ class Launches:
         record = await self._records.get(kernel_id)
         if self._is_anothers(record) or await self._records.agents.is_claimed(kernel_id):
             return False
-        ended = proxy is None or await proxy.end()
+        ended = proxy is None or await proxy.end() or await self._has_ended(kernel_id)
         made_nothing = proxy is not None and proxy.made_nothing
         while True:
             # The agent may have come while it was being ended.
@@ -321,6 +323,19 @@ class Launches:
         if link is not None:
             self._links.remove(link, "the kernel did not start")
             link.close()
+        return True
+
+    async def _has_ended(self, kernel_id: str) -> bool:
+        """Whether the agent of a launch, which this gateway cannot end itself, says that it has
+        ended the kernel."""
+        link = self._links.get(kernel_id)
+        if link is None:
+            return False
+        try:
+            await link.command("shutdown", seconds=_SHUTDOWN_SECONDS, now=True)
+        except (LinkLost, CommandFailed) as error:
+            self._log.warning("kernel %s: %s", kernel_id, error)
+            return False
         return True
 
     def _is_anothers(self, record: KernelRecord | None) -> bool:

@@ -6,6 +6,9 @@ import type { ILaunch } from './launchStage.js';
 export function phaseWords(launch: ILaunch, trans: TranslationBundle): string {
   const { phase, position } = launch;
   const message = (launch.message ?? '').trim();
+  if (isSilent(message)) {
+    return trans.__('Waiting for the cluster');
+  }
   if (phase === 'queued') {
     return typeof position === 'number' ? placeWords(position, trans) : trans.__('In the queue');
   }
@@ -26,6 +29,9 @@ export function phaseWords(launch: ILaunch, trans: TranslationBundle): string {
 export function launchWords(launch: ILaunch, trans: TranslationBundle): string {
   const words = phaseWords(launch, trans);
   const message = (launch.message ?? '').trim();
+  if (isSilent(message)) {
+    return trans.__('%1: %2', words, message.replace(/^the /, 'its '));
+  }
   const told = launch.phase === 'pulling' && isProgress(message);
   return message && !told ? trans.__('%1: %2', words, message) : words;
 }
@@ -60,6 +66,11 @@ export function sentence(reason: string): string {
 /** Whether the cluster's words are only how far it has come. */
 function isProgress(message: string): boolean {
   return /^\d+([.,]\d+)?\s?%$/.test(message);
+}
+
+/** Whether the gateway cannot ask the cluster how far the launch is. */
+function isSilent(message: string): boolean {
+  return /^the (API server|ResourceManager) (does not answer|has not answered for \d+ s)$/.test(message);
 }
 
 function placeWords(position: number, trans: TranslationBundle): string {

@@ -81,7 +81,7 @@ def test_without_the_api_server_kernels_go_on_and_everything_else_finishes_later
     uid = fleet.cluster.pod(going_on).metadata.uid
     with away(fleet.cluster, how), answering(fleet) as took:
         starting = fleet.begin("pod")
-        wait_until(lambda: " does not answer: " in words(fleet, starting), SECONDS)
+        wait_until(lambda: "the API server does not answer" in words(fleet, starting), SECONDS)
         assert fleet.run(1, going_on, "print(x + 1)") == "42"
         restart = f"{fleet.url(0, going_on)}/restart"
         assert answered(fleet, "POST", restart, BOUND) == 200

@@ -336,6 +336,33 @@ def test_a_message_sent_while_the_kernel_starts_waits_for_it(fleet: Fleet) -> No
     asyncio.run(scenario())
 
 
+def test_an_interrupt_drops_what_waits_for_a_kernel_that_starts(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        gateway = fleet.gateway()
+        gate = fleet.cwd / "gate"
+        code = (
+            f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.1)\n"
+            "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+        )
+        fleet.start(kernelspec=kernel(sys.executable, "-c", code, "-f", "{connection_file}"))
+        link = await gateway.link()
+        page, other = Stream("page"), Stream("other")
+        await page.open(link)
+        await other.open(link)
+        information = await page.send("shell", "kernel_info_request", {})
+        cells = [await page.execute("print('dropped')"), await other.execute("print('dropped')")]
+        await link.command("interrupt")
+        for stream, cell in zip((page, other), cells, strict=True):
+            assert await stream.reply(cell) == {"status": "aborted"}
+        assert link.state["process"] == "starting"
+        gate.touch()
+        assert await page.run("print('after')") == "after\n"
+        assert page.of(information, "kernel_info_reply")
+        assert not page.text(cells[0])
+
+    asyncio.run(scenario())
+
+
 LATE_IOPUB = """
 import threading
 from ipykernel.kernelapp import IPKernelApp

@@ -196,3 +196,95 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
         assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
     wait_until(lambda: not any(agents_of(kernel_id) for kernel_id in (*hanging, waits)))
     gateways.urls.reverse()
+
+
+LAUNCH_SECONDS = 15
+
+
+@pytest.fixture
+def impatient(tmp_path: Path) -> Iterator[Gateways]:
+    """Gateways whose kernels have little time to start. The kernel `gated` starts once the file
+    `gate` exists, the one called `hangs` never answers, the agent of `apart` never connects."""
+    changes = {"FleetGatewayApp": {"launch_seconds": LAUNCH_SECONDS}}
+    with running_gateways(changes=changes) as gateways:
+        gate = str(gateways.directory / "gate")
+        waits = f"import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.1)\n"
+        for name, code in (("gated", waits + KERNEL), ("hangs", "import time; time.sleep(1000)")):
+            argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
+            gateways._write_kernelspec(name, {}, argv=argv)
+        proxy = {
+            "class_name": "gateway_ext.process_proxies.local.LocalAgentProxy",
+            "config": {"agent_command": ["sh", "-c", "echo no gateway found; exec sleep 1000"]},
+        }
+        gateways._write_kernelspec("apart", proxy)
+        yield gateways
+
+
+def connected(gateways: Gateways, kernel_id: str) -> None:
+    """Returns when the agent of a kernel that is being launched has connected."""
+    words = "the agent has connected and starts the kernel"
+    wait_until(lambda: (model(gateways, kernel_id)["launch"] or {}).get("message") == words)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_has_connected(
+    impatient: Gateways, number: int
+) -> None:
+    gateways, client = impatient, impatient.client()
+    kernel_id = begin(gateways, "gated")
+    connected(gateways, kernel_id)
+    url = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
+    with client.channels(gateways.urls[number], kernel_id) as channels:
+        cell = channels.execute("print('dropped')")
+        channels.wait_until_read()
+        answer = client.call("POST", f"{url}/restart")
+        assert (answer.status_code, answer.json()["state"]) == (200, "launching"), answer.text
+        assert answer.json()["launch"]["phase"] == "connecting"
+        dropped: list[Any] = []
+
+        def interrupt() -> bool:
+            """Once more if the cell was on its way to the agent."""
+            assert client.call("POST", f"{url}/interrupt").status_code == 204
+            channels.wait_at_most(1)
+            try:
+                dropped.append(channels.finish(cell))
+            except websocket.WebSocketTimeoutException:
+                return False
+            return True
+
+        wait_until(interrupt)
+        assert dropped == [("", {"status": "aborted"})]
+        assert client.call("GET", url).json()["state"] == "launching"
+        (gateways.directory / "gate").touch()
+        channels.wait_at_most(40)
+        assert channels.run("print('after')") == "after\n"
+
+    def happened() -> list[str]:
+        events = [one["event"] for one in gateways.events(kernel_id, 0)]
+        return [event for event in events if event != "interrupt"]
+
+    wait_until(lambda: "running" in happened())
+    assert happened() == ["launch", "claim", "running"]
+    assert len(agents_of(kernel_id)) == 1
+
+
+@pytest.mark.parametrize("kernel", ["hangs", "apart"])
+@pytest.mark.parametrize("killed", [False, True], ids=["its gateway lives", "its gateway ends"])
+def test_a_launch_ends_when_its_time_is_over(
+    impatient: Gateways, kernel: str, killed: bool
+) -> None:
+    gateways = impatient
+    kernel_id = begin(gateways, kernel)
+    if kernel == "hangs":
+        connected(gateways, kernel_id)
+    else:
+        wait_until(lambda: model(gateways, kernel_id)["location"])
+    if killed:
+        gateways.processes[0].kill()
+        gateways.urls.reverse()
+    ended = wait_until(
+        lambda: (one := model(gateways, kernel_id, 1 - killed))["state"] == "dead" and one, 60
+    )
+    assert ended["reason"].startswith(f"the kernel did not start within {LAUNCH_SECONDS} s")
+    assert ("no gateway found" in ended["reason"]) == (kernel == "apart")
+    wait_until(lambda: not agents_of(kernel_id))

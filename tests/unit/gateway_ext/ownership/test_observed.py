@@ -29,28 +29,41 @@ def test_an_agent_that_has_not_reported_a_process_keeps_state_and_reason() -> No
 @pytest.mark.parametrize(
     ("before", "seen", "ended", "events"),
     [
-        (KernelState.RUNNING, KernelState.RUNNING, "", []),
-        (KernelState.LAUNCHING, KernelState.RUNNING, "", [("running", "out of memory")]),
-        (KernelState.RUNNING, KernelState.DEAD, "", [("dead", "out of memory")]),
+        (KernelState.RUNNING, KernelState.RUNNING, (), []),
+        (KernelState.LAUNCHING, KernelState.RUNNING, (), [("running", "out of memory")]),
+        (KernelState.RUNNING, KernelState.DEAD, (), [("dead", "out of memory")]),
         # It ended and was started again between two observations.
-        (KernelState.RUNNING, KernelState.RUNNING, "killed", [("restarting", "killed")]),
+        (KernelState.RUNNING, KernelState.RUNNING, ("killed",), [("restarting", "killed")]),
         (
             KernelState.RESTARTING,
             KernelState.RUNNING,
-            "killed",
+            ("killed",),
             [("restarting", "killed"), ("running", "out of memory")],
         ),
-        # The new state says it already.
+        # The new state says the last one already.
         (
             KernelState.RUNNING,
             KernelState.RESTARTING,
-            "killed",
+            ("killed",),
             [("restarting", "out of memory")],
+        ),
+        (
+            KernelState.RUNNING,
+            KernelState.RESTARTING,
+            ("killed", "exit 3"),
+            [("restarting", "killed"), ("restarting", "out of memory")],
+        ),
+        # Of a kernel that is not started again any more each restart is told of.
+        (
+            KernelState.RESTARTING,
+            KernelState.DEAD,
+            ("killed", "exit 3"),
+            [("restarting", "killed"), ("restarting", "exit 3"), ("dead", "out of memory")],
         ),
     ],
 )
 def test_each_change_and_each_end_is_one_event(
-    before: KernelState, seen: KernelState, ended: str, events: list[tuple[str, str]]
+    before: KernelState, seen: KernelState, ended: tuple[str, ...], events: list[tuple[str, str]]
 ) -> None:
     change = observed(Held("k", 7, before), replace(SEEN, state=seen, ended=ended), NOW)
     assert change.state is seen

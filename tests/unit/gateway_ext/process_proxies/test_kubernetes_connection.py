@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.process_proxies import kubernetes_connection
-from gateway_ext.process_proxies.cluster_calls import ClusterRefused
+from gateway_ext.process_proxies.cluster_calls import NoCluster
 from gateway_ext.process_proxies.kubernetes_connection import (
     KubernetesConnection,
     referenced_files,
@@ -99,7 +99,7 @@ def test_a_file_that_was_never_usable_is_said_until_it_is(tmp_path: Path) -> Non
     file = tmp_path / "kubeconfig"
     connected = connection(file)
     for _ in range(2):
-        with pytest.raises(ClusterRefused, match="the cluster is not configured"):
+        with pytest.raises(NoCluster, match="`jupyter fleet up --kubeconfig FILE`"):
             connected.client()
     write(file)
     assert told(connected)[0] == "http://one:6443"

@@ -218,6 +218,10 @@ def test_status_shows_where_clusters_reach_gateways_and_where_kernels_run():
 def test_up_says_which_ports_clusters_connect_to():
     ports = {"gateway-1": 11011, "gateway-2": 11012}
     assert notices(Settings(ports=ports)) == []
+    for cluster in ({"kubeconfig": "/k"}, {"yarn_conf": "/y"}):
+        [line] = notices(Settings(ports=ports, **cluster))
+        assert "cannot reach" in line
+        assert "`jupyter fleet up --advertise HOST`" in line
     [line] = notices(Settings(ports=ports, advertise="192.0.2.7"))
     assert "192.0.2.7, without encryption" in line
     assert line.endswith("connect to ports 11011, 11012")

@@ -3,7 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernels import (
+    id_that_begins,
     kernel_text,
     kernels_table,
     places,
@@ -132,3 +136,19 @@ def test_the_list_says_where_each_kernel_runs() -> None:
         "not started yet": 2,
     }
     assert sum(places([model(state="dead", location=POD)]).values()) == 0
+
+
+def test_a_program_reads_the_whole_reason() -> None:
+    reason = "no room: " + "0/3 nodes are available; " * 10
+    assert " ".join(reason.split()) in kernels_table(
+        [model(state="dead", reason=reason)], whole=True
+    )
+
+
+def test_a_kernel_is_named_by_the_beginning_of_its_id() -> None:
+    models = [model(id=one) for one in ("6f72f097-1", "6f72a000-2", "aa-3")]
+    assert id_that_begins("6F72f", models) == "6f72f097-1"
+    # Of one that is deleted the id is asked for as it is.
+    assert id_that_begins("bb", models) == "bb"
+    with pytest.raises(FleetError, match="2 kernels have ids that begin with 6f72: 6f72a000-2, "):
+        id_that_begins("6f72", models)

@@ -87,7 +87,11 @@ def test_a_kernel_that_had_ended_before_goes_and_is_not_counted(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([POD, YARN, LOCAL], r"yet \(kernels/ada-1, application_1_2\): the fleet keeps running"),
+        (
+            [POD, YARN, LOCAL],
+            r"yet \(what is left in Kubernetes: kernels/ada-1; what is left in YARN: "
+            r"application_1_2\): the fleet keeps running",
+        ),
         (CallFailed("no answer", None), r"yet \(no answer\): the fleet keeps running"),
     ],
 )
@@ -97,6 +101,36 @@ def test_it_says_what_is_left_when_it_waited_long_enough(
     monkeypatch.setattr(stop, "CLUSTERS_SECONDS", -1.0)
     with pytest.raises(FleetError, match=words):
         end(data_dir, Gateways(answer), monkeypatch)
+
+
+def test_it_says_at_once_and_now_and_then_what_it_waits_for(
+    data_dir: DataDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = [[POD], [POD], [YARN, POD], []]
+    assert end(data_dir, Gateways(*left), monkeypatch) == 0
+    pod = "waiting for what is left in Kubernetes: kernels/ada-1"
+    assert capsys.readouterr().err.splitlines() == [pod]
+    monkeypatch.setattr(stop, "TELL_SECONDS", 0.0)
+    assert end(data_dir, Gateways(*left), monkeypatch) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        pod,
+        pod,
+        "waiting for what is left in YARN: application_1_2; what is left in Kubernetes: "
+        "kernels/ada-1",
+    ]
+
+
+def test_what_is_left_in_a_cluster_that_is_not_configured_is_told_how_to_reach() -> None:
+    words = stop.what_to_do([POD, YARN], Settings(yarn_conf="/etc/hadoop"))
+    assert "`jupyter fleet up --kubeconfig …`, then run `jupyter fleet down --kernels`" in words
+    words = stop.what_to_do([POD], Settings(kubeconfig="/root/.kube/config"))
+    assert words == "run `jupyter fleet down` when the cluster answers again"
+
+
+def test_of_many_objects_some_are_named() -> None:
+    words = stop.left_words([POD] * 7)
+    assert words.count("kernels/ada-1") == 5
+    assert words.endswith("kernels/ada-1 and 2 more")
 
 
 def test_gateways_of_the_version_before_are_not_asked_again(
