@@ -31,9 +31,9 @@ class Fleet:
         self.runs: Counter[Request] = Counter()
         self.wanted: list[Request] = []
         self._ended: set[Request] = set()
-        """Those that need no reply any more: dropped, cancelled, or lost with their agent."""
+        """Those that need no reply any more: dropped, canceled, or lost with their agent."""
         self._never: set[Request] = set()
-        """Those that must not be begun: a restart has cancelled them before."""
+        """Those that must not be begun: a restart has canceled them before."""
         self._restart: set[Request] | None = None
         """A restart on its way, and what was under way when the person pressed the button."""
         self.older: list[Relay] = []
@@ -194,7 +194,7 @@ class Fleet:
         for request, times in self.runs.items():
             assert times <= 1, f"ran twice: {request}"
         for request in self._never:
-            assert not self.runs[request], f"ran after the restart that cancelled it: {request}"
+            assert not self.runs[request], f"ran after the restart that canceled it: {request}"
         for cell in self.page.cells.values():
             assert cell.outputs == sorted(set(cell.outputs)), f"out of order: {cell.outputs}"
         numbers = [entry.number for entry in self.stock.got]
