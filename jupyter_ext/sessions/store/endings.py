@@ -78,14 +78,19 @@ def release_session(connection: Connection, session_id: str) -> list[Ending]:
 
 
 def release_shared(connection: Connection, session_id: str, kernel_id: str) -> bool:
-    """Delete one session of a kernel that other sessions use. False, and it stays, if none does."""
+    """Delete one session of a kernel that other sessions use. False, and it stays, if none does, or
+    if the session has been changed meanwhile."""
     lock_kernel(connection, kernel_id)
     if count_sessions(connection, kernel_id) < 2:
         return False
-    connection.execute(
-        delete(session).where(session.c.id == session_id, session.c.kernel_id == kernel_id)
+    deleted = connection.execute(
+        delete(session).where(
+            session.c.id == session_id,
+            session.c.kernel_id == kernel_id,
+            session.c.former_kernel.is_(None),
+        )
     )
-    return True
+    return deleted.rowcount > 0
 
 
 def is_unused(connection: Connection, kernel_id: str) -> bool:

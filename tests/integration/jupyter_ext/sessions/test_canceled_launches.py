@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import update
 from tornado import web
 
 from jupyter_ext.sessions.manager import FleetSessionManager
+from jupyter_ext.sessions.store import endings
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.sessions.tables import kernel_start
 from tests.integration.jupyter_ext.sessions.killed_lab import Killed, kill_at
@@ -186,6 +188,18 @@ async def test_a_launch_goes_on_for_the_other_sessions_of_its_kernel(
     await labs[0].delete_session(other, launching=True)
     assert gateways.kernels == {}
     assert await listed(labs[1]) == {}
+
+
+async def test_a_session_that_has_been_changed_meanwhile_does_not_leave_the_kernel_that_it_had(
+    labs: list[FleetSessionManager], gateways: Gateways
+) -> None:
+    page = await open_page(labs[0])
+    first = gateways.only
+    others = [(await open_page(labs[1], OTHER_PAGE))["id"], await sharing(labs[1], first)]
+    second = (await labs[1].update_session(page["id"], kernel_name="scala"))["kernel"]["id"]
+    release = partial(endings.release_shared, session_id=page["id"], kernel_id=first)
+    assert not await labs[0].run(release)
+    assert await listed(labs[0]) == {page["id"]: second, **dict.fromkeys(others, first)}
 
 
 async def test_a_cancel_is_refused_if_somebody_gives_the_session_another_kernel_meanwhile(
