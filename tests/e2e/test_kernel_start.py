@@ -338,7 +338,7 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     held: list[Route] = []
     # A notebook asks for its kernel after its checkpoints.
     checkpoints = re.compile(r"/checkpoints(\?|$)")
-    ann.page.route(checkpoints, held.append)
+    ann.page.route(checkpoints, lambda route: held.append(route))
     ann.open_path(saved_notebook(files))
     expect(ann.cell(0)).to_be_visible()
     wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 30)
