@@ -174,6 +174,7 @@ def test_a_kernel_that_did_not_come_is_started_with_other_options_not_the_earlie
     notice(ann).get_by_role("button", name=re.compile("^Start Again")).click()
     expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
     expect(notice(ann)).to_be_hidden()
-    wait_for("the kernel", lambda: [k["name"] for k in files.kernels()] == [SlowKernel.name], 60)
-    assert files.kernels()[0]["launch_options"]["memory"] == "2Gi"
+    ann.wait_for_kernel()
+    (running,) = (one for one in files.kernels() if one["state"] == "running")
+    assert running["launch_options"]["memory"] == "2Gi"
     assert ann.evaluate(1, "print('x' in globals())") == "False"
