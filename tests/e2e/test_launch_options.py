@@ -174,7 +174,13 @@ def test_a_kernel_that_did_not_come_is_started_with_other_options_not_the_earlie
     notice(ann).get_by_role("button", name=re.compile("^Start Again")).click()
     expect(ann.notebook.locator(".jp-Toolbar-kernelName")).to_contain_text(SlowKernel.title)
     expect(notice(ann)).to_be_hidden()
-    ann.wait_for_kernel()
-    (running,) = (one for one in files.kernels() if one["state"] == "running")
-    assert running["launch_options"]["memory"] == "2Gi"
+
+    def running() -> list[tuple[str, str | None]]:
+        return [
+            (kernel["name"], (kernel.get("launch_options") or {}).get("memory"))
+            for kernel in files.kernels()
+            if kernel["state"] == "running"
+        ]
+
+    wait_for("the earlier kernel to end", lambda: running() == [(SlowKernel.name, "2Gi")], 60)
     assert ann.evaluate(1, "print('x' in globals())") == "False"
