@@ -1,4 +1,4 @@
-"""A kernel that starts when a test wants it to, or fails to start."""
+"""A kernel that starts when a test wants it to, or fails to start, and one without options."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ LAUNCH_OPTIONS = {
         "environment": {"maxProperties": 2},
     },
 }
+
+
+PLAIN = "plain"
+"""A kernelspec in the same folder, as Jupyter's own are: without a process proxy and options."""
+PLAIN_TITLE = "Python without options"
 
 
 class SlowKernel:
@@ -47,8 +52,11 @@ class SlowKernel:
                 },
             },
         }
-        (self.kernelspecs / self.name).mkdir(parents=True)
-        (self.kernelspecs / self.name / "kernel.json").write_text(json.dumps(kernelspec))
+        argv = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        plain = {"display_name": PLAIN_TITLE, "language": "python", "argv": argv}
+        for name, content in ((self.name, kernelspec), (PLAIN, plain)):
+            (self.kernelspecs / name).mkdir(parents=True)
+            (self.kernelspecs / name / "kernel.json").write_text(json.dumps(content))
 
     def open(self) -> None:
         """Its agents start, those that wait and those to come."""

@@ -359,8 +359,7 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
 ) -> None:
     held: list[Route] = []
     # A notebook asks for its kernel after its checkpoints.
-    checkpoints = re.compile(r"/checkpoints(\?|$)")
-    ann.page.route(checkpoints, held.append)
+    ann.page.route(re.compile(r"/checkpoints(\?|$)"), lambda route: held.append(route), times=1)
     ann.open_path(saved_notebook(files))
     expect(ann.cell(0)).to_be_visible()
     wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 30)
@@ -368,9 +367,7 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     console = ann.page.locator(".jp-ConsolePanel")
     expect(console).to_be_visible()
     assert not files.kernels()
-    ann.page.unroute(checkpoints)
-    for route in held:
-        route.continue_()
+    held[0].continue_()
     line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
     for shown in (notice(ann), line):
         expect(shown).to_contain_text("Connecting to the kernel")
