@@ -103,7 +103,8 @@ class ChannelsHandler(FleetSocket):
             raise Refusal(400, f"{SUBPROTOCOL} needs stream=…, and received must be a number")
         # Labs of the version before expect binary frames only.
         takes_notices = self.get_query_argument(LAUNCHING, "") == "1"
-        opening = Opening(self._session_id, nonce, None if received is None else int(received))
+        last = None if received is None else int(received)
+        opening = Opening(self._session_id, nonce, last, takes_notices)
         if place.link is not None:
             return FleetWire(self, place.link, opening)
         if place.launching and takes_notices:

@@ -53,6 +53,9 @@ class ClientSocket(Protocol):
         """Sends; done when more can be sent."""
 
 
+INTERRUPTED = {"type": "interrupted"}
+
+
 @dataclass(frozen=True)
 class Opening:
     """What a client of fleet.v1 said of its stream when it connected."""
@@ -60,6 +63,7 @@ class Opening:
     session_id: str
     nonce: str
     received: int | None
+    takes_notices: bool
 
 
 class FleetWire:
@@ -100,6 +104,10 @@ class FleetWire:
 
     def deliver(self, frame: bytes) -> None:
         self._socket.push(frame)
+
+    def interrupted(self) -> None:
+        if self._opening.takes_notices:
+            self._socket.push(json.dumps(INTERRUPTED))
 
     def end(self, code: int, reason: str) -> None:
         self._socket.end(code, reason)
@@ -152,7 +160,7 @@ class LaunchWire:
         self._push({"type": "launch", "state": "launching", "launch": status.shown()})
 
     def interrupted(self) -> None:
-        self._push({"type": "interrupted"})
+        self._push(INTERRUPTED)
 
     def connected(self, link: AgentLink) -> None:
         self._wire = FleetWire(self._socket, link, self._opening)
