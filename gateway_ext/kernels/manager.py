@@ -325,7 +325,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     async def interrupt(self, link: AgentLink, username: str) -> None:
         """Interrupts the running cell; of a kernel that is being launched, drops what waits for it.
         Raises Refusal, 409 while there is no process that could be interrupted."""
-        await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
+        if not link.interrupt_waiting():
+            await self._command(link, "interrupt", INTERRUPT_SECONDS, failed=409)
         await self._note(link.kernel_id, "interrupt", username)
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:

@@ -49,6 +49,8 @@ class Opening:
     """Of which journal it has everything up to `received`, if it said that."""
     cursor: bool = False
     """Whether the client itself remembers what it has."""
+    takes_notices: bool = False
+    """Whether it reads text frames about the launch."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ class ClientEnd(Protocol):
 
     def deliver(self, frame: bytes) -> None:
         """One frame of fleet.v1 for the client."""
+
+    def interrupted(self) -> None:
+        """A user asked to drop what waits for the stream to be open."""
 
     def end(self, code: int, reason: str) -> None:
         """The stream is over."""
@@ -300,6 +305,14 @@ class AgentLink:
             raise
         self._on_change(self)
         return number
+
+    def interrupt_waiting(self) -> bool:
+        """Has the clients drop what they keep until their streams are open. Whether that is all,
+        because no stream opens before the agent knows whose its kernel is."""
+        for stream in list(self._streams.values()):
+            if stream.last is None:
+                stream.client.interrupted()
+        return self.must_learn_claim
 
     def close_stream(self, number: int) -> None:
         """The client has gone."""

@@ -118,6 +118,7 @@ class ChannelsHandler(FleetSocket):
             None if received is None else int(received),
             journal,
             cursor=self.get_query_argument("cursor", "") == "1",
+            takes_notices=takes_notices,
         )
         if place.link is not None:
             return FleetWire(self, place.link, opening)

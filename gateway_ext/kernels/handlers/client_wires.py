@@ -52,6 +52,9 @@ class ClientSocket(Protocol):
         """Sends; done when more can be sent."""
 
 
+INTERRUPTED = {"type": "interrupted"}
+
+
 class FleetWire:
     """fleet.v1, here at the owner. The `ClientEnd` of the agent's link."""
 
@@ -91,6 +94,10 @@ class FleetWire:
 
     def deliver(self, frame: bytes) -> None:
         self._socket.push(frame)
+
+    def interrupted(self) -> None:
+        if self._opening.takes_notices:
+            self._socket.push(json.dumps(INTERRUPTED))
 
     def end(self, code: int, reason: str) -> None:
         self._socket.end(code, reason)
@@ -143,7 +150,7 @@ class LaunchWire:
         self._push({"type": "launch", "state": "launching", "launch": status.shown()})
 
     def interrupted(self) -> None:
-        self._push({"type": "interrupted"})
+        self._push(INTERRUPTED)
 
     def connected(self, link: AgentLink) -> None:
         self._wire = FleetWire(self._socket, link, self._opening)

@@ -70,7 +70,9 @@ function isProgress(message: string): boolean {
 
 /** Whether the gateway cannot ask the cluster how far the launch is. */
 function isSilent(message: string): boolean {
-  return /^the (API server|ResourceManager) (does not answer|has not answered for \d+ s)$/.test(message);
+  return /^the (API server|ResourceManager) (does not answer|has not answered for \d+ s)$/.test(
+    message
+  );
 }
 
 function placeWords(position: number, trans: TranslationBundle): string {

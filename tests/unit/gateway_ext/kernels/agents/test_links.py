@@ -21,6 +21,7 @@ from gateway_ext.kernels.agents.agent_link import (
 )
 from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
+from gateway_ext.kernels.place import Place
 from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.states import KernelState
@@ -39,6 +40,10 @@ class Page:
         self.opened_with: Opened | None = None
         self.sequences: list[int] = []
         self.ended: tuple[int, str] | None = None
+        self.interrupts = 0
+
+    def interrupted(self) -> None:
+        self.interrupts += 1
 
     def opened(self, opened: Opened) -> None:
         self.opened_with = opened
@@ -398,6 +403,46 @@ def test_nothing_reaches_an_agent_before_it_knows_whose_kernel_it_is() -> None:
         assert not link.must_learn_claim
 
     asyncio.run(scenario())
+
+
+def test_an_interrupt_of_a_claimed_kernel_reaches_the_clients_with_whom_everything_waits() -> None:
+    agent, page = Agent(), Page()
+    link = claimed_link(agent)
+    assert Place("id", "demo", 8, link, None, None).is_launching
+    link.open_stream(page, "s", "n", None)
+    assert link.interrupt_waiting()
+    assert (page.interrupts, agent.heard) == (1, [])
+
+
+def test_an_interrupt_of_an_agent_reaches_clients_whose_streams_are_not_open() -> None:
+    agent, open_page, page = Agent(), Page(), Page()
+    agent.link.open_stream(open_page, "s", "n", None)
+    agent.answer(ok=True, start=0, acknowledged=0, gap=None)
+    agent.link.open_stream(page, "t", "n", None)
+    assert not agent.link.interrupt_waiting()
+    assert (open_page.interrupts, page.interrupts) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("process", "launching"), [("starting", True), ("running", False), ("restarting", False)]
+)
+def test_a_connected_agent_says_whether_its_kernel_is_being_launched(
+    process: str, launching: bool
+) -> None:
+    link = Agent().link
+    link.state = {"process": process}
+    assert Place("id", "demo", 7, link, None, None).is_launching is launching
+
+
+def test_each_restart_is_reported_until_it_is_written() -> None:
+    link = Agent().link
+    for restarts, reason in enumerate(("killed", "exit 3"), 1):
+        state = {"process": "restarting", "restarts": restarts, "reason": reason}
+        link.receive(json.dumps({"type": "state", "state": state}))
+    assert observation_of(link).ended == ("killed", "exit 3")
+    link.not_written(("killed", "exit 3"))
+    assert observation_of(link).ended == ("killed", "exit 3")
+    assert observation_of(link).ended == ()
 
 
 def test_an_agent_that_cannot_become_the_kernel_is_dead_with_the_reason() -> None:
