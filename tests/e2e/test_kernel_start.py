@@ -358,8 +358,16 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     ann: LabPage, files: Files
 ) -> None:
     held: list[Route] = []
+    read = False
+
+    def hold(route: Route) -> None:
+        if read:
+            route.continue_()
+        else:
+            held.append(route)
+
     # A notebook asks for its kernel after its checkpoints.
-    ann.page.route(re.compile(r"/checkpoints(\?|$)"), lambda route: held.append(route), times=1)
+    ann.page.route(re.compile(r"/checkpoints(\?|$)"), hold)
     ann.open_path(saved_notebook(files))
     expect(ann.cell(0)).to_be_visible()
     wait_for("the checkpoints", lambda: held or ann.page.wait_for_timeout(20), 30)
@@ -367,7 +375,9 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     console = ann.page.locator(".jp-ConsolePanel")
     expect(console).to_be_visible()
     assert not files.kernels()
-    held[0].continue_()
+    read = True
+    for route in held:
+        route.continue_()
     line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
     for shown in (notice(ann), line):
         expect(shown).to_contain_text("Connecting to the kernel")
