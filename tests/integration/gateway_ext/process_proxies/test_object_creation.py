@@ -1,5 +1,6 @@
 """What is certain of an object after the API server's answers to its creation."""
 
+import logging
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from gateway_ext.process_proxies.cluster_answers import Answering, kubernetes_an
 from gateway_ext.process_proxies.cluster_calls import ClusterRefused, ClusterSilent
 from gateway_ext.process_proxies.kubernetes_cluster import PODS, KubernetesCluster
 from gateway_ext.process_proxies.manifests import KernelObjects
+from gateway_ext.process_proxies.sighting import unknown
 from tests.servers.kubernetes_api import ScriptedKubernetes, status
 from tests.servers.scripted_http import Answer
 
@@ -32,6 +34,8 @@ class Launch:
         self.may_be_there = False
         self._unanswered = False
         self._owed_since: float | None = None
+        self._seen = unknown("")
+        self.kernel_id, self.log = "k", logging.getLogger("launch")
         self.noted: list[str] = []
 
     def note(self, words: str) -> None:
