@@ -201,6 +201,7 @@ class Kernel:
             run.too_slow = True
             run.process.signal(signal.SIGKILL)
             return
+        run.channels.hold()
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from jupyter_client.connect import write_connection_file
 
 from .call_lines import VARIABLE as CALLS
 from .forked_kernel import ForkedKernel, die_with_parent
+from .kernel_folder import clear, make_kernel_folder
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
 from .leases import leases_folder
@@ -99,13 +99,6 @@ def kernel_environment(
     return result
 
 
-def prepare_directory(directory: Path) -> None:
-    """Create the kernel's directory if necessary, with access for this user only."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if stat.S_IMODE(directory.stat().st_mode) != 0o700:
-        directory.chmod(0o700)
-
-
 class ConnectionFiles:
     """Connection file and Unix sockets of one kernel."""
 
@@ -118,15 +111,18 @@ class ConnectionFiles:
     def write(self) -> dict[str, Any]:
         """Write the connection file for a new process; returns its content. Blocks, raises OSError.
 
-        With `tcp` each process gets free ports of its own.
+        With `tcp` each process gets free ports of its own. What the kernel's code has removed of
+        its folder is made again.
         """
-        self.file.unlink(missing_ok=True)
+        make_kernel_folder(self._document.directory)
+        self._sockets.renew()
+        clear(self.file)
         if self._document.transport == "tcp":
             where: dict[str, Any] = {"transport": "tcp", "ip": "127.0.0.1"}
         else:
             prefix = self._socket_prefix()
             for port in _IPC_PORTS.values():
-                Path(f"{prefix}-{port}").unlink(missing_ok=True)
+                clear(Path(f"{prefix}-{port}"))
             where = {"transport": "ipc", "ip": prefix}
             where |= {f"{channel}_port": port for channel, port in _IPC_PORTS.items()}
         write_connection_file(

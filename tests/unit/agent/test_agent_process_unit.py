@@ -16,7 +16,6 @@ from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
     kernel_argv,
     kernel_environment,
-    prepare_directory,
 )
 from gateway_ext.agent.socket_folder import SocketFolder
 from gateway_ext.agent.start_document import (
@@ -110,14 +109,6 @@ def test_a_wrong_start_document_is_refused_with_the_field(
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(StartDocumentError, match="start document"):
         parse_start_document(text)
-
-
-def test_the_directory_is_closed_to_others(tmp_path: Path) -> None:
-    directory = tmp_path / "a" / "b"
-    prepare_directory(directory)
-    directory.chmod(0o755)
-    prepare_directory(directory)
-    assert directory.stat().st_mode & 0o777 == 0o700
 
 
 def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:
