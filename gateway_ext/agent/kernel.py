@@ -184,7 +184,7 @@ class Kernel:
                 call_socket=calls,
             )
         except (LaunchError, OSError) as error:
-            await self._dead(str(error))
+            await self._dead(LaunchError.words(error))
             return
         run: KernelRun
         channels = KernelChannels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 import subprocess
@@ -28,11 +29,22 @@ from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
 
+_log = logging.getLogger("fleet.agent")
+
 _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
 
 class LaunchError(Exception):
     """The kernel's process cannot be started; the message says why."""
+
+    @staticmethod
+    def words(error: LaunchError | OSError) -> str:
+        """Why it cannot be started, for users. The system's words name a path of the host: the
+        log has them."""
+        if not isinstance(error, OSError) or not error.strerror:
+            return str(error)
+        _log.error("%s", error)
+        return f"the kernel's own folder cannot be used: {error.strerror}"
 
 
 def takes_packages(document: StartDocument) -> bool:

@@ -88,7 +88,8 @@ class AgentProcesses:
             ) from None
         except Exception as error:
             # Jupyter checks nothing of what is in the file: it fails in any way.
-            self._log.warning("the kernelspec %r cannot be read: %r", name, error)
+            kind = type(error).__name__
+            self._log.warning("the kernelspec %r cannot be read: %s: %s", name, kind, error)
             raise Refusal(500, unreadable(name, error)) from error
         # Before a record says that it is being launched.
         class_name, config = proxy_stanza(spec)

@@ -14,6 +14,7 @@ import pytest
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
+    LaunchError,
     kernel_argv,
     kernel_environment,
 )
@@ -109,6 +110,13 @@ def test_a_wrong_start_document_is_refused_with_the_field(
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(StartDocumentError, match="start document"):
         parse_start_document(text)
+
+
+def test_a_path_of_the_host_is_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    words = LaunchError.words(OSError(28, "No space left on device", "/host/connection.json"))
+    assert words == "the kernel's own folder cannot be used: No space left on device"
+    assert "/host/connection.json" in caplog.text
+    assert LaunchError.words(LaunchError("there is no such program")) == "there is no such program"
 
 
 def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:
