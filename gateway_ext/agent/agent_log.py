@@ -18,7 +18,7 @@ class AgentLog(logging.handlers.RotatingFileHandler):
         super().__init__(path, maxBytes=_BYTES, backupCount=1)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
         """Never without a folder: there is none for the next file either. A link is none."""
         folder = os.path.dirname(self.baseFilename)
         if os.path.islink(folder) or not os.path.isdir(folder):

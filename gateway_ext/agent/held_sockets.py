@@ -1,4 +1,4 @@
-"""A kernel's Unix sockets, which the agent can reach after the kernel's code removed their files."""
+"""A kernel's Unix sockets, which the agent reaches also after their files were removed."""
 
 from __future__ import annotations
 

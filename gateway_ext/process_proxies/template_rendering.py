@@ -87,5 +87,6 @@ def find_template(kernelspec: Mapping[str, Any], config: Mapping[str, Any], name
             return folder / one
     raise KernelspecUnusable(
         f"the kernelspec has no template: beside its kernel.json there is no "
-        f"{' and no '.join(names)}. Copy one from the kernelspecs that come with Jupyter Fleet, in `clusters`"
+        f"{' and no '.join(names)}. Copy one from the kernelspecs that come with Jupyter Fleet, in "
+        "`clusters`"
     )

@@ -55,7 +55,7 @@ def _patterns(schema: Any) -> Iterator[str]:
 
 
 _OWN = frozenset(_patterns(PROPERTIES))
-"""Written here, without repetitions of repetitions, and with look-ahead, which RE2 does not have."""
+"""Written here: they repeat no repetition, and have look-ahead, which RE2 has not."""
 
 
 @lru_cache(maxsize=1000)

@@ -12,7 +12,6 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.process_proxies.agent_process import AgentProcessProxy, KernelspecUnusable
 from gateway_ext.process_proxies.stock_names import DEFAULT_PROXY, our_proxy
 
-
 _WHERE = "metadata.process_proxy in the kernel.json of the kernelspec"
 
 

@@ -73,7 +73,9 @@ def test_members_are_found_by_pattern_and_the_others_are_named() -> None:
     assert first_problem("environment", rest, {"A": "22", "B": "22"})
 
 
-@pytest.mark.parametrize(("seconds", "allowed"), [(2**63 - 1, True), (2**63, False), (1e300, False)])
+@pytest.mark.parametrize(
+    ("seconds", "allowed"), [(2**63 - 1, True), (2**63, False), (1e300, False)]
+)
 def test_seconds_of_a_toleration_are_what_kubernetes_can_store(
     seconds: float, allowed: bool
 ) -> None:
