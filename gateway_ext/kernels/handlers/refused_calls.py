@@ -24,6 +24,13 @@ class RefusedCalls(web.RequestHandler):
         answer_refusal(self, as_refusal(status_code, error))
 
 
+class NothingHere(RefusedCalls):
+    """Answers 404 to every call."""
+
+    def prepare(self) -> None:
+        raise web.HTTPError(404)
+
+
 def as_refusal(status: int, error: BaseException) -> Refusal:
     """The answer to a call that ended with `error`."""
     if isinstance(error, Refusal):
