@@ -23,13 +23,13 @@ class AgentLog(logging.handlers.RotatingFileHandler):
         folder = os.path.dirname(self.baseFilename)
         if os.path.islink(folder) or not os.path.isdir(folder):
             return False
-        if self.stream is not None and not self._is_there():
-            self.stream.close()
+        if (stream := self.stream) is not None and not self._is_at_path(stream.fileno()):
+            stream.close()
             self.stream = self._open()
         return bool(super().shouldRollover(record))
 
-    def _is_there(self) -> bool:
+    def _is_at_path(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.stat(self.baseFilename), os.fstat(self.stream.fileno()))
+            return os.path.samestat(os.stat(self.baseFilename), os.fstat(descriptor))
         except OSError:
             return False
