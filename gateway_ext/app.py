@@ -35,6 +35,7 @@ from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
 from gateway_ext.kernels.handlers.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.handlers.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.handlers.launch_options_handler import launch_options_handlers
+from gateway_ext.kernels.handlers.refused_calls import NothingHere
 from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
@@ -146,7 +147,6 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 *(entry for entry in base_handlers if entry[0] == "/api"),
             )
         ]
-        not_found = [entry for entry in base_handlers if entry[0] != "/api"]
         handlers = [
             (pattern_of(AGENT_ROUTE), AgentHandler),
             *channel_handlers,
@@ -154,7 +154,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             *gateway_handlers,
             *launch_options_handlers,
             *guarded,
-            *not_found,
+            (r"/.*", NothingHere),
         ]
         return [(url_path_join("/", self.base_url, pattern), *rest) for pattern, *rest in handlers]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .call_connection import CallConnection
 from .call_lines import Call
+from .kernel_folder import clear
 from .pace import Pace
 
 _log = logging.getLogger("fleet.agent")
@@ -129,7 +130,7 @@ def _file_at(path: Path) -> tuple[int, int] | None:
 
 
 def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
+    clear(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(str(path))

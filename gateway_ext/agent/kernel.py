@@ -200,7 +200,7 @@ class Kernel:
                 call_socket=calls,
             )
         except (LaunchError, OSError) as error:
-            await self._dead(str(error))
+            await self._dead(LaunchError.words(error))
             return
         run: KernelRun
         self.requests.new_process()
@@ -222,6 +222,7 @@ class Kernel:
             run.too_slow = True
             run.process.signal(signal.SIGKILL)
             return
+        run.channels.hold()
         for session in self._sessions:
             run.channels.connect(session.session_id)
         run.ready.set()

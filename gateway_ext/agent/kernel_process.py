@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +20,7 @@ from .call_lines import VARIABLE as CALLS
 from .credit_file import VARIABLE as CREDIT
 from .credit_file import CreditFile, open_credit, waits_for_credit
 from .forked_kernel import ForkedKernel, die_with_parent
+from .kernel_folder import clear, make_kernel_folder
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
 from .leases import leases_folder
@@ -30,11 +31,22 @@ from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
 
+_log = logging.getLogger("fleet.agent")
+
 _IPC_PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
 
 
 class LaunchError(Exception):
     """The kernel's process cannot be started; the message says why."""
+
+    @staticmethod
+    def words(error: LaunchError | OSError) -> str:
+        """Why it cannot be started, for users. The system's words name a path of the host: the
+        log has them."""
+        if not isinstance(error, OSError) or not error.strerror:
+            return str(error)
+        _log.error("%s", error)
+        return f"the kernel's own folder cannot be used: {error.strerror}"
 
 
 def takes_packages(document: StartDocument) -> bool:
@@ -106,13 +118,6 @@ def kernel_environment(
     return result
 
 
-def prepare_directory(directory: Path) -> None:
-    """Create the kernel's directory if necessary, with access for this user only."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if stat.S_IMODE(directory.stat().st_mode) != 0o700:
-        directory.chmod(0o700)
-
-
 class ConnectionFiles:
     """Connection file, Unix sockets and credit of one kernel."""
 
@@ -128,16 +133,19 @@ class ConnectionFiles:
         """Write the files for a new process; returns the connection file's content. Blocks, raises
         OSError.
 
-        With `tcp` each process gets free ports of its own.
+        With `tcp` each process gets free ports of its own. What the kernel's code has removed of
+        its folder is made again.
         """
-        self.file.unlink(missing_ok=True)
+        make_kernel_folder(self._document.directory)
+        self._sockets.renew()
+        clear(self.file)
         self.credit = open_credit(self.file.with_name("credit"))
         if self._document.transport == "tcp":
             where: dict[str, Any] = {"transport": "tcp", "ip": "127.0.0.1"}
         else:
             prefix = self._socket_prefix()
             for port in _IPC_PORTS.values():
-                Path(f"{prefix}-{port}").unlink(missing_ok=True)
+                clear(Path(f"{prefix}-{port}"))
             where = {"transport": "ipc", "ip": prefix}
             where |= {f"{channel}_port": port for channel, port in _IPC_PORTS.items()}
         write_connection_file(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from itertools import islice
 from pathlib import Path
+
+from .kernel_folder import clear
 
 VARIABLE = "FLEET_LEASES"
 """The environment variable of a kernel that names the folder of its leases."""
@@ -23,8 +24,8 @@ def leases_folder(directory: Path) -> Path:
 def make_leases_folder(directory: Path) -> None:
     """Make the folder, without the leases of a process that has ended; raises OSError."""
     folder = leases_folder(directory)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    clear(folder)
+    folder.mkdir(mode=0o700)
 
 
 def is_leased(folder: Path, now: float) -> bool:

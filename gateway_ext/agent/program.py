@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import logging
-import logging.handlers
 import os
 import signal
 import sys
@@ -14,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .agent import Agent
+from .agent_log import AgentLog
 from .forked_kernel import ForkedKernel, fork_kernel
-from .kernel_process import prepare_directory
+from .kernel_folder import make_kernel_folder
 from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
 
@@ -44,7 +44,7 @@ def run(text: str) -> None:
     with 128 + N if it was ended by signal N: whoever watches it must not see a success."""
     try:
         document = parse_start_document(text)
-        prepare_directory(document.directory)
+        make_kernel_folder(document.directory)
     except (StartDocumentError, OSError) as error:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
@@ -67,11 +67,7 @@ def run(text: str) -> None:
 
 
 def _log_into(document: StartDocument) -> None:
-    handler = logging.handlers.RotatingFileHandler(
-        document.directory / "agent.log", maxBytes=2**20, backupCount=1
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.getLogger().addHandler(handler)
+    logging.getLogger().addHandler(AgentLog(document.directory / "agent.log"))
     logging.getLogger("fleet.agent").setLevel(logging.INFO)
 
 

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from .kernel_folder import FolderRefused, make_kernel_folder
+
 _SUN_PATH_BYTES = 107
 
 
@@ -44,9 +46,23 @@ class SocketFolder:
         """The kernel's own folder by a path that is there as long as the agent: through the folder
         in which the agent was started. In a container its path is shorter, and nothing outside the
         container is left if the agent is killed."""
-        if not self._directory.is_relative_to(Path.cwd()):
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            # The kernel's code has removed it.
             return self._directory
-        return Path(f"/proc/{os.getpid()}/cwd") / self._directory.relative_to(Path.cwd())
+        if not self._directory.is_relative_to(here):
+            return self._directory
+        return Path(f"/proc/{os.getpid()}/cwd") / self._directory.relative_to(here)
+
+    def renew(self) -> None:
+        """Make the folder that replaces the kernel's own again, if there is one and the kernel's
+        code has removed it: another one where somebody else was faster. Raises OSError."""
+        if self._short is not None:
+            try:
+                make_kernel_folder(self._short)
+            except FolderRefused:
+                self._short = None
 
     def remove(self) -> None:
         """Remove the folder that replaces the kernel's own, if there is one."""

@@ -19,6 +19,7 @@ from jupyter_client.session import DELIM
 from jupyter_client.session import Session as JupyterSession
 
 from .credit_file import CreditFile
+from .held_sockets import HeldSockets
 
 _log = logging.getLogger("fleet.agent")
 _BATCH_MESSAGES = 100
@@ -96,6 +97,7 @@ class KernelChannels:
         self._heard_bytes = 0
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets: dict[tuple[str, str], _Socket] = {}
+        self._held = HeldSockets()
         subscriber = self._context.socket(zmq.SUB)
         # A limit here would make ZMQ drop what the kernel prints while the agent is busy.
         subscriber.setsockopt(zmq.RCVHWM, 0)
@@ -112,7 +114,7 @@ class KernelChannels:
     def _url(self, channel: str) -> str:
         ip, port = self._connection["ip"], self._connection[f"{channel}_port"]
         if self._connection["transport"] == "ipc":
-            return f"ipc://{ip}-{port}"
+            return f"ipc://{self._held.way_to(f'{ip}-{port}')}"
         return f"tcp://{ip}:{port}"
 
     def _heard(self, frames: list[bytes]) -> None:
@@ -138,6 +140,13 @@ class KernelChannels:
             _log.warning("dropped a message on %s with a wrong signature", channel)
             return
         self._receive(session_id, channel, parts)
+
+    def hold(self) -> None:
+        """Keep the way to the sockets that the kernel has bound: its code may remove their files,
+        and sessions that come later need them."""
+        if self._connection["transport"] == "ipc":
+            ip = self._connection["ip"]
+            self._held.hold(f"{ip}-{self._connection[f'{name}_port']}" for name in _CHANNELS)
 
     def connect(self, session_id: str) -> None:
         """Give the session its sockets if it has none; the kernel must have bound its own."""
@@ -193,3 +202,4 @@ class KernelChannels:
         self._context.term()
         if self._credit is not None:
             self._credit.release()
+        self._held.release()

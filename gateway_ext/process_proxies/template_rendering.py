@@ -66,9 +66,13 @@ def render(template: Path, variables: Mapping[str, Any]) -> list[dict[str, Any]]
         text = _compiled(template.read_text(encoding="utf-8")).render(variables)
         documents = [document for document in yaml.load_all(text, _Loader) if document]
     except (TemplateError, yaml.YAMLError, TypeError, ValueError, OSError) as error:
-        raise LaunchFailed(f"the template {template} makes no valid manifest: {error}") from error
+        # Users read it, and a template's path is one of the gateway's host.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise LaunchFailed(
+            f"the template {template.name} makes no valid manifest: {reason}"
+        ) from error
     if not all(isinstance(one, dict) and isinstance(one.get("kind"), str) for one in documents):
-        raise LaunchFailed(f"the template {template} makes an object without a `kind`")
+        raise LaunchFailed(f"the template {template.name} makes an object without a `kind`")
     return documents
 
 
@@ -77,11 +81,12 @@ def find_template(kernelspec: Mapping[str, Any], config: Mapping[str, Any], name
     kernel.json or in `scripts` as in Enterprise Gateway's. Raises KernelspecUnusable."""
     folder = Path(str(kernelspec.get("resource_dir") or ""))
     named = config.get("template")
-    candidates = [folder / str(named)] if named else [folder / name, folder / "scripts" / name]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    names = [str(named)] if named else [name, f"scripts/{name}"]
+    for one in names:
+        if (folder / one).is_file():
+            return folder / one
     raise KernelspecUnusable(
-        f"the kernelspec has no template: there is no {' and no '.join(map(str, candidates))}. "
-        "Copy one from the kernelspecs that come with Jupyter Fleet, in `clusters`"
+        f"the kernelspec has no template: beside its kernel.json there is no "
+        f"{' and no '.join(names)}. Copy one from the kernelspecs that come with Jupyter Fleet, in "
+        "`clusters`"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonschema import ValidationError
 
+from jupyter_ext.launch_options.patterns import matches
 from jupyter_ext.launch_options.properties import (
     KUBERNETES_QUANTITY,
     MEMORY,
@@ -171,7 +172,12 @@ def _refused(name: str, problem: ValidationError) -> str:
         return f"{_path(path)}: the name {_shown(value)} is not allowed: {_NAMES[name]}"
     if problem.validator == "additionalProperties" and isinstance(value, dict):
         members = schema.get("properties", {})
-        extra = next(member for member in value if member not in members)
+        patterns = schema.get("patternProperties", {})
+        extra = next(
+            member
+            for member in value
+            if member not in members and not any(matches(one, member) for one in patterns)
+        )
         return (
             f"{_path([*path, extra])} is not allowed: "
             f"{'only ' + ', '.join(members) if members else 'nothing can be chosen there'}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_ext.launch_options.patterns import check_pattern
 from jupyter_ext.launch_options.properties import (
     LISTED,
     PROPERTIES,
@@ -122,16 +122,17 @@ def _plain(schema: Mapping[str, Any], parse: Any) -> dict[str, Any]:
     for key, value in schema.items():
         if key in _REFERENCES:
             raise ValueError(f"{key} is not possible: write the schema out")
+        if key == "unevaluatedProperties":
+            raise ValueError(f"{key} is not possible: use additionalProperties")
         if key == "pattern" and isinstance(value, str):
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"the pattern {value!r} is wrong: {error}") from error
+            check_pattern(value)
         if key in BOUNDS and isinstance(value, str) and parse is not None:
             amount = parse(value)
             value = int(amount) if amount == amount.to_integral_value() else float(amount)
         elif key in ("properties", "patternProperties", "dependentSchemas"):
             if isinstance(value, Mapping):
+                for pattern in value if key == "patternProperties" else ():
+                    check_pattern(pattern)
                 value = {name: _sub(one, parse) for name, one in value.items()}
         elif key not in ("const", "enum", "default", "examples"):
             value = _sub(value, parse)

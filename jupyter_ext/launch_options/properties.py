@@ -68,7 +68,7 @@ PROPERTIES: dict[str, dict[str, Any]] = {
                 "operator": {"enum": ["Equal", "Exists"]},
                 "value": {"type": "string", "pattern": rf"{_LABEL_VALUE}|^$"},
                 "effect": {"enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]},
-                "tolerationSeconds": {"type": "integer", "minimum": 0},
+                "tolerationSeconds": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
             },
             "additionalProperties": False,
         },

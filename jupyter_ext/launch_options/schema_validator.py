@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
@@ -16,6 +15,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 from referencing import Registry
 
+from jupyter_ext.launch_options.patterns import matches
 from jupyter_ext.launch_options.properties import FORMATS, Schema, amount_of
 from jupyter_ext.launch_options.quantities import Parse
 
@@ -57,16 +57,44 @@ def _bound(name: str, parse: Parse) -> Callable[..., Iterator[ValidationError]]:
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
-    # In Python `$` also matches before a line break at the end, in JSON Schema it does not.
-    strict = rf"{pattern[:-1]}\Z" if re.search(r"(?<!\\)\$\Z", pattern) else pattern
-    if isinstance(value, str) and not re.search(strict, value):
+    if isinstance(value, str) and not matches(pattern, value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Any, schemas: Mapping[str, Schema], value: Any, schema: Any
+) -> Iterator[ValidationError]:
+    if isinstance(value, Mapping):
+        for pattern, inner in schemas.items():
+            for name, member in value.items():
+                if matches(pattern, name):
+                    yield from validator.descend(member, inner, path=name, schema_path=pattern)
+
+
+def _additional_properties(
+    validator: Any, rest: Schema, value: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if not isinstance(value, Mapping):
+        return
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    for name, member in value.items():
+        if name in known or any(matches(pattern, name) for pattern in patterns):
+            continue
+        if rest is False:
+            yield ValidationError(f"{name!r} is not allowed")
+            return
+        yield from validator.descend(member, rest, path=name)
 
 
 @cache
 def _validator_class(parse: Parse) -> Any:
     bounds = {name: _bound(name, parse) for name in _BOUNDS}
-    return extend(Draft202012Validator, {**bounds, "pattern": _pattern})
+    by_pattern = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+    }
+    return extend(Draft202012Validator, {**bounds, **by_pattern})
 
 
 def first_problem(name: str, schema: Schema, value: Any) -> ValidationError | None:

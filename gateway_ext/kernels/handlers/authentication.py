@@ -6,6 +6,7 @@ that are still used are wrapped in `require_token`.
 
 import json
 from collections.abc import Awaitable
+from http.client import responses
 from typing import Any
 
 from tornado import web
@@ -74,6 +75,18 @@ def answer_refusal(handler: web.RequestHandler, refusal: Refusal) -> None:
     handler.finish(json.dumps(refusal.body))
 
 
+def words_of(error: web.HTTPError) -> str:
+    """The message for people of an error that may have none of its own."""
+    own = error.get_message() or error.reason
+    if own:
+        return str(own)
+    if error.status_code == 404:
+        return "a gateway has nothing at this path: look for a mistake in the URL"
+    if error.status_code == 405:
+        return "this path has no such method"
+    return responses.get(error.status_code, "the call failed")
+
+
 def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]:
     """The same handler for callers with a valid token only."""
 
@@ -102,9 +115,10 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
             if isinstance(error, web.HTTPError):
                 # Enterprise Gateway doubles percent signs.
                 more = {"reason": error.reason} if error.reason else {}
-                answer_refusal(self, Refusal(status_code, error.get_message() or "", **more))
+                answer_refusal(self, Refusal(status_code, words_of(error), **more))
             elif error is None:
-                super().write_error(status_code, **kwargs)
+                error = web.HTTPError(status_code, reason=self._reason)
+                answer_refusal(self, Refusal(status_code, words_of(error)))
             else:
                 # Enterprise Gateway answers with a traceback, which names paths of the host.
                 answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))

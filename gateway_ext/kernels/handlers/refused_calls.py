@@ -4,7 +4,7 @@ from typing import Any
 
 from tornado import web
 
-from gateway_ext.kernels.handlers.authentication import answer_refusal
+from gateway_ext.kernels.handlers.authentication import answer_refusal, words_of
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
@@ -24,6 +24,13 @@ class RefusedCalls(web.RequestHandler):
         answer_refusal(self, as_refusal(status_code, error))
 
 
+class NothingHere(RefusedCalls):
+    """Answers 404 to every call."""
+
+    def prepare(self) -> None:
+        raise web.HTTPError(404)
+
+
 def as_refusal(status: int, error: BaseException) -> Refusal:
     """The answer to a call that ended with `error`."""
     if isinstance(error, Refusal):
@@ -33,5 +40,5 @@ def as_refusal(status: int, error: BaseException) -> Refusal:
     if isinstance(error, DecryptionError):
         return Refusal(500, str(error))
     if isinstance(error, web.HTTPError):
-        return Refusal(error.status_code, error.get_message() or error.reason or "")
+        return Refusal(error.status_code, words_of(error))
     return Refusal(status, "the gateway failed: its log says why")

@@ -12,7 +12,6 @@ from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[
     RemoteMappingKernelManager,
 )
 from jupyter_client.kernelspec import KernelSpec, NoSuchKernel  # type: ignore[import-untyped]
-from traitlets import TraitError
 
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.lifecycle.launch_kernel_manager import (
@@ -37,6 +36,17 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 _PAUSE_SECONDS = 0.5
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+def unreadable(name: str, error: Exception) -> str:
+    """Why the kernelspec of that name cannot be used, for users."""
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+    elif isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    else:
+        reason = f"{error}"
+    return f"the kernel.json of the kernelspec {name!r} cannot be read: {reason}"
 
 
 class AgentProcesses:
@@ -66,7 +76,7 @@ class AgentProcesses:
 
     async def kernelspec(self, name: str) -> KernelSpec:
         """The kernelspec of that name; raises Refusal (404; 400 if it can start no agent; 500 while
-        it cannot be read)."""
+        it cannot be read). No answer names a path of the host: the log does."""
         loop = asyncio.get_running_loop()
         try:
             spec: KernelSpec = await loop.run_in_executor(
@@ -76,10 +86,11 @@ class AgentProcesses:
             raise Refusal(
                 404, f"there is no kernelspec {name!r}: GET /api/kernelspecs lists them"
             ) from None
-        except (OSError, ValueError, TypeError, TraitError) as error:
-            raise Refusal(
-                500, f"the kernel.json of the kernelspec {name!r} cannot be read: {error}"
-            ) from error
+        except Exception as error:
+            # Jupyter checks nothing of what is in the file: it fails in any way.
+            kind = type(error).__name__
+            self._log.warning("the kernelspec %r cannot be read: %s: %s", name, kind, error)
+            raise Refusal(500, unreadable(name, error)) from error
         # Before a record says that it is being launched.
         class_name, config = proxy_stanza(spec)
         proxy_class = agent_proxy_class(class_name)

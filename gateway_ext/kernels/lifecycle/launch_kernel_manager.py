@@ -12,6 +12,8 @@ from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.process_proxies.agent_process import AgentProcessProxy, KernelspecUnusable
 from gateway_ext.process_proxies.stock_names import DEFAULT_PROXY, our_proxy
 
+_WHERE = "metadata.process_proxy in the kernel.json of the kernelspec"
+
 
 def agent_proxy_class(class_name: str) -> type[AgentProcessProxy]:
     """The class of that name, or the one that takes its place; raises Refusal (400) if it starts
@@ -32,9 +34,17 @@ def agent_proxy_class(class_name: str) -> type[AgentProcessProxy]:
 
 
 def proxy_stanza(spec: KernelSpec) -> tuple[str, dict[str, Any]]:
-    """The process proxy that a kernelspec names and its configuration; ours if it names none."""
+    """The process proxy that a kernelspec names and its configuration; ours if it names none.
+    Raises Refusal (400) if it is not written as Enterprise Gateway wants it."""
     stanza = spec.metadata.get("process_proxy") or {}
-    return stanza.get("class_name") or DEFAULT_PROXY, dict(stanza.get("config") or {})
+    if not isinstance(stanza, dict):
+        raise Refusal(400, f"{_WHERE} must be an object with class_name and config")
+    class_name, config = stanza.get("class_name") or DEFAULT_PROXY, stanza.get("config") or {}
+    if not isinstance(class_name, str):
+        raise Refusal(400, f"{_WHERE}.class_name must be a text: the name of a class")
+    if not isinstance(config, dict):
+        raise Refusal(400, f"{_WHERE}.config must be an object")
+    return class_name, dict(config)
 
 
 class LaunchKernelManager(RemoteKernelManager):

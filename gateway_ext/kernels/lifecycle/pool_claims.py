@@ -230,17 +230,22 @@ class PoolClaims(KernelCare):
         except (ClusterSilent, DecryptionError) as error:
             self._not_labeled(record, type(error).__name__, error)
         else:
-            if labeled:
+            if labeled is None:
+                self._log.info("kernel %s was deleted before its pod was labeled", record.kernel_id)
+            elif labeled:
                 self._pauses.succeeded(record.kernel_id)
                 self._unlabeled.pop(record.kernel_id, None)
             else:
                 self._not_labeled(record, "", "its pod is another one by now")
 
-    async def _labeled(self, link: AgentLink) -> bool:
+    async def _labeled(self, link: AgentLink) -> bool | None:
+        """None if the kernel has been deleted."""
         record = link.record
         proxy = self._processes.proxy_of(record)
         stored = await self._records.secrets(record.kernel_id)
-        if proxy is None or stored is None:
+        if stored is None:
+            return None
+        if proxy is None:
             return False
         if not await proxy.belong_to(record.kernel_id, record.project):
             return False

@@ -215,6 +215,22 @@ def test_what_does_not_exist(gateways: Gateways) -> None:
     assert refused.value.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/api/nothing", 404, "nothing at this path"),
+        ("PUT", "/api/kernels", 405, "no such method"),
+        ("PUT", "/api/kernelspecs", 405, "no such method"),
+    ],
+)
+def test_what_is_not_there_is_answered_in_words(
+    gateways: Gateways, method: str, path: str, status: int, words: str
+) -> None:
+    answer = gateways.client().call(method, gateways.urls[0] + path)
+    assert answer.status_code == status
+    assert words in answer.json()["message"]
+
+
 @pytest.mark.parametrize("bad", ["x", "..", "%2e%2e", "A" * 36, "1" * 4000])
 def test_malformed_id_is_a_bad_request(gateways: Gateways, bad: str) -> None:
     connection = http.client.HTTPConnection(gateways.urls[0].removeprefix("http://"))

@@ -15,9 +15,9 @@ from gateway_ext.agent.credit_file import CreditFile
 from gateway_ext.agent.kernel_log import KernelLog
 from gateway_ext.agent.kernel_process import (
     ConnectionFiles,
+    LaunchError,
     kernel_argv,
     kernel_environment,
-    prepare_directory,
 )
 from gateway_ext.agent.socket_folder import SocketFolder
 from gateway_ext.agent.start_document import (
@@ -113,12 +113,11 @@ def test_what_is_no_object_is_refused(text: str) -> None:
         parse_start_document(text)
 
 
-def test_the_directory_is_closed_to_others(tmp_path: Path) -> None:
-    directory = tmp_path / "a" / "b"
-    prepare_directory(directory)
-    directory.chmod(0o755)
-    prepare_directory(directory)
-    assert directory.stat().st_mode & 0o777 == 0o700
+def test_a_path_of_the_host_is_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    words = LaunchError.words(OSError(28, "No space left on device", "/host/connection.json"))
+    assert words == "the kernel's own folder cannot be used: No space left on device"
+    assert "/host/connection.json" in caplog.text
+    assert LaunchError.words(LaunchError("there is no such program")) == "there is no such program"
 
 
 def test_ipc_sockets_live_in_the_directory_and_the_file_is_private(tmp_path: Path) -> None:

@@ -60,3 +60,35 @@ def test_a_long_folder_below_the_agent_s_own_needs_nothing_outside_it(
         kernel.listen()
         agent.connect(str(path))
     assert (directory / "k-1").exists()
+
+
+def test_the_short_folder_is_made_again_where_it_was_unless_somebody_else_was_faster(
+    tmp_path: Path,
+) -> None:
+    sockets = SocketFolder(tmp_path / ("d" * 100))
+    sockets.renew()
+    path = sockets.path("calls")
+    path.parent.rmdir()
+    sockets.renew()
+    assert sockets.path("calls") == path
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    path.parent.rmdir()
+    path.parent.symlink_to(tmp_path)
+    sockets.renew()
+    other = sockets.path("calls")
+    assert other.parent != path.parent
+    assert other.parent.stat().st_mode & 0o777 == 0o700
+    sockets.remove()
+    path.parent.unlink()
+
+
+def test_an_agent_whose_own_folder_was_removed_finds_a_place_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = tmp_path / "container"
+    container.mkdir()
+    monkeypatch.chdir(container)
+    container.rmdir()
+    sockets = SocketFolder(container / ("d" * 100))
+    assert sockets.path("calls").parent.is_dir()
+    sockets.remove()

@@ -490,8 +490,12 @@ def test_templates_that_make_no_manifest(tmp_path: Path) -> None:
 
 def test_a_template_is_found_where_enterprise_gateway_has_it(tmp_path: Path) -> None:
     spec = {"resource_dir": str(tmp_path)}
-    with pytest.raises(KernelspecUnusable, match="has no template"):
+    with pytest.raises(KernelspecUnusable, match="has no template") as unusable:
         find_template(spec, {}, "kernel-pod.yaml.j2")
+    assert str(tmp_path) not in str(unusable.value)
+    with pytest.raises(LaunchFailed, match=r"x\.j2 makes no valid") as failed:
+        render(tmp_path / "x.j2", {})
+    assert str(tmp_path) not in str(failed.value)
     (tmp_path / "scripts").mkdir()
     stock = tmp_path / "scripts" / "kernel-pod.yaml.j2"
     stock.touch()

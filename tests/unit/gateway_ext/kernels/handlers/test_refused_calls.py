@@ -17,3 +17,10 @@ from gateway_ext.kernels.handlers.refused_calls import as_refusal
 )
 def test_percent_signs_are_as_they_were_written(error: Exception, message: str) -> None:
     assert as_refusal(403, error).message == message
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(404, "nothing at this path"), (405, "no such method"), (413, "Large")]
+)
+def test_an_error_without_words_gets_some(status: int, words: str) -> None:
+    assert words in as_refusal(status, web.HTTPError(status)).message

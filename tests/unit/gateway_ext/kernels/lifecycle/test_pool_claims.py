@@ -124,6 +124,22 @@ async def test_labels_that_the_cluster_refuses_are_tried_more_and_more_rarely() 
     assert len(fleet.asked) == asked
 
 
+async def test_a_kernel_that_was_deleted_at_once_is_not_said_to_have_another_pod(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fleet = Claims(1)
+
+    async def no_secrets(kernel_id: str) -> None:
+        return None
+
+    fleet.secrets = no_secrets  # type: ignore[method-assign]
+    caplog.set_level(logging.INFO)
+    await fleet.claims.finish()
+    said = [record for record in caplog.records if "k0" in record.getMessage()]
+    assert [record.levelname for record in said] == ["INFO"]
+    assert "was deleted" in said[0].getMessage()
+
+
 async def test_the_log_says_once_why_pods_keep_the_labels_of_the_pool(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
