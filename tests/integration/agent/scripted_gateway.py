@@ -91,7 +91,9 @@ class Stream:
         """Close the stream; the session stays."""
         assert self.link is not None
         self.link.open_streams.discard(self.number)
+        self.link.closing_streams.add(self.number)
         await self.link.command("close", stream=self.number)
+        self.link.closing_streams.discard(self.number)
 
     async def _transmit(self, sequence: int) -> None:
         assert self.link is not None
@@ -247,6 +249,8 @@ class Link:
         self.states: list[dict[str, Any]] = []
         self.streams: dict[int, Stream] = {}
         self.open_streams: set[int] = set()
+        self.closing_streams: set[int] = set()
+        """What the agent sends to these may be on its way."""
         self.results: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.calls: list[dict[str, Any]] = []
         """The calls of the kernel's code."""
@@ -286,6 +290,8 @@ class Link:
         if isinstance(message, bytes):
             self.binary_frames += 1
             stream, sequence, acknowledged = FRAME.unpack_from(message)
+            if stream in self.closing_streams:
+                return
             numbers = list(self.open_streams) if stream == 0 else [stream]
             for number in numbers:
                 assert number in self.open_streams, "a frame for a stream that is not open"

@@ -221,13 +221,13 @@ def test_what_the_disk_may_not_hold_is_a_gap_with_its_limit(fleet: Fleet) -> Non
         page = Stream("page", cursor=True)
         await page.open(link)
         await page.run("import os, base64, pathlib")
-        had = page.received
         cell = await page.execute(
             "for i in range(200): print(i, base64.b64encode(os.urandom(75_000)), flush=True)\n"
             "pathlib.Path('printed').touch()",
             "a",
         )
         await page.close()
+        had = page.received
         await until((fleet.cwd / "printed").exists, 60, "the cell has printed")
         await until(lambda: link.state["execution_state"] == "idle", 20, "the cell's end")
         await most_memory_until_idle(psutil.Process(fleet.agent.pid))
