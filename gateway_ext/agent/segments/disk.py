@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -70,9 +70,9 @@ class JournalDisk:
         place = next(self._table.places(number, MOST_NUMBER), None)
         return None if place is None else max(number, place.first)
 
-    def places(self, first: int, last: int) -> list[Place]:
-        """The blocks with any of these numbers, in order."""
-        return list(self._table.places(first, last))
+    def places(self, first: int, last: int) -> Iterator[Place]:
+        """The blocks with any of these numbers, in order; to be read before anything is written."""
+        return self._table.places(first, last)
 
     async def read(self, number: int) -> Entry | None:
         """The entry with this number, None if it is not here (any more)."""
