@@ -49,6 +49,8 @@ class Journal:
         self.id = journal_id or secrets.token_hex(16)
         self._limit = limit
         self._disk = disk
+        if disk is not None:
+            disk.on_lost = self._lost
         self._disk_fails = False
         self._least_batch = min(BATCH_BYTES, limit // 4)
         self.on_written: Callable[[], None] = lambda: None
@@ -159,7 +161,7 @@ class Journal:
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
             in_haste = self.excess > MOST_UNWRITTEN // 4
-            gone = await self._disk.write(batch, compress=not in_haste)
+            await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.
             _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
@@ -170,9 +172,6 @@ class Journal:
         self._bytes -= self._writing_bytes
         self._writing_bytes = 0
         self._writing.clear()
-        for newest in gone:
-            for audience, number in newest.items():
-                self._lost(audience, number)
         self.on_written()
 
     def _take_oldest(self) -> list[Entry]:

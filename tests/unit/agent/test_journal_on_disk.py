@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,53 @@ def test_above_the_bound_of_the_disk_the_oldest_go_with_a_gap_for_whom_it_concer
         assert journal.gap("page", first - 1) is None
         assert stored_bytes(tmp_path / "journal") < 2**21 + 2**20
         assert journal.limit == 2**20 + 2**21
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_reader_learns_of_a_gap_while_the_files_are_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        journal, made, go_on = on_disk(tmp_path, 2**20, 2**21), random.Random(1), threading.Event()
+        unlink = Path.unlink
+
+        def slow(path: Path, missing_ok: bool = False) -> None:
+            assert go_on.wait(60)
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", slow)
+        try:
+            async with asyncio.timeout(20):
+                while journal.next_from(1) == 1:
+                    if journal.excess == 0:
+                        journal.append(EVERYBODY, made.randbytes(50_000))
+                    await asyncio.sleep(0)
+            assert await journal.read(1) is None
+            assert journal.gap("page", 0) == (1, journal.next_from(1) - 1)
+        finally:
+            go_on.set()
+        await written(journal)
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_deleted_is_no_failure_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        def refused(path: Path, missing_ok: bool = False) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "unlink", refused)
+        journal, made = on_disk(tmp_path, 2**20, 2**21), random.Random(1)
+        for _ in range(200):
+            journal.append(EVERYBODY, made.randbytes(50_000))
+            await written(journal)
+        assert journal.gap("page", 0) is not None
+        assert not caplog.text
         await journal.close()
 
     asyncio.run(scenario())
