@@ -110,3 +110,12 @@ class SegmentTable:
             self._bytes -= segment.end - segment.offsets[0]
             dropped.append((segment.path, segment.newest))
         return dropped
+
+    def drop(self, path: Path) -> dict[Audience, int]:
+        """Forget what is in a file. Returns the highest number that was lost for each audience."""
+        newest: dict[Audience, int] = {}
+        for segment in [one for one in self._segments if one.path == path]:
+            self._segments.remove(segment)
+            self._bytes -= segment.end - segment.offsets[0]
+            newest |= segment.newest
+        return newest

@@ -54,11 +54,20 @@ class SegmentWriter:
         """Write all of them; raises OSError, and has then finished the segment as it is: it is
         readable up to its last complete block."""
         codec = self._codec if compress else None
+        if self._file >= 0 and not self._is_there():
+            self.abandon()
         try:
             return [self._write_block(block, codec) for block in in_blocks(entries)]
         except OSError:
             self.abandon()
             raise
+
+    def _is_there(self) -> bool:
+        """Whether the file that is being written still is where readers look for it."""
+        try:
+            return os.path.samestat(os.lstat(self._path), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
 
     def _write_block(self, entries: Sequence[Entry], codec: Codec | None) -> WrittenBlock:
         if self._file < 0:
