@@ -14,14 +14,15 @@ from pathlib import Path
 from gateway_ext.agent.entry import Audience, Entry
 
 from .codec import best_codec
-from .format import BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
+from .format import BLOCK_BYTES, BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
 from .table import MOST_NUMBER, Place, SegmentTable
 from .writer import SegmentWriter
 
 _log = logging.getLogger("fleet.agent")
 
 _SEGMENT_SECONDS = 30.0
-"""A segment is completed after this time, however short it is."""
+"""A segment is completed after this time unless it is short: a kernel that says little for months
+does not need thousands of files."""
 _CACHED_BYTES = 2**20
 """Raw bytes of blocks that were read last: readers want entry after entry."""
 
@@ -66,7 +67,7 @@ class JournalDisk:
 
     def _finish(self) -> None:
         self._finishing = None
-        finished = self._thread.submit(self._writer.finish)
+        finished = self._thread.submit(self._writer.finish, BLOCK_BYTES)
         finished.add_done_callback(
             # The next write fails as well, and says so.
             lambda done: _log.debug("a segment was not completed: %s", done.exception())

@@ -95,9 +95,10 @@ class SegmentWriter:
             left = left[os.write(self._file, left) :]
         self._size += len(data)
 
-    def finish(self) -> None:
-        """Complete the segment that is being written, if there is one; raises OSError."""
-        if self._file < 0:
+    def finish(self, least_bytes: int = 0) -> None:
+        """Complete the segment that is being written, if there is one and it is not shorter than
+        this; raises OSError."""
+        if self._file < 0 or self._size < least_bytes:
             return
         try:
             self._append(pack_end(self._size, self._blocks))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gateway_ext.agent.entry import Audience, Entry, Reach
 from gateway_ext.agent.segments import codec as codecs
 from gateway_ext.agent.segments import disk as disk_module
+from gateway_ext.agent.segments import table as table_module
 from gateway_ext.agent.segments.codec import ZLIB, CodecError, codec_named
 from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.segments.format import (
@@ -32,7 +33,7 @@ from gateway_ext.agent.segments.format import (
     unpack_block_header,
     unpack_header,
 )
-from gateway_ext.agent.segments.table import Place, SegmentTable
+from gateway_ext.agent.segments.table import Place, SegmentTable, _Segment
 from gateway_ext.agent.segments.writer import SegmentWriter, WrittenBlock, segment_bytes
 
 EVERYBODY = Audience(Reach.EVERYBODY)
@@ -217,6 +218,39 @@ def test_every_number_is_found_in_its_block_and_no_other(
     ]
 
 
+@pytest.mark.parametrize("count", [1, 2, 40, 400])
+def test_a_file_counts_with_all_that_it_takes_on_the_disk(tmp_path: Path, count: int) -> None:
+    table, writing = SegmentTable(), writer(tmp_path)
+    for number in range(1, count + 1):
+        for block in writing.write(noise(1, size=10, first=number)):
+            table.add(block)
+    writing.finish()
+    (size,) = [file.stat().st_size for file in files(tmp_path)]
+    assert size <= table.disk_bytes < size + 4096 + 2
+    assert table.disk_bytes % 4096 == 0
+
+
+def test_a_number_is_found_without_a_look_at_every_file() -> None:
+    table, looks = SegmentTable(), 0
+
+    class Counting(_Segment):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looks
+            looks += 1
+            return super().__getattribute__(name)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(table_module, "_Segment", Counting)
+        for number in range(1, 4001):
+            entries = noise(1, size=1, first=number)
+            table.add(WrittenBlock(Path(f"/{number}"), 0, 10, 5, entries))
+    looks = 0
+    found = table.find(3000)
+    assert found is not None
+    assert found.path == Path("/3000")
+    assert looks < 100
+
+
 def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
     async def scenario() -> None:
         disk = JournalDisk(tmp_path, "j", "k", 2**20)
@@ -334,12 +368,28 @@ def test_a_segment_is_complete_after_a_while_and_the_next_entries_begin_another_
     async def scenario() -> None:
         monkeypatch.setattr(disk_module, "_SEGMENT_SECONDS", 0.01)
         disk = JournalDisk(tmp_path, "j", "k", 2**30)
-        await disk.write(noise(1))
+        finishing: list[int] = []
+        finish = SegmentWriter.finish
+
+        def counted(writing: SegmentWriter, least_bytes: int = 0) -> None:
+            finish(writing, least_bytes)
+            finishing.append(least_bytes)
+
+        monkeypatch.setattr(SegmentWriter, "finish", counted)
         async with asyncio.timeout(20):
+            # What is short goes on, however old it is.
+            for number in range(1, 6):
+                await disk.write(noise(1, first=number))
+                while len(finishing) < number:  # noqa: ASYNC110 (a thread does it)
+                    await asyncio.sleep(0.01)
+                assert len(files(tmp_path)) == 1
+            assert not ends_complete(tmp_path)
+            await disk.write(noise(2, first=6))
             while not ends_complete(tmp_path):  # noqa: ASYNC110 (a thread writes it)
                 await asyncio.sleep(0.01)
-        await disk.write(noise(1, first=2))
-        assert [await disk.read(number) for number in (1, 2)] == [*noise(1), *noise(1, first=2)]
+        await disk.write(noise(1, first=8))
+        assert await disk.read(5) == noise(1, first=5)[0]
+        assert await disk.read(8) == noise(1, first=8)[0]
         assert len(files(tmp_path)) == 2
         await disk.close()
 
