@@ -73,6 +73,11 @@ class JournalDisk:
             lambda done: _log.debug("a segment was not completed: %s", done.exception())
         )
 
+    @property
+    def held_bytes(self) -> int:
+        """What is here takes so many bytes of the disk."""
+        return self._table.disk_bytes
+
     def next_from(self, number: int) -> int | None:
         """The first number here from this one on, if there is any."""
         place = next(self._table.places(number, MOST_NUMBER), None)

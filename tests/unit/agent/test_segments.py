@@ -348,6 +348,32 @@ def test_a_file_that_is_gone_or_damaged_is_a_gap_that_is_found_once(
     asyncio.run(scenario())
 
 
+def test_what_could_not_be_written_whole_takes_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, write = writer(tmp_path, 2**20), os.write
+    writing.write(noise(1))
+    before = stored_bytes(tmp_path)
+    for least_files in (1, 4):
+        # In the first file or in a later one: each has room for half of what is to be written.
+        def full(file: int, data: bytes, least_files: int = least_files) -> int:
+            if len(files(tmp_path)) >= least_files and len(data) > 2000:
+                write(file, data[:1000])
+                raise OSError(28, "No space left on device")
+            return write(file, data)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(OSError, match="No space left"):
+                writing.write(noise(20, first=2))
+        assert [stored_bytes(tmp_path), len(files(tmp_path))] == [before, 1]
+    writing.write(noise(20, first=2))
+    assert [entry for file in files(tmp_path) for entry in read(file)] == [
+        *noise(1),
+        *noise(20, first=2),
+    ]
+
+
 def test_the_writer_begins_a_new_file_when_its_own_is_gone(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     writing = writer(folder)
