@@ -164,7 +164,7 @@ class Journal:
     async def _write_oldest(self) -> None:
         if self._disk is None:
             return
-        batch = self._take_oldest()
+        batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
             in_haste = self.excess > MOST_UNWRITTEN // 4
@@ -193,9 +193,9 @@ class Journal:
         self._disk_fails = False
         self._spill_soon()
 
-    def _take_oldest(self) -> list[Entry]:
+    def _take_oldest(self, most_bytes: int) -> list[Entry]:
         """Take the oldest messages for writing; they count and can be read until they are there."""
-        wanted = min(BATCH_BYTES, self._bytes - self._limit // 2)
+        wanted = min(most_bytes, self._bytes - self._limit // 2)
         for number, entry in self._entries.items():
             self._writing[number] = entry
             wanted -= len(entry.message)

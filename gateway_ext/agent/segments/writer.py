@@ -11,16 +11,30 @@ from typing import NamedTuple
 from gateway_ext.agent.entry import Entry
 
 from .codec import Codec
-from .format import BLOCK_BYTES, Header, in_blocks, pack_block, pack_end, pack_header
+from .format import BLOCK_BYTES, Header, in_blocks, pack_block, pack_end, pack_header, record_bytes
 
 SEGMENT_BYTES = 8 * 2**20
 _SEGMENTS_AT_LEAST = 8
 """So many make up the bound of all: when the oldest one is deleted, most of them remain."""
 
+_BLOCK_EXTRA_BYTES = 128
+"""More than a block's header, and what the segment's end says of it."""
+_SEGMENT_EXTRA_BYTES = 8192
+"""More than a segment's header and end, and what the file system adds to a file."""
+
 
 def segment_bytes(most_bytes: int) -> int:
     """At which length a segment is complete, if all together may have `most_bytes`."""
     return min(SEGMENT_BYTES, max(most_bytes // _SEGMENTS_AT_LEAST, BLOCK_BYTES // 4))
+
+
+def room_for(entries: Sequence[Entry], most_bytes: int) -> int:
+    """How many bytes of the disk these entries take at most."""
+    raw = sum(map(record_bytes, entries))
+    # Two blocks that follow each other have more than BLOCK_BYTES together.
+    blocks = 2 * raw // BLOCK_BYTES + 1
+    segments = raw // segment_bytes(most_bytes) + 1
+    return raw + blocks * _BLOCK_EXTRA_BYTES + segments * _SEGMENT_EXTRA_BYTES
 
 
 class WrittenBlock(NamedTuple):
@@ -52,6 +66,11 @@ class SegmentWriter:
         self._blocks: list[tuple[int, int, int]] = []
         self._begun: list[Path] = []
         """The files that were begun for what is being written."""
+
+    @property
+    def open_path(self) -> Path | None:
+        """The file that is being written, if there is one."""
+        return self._path if self._file >= 0 else None
 
     def write(self, entries: Sequence[Entry], compress: bool = True) -> list[WrittenBlock]:
         """Write all of them or none; raises OSError, and begins another segment next time."""
