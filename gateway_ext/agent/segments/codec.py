@@ -17,27 +17,40 @@ class Codec(NamedTuple):
 
     name: str
     compress: Callable[[bytes], bytes]
-    decompress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes, int], bytes]
+    """Of what is compressed, and how many bytes it may have, so that no file can fill the memory;
+    raises CodecError."""
 
 
-def _guarded(decompress: Callable[[bytes], bytes], error: type[Exception]) -> Any:
-    def guarded(stored: bytes) -> bytes:
+def _guarded(decompress: Callable[[bytes, int], bytes], error: type[Exception]) -> Any:
+    def guarded(stored: bytes, most_bytes: int) -> bytes:
         try:
-            return decompress(stored)
+            # One more than wanted, since 0 would mean any number.
+            raw = decompress(stored, most_bytes + 1)
         except error as failure:
             raise CodecError(str(failure)) from failure
+        if len(raw) > most_bytes:
+            raise CodecError(f"there are more than {most_bytes} bytes in it")
+        return raw
 
     return guarded
 
 
-ZLIB = Codec("zlib", lambda raw: zlib.compress(raw, 1), _guarded(zlib.decompress, zlib.error))
+def _zlib_decompress(stored: bytes, most_bytes: int) -> bytes:
+    return zlib.decompressobj().decompress(stored, most_bytes)
+
+
+ZLIB = Codec("zlib", lambda raw: zlib.compress(raw, 1), _guarded(_zlib_decompress, zlib.error))
 
 
 def _zstd() -> Codec | None:
     # In the standard library from Python 3.14 on; before that only where somebody installed it.
     try:
         native: Any = importlib.import_module("compression.zstd")
-        guarded = _guarded(native.decompress, native.ZstdError)
+        guarded = _guarded(
+            lambda stored, most_bytes: native.ZstdDecompressor().decompress(stored, most_bytes),
+            native.ZstdError,
+        )
         return Codec("zstd", lambda raw: native.compress(raw, 1), guarded)
     except ImportError:
         pass
@@ -51,8 +64,10 @@ def _zstd() -> Codec | None:
         compressed: bytes = package.ZstdCompressor(level=1).compress(raw)
         return compressed
 
-    def decompress(stored: bytes) -> bytes:
-        raw: bytes = package.ZstdDecompressor().decompress(stored)
+    def decompress(stored: bytes, most_bytes: int) -> bytes:
+        # Its `max_output_size` counts only for what does not say its own length.
+        with package.ZstdDecompressor().stream_reader(stored) as reader:
+            raw: bytes = reader.read(most_bytes)
         return raw
 
     return Codec("zstd", compress, _guarded(decompress, package.ZstdError))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -135,9 +136,17 @@ class JournalDisk:
             self._thread.submit(_delete, [path])
 
     def _read(self, place: Place) -> list[Entry]:
-        with open(place.path, "rb") as file:
-            stored = os.pread(file.fileno(), place.end - place.offset, place.offset)
+        # The kernel's user may have put something else there, on which nobody may wait.
+        file = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise SegmentError(f"{place.path} is no file")
+            stored = os.pread(file, place.end - place.offset, place.offset)
+        finally:
+            os.close(file)
         block = unpack_block_header(stored, place.offset)
+        if (block.end, block.raw_bytes) != (place.end, place.raw_bytes):
+            raise SegmentError(f"the block at {place.offset} is not the one that was written")
         return unpack_block(block, stored[BLOCK_HEADER_BYTES:], self._codec)
 
     def _keep(self, key: tuple[Path, int], entries: dict[int, Entry], raw_bytes: int) -> None:

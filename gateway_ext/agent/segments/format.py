@@ -153,7 +153,7 @@ def unpack_block(block: Block, stored: bytes, codec: Codec) -> list[Entry]:
     if len(stored) != block.end - block.offset - _BLOCK.size or zlib.crc32(stored) != block.crc:
         raise SegmentError(f"the block at {block.offset} is damaged")
     try:
-        raw = stored if block.is_raw else codec.decompress(stored)
+        raw = stored if block.is_raw else codec.decompress(stored, block.raw_bytes)
         if len(raw) != block.raw_bytes:
             raise SegmentError(f"the block at {block.offset} has another length than it says")
         entries = list(_records(raw))

@@ -21,6 +21,7 @@ _BLOCK_EXTRA_BYTES = 128
 """More than a block's header, and what the segment's end says of it."""
 _SEGMENT_EXTRA_BYTES = 8192
 """More than a segment's header and end, and what the file system adds to a file."""
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def segment_bytes(most_bytes: int) -> int:
@@ -118,7 +119,12 @@ class SegmentWriter:
     def _begin(self, first: int) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = self._folder / f"{first:020d}.segment"
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            self._file = os.open(self._path, _NEW_FILE, 0o600)
+        except FileExistsError:
+            # Whatever it is, nothing of this journal is in it.
+            self._path.unlink()
+            self._file = os.open(self._path, _NEW_FILE, 0o600)
         self._begun.append(self._path)
         self._size = 0
         self._blocks.clear()

@@ -9,6 +9,7 @@ import random
 import shutil
 import stat
 import struct
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -342,6 +343,77 @@ def test_a_disk_that_is_full_is_an_error_and_what_was_there_stays(
         await disk.close()
 
     asyncio.run(scenario())
+
+
+def test_no_more_is_decompressed_than_was_written() -> None:
+    (entry,) = numbered([(EVERYBODY, b"x" * 10**8)])
+    data, _ = pack_block([entry], ZLIB)
+    header = struct.Struct(">IIIQI")
+    length, crc, _, first, count = header.unpack_from(data)
+    for raw_bytes in (0, 1000, 2**20):
+        said = header.pack(length, crc, raw_bytes, first, count)
+        block = unpack_block_header(said, 0)
+        tracemalloc.start()
+        try:
+            with pytest.raises(SegmentError, match=f"more than {raw_bytes} bytes"):
+                unpack_block(block, data[header.size :], ZLIB)
+            assert tracemalloc.get_traced_memory()[1] < 2**22
+        finally:
+            tracemalloc.stop()
+    with pytest.raises(CodecError):
+        ZLIB.decompress(b"x" * 100, 100)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def link_to_a_copy(path: Path) -> None:
+    path.rename(path.with_suffix(".copy"))
+    path.symlink_to(path.with_suffix(".copy"))
+
+
+def other_block(path: Path) -> None:
+    data, raw_bytes = pack_block(noise(1, first=1), ZLIB)
+    _, start = unpack_header(path.read_bytes())
+    length, crc, _, first, count = struct.unpack_from(">IIIQI", data)
+    forged = struct.pack(">IIIQI", length, crc, raw_bytes + 1, first, count)
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(forged)
+
+
+@pytest.mark.parametrize("replace", [fifo, Path.mkdir, link_to_a_copy, other_block])
+def test_what_was_put_in_place_of_a_segment_is_neither_read_nor_waited_for(
+    tmp_path: Path, replace: Callable[[Path], None]
+) -> None:
+    async def scenario() -> None:
+        disk = JournalDisk(tmp_path, "j", "k", 2**20)
+        lost = losses(disk)
+        await disk.write(noise(1))
+        (file,) = files(tmp_path)
+        if replace in {fifo, Path.mkdir}:
+            file.unlink()
+        replace(file)
+        async with asyncio.timeout(20):
+            assert await disk.read(1) is None
+        assert lost == {EVERYBODY: 1}
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("put", [fifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_has_the_name_of_a_new_segment_is_replaced(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    path = tmp_path / f"{1:020d}.segment"
+    put(path)
+    writing = writer(tmp_path)
+    writing.write(noise(1))
+    writing.finish()
+    assert not path.is_symlink()
+    assert read(path) == noise(1)
 
 
 def shorten(folder: Path) -> None:
