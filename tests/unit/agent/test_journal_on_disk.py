@@ -60,9 +60,9 @@ def test_slow_output_is_written_in_whole_batches(
     batches: list[int] = []
     write = JournalDisk.write
 
-    async def counted(disk: JournalDisk, entries: list[Entry], **options: bool) -> object:
+    async def counted(disk: JournalDisk, entries: list[Entry], **options: bool) -> None:
         batches.append(sum(len(entry.message) for entry in entries))
-        return await write(disk, entries, **options)
+        await write(disk, entries, **options)
 
     monkeypatch.setattr(JournalDisk, "write", counted)
 
@@ -303,9 +303,9 @@ def test_a_disk_that_is_slower_than_the_kernel_bounds_the_memory_all_the_same(
         held = asyncio.Event()
         write = JournalDisk.write
 
-        async def slow(disk: JournalDisk, entries: list[Entry], **options: bool) -> object:
+        async def slow(disk: JournalDisk, entries: list[Entry], **options: bool) -> None:
             await held.wait()
-            return await write(disk, entries, **options)
+            await write(disk, entries, **options)
 
         monkeypatch.setattr(JournalDisk, "write", slow)
         excess, on_written = 0, []
@@ -338,9 +338,9 @@ def test_a_huge_message_costs_no_other_one(tmp_path: Path, monkeypatch: pytest.M
         held = asyncio.Event()
         write = JournalDisk.write
 
-        async def slow(disk: JournalDisk, entries: list[Entry], **options: bool) -> object:
+        async def slow(disk: JournalDisk, entries: list[Entry], **options: bool) -> None:
             await held.wait()
-            return await write(disk, entries, **options)
+            await write(disk, entries, **options)
 
         monkeypatch.setattr(JournalDisk, "write", slow)
         said = []
