@@ -82,7 +82,7 @@ class SegmentWriter:
         before = (self._path, self._size) if self._file >= 0 else None
         try:
             return [self._write_block(block, codec) for block in in_blocks(entries)]
-        except OSError:
+        except Exception:
             self._take_back(before)
             raise
 

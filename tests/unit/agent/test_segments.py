@@ -494,6 +494,29 @@ def test_what_could_not_be_written_whole_takes_no_room(
     ]
 
 
+def test_after_a_failure_that_is_not_the_disk_s_everything_is_read_as_well(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        disk, left = JournalDisk(tmp_path, "j", "k", 2**30), 2
+
+        def compress(raw: bytes) -> bytes:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise MemoryError
+            return ZLIB.compress(raw)
+
+        await disk.write(noise(1))
+        disk._writer._codec = ZLIB._replace(compress=compress)
+        with pytest.raises(MemoryError):
+            await disk.write(noise(10, first=2))
+        await disk.write(noise(10, first=2))
+        found = [await disk.read(number) for number in range(1, 12)]
+        assert found == [*noise(1), *noise(10, first=2)]
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_writer_begins_a_new_file_when_its_own_is_gone(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     writing = writer(folder)
