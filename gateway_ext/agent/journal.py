@@ -18,7 +18,8 @@ _log = logging.getLogger("fleet.agent")
 SHORT_BYTES = 4096
 """Replies and states are rarely longer than this; outputs that fill the journal mostly are."""
 BATCH_BYTES = 2**20
-"""So much is written to disk at once."""
+"""So much is written to disk at once: small writes make small blocks, and those are not
+compressed well."""
 MOST_UNWRITTEN = 8 * 2**20
 """How much more than its bound the memory may have while the disk is slower than the kernel, which
 may owe as much (`output_credit`); more is dropped."""
@@ -48,7 +49,10 @@ class Journal:
         self.id = journal_id or secrets.token_hex(16)
         self._limit = limit
         self._disk = disk
+        if disk is not None:
+            disk.on_lost = self._lost
         self._disk_fails = False
+        self._least_batch = min(BATCH_BYTES, limit // 4)
         self.on_written: Callable[[], None] = lambda: None
         """Called when messages have been written to disk, or cannot be."""
         self._entries: dict[int, Entry] = {}
@@ -136,15 +140,19 @@ class Journal:
         return self._disk is not None and not self._disk_fails
 
     def _spill_soon(self) -> None:
-        if self._writes and self._spilling is None and self._bytes > self._limit // 2:
+        if self._spilling is None and self._has_batch():
             self._spilling = asyncio.get_running_loop().create_task(self._spill())
 
     async def _spill(self) -> None:
         try:
-            while self._writes and self._entries and self._bytes > self._limit // 2:
+            while self._entries and self._has_batch():
                 await self._write_oldest()
         finally:
             self._spilling = None
+
+    def _has_batch(self) -> bool:
+        """Whether enough waits to be written; half of the limit stays in memory."""
+        return self._writes and self._bytes > self._limit // 2 + self._least_batch
 
     async def _write_oldest(self) -> None:
         if self._disk is None:
@@ -153,7 +161,7 @@ class Journal:
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
             in_haste = self.excess > MOST_UNWRITTEN // 4
-            gone = await self._disk.write(batch, compress=not in_haste)
+            await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.
             _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
@@ -164,9 +172,6 @@ class Journal:
         self._bytes -= self._writing_bytes
         self._writing_bytes = 0
         self._writing.clear()
-        for newest in gone:
-            for audience, number in newest.items():
-                self._lost(audience, number)
         self.on_written()
 
     def _take_oldest(self) -> list[Entry]:
@@ -234,12 +239,11 @@ class Journal:
     def sizes(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """What is here of the messages with these numbers, in order: the first and last number of
         a piece, and about how many bytes it has."""
-        places = self._disk.places(first, last) if self._disk is not None else []
-        if places:
-            yield from self._sizes_in_memory(first, places[0].first - 1)
-        for place in places:
+        for place in self._disk.places(first, last) if self._disk is not None else ():
+            yield from self._sizes_in_memory(first, place.first - 1)
             yield max(first, place.first), min(last, place.last), place.raw_bytes
-        yield from self._sizes_in_memory(places[-1].last + 1 if places else first, last)
+            first = place.last + 1
+        yield from self._sizes_in_memory(first, last)
 
     def _sizes_in_memory(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         numbers: Sequence[int] = range(first, last + 1)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class JournalDisk:
     def __init__(self, folder: Path, journal: str, kernel: str, most_bytes: int) -> None:
         """`folder` is this journal's alone; `journal` and `kernel` are written into the files."""
         self.most_bytes = most_bytes
+        self.on_lost: Callable[[Audience, int], None] = lambda audience, number: None
+        """Called with the highest number that an audience loses, before a reader can miss it."""
         self._codec = best_codec()
         self._writer = SegmentWriter(folder, journal, kernel, self._codec, most_bytes)
         self._table = SegmentTable()
@@ -41,11 +43,9 @@ class JournalDisk:
         self._read_last: dict[int, Entry] = {}
         self._finishing: asyncio.TimerHandle | None = None
 
-    async def write(
-        self, entries: Sequence[Entry], *, compress: bool = True
-    ) -> list[dict[Audience, int]]:
-        """Write entries that are newer than all others here; raises OSError. Returns what had to go
-        for them: for each audience the highest number that was lost."""
+    async def write(self, entries: Sequence[Entry], *, compress: bool = True) -> None:
+        """Write entries that are newer than all others here, for which the oldest may have to go;
+        raises OSError."""
         loop = asyncio.get_running_loop()
         write = self._writer.write
         for block in await loop.run_in_executor(self._thread, write, entries, compress):
@@ -54,8 +54,14 @@ class JournalDisk:
             self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)
         dropped = self._table.drop_oldest(self.most_bytes)
         if dropped:
+            # A reader may ask for them while they are being deleted.
+            for _, newest in dropped:
+                self._lose(newest)
             await loop.run_in_executor(self._thread, _delete, [path for path, _ in dropped])
-        return [newest for _, newest in dropped]
+
+    def _lose(self, newest: Mapping[Audience, int]) -> None:
+        for audience, number in newest.items():
+            self.on_lost(audience, number)
 
     def _finish(self) -> None:
         self._finishing = None
@@ -70,9 +76,9 @@ class JournalDisk:
         place = next(self._table.places(number, MOST_NUMBER), None)
         return None if place is None else max(number, place.first)
 
-    def places(self, first: int, last: int) -> list[Place]:
-        """The blocks with any of these numbers, in order."""
-        return list(self._table.places(first, last))
+    def places(self, first: int, last: int) -> Iterator[Place]:
+        """The blocks with any of these numbers, in order; to be read before anything is written."""
+        return self._table.places(first, last)
 
     async def read(self, number: int) -> Entry | None:
         """The entry with this number, None if it is not here (any more)."""
@@ -121,5 +127,6 @@ class JournalDisk:
 
 def _delete(paths: Sequence[Path]) -> None:
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
+        # One that cannot be deleted is no reason to write nothing more.
+        with contextlib.suppress(OSError):
             path.unlink()

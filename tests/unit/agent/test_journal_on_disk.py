@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from pathlib import Path
 
 import pytest
 
 from gateway_ext.agent.entry import CURSORS, EVERYBODY, Audience, Entry, Reach
-from gateway_ext.agent.journal import ENDS_BYTES, MOST_UNWRITTEN, Journal
+from gateway_ext.agent.journal import BATCH_BYTES, ENDS_BYTES, MOST_UNWRITTEN, Journal
 from gateway_ext.agent.segments.disk import JournalDisk
 
 PAGE = Audience.of_session("page")
@@ -41,7 +42,7 @@ def test_what_memory_does_not_hold_is_read_from_disk(tmp_path: Path) -> None:
         await written(journal)
         assert journal.excess == 0
         in_memory = [entry for entry in said if journal.get(entry.sequence)]
-        assert 0 < sum(len(entry.message) for entry in in_memory) <= 100_000 // 2
+        assert 0 < sum(len(entry.message) for entry in in_memory) <= 100_000 * 3 // 4
         assert in_memory == said[-len(in_memory) :]
         assert await read_all(journal) == said
         assert journal.gap("page", 0) is None
@@ -49,6 +50,32 @@ def test_what_memory_does_not_hold_is_read_from_disk(tmp_path: Path) -> None:
         await journal.close()
 
     asyncio.run(scenario())
+
+
+def test_slow_output_is_written_in_whole_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    write = JournalDisk.write
+
+    async def counted(disk: JournalDisk, entries: list[Entry], **options: bool) -> object:
+        batches.append(sum(len(entry.message) for entry in entries))
+        return await write(disk, entries, **options)
+
+    monkeypatch.setattr(JournalDisk, "write", counted)
+
+    async def scenario(memory: int, least: int) -> None:
+        batches.clear()
+        journal = on_disk(tmp_path / str(memory), memory, 2**30)
+        for _ in range(2 * memory // 10_000):
+            journal.append(EVERYBODY, b"x" * 10_000)
+            await written(journal)
+        assert len(batches) > 2
+        assert min(batches) >= least
+        await journal.close()
+
+    asyncio.run(scenario(100_000, 25_000))
+    asyncio.run(scenario(8 * BATCH_BYTES, BATCH_BYTES))
 
 
 def test_a_message_can_be_read_while_it_is_being_written(tmp_path: Path) -> None:
@@ -98,6 +125,53 @@ def test_above_the_bound_of_the_disk_the_oldest_go_with_a_gap_for_whom_it_concer
         assert journal.gap("page", first - 1) is None
         assert stored_bytes(tmp_path / "journal") < 2**21 + 2**20
         assert journal.limit == 2**20 + 2**21
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_reader_learns_of_a_gap_while_the_files_are_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        journal, made, go_on = on_disk(tmp_path, 2**20, 2**21), random.Random(1), threading.Event()
+        unlink = Path.unlink
+
+        def slow(path: Path, missing_ok: bool = False) -> None:
+            assert go_on.wait(60)
+            unlink(path, missing_ok)
+
+        monkeypatch.setattr(Path, "unlink", slow)
+        try:
+            async with asyncio.timeout(20):
+                while journal.next_from(1) == 1:
+                    if journal.excess == 0:
+                        journal.append(EVERYBODY, made.randbytes(50_000))
+                    await asyncio.sleep(0)
+            assert await journal.read(1) is None
+            assert journal.gap("page", 0) == (1, journal.next_from(1) - 1)
+        finally:
+            go_on.set()
+        await written(journal)
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_cannot_be_deleted_is_no_failure_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        def refused(path: Path, missing_ok: bool = False) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "unlink", refused)
+        journal, made = on_disk(tmp_path, 2**20, 2**21), random.Random(1)
+        for _ in range(200):
+            journal.append(EVERYBODY, made.randbytes(50_000))
+            await written(journal)
+        assert journal.gap("page", 0) is not None
+        assert not caplog.text
         await journal.close()
 
     asyncio.run(scenario())
