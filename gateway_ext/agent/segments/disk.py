@@ -14,14 +14,15 @@ from pathlib import Path
 from gateway_ext.agent.entry import Audience, Entry
 
 from .codec import best_codec
-from .format import BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
+from .format import BLOCK_BYTES, BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
 from .table import MOST_NUMBER, Place, SegmentTable
 from .writer import SegmentWriter
 
 _log = logging.getLogger("fleet.agent")
 
 _SEGMENT_SECONDS = 30.0
-"""A segment is completed after this time, however short it is."""
+"""A segment is completed after this time unless it is short: a kernel that says little for months
+does not need thousands of files."""
 _CACHED_BYTES = 2**20
 """Raw bytes of blocks that were read last: readers want entry after entry."""
 
@@ -41,6 +42,7 @@ class JournalDisk:
         self._cache: OrderedDict[tuple[Path, int], dict[int, Entry]] = OrderedDict()
         self._cached: dict[tuple[Path, int], int] = {}
         self._read_last: dict[int, Entry] = {}
+        self._read_failed = False
         self._finishing: asyncio.TimerHandle | None = None
 
     async def write(self, entries: Sequence[Entry], *, compress: bool = True) -> None:
@@ -65,7 +67,7 @@ class JournalDisk:
 
     def _finish(self) -> None:
         self._finishing = None
-        finished = self._thread.submit(self._writer.finish)
+        finished = self._thread.submit(self._writer.finish, BLOCK_BYTES)
         finished.add_done_callback(
             # The next write fails as well, and says so.
             lambda done: _log.debug("a segment was not completed: %s", done.exception())
@@ -94,8 +96,7 @@ class JournalDisk:
             try:
                 read = await asyncio.to_thread(self._read, place)
             except (OSError, SegmentError) as error:
-                if self._table.find(number) is not None:
-                    _log.warning("a part of the journal cannot be read: %s", error)
+                self._give_up(place.path, error)
                 return None
             entries = {entry.sequence: entry for entry in read}
             self._keep(key, entries, place.raw_bytes)
@@ -103,6 +104,18 @@ class JournalDisk:
             self._cache.move_to_end(key)
         self._read_last = entries
         return entries.get(number)
+
+    def _give_up(self, path: Path, error: Exception) -> None:
+        """All of a file that cannot be read is lost: nobody tries each of its entries."""
+        newest = self._table.drop(path)
+        if not newest:
+            return
+        self._lose(newest)
+        level = logging.DEBUG if self._read_failed else logging.WARNING
+        self._read_failed = True
+        _log.log(level, "a part of the journal cannot be read, there is a gap: %s", error)
+        with contextlib.suppress(RuntimeError):  # It is being closed.
+            self._thread.submit(_delete, [path])
 
     def _read(self, place: Place) -> list[Entry]:
         with open(place.path, "rb") as file:

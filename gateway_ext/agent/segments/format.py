@@ -183,6 +183,15 @@ def pack_end(offset: int, blocks: Iterable[tuple[int, int, int]]) -> bytes:
     return _pack(table, len(table), 0, 0) + _TRAILER.pack(offset, _END)
 
 
+END_BYTES = len(pack_end(0, []))
+"""What `pack_end` makes for no blocks."""
+
+
+def block_in_table_bytes(offset: int, entries: Sequence[Entry]) -> int:
+    """How much longer a segment's end is for a block; two bytes too much for the first one."""
+    return len(json.dumps([offset, entries[0].sequence, len(entries)])) + len(", ")
+
+
 def entries_of(data: bytes, codec: Codec, start: int) -> Iterator[Entry]:
     """The entries of a whole segment whose header has `start` bytes, up to its last complete block:
     what follows a block that is cut off or damaged is not read."""

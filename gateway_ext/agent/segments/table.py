@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway_ext.agent.entry import Audience
 
+from .format import END_BYTES, block_in_table_bytes
 from .writer import WrittenBlock
 
 MOST_NUMBER = 2**64 - 1
+_DISK_BLOCK_BYTES = 4096
+"""Of what file systems mostly make files: a file of one byte takes as much."""
 
 
 class Place(NamedTuple):
@@ -37,6 +39,7 @@ class _Segment:
         self.offsets = array("Q")
         self.raw_bytes = array("Q")
         self.end = 0
+        self._table_bytes = 0
         self.newest: dict[Audience, int] = {}
         """For each audience the highest number."""
 
@@ -46,8 +49,15 @@ class _Segment:
         self.offsets.append(block.offset)
         self.raw_bytes.append(block.raw_bytes)
         self.end = block.end
+        self._table_bytes += block_in_table_bytes(block.offset, block.entries)
         for entry in block.entries:
             self.newest[entry.audience] = entry.sequence
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the file takes on the disk, its end included."""
+        size = self.end + END_BYTES + self._table_bytes
+        return -(-size // _DISK_BLOCK_BYTES) * _DISK_BLOCK_BYTES
 
     def place(self, number: int) -> Place:
         following = number + 1
@@ -63,23 +73,25 @@ class _Segment:
 
 
 class SegmentTable:
-    """All segments of a journal, oldest first."""
+    """All segments of a journal, oldest first. There may be thousands."""
 
     def __init__(self) -> None:
-        self._segments: deque[_Segment] = deque()
+        self._segments: list[_Segment] = []
         self._bytes = 0
 
     @property
-    def stored_bytes(self) -> int:
-        """What all files have together, without their headers and footers."""
+    def disk_bytes(self) -> int:
+        """What all files together take on the disk."""
         return self._bytes
 
     def add(self, block: WrittenBlock) -> None:
         """A block was written, after all others."""
         if not self._segments or self._segments[-1].path != block.path:
             self._segments.append(_Segment(block.path))
+        else:
+            self._bytes -= self._segments[-1].disk_bytes
         self._segments[-1].add(block)
-        self._bytes += block.end - block.offset
+        self._bytes += self._segments[-1].disk_bytes
 
     def find(self, number: int) -> Place | None:
         """The block that has the entry with this number, if any has."""
@@ -87,11 +99,11 @@ class SegmentTable:
         return place if place is not None and place.first <= number <= place.last else None
 
     def places(self, first: int, last: int) -> Iterator[Place]:
-        """The blocks with any of these numbers, in order."""
-        # A segment has one number at least, and there are a hundred segments or so.
-        for segment in self._segments:
-            if not segment.lasts or segment.lasts[-1] < first:
-                continue
+        """The blocks with any of these numbers, in order; to be read before anything changes."""
+        segments = self._segments
+        newest = bisect_right(segments, first, key=lambda segment: segment.firsts[0])
+        for index in range(max(0, newest - 1), len(segments)):
+            segment = segments[index]
             if segment.firsts[0] > last:
                 return
             start = max(0, bisect_right(segment.firsts, first) - 1)
@@ -102,11 +114,21 @@ class SegmentTable:
                     yield segment.place(number)
 
     def drop_oldest(self, most_bytes: int) -> list[tuple[Path, dict[Audience, int]]]:
-        """Forget the oldest segments until the others have at most `most_bytes`, the newest one
+        """Forget the oldest segments until the others take at most `most_bytes`, the newest one
         excepted. Returns their files, and the highest number that was lost for each audience."""
-        dropped = []
-        while self._bytes > most_bytes and len(self._segments) > 1:
-            segment = self._segments.popleft()
-            self._bytes -= segment.end - segment.offsets[0]
-            dropped.append((segment.path, segment.newest))
+        count = 0
+        while self._bytes > most_bytes and count < len(self._segments) - 1:
+            self._bytes -= self._segments[count].disk_bytes
+            count += 1
+        dropped = [(segment.path, segment.newest) for segment in self._segments[:count]]
+        del self._segments[:count]
         return dropped
+
+    def drop(self, path: Path) -> dict[Audience, int]:
+        """Forget what is in a file. Returns the highest number that was lost for each audience."""
+        newest: dict[Audience, int] = {}
+        for segment in [one for one in self._segments if one.path == path]:
+            self._segments.remove(segment)
+            self._bytes -= segment.disk_bytes
+            newest |= segment.newest
+        return newest

@@ -54,11 +54,20 @@ class SegmentWriter:
         """Write all of them; raises OSError, and has then finished the segment as it is: it is
         readable up to its last complete block."""
         codec = self._codec if compress else None
+        if self._file >= 0 and not self._is_there():
+            self.abandon()
         try:
             return [self._write_block(block, codec) for block in in_blocks(entries)]
         except OSError:
             self.abandon()
             raise
+
+    def _is_there(self) -> bool:
+        """Whether the file that is being written still is where readers look for it."""
+        try:
+            return os.path.samestat(os.lstat(self._path), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
 
     def _write_block(self, entries: Sequence[Entry], codec: Codec | None) -> WrittenBlock:
         if self._file < 0:
@@ -86,9 +95,10 @@ class SegmentWriter:
             left = left[os.write(self._file, left) :]
         self._size += len(data)
 
-    def finish(self) -> None:
-        """Complete the segment that is being written, if there is one; raises OSError."""
-        if self._file < 0:
+    def finish(self, least_bytes: int = 0) -> None:
+        """Complete the segment that is being written, if there is one and it is not shorter than
+        this; raises OSError."""
+        if self._file < 0 or self._size < least_bytes:
             return
         try:
             self._append(pack_end(self._size, self._blocks))

@@ -177,6 +177,31 @@ def test_a_file_that_cannot_be_deleted_is_no_failure_of_the_disk(
     asyncio.run(scenario())
 
 
+def test_a_file_that_is_gone_is_a_gap_but_for_the_ends_of_requests(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        journal, made = on_disk(tmp_path, 2**20, 2**23), random.Random(1)
+        for number in range(1, 101):
+            if number % 10 == 0:
+                journal.append(PAGE, b"reply", is_end=True)
+            else:
+                journal.append(EVERYBODY, made.randbytes(50_000))
+            await written(journal)
+        folder = tmp_path / "journal"
+        first, gone, following = (int(file.stem) for file in sorted(folder.iterdir())[:3])
+        assert first == 1
+        (folder / f"{gone:020d}.segment").unlink()
+        assert journal.gap("page", 0) is None
+        here = [entry.sequence for entry in await read_all(journal) if entry]
+        missing = [n for n in range(gone, following) if n % 10]
+        assert sorted({*range(1, 101)} - {*here}) == missing
+        assert journal.gap("page", 0) == (1, missing[-1])
+        pieces = [range(start, end + 1) for start, end, _ in journal.sizes(1, 100)]
+        assert [n for piece in pieces for n in piece] == here
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_gap_in_what_cursor_streams_get_outlives_the_session_that_got_it_too() -> None:
     journal = Journal(0)
     journal.append(Audience(Reach.SESSION_AND_CURSORS, "page"), b"reply")

@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from gateway_ext.agent.entry import Audience, Entry, Reach
 from gateway_ext.agent.segments import codec as codecs
 from gateway_ext.agent.segments import disk as disk_module
+from gateway_ext.agent.segments import table as table_module
 from gateway_ext.agent.segments.codec import ZLIB, CodecError, codec_named
 from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.segments.format import (
@@ -31,10 +33,11 @@ from gateway_ext.agent.segments.format import (
     unpack_block_header,
     unpack_header,
 )
-from gateway_ext.agent.segments.table import SegmentTable
+from gateway_ext.agent.segments.table import Place, SegmentTable, _Segment
 from gateway_ext.agent.segments.writer import SegmentWriter, WrittenBlock, segment_bytes
 
 EVERYBODY = Audience(Reach.EVERYBODY)
+PAGE = Audience(Reach.SESSION, "page")
 AUDIENCES = st.builds(Audience, st.sampled_from(Reach), st.text(max_size=8))
 MESSAGES = st.binary(max_size=200) | st.integers(0, 3 * BLOCK_BYTES).map(lambda n: b"x" * n)
 
@@ -215,15 +218,47 @@ def test_every_number_is_found_in_its_block_and_no_other(
     ]
 
 
+@pytest.mark.parametrize("count", [1, 2, 40, 400])
+def test_a_file_counts_with_all_that_it_takes_on_the_disk(tmp_path: Path, count: int) -> None:
+    table, writing = SegmentTable(), writer(tmp_path)
+    for number in range(1, count + 1):
+        for block in writing.write(noise(1, size=10, first=number)):
+            table.add(block)
+    writing.finish()
+    (size,) = [file.stat().st_size for file in files(tmp_path)]
+    assert size <= table.disk_bytes < size + 4096 + 2
+    assert table.disk_bytes % 4096 == 0
+
+
+def test_a_number_is_found_without_a_look_at_every_file() -> None:
+    table, looks = SegmentTable(), 0
+
+    class Counting(_Segment):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looks
+            looks += 1
+            return super().__getattribute__(name)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(table_module, "_Segment", Counting)
+        for number in range(1, 4001):
+            entries = noise(1, size=1, first=number)
+            table.add(WrittenBlock(Path(f"/{number}"), 0, 10, 5, entries))
+    looks = 0
+    found = table.find(3000)
+    assert found is not None
+    assert found.path == Path("/3000")
+    assert looks < 100
+
+
 def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
     async def scenario() -> None:
-        page = Audience(Reach.SESSION, "page")
         disk = JournalDisk(tmp_path, "j", "k", 2**20)
         kept: list[Entry] = []
         lost = losses(disk)
         for first in range(1, 200, 10):
             entries = noise(10, first=first)
-            entries[3] = entries[3]._replace(audience=page)
+            entries[3] = entries[3]._replace(audience=PAGE)
             kept += entries
             await disk.write(entries)
             assert stored_bytes(tmp_path) < 2**20 + 2**18
@@ -233,7 +268,7 @@ def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
         gone = kept[: -len(here)]
         assert lost == {
             EVERYBODY: max(e.sequence for e in gone if e.audience == EVERYBODY),
-            page: max(e.sequence for e in gone if e.audience == page),
+            PAGE: max(e.sequence for e in gone if e.audience == PAGE),
         }
         await disk.close()
 
@@ -261,18 +296,70 @@ def test_a_disk_that_is_full_is_an_error_and_what_was_there_stays(
     asyncio.run(scenario())
 
 
-def test_a_file_that_is_gone_or_damaged_is_a_message_that_is_gone(tmp_path: Path) -> None:
+def shorten(folder: Path) -> None:
+    for file in files(folder):
+        os.truncate(file, 50_000)
+
+
+def delete(folder: Path) -> None:
+    for file in files(folder):
+        file.unlink()
+
+
+@pytest.mark.parametrize("damage", [overwrite, shorten, delete, shutil.rmtree])
+def test_a_file_that_is_gone_or_damaged_is_a_gap_that_is_found_once(
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tries: list[Place] = []
+    read_place = JournalDisk._read
+
+    def counted(disk: JournalDisk, place: Place) -> list[Entry]:
+        tries.append(place)
+        return read_place(disk, place)
+
+    monkeypatch.setattr(JournalDisk, "_read", counted)
+
     async def scenario() -> None:
-        disk = JournalDisk(tmp_path, "j", "k", 2**20)
-        await disk.write(noise(5))
-        overwrite(tmp_path)
-        assert await disk.read(2) is None
-        for file in files(tmp_path):
-            file.unlink()
-        assert await disk.read(2) is None
+        folder = tmp_path / "journal"
+        disk = JournalDisk(folder, "j", "k", 2**20)
+        lost = losses(disk)
+        entries = noise(12)
+        entries[3] = entries[3]._replace(audience=PAGE)
+        await disk.write(entries)
+        assert len(files(folder)) > 1
+        damage(folder)
+        assert [await disk.read(number) for number in range(7, 13)] == [None] * 6
+        assert lost == {EVERYBODY: 12}
+        # The numbers up to 6 are in another file.
+        assert disk.next_from(1) == 1
+        assert [await disk.read(number) for number in range(1, 7)] == [None] * 6
+        assert lost == {EVERYBODY: 6, PAGE: 4}
+        assert disk.next_from(1) is None
+        assert len(tries) == 2
+        assert caplog.text.count("cannot be read") == 1
+        # What is written then can be read.
+        await disk.write(noise(3, first=13))
+        assert [await disk.read(number) for number in (13, 14, 15)] == noise(3, first=13)
         await disk.close()
 
     asyncio.run(scenario())
+
+
+def test_the_writer_begins_a_new_file_when_its_own_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "journal"
+    writing = writer(folder)
+    writing.write(noise(1))
+    shutil.rmtree(folder)
+    writing.write(noise(1, first=2))
+    assert [read(file) for file in files(folder)] == [noise(1, first=2)]
+    files(folder)[0].rename(folder / "elsewhere")
+    (folder / f"{2:020d}.segment").write_bytes(b"of somebody else")
+    writing.write(noise(1, first=3))
+    writing.finish()
+    assert read(files(folder)[1]) == noise(1, first=3)
 
 
 def test_a_segment_is_complete_after_a_while_and_the_next_entries_begin_another_one(
@@ -281,12 +368,28 @@ def test_a_segment_is_complete_after_a_while_and_the_next_entries_begin_another_
     async def scenario() -> None:
         monkeypatch.setattr(disk_module, "_SEGMENT_SECONDS", 0.01)
         disk = JournalDisk(tmp_path, "j", "k", 2**30)
-        await disk.write(noise(1))
+        finishing: list[int] = []
+        finish = SegmentWriter.finish
+
+        def counted(writing: SegmentWriter, least_bytes: int = 0) -> None:
+            finish(writing, least_bytes)
+            finishing.append(least_bytes)
+
+        monkeypatch.setattr(SegmentWriter, "finish", counted)
         async with asyncio.timeout(20):
+            # What is short goes on, however old it is.
+            for number in range(1, 6):
+                await disk.write(noise(1, first=number))
+                while len(finishing) < number:  # noqa: ASYNC110 (a thread does it)
+                    await asyncio.sleep(0.01)
+                assert len(files(tmp_path)) == 1
+            assert not ends_complete(tmp_path)
+            await disk.write(noise(2, first=6))
             while not ends_complete(tmp_path):  # noqa: ASYNC110 (a thread writes it)
                 await asyncio.sleep(0.01)
-        await disk.write(noise(1, first=2))
-        assert [await disk.read(number) for number in (1, 2)] == [*noise(1), *noise(1, first=2)]
+        await disk.write(noise(1, first=8))
+        assert await disk.read(5) == noise(1, first=5)[0]
+        assert await disk.read(8) == noise(1, first=8)[0]
         assert len(files(tmp_path)) == 2
         await disk.close()
 
