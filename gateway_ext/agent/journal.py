@@ -25,6 +25,8 @@ MOST_UNWRITTEN = 8 * 2**20
 may owe as much (`output_credit`); more is dropped."""
 ENDS_BYTES = 2**20
 """How much of what says that a request has ended is kept, whatever else is dropped."""
+_RETRY_SECONDS = 30.0
+"""After this time a disk that failed is tried again."""
 _PIECE_BYTES = 2**16
 """How much of what is in memory a replay takes as one piece."""
 
@@ -33,9 +35,9 @@ class Journal:
     """Messages numbered 1, 2, 3, … The newest are in memory, those before them on disk.
 
     `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
-    bound of its own. Without a disk, or if it is full or fails, long messages are dropped first as
-    long as short ones take no more than half of the limit. The newest message is kept whatever its
-    size, and its size does not cause others to be dropped. The ends of requests outlive their
+    bound of its own. Without a disk, or while it is full or fails, long messages are dropped first
+    as long as short ones take no more than half of the limit. The newest message is kept whatever
+    its size, and its size does not cause others to be dropped. The ends of requests outlive their
     output, so that a client that missed some of it still learns that the cell has ended.
     """
 
@@ -52,6 +54,9 @@ class Journal:
         if disk is not None:
             disk.on_lost = self._lost
         self._disk_fails = False
+        self._outage = False
+        """Whether the disk has failed since something was last written."""
+        self._retrying: asyncio.TimerHandle | None = None
         self._least_batch = min(BATCH_BYTES, limit // 4)
         self.on_written: Callable[[], None] = lambda: None
         """Called when messages have been written to disk, or cannot be."""
@@ -73,7 +78,9 @@ class Journal:
     @property
     def limit(self) -> int:
         """How many bytes of messages it keeps at least, if there are so many."""
-        return self._limit + (0 if self._disk is None else self._disk.most_bytes)
+        if self._disk is None:
+            return self._limit
+        return self._limit + (self._disk.held_bytes if self._outage else self._disk.most_bytes)
 
     @property
     def excess(self) -> int:
@@ -157,26 +164,38 @@ class Journal:
     async def _write_oldest(self) -> None:
         if self._disk is None:
             return
-        batch = self._take_oldest()
+        batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
             in_haste = self.excess > MOST_UNWRITTEN * 3 // 4
             await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.
-            _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
-            self._disk_fails = True
-            self._put_back()
-            self.on_written()
+            self._fail(error)
             return
+        if self._outage:
+            self._outage = False
+            _log.info("the journal is written to disk again")
         self._bytes -= self._writing_bytes
         self._writing_bytes = 0
         self._writing.clear()
         self.on_written()
 
-    def _take_oldest(self) -> list[Entry]:
+    def _fail(self, error: Exception) -> None:
+        if not self._outage:
+            _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
+        self._outage = self._disk_fails = True
+        self._put_back()
+        self._retrying = asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._retry)
+        self.on_written()
+
+    def _retry(self) -> None:
+        self._disk_fails = False
+        self._spill_soon()
+
+    def _take_oldest(self, most_bytes: int) -> list[Entry]:
         """Take the oldest messages for writing; they count and can be read until they are there."""
-        wanted = min(BATCH_BYTES, self._bytes - self._limit // 2)
+        wanted = min(most_bytes, self._bytes - self._limit // 2)
         for number, entry in self._entries.items():
             self._writing[number] = entry
             wanted -= len(entry.message)
@@ -204,6 +223,8 @@ class Journal:
 
     async def close(self) -> None:
         """Write nothing more."""
+        if self._retrying is not None:
+            self._retrying.cancel()
         if self._spilling is not None:
             self._spilling.cancel()
         if self._disk is not None:

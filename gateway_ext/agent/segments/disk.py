@@ -16,7 +16,7 @@ from gateway_ext.agent.entry import Audience, Entry
 from .codec import best_codec
 from .format import BLOCK_BYTES, BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
 from .table import MOST_NUMBER, Place, SegmentTable
-from .writer import SegmentWriter
+from .writer import SegmentWriter, WrittenBlock, room_for, segment_bytes
 
 _log = logging.getLogger("fleet.agent")
 
@@ -28,7 +28,8 @@ _CACHED_BYTES = 2**20
 
 
 class JournalDisk:
-    """Entries in files, of at most `most_bytes` together; the oldest are deleted above that."""
+    """Entries in files that take at most `most_bytes` together: the oldest are deleted before new
+    ones are written. Only a single entry that is longer than all that takes more, and goes next."""
 
     def __init__(self, folder: Path, journal: str, kernel: str, most_bytes: int) -> None:
         """`folder` is this journal's alone; `journal` and `kernel` are written into the files."""
@@ -48,18 +49,24 @@ class JournalDisk:
     async def write(self, entries: Sequence[Entry], *, compress: bool = True) -> None:
         """Write entries that are newer than all others here, for which the oldest may have to go;
         raises OSError."""
+        room = room_for(entries, self.most_bytes)
+        dropped = self._table.drop_oldest(self.most_bytes - room, self._writer.open_path)
+        # A reader may ask for them while they are being deleted.
+        for _, newest in dropped:
+            self._lose(newest)
+        paths = [path for path, _ in dropped]
         loop = asyncio.get_running_loop()
-        write = self._writer.write
-        for block in await loop.run_in_executor(self._thread, write, entries, compress):
+        write = self._delete_and_write
+        for block in await loop.run_in_executor(self._thread, write, paths, entries, compress):
             self._table.add(block)
         if self._finishing is None:
             self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)
-        dropped = self._table.drop_oldest(self.most_bytes)
-        if dropped:
-            # A reader may ask for them while they are being deleted.
-            for _, newest in dropped:
-                self._lose(newest)
-            await loop.run_in_executor(self._thread, _delete, [path for path, _ in dropped])
+
+    def _delete_and_write(
+        self, paths: Sequence[Path], entries: Sequence[Entry], compress: bool
+    ) -> list[WrittenBlock]:
+        _delete(paths)
+        return self._writer.write(entries, compress)
 
     def _lose(self, newest: Mapping[Audience, int]) -> None:
         for audience, number in newest.items():
@@ -72,6 +79,16 @@ class JournalDisk:
             # The next write fails as well, and says so.
             lambda done: _log.debug("a segment was not completed: %s", done.exception())
         )
+
+    @property
+    def batch_bytes(self) -> int:
+        """How much should be written at once at most, or too much would go for it."""
+        return segment_bytes(self.most_bytes)
+
+    @property
+    def held_bytes(self) -> int:
+        """What is here takes so many bytes of the disk."""
+        return self._table.disk_bytes
 
     def next_from(self, number: int) -> int | None:
         """The first number here from this one on, if there is any."""

@@ -117,8 +117,8 @@ def in_blocks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 def record_bytes(entry: Entry) -> int:
-    """How long an entry's record is, at least: a session may need more than a byte a character."""
-    return _RECORD.size + len(entry.audience.session) + len(entry.message)
+    """How long an entry's record is."""
+    return _RECORD.size + len(entry.audience.session.encode()) + len(entry.message)
 
 
 def pack_block(entries: Sequence[Entry], codec: Codec | None) -> tuple[bytes, int]:

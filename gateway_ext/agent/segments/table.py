@@ -113,12 +113,17 @@ class SegmentTable:
                 if segment.lasts[number] >= first:
                     yield segment.place(number)
 
-    def drop_oldest(self, most_bytes: int) -> list[tuple[Path, dict[Audience, int]]]:
-        """Forget the oldest segments until the others take at most `most_bytes`, the newest one
-        excepted. Returns their files, and the highest number that was lost for each audience."""
+    def drop_oldest(
+        self, most_bytes: int, but: Path | None
+    ) -> list[tuple[Path, dict[Audience, int]]]:
+        """Forget the oldest segments until the others take at most `most_bytes`, or all that are
+        older than the file `but`. Returns the files, and the highest number that was lost for each
+        audience."""
         count = 0
-        while self._bytes > most_bytes and count < len(self._segments) - 1:
-            self._bytes -= self._segments[count].disk_bytes
+        for segment in self._segments:
+            if self._bytes <= most_bytes or segment.path == but:
+                break
+            self._bytes -= segment.disk_bytes
             count += 1
         dropped = [(segment.path, segment.newest) for segment in self._segments[:count]]
         del self._segments[:count]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +11,30 @@ from typing import NamedTuple
 from gateway_ext.agent.entry import Entry
 
 from .codec import Codec
-from .format import BLOCK_BYTES, Header, in_blocks, pack_block, pack_end, pack_header
+from .format import BLOCK_BYTES, Header, in_blocks, pack_block, pack_end, pack_header, record_bytes
 
 SEGMENT_BYTES = 8 * 2**20
 _SEGMENTS_AT_LEAST = 8
 """So many make up the bound of all: when the oldest one is deleted, most of them remain."""
 
+_BLOCK_EXTRA_BYTES = 128
+"""More than a block's header, and what the segment's end says of it."""
+_SEGMENT_EXTRA_BYTES = 8192
+"""More than a segment's header and end, and what the file system adds to a file."""
+
 
 def segment_bytes(most_bytes: int) -> int:
     """At which length a segment is complete, if all together may have `most_bytes`."""
     return min(SEGMENT_BYTES, max(most_bytes // _SEGMENTS_AT_LEAST, BLOCK_BYTES // 4))
+
+
+def room_for(entries: Sequence[Entry], most_bytes: int) -> int:
+    """How many bytes of the disk these entries take at most."""
+    raw = sum(map(record_bytes, entries))
+    # Two blocks that follow each other have more than BLOCK_BYTES together.
+    blocks = 2 * raw // BLOCK_BYTES + 1
+    segments = raw // segment_bytes(most_bytes) + 1
+    return raw + blocks * _BLOCK_EXTRA_BYTES + segments * _SEGMENT_EXTRA_BYTES
 
 
 class WrittenBlock(NamedTuple):
@@ -49,18 +64,37 @@ class SegmentWriter:
         self._path = folder
         self._size = 0
         self._blocks: list[tuple[int, int, int]] = []
+        self._begun: list[Path] = []
+        """The files that were begun for what is being written."""
+
+    @property
+    def open_path(self) -> Path | None:
+        """The file that is being written, if there is one."""
+        return self._path if self._file >= 0 else None
 
     def write(self, entries: Sequence[Entry], compress: bool = True) -> list[WrittenBlock]:
-        """Write all of them; raises OSError, and has then finished the segment as it is: it is
-        readable up to its last complete block."""
+        """Write all of them or none; raises OSError, and begins another segment next time."""
         codec = self._codec if compress else None
         if self._file >= 0 and not self._is_there():
             self.abandon()
+        self._begun.clear()
+        before = (self._path, self._size) if self._file >= 0 else None
         try:
             return [self._write_block(block, codec) for block in in_blocks(entries)]
         except OSError:
-            self.abandon()
+            self._take_back(before)
             raise
+
+    def _take_back(self, before: tuple[Path, int] | None) -> None:
+        """What was written of them would take room on a disk that may be full, and be written
+        again."""
+        self.abandon()
+        with contextlib.suppress(OSError):
+            if before is not None:
+                os.truncate(*before)
+        for path in self._begun:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def _is_there(self) -> bool:
         """Whether the file that is being written still is where readers look for it."""
@@ -85,6 +119,7 @@ class SegmentWriter:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = self._folder / f"{first:020d}.segment"
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._begun.append(self._path)
         self._size = 0
         self._blocks.clear()
         self._append(pack_header(Header(self._journal, self._kernel, first, self._codec.name)))

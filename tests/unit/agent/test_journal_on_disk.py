@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway_ext.agent import journal as journal_module
 from gateway_ext.agent.entry import CURSORS, EVERYBODY, Audience, Entry, Reach
 from gateway_ext.agent.journal import BATCH_BYTES, ENDS_BYTES, MOST_UNWRITTEN, Journal
 from gateway_ext.agent.segments.disk import JournalDisk
@@ -123,7 +125,7 @@ def test_above_the_bound_of_the_disk_the_oldest_go_with_a_gap_for_whom_it_concer
         assert journal.gap("page", 0) == (1, first - 1)
         assert journal.gap("page", 0, cursor=True) == (1, first - 1)
         assert journal.gap("page", first - 1) is None
-        assert stored_bytes(tmp_path / "journal") < 2**21 + 2**20
+        assert stored_bytes(tmp_path / "journal") <= 2**21
         assert journal.limit == 2**20 + 2**21
         await journal.close()
 
@@ -244,6 +246,49 @@ def test_a_disk_that_fails_is_said_once_and_memory_goes_on(
         # Nothing waits: a kernel that did so for this would wait forever.
         journal.append(EVERYBODY, b"x" * 10**6)
         assert journal.excess == 0
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_disk_that_has_room_again_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journal_module, "_RETRY_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, "fleet.agent")
+
+    async def scenario() -> None:
+        journal, made = on_disk(tmp_path, 100_000, 2**30), random.Random(1)
+        said = [journal.append(EVERYBODY, made.randbytes(1000)) for _ in range(100)]
+        await written(journal)
+        folder = tmp_path / "journal"
+        stored = stored_bytes(folder)
+        assert journal.limit == 100_000 + 2**30
+        for outage in (1, 2):
+            tries = 0
+
+            def full(file: int, data: bytes) -> int:
+                nonlocal tries
+                tries += 1
+                raise OSError(28, "No space left on device")
+
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "write", full)
+                said += [journal.append(EVERYBODY, made.randbytes(1000)) for _ in range(50)]
+                async with asyncio.timeout(20):
+                    while tries < 4:  # noqa: ASYNC110 (a thread counts)
+                        await asyncio.sleep(0.001)
+                # What cannot be used is not promised.
+                assert stored <= journal.limit - 100_000 < stored + 4096 * (1 + outage)
+            async with asyncio.timeout(20):
+                while caplog.text.count("to disk again") != outage:  # noqa: ASYNC110 (a log)
+                    await asyncio.sleep(0.001)
+            await written(journal)
+            assert caplog.text.count("cannot be written") == outage
+            assert journal.limit == 100_000 + 2**30
+            stored = stored_bytes(folder)
+            assert await read_all(journal) == said
+        assert journal.gap("page", 0) is None
         await journal.close()
 
     asyncio.run(scenario())

@@ -11,6 +11,7 @@ import stat
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ from gateway_ext.agent.segments.format import (
     unpack_header,
 )
 from gateway_ext.agent.segments.table import Place, SegmentTable, _Segment
-from gateway_ext.agent.segments.writer import SegmentWriter, WrittenBlock, segment_bytes
+from gateway_ext.agent.segments.writer import SegmentWriter, WrittenBlock, room_for, segment_bytes
 
 EVERYBODY = Audience(Reach.EVERYBODY)
 PAGE = Audience(Reach.SESSION, "page")
@@ -251,7 +252,24 @@ def test_a_number_is_found_without_a_look_at_every_file() -> None:
     assert looks < 100
 
 
-def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
+def disk_bytes(folder: Path) -> int:
+    """What the files take on a disk of blocks of 4096 bytes."""
+    return sum(-(-file.stat().st_size // 4096) * 4096 for file in files(folder))
+
+
+def test_the_oldest_segments_go_and_say_what_they_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peak, write = 0, os.write
+
+    def measured(file: int, data: bytes) -> int:
+        nonlocal peak
+        written = write(file, data)
+        peak = max(peak, disk_bytes(tmp_path))
+        return written
+
+    monkeypatch.setattr(os, "write", measured)
+
     async def scenario() -> None:
         disk = JournalDisk(tmp_path, "j", "k", 2**20)
         kept: list[Entry] = []
@@ -261,7 +279,7 @@ def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
             entries[3] = entries[3]._replace(audience=PAGE)
             kept += entries
             await disk.write(entries)
-            assert stored_bytes(tmp_path) < 2**20 + 2**18
+            assert peak <= 2**20
         here = [entry for entry in kept if await disk.read(entry.sequence) == entry]
         assert here == kept[-len(here) :]
         assert len(here) > 15
@@ -273,6 +291,36 @@ def test_the_oldest_segments_go_and_say_what_they_had(tmp_path: Path) -> None:
         await disk.close()
 
     asyncio.run(scenario())
+
+
+def test_a_message_that_is_longer_than_the_bound_goes_for_the_next_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        disk = JournalDisk(tmp_path, "j", "k", 2**20)
+        lost = losses(disk)
+        await disk.write(noise(5))
+        (huge,) = noise(1, size=2**21, first=6)
+        await disk.write([huge])
+        assert lost == {EVERYBODY: 5}
+        assert await disk.read(6) == huge
+        await disk.write(noise(1, first=7))
+        assert lost == {EVERYBODY: 6}
+        assert disk.next_from(1) == 7
+        assert disk_bytes(tmp_path) < 50_000
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
+@given(st.lists(st.tuples(AUDIENCES, MESSAGES), min_size=1, max_size=30), st.booleans())
+def test_entries_take_no_more_room_than_was_made_for_them(
+    messages: list[tuple[Audience, bytes]], compress: bool
+) -> None:
+    entries = numbered(messages)
+    with TemporaryDirectory() as folder:
+        writing = writer(Path(folder), 2**20)
+        writing.write(entries, compress)
+        writing.finish()
+        assert disk_bytes(Path(folder)) <= room_for(entries, 2**20)
 
 
 def test_a_disk_that_is_full_is_an_error_and_what_was_there_stays(
@@ -346,6 +394,32 @@ def test_a_file_that_is_gone_or_damaged_is_a_gap_that_is_found_once(
         await disk.close()
 
     asyncio.run(scenario())
+
+
+def test_what_could_not_be_written_whole_takes_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, write = writer(tmp_path, 2**20), os.write
+    writing.write(noise(1))
+    before = stored_bytes(tmp_path)
+    for least_files in (1, 4):
+        # In the first file or in a later one: each has room for half of what is to be written.
+        def full(file: int, data: bytes, least_files: int = least_files) -> int:
+            if len(files(tmp_path)) >= least_files and len(data) > 2000:
+                write(file, data[:1000])
+                raise OSError(28, "No space left on device")
+            return write(file, data)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            with pytest.raises(OSError, match="No space left"):
+                writing.write(noise(20, first=2))
+        assert [stored_bytes(tmp_path), len(files(tmp_path))] == [before, 1]
+    writing.write(noise(20, first=2))
+    assert [entry for file in files(tmp_path) for entry in read(file)] == [
+        *noise(1),
+        *noise(20, first=2),
+    ]
 
 
 def test_the_writer_begins_a_new_file_when_its_own_is_gone(tmp_path: Path) -> None:
