@@ -75,9 +75,18 @@ class ClientMessages:
         otherwise: a client whose first such request fails never uses the kernel."""
         waiting, self._waiting = self._waiting, []
         for message in waiting:
-            if message.header.get("msg_type") != "kernel_info_request":
-                session_id, channel, _, parts = message
-                self._requests.abort(session_id, channel, parts, kernel_session)
-                self._sessions.finished(str(message.header["msg_id"]))
-            elif next_process:
+            if next_process and _asks_for_kernel(message):
                 self._waiting.append(message)
+            else:
+                self.abort(message, kernel_session)
+
+    def abort(self, message: ClientMessage, kernel_session: str) -> None:
+        """Answer what no process will get, except for a question what kernel it is."""
+        session_id, channel, header, parts = message
+        if not _asks_for_kernel(message):
+            self._requests.abort(session_id, channel, parts, kernel_session)
+        self._sessions.finished(str(header["msg_id"]))
+
+
+def _asks_for_kernel(message: ClientMessage) -> bool:
+    return message.header.get("msg_type") == "kernel_info_request"

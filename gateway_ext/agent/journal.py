@@ -167,7 +167,7 @@ class Journal:
         batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
-            in_haste = self.excess > MOST_UNWRITTEN // 4
+            in_haste = self.excess > MOST_UNWRITTEN * 3 // 4
             await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.

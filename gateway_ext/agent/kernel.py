@@ -322,21 +322,25 @@ class Kernel:
             pid=None,
             reason=reason,
         )
+        # What has come since then.
+        self._messages.abort_waiting(self._kernel_session, next_process=False)
         self._announce("dead", reason)
 
     # -- messages -----------------------------------------------------------------------------
 
     def send(self, session_id: str, message: bytes) -> None:
-        """Hand a client's message to the kernel, or keep it until the kernel has started.
-
-        A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter.
-        """
+        """Hand a client's message to the kernel, or keep it until the kernel has started. If the
+        kernel is dead, its sender is told that it is aborted."""
         read = self._messages.read(session_id, message)
         if read is None:
             return
         self.state.last_activity = utc_now()
         if self.state.process is not ProcessState.DEAD:
             self._messages.pass_on(read, self._channels)
+        else:
+            self._messages.abort(read, self._kernel_session)
+            # The last word of a dead kernel is not that it is idle.
+            self._announce("dead", self.state.reason or "")
 
     @property
     def _channels(self) -> KernelChannels | None:

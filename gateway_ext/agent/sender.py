@@ -44,8 +44,6 @@ class Stream:
     """Whether it said that of this journal."""
     cursor: bool = False
     """Whether its other end remembers by itself what it has, over any connection."""
-    can_be_closed: bool = False
-    """Whether its gateway ends it when it is told so; those of the version before do not."""
     closed: bool = False
 
     @property
@@ -218,14 +216,26 @@ class Sender:
         self._sent += 1
         if entry is None:
             return 0
-        # To a stream that lags behind, EVERY_STREAM would mean that it has all that was before.
-        if entry.audience == EVERYBODY and not self._missing:
+        if entry.audience.reach is Reach.REPLAY:
+            self._let_lag(entry)
+            return 0
+        # To a stream that lags behind, or that the gateway does not know to be closed yet,
+        # EVERY_STREAM would mean that it has all that was before.
+        if entry.audience == EVERYBODY and not self._missing and not self._first:
             await self._connection.send(
                 pack_agent_frame(EVERY_STREAM, entry.sequence, 0, entry.message)
             )
             return len(entry.message)
         wanting = [stream for stream in self._live.values() if stream.wants(entry)]
         return sum([await self._send_to(stream, entry) for stream in wanting])
+
+    def _let_lag(self, replay: Entry) -> None:
+        """Send a part of a replay, which takes long, in a turn of its own: it holds up no other
+        page."""
+        before = replay.sequence - 1
+        for stream in [one for one in self._live.values() if one.wants(replay)]:
+            del self._live[stream.number]
+            self._missing.append(_Missing(stream, before, told=before))
 
     async def _send_to(self, stream: Stream, entry: Entry) -> int:
         """Send a message to one stream; returns how long it is."""

@@ -14,6 +14,7 @@ from .runs import Runs, extend
 
 MOST_RECORDS = 10_000
 MOST_DISPLAYS = 10_000
+MOST_CELLS_OF_A_DISPLAY = 100
 MOST_RUNS = 1000
 """Of one request. A request whose messages alternate with others' more often has runs with some of
 theirs."""
@@ -82,7 +83,8 @@ class RequestIndex:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._displays: dict[str, list[str]] = {}
+        self._displays: dict[str, dict[str, str]] = {}
+        """By display id and cell: the request that showed it last."""
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._records.values())
@@ -171,14 +173,18 @@ class RequestIndex:
     def _displayed(self, content: bytes, request: str) -> None:
         display = display_id(content)
         if display is not None:
-            shown = self._displays.setdefault(display, [])
-            if request not in shown:
-                shown.append(request)
+            shown = self._displays.setdefault(display, {})
+            cell = self._records[request].cell or request
+            shown.pop(cell, None)
+            shown[cell] = request
+            if len(shown) > MOST_CELLS_OF_A_DISPLAY:
+                del shown[next(iter(shown))]
             self._forget_some()
 
     def _updated(self, content: bytes, number: int) -> None:
         display = display_id(content)
-        for request in self._displays.get(display, ()) if display is not None else ():
+        shown = self._displays.get(display, {}) if display is not None else {}
+        for request in shown.values():
             if (record := self._records.get(request)) is not None:
                 record.add(number)
                 record.last = number

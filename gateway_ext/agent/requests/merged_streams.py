@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from jupyter_ext.wire.messages import MessageError, join_v1, parse_part, split_v1
 
+LONGEST_MERGED = 2**18
+"""A longer message stays as it is: to parse it would hold the event loop."""
+
 
 @dataclass
 class _Run:
@@ -59,7 +62,9 @@ class MergedStreams:
 
 
 def _as_run(number: int, message: bytes) -> _Run | None:
-    """None if it is no text of a stream, or has more than that."""
+    """None if it is no text of a stream, or has more than that, or too much."""
+    if len(message) > LONGEST_MERGED:
+        return None
     try:
         channel, parts = split_v1(message)
         if channel != "iopub" or len(parts) != 4 or b'"stream"' not in parts[0]:

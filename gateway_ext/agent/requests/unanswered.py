@@ -39,7 +39,11 @@ class UnansweredRequests:
         """The process was given a message."""
         self._requests[request] = sent
         if len(self._requests) > MOST_UNANSWERED:
-            del self._requests[next(iter(self._requests))]
+            # Nobody waits for a reply to some; otherwise the newest: those before it run first.
+            unasked = (
+                r for r, one in self._requests.items() if reply_type(one.message_type) is None
+            )
+            del self._requests[next(unasked, request)]
 
     def heard(self, message_type: str, request: str, execution_state: str) -> None:
         """The kernel has said something about a request; `execution_state` is that of a status."""

@@ -84,6 +84,11 @@ def test_what_waits_for_a_kernel_that_cannot_be_started_is_aborted(fleet: Fleet)
 
         await until(dead, 20, "its announcement")
         assert dead()[0] > page.of(cell, "execute_reply")[0]["sequence"]
+        # What is sent to it now has an end as well, and it stays dead.
+        late = await page.execute("print(2)", "b")
+        assert (await page.reply(late))["status"] == "aborted"
+        last = page.of(late, "status")[-1]["sequence"]
+        await until(lambda: dead()[-1] > last, 20, "the last word")
 
     asyncio.run(scenario())
 
@@ -188,6 +193,21 @@ def test_a_request_whose_predecessor_never_came_is_not_run(fleet: Fleet) -> None
         for cell in (second, third):
             assert (await page.reply(cell))["status"] == "ok"
         assert await page.run("print(ran)") == "[1, 2, 3]\n"
+
+    asyncio.run(scenario())
+
+
+def test_a_lab_that_drops_what_waits_goes_on_with_a_higher_number(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        lab = Stream("lab")
+        await lab.open(link)
+        await lab.run("x = 1")
+        dropped = lab.sent[-1]
+        lab.sent += [dropped, dropped]
+        assert await lab.run("print(x)") == "1\n"
+        assert not lab.closed
 
     asyncio.run(scenario())
 

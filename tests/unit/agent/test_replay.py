@@ -13,6 +13,7 @@ from gateway_ext.agent.journal import Journal
 from gateway_ext.agent.requests import index as index_module
 from gateway_ext.agent.requests import replay as replay_module
 from gateway_ext.agent.requests.kernel_requests import KernelRequests
+from gateway_ext.agent.requests.merged_streams import LONGEST_MERGED
 from gateway_ext.agent.requests.replay import replayed
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import join_v1, split_fleet, split_v1
@@ -146,3 +147,13 @@ def test_a_message_that_cannot_be_read_is_replayed_as_it_is() -> None:
     part = agent.journal.get(agent.journal.last)
     assert part is not None
     assert split_fleet(asyncio.run(replayed(agent.journal, part.message)))[1][4:] == [entry.message]
+
+
+def test_a_long_text_is_not_parsed_to_merge_it() -> None:
+    agent = Agent()
+    agent.execute("r", "a")
+    for text in ("x" * LONGEST_MERGED, "short", "er"):
+        agent.print("r", text)
+    ((_, messages),) = agent.ask(a=None)
+    shown = [len(content["text"]) for content in messages if "text" in content]
+    assert shown == [LONGEST_MERGED, 7]

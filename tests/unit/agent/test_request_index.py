@@ -167,6 +167,21 @@ def test_a_changed_display_belongs_to_the_cells_that_show_it() -> None:
     }
 
 
+def test_a_display_that_many_runs_show_belongs_to_the_latest_of_each_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index_module, "MOST_CELLS_OF_A_DISPLAY", 2)
+    index = RequestIndex()
+    shown = packed(data={}, transient={"display_id": "d"})
+    for number, (request, cell) in enumerate(
+        [("a1", "a"), ("b1", "b"), ("a2", "a"), ("c1", "c"), ("c2", "c")], 1
+    ):
+        sent(index, request, cell)
+        index.heard("iopub", "display_data", request, shown, number)
+    index.heard("iopub", "update_display_data", "later", shown, 9)
+    assert {record.request for record in index if record.last == 9} == {"a2", "c2"}
+
+
 def test_the_id_of_a_display_is_found_in_short_and_long_messages() -> None:
     assert display_id(packed(data={"text/plain": '"display_id": "x"'})) is None
     assert display_id(packed(data={}, transient={"display_id": 'd"1'})) == 'd"1'
@@ -227,6 +242,14 @@ def test_what_no_kernel_ever_answers_is_bounded() -> None:
     for number in range(MOST_UNANSWERED + 5):
         requests.add(str(number), waiting("comm_msg"))
     assert next(iter(requests.take())) == "5"
+
+
+def test_what_runs_is_answered_however_many_wait_behind_it() -> None:
+    requests = UnansweredRequests()
+    requests.add("widget", waiting("comm_msg"))
+    for number in range(MOST_UNANSWERED + 5):
+        requests.add(str(number), waiting("execute_request"))
+    assert list(requests.take()) == [str(number) for number in range(MOST_UNANSWERED)]
 
 
 def stream(text: str, name: str = "stdout", request: str = "r", **more: Any) -> bytes:

@@ -211,10 +211,13 @@ def test_the_socket_of_a_launch_says_how_it_goes_on(fleet: ClusterFleet) -> None
         assert interrupt.status_code == 204
         assert json.loads(socket.recv()) == {"type": "interrupted"}
         release(kernel_id)
-        phases = []
+        notices = []
         while isinstance(frame := socket.recv(), str):
-            phases.append(json.loads(frame)["launch"]["phase"])
-        assert set(phases) <= {"scheduling", "pulling", "starting", "connecting"}
+            notices.append(json.loads(frame))
+        *launches, journal = notices
+        phases = {notice["launch"]["phase"] for notice in launches}
+        assert phases <= {"scheduling", "pulling", "starting", "connecting"}
+        assert journal["type"] == "journal"
         # The stream of the agent, on the same socket: its first frame has no message.
         assert len(frame) == 16
         socket.close()

@@ -409,16 +409,16 @@ def test_an_interrupt_of_a_claimed_kernel_reaches_the_clients_with_whom_everythi
     agent, page = Agent(), Page()
     link = claimed_link(agent)
     assert Place("id", "demo", 8, link, None, None).is_launching
-    link.open_stream(page, "s", "n", None)
+    link.open_stream(page, Opening("s", "n"))
     assert link.interrupt_waiting()
     assert (page.interrupts, agent.heard) == (1, [])
 
 
 def test_an_interrupt_of_an_agent_reaches_clients_whose_streams_are_not_open() -> None:
     agent, open_page, page = Agent(), Page(), Page()
-    agent.link.open_stream(open_page, "s", "n", None)
+    agent.link.open_stream(open_page, Opening("s", "n"))
     agent.answer(ok=True, start=0, acknowledged=0, gap=None)
-    agent.link.open_stream(page, "t", "n", None)
+    agent.link.open_stream(page, Opening("t", "n"))
     assert not agent.link.interrupt_waiting()
     assert (open_page.interrupts, page.interrupts) == (0, 1)
 

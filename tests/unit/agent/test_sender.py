@@ -1,0 +1,101 @@
+"""In which order the agent sends, and what to whom, while streams come, close and lag behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from gateway_ext.agent import sender as sender_module
+from gateway_ext.agent.connection import Connection
+from gateway_ext.agent.entry import EVERYBODY, Audience, Reach
+from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.sender import Sender, Stream
+from gateway_ext.agent.sessions import Session
+from jupyter_ext.wire.frames import unpack_agent_frame
+
+ALL = 0
+
+
+class Frames:
+    """A connection that keeps what is sent on it: (stream, number) or a text frame's type."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.before_sending: Callable[[Any], None] = lambda sent: None
+
+    async def send(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            frame: Any = json.loads(message)["type"]
+        else:
+            stream, number, _, _ = unpack_agent_frame(message)
+            frame = (stream, number)
+        self.before_sending(frame)
+        self.sent.append(frame)
+        await asyncio.sleep(0)
+
+
+class Agent:
+    """Journal and sender, with two cursor streams: 1 of the session `x`, 2 of `y`."""
+
+    def __init__(self) -> None:
+        self.frames = Frames()
+        self.journal = Journal(10**6)
+        self.sender = Sender(cast(Connection, self.frames), self.journal)
+        self.streams = [
+            Stream(number, Session(name, 0), "nonce", 0, cursor=True)
+            for number, name in enumerate("xy", 1)
+        ]
+
+    async def run(self, work: Callable[[], None]) -> list[Any]:
+        """What is sent of what `work` does, once both streams are live."""
+        sending = asyncio.create_task(self.sender.run())
+        for stream in self.streams:
+            self.sender.open(stream.number, stream)
+        await self.sender.caught_up(5)
+        self.frames.sent.clear()
+        work()
+        self.sender.wake()
+        await self.sender.caught_up(5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        return self.frames.sent
+
+
+def test_a_replay_holds_up_no_other_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def replayed(journal: Journal, recipe: bytes) -> bytes:
+        return recipe
+
+    monkeypatch.setattr(sender_module, "replayed", replayed)
+    agent = Agent()
+
+    def work() -> None:
+        for _ in range(3):
+            agent.journal.append(Audience(Reach.REPLAY, "x"), b"part")
+        agent.journal.append(EVERYBODY, b"live")
+
+    sent = asyncio.run(agent.run(work))
+    assert sent.index((2, 4)) < sent.index((1, 1))
+    assert [frame for frame in sent if frame[0] == 1] == [(1, 1), (1, 2), (1, 3), (1, 4)]
+
+
+def test_a_stream_that_was_closed_gets_nothing_beyond_what_it_missed() -> None:
+    agent = Agent()
+
+    def close(sent: Any) -> None:
+        if sent == (ALL, 1):
+            agent.sender.close(agent.streams[0])
+            agent.sender.post({"type": "closed", "stream": 1})
+
+    agent.frames.before_sending = close
+
+    def work() -> None:
+        agent.journal.append(EVERYBODY, b"before")
+        agent.journal.append(Audience(Reach.SESSION, "x"), b"missed")
+        agent.journal.append(EVERYBODY, b"after")
+
+    # To all streams would be to the first one, too, until the gateway has heard of its end.
+    assert asyncio.run(agent.run(work)) == [(ALL, 1), (2, 3), "closed"]
