@@ -194,6 +194,9 @@ class Sender:
             if entry is None:
                 # Millions of numbers may be gone.
                 behind.sent = min(self._journal.next_from(behind.sent + 1) - 1, self._sent)
+                # More may be gone than when the stream was told.
+                if behind.sent > behind.told and self._gap(stream, behind.told):
+                    raise TooSlow
             elif stream.wants(entry):
                 size += await self._send_to(stream, entry)
         if stream.closed:

@@ -13,7 +13,7 @@ from gateway_ext.agent import sender as sender_module
 from gateway_ext.agent.connection import Connection
 from gateway_ext.agent.entry import EVERYBODY, Audience, Reach
 from gateway_ext.agent.journal import Journal
-from gateway_ext.agent.sender import Sender, Stream
+from gateway_ext.agent.sender import Sender, Stream, TooSlow
 from gateway_ext.agent.sessions import Session
 from jupyter_ext.wire.frames import unpack_agent_frame
 
@@ -41,9 +41,9 @@ class Frames:
 class Agent:
     """Journal and sender, with two cursor streams: 1 of the session `x`, 2 of `y`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = 10**6) -> None:
         self.frames = Frames()
-        self.journal = Journal(10**6)
+        self.journal = Journal(limit)
         self.sender = Sender(cast(Connection, self.frames), self.journal)
         self.streams = [
             Stream(number, Session(name, 0), "nonce", 0, cursor=True)
@@ -99,3 +99,18 @@ def test_a_stream_that_was_closed_gets_nothing_beyond_what_it_missed() -> None:
 
     # To all streams would be to the first one, too, until the gateway has heard of its end.
     assert asyncio.run(agent.run(work)) == [(ALL, 1), (2, 3), "closed"]
+
+
+def test_what_is_lost_after_a_stream_was_told_of_a_gap_is_no_part_of_that_gap() -> None:
+    agent = Agent(limit=10)
+
+    def print_some(messages: int) -> None:
+        for _ in range(messages):
+            agent.journal.append(EVERYBODY, b"12345")
+
+    # The newest three stay: first 3 to 5, and 6 to 8 once the stream was told of 1 and 2.
+    print_some(5)
+    agent.frames.before_sending = lambda sent: print_some(3) if sent == "result" else None
+    agent.sender.open(1, agent.streams[0])
+    with pytest.raises(TooSlow):
+        asyncio.run(asyncio.wait_for(agent.sender.run(), 5))
