@@ -78,9 +78,9 @@ class ClientMessages:
             if next_process and _asks_for_kernel(message):
                 self._waiting.append(message)
             else:
-                self.abort(message, kernel_session)
+                self._abort(message, kernel_session)
 
-    def abort(self, message: ClientMessage, kernel_session: str) -> None:
+    def _abort(self, message: ClientMessage, kernel_session: str) -> None:
         """Answer what no process will get, except for a question what kernel it is."""
         session_id, channel, header, parts = message
         if not _asks_for_kernel(message):

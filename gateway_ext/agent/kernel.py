@@ -329,8 +329,11 @@ class Kernel:
     # -- messages -----------------------------------------------------------------------------
 
     def send(self, session_id: str, message: bytes) -> None:
-        """Hand a client's message to the kernel, or keep it until the kernel has started. If the
-        kernel is dead, its sender is told that it is aborted."""
+        """Hand a client's message to the kernel, or keep it until the kernel has started.
+
+        A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter. To
+        say that it is idle would revive it in pages; one that hears that it is dead leaves it.
+        """
         read = self._messages.read(session_id, message)
         if read is None:
             return
@@ -338,9 +341,7 @@ class Kernel:
         if self.state.process is not ProcessState.DEAD:
             self._messages.pass_on(read, self._channels)
         else:
-            self._messages.abort(read, self._kernel_session)
-            # The last word of a dead kernel is not that it is idle.
-            self._announce("dead", self.state.reason or "")
+            self._sessions.finished(str(read.header["msg_id"]))
 
     @property
     def _channels(self) -> KernelChannels | None:
