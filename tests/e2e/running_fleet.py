@@ -165,6 +165,13 @@ class Files:
         models: list[dict[str, Any]] = listed.json()
         return models
 
+    def sessions(self) -> list[dict[str, Any]]:
+        """The models of every session that this user may see."""
+        listed = self.session.get(f"{self.url}/api/sessions", timeout=30)
+        listed.raise_for_status()
+        models: list[dict[str, Any]] = listed.json()
+        return models
+
     def default_kernel(self) -> str:
         """The name of the kernel that a notebook gets unless it asks for another."""
         answer = self.session.get(f"{self.url}/api/kernelspecs", timeout=30)

@@ -240,6 +240,34 @@ def test_a_kernel_that_does_not_come_leaves_the_notebook_its_earlier_one_with_al
     expect(ann.dialog).to_have_count(0)
 
 
+def test_a_kernel_whose_start_fails_before_the_page_is_answered_leaves_the_earlier_one(
+    ann: LabPage, files: Files, slow: SlowKernel
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    assert ann.evaluate(0, "x = 5; print(x)") == "5"
+    (earlier,) = files.kernels()
+    slow.fail(f"the {LICENSE}")
+
+    def answer_late(route: Route) -> None:
+        if route.request.method != "PATCH":
+            route.continue_()
+            return
+        answer = route.fetch()
+        wait_for(
+            "the session to have its earlier kernel",
+            lambda: [model["kernel"]["id"] for model in files.sessions()] == [earlier["id"]],
+            30,
+        )
+        route.fulfill(response=answer)
+
+    ann.page.route(re.compile(r"/api/sessions/[^/]+$"), answer_late)
+    choose_slow_kernel(ann)
+    expect(notice(ann)).to_contain_text("The earlier kernel is still there")
+    expect(notice(ann)).to_contain_text(LICENSE)
+    assert ann.evaluate(1, "print(x + 1)") == "6"
+
+
 def test_the_kernel_that_was_refused_is_started_again_and_stays_if_it_runs_when_it_is_canceled(
     ann: LabPage, files: Files, slow: SlowKernel
 ) -> None:

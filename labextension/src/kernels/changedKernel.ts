@@ -127,12 +127,28 @@ export class ChangedKernel {
   private async _goBack(id: string): Promise<void> {
     const stays = () => !this._context.isDisposed && this._context.session?.kernel?.id === id;
     for (let times = 0; times < ASK_TIMES && stays(); times += 1) {
-      await this._sessions.refreshRunning().catch(() => undefined);
+      await this._sessions.refreshRunning().then(
+        () => this._adopt(id),
+        () => undefined
+      );
       const startsAgain = this._launches.stageOf(id).is === 'launching' && this._canceled !== id;
       if (!stays() || startsAgain) {
         break;
       }
       await new Promise(resolve => setTimeout(resolve, ASK_AGAIN_MS));
+    }
+  }
+
+  /**
+   * Take over which kernel the list of sessions names in place of one that did not come.
+   *
+   * JupyterLab does so when the list changes. If the start failed at once, no list ever had it.
+   */
+  private _adopt(failed: string): void {
+    const { session } = this._context;
+    const model = [...this._sessions.running()].find(({ id }) => id === session?.id);
+    if (session?.kernel?.id === failed && model?.kernel && model.kernel.id !== failed) {
+      (session as unknown as { update?: (model: Session.IModel) => void }).update?.(model);
     }
   }
 
