@@ -32,6 +32,8 @@ from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 _PATIENCE_BEFORE_OPENING = 2.0
 # The reason of a close frame has room for 123 bytes.
 _LONGEST_REASON = 100
+_MOST_BEFORE_WORDS = 5.0
+"""A page that connects again by itself is told after so many seconds what it waits for."""
 _AROUND_A_MESSAGE = 64 * 1024
 
 
@@ -129,7 +131,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             to_page=to_page,
             on_closed=self._close_page,
             held=self._kernels.held_messages,
-            give_up_seconds=self.give_up_seconds,
+            give_up_seconds=min(self.give_up_seconds, _MOST_BEFORE_WORDS),
             log=self.log,
         )
 
