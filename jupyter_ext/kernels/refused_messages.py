@@ -17,8 +17,8 @@ _LONGEST_HEADER = 64 * 1024
 def too_long(size: int, limit: int) -> str:
     """Why a message of `size` bytes is refused, in words."""
     return (
-        f"this cell or message has {size / 1e6:.1f} MB, and at most {limit / 1e6:.0f} MB can be sent "
-        "to a kernel: read large data from a file"
+        f"this cell or message has {size / 1e6:.1f} MB, and at most {limit / 1e6:.0f} MB can be "
+        "sent to a kernel: read large data from a file"
     )
 
 
