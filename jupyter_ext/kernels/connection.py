@@ -174,7 +174,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
 
     def handle_incoming_message(  # type: ignore[override]
         self, incoming_msg: str | bytes
-    ) -> Awaitable[object] | None:
+    ) -> Awaitable[None] | None:
         """Send a page's message to the kernel. The next one may be read when the result is done."""
         if self._relay is not None:
             return self._relay.send(incoming_msg)
@@ -187,7 +187,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 message = incoming_msg
                 channel_of(message)
         except MessageError as error:
-            return self._refuse(incoming_msg, str(error))
+            return self._answer(self._refusals(incoming_msg, str(error)))
         self._stream.send(message)
         return None
 
@@ -195,19 +195,22 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         """A frame of `size` bytes came, which begins with `head`, and was dropped. A page that
         numbers its frames is disconnected: one of them is missing."""
         reason = too_long(size, self.max_message_bytes)
-        if self._relay is not None or not await self._refuse(head, reason):
+        answers = [] if self._relay is not None else self._refusals(head, reason)
+        if answers:
+            await self._answer(answers)
+        else:
             self._close_page(TOO_MUCH, reason)
 
-    async def _refuse(self, beginning: str | bytes, reason: str) -> bool:
-        """Tell the page that a message, which begins so, is not passed on; False if it cannot be
-        told of which one that is."""
+    def _refusals(self, beginning: str | bytes, reason: str) -> list[bytes]:
+        """What the page is told of a message that begins so and is not passed on."""
         self.log.warning("Kernel %s: a page's message is refused: %s", self.kernel_id, reason)
         sender = self._launch_session
-        answers = refusals(beginning, v1=not self._legacy, sender=sender, reason=reason)
+        return refusals(beginning, v1=not self._legacy, sender=sender, reason=reason)
+
+    async def _answer(self, answers: list[bytes]) -> None:
         with contextlib.suppress(WebSocketClosedError):
             for answer in answers:
                 await self._to_page(answer)
-        return bool(answers)
 
     async def _to_page(self, message: bytes) -> None:
         if self._legacy:

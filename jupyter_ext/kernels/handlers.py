@@ -110,7 +110,7 @@ class FleetKernelWebsocketHandler(BoundedSocket, KernelWebsocketHandler):
         """Say the limit."""
         return cast(FleetWebsocketConnection, self.connection).refuse_long(head, size)
 
-    def on_message(self, ws_message: str | bytes) -> Awaitable[object] | None:
+    def on_message(self, ws_message: str | bytes) -> Awaitable[None] | None:
         """Like the stock method, but no further frame is read before this one is dealt with."""
         return cast(FleetWebsocketConnection, self.connection).handle_incoming_message(ws_message)
 
