@@ -249,9 +249,7 @@ class JupyterFleet(ExtensionApp):
 
     def _journal_sweep(self, sessions: FleetSessionManager) -> JournalSweep:
         async def hold_lease(holder: str, seconds: float) -> bool:
-            hold = partial(
-                leases.hold_lease, name="journal sweep", holder=holder, seconds=seconds
-            )
+            hold = partial(leases.hold_lease, name="journal sweep", holder=holder, seconds=seconds)
             return bool(await sessions.run(hold))
 
         return JournalSweep(

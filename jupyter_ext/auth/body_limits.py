@@ -47,7 +47,7 @@ def check_body(method: str, path: str, body: bytes) -> None:
     for name, pattern, most in NO_JSON:
         if name == method and pattern.fullmatch(path):
             if len(body) > most:
-                raise JsonTooBig(f"the body has {len(body)} bytes; at most {most} are accepted here")
+                raise JsonTooBig(f"the body has {len(body)} bytes, more than {most}")
             return
     limits = limits_of(method, path)
     check(body, limits)

@@ -32,7 +32,7 @@ _END_SECONDS = 3.0
 class JournalHandler(ErrorBody, APIHandler):
     """`/api/fleet/kernels/{id}/journal`."""
 
-    def initialize(self, journals: KeptJournals) -> None:  # type: ignore[override]
+    def initialize(self, journals: KeptJournals) -> None:
         self._journals = journals
 
     @web.authenticated
@@ -115,7 +115,7 @@ class JournalHandler(ErrorBody, APIHandler):
 class DocumentJournalsHandler(ErrorBody, APIHandler):
     """`/api/fleet/journals/{path}`."""
 
-    def initialize(self, journals: KeptJournals) -> None:  # type: ignore[override]
+    def initialize(self, journals: KeptJournals) -> None:
         self._journals = journals
 
     @web.authenticated

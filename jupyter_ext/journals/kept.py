@@ -95,9 +95,7 @@ class KeptJournals:
 
     async def of_kernel(self, kernel_id: str) -> list[Journal]:
         """The journals of a kernel, the newest first: it has another one for each launch."""
-        return await self._storage.read_sql(
-            partial(rows.journals_of_kernel, kernel_id=kernel_id)
-        )
+        return await self._storage.read_sql(partial(rows.journals_of_kernel, kernel_id=kernel_id))
 
     async def of_document(self, path: str, most: int) -> list[Journal]:
         """Those of the kernels of a document, the newest first."""
@@ -109,9 +107,7 @@ class KeptJournals:
         """The newest messages of a journal below the number `before`, and whether there are older
         ones."""
         found = [
-            piece
-            for piece in await self._pieces(journal)
-            if before is None or piece.first < before
+            piece for piece in await self._pieces(journal) if before is None or piece.first < before
         ]
         some = newest(found, MOST_STORED_BYTES)
         bodies = await self._storage.objects(lambda bucket: _bodies(bucket, journal, some))
@@ -127,9 +123,7 @@ class KeptJournals:
         for journal in found:
             await self._delete(journal, await self._pieces(journal))
             await self._storage.sql(
-                partial(
-                    rows.forget_journal, kernel_id=journal.kernel_id, journal=journal.journal
-                )
+                partial(rows.forget_journal, kernel_id=journal.kernel_id, journal=journal.journal)
             )
         return len(found)
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado import web
-from traitlets import Float, Instance
 from traitlets import Callable as CallableTrait
+from traitlets import Float, Instance
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.journals.kept import KeptJournals

@@ -96,9 +96,7 @@ class Fleet:
         return "" if found is None else found.text
 
     def start_kernel(self, number: int = 0) -> str:
-        return self.gateways.start_kernel(
-            number, name="lossless", project="demo", path=NOTEBOOK
-        )
+        return self.gateways.start_kernel(number, name="lossless", project="demo", path=NOTEBOOK)
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +148,7 @@ def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
         return known if known is not None and known["state"] == "dead" else None
 
     assert wait_until(end, 90)["reason"]
-    listed = fleet.labs.client().call(
-        "GET", f"{fleet.labs.urls[1]}/api/fleet/journals/{NOTEBOOK}"
-    )
+    listed = fleet.labs.client().call("GET", f"{fleet.labs.urls[1]}/api/fleet/journals/{NOTEBOOK}")
     assert kernel_id in [one["kernel"] for one in listed.json()["journals"]]
 
 
