@@ -39,6 +39,15 @@ class GatewayOptions(HasTraits):
     encryption_keys_file = Unicode(
         help="The keys that encrypt secrets in the database. All gateways share them."
     ).tag(config=True)
+    lab_urls = List(
+        Unicode(),
+        help="Base URLs of labs, which keep what kernels say in the store: it outlives the "
+        "kernel's container. One that answers is enough. Without them, or without "
+        "service_token_file, it is kept beside the kernel only.",
+    ).tag(config=True)
+    service_token_file = Unicode(
+        help="A file with this gateway's own token, with which it calls labs. Read at each call."
+    ).tag(config=True)
     kernels_dir = Unicode(
         help="The folder of local kernels: a home for each project, a folder for each kernel, "
         "logs. Keep the path short. If root runs the gateway, other users must be able "

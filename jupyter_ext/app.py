@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ from jupyter_ext.contents.export import Exports
 from jupyter_ext.contents.export_handler import handlers as export_handlers
 from jupyter_ext.contents.handlers import handlers as contents_handlers
 from jupyter_ext.contents.manager import FleetContentsManager
+from jupyter_ext.contents.storage import Storage
 from jupyter_ext.database import engine
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.database.migrate import MigrationError, upgrade_lab
 from jupyter_ext.database.unavailable import for_operator
+from jupyter_ext.journals.handlers import handlers as journal_handlers
+from jupyter_ext.journals.kept import KeptJournals
+from jupyter_ext.journals.rows import move_documents as move_journals
+from jupyter_ext.journals.sweep import JournalSweep
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.launch_options_handler import handlers as launch_options_handlers
@@ -44,7 +50,7 @@ from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
 from jupyter_ext.sessions.manager import FleetSessionManager
-from jupyter_ext.sessions.store import launch_choices
+from jupyter_ext.sessions.store import launch_choices, leases
 from jupyter_ext.sessions.store.moves import move_documents
 from jupyter_ext.sessions.sweep import SessionSweep
 from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
@@ -125,8 +131,17 @@ class JupyterFleet(ExtensionApp):
         "converted at a time, each with up to 2 GB of memory.",
     )
 
-    classes = [SessionSweep]  # noqa: RUF012 (traitlets)
-    _sweep: asyncio.Task[None] | None = None
+    journal_bytes = Int(
+        1024 * 1024 * 1024,
+        min=1024 * 1024,
+        config=True,
+        help="How many bytes the store keeps of what one kernel says, compressed: about ten times "
+        "as much output. What is older than that is deleted. JournalSweep.keep_days says for how "
+        "long it is kept after the kernel's end.",
+    )
+
+    classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
+    _sweeps: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def active(self) -> bool:
@@ -193,7 +208,7 @@ class JupyterFleet(ExtensionApp):
                     # static files, which insists on a folder.
                     "files_handler_params": {"path": ""},
                     # Sessions are in the same database, and move in the same transaction.
-                    "on_rename": move_documents,
+                    "on_rename": _move_documents,
                     "on_delete": launch_choices.forget_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
@@ -226,14 +241,29 @@ class JupyterFleet(ExtensionApp):
         limits.body_timeout = self.body_seconds
         sessions = serverapp.session_manager
         if isinstance(sessions, FleetSessionManager):
-            sweep = SessionSweep(parent=self, sessions=sessions)
-            self._sweep = asyncio.ensure_future(sweep.run())
+            sweeps = (
+                SessionSweep(parent=self, sessions=sessions),
+                self._journal_sweep(sessions),
+            )
+            self._sweeps = tuple(asyncio.ensure_future(sweep.run()) for sweep in sweeps)
+
+    def _journal_sweep(self, sessions: FleetSessionManager) -> JournalSweep:
+        async def hold_lease(holder: str, seconds: float) -> bool:
+            hold = partial(leases.hold_lease, name="journal sweep", holder=holder, seconds=seconds)
+            return bool(await sessions.run(hold))
+
+        return JournalSweep(
+            parent=self,
+            journals=self._journals,
+            kernels=sessions.kernel_manager.list_kernels,
+            hold_lease=hold_lease,
+        )
 
     async def stop_extension(self) -> None:
         """Disconnect pages, so that they use another lab, and finish pending requests; called when
         the server stops."""
-        if self._sweep is not None:
-            self._sweep.cancel()
+        for sweep in self._sweeps:
+            sweep.cancel()
         provider = getattr(self.serverapp, "identity_provider", None)
         if not isinstance(provider, FleetIdentityProvider):
             return
@@ -258,6 +288,9 @@ class JupyterFleet(ExtensionApp):
         make_logs_safe()
         self.handlers.extend(contents_handlers)
         self.handlers.extend(export_handlers(Exports(seconds=self.export_seconds)))
+        storage = Storage(self.database_url, self.bucket_url)
+        self._journals = KeptJournals(storage, self.journal_bytes)
+        self.handlers.extend(journal_handlers(self._journals))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)
@@ -309,3 +342,9 @@ class JupyterFleet(ExtensionApp):
             (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
             (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
         ]
+
+
+def _move_documents(connection: Any, old: str, new: str) -> None:
+    """In the transaction of a rename: whatever is found by a document's path moves along."""
+    move_documents(connection, old, new)
+    move_journals(connection, old, new)

@@ -36,6 +36,8 @@ from .start_document import (
     claimed_environment,
     needs_new_process,
 )
+from .tail.parts import unfinished
+from .tail.sender import JournalTail, Said
 
 _log = logging.getLogger("fleet.agent")
 
@@ -49,6 +51,8 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Between two rounds of dialling all gateways; doubled each time, with jitter."""
 _SERVED_SECONDS = 1.0
 """A connection that lasted for less counts as a failed attempt."""
+_LAST_PART_SECONDS = 1.5
+"""How long an agent that ends waits until the rest of its journal is kept."""
 _HERD_SECONDS = 0.2
 """Agents whose gateway was killed connect to the next one at random moments within this time."""
 
@@ -83,6 +87,7 @@ class Agent:
         )
         self._kernel.excess = lambda: self._journal.excess
         self._journal.on_written = self._kernel.give_credit
+        self._tail = JournalTail(self._journal, self._said)
         self._calls = KernelCalls()
         self._call_socket: CallSocket | None = None
         self._watch = KernelWatch(document, self._kernel, limit)
@@ -108,6 +113,7 @@ class Agent:
             asyncio.create_task(self._connect()),
             asyncio.create_task(self._keep_house()),
             asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._tail.run()),
             asyncio.create_task(self._ended.wait()),
         ]
         try:
@@ -167,6 +173,7 @@ class Agent:
         if self._sender is None or self._connection is None:
             return
         self._tell()
+        await self._tail.finish(_LAST_PART_SECONDS)
         await self._sender.caught_up(1.0)
         await self._connection.flushed(1.0)
         self._has_left = True
@@ -179,7 +186,13 @@ class Agent:
         entry = self._journal.append(audience, message, is_end=is_end)
         if self._sender is not None:
             self._sender.wake()
+        self._tail.wake()
         return entry
+
+    def _said(self) -> Said:
+        state = self._kernel.state
+        requests = unfinished(self._kernel.requests.index)
+        return Said(state.process.value, state.reason or "", requests)
 
     def _state_changed(self) -> None:
         if self._telling is None:
@@ -312,6 +325,7 @@ class Agent:
             on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
             on_gateways=lambda gateways: self._gateways.welcomed(connection.url, gateways),
             on_called=self._calls.called,
+            on_kept=self._tail.answered,
             on_claim=self._claim,
         )
         _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
@@ -328,6 +342,7 @@ class Agent:
                 _log.warning("dropped a text frame that is not JSON")
 
         self._calls.connected(sender.post, connection.calls)
+        self._tail.connected(connection.send, keeps=connection.keeps_journals)
         connection.listen(receive)
         sending = asyncio.create_task(sender.run())
         closed = asyncio.create_task(connection.closed.wait())
@@ -346,6 +361,7 @@ class Agent:
             connection.drop()
             commands.close_all()
             self._calls.disconnected()
+            self._tail.disconnected()
             self._sender = self._connection = None
             _log.info("gateway %s: connection ended", connection.url)
         return False

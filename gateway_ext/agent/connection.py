@@ -76,6 +76,8 @@ class Connection:
         self.gateways: list[str] = []
         self.calls: dict[str, bool] | None = None
         """Which calls of kernels the gateway answers, as `idempotent_calls`."""
+        self.keeps_journals = False
+        """Whether the gateway takes parts of the journal, to be kept outside of the container."""
         self.closed = asyncio.Event()
         self.on_message: Callable[[str | bytes], None] | None = None
         self._early: asyncio.Queue[str | bytes] = asyncio.Queue()
@@ -315,6 +317,7 @@ async def _introduce(
             connection.epoch = claimed
             connection.gateways = gateway_urls(answer)
             connection.calls = idempotent_calls(answer)
+            connection.keeps_journals = answer.get("keeps_journals") is True
         case "deleted":
             if not proves(answer.get("proof"), deleted_proof(key, kernel_id, nonce)):
                 raise Unreachable(f"{connection.url}: its `deleted` has a wrong proof")

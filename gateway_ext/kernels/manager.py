@@ -17,6 +17,7 @@ from traitlets.config import LoggingConfigurable
 from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.agents.claim_pace import ClaimPace
+from gateway_ext.kernels.agents.kept_journals import KeptJournals
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_table import CALLS
@@ -124,6 +125,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             per_second=app.kernel_calls_per_second,
             log=self.log,
         )
+        self.kept_journals = KeptJournals(list(app.lab_urls), app.service_token_file, self.log)
         self.websockets: set[OpenWebsocket] = set()
         self.client_room = ClientRoom()
         self.board = LaunchBoard(app.launch_records, self.log)

@@ -115,6 +115,10 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
     _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),
     _rule(Who.USERS, "GET", rf"/api/kernels/{_UUID}/channels"),
+    # What kernels have said: gateways write it, viewers of its project read it.
+    _rule(Who.SERVICES, "POST", rf"/api/fleet/kernels/{_UUID}/journal"),
+    _rule(Who.USERS, "GET", rf"/api/fleet/kernels/{_UUID}/journal"),
+    _rule(Who.VIEWERS, "GET", r"/api/fleet/journals(?P<path>/.*)"),
     _rule(Who.SERVICES, "GET", r"/metrics"),
 )
 
@@ -139,6 +143,8 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
             return Decision(Answer.ALLOW)
         if identity is None:
             return Decision(Answer.LOG_IN)
+        if identity.service == "gateway" and rule.who is not Who.SERVICES:
+            return Decision(Answer.REFUSE, "gateways have no business with what users have")
         if identity.service or rule.who is Who.USERS:
             return Decision(Answer.ALLOW)
         if rule.who is Who.SERVICES:

@@ -1,4 +1,4 @@
-"""Maps errors of contents to HTTP errors. Only the manager, which Jupyter calls, uses this."""
+"""Maps errors of contents to HTTP errors, for what Jupyter and handlers call."""
 
 from collections.abc import Callable, Coroutine
 from functools import wraps

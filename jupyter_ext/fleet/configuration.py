@@ -201,6 +201,9 @@ def gateway_config(
             "gateway_name": name,
             "token_keys_file": str(secrets.token_keys),
             "encryption_keys_file": str(secrets.encryption_keys),
+            # The front knows which labs there are and which of them answer.
+            "lab_urls": [settings.url()],
+            "service_token_file": str(secrets.service_token("gateway")),
             "kernels_dir": str(data_dir.kernels),
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],

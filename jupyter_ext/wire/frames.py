@@ -11,6 +11,10 @@ SUBPROTOCOL = "fleet.v1"
 EVERY_STREAM = 0
 """As an agent frame's stream, towards the gateway: the message is for every open stream."""
 
+JOURNAL_PART = 2**32 - 1
+"""As an agent frame's stream, towards the gateway: not a message, but a part of the journal that is
+to be kept. No stream has this number."""
+
 _CLIENT_HEADER = struct.Struct(">QQ")
 _AGENT_HEADER = struct.Struct(">IQQ")
 _STREAM = struct.Struct(">I")

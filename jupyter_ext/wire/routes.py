@@ -1,4 +1,4 @@
-"""Paths at a gateway that labs, agents and other gateways call; the rest are Jupyter's own."""
+"""Paths at which labs, gateways and agents call each other; the rest are Jupyter's own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ CLUSTERS_ROUTE = "/api/fleet/clusters"
 LEFTOVERS_ROUTE = "/api/fleet/leftovers"
 POOLS_ROUTE = "/api/fleet/pools"
 LAUNCH_OPTIONS_ROUTE = "/api/fleet/kernelspecs/{name}/launch-options"
+JOURNAL_ROUTE = "/api/fleet/kernels/{kernel_id}/journal"
+"""At a lab."""
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 
 LAUNCHING = "launching"

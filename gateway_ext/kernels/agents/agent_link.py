@@ -12,7 +12,13 @@ from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.stored_text import stored_text
 from jupyter_ext.wire.close_codes import NO_SUCH_KERNEL, OWNER_CHANGES, TRY_AGAIN
-from jupyter_ext.wire.frames import EVERY_STREAM, for_client, to_stream
+from jupyter_ext.wire.frames import (
+    EVERY_STREAM,
+    JOURNAL_PART,
+    for_client,
+    to_stream,
+    unpack_agent_frame,
+)
 
 LONGEST_STATE = 16
 """Characters of an execution state, as the table has room for."""
@@ -115,10 +121,12 @@ class AgentLink:
         close: Callable[[], None],
         on_change: Callable[["AgentLink"], None],
         on_call: Callable[["AgentLink", dict[str, Any], int], None],
+        on_part: Callable[["AgentLink", int, bytes], None],
         log: logging.Logger,
     ) -> None:
         """`send` returns what is done when the frame has been sent or the connection has ended;
-        `on_call` gets a call of the kernel and the bytes of its frame."""
+        `on_call` gets a call of the kernel and the bytes of its frame, `on_part` a part of the
+        journal and its last number."""
         self.record = record
         self.state = state
         self.last_activity = last_activity_of(state, record.last_activity)
@@ -127,6 +135,7 @@ class AgentLink:
         self._close = close
         self._on_change = on_change
         self._on_call = on_call
+        self._on_part = on_part
         self._log = log
         self._next_id = 1
         self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
@@ -359,6 +368,9 @@ class AgentLink:
 
     def _receive_message(self, frame: bytes) -> None:
         number, sequence, is_message, onward = for_client(frame)
+        if number == JOURNAL_PART:
+            self._on_part(self, sequence, unpack_agent_frame(frame).message)
+            return
         if number == EVERY_STREAM:
             streams = list(self._streams.values())
         else:
@@ -378,6 +390,11 @@ class AgentLink:
         be."""
         if not self.lost:
             await self._send(json.dumps({"type": "called", "id": number, **answer}))
+
+    def answer_part(self, last: int, answer: Mapping[str, Any]) -> None:
+        """Says whether the part of the journal with this last number is kept."""
+        if not self.lost:
+            self._send(json.dumps({"type": "kept", "last": last, **answer}))
 
     def announce(self, gateways: list[str]) -> None:
         """Tells the agent which gateways there are now."""

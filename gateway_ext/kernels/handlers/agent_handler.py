@@ -284,6 +284,7 @@ class AgentHandler(FleetSocket):
                 "epoch": record.epoch,
                 "gateways": self.manager.membership.urls_for_agents(self._kernel_id),
                 "calls": self.manager.calls.for_agents(),
+                "keeps_journals": self.manager.kept_journals.keeps,
                 "proof": welcome_proof(stored.agent_key, self._kernel_id, nonce, record.epoch),
             }
         )
@@ -295,6 +296,7 @@ class AgentHandler(FleetSocket):
             self.close,
             self.manager.links.changed,
             self.manager.calls.receive,
+            self.manager.kept_journals.receive,
             self.log,
         )
         self.manager.links.add(self._link)

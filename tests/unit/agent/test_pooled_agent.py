@@ -96,6 +96,7 @@ class Agent:
             on_handover=lambda gateways: None,
             on_gateways=lambda gateways: None,
             on_called=lambda frame: None,
+            on_kept=lambda frame: None,
             on_claim=self._claim,
         )
 

@@ -26,6 +26,7 @@ from gateway_ext.ownership.culling import CullRules
 from gateway_ext.ownership.observations import Observation
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.wire.frames import JOURNAL_PART
 from tests import skipped_time
 from tests.unit.gateway_ext.sample_record import sample_record
 
@@ -71,6 +72,7 @@ class Agent:
     def __init__(self) -> None:
         self.heard: list[Any] = []
         self.calls: list[tuple[dict[str, Any], int]] = []
+        self.parts: list[tuple[int, bytes]] = []
         self.link = AgentLink(
             RECORD,
             {"process": "running", "execution_state": "idle"},
@@ -78,6 +80,7 @@ class Agent:
             lambda: None,
             lambda link: None,
             lambda link, frame, size: self.calls.append((frame, size)),
+            lambda link, last, part: self.parts.append((last, part)),
             logging.getLogger("test"),
         )
 
@@ -476,3 +479,11 @@ def test_an_agent_is_left_alone_while_its_record_becomes_a_user_s() -> None:
     assert link.overtaken({})
     link.being_claimed = True
     assert not link.overtaken({})
+
+
+def test_a_part_of_the_journal_is_no_message_and_goes_to_no_client() -> None:
+    agent = Agent()
+    agent.link.receive(struct.pack(">IQQ", JOURNAL_PART, 7, 0) + b"part")
+    assert agent.parts == [(7, b"part")]
+    agent.link.answer_part(7, {"ok": True})
+    assert agent.heard == [{"type": "kept", "last": 7, "ok": True}]

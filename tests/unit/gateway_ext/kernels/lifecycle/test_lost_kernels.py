@@ -176,6 +176,7 @@ def pooled_link(closed: list[str]) -> AgentLink:
         lambda: closed.append("closed"),
         lambda link: None,
         nothing,
+        nothing,
         logging.getLogger("test"),
     )
 

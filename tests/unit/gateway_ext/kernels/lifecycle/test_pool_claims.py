@@ -62,7 +62,9 @@ class Claims:
         def ignore(*_: Any) -> Any:
             return None
 
-        return AgentLink(record, {"pooled": must_learn}, ignore, ignore, ignore, ignore, LOG)
+        return AgentLink(
+            record, {"pooled": must_learn}, ignore, ignore, ignore, ignore, ignore, LOG
+        )
 
     def __contains__(self, kernel_id: str) -> bool:
         return True

@@ -1,0 +1,177 @@
+"""Sends the journal to gateways in parts, one at a time, as long as they keep it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway_ext.agent.connection import Unreachable
+from gateway_ext.agent.journal import Journal
+from jupyter_ext.wire.frames import JOURNAL_PART, pack_agent_frame
+from jupyter_ext.wire.journal_parts import PartHeader, pack_part
+
+from .parts import Taken, take
+
+_log = logging.getLogger("fleet.agent")
+
+GATHER_SECONDS = 0.75
+"""So long what the kernel says is gathered: with the way to the store less than two seconds."""
+_ANSWER_SECONDS = 60.0
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a part says beside its messages: see PartHeader."""
+
+    process: str
+    reason: str
+    requests: list[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    last: int
+    data: bytes
+    complete: bool
+
+
+class JournalTail:
+    """What has not been kept waits in the journal: here is one part at most. It is sent again, the
+    same to the byte, until a gateway has answered that it is kept."""
+
+    def __init__(self, journal: Journal, said: Callable[[], Said]) -> None:
+        self._journal = journal
+        self._said = said
+        self._kept = 0
+        self._part: _Part | None = None
+        self._send: Callable[[bytes], Awaitable[None]] | None = None
+        self._answer: asyncio.Future[dict[str, Any] | None] | None = None
+        self._changed = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._complete = asyncio.Event()
+        self._refused = False
+        self._behind = False
+        """Whether the last part was full: the next one is sent at once."""
+
+    def wake(self) -> None:
+        """The journal has a new message."""
+        self._changed.set()
+
+    def connected(self, send: Callable[[bytes], Awaitable[None]], *, keeps: bool) -> None:
+        """From now on there is a gateway; whether it keeps journals. `send` raises Unreachable."""
+        self._send = send if keeps else None
+        self._changed.set()
+
+    def disconnected(self) -> None:
+        """The gateway is gone; whether it has kept the part that it has is not known."""
+        self._send = None
+        self._answered(None)
+
+    def answered(self, frame: dict[str, Any]) -> None:
+        """The gateway's answer to the part that it has."""
+        self._answered(frame)
+
+    def _answered(self, frame: dict[str, Any] | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(frame)
+
+    async def finish(self, seconds: float) -> None:
+        """The kernel has ended: send what is left, at most for so many seconds."""
+        self._ending.set()
+        self._changed.set()
+        if self._send is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._complete.wait(), seconds)
+
+    async def run(self) -> None:
+        """Send until canceled."""
+        while not self._complete.is_set():
+            await self._changed.wait()
+            if self._send is None or not self._has_more():
+                self._changed.clear()
+                continue
+            if self._part is None and not self._behind:
+                await self._pause(GATHER_SECONDS)
+            try:
+                await self._send_part()
+            except Unreachable:
+                # `disconnected` follows.
+                self._changed.clear()
+            except Exception:
+                # Whatever it is: the kernel goes on.
+                _log.exception("the journal is not kept outside of the container")
+                await self._pause(_LONGEST_PAUSE)
+
+    def _has_more(self) -> bool:
+        return self._ending.is_set() or self._journal.last > self._kept
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the kernel has ended."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
+
+    async def _send_part(self) -> None:
+        if self._part is None:
+            self._part = await self._next_part()
+        part, send = self._part, self._send
+        if part is None or send is None:
+            return
+        self._answer = asyncio.get_running_loop().create_future()
+        await send(pack_agent_frame(JOURNAL_PART, part.last, 0, part.data))
+        try:
+            answer = await asyncio.wait_for(self._answer, _ANSWER_SECONDS)
+        except TimeoutError:
+            # Its answer may still come: the gateway takes no other part before it.
+            return
+        if answer is None or answer.get("last") != part.last:
+            return
+        if answer.get("ok") is not True:
+            await self._was_refused(answer)
+            return
+        if self._refused:
+            self._refused = False
+            _log.info("the journal is kept outside of the container again")
+        self._kept, self._part = part.last, None
+        if part.complete:
+            self._complete.set()
+
+    async def _was_refused(self, answer: dict[str, Any]) -> None:
+        level = logging.DEBUG if self._refused else logging.WARNING
+        self._refused = True
+        _log.log(level, "the journal cannot be kept at the moment: %s", answer.get("message"))
+        seconds = answer.get("seconds")
+        good = isinstance(seconds, int | float) and 0 < seconds < _LONGEST_PAUSE
+        await asyncio.sleep(float(seconds) if good else _LONGEST_PAUSE)  # type: ignore[arg-type]
+
+    async def _next_part(self) -> _Part | None:
+        """The next part; None if nothing of what follows is worth keeping."""
+        complete = self._ending.is_set()
+        taken = Taken(self._kept, [], [])
+        if self._journal.last > self._kept:
+            taken = await take(self._journal, self._kept)
+        complete = complete and taken.last == self._journal.last
+        if not taken.messages and not taken.missing and not complete:
+            self._kept, self._behind = taken.last, False
+            return None
+        self._behind = taken.last < self._journal.last
+        said = self._said()
+        header = PartHeader(
+            journal=self._journal.id,
+            first=self._kept + 1,
+            # The last part has the number that nothing has any more: it may have no message.
+            last=taken.last + 1 if complete else taken.last,
+            missing=taken.missing,
+            requests=said.requests,
+            process=said.process,
+            reason=said.reason,
+            complete=complete,
+        )
+        # Compressing releases the interpreter's lock.
+        data = await asyncio.to_thread(pack_part, header, taken.messages)
+        return _Part(header.last, data, complete)

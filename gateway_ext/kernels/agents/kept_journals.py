@@ -1,0 +1,145 @@
+"""Passes parts of kernels' journals on to labs, which keep them in the store."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from gateway_ext.kernels.agents.agent_link import AgentLink
+from gateway_ext.kernels.background_tasks import BackgroundTasks
+from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
+from jupyter_ext.wire.routes import JOURNAL_ROUTE, path_of
+
+_AT_ONCE = 16
+"""Parts on their way to labs; others wait for their turn."""
+_CONNECT_SECONDS = 2.0
+_LAB_SECONDS = 20.0
+_PAUSE = 0.25
+"""Between two parts of one kernel: about 4 MB of messages a second."""
+_AGAIN_SECONDS = 3.0
+"""After a part that could not be kept."""
+_MOST_MESSAGE = 200
+
+_IN_POOL = "the kernel is nobody's"
+
+
+class NotKept(Exception):
+    """No lab has kept a part; the text says why."""
+
+
+class KeptJournals:
+    """Takes one part of each kernel at a time, and reads nothing of it. Whose the kernel is, its
+    record says, and not the agent, which runs beside code of users."""
+
+    def __init__(self, labs: Sequence[str], token_file: str, log: logging.Logger) -> None:
+        """`labs` are base URLs; the gateway is known to them by the token in the file."""
+        self._labs = [url.rstrip("/") for url in labs]
+        self._token_file = token_file
+        self._log = log
+        self._on_the_way: set[AgentLink] = set()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._background = BackgroundTasks(log)
+        self._http: SimpleAsyncHTTPClient | None = None
+        self._away = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether agents should send parts."""
+        return bool(self._labs and self._token_file)
+
+    def receive(self, link: AgentLink, last: int, part: bytes) -> None:
+        """Passes a part on and answers its agent; raises ValueError for one that no agent sends."""
+        if not self.keeps or len(part) > MOST_PART_BYTES:
+            raise ValueError(f"a part of a journal with {len(part)} bytes was not asked for")
+        if link in self._on_the_way:
+            # Sent again because its agent has waited for long: the answer comes.
+            return
+        self._on_the_way.add(link)
+        self._background.start(self._pass_on(link, last, part))
+
+    async def _pass_on(self, link: AgentLink, last: int, part: bytes) -> None:
+        begun = time.monotonic()
+        try:
+            answer = await self._answer(link, part)
+            await asyncio.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
+        finally:
+            self._on_the_way.discard(link)
+        link.answer_part(last, answer)
+
+    async def _answer(self, link: AgentLink, part: bytes) -> dict[str, Any]:
+        if link.pooled:
+            return {"ok": False, "seconds": _AGAIN_SECONDS, "message": _IN_POOL}
+        try:
+            async with self._turns:
+                await self._keep(link, part)
+        except NotKept as error:
+            self._note(str(error))
+            message = str(error)[:_MOST_MESSAGE]
+            return {"ok": False, "seconds": _AGAIN_SECONDS, "message": message}
+        if self._away:
+            self._away = False
+            self._log.info("labs keep what kernels say again")
+        return {"ok": True}
+
+    def _note(self, problem: str) -> None:
+        level = logging.DEBUG if self._away else logging.WARNING
+        self._away = True
+        self._log.log(
+            level,
+            "what kernels say is not kept outside of their containers at the moment: %s",
+            problem,
+        )
+
+    async def _keep(self, link: AgentLink, part: bytes) -> None:
+        record = link.record
+        about = {
+            "project": record.project,
+            "path": record.path or "",
+            "username": record.username,
+            "kernel_name": record.kernel_name,
+        }
+        # A kernel that was claimed from a pool is known by the id of its record.
+        path = f"{path_of(JOURNAL_ROUTE, kernel_id=record.kernel_id)}?{urlencode(about)}"
+        problem = ""
+        for _ in self._labs:
+            lab = self._labs[0]
+            problem = await self._post(lab, path, part)
+            if not problem:
+                return
+            # The next part goes to another one first.
+            self._labs.append(self._labs.pop(0))
+        raise NotKept(problem)
+
+    async def _post(self, lab: str, path: str, part: bytes) -> str:
+        """Why the lab has not kept the part; empty if it has."""
+        if self._http is None:
+            # Bound to the event loop that runs.
+            self._http = SimpleAsyncHTTPClient(force_instance=True, max_clients=_AT_ONCE)
+        try:
+            token = await asyncio.to_thread(Path(self._token_file).read_text)
+            response = await self._http.fetch(
+                HTTPRequest(
+                    lab + path,
+                    method="POST",
+                    headers={
+                        "Authorization": f"Bearer {token.strip()}",
+                        "Content-Type": "application/octet-stream",
+                    },
+                    body=part,
+                    connect_timeout=_CONNECT_SECONDS,
+                    request_timeout=_LAB_SECONDS,
+                    follow_redirects=False,
+                ),
+                raise_error=False,
+            )
+        except (OSError, HTTPClientError) as error:
+            return f"{lab}: {error}"
+        if response.code < 300:
+            return ""
+        return f"{lab}: {response.code} {response.body[:_MOST_MESSAGE].decode(errors='replace')}"

@@ -1,0 +1,167 @@
+"""HTTP handlers of kept journals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_ext.auth.user import current_identity
+from jupyter_ext.contents.http_errors import raises_http_errors
+from jupyter_ext.error_body import ErrorBody
+from jupyter_ext.journals.kept import KeptJournals
+from jupyter_ext.journals.rows import AnotherProject, Journal, Kernel
+from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BYTES, USER_BYTES
+from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.wire.journal_parts import MOST_NUMBER, PartError
+from jupyter_ext.wire.routes import EVENTS_ROUTE, JOURNAL_ROUTE, path_of, pattern_of
+
+DOCUMENT_JOURNALS = 20
+"""So many are listed of one document."""
+LOST_SECONDS = 2.0
+"""What a kernel whose container was killed said so shortly before may be missing."""
+_END_SECONDS = 3.0
+"""How long gateways are asked for a kernel's end."""
+
+
+class JournalHandler(ErrorBody, APIHandler):
+    """`/api/fleet/kernels/{id}/journal`."""
+
+    def initialize(self, journals: KeptJournals) -> None:
+        self._journals = journals
+
+    @web.authenticated
+    @raises_http_errors
+    async def post(self, kernel_id: str) -> None:
+        """Keep a part, which the kernel's gateway passes on. Other services may not."""
+        identity = current_identity()
+        if identity is None or identity.service != "gateway":
+            raise web.HTTPError(403, "only gateways pass on what kernels say")
+        try:
+            await self._journals.keep(self._kernel(kernel_id), self.request.body)
+        except PartError as error:
+            raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
+        except AnotherProject as error:
+            raise web.HTTPError(409, str(error)) from error
+        self.set_status(204)
+        self.finish()
+
+    def _kernel(self, kernel_id: str) -> Kernel:
+        project = self.get_query_argument("project")
+        try:
+            check_project_name(project)
+        except ProjectNameError as error:
+            raise web.HTTPError(400, str(error)) from error
+        return Kernel(
+            _short(kernel_id, KERNEL_BYTES),
+            project,
+            _short(self.get_query_argument("path", "", strip=False).strip("/"), PATH_BYTES),
+            _short(self.get_query_argument("username", "", strip=False), USER_BYTES),
+            _short(self.get_query_argument("kernel_name", ""), KERNEL_NAME_BYTES),
+        )
+
+    @web.authenticated
+    @raises_http_errors
+    async def get(self, kernel_id: str) -> None:
+        """What a kernel has said last, as `Told.packed` writes it; `?before=N` for what it said
+        before, `?journal=J` of an earlier launch."""
+        found = await self._journals.of_kernel(kernel_id)
+        wanted = self.get_query_argument("journal", "")
+        journal = next((one for one in found if wanted in ("", one.journal)), None)
+        if journal is None or not _may_see(journal.project):
+            raise web.HTTPError(404, f"nothing is kept of what the kernel {kernel_id} said")
+        told, more = await self._journals.read(journal, self._before())
+        if told is None:
+            raise web.HTTPError(404, "nothing is kept of what the kernel said before that")
+        about = {
+            **journal_model(journal),
+            "end": await self._end(kernel_id),
+            "lost_seconds": 0.0 if journal.complete else LOST_SECONDS,
+            "earlier": more,
+            "journals": [one.journal for one in found],
+        }
+        body = await asyncio.to_thread(told.packed, about)
+        self.set_header("Content-Type", "application/octet-stream")
+        self.finish(body)
+
+    def _before(self) -> int | None:
+        text = self.get_query_argument("before", "")
+        if not text:
+            return None
+        if not text.isdecimal() or not 0 < int(text[:20]) <= MOST_NUMBER:
+            raise web.HTTPError(400, "before must be the number of a message")
+        return int(text)
+
+    async def _end(self, kernel_id: str) -> dict[str, Any] | None:
+        """What gateways know of the kernel's end, as long as they remember it: the agent may have
+        died with its kernel, without a word. None if they do not know the kernel, or are away."""
+        manager = cast(FleetKernelManager, self.kernel_manager)
+        path = path_of(EVENTS_ROUTE, kernel_id=kernel_id)
+        try:
+            answer = await manager.gateways.call(
+                "GET", path, seconds=_END_SECONDS, patience=_END_SECONDS
+            )
+        except web.HTTPError:
+            return None
+        kernel = answer["kernel"]
+        return {"state": kernel["state"], "reason": kernel["reason"]}
+
+
+class DocumentJournalsHandler(ErrorBody, APIHandler):
+    """`/api/fleet/journals/{path}`."""
+
+    def initialize(self, journals: KeptJournals) -> None:
+        self._journals = journals
+
+    @web.authenticated
+    @raises_http_errors
+    async def get(self, path: str) -> None:
+        """Of which kernels of a document something is kept, the newest first."""
+        document = path.strip("/")
+        require_role(current_identity(), project_of(document), Role.VIEWER)
+        found = await self._journals.of_document(document, DOCUMENT_JOURNALS)
+        shown = [journal_model(one) for one in found if _may_see(one.project)]
+        self.finish(json.dumps({"journals": shown}))
+
+
+def journal_model(journal: Journal) -> dict[str, Any]:
+    """What readers are told of a journal."""
+    return {
+        "kernel": journal.kernel_id,
+        "journal": journal.journal,
+        "project": journal.project,
+        "path": journal.path,
+        "username": journal.username,
+        "kernel_name": journal.kernel_name,
+        "created": journal.created.isoformat(),
+        "changed": journal.changed.isoformat(),
+        "bytes": journal.bytes,
+        "process": journal.process,
+        "reason": journal.reason,
+        "complete": journal.complete,
+    }
+
+
+def _may_see(project: str) -> bool:
+    identity = current_identity()
+    return identity is not None and identity.may(project, Role.VIEWER)
+
+
+def _short(text: str, most: int) -> str:
+    if len(text.encode()) > most:
+        raise web.HTTPError(400, f"{text[:50]!r}… is longer than {most} bytes")
+    return text
+
+
+def handlers(journals: KeptJournals) -> list[tuple[Any, ...]]:
+    """The routes of kept journals."""
+    arguments = {"journals": journals}
+    return [
+        (pattern_of(JOURNAL_ROUTE), JournalHandler, arguments),
+        (r"/api/fleet/journals/(?P<path>.+)", DocumentJournalsHandler, arguments),
+    ]

@@ -1,0 +1,194 @@
+"""Keeps what kernels say, gives it to readers, and deletes it when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from jupyter_ext.contents.bucket import HASH_METADATA, Bucket, ObjectMissing, StoreUnavailable
+from jupyter_ext.contents.storage import Storage
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.journals import rows
+from jupyter_ext.journals.rows import Journal, Kernel, Piece
+from jupyter_ext.journals.told import MOST_STORED_BYTES, Told, told
+from jupyter_ext.wire.journal_parts import check_part
+
+_log = logging.getLogger("fleet.journals")
+
+MERGE_PARTS = 64
+"""So many small objects become one."""
+MERGED_BYTES = 8 * 2**20
+"""An object that is made of others has at most so many bytes."""
+_DELETED_AT_ONCE = 100
+
+
+class KeptJournals:
+    """The journals of all kernels. Raises DatabaseUnavailable and StoreUnavailable."""
+
+    def __init__(self, storage: Storage, most_bytes: int) -> None:
+        """`most_bytes` is for each journal: what is older than that is deleted."""
+        self._storage = storage
+        self._most_bytes = most_bytes
+
+    async def keep(self, kernel: Kernel, part: bytes) -> None:
+        """Keep a part; once more the same changes nothing. Raises PartError for what is none, and
+        rows.AnotherProject."""
+        header = check_part(part)
+        journal = await self._storage.sql(
+            partial(rows.note_part, kernel=kernel, header=header, size=len(part))
+        )
+        piece = Piece(header.first, header.last, len(part), merged=False)
+        digest = hashlib.sha256(part).hexdigest()
+        key = key_of(journal, piece)
+        await self._storage.objects(lambda bucket: bucket.put(key, part, {HASH_METADATA: digest}))
+        if journal.parts < MERGE_PARTS and journal.bytes <= self._most_bytes:
+            return
+        try:
+            await self._tidy(journal)
+        except (DatabaseUnavailable, StoreUnavailable) as error:
+            # The part is kept, and the next one tries it again.
+            _log.warning("kernel %s: its journal is not tidied yet: %s", kernel.id, error)
+
+    async def _tidy(self, journal: Journal) -> None:
+        found = await self._pieces(journal)
+        surplus = oldest_surplus(found, self._most_bytes)
+        if surplus:
+            await self._delete(journal, surplus)
+        some = to_merge(found[len(surplus) :])
+        if len(some) < 2:
+            return
+        body = await self._storage.objects(lambda bucket: _joined(bucket, journal, some))
+        merged = Piece(some[0].first, max(piece.last for piece in some), len(body), merged=True)
+        await self._storage.sql(
+            partial(
+                rows.add_merged,
+                kernel_id=journal.kernel_id,
+                journal=journal.journal,
+                merged=merged,
+            )
+        )
+        digest = hashlib.sha256(body).hexdigest()
+        key = key_of(journal, merged)
+        await self._storage.objects(lambda bucket: bucket.put(key, body, {HASH_METADATA: digest}))
+        await self._delete(journal, some)
+
+    async def _pieces(self, journal: Journal) -> list[Piece]:
+        return await self._storage.read_sql(
+            partial(rows.pieces, kernel_id=journal.kernel_id, journal=journal.journal)
+        )
+
+    async def _delete(self, journal: Journal, gone: Sequence[Piece]) -> None:
+        # First the objects: their rows are how they are found.
+        keys = [key_of(journal, piece) for piece in gone]
+        await self._storage.objects(lambda bucket: bucket.delete(keys))
+        await self._storage.sql(
+            partial(
+                rows.forget_pieces,
+                kernel_id=journal.kernel_id,
+                journal=journal.journal,
+                gone=gone,
+            )
+        )
+
+    async def of_kernel(self, kernel_id: str) -> list[Journal]:
+        """The journals of a kernel, the newest first: it has another one for each launch."""
+        return await self._storage.read_sql(partial(rows.journals_of_kernel, kernel_id=kernel_id))
+
+    async def of_document(self, path: str, most: int) -> list[Journal]:
+        """Those of the kernels of a document, the newest first."""
+        return await self._storage.read_sql(
+            partial(rows.journals_of_document, path=path, most=most)
+        )
+
+    async def read(self, journal: Journal, before: int | None) -> tuple[Told | None, bool]:
+        """The newest messages of a journal below the number `before`, and whether there are older
+        ones."""
+        found = [
+            piece for piece in await self._pieces(journal) if before is None or piece.first < before
+        ]
+        some = newest(found, MOST_STORED_BYTES)
+        bodies = await self._storage.objects(lambda bucket: _bodies(bucket, journal, some))
+        answer = await asyncio.to_thread(told, bodies, before)
+        return answer, answer is not None and bool(found) and answer.first > found[0].first
+
+    async def delete_expired(self, days: float) -> int:
+        """Delete some journals of kernels that have not lived for so many days; returns how
+        many."""
+        found = await self._storage.read_sql(
+            partial(rows.expired, days=days, most=_DELETED_AT_ONCE)
+        )
+        for journal in found:
+            await self._delete(journal, await self._pieces(journal))
+            await self._storage.sql(
+                partial(rows.forget_journal, kernel_id=journal.kernel_id, journal=journal.journal)
+            )
+        return len(found)
+
+    async def note_alive(self, kernel_ids: Sequence[str]) -> None:
+        """These kernels live."""
+        await self._storage.sql(partial(rows.note_alive, kernel_ids=kernel_ids))
+
+
+def key_of(journal: Journal, piece: Piece) -> str:
+    """The key of an object. Nobody's file has a key like that: ids of files are hexadecimal."""
+    where = f"{journal.project}/journals/{journal.kernel_id}/{journal.journal}"
+    return f"{where}/{piece.first:020d}-{piece.last:020d}"
+
+
+def oldest_surplus(found: Sequence[Piece], most_bytes: int) -> list[Piece]:
+    """The oldest objects without which the others have at most so many bytes; never the newest."""
+    left = sum(piece.bytes for piece in found)
+    surplus = []
+    for piece in found[:-1]:
+        if left <= most_bytes:
+            break
+        surplus.append(piece)
+        left -= piece.bytes
+    return surplus
+
+
+def to_merge(found: Sequence[Piece]) -> list[Piece]:
+    """The oldest small objects that follow each other and become one; never the newest, which its
+    agent may send again."""
+    some: list[Piece] = []
+    size = 0
+    for piece in found[:-1]:
+        full = size + piece.bytes > MERGED_BYTES
+        if piece.merged or full:
+            if len(some) > 1:
+                break
+            some, size = [], 0
+        if not piece.merged:
+            some.append(piece)
+            size += piece.bytes
+    return some
+
+
+def newest(found: Sequence[Piece], most_bytes: int) -> list[Piece]:
+    """The newest objects with at most so many bytes together, at least one if there is any."""
+    some: list[Piece] = []
+    size = 0
+    for piece in reversed(found):
+        size += piece.bytes
+        if some and size > most_bytes:
+            break
+        some.append(piece)
+    return some[::-1]
+
+
+def _joined(bucket: Bucket, journal: Journal, some: Sequence[Piece]) -> bytes:
+    return b"".join(_bodies(bucket, journal, some))
+
+
+def _bodies(bucket: Bucket, journal: Journal, some: Sequence[Piece]) -> list[bytes]:
+    found = []
+    for piece in some:
+        try:
+            found.append(bucket.get(key_of(journal, piece)))
+        except ObjectMissing:
+            # Its row comes first, and another lab may be merging.
+            continue
+    return found

@@ -1,0 +1,256 @@
+"""What real kernels say is in the store while they run, and after their containers are gone."""
+
+import json
+import os
+import signal
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.agent.process_tree import descendants
+from jupyter_ext.wire.journal_parts import MOST_PART_BYTES, PartHeader, pack_part
+from jupyter_ext.wire.messages import parse_part, split_v1
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Client,
+    Gateways,
+    agents_of,
+    wait_until,
+)
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+from tests.servers.ports import free_ports
+from tests.servers.seaweedfs import SeaweedFS, start_seaweedfs
+from tests.servers.short_folder import short_folder
+
+JOURNAL = "0123456789abcdef" * 2
+NOTEBOOK = "demo/a.ipynb"
+
+
+@dataclass
+class Answer:
+    """What a lab says of a kernel's journal."""
+
+    head: dict[str, Any]
+    messages: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+    """Type, parent header and content of each."""
+
+    @classmethod
+    def of(cls, body: bytes) -> "Answer":
+        (length,) = struct.unpack_from(">I", body)
+        answer, place = cls(json.loads(body[4 : 4 + length])), 4 + length
+        while place < len(body):
+            (length,) = struct.unpack_from(">I", body, place)
+            _, parts = split_v1(body[place + 4 : place + 4 + length])
+            header, parent, _, content = map(parse_part, parts[:4])
+            answer.messages.append((str(header["msg_type"]), parent, content))
+            place += 4 + length
+        return answer
+
+    @property
+    def text(self) -> str:
+        return "".join(content["text"] for kind, _, content in self.messages if kind == "stream")
+
+
+class Fleet:
+    """Two labs and two gateways, which keep what kernels say."""
+
+    def __init__(self, directory: Path, store: SeaweedFS) -> None:
+        self.store = store
+        ports = free_ports(2)
+        token = directory / "gateway-token"
+        changes = {
+            "lab_urls": [f"http://127.0.0.1:{port}" for port in ports],
+            "service_token_file": str(token),
+        }
+        self.gateways = Gateways(directory, 2, changes={"FleetGatewayApp": changes})
+        token.write_text(self.gateways.signer.sign("gateway", {}, 3600, service="gateway"))
+        try:
+            self.labs = Labs(
+                directory, self.gateways.signer, self.gateways.urls, store, 2, ports=ports
+            )
+        except BaseException:
+            self.gateways.stop()
+            raise
+
+    def stop(self) -> None:
+        self.labs.stop()
+        self.gateways.stop()
+
+    def url(self, kernel_id: str, lab: int = 0) -> str:
+        return f"{self.labs.urls[lab]}/api/fleet/kernels/{kernel_id}/journal"
+
+    def kept(self, kernel_id: str, client: Client | None = None, lab: int = 0) -> Answer | None:
+        """None as long as nothing is kept."""
+        answer = (client or self.labs.client()).call("GET", self.url(kernel_id, lab))
+        if answer.status_code in (404, 503):
+            return None
+        assert answer.status_code == 200, answer.text
+        return Answer.of(answer.content)
+
+    def text(self, kernel_id: str) -> str:
+        found = self.kept(kernel_id)
+        return "" if found is None else found.text
+
+    def start_kernel(self, number: int = 0) -> str:
+        return self.gateways.start_kernel(number, name="lossless", project="demo", path=NOTEBOOK)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with short_folder("fleet-journals-") as directory, short_folder("fleet-s3-") as data:
+        store = start_seaweedfs(data)
+        try:
+            fleet = Fleet(directory, store)
+            try:
+                yield fleet
+            finally:
+                fleet.stop()
+        finally:
+            store.stop()
+
+
+def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel()
+    url = fleet.gateways.urls[0]
+    with fleet.gateways.client().channels(url, kernel_id) as channels:
+        request = channels.execute(
+            "import time\nfor n in range(10**6):\n  print(n, time.time(), flush=True)\n"
+            "  time.sleep(0.02)"
+        )
+        channels.wait_for_output(request)
+        # Lines come to the store while the cell runs.
+        wait_until(lambda: "\n100 " in fleet.text(kernel_id), 60)
+        (agent,) = agents_of(kernel_id)
+        container = [agent, *(process.pid for process in descendants(agent))]
+        for pid in container:
+            os.kill(pid, signal.SIGSTOP)
+        killed = time.time()
+        for pid in container:
+            os.kill(pid, signal.SIGKILL)
+    found = fleet.kept(kernel_id)
+    assert found is not None
+    lines = found.text.splitlines()
+    assert [int(line.split()[0]) for line in lines] == list(range(len(lines)))
+    # Two seconds is what a quiet machine needs.
+    assert killed - float(lines[-1].split()[1]) < 10
+    assert (found.head["complete"], found.head["lost_seconds"]) == (False, 2.0)
+    (record,) = found.head["requests"]
+    assert (record["request"], record["state"]) == (request, "running")
+    assert found.head["path"] == NOTEBOOK
+
+    def end() -> Any:
+        answer = fleet.kept(kernel_id)
+        known = answer.head["end"] if answer is not None else None
+        return known if known is not None and known["state"] == "dead" else None
+
+    assert wait_until(end, 90)["reason"]
+    listed = fleet.labs.client().call("GET", f"{fleet.labs.urls[1]}/api/fleet/journals/{NOTEBOOK}")
+    assert kernel_id in [one["kernel"] for one in listed.json()["journals"]]
+
+
+def test_a_kernel_that_was_shut_down_has_said_everything(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel()
+    url = fleet.gateways.urls[0]
+    with fleet.gateways.client().channels(url, kernel_id) as channels:
+        channels.run("print('first')")
+        text, reply = channels.finish(channels.execute("print('last'); 1/0"))
+    assert (text, reply["status"]) == ("last\n", "error")
+    answer = fleet.gateways.client().call("DELETE", f"{url}/api/kernels/{kernel_id}")
+    assert answer.status_code == 204
+
+    def complete() -> Answer | None:
+        found = fleet.kept(kernel_id, lab=1)
+        return found if found is not None and found.head["complete"] else None
+
+    found = wait_until(complete, 30)
+    assert found.text == "first\nlast\n"
+    assert found.head["lost_seconds"] == 0.0
+    assert [record["state"] for record in found.head["requests"]] == ["done", "done"]
+    errors = [content["ename"] for kind, _, content in found.messages if kind == "error"]
+    assert errors == ["ZeroDivisionError"]
+
+
+def test_nothing_is_lost_or_doubled_while_gateways_and_labs_are_killed(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel(0)
+    client = fleet.gateways.client()
+    with client.channels(fleet.gateways.urls[0], kernel_id) as channels:
+        request = channels.execute(
+            "import time\nfor n in range(400):\n  print(n, 'x' * 5000, flush=True)\n"
+            "  time.sleep(0.02)\nprint('end')"
+        )
+        channels.wait_for_output(request)
+        wait_until(lambda: fleet.text(kernel_id), 60)
+    fleet.gateways.processes[0].kill()
+    before = fleet.text(kernel_id)
+    wait_until(lambda: len(fleet.text(kernel_id)) > len(before), 60)
+    fleet.labs.processes[0].kill()
+    fleet.gateways.start_again(0)
+    fleet.labs.start_again(0)
+    wait_until(lambda: fleet.text(kernel_id).endswith("end\n"), 90)
+    found = fleet.kept(kernel_id)
+    assert found is not None
+    assert [line.split()[0] for line in found.text.splitlines()] == [*map(str, range(400)), "end"]
+    assert found.head["missing"] == []
+
+
+def test_what_is_said_while_the_store_is_away_comes_later(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel()
+    url = fleet.gateways.urls[0]
+    with fleet.gateways.client().channels(url, kernel_id) as channels:
+        channels.run("print('before')")
+        wait_until(lambda: "before" in fleet.text(kernel_id), 30)
+        fleet.store.process.signal(signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            # Neither the kernel nor its page waits for the store.
+            text = channels.run(
+                "import time\nfor n in range(100):\n  print(n, flush=True)\n  time.sleep(0.1)"
+            )
+            assert text.splitlines() == [str(n) for n in range(100)]
+            assert time.monotonic() - begun > 9
+        finally:
+            fleet.store.process.signal(signal.SIGCONT)
+    wait_until(lambda: fleet.text(kernel_id).endswith("\n99\n"), 90)
+    assert fleet.text(kernel_id).splitlines() == ["before", *(str(n) for n in range(100))]
+
+
+def test_only_gateways_write_and_only_viewers_of_the_project_read(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel()
+    url = fleet.gateways.urls[0]
+    with fleet.gateways.client().channels(url, kernel_id) as channels:
+        channels.run("print('hello')")
+    wait_until(lambda: fleet.text(kernel_id) == "hello\n", 30)
+    labs, here = fleet.labs, fleet.url(kernel_id)
+    part = pack_part(PartHeader(JOURNAL, 1, 1), [])
+    ours = {"project": "demo", "path": NOTEBOOK}
+    # Not even an owner of the project, and no lab.
+    for client in (labs.client(), labs.service("lab-1")):
+        assert client.call("POST", here, params=ours, data=part).status_code == 403
+    assert Client(None).call("GET", here).status_code in (401, 403)
+    assert labs.client("eve", other="owner").call("GET", here).status_code == 404
+    viewer = fleet.kept(kernel_id, labs.client("vera", demo="viewer"))
+    assert viewer is not None
+    assert viewer.text == "hello\n"
+    listing = f"{labs.urls[0]}/api/fleet/journals/{NOTEBOOK}"
+    assert labs.client("eve", other="owner").call("GET", listing).status_code == 404
+    gateway = fleet.gateways.service()
+    # A gateway writes journals: it reads neither them nor files.
+    for address in (here, listing, f"{labs.urls[0]}/api/contents/demo"):
+        assert gateway.call("GET", address).status_code == 403
+    journal = viewer.head["journal"]
+    stolen = pack_part(PartHeader(journal, 10**6, 10**6), [])
+    for query, body, status in (
+        (ours, b"no part", 400),
+        (ours, part + b"x", 400),
+        (ours, bytes(MOST_PART_BYTES + 1), 413),
+        ({"project": "../demo"}, part, 400),
+        ({"path": NOTEBOOK}, part, 400),
+        ({"project": "other"}, stolen, 409),
+    ):
+        answer = gateway.call("POST", here, params=query, data=body)
+        assert answer.status_code == status, answer.text
+    assert gateway.call("POST", here, params=ours, data=part).status_code == 204

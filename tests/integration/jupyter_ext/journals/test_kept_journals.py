@@ -1,0 +1,212 @@
+"""What is kept of journals in both databases and a real store: merged, bounded, deleted in time."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from tornado import web
+
+from jupyter_ext.contents.bucket import Bucket, ObjectMissing, check
+from jupyter_ext.contents.storage import Storage
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.journals import kept as kept_module
+from jupyter_ext.journals import rows
+from jupyter_ext.journals.kept import KeptJournals, key_of
+from jupyter_ext.journals.rows import AnotherProject, Journal, Kernel, Piece
+from jupyter_ext.journals.sweep import JournalSweep
+from jupyter_ext.journals.tables import kernel_journal
+from jupyter_ext.wire.journal_parts import PartHeader, pack_part
+from jupyter_ext.wire.messages import parse_part, split_v1
+from tests.unit.jupyter_ext.journals.test_told import printed
+
+JOURNAL = "0123456789abcdef" * 2
+KERNEL = Kernel("k1", "demo", "demo/a.ipynb", "ada", "python")
+BOUND = 2**20
+
+
+class Store:
+    """Two labs on one database and one bucket."""
+
+    def __init__(self, database_url: str, bucket_url: str) -> None:
+        check(bucket_url)
+        self.storages = [Storage(database_url, bucket_url) for _ in range(2)]
+        self.labs = [KeptJournals(storage, BOUND) for storage in self.storages]
+        self.bucket = Bucket(bucket_url)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(work)
+
+    def sql(self, function: Callable[..., Any]) -> Any:
+        return self.storages[0].database.run_blocking(function)
+
+    def keep(
+        self, first: int, last: int, *texts: str, lab: int = 0, kernel: Kernel = KERNEL, **more: Any
+    ) -> None:
+        messages = list(enumerate(map(printed, texts), first))
+        part = pack_part(PartHeader(JOURNAL, first, last, **more), messages)
+        self.run(self.labs[lab].keep(kernel, part))
+
+    def journal(self, kernel_id: str = "k1") -> Journal:
+        (journal,) = self.run(self.labs[1].of_kernel(kernel_id))
+        return journal
+
+    def pieces(self, kernel_id: str = "k1") -> list[Piece]:
+        return self.sql(partial(rows.pieces, kernel_id=kernel_id, journal=JOURNAL))
+
+    def text(self, before: int | None = None) -> str:
+        told, _ = self.run(self.labs[1].read(self.journal(), before))
+        return "".join(parse_part(split_v1(one)[1][3])["text"] for _, one in told.messages)
+
+    def is_there(self, piece: Piece) -> bool:
+        try:
+            self.bucket.get(key_of(self.journal(), piece))
+        except ObjectMissing:
+            return False
+        return True
+
+
+@pytest.fixture
+def store(lab_database_url: str, bucket_url: str) -> Store:
+    return Store(lab_database_url, bucket_url)
+
+
+def test_parts_that_come_at_different_labs_are_one_journal(store: Store) -> None:
+    store.keep(1, 2, "a", "b", process="running")
+    store.keep(3, 3, "c", lab=1, process="dead", reason="out of memory")
+    journal = store.journal()
+    assert (journal.project, journal.path, journal.last) == ("demo", "demo/a.ipynb", 3)
+    assert (journal.process, journal.reason, journal.complete) == ("dead", "out of memory", False)
+    assert store.text() == "abc"
+    assert store.text(before=3) == "ab"
+
+
+def test_a_part_that_comes_twice_is_kept_once(store: Store) -> None:
+    store.keep(1, 2, "a", "b")
+    before = store.journal()
+    store.keep(1, 2, "a", "b", lab=1)
+    after = store.journal()
+    assert (after.bytes, after.parts) == (before.bytes, before.parts)
+    assert store.text() == "ab"
+
+
+def test_a_journal_stays_in_its_project(store: Store) -> None:
+    store.keep(1, 1, "a")
+    stolen = Kernel("k1", "other", "other/b.ipynb", "eve", "python")
+    with pytest.raises(AnotherProject):
+        store.keep(2, 2, "b", kernel=stolen)
+    assert store.journal().last == 1
+    assert len(store.pieces()) == 1
+
+
+def test_many_small_objects_become_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_module, "MERGE_PARTS", 5)
+    before: list[Piece] = []
+    for number in range(1, 12):
+        store.keep(number, number, f"{number},", lab=number % 2)
+        before = before or (store.pieces() if number == 4 else [])
+    found = store.pieces()
+    assert [(piece.first, piece.last, piece.merged) for piece in found] == [
+        (1, 4, True),
+        (5, 8, True),
+        (9, 9, False),
+        (10, 10, False),
+        (11, 11, False),
+    ]
+    assert all(map(store.is_there, found))
+    assert not any(map(store.is_there, before))
+    assert store.journal().bytes == sum(piece.bytes for piece in found)
+    assert store.text() == "".join(f"{number}," for number in range(1, 12))
+
+
+def test_a_lab_that_died_while_merging_loses_and_doubles_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "MERGE_PARTS", 4)
+
+    async def died(*arguments: Any) -> None:
+        raise RuntimeError("killed")
+
+    for number in (1, 2, 3):
+        store.keep(number, number, str(number))
+    with monkeypatch.context() as dying:
+        dying.setattr(store.labs[0], "_delete", died)
+        with pytest.raises(RuntimeError):
+            store.keep(4, 4, "4")
+    assert len(store.pieces()) == 5
+    assert store.text() == "1234"
+    for number in range(5, 12):
+        store.keep(number, number, f",{number}")
+    assert store.text() == "1234" + "".join(f",{number}" for number in range(5, 12))
+
+
+def test_the_oldest_goes_when_there_is_too_much(store: Store) -> None:
+    # What is random does not shrink much.
+    texts = [f"{number}:" + _noise(number, 400_000) for number in range(1, 8)]
+    gone: list[Piece] = []
+    for number, text in enumerate(texts, 1):
+        store.keep(number, number, text)
+        gone = gone or store.pieces()
+    assert store.journal().bytes <= BOUND
+    assert not store.is_there(gone[0])
+    told, earlier = store.run(store.labs[0].read(store.journal(), None))
+    assert told.last == 7
+    assert told.first > 1
+    assert not earlier
+
+
+def _noise(seed: int, length: int) -> str:
+    return random.Random(seed).randbytes(length // 2).hex()
+
+
+def test_a_renamed_document_keeps_its_journals(store: Store) -> None:
+    store.keep(1, 1, "a")
+    store.sql(partial(rows.move_documents, old="demo/a.ipynb", new="demo/sub/b.ipynb"))
+    store.sql(partial(rows.move_documents, old="demo/sub", new="demo/sub2"))
+    (found,) = store.run(store.labs[0].of_document("demo/sub2/b.ipynb", 10))
+    assert found.kernel_id == "k1"
+    assert store.run(store.labs[0].of_document("demo/a.ipynb", 10)) == []
+    # One that goes to another project leaves them behind.
+    store.sql(partial(rows.move_documents, old="demo/sub2/b.ipynb", new="other/b.ipynb"))
+    assert store.journal().path == "demo/sub2/b.ipynb"
+
+
+def test_a_journal_goes_some_days_after_its_kernel_was_last_known_to_live(store: Store) -> None:
+    store.keep(1, 1, "a")
+    store.keep(1, 1, "b", kernel=Kernel("k2", "demo", "", "ada", "python"))
+    (ended,), (living,) = store.pieces(), store.pieces("k2")
+    ended_journal, living_journal = store.journal(), store.journal("k2")
+    store.sql(
+        lambda connection: connection.execute(
+            update(kernel_journal).values(alive=now_utc(connection) - timedelta(days=8))
+        )
+    )
+
+    async def away() -> list[dict[str, Any]]:
+        raise web.HTTPError(503, "no gateway answers")
+
+    async def kernels() -> list[dict[str, Any]]:
+        return [{"id": "k2", "state": "running"}, {"id": "k1", "state": "dead"}]
+
+    async def hold_lease(holder: str, seconds: float) -> bool:
+        return True
+
+    def sweep(list_kernels: Any) -> JournalSweep:
+        return JournalSweep(journals=store.labs[0], kernels=list_kernels, hold_lease=hold_lease)
+
+    with pytest.raises(web.HTTPError):
+        store.run(sweep(away).sweep())
+    assert store.pieces()
+    store.run(sweep(kernels).sweep())
+    assert store.pieces() == []
+    assert store.run(store.labs[0].of_kernel("k1")) == []
+    with pytest.raises(ObjectMissing):
+        store.bucket.get(key_of(ended_journal, ended))
+    # The other one begins its days when its kernel ends.
+    assert store.bucket.get(key_of(living_journal, living))
+    store.run(sweep(kernels).sweep())
+    assert store.pieces("k2") == [living]
