@@ -23,6 +23,7 @@ import { shutDown } from './kernels/shutDown.js';
 import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
 import { startOptions } from './kernels/startOptionsPlugin.js';
+import { streamsPlugin } from './stream/streamsPlugin.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
 import { waitingCells } from './kernels/waitingCellsPlugin.js';
@@ -54,6 +55,7 @@ export default [
   signInDialog,
   signInPlugin,
   startOptions,
+  streamsPlugin,
   viewerCommands,
   viewOnly,
   waitingCells,
