@@ -50,7 +50,8 @@ function chosenCell(our: Fields, their: Fields): Fields | null {
     return null;
   }
   // Of two requests nobody can tell here which is the later one; this page follows its kernel.
-  const isFurther = !ourHeld || (theirHeld?.request === ourHeld.request && theirHeld.number > ourHeld.number);
+  const isFurther =
+    !ourHeld || (theirHeld?.request === ourHeld.request && theirHeld.number > ourHeld.number);
   return isFurther ? their : our;
 }
 
@@ -62,7 +63,9 @@ function withoutOutputs(cell: Fields): Fields {
   if (cell.cell_type !== 'code') {
     return cell;
   }
-  const { execution: _, ...metadata } = (cell.metadata as Fields | undefined) ?? {};
+  const metadata = { ...(cell.metadata as Fields | undefined) };
+  // When it ran: no more the user's than its outputs are.
+  delete metadata.execution;
   return { ...cell, metadata, outputs: [], execution_count: null };
 }
 

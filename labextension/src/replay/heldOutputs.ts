@@ -28,6 +28,11 @@ export class HeldOutputs {
     this._held.set(cell, held);
   }
 
+  /** Nobody knows what the outputs of a cell hold. */
+  forget(cell: string): void {
+    this._held.delete(cell);
+  }
+
   /** The cell that a request fills; undefined if it fills none here. */
   cellOf(request: string): string | undefined {
     const cell = this._cells.get(request);
@@ -38,8 +43,15 @@ export class HeldOutputs {
     return this._held.get(cell) ?? null;
   }
 
-  /** @returns the cells that a message has changed. */
-  handled({ request, type, display, number }: IHandled): string[] {
+  /**
+   * Note a message that JupyterLab has handled.
+   *
+   * @param isFilled - Whether a cell still shows what a request says.
+   */
+  handled(
+    { request, type, display, number }: IHandled,
+    isFilled: (cell: string, request: string) => boolean
+  ): void {
     const requests = new Set([request]);
     if (display !== undefined) {
       const shown = this._displays.get(display) ?? new Set();
@@ -51,16 +63,13 @@ export class HeldOutputs {
         requests.add(other);
       }
     }
-    const changed = [];
     for (const one of requests) {
       const cell = this.cellOf(one);
-      if (cell !== undefined && number !== undefined) {
+      if (cell !== undefined && number !== undefined && isFilled(cell, one)) {
         const before = this._held.get(cell)!;
         this._held.set(cell, { ...before, number: Math.max(before.number, number) });
-        changed.push(cell);
       }
     }
-    return changed;
   }
 
   private readonly _held = new Map<string, IHeld>();

@@ -51,8 +51,8 @@ export function holesOf(
 /** What stands in the place of missing messages. */
 export function missingText(count: number, trans: TranslationBundle): string {
   return trans._n(
-    '[… %1 message is missing here: the kernel wrote more than its journal keeps …]',
-    '[… %1 messages are missing here: the kernel wrote more than its journal keeps …]',
+    '[… %2 message is missing here: the kernel wrote more than its journal keeps …]',
+    '[… %2 messages are missing here: the kernel wrote more than its journal keeps …]',
     count,
     count.toLocaleString('en')
   );
