@@ -43,6 +43,12 @@ test('requests that have said nothing have no holes', () => {
 });
 
 test('the text says how much is missing', () => {
-  assert.match(missingText(1, trans), /^\[… 1 message is missing here/);
-  assert.match(missingText(12_345, trans), /^\[… 12,345 messages are missing here/);
+  assert.equal(
+    missingText(1, null, trans),
+    "[… 1 message is missing here: the kernel's journal no longer has what it said …]"
+  );
+  assert.equal(
+    missingText(12_345, 1_016_000_000, trans),
+    "[… 12,345 messages are missing here: the kernel's journal keeps 1,016 MB …]"
+  );
 });

@@ -48,12 +48,23 @@ export function holesOf(
   return holes;
 }
 
-/** What stands in the place of missing messages. */
-export function missingText(count: number, trans: TranslationBundle): string {
-  return trans._n(
-    '[… %2 message is missing here: the kernel wrote more than its journal keeps …]',
-    '[… %2 messages are missing here: the kernel wrote more than its journal keeps …]',
+/**
+ * What stands in the place of missing messages.
+ *
+ * @param limit - How many bytes the kernel's journal keeps; null if nobody has said it.
+ */
+export function missingText(count: number, limit: number | null, trans: TranslationBundle): string {
+  const missing = trans._n(
+    '%2 message is missing here',
+    '%2 messages are missing here',
     count,
     count.toLocaleString('en')
   );
+  return limit === null
+    ? trans.__("[… %1: the kernel's journal no longer has what it said …]", missing)
+    : trans.__(
+        "[… %1: the kernel's journal keeps %2 MB …]",
+        missing,
+        Math.round(limit / 1e6).toLocaleString('en')
+      );
 }

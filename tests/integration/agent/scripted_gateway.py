@@ -81,7 +81,11 @@ class Stream:
         self.number, self.link = link.counter, link
         link.streams[self.number] = self
         have = received if received != "own" else self.received if self.received >= 0 else None
-        more = {"journal": self.journal if self.cursor else None, "cursor": self.cursor, "user": self.user}
+        more = {
+            "journal": self.journal if self.cursor else None,
+            "cursor": self.cursor,
+            "user": self.user,
+        }
         self.closed = ""
         self.opened = await link.command(
             "open",
