@@ -14,6 +14,7 @@ import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
+import { replay } from './replay/replayPlugin.js';
 import { roleChange } from './access/roleChange.js';
 import { runningFiles } from './kernels/runningFiles.js';
 import { runningKernels } from './kernels/runningKernels.js';
@@ -46,6 +47,7 @@ export default [
   longOutput,
   patientCells,
   projectsPage,
+  replay,
   roleChange,
   runningFiles,
   runningKernels,
