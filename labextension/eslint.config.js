@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const NODE = ['Response', 'URL', 'console', 'globalThis', 'setTimeout'];
 
 /** The folders of `src`: each imports only from those before it. */
-const FOLDERS = ['page', 'user', 'contents', 'outputs', 'launches', 'kernels', 'access'];
+const FOLDERS = ['page', 'user', 'contents', 'outputs', 'launches', 'stream', 'kernels', 'replay', 'access'];
 
 const folderRules = FOLDERS.map((folder, at) => ({
   files: [`src/${folder}/**/*.ts`],

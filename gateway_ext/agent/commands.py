@@ -156,6 +156,7 @@ class Commands:
             received,
             same_journal=frame.get("journal") in (None, self._journal.id),
             cursor=bool(frame.get("cursor")),
+            user=user if isinstance(user := frame.get("user"), str) else None,
         )
         self._sender.open(number, opened)
 
@@ -232,7 +233,7 @@ class Commands:
     def _take(self, stream: Stream, message: bytes) -> None:
         session_id = stream.session.session_id
         if not stream.cursor or not is_fleet(message):
-            self._kernel.send(session_id, message)
+            self._kernel.send(session_id, message, stream.user)
             return
         try:
             self._kernel.requests.ask(self._journal, session_id, split_fleet(message)[1])

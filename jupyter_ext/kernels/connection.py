@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Awaitable
 from typing import Any, ClassVar, cast
 
 from jupyter_server.services.kernels.connection.base import BaseKernelWebsocketConnection
@@ -18,16 +19,22 @@ from jupyter_ext.kernels.gateway_client import FleetGatewayClient
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.kernels.owner_socket import StreamEnd
+from jupyter_ext.kernels.page_cursor import CursorError, PageCursor, page_cursor
+from jupyter_ext.kernels.page_relay import PageRelay
 from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import BAD_MESSAGE, FINAL, NOT_ACCEPTED, OWNER_CHANGES
+from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
 
 _PATIENCE_BEFORE_OPENING = 2.0
 # The reason of a close frame has room for 123 bytes.
 _LONGEST_REASON = 100
+_MOST_BEFORE_WORDS = 5.0
+"""A page that connects again by itself is told after so many seconds what it waits for."""
+_AROUND_A_MESSAGE = 64 * 1024
 
 
 class FleetWebsocketConnection(BaseKernelWebsocketConnection):
@@ -52,6 +59,9 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     open_connections: ClassVar[set[FleetWebsocketConnection]] = set()
 
     _stream: KernelStream | None = None
+    _relay: PageRelay | None = None
+    _cursor: PageCursor | None = None
+    _refusal: StreamEnd | None = None
     _login: SocketLogin | None = None
     _handler: Any = None
     _legacy = False
@@ -60,18 +70,29 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     async def prepare(self) -> None:
         """Refuse the websocket if the kernel does not exist or the user may not use it.
 
-        If no gateway answers at the moment, the websocket opens and waits.
+        If no gateway answers at the moment, the websocket opens and waits. A browser does not show
+        a page the status of a refused handshake, so a page with a cursor gets a close code.
         """
+        request = self.websocket_handler.request
+        try:
+            self._cursor = page_cursor(
+                request.headers.get("Sec-WebSocket-Protocol", ""), request.query_arguments
+            )
+        except CursorError as error:
+            raise web.HTTPError(400, str(error)) from error
+        if self._cursor is not None:
+            self.kernel_ws_protocol = SUBPROTOCOL
         try:
             model = await self._gateways.call(
                 "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
             )
-        except web.HTTPError as error:
-            if error.status_code in FINAL:
-                raise
-        else:
             # Whoever may send to a kernel may run code.
             require_role(self._identity, model["project"], Role.EDITOR)
+        except web.HTTPError as error:
+            if error.status_code in FINAL:
+                if self._cursor is None:
+                    raise
+                self._refusal = _final(error)
         if cast(Any, self.websocket_handler).connection is not self:
             # The stock handler drops it when the page leaves, and would go on without it.
             raise web.HTTPError(400, "the page left before its websocket was open")
@@ -81,22 +102,44 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         # The handler drops its reference to this connection before the last messages were relayed.
         self._handler = self.websocket_handler
         self._handler.set_nodelay(True)
-        self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
-        self._launch_session = uuid.uuid4().hex
+        if self._refusal is not None:
+            self._close_page(self._refusal.code, self._refusal.reason)
+            return
         identity = self._identity
-        headers = self._gateways.headers_for(identity.token)
+        if self._cursor is not None:
+            self._relay = self._page_relay(identity, self._cursor)
+            self._relay.start()
+        else:
+            self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
+            self._stream = self._kernel_stream(identity)
+            self._stream.start()
+        self._login = SocketLogin(
+            identity,
+            self._handler.identity_provider.verifier,
+            lambda reason: self._close_page(NOT_ACCEPTED, reason),
+        )
+        self.open_connections.add(self)
 
-        async def resolve() -> str:
-            try:
-                return await self._gateways.find_owner(self.kernel_id, headers)
-            except web.HTTPError as error:
-                if error.status_code in FINAL:
-                    raise StreamEnd(FINAL[error.status_code], error.get_message() or "") from error
-                raise
+    def _page_relay(self, identity: Identity, cursor: PageCursor) -> PageRelay:
+        async def to_page(frame: str | bytes) -> None:
+            await self._handler.write_message(frame, binary=isinstance(frame, bytes))
 
-        self._stream = KernelStream(
-            resolve=resolve,
-            headers=headers,
+        return PageRelay(
+            resolve=lambda: self._find_owner(identity),
+            address=lambda owner: cursor.address(owner, self.kernel_id, self.session_id),
+            headers=self._gateways.headers_for(identity.token),
+            to_page=to_page,
+            on_closed=self._close_page,
+            held=self._kernels.held_messages,
+            give_up_seconds=min(self.give_up_seconds, _MOST_BEFORE_WORDS),
+            log=self.log,
+        )
+
+    def _kernel_stream(self, identity: Identity) -> KernelStream:
+        self._launch_session = uuid.uuid4().hex
+        return KernelStream(
+            resolve=lambda: self._find_owner(identity),
+            headers=self._gateways.headers_for(identity.token),
             kernel_id=self.kernel_id,
             session_id=self.session_id,
             on_message=self._to_page,
@@ -108,24 +151,35 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             give_up_seconds=self.give_up_seconds,
             log=self.log,
         )
-        self._stream.start()
-        self._login = SocketLogin(
-            identity,
-            self._handler.identity_provider.verifier,
-            lambda reason: self._close_page(NOT_ACCEPTED, reason),
-        )
-        self.open_connections.add(self)
+
+    async def _find_owner(self, identity: Identity) -> str:
+        headers = self._gateways.headers_for(identity.token)
+        try:
+            return await self._gateways.find_owner(self.kernel_id, headers)
+        except web.HTTPError as error:
+            if error.status_code in FINAL:
+                raise _final(error) from error
+            raise
 
     def disconnect(self) -> None:  # type: ignore[override]
         """End the relay; called when the page's websocket has closed."""
         self.open_connections.discard(self)
         if self._login is not None:
             self._login.stop()
-        if self._stream is not None:
-            self._closing = asyncio.ensure_future(self._stream.close())
+        for end in (self._stream, self._relay):
+            if end is not None:
+                self._closing = asyncio.ensure_future(end.close())
 
-    def handle_incoming_message(self, incoming_msg: str | bytes) -> None:
-        """Send a page's message to the kernel."""
+    def handle_incoming_message(  # type: ignore[override]
+        self, incoming_msg: str | bytes
+    ) -> Awaitable[None] | None:
+        """Send a page's message to the kernel. The next one may be read when the result is done."""
+        if self._relay is not None:
+            return self._relay.send(incoming_msg)
+        self._send(incoming_msg)
+        return None
+
+    def _send(self, incoming_msg: str | bytes) -> None:
         if self._stream is None:
             return
         try:
@@ -176,6 +230,11 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             self.disconnect()
 
     @property
+    def max_message_bytes(self) -> int:
+        """The longest frame that a page may send: all that may wait for its kernel in one."""
+        return self.max_pending_bytes + _AROUND_A_MESSAGE
+
+    @property
     def _identity(self) -> Identity:
         return cast(FleetUser, self.websocket_handler.current_user).identity
 
@@ -197,3 +256,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             if not cls.open_connections:
                 return
             await asyncio.sleep(0.05)
+
+
+def _final(error: web.HTTPError) -> StreamEnd:
+    """What an HTTP error of FINAL means for a websocket."""
+    return StreamEnd(FINAL[error.status_code], error.get_message() or "")

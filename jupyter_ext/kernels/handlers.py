@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from jupyter_client.jsonutil import json_default
@@ -16,6 +17,7 @@ from jupyter_server.services.kernels.handlers import (
     _kernel_action_regex,
     _kernel_id_regex,
 )
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from jupyter_server.services.kernelspecs.handlers import (
     MainKernelSpecHandler,
     kernel_name_regex,
@@ -24,6 +26,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.error_body import ErrorBody
+from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch, seconds_to_answer
 from jupyter_ext.kernels.manager import FleetKernelManager
@@ -94,6 +97,19 @@ class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
         self.finish(json.dumps(model, default=json_default))
 
 
+class FleetKernelWebsocketHandler(KernelWebsocketHandler):
+    """`/api/kernels/<id>/channels`."""
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes of the longest frame."""
+        return cast(FleetWebsocketConnection, self.connection).max_message_bytes
+
+    def on_message(self, ws_message: str | bytes) -> Awaitable[None] | None:
+        """Like the stock method, but no further frame is read before this one is dealt with."""
+        return cast(FleetWebsocketConnection, self.connection).handle_incoming_message(ws_message)
+
+
 class FleetKernelSpecsHandler(MainKernelSpecHandler):
     """`/api/kernelspecs`."""
 
@@ -129,6 +145,7 @@ handlers: list[tuple[str, type]] = [
     (r"/api/kernels", FleetKernelsHandler),
     (rf"/api/kernels/{_kernel_id_regex}", FleetKernelHandler),
     (rf"/api/kernels/{_kernel_id_regex}/{_kernel_action_regex}", FleetKernelActionHandler),
+    (rf"/api/kernels/{_kernel_id_regex}/channels", FleetKernelWebsocketHandler),
     (r"/api/kernelspecs", FleetKernelSpecsHandler),
     (rf"/kernelspecs/{kernel_name_regex}/(?P<path>.*)", FleetKernelSpecResourceHandler),
 ]

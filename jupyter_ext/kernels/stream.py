@@ -9,23 +9,22 @@ is told that the stream has ended. The protocol is described in docs/protocols.m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketError
 
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.outbox import Outbox
 from jupyter_ext.kernels.owner_socket import ConnectionEnd, StreamEnd, dial, wire_of
+from jupyter_ext.kernels.signs_of_life import SignsOfLife
 from jupyter_ext.wire.close_codes import FINAL, INTERNAL_ERROR, TOO_MANY, TOO_MUCH, TRY_AGAIN
 from jupyter_ext.wire.frames import pack_client_frame, unpack_client_frame
 from jupyter_ext.wire.routes import channels_url
-from jupyter_ext.wire.socket_progress import bytes_received
 
 # Acknowledgments of a burst are collected for this many seconds; a single one is sent at once.
 _ACKNOWLEDGE_PAUSE = 0.005
@@ -95,8 +94,6 @@ class KernelStream:
         self._answered = False
         self._launching = False
         self._served_at = 0.0
-        self._reading = False
-        self._heard = False
         self._acknowledged_at = 0.0
         self._acknowledge_timer: asyncio.TimerHandle | None = None
         self._lost_at = 0.0
@@ -227,10 +224,10 @@ class KernelStream:
         tasks: list[asyncio.Task[None]] = []
         try:
             wire = wire_of(owner, connection, self._max_message_bytes)
-            connection.on_pong = self._on_pong  # type: ignore[method-assign]
+            life = SignsOfLife(connection, wire, owner, self._ping_seconds)
             tasks = [
-                asyncio.ensure_future(self._read(connection, owner)),
-                asyncio.ensure_future(self._watch(connection, wire, owner)),
+                asyncio.ensure_future(self._read(connection, life, owner)),
+                asyncio.ensure_future(self._watch(life, owner)),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -250,39 +247,19 @@ class KernelStream:
             await asyncio.gather(*tasks, return_exceptions=True)
             connection.close()
 
-    def _on_pong(self, data: bytes) -> None:
-        self._heard = True
-
-    async def _watch(
-        self, connection: WebSocketClientConnection, wire: IOStream, owner: str
-    ) -> None:
-        """Detect a peer that no longer responds. While the page is slow nothing is read, so then
-        silence means nothing."""
+    async def _watch(self, life: SignsOfLife, owner: str) -> None:
         loop = asyncio.get_running_loop()
-        arrived = 0
         while True:
-            self._heard = False
-            # A connection that has ended is the reader's to notice, after it has handed over what
-            # it holds.
-            with contextlib.suppress(StreamClosedError, WebSocketError):
-                connection.ping()
-            await asyncio.sleep(self._ping_seconds)
-            before = arrived
-            if not wire.closed():
-                arrived = bytes_received(wire.socket)
-            # A long message can take longer to arrive than the timeout for a silent peer.
-            if not self._heard and self._reading and arrived == before:
-                raise ConnectionEnd(f"{owner} is silent", at_once=True)
+            await life.ping()
             served = self._answered or self._launching
             if not served and loop.time() - self._lost_at > self._give_up_seconds:
                 raise ConnectionEnd(f"{owner} has no connection to the kernel")
 
-    async def _read(self, connection: WebSocketClientConnection, owner: str) -> None:
+    async def _read(
+        self, connection: WebSocketClientConnection, life: SignsOfLife, owner: str
+    ) -> None:
         while True:
-            self._reading = True
-            frame = await connection.read_message()
-            self._reading = False
-            self._heard = True
+            frame = await life.read()
             if frame is None:
                 raise self._closed(connection, owner)
             if isinstance(frame, str):

@@ -11,6 +11,8 @@ NOT_ACCEPTED = 4401
 """The token is not accepted, or no longer."""
 NOT_ALLOWED = 4403
 NO_SUCH_KERNEL = 4404
+NO_CURSOR = 4406
+"""The kernel's agent or its owner is of the version before, which has no journal ID."""
 TOO_MANY = 4429
 """The kernel has no place for one more websocket of this person, or at all."""
 

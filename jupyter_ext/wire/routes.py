@@ -55,14 +55,21 @@ def channels_url(
     received: int | None,
     *,
     launching: bool = False,
+    journal: str | None = None,
+    cursor: bool = False,
 ) -> str:
     """The websocket address of a kernel at a gateway whose base URL is `owner`.
 
-    `launching` adds LAUNCHING.
+    `launching` adds LAUNCHING, `cursor` makes it a cursor stream; `journal` is the one that
+    `received` belongs to.
     """
     query = {"session_id": session_id, "stream": nonce}
     if received is not None:
         query["received"] = str(received)
+    if journal is not None:
+        query["journal"] = journal
+    if cursor:
+        query["cursor"] = "1"
     if launching:
         query[LAUNCHING] = "1"
     base = owner.rstrip("/")

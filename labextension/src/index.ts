@@ -14,6 +14,7 @@ import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
+import { replay } from './replay/replayPlugin.js';
 import { roleChange } from './access/roleChange.js';
 import { runningFiles } from './kernels/runningFiles.js';
 import { runningKernels } from './kernels/runningKernels.js';
@@ -23,6 +24,7 @@ import { shutDown } from './kernels/shutDown.js';
 import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
 import { startOptions } from './kernels/startOptionsPlugin.js';
+import { streamsPlugin } from './stream/streamsPlugin.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
 import { waitingCells } from './kernels/waitingCellsPlugin.js';
@@ -45,6 +47,7 @@ export default [
   longOutput,
   patientCells,
   projectsPage,
+  replay,
   roleChange,
   runningFiles,
   runningKernels,
@@ -54,6 +57,7 @@ export default [
   signInDialog,
   signInPlugin,
   startOptions,
+  streamsPlugin,
   viewerCommands,
   viewOnly,
   waitingCells,

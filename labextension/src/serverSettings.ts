@@ -3,7 +3,7 @@ import { IServerSettings, ServerConnection, ServiceManagerPlugin } from '@jupyte
 
 import { asyncStarts } from './launches/asyncStarts.js';
 import { launchCancels } from './launches/launchCancels.js';
-import { fleetSocketClass, parsedOnce } from './kernels/fleetSocket.js';
+import { fleetSocketClass, parsedOnce } from './stream/fleetSocket.js';
 import { Fetch, heldFetch } from './user/signInFetch.js';
 import type { SignIn } from './user/signIn.js';
 import { ISignIn } from './user/signInPlugin.js';

@@ -248,6 +248,32 @@ test('a lost answer does not hide an edit that came since, nor one of another ki
   assert.equal(page.questions.length, 2);
 });
 
+test('two pages that show the same running cell meet without a question', async () => {
+  const running = (text, number) => ({
+    ...notebook('print(...)'),
+    cells: [
+      {
+        ...notebook('print(...)').cells[0],
+        metadata: { jupyter_fleet: { request: 'r', number } },
+        outputs: [{ output_type: 'stream', name: 'stdout', text }]
+      }
+    ]
+  });
+  server.save('demo/a.ipynb', running('1', 1), NOTEBOOK);
+  const document = await page.open('demo/a.ipynb', NOTEBOOK);
+  server.save('demo/a.ipynb', running('1 2 3', 3), NOTEBOOK);
+  await document.save(running('1 2', 2));
+  server.save('demo/a.ipynb', running('1 2 3 4', 4), NOTEBOOK);
+  await document.save(running('1 2 3 4 5', 5));
+  assert.deepEqual(page.questions, []);
+  assert.deepEqual(server.saves, [
+    ['demo/a.ipynb', 'v1', running('1 2', 2)],
+    ['demo/a.ipynb', 'v2', running('1 2 3', 3)],
+    ['demo/a.ipynb', 'v3', running('1 2 3 4 5', 5)],
+    ['demo/a.ipynb', 'v4', running('1 2 3 4 5', 5)]
+  ]);
+});
+
 // --- signing in again
 
 test('a save that nobody is signed in for ends without a word and is made again', async () => {

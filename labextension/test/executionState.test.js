@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ExecutionState } from '../lib/kernels/executionState.js';
+import { ExecutionState } from '../lib/stream/executionState.js';
 
 const UNTRACKED = ['kernel_info_request', 'debug_request'];
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { join, MessageQueue } from '../lib/kernels/messageQueue.js';
+import { join, MessageQueue } from '../lib/stream/messageQueue.js';
 import { OutputLimit } from '../lib/outputs/outputLimit.js';
 
 let number = 0;

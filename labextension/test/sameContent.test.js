@@ -61,3 +61,9 @@ test('widget state is the same whether or not it is hidden from the page', () =>
     false
   );
 });
+
+test('how much of the journal a cell holds does not matter', () => {
+  const held = number => notebook(cell('a', { jupyter_fleet: { request: 'r', number } }));
+  assert.equal(sameContent(held(1), held(2), 'notebook'), true);
+  assert.equal(sameContent(held(1), notebook(cell('a')), 'notebook'), true);
+});

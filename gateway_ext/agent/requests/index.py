@@ -53,6 +53,8 @@ class Record:
     """The number of the input_request that waits for an answer."""
     adopted: str | None = None
     """The session that gets its replies and questions as well."""
+    user: str | None = None
+    """Who sent it, by the word of the gateway; None if that has not said."""
     numbers: Runs = field(default_factory=list)
     """Of all its messages, and of those that changed a display of it."""
 
@@ -98,7 +100,13 @@ class RequestIndex:
         return {record.cell: record for record in self if record.cell is not None}
 
     def sent(
-        self, session: str, header: Mapping[str, Any], metadata: bytes, content: bytes, process: int
+        self,
+        session: str,
+        header: Mapping[str, Any],
+        metadata: bytes,
+        content: bytes,
+        process: int,
+        user: str | None = None,
     ) -> Record | None:
         """A client has sent a message with this header. None if that is no execute_request, is
         silent, or is known."""
@@ -119,6 +127,7 @@ class RequestIndex:
             else None,
             str(header["date"]) if header.get("date") else None,
             process,
+            user=user,
         )
         self._forget_some()
         return record

@@ -36,7 +36,14 @@ class KernelRequests:
 
     # -- from clients -------------------------------------------------------------------------
 
-    def sent(self, session: str, channel: str, header: dict[str, Any], parts: list[bytes]) -> None:
+    def sent(
+        self,
+        session: str,
+        channel: str,
+        header: dict[str, Any],
+        parts: list[bytes],
+        user: str | None = None,
+    ) -> None:
         """A client has sent a message, which may have to wait for the kernel. `parts` are those
         from the header on."""
         if channel == "stdin":
@@ -44,7 +51,7 @@ class KernelRequests:
         if channel != "shell":
             return
         process = max(1, self._process)
-        record = self.index.sent(session, header, parts[2], parts[3], process)
+        record = self.index.sent(session, header, parts[2], parts[3], process, user)
         if record is not None:
             self._announce(record)
 

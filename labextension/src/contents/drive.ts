@@ -9,6 +9,7 @@ import { namedError } from '../page/namedError.js';
 import { Refusal } from '../page/refusal.js';
 import { sameContent } from './sameContent.js';
 import { Ask, SaveQueue } from './saveQueue.js';
+import { settledOutputs } from './settledOutputs.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
 type VersionedModel = Contents.IModel & { version?: Version | null };
@@ -303,10 +304,19 @@ export class VersionedDrive extends Drive {
           base = this._held.get(path, kind);
           continue;
         }
-        const ours = await this._savedAlready(path, options, conflict);
-        if (ours) {
+        const theirs = await this._conflicting(path, options, conflict);
+        if (theirs && sameContent(options.content, theirs.content, kind)) {
+          // The conflict is with our own save, whose response was lost.
+          this._remember(path, kind, theirs);
+          const ours = { ...theirs, content: null, format: null };
           this._answerOnce(asked, ours);
           return ours;
+        }
+        const settled = theirs && settledOutputs(options.content, theirs.content);
+        if (settled && theirs.version) {
+          options = { ...options, content: settled };
+          base = theirs.version;
+          continue;
         }
         const canRevert = page.openDocument(path, kind) !== null;
         const choice = await ask(() => page.ask(path, conflict, canRevert));
@@ -330,28 +340,22 @@ export class VersionedDrive extends Drive {
     throw namedError('ModalCancelError', 'Cancel');
   }
 
-  /** The file's model if the conflict is with our own save, whose response was lost. */
-  private async _savedAlready(
+  /** The file that a save met, as the server has it now; null if it cannot be compared. */
+  private async _conflicting(
     path: string,
     options: SaveOptions,
     conflict: IConflict
-  ): Promise<Contents.IModel | null> {
+  ): Promise<VersionedModel | null> {
     if (conflict.version === null || options.chunk !== undefined) {
       return null;
     }
-    const kind = kindOf(options);
     try {
-      const model: VersionedModel = await super.get(path, {
+      return await super.get(path, {
         type: options.type,
         ...(options.format ? { format: options.format } : {}),
         content: true,
         hash: true
       });
-      if (!sameContent(options.content, model.content, kind)) {
-        return null;
-      }
-      this._remember(path, kind, model);
-      return { ...model, content: null, format: null };
     } catch {
       // The file cannot be read as this kind; then it is not what we saved.
       return null;

@@ -1,9 +1,12 @@
+import { HELD } from './heldMetadata.js';
+
 /**
  * Whether two contents of a file say the same.
  *
  * A save whose answer was lost with the server has been committed all the same. The page then meets
  * its own content as a conflict, which is none. Notebooks pass through nbformat on the way: lists of
- * lines are joined, and trust is kept elsewhere than in the file.
+ * lines are joined, and trust is kept elsewhere than in the file. How much of the kernel's journal a
+ * cell holds is no content either.
  */
 export function sameContent(ours: unknown, theirs: unknown, kind: string): boolean {
   if (kind !== 'notebook') {
@@ -30,8 +33,12 @@ function canonical(value: unknown, key: string): string {
   return JSON.stringify(value) ?? 'null';
 }
 
-/** Fields that nbformat takes out before it writes (`metadata` of the notebook and of cells). */
+/**
+ * Fields that nbformat takes out before it writes (`metadata` of the notebook and of cells), and what
+ * nobody has written.
+ */
 const DROPPED = new Set([
+  `metadata.${HELD}`,
   'metadata.trusted',
   'metadata.orig_nbformat',
   'metadata.orig_nbformat_minor',

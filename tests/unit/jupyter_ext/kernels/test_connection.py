@@ -23,7 +23,7 @@ async def test_no_websocket_is_opened_for_a_page_that_has_left(left: bool) -> No
 
     connection: Any = SimpleNamespace(
         kernel_id="k",
-        websocket_handler=SimpleNamespace(),
+        websocket_handler=SimpleNamespace(request=SimpleNamespace(headers={}, query_arguments={})),
         _gateways=SimpleNamespace(call=call),
         _identity=Identity("ada", "Ada", {"demo": Role.EDITOR}, None, 4e9, "t"),
     )

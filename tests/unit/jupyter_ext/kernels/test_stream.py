@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tornado import httpserver, netutil, web
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.owner_socket import StreamEnd
@@ -282,41 +282,46 @@ def test_a_gap_is_taken_and_the_rest_follows(caplog: pytest.LogCaptureFixture) -
     assert "kernel k-1: messages 4 to 10 are no longer in the kernel's journal" in warning
 
 
-def test_a_silent_owner_is_left() -> None:
-    async def test(gateway: Gateway) -> None:
-        deaf, accepted = [], asyncio.Event()
+@asynccontextmanager
+async def deaf_gateway(first: bytes = b"") -> AsyncIterator[str]:
+    """The URL of one that answers the handshake and says `first`, then neither reads nor speaks."""
+    writers = []
 
-        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            """Answers the handshake, then reads nothing and says nothing."""
-            deaf.append(writer)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            key = next(
-                line[19:] for line in head.split("\r\n") if line.startswith("Sec-Websocket-Key:")
-            )
-            from tornado.websocket import WebSocketProtocol13
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(
+            line[19:] for line in head.split("\r\n") if line.startswith("Sec-Websocket-Key:")
+        )
+        answer = WebSocketProtocol13.compute_accept_value(key.strip())
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + f"Sec-WebSocket-Accept: {answer}\r\n".encode()
+            + f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n".encode()
+            + first
+        )
 
-            answer = WebSocketProtocol13.compute_accept_value(key.strip())
-            writer.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + f"Sec-WebSocket-Accept: {answer}\r\n".encode()
-                + f"Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n".encode()
-            )
-            accepted.set()
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        owners = [f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", gateway.url]
-
-        async def resolve() -> str:
-            return owners.pop(0) if len(owners) > 1 else owners[0]
-
-        async with streaming(resolve, ping_seconds=0.2) as (stream, _):
-            await asyncio.wait_for(accepted.wait(), 10)
-            socket = await gateway.next_socket()
-            socket.write_message(pack_client_frame(0, 0), binary=True)
-            await until(lambda: stream.connected)
-        for writer in deaf:
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        for writer in writers:
             writer.close()
         server.close()
+
+
+def test_a_silent_owner_is_left() -> None:
+    async def test(gateway: Gateway) -> None:
+        async with deaf_gateway() as deaf:
+            owners = [deaf, gateway.url]
+
+            async def resolve() -> str:
+                return owners.pop(0) if len(owners) > 1 else owners[0]
+
+            async with streaming(resolve, ping_seconds=0.2) as (stream, _):
+                socket = await gateway.next_socket()
+                socket.write_message(pack_client_frame(0, 0), binary=True)
+                await until(lambda: stream.connected)
 
     run(test)
 

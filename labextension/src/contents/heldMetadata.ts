@@ -1,0 +1,20 @@
+/**
+ * The key in a cell's metadata that says which request the saved outputs are of, and up to which
+ * number of the kernel's journal: `{"request", "number"}`, see docs/protocols.md.
+ */
+export const HELD = 'jupyter_fleet';
+
+/** What a cell's outputs hold of the kernel's journal. */
+export interface IHeldMetadata {
+  readonly request: string;
+  readonly number: number;
+}
+
+/** Read a cell's metadata; null if they do not say it. */
+export function readHeld(value: unknown): IHeldMetadata | null {
+  if (value === null || typeof value !== 'object') {
+    return null;
+  }
+  const { request, number } = value as Record<string, unknown>;
+  return typeof request === 'string' && typeof number === 'number' ? { request, number } : null;
+}

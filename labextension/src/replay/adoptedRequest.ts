@@ -1,0 +1,154 @@
+import type { CodeCell } from '@jupyterlab/cells';
+import type { OutputArea } from '@jupyterlab/outputarea';
+import { Kernel, KernelMessage } from '@jupyterlab/services';
+
+import type { IHeld, IRecord } from '../stream/record.js';
+import { numberOf } from '../stream/numbered.js';
+import type { IHole } from './missingMessages.js';
+import type { Refill } from './refills.js';
+
+/** A future of JupyterLab's own for a request. */
+export type Future = Kernel.IShellFuture<
+  KernelMessage.IExecuteRequestMsg,
+  KernelMessage.IExecuteReplyMsg
+>;
+
+/** A request that another page has sent, and how its cell is filled. */
+export interface IAdoption {
+  readonly record: IRecord;
+  readonly refill: Refill;
+  /** What the page has of the cell. */
+  readonly held: IHeld | null;
+  readonly holes: readonly IHole[];
+  /** Everything up to this number had been said when the agent described the request. */
+  readonly horizon: number;
+  /** Whether what it shows may run scripts. */
+  readonly isTrusted: boolean;
+  /** Make a change of the notebook, with or without the mark that there is something to save. */
+  change(change: () => void): void;
+  /** The widget that shows the cell by now; undefined if the cell is gone, or filled by another request. */
+  cellNow(future: Future): CodeCell | undefined;
+  missingText(count: number): string;
+}
+
+/** Have JupyterLab make a future for a request without sending it. */
+export function futureOf(
+  kernel: Kernel.IKernelConnection,
+  record: IRecord,
+  code: string,
+  cell: string | null
+): Future {
+  const message = KernelMessage.createMessage<KernelMessage.IExecuteRequestMsg>({
+    msgId: record.request,
+    msgType: 'execute_request',
+    channel: 'shell',
+    session: kernel.clientId,
+    username: kernel.username,
+    content: { code },
+    metadata: { cellId: cell }
+  });
+  // Not disposed when it is done: later cells may change what it has displayed.
+  return kernel.sendShellMessage(message, true, false) as Future;
+}
+
+/** The future of the request that fills an output area; null if there is none. */
+export function futureIn(area: OutputArea): Future | null {
+  // JupyterLab has none for an area that was never filled, whatever its type says.
+  const future = area.future as Future | null | undefined;
+  return future && !future.isDisposed ? future : null;
+}
+
+/** Fill a cell with what a request has said and will say. */
+export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): void {
+  const { refill } = adoption;
+  const { model, outputArea } = cell;
+  const isNew = futureIn(outputArea) !== future;
+  if (refill !== 'follow') {
+    adoption.change(() => {
+      if (refill === 'refill') {
+        model.sharedModel.transact(() => model.clearExecution(), false, 'silent-change');
+      }
+      model.executionState = 'running';
+      if (isNew && refill === 'refill') {
+        outputArea.future = future;
+      }
+      if (refill === 'refill' && !adoption.isTrusted) {
+        model.trusted = false;
+        model.deleteMetadata('trusted');
+      }
+    });
+  }
+  if (isNew) {
+    if (refill !== 'refill') {
+      outputArea.reattachFuture(future);
+    }
+    const onIOPub = future.onIOPub.bind(future);
+    const onStdin = future.onStdin.bind(future);
+    future.onIOPub = message => adoption.change(() => void onIOPub(message));
+    future.onStdin = message => (isAnswered(message, adoption) ? undefined : onStdin(message));
+  }
+  if (refill !== 'follow') {
+    showHoles(future, adoption);
+    future.done.then(
+      reply => finish(future, adoption, reply),
+      () => finish(future, adoption, null)
+    );
+  }
+}
+
+/** Whether a question was answered, or dropped, before this page asked. */
+export function isAnswered(
+  message: KernelMessage.IMessage,
+  { record, horizon }: Pick<IAdoption, 'record' | 'horizon'>
+): boolean {
+  const number = numberOf(message);
+  return number !== undefined && number <= horizon && number !== record.asks;
+}
+
+/** Show where messages are missing, before the next one that is there. */
+function showHoles(future: Future, adoption: IAdoption): void {
+  const left = [...adoption.holes];
+  const skipped = adoption.refill === 'append' ? (adoption.held?.number ?? 0) : 0;
+  const showUpTo = (number: number) => {
+    while (left.length && left[0].last < number) {
+      const { count } = left.shift()!;
+      adoption.change(() => {
+        adoption.cellNow(future)?.model.outputs.add({
+          output_type: 'display_data',
+          data: { 'text/plain': adoption.missingText(count) },
+          metadata: {}
+        });
+      });
+    }
+  };
+  future.registerMessageHook(message => {
+    const number = numberOf(message);
+    if (number !== undefined) {
+      showUpTo(number);
+    }
+    return number === undefined || number > skipped;
+  });
+  void future.done.then(
+    () => showUpTo(Infinity),
+    () => undefined
+  );
+}
+
+/** @param reply - Null if there will be none. */
+function finish(
+  future: Future,
+  adoption: IAdoption,
+  reply: KernelMessage.IExecuteReplyMsg | null
+): void {
+  const model = adoption.cellNow(future)?.model;
+  if (!model) {
+    return;
+  }
+  adoption.change(() => {
+    if (reply) {
+      const { execution_count: count } = reply.content as { execution_count?: number | null };
+      model.executionCount = count ?? adoption.record.count;
+    }
+    model.executionState = 'idle';
+  });
+}

@@ -1,0 +1,99 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { OutputArea, OutputAreaModel } from '@jupyterlab/outputarea';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Panel, Widget } from '@lumino/widgets';
+
+import { ActionNotice } from '../page/actionNotice.js';
+import type { IHeld, IIndexed, IRecord } from '../stream/record.js';
+import type { Future } from './adoptedRequest.js';
+import { isNewsOfGone } from './refills.js';
+
+/** Keeps what was said to cells that are not in the notebook any more, and shows it on demand. */
+export class GoneCells {
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _trans: TranslationBundle
+  ) {
+    this._notice = new ActionNotice(_trans.__('Close'));
+    _panel.contentHeader.addWidget(this._notice);
+  }
+
+  /**
+   * Keep the outputs of a request whose cell is gone, if they are news.
+   *
+   * @param records - All requests of this kernel.
+   * @param held - What the cells of the notebook hold.
+   * @param adopt - Makes the future of the request.
+   */
+  add(
+    record: IIndexed,
+    records: readonly IRecord[],
+    held: Iterable<IHeld | null>,
+    adopt: () => Future
+  ): void {
+    if (this._areas.has(record) || !isNewsOfGone(record, records, held)) {
+      return;
+    }
+    const area = new OutputArea({
+      model: new OutputAreaModel({ trusted: false }),
+      rendermime: this._panel.content.rendermime
+    });
+    area.future = adopt();
+    this._areas.set(record, area);
+  }
+
+  /** Everything that was to be added is there: say so if there is something to show. */
+  tell(): void {
+    const count = this._shown().length;
+    if (!count) {
+      return;
+    }
+    this._notice.present(
+      {
+        text: this._trans._n(
+          'The kernel ran a cell that is not in this notebook any more.',
+          'The kernel ran %1 cells that are not in this notebook any more.',
+          count
+        ),
+        urgent: false,
+        closable: true,
+        actions: [{ label: this._trans.__('Show Output'), execute: () => void this._show() }]
+      },
+      () => this._notice.hide()
+    );
+  }
+
+  /** The kernel is another one. */
+  clear(): void {
+    this._notice.hide();
+    for (const area of this._areas.values()) {
+      area.dispose();
+    }
+    this._areas.clear();
+  }
+
+  private _shown(): [IRecord, OutputArea][] {
+    return [...this._areas].filter(([, { model }]) => model.length > 0);
+  }
+
+  private async _show(): Promise<void> {
+    const body = new Panel();
+    body.addClass('jp-fleet-GoneCells');
+    for (const [record, { model, rendermime }] of this._shown()) {
+      const when = record.sent ? new Date(record.sent).toLocaleString() : '';
+      const line = new Widget();
+      line.node.textContent = `[${record.count ?? ' '}] ${when}`;
+      body.addWidget(line);
+      body.addWidget(new OutputArea({ model, rendermime }));
+    }
+    await showDialog({
+      title: this._trans.__('Cells That Are Gone'),
+      body,
+      buttons: [Dialog.okButton({ label: this._trans.__('Close') })]
+    });
+  }
+
+  private readonly _areas = new Map<IRecord, OutputArea>();
+  private readonly _notice: ActionNotice;
+}

@@ -1,0 +1,78 @@
+import type { IHeld } from '../stream/record.js';
+
+/** What of a message on iopub says which outputs it changes. */
+export interface IHandled {
+  /** The request that it answers. */
+  readonly request: string;
+  readonly type: string;
+  /** The id of the display that it shows or changes. */
+  readonly display: string | undefined;
+  /** Its number in the journal; undefined if it is not in there. */
+  readonly number: number | undefined;
+}
+
+/**
+ * Which request's outputs each cell of a notebook holds, and up to which number of the journal.
+ *
+ * A change of a display counts for the cells that show it, as it does for the kernel's agent.
+ */
+export class HeldOutputs {
+  /** The outputs of a cell are those of this request from now on; it has nothing of it yet. */
+  began(cell: string, request: string): void {
+    this.holds(cell, { request, number: 0 });
+  }
+
+  /** The outputs of a cell hold this. */
+  holds(cell: string, held: IHeld): void {
+    this._cells.set(held.request, cell);
+    this._held.set(cell, held);
+  }
+
+  /** Nobody knows what the outputs of a cell hold. */
+  forget(cell: string): void {
+    this._held.delete(cell);
+  }
+
+  /** The cell that a request fills; undefined if it fills none here. */
+  cellOf(request: string): string | undefined {
+    const cell = this._cells.get(request);
+    return cell !== undefined && this._held.get(cell)?.request === request ? cell : undefined;
+  }
+
+  of(cell: string): IHeld | null {
+    return this._held.get(cell) ?? null;
+  }
+
+  /**
+   * Note a message that JupyterLab has handled.
+   *
+   * @param isFilled - Whether a cell still shows what a request says.
+   */
+  handled(
+    { request, type, display, number }: IHandled,
+    isFilled: (cell: string, request: string) => boolean
+  ): void {
+    const requests = new Set([request]);
+    if (display !== undefined) {
+      const shown = this._displays.get(display) ?? new Set();
+      this._displays.set(display, shown);
+      if (type !== 'update_display_data') {
+        shown.add(request);
+      }
+      for (const other of shown) {
+        requests.add(other);
+      }
+    }
+    for (const one of requests) {
+      const cell = this.cellOf(one);
+      if (cell !== undefined && number !== undefined && isFilled(cell, one)) {
+        const before = this._held.get(cell)!;
+        this._held.set(cell, { ...before, number: Math.max(before.number, number) });
+      }
+    }
+  }
+
+  private readonly _held = new Map<string, IHeld>();
+  private readonly _cells = new Map<string, string>();
+  private readonly _displays = new Map<string, Set<string>>();
+}

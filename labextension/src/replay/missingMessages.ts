@@ -1,0 +1,70 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IRecord, Runs } from '../stream/record.js';
+
+/** A hole in what is known of a request: so many messages, of which the last had this number. */
+export interface IHole {
+  readonly count: number;
+  readonly last: number;
+}
+
+/**
+ * The holes of each request.
+ *
+ * A number counts for one request only: of those that had begun and had not ended, the one that began
+ * last.
+ */
+export function holesOf(
+  records: readonly Pick<IRecord, 'request' | 'first' | 'last'>[],
+  missing: Runs
+): Map<string, IHole[]> {
+  const holes = new Map<string, IHole[]>();
+  let left = missing.map(([from, to]) => [from, to] as [number, number]);
+  const lateFirst = records
+    .filter(({ first, last }) => first > 0 && last >= first)
+    .sort((a, b) => b.first - a.first);
+  for (const { request, first, last } of lateFirst) {
+    const rest: [number, number][] = [];
+    const found: IHole[] = [];
+    for (const [from, to] of left) {
+      const [start, end] = [Math.max(from, first), Math.min(to, last)];
+      if (start > end) {
+        rest.push([from, to]);
+        continue;
+      }
+      found.push({ count: end - start + 1, last: end });
+      if (from < start) {
+        rest.push([from, start - 1]);
+      }
+      if (end < to) {
+        rest.push([end + 1, to]);
+      }
+    }
+    if (found.length) {
+      holes.set(request, found);
+    }
+    left = rest;
+  }
+  return holes;
+}
+
+/**
+ * What stands in the place of missing messages.
+ *
+ * @param limit - How many bytes the kernel's journal keeps; null if nobody has said it.
+ */
+export function missingText(count: number, limit: number | null, trans: TranslationBundle): string {
+  const missing = trans._n(
+    '%2 message is missing here',
+    '%2 messages are missing here',
+    count,
+    count.toLocaleString('en')
+  );
+  return limit === null
+    ? trans.__("[… %1: the kernel's journal no longer has what it said …]", missing)
+    : trans.__(
+        "[… %1: the kernel's journal keeps %2 MB …]",
+        missing,
+        Math.round(limit / 1e6).toLocaleString('en')
+      );
+}

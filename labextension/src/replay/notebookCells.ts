@@ -1,0 +1,124 @@
+import { CodeCell, type ICellModel } from '@jupyterlab/cells';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+
+import { HELD, readHeld } from '../contents/heldMetadata.js';
+import type { IHeld, IRecord } from '../stream/record.js';
+import { futureIn } from './adoptedRequest.js';
+import { HeldOutputs, type IHandled } from './heldOutputs.js';
+import { cellsByOrder } from './refills.js';
+import { sourceHash } from './sourceHash.js';
+
+/** From this minor version of nbformat 4 on, files name their cells. */
+const NAMES_CELLS = 5;
+
+/** The code cells of a notebook, and what their outputs hold of the kernel's journal. */
+export class NotebookCells {
+  constructor(private readonly _panel: NotebookPanel) {}
+
+  /** How often what the cells hold has changed. */
+  get changes(): number {
+    return this._changes;
+  }
+
+  /** The widget of a code cell; undefined if there is no such cell. */
+  widget(id: string): CodeCell | undefined {
+    const known = this._widgets.get(id);
+    if (known && !known.isDisposed) {
+      return known;
+    }
+    this._widgets.clear();
+    for (const widget of this._panel.content.widgets) {
+      if (widget instanceof CodeCell) {
+        this._widgets.set(widget.model.id, widget);
+      }
+    }
+    return this._widgets.get(id);
+  }
+
+  /** What each cell holds. */
+  held(): Record<string, IHeld | null> {
+    this._readNew();
+    return Object.fromEntries(
+      [...this._code()].map(({ id }) => [id, this._outputs.of(id)] as const)
+    );
+  }
+
+  /** Says for each of these requests which cell it belongs to; null if that is not in the notebook. */
+  matching(
+    records: readonly Pick<IRecord, 'request' | 'cell' | 'source'>[]
+  ): (record: Pick<IRecord, 'request' | 'cell'>) => string | null {
+    const { model } = this._panel.content;
+    if (model && (model.nbformat > 4 || model.nbformatMinor >= NAMES_CELLS)) {
+      return ({ cell }) => (cell !== null && this.widget(cell) ? cell : null);
+    }
+    const cells = [...this._code()].map(({ id, sharedModel }) => ({
+      id,
+      source: sourceHash(sharedModel.getSource()),
+      held: this._outputs.of(id)
+    }));
+    const found = cellsByOrder(records, cells);
+    return ({ request }) => found.get(request) ?? null;
+  }
+
+  /** A cell's outputs are those of this request from now on. */
+  began(id: string, request: string): void {
+    const model = this.widget(id)?.model;
+    if (model) {
+      this._models.set(id, model);
+      this._outputs.began(id, request);
+      this._changes += 1;
+    }
+  }
+
+  /** The cell that a request fills. */
+  cellOf(request: string): string | undefined {
+    return this._outputs.cellOf(request);
+  }
+
+  /** Note a message that JupyterLab has handled. */
+  handled(message: IHandled): void {
+    this._outputs.handled(message, (id, request) => {
+      const cell = this.widget(id);
+      const isFilled = !!cell && futureIn(cell.outputArea)?.msg.header.msg_id === request;
+      this._changes += isFilled ? 1 : 0;
+      return isFilled;
+    });
+  }
+
+  /** Write into the cells' metadata what they hold. */
+  write(): void {
+    for (const [id, held] of Object.entries(this.held())) {
+      if (held) {
+        this._models.get(id)?.setMetadata(HELD, { ...held });
+      }
+    }
+  }
+
+  /** Cells that were loaded from the file, now or when it was reverted, hold what it says. */
+  private _readNew(): void {
+    for (const model of this._code()) {
+      if (this._models.get(model.id) !== model) {
+        this._models.set(model.id, model);
+        const held = readHeld(model.getMetadata(HELD));
+        if (held) {
+          this._outputs.holds(model.id, held);
+        } else {
+          this._outputs.forget(model.id);
+        }
+      }
+    }
+  }
+
+  private *_code(): Iterable<ICellModel> {
+    for (const cell of this._panel.content.model?.cells ?? []) {
+      if (cell.type === 'code') {
+        yield cell;
+      }
+    }
+  }
+
+  private readonly _outputs = new HeldOutputs();
+  private readonly _models = new Map<string, ICellModel>();
+  private readonly _widgets = new Map<string, CodeCell>();
+  private _changes = 0;
+}

@@ -1,0 +1,79 @@
+import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
+
+/**
+ * What a page does with the outputs of a cell whose kernel went on without it:
+ *
+ * - `follow`: they are complete; what may still come is added to them;
+ * - `refill`: they are emptied, and all of the request's messages come from the first one;
+ * - `append`: the journal has lost the first ones, which the page has; what is later is added.
+ */
+export type Refill = 'follow' | 'refill' | 'append';
+
+/** @param held - What the page has of the cell. */
+export function refillOf(record: IIndexed, held: IHeld | null, missing: Runs): Refill {
+  if (record.held && record.state === 'done') {
+    return 'follow';
+  }
+  const hasStart = held?.request === record.request && held.number >= record.first;
+  return hasStart && missing.some(([from, to]) => from <= record.first && record.first <= to)
+    ? 'append'
+    : 'refill';
+}
+
+/** A code cell as the page has it. */
+export interface ICodeCell {
+  readonly id: string;
+  /** The SHA-256 of its code, in hexadecimal. */
+  readonly source: string;
+  readonly held: IHeld | null;
+}
+
+/**
+ * Which cell of a notebook each request belongs to, if the notebook's file names no cells (nbformat
+ * before 4.5): the page has other ids for them each time.
+ *
+ * The one that the saved cell names; all others in the order in which they were run, if there are as
+ * many as cells and each ran what its cell says.
+ *
+ * @returns cell ids by request.
+ */
+export function cellsByOrder(
+  records: readonly Pick<IRecord, 'request' | 'source'>[],
+  cells: readonly ICodeCell[]
+): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { id, held } of cells) {
+    if (held && records.some(({ request }) => request === held.request)) {
+      found.set(held.request, id);
+    }
+  }
+  const named = new Set(found.values());
+  const rest = cells.filter(({ id }) => !named.has(id));
+  const others = records.filter(({ request }) => !found.has(request));
+  if (rest.length === others.length && others.every((one, at) => one.source === rest[at].source)) {
+    others.forEach(({ request }, at) => found.set(request, rest[at].id));
+  }
+  return found;
+}
+
+/**
+ * Whether a person is told of a request whose cell is not in the notebook: it has not ended, or it said
+ * something after all that the cells hold.
+ *
+ * @param held - What the cells hold.
+ */
+export function isNewsOfGone(
+  record: IIndexed,
+  records: readonly IRecord[],
+  held: Iterable<IHeld | null>
+): boolean {
+  const known = new Set(records.map(({ request }) => request));
+  let newest = 0;
+  for (const one of held) {
+    // Numbers of another kernel's journal say nothing of this one.
+    if (one && known.has(one.request)) {
+      newest = Math.max(newest, one.number);
+    }
+  }
+  return record.state !== 'done' || record.last > newest;
+}

@@ -1,0 +1,123 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ISessionContext } from '@jupyterlab/apputils';
+import { IConsoleTracker } from '@jupyterlab/console';
+import { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
+import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
+
+import { watchKernelPanels } from '../kernels/kernelPanels.js';
+import { fleetBundle } from '../page/fleetBundle.js';
+import type { KernelStream } from '../stream/kernelStream.js';
+import { IStreams, type Streams } from '../stream/streams.js';
+import { pageUser } from '../user/pageUser.js';
+import { EarlierVersions } from './earlierVersion.js';
+import { GoneCells } from './goneCells.js';
+import { NotebookCells } from './notebookCells.js';
+import { NotebookReplay } from './notebookReplay.js';
+import { quietly } from './quietly.js';
+import { UnsavedOutputs } from './unsavedOutputs.js';
+
+/** Fills the cells of notebooks whose kernels went on without them, or are used by other pages. */
+export const replay: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-fleet:replay',
+  description: 'Shows what kernels said while no page listened.',
+  autoStart: true,
+  requires: [IStreams],
+  optional: [IConsoleTracker, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    streams: Streams | null,
+    consoles: IConsoleTracker | null,
+    translator: ITranslator | null
+  ) => {
+    if (!streams) {
+      return;
+    }
+    const trans = fleetBundle(translator);
+    const { kernels } = app.serviceManager;
+    watchKernelPanels(app, consoles, (panel, context) => {
+      if (panel instanceof NotebookPanel) {
+        followNotebook(panel, context, streams, kernels, trans);
+      } else {
+        // A console shows what was sent from it.
+        followKernel(context, streams, (_, stream) => stream.release());
+      }
+    });
+  }
+};
+
+/** Call `found` with each kernel that a document gets, and its stream. */
+function followKernel(
+  context: ISessionContext,
+  streams: Streams,
+  found: (kernel: Kernel.IKernelConnection, stream: KernelStream) => void
+): void {
+  const seen = new WeakSet<KernelStream>();
+  const look = () => {
+    const kernel = context.session?.kernel;
+    const stream = kernel && streams.get(kernel.id, kernel.clientId);
+    if (stream && !seen.has(stream)) {
+      seen.add(stream);
+      found(kernel, stream);
+    }
+  };
+  context.kernelChanged.connect(look);
+  streams.added.connect(look);
+  context.disposed.connect(() => streams.added.disconnect(look));
+  look();
+}
+
+function followNotebook(
+  panel: NotebookPanel,
+  context: ISessionContext,
+  streams: Streams,
+  kernels: Kernel.IManager,
+  trans: TranslationBundle
+): void {
+  const { content } = panel;
+  const document = panel.context;
+  const cells = new NotebookCells(panel);
+  const unsaved = new UnsavedOutputs(document.model, () => isAlone(context, streams, kernels));
+  const earlier = new EarlierVersions(() => content.widgets, trans);
+  const gone = new GoneCells(panel, trans);
+  const updateMarks = () => earlier.update();
+  const settle = () => unsaved.settle();
+  let current: NotebookReplay | null = null;
+  let saved = 0;
+  document.saveState.connect((_, state) => {
+    if (state === 'started') {
+      // What is saved is read in the same task, right after this.
+      quietly(document.model, () => cells.write());
+      saved = cells.changes;
+    } else if (state === 'completed') {
+      unsaved.saved();
+      if (cells.changes !== saved) {
+        // JupyterLab forgets what was said while it saved.
+        document.model.dirty = true;
+      }
+    }
+  });
+  content.modelContentChanged.connect(updateMarks);
+  kernels.runningChanged.connect(settle);
+  panel.disposed.connect(() => {
+    kernels.runningChanged.disconnect(settle);
+    current?.end();
+    gone.clear();
+  });
+  followKernel(context, streams, (kernel, stream) => {
+    current?.end();
+    gone.clear();
+    const user = pageUser()?.username ?? null;
+    const next = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, user, trans);
+    current = next;
+    void document.ready.then(() => (current === next ? next.start() : undefined));
+  });
+}
+
+/** Whether no page but this one is connected to the kernel of a document. */
+function isAlone(context: ISessionContext, streams: Streams, kernels: Kernel.IManager): boolean {
+  const id = context.session?.kernel?.id;
+  const own = [...streams].filter(({ kernelId }) => kernelId === id).length;
+  const model = [...kernels.running()].find(one => one.id === id);
+  return model?.connections !== undefined && model.connections <= own;
+}

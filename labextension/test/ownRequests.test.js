@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { outputOfDeath } from '../lib/replay/kernelDied.js';
+import { OwnRequests } from '../lib/replay/ownRequests.js';
+
+const reply = content => ({ header: { msg_type: 'execute_reply' }, content });
+
+test('the death of a kernel is shown, and no other reply', () => {
+  assert.deepEqual(
+    outputOfDeath(reply({ status: 'error', ename: 'KernelDied', evalue: 'signal 11' })),
+    {
+      output_type: 'error',
+      ename: 'KernelDied',
+      evalue: 'signal 11',
+      traceback: ['KernelDied: signal 11']
+    }
+  );
+  assert.equal(outputOfDeath(reply({ status: 'error', ename: 'KeyError', evalue: '1' })), null);
+  assert.equal(outputOfDeath(reply({ status: 'aborted' })), null);
+  assert.equal(outputOfDeath(reply({ status: 'ok' })), null);
+});
+
+test('a cell that this page ran is its own until the agent has said so', () => {
+  const own = new OwnRequests();
+  own.sent('r1', 'a');
+  own.sent('r2', 'a');
+  assert.equal(own.isComing('a'), true);
+  own.announced('r1');
+  assert.equal(own.isComing('a'), true);
+  own.announced('r2');
+  assert.equal(own.isComing('a'), false);
+  own.announced('unknown');
+  assert.equal(own.isComing('b'), false);
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+
+import { cellsByOrder, isNewsOfGone, refillOf } from '../lib/replay/refills.js';
+import { sourceHash } from '../lib/replay/sourceHash.js';
+
+const record = more => ({
+  request: 'r1',
+  cell: 'a',
+  state: 'done',
+  first: 10,
+  last: 20,
+  held: false,
+  ...more
+});
+
+test('a cell that holds all of an ended request is left alone', () => {
+  const held = { request: 'r1', number: 20 };
+  assert.equal(refillOf(record({ held: true }), held, []), 'follow');
+});
+
+test('any other cell is filled from the first message on', () => {
+  assert.equal(refillOf(record(), null, []), 'refill');
+  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, []), 'refill');
+  const running = record({ state: 'running', held: true });
+  assert.equal(refillOf(running, { request: 'r1', number: 20 }, []), 'refill');
+});
+
+test('what the page has of messages that the journal lost stays', () => {
+  const lost = [[1, 12]];
+  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, lost), 'append');
+  assert.equal(refillOf(record(), { request: 'r1', number: 9 }, lost), 'refill');
+  assert.equal(refillOf(record(), { request: 'other', number: 15 }, lost), 'refill');
+  assert.equal(refillOf(record(), null, lost), 'refill');
+  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, [[12, 13]]), 'refill');
+});
+
+const ran = (request, source) => ({ request, source });
+const cell = (id, source, held = null) => ({ id, source, held });
+
+test('cells without ids are matched by the order in which they ran', () => {
+  assert.deepEqual(
+    [...cellsByOrder([ran('r1', 's1'), ran('r2', 's2')], [cell('x', 's1'), cell('y', 's2')])],
+    [
+      ['r1', 'x'],
+      ['r2', 'y']
+    ]
+  );
+});
+
+test('cells without ids are not matched if their number or code differs', () => {
+  const requests = [ran('r1', 's1'), ran('r2', 's2')];
+  assert.equal(cellsByOrder(requests, [cell('x', 's1')]).size, 0);
+  assert.equal(cellsByOrder(requests, [cell('x', 's1'), cell('y', 'edited')]).size, 0);
+  assert.equal(cellsByOrder(requests, [cell('x', 's2'), cell('y', 's1')]).size, 0);
+});
+
+test('a cell that was saved says which request it holds', () => {
+  const requests = [ran('r1', 's1'), ran('r2', 's2')];
+  const cells = [cell('x', 's2'), cell('y', 'edited', { request: 'r1', number: 5 })];
+  assert.deepEqual(Object.fromEntries(cellsByOrder(requests, cells)), { r1: 'y', r2: 'x' });
+});
+
+test('a cell that is gone is news if it runs, or spoke after all that is known', () => {
+  const held = [
+    { request: 'r2', number: 50 },
+    null,
+    { request: 'of another journal', number: 900 }
+  ];
+  const all = [record(), { request: 'r2' }];
+  assert.equal(isNewsOfGone(record({ last: 51 }), all, held), true);
+  assert.equal(isNewsOfGone(record({ last: 49 }), all, held), false);
+  assert.equal(isNewsOfGone(record({ last: 49, state: 'running' }), all, held), true);
+  assert.equal(isNewsOfGone(record({ last: 1 }), all, []), true);
+});
+
+test('the hash of a source is the SHA-256 of its UTF-8', () => {
+  for (const code of ['', 'print("ü €")', 'x\n'.repeat(10_000)]) {
+    assert.equal(sourceHash(code), createHash('sha256').update(code).digest('hex'));
+  }
+});

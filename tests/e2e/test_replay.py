@@ -1,0 +1,342 @@
+"""Notebooks whose kernels went on without a page, or run what another page has sent."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Files, Fleet
+
+PATIENCE = 60.0
+"""Seconds that a step may take on a loaded machine."""
+
+
+class Notebook:
+    """A saved notebook, and the pages that show it."""
+
+    def __init__(self, fleet: Fleet, files: Files, signed_in: OpenPage, folder: Path):
+        self.fleet = fleet
+        self.files = files
+        self.path = f"demo/replay-{uuid.uuid4().hex[:8]}.ipynb"
+        self.folder = folder
+        self._signed_in = signed_in
+
+    def save(self, sources: dict[str, str], minor: int = 5) -> None:
+        """Save it with these cells, by their ids."""
+        kernel = self.files.default_kernel()
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
+        cells = []
+        for cell_id, source in sources.items():
+            cell = {"cell_type": "code", "source": source, "metadata": {}, "outputs": []}
+            named = {"id": cell_id} if minor >= 5 else {}
+            cells.append({**cell, **named, "execution_count": None})
+        content = {
+            "nbformat": 4,
+            "nbformat_minor": minor,
+            "metadata": {"kernelspec": spec},
+            "cells": cells,
+        }
+        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
+
+    def edit(self, change: Any) -> None:
+        """Save what `change` makes of the content, as somebody else would."""
+        model = self.files.get(self.path)
+        content = change(model["content"]) or model["content"]
+        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
+
+    def cells(self) -> list[dict[str, Any]]:
+        cells: list[dict[str, Any]] = self.files.get(self.path)["content"]["cells"]
+        return cells
+
+    def open(self, user: str = "ann") -> LabPage:
+        """In a browser profile of its own."""
+        page = self._signed_in(self.fleet.url, self.fleet.token(user))
+        page.open_path(self.path)
+        page.wait_for_kernel()
+        return page
+
+    def wait(self, name: str) -> str:
+        """Code that waits until `go` is called with this name."""
+        path = str(self.folder / name)
+        return f"import pathlib, time\nwhile not pathlib.Path({path!r}).exists(): time.sleep(.02)\n"
+
+    def go(self, name: str) -> None:
+        (self.folder / name).touch()
+
+
+@pytest.fixture
+def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> Iterator[Notebook]:
+    return Notebook(fleet, files, signed_in, end.parent)
+
+
+def run_all(page: LabPage) -> None:
+    page.cell(0).locator(".cm-content").click()
+    page.choose_in_menu("Run", "Run All Cells")
+
+
+def numbers(text: str) -> list[int]:
+    return [int(line) for line in text.split() if line.isdigit()]
+
+
+def prompts(page: LabPage, count: int) -> list[str]:
+    return [page.prompt(index) for index in range(count)]
+
+
+def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
+    notebook: Notebook,
+) -> None:
+    html = "from IPython.display import HTML, clear_output, display, update_display\n"
+    notebook.save(
+        {
+            "lines": "import time\nfor i in range(200): print(i, flush=True); time.sleep(.005)\n"
+            + notebook.wait("lines")
+            + "for i in range(200, 300): print(i, flush=True)",
+            "shown": html + "shown = display(HTML('<b>first</b>'), display_id='d')\nprint('one')",
+            "update": "update_display(HTML('<b>second</b>'), display_id='d')\nprint('two')",
+            "steps": "for i in range(20): clear_output(wait=True); print('step', i)",
+            "progress": "for i in range(50): print(f'\\r{i} %', end='', flush=True)",
+            "error": "1 / 0",
+            "last": "print('never')",
+        }
+    )
+    first = notebook.open()
+    run_all(first)
+    expect(first.cell(0)).to_contain_text("199")
+    first.page.close()
+
+    page = notebook.open()
+    expect(page.cell(0)).to_contain_text("199")
+    assert numbers(page.output(0)) == list(range(200))
+    assert set(prompts(page, 7)) == {"[*]:"}
+    expect(page.page.locator("#jp-bottom-panel")).to_contain_text("| Busy")
+    # A second time, in the same profile.
+    page.page.reload()
+    page.ready()
+    expect(page.cell(0)).to_contain_text("199")
+    notebook.go("lines")
+    wait_for("the end of all cells", lambda: "[*]:" not in prompts(page, 7), PATIENCE)
+    assert numbers(page.output(0)) == list(range(300))
+    assert prompts(page, 7) == [*(f"[{n}]:" for n in range(1, 7)), "[ ]:"]
+    assert page.output(1).split() == ["second", "one"]
+    assert page.cell(1).locator("b").inner_text() == "second"
+    assert page.output(2).strip() == "two"
+    assert page.output(3).strip() == "step 19"
+    assert page.output(4).strip() == "49 %"
+    assert "ZeroDivisionError" in page.output(5)
+    assert page.output(6) == ""
+
+    page.save()
+    wait_for("the notebook to be saved", lambda: not page.dirty, PATIENCE)
+    saved = [(cell["outputs"], cell["execution_count"]) for cell in notebook.cells()]
+    page.page.close()
+    again = notebook.open()
+    expect(again.cell(0)).to_contain_text("299")
+    # What the file has is neither fetched nor changed.
+    assert again.evaluate(7, "print('after', 6 * 7)") == "after 42"
+    assert numbers(again.output(0)) == list(range(300))
+    again.save()
+    wait_for("the notebook to be saved", lambda: not again.dirty, PATIENCE)
+    assert [(c["outputs"], c["execution_count"]) for c in notebook.cells()[:7]] == saved
+
+
+def test_what_ran_to_its_end_without_a_page_is_there(notebook: Notebook) -> None:
+    done = str(notebook.folder / "done")
+    notebook.folder.chmod(0o777)
+    notebook.save(
+        {
+            "flood": notebook.wait("flood") + "for i in range(20_000): print(i, flush=True)",
+            "rich": "from IPython.display import HTML\nHTML('<table><td>cell</td></table>')",
+            "value": f"import pathlib\npathlib.Path({done!r}).touch()\n6 * 7",
+        }
+    )
+    first = notebook.open()
+    run_all(first)
+    wait_for("the cells to wait", lambda: prompts(first, 3) == ["[*]:"] * 3, PATIENCE)
+    first.page.close()
+    notebook.go("flood")
+    wait_for("the last cell", Path(done).exists, PATIENCE)
+
+    began = time.monotonic()
+    page = notebook.open()
+    wait_for("the cells", lambda: prompts(page, 3) == ["[1]:", "[2]:", "[3]:"], PATIENCE)
+    print(f"\n20,000 lines {time.monotonic() - began:.1f} s after the page was opened")
+    expect(page.cell(0)).to_contain_text("19999")
+    expect(page.cell(1).locator("td")).to_have_text("cell")
+    assert page.output(2).strip() == "42"
+    page.save()
+    wait_for("the notebook to be saved", lambda: not page.dirty, PATIENCE)
+    (flood,) = notebook.cells()[0]["outputs"]
+    assert numbers("".join(flood["text"])) == list(range(20_000))
+    page.page.close()
+    again = notebook.open()
+    expect(again.cell(2)).to_contain_text("42")
+    again.page.wait_for_function("document.readyState === 'complete'")
+    assert not again.dirty
+
+
+def test_a_question_waits_for_whoever_opens_the_notebook(notebook: Notebook) -> None:
+    notebook.save(
+        {
+            "first": "a = input('first? ')\nb = input('second? ')\nprint('hello', a, b)",
+            "next": "print('next')",
+        }
+    )
+    first = notebook.open()
+    run_all(first)
+    answer(first, "first?", "ann")
+    expect(first.page.locator(".jp-Stdin-prompt").last).to_contain_text("second?")
+    first.page.close()
+    page = notebook.open()
+    expect(page.page.locator(".jp-Stdin-input")).to_have_count(1)
+    answer(page, "second?", "bob")
+    wait_for("both cells", lambda: prompts(page, 2) == ["[1]:", "[2]:"], PATIENCE)
+    assert "hello ann bob" in page.output(0)
+    assert page.output(1).strip() == "next"
+    # Questions that were answered are not asked again.
+    page.page.close()
+    again = notebook.open()
+    wait_for("both cells", lambda: prompts(again, 2) == ["[1]:", "[2]:"], PATIENCE)
+    assert "hello ann bob" in again.output(0)
+    expect(again.page.locator(".jp-Stdin-input")).to_have_count(0)
+    assert again.evaluate(2, "print(a, b)") == "ann bob"
+
+
+def answer(page: LabPage, prompt: str, text: str) -> None:
+    box = page.page.locator(".jp-Stdin-input").last
+    expect(page.page.locator(".jp-Stdin-prompt").last).to_contain_text(prompt)
+    box.fill(text)
+    box.press("Enter")
+
+
+def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(notebook: Notebook) -> None:
+    notebook.save(
+        {
+            "edited": notebook.wait("go") + "print('of the first version')",
+            "gone": "print('of a cell that is gone')",
+            "same": "print('unchanged')",
+        }
+    )
+    first = notebook.open()
+    run_all(first)
+    wait_for("the cells to wait", lambda: prompts(first, 3) == ["[*]:"] * 3, PATIENCE)
+    first.page.close()
+
+    def change(content: dict[str, Any]) -> None:
+        edited, _, same = content["cells"]
+        edited["source"] = "print('another version')"
+        content["cells"] = [edited, same]
+
+    notebook.edit(change)
+    notebook.go("go")
+    page = notebook.open()
+    wait_for("both cells", lambda: prompts(page, 2) == ["[1]:", "[3]:"], PATIENCE)
+    expect(page.cell(0).locator(".cm-content")).to_have_text("print('another version')")
+    assert page.output(0).strip() == "of the first version"
+    mark = page.notebook.locator(".jp-fleet-EarlierVersion")
+    expect(mark).to_have_text("From an earlier version of this cell")
+    assert page.output(1).strip() == "unchanged"
+    page.notebook.get_by_role("button", name="Show Output").click()
+    expect(page.dialog).to_contain_text("of a cell that is gone")
+    page.choose("Close")
+    page.cell(0).locator(".cm-content").click()
+    page.page.keyboard.press("Shift+Enter")
+    wait_for("the new version", lambda: page.prompt(0) == "[4]:", PATIENCE)
+    assert page.output(0).strip() == "another version"
+    expect(mark).to_have_count(0)
+
+
+def test_a_notebook_whose_file_names_no_cells_is_filled_in_their_order(
+    notebook: Notebook,
+) -> None:
+    notebook.save(
+        {"a": notebook.wait("go") + "print('a')", "b": "print('b')"},
+        minor=4,
+    )
+    first = notebook.open()
+    run_all(first)
+    wait_for("the cells to wait", lambda: prompts(first, 2) == ["[*]:"] * 2, PATIENCE)
+    first.page.close()
+    notebook.go("go")
+    page = notebook.open()
+    wait_for("both cells", lambda: prompts(page, 2) == ["[1]:", "[2]:"], PATIENCE)
+    assert [page.output(0).strip(), page.output(1).strip()] == ["a", "b"]
+
+
+def test_two_pages_show_each_others_cells_and_one_saves_them(notebook: Notebook) -> None:
+    script = "<script>window.ran = (window.ran || 0) + 1</script>"
+    notebook.save(
+        {
+            "lines": "from IPython.display import HTML, display\n"
+            f"display(HTML('<i>shown</i>{script}'))\n"
+            "for i in range(100): print(i, flush=True)\n"
+            + notebook.wait("go")
+            + "for i in range(100, 200): print(i, flush=True)",
+            "other": "print('of bob')",
+        }
+    )
+    ann, bob = notebook.open("ann"), notebook.open("bob")
+    ann.cell(0).locator(".cm-content").click()
+    ann.page.keyboard.press("Shift+Enter")
+    for page in (ann, bob):
+        expect(page.cell(0)).to_contain_text("99")
+        assert numbers(page.output(0)) == list(range(100))
+        assert page.prompt(0) == "[*]:"
+    assert ann.dirty
+    assert not bob.dirty
+    # What ann's cells display runs no scripts as bob.
+    assert ann.page.evaluate("window.ran") == 1
+    assert bob.page.evaluate("window.ran") is None
+
+    # Each saves while the other one has the same outputs: nobody is asked.
+    bob.save()
+    wait_for("bob's version", lambda: notebook.cells()[0]["outputs"], PATIENCE)
+    ann.save()
+    wait_for("the notebook to be saved", lambda: not ann.dirty, PATIENCE)
+    expect(ann.dialog).to_have_count(0)
+    bob.cell(1).locator(".cm-content").click()
+    bob.page.keyboard.press("Shift+Enter")
+    wait_for("bob's cell in ann's page", lambda: ann.prompt(1) == "[*]:", PATIENCE)
+    notebook.go("go")
+    for page in (ann, bob):
+        wait_for("both cells", lambda of=page: prompts(of, 2) == ["[1]:", "[2]:"], PATIENCE)
+        assert numbers(page.output(0)) == list(range(200))
+        assert page.output(1).strip() == "of bob"
+    for page in (bob, ann):
+        page.save()
+        wait_for("the notebook to be saved", lambda of=page: not of.dirty, PATIENCE)
+        expect(page.dialog).to_have_count(0)
+    saved = ["".join(o.get("text", "") for o in cell["outputs"]) for cell in notebook.cells()]
+    assert numbers(saved[0]) == list(range(200))
+    assert saved[1] == "of bob\n"
+
+
+def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: Notebook) -> None:
+    notebook.save(
+        {
+            "crash": "for i in range(100): print(i, flush=True)\n"
+            + notebook.wait("go")
+            + "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+            "queued": "print('never')",
+        }
+    )
+    page = notebook.open()
+    run_all(page)
+    expect(page.cell(0)).to_contain_text("99")
+    notebook.go("go")
+    expect(page.cell(0)).to_contain_text("KernelDied")
+    later = notebook.open("bob")
+    for one in (page, later):
+        expect(one.cell(0)).to_contain_text(re.compile("KernelDied: .*SIGSEGV"))
+        assert numbers(one.output(0)) == list(range(100))
+        assert "[*]:" not in prompts(one, 2)
+        assert one.output(1) == ""
+    assert later.evaluate(2, "print('again')") == "again"
