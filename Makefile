@@ -274,8 +274,13 @@ types: $(DEV)
 	$(KERNEL)/bin/mypy gateway_ext/agent gateway_ext/kernel_tools gateway_ext/xgb_ray || failed=1; \
 	exit $$failed
 
+# JupyterLab without this project, and with the extension that runs cells on the server.
+PEERS := $(STAMPS)/peer-jupyterlab $(STAMPS)/peer-nbmodel
+$(STAMPS)/peer-%: $(LOCKS)/peer-%.txt $(STAMPS)/tools
+	$(call environment,peer-$*,$(ENVS)/peer-$*,$<)
+
 .PHONY: bench
-bench: test-install ## measure against peers, side by side
+bench: test-install $(PEERS) ## measure against peers, side by side
 	@XGB_RAY_PYTHON=$(FLEET_KERNEL_PYTHON) $(FLEET_LAB_PYTHON) -m tests.bench $(ROWS)
 
 $(STAMPS)/mutants: $(LOCKS)/mutants.txt $(STAMPS)/tools
@@ -289,6 +294,10 @@ mutants: $(DEV) $(STAMPS)/mutants ## change the code that decides and see whethe
 chaos: test-install ## 300 random faults and more (CHAOS="--seed S" to make them again, or to go on)
 	@$(FLEET_LAB_PYTHON) -m tests.chaos $(CHAOS)
 	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m chaos tests/integration/xgb_ray
+
+.PHONY: chaos-pages
+chaos-pages: test-install $(PEERS) ## faults around a notebook's page, ours and peers' (PAGES="lines --full")
+	@$(FLEET_LAB_PYTHON) -m tests.chaos.pages $(PAGES)
 
 $(STAMPS)/release: $(LOCKS)/release.txt $(STAMPS)/tools
 	$(call environment,release,$(ENVS)/release,$<)
@@ -308,6 +317,8 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock release $(LOCKS)/release.in; \
 	lock mutants $(LOCKS)/mutants.in; \
 	lock lab pyproject.toml --extra lab; \
+	lock peer-jupyterlab $(LOCKS)/peer-jupyterlab.in -c $(LOCKS)/lab.txt; \
+	lock peer-nbmodel $(LOCKS)/peer-nbmodel.in -c $(LOCKS)/lab.txt; \
 	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
 	lock gateway pyproject.toml --extra gateway; \
 	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
