@@ -4,17 +4,13 @@ import io
 import zipfile
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-_FOLDERS = (
-    "gateway_ext/agent",
-    "gateway_ext/agent/requests",
-    "gateway_ext/agent/segments",
-    "gateway_ext/kernel_tools",
-    "jupyter_ext/wire",
-)
+_FOLDERS = ("gateway_ext/agent", "gateway_ext/kernel_tools", "jupyter_ext/wire")
+"""With all folders in them."""
 
 
 @cache
@@ -30,14 +26,26 @@ def agent_bundle() -> bytes:
         package, _, name = folder.partition("/")
         root = files(package)
         content[f"{package}/__init__.py"] = root.joinpath("__init__.py").read_bytes()
-        for file in root.joinpath(name).iterdir():
-            if file.name.endswith(".py"):
-                content[f"{folder}/{file.name}"] = file.read_bytes()
+        content |= {
+            f"{folder}/{path}": code for path, code in _modules(root.joinpath(name)).items()
+        }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name in sorted(content):
             bundle.writestr(zipfile.ZipInfo(name, _EPOCH), content[name], zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _modules(folder: Traversable) -> dict[str, bytes]:
+    """The Python files below a folder, by their paths in it."""
+    content = {}
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            below = _modules(entry)
+            content |= {f"{entry.name}/{path}": code for path, code in below.items()}
+        elif entry.name.endswith(".py"):
+            content[entry.name] = entry.read_bytes()
+    return content
 
 
 AGENT_SCRIPT = b"""\
