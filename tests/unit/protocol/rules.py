@@ -26,6 +26,7 @@ _GOOD = (
 )
 """What goes on as long as nothing fails. Most counterexamples need several rounds of it in a row,
 and some that one of them lags behind."""
+_KERNEL = ("kernel_dies", "kernel_started", "kernel_started", "agent_forgets", "agent_lost")
 
 
 class Rules(RuleBasedStateMachine):
@@ -73,7 +74,7 @@ class Rules(RuleBasedStateMachine):
     def network(self, name: str) -> None:
         getattr(self.fleet, name)()
 
-    @rule(name=st.sampled_from(["kernel_dies", "kernel_started", "kernel_started", "agent_lost"]))
+    @rule(name=st.sampled_from(_KERNEL))
     def kernel(self, name: str) -> None:
         getattr(self.fleet, name)()
 
