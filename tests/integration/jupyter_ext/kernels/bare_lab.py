@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import sys
-import threading
 from pathlib import Path
 
 from tornado import web, websocket
@@ -62,23 +61,23 @@ class BareLabs:
 
 
 class LabKiller:
-    """Kills the lab that a page is at, and starts it again while the page is at another one."""
+    """Kills labs of a page, and starts them again while it is at another one."""
 
     def __init__(self, labs: Labs | BareLabs) -> None:
         self._labs = labs
-        self._starting: threading.Thread | None = None
+        self._killed: int | None = None
 
     def kill(self, number: int) -> None:
-        """SIGKILL, at once if all others run."""
-        self.wait()
+        """SIGKILL, at once."""
         self._labs.processes[number].kill()
-        self._starting = threading.Thread(target=self._labs.start_again, args=(number,))
-        self._starting.start()
+        self._killed = number
 
-    def wait(self) -> None:
-        """Returns when all labs run."""
-        if self._starting is not None:
-            self._starting.join()
+    def start_again(self) -> None:
+        """Starts what was killed; returns when all labs run. A process ends with the thread that
+        has started it, which must be that of the test."""
+        killed, self._killed = self._killed, None
+        if killed is not None:
+            self._labs.start_again(killed)
 
 
 class _Channels(websocket.WebSocketHandler):

@@ -25,7 +25,7 @@ BEFORE = "d674056"
 
 def put_earlier_agent(code: Path) -> None:
     """Replaces the agents' code by that of the version before."""
-    folders = [folder.relative_to(code) for folder in code.glob("*/*") if folder.is_dir()]
+    folders = [file.parent.relative_to(code) for file in code.glob("*/*/__init__.py")]
     command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, *map(str, folders)]
     archive = subprocess.run(command, capture_output=True)
     if archive.returncode:

@@ -46,16 +46,15 @@ def send_cells_while_labs_are_killed(fleet: Fleet, labs: Labs | BareLabs, tries:
     ran.chmod(0o666)
     with fleet.kernel() as kernel_id, page_of(fleet, kernel_id, labs) as page:
         for number in range(tries):
-            killer.wait()
             page.until(lambda: page.answered)
             code = f"with open({str(ran)!r}, 'a') as f: f.write('{number}\\n')"
             killing = threading.Thread(target=killer.kill, args=(page.lab,))
             killing.start()
             time.sleep(instants.uniform(0, 0.005))
             cell = page.execute(code, f"cell {number}")
-            assert page.reply(cell)["status"] == "ok"
             killing.join()
-        killer.wait()
+            killer.start_again()
+            assert page.reply(cell)["status"] == "ok"
         assert len(page.ends) >= tries
     assert ran.read_text().split() == [str(number) for number in range(tries)]
 
@@ -64,17 +63,17 @@ def print_while_labs_are_killed(
     fleet: Fleet, labs: Labs | BareLabs, lines: int, kills: int
 ) -> None:
     """The lines are so long that some are always on their way."""
-    code = f"for i in range({lines}): print(f'<{{i}}>' + 'x' * 3000, flush=True)"
+    line = "print(f'<{i}>' + 'x' * 3000, flush=True); time.sleep(0.002)"
+    code = f"import time\nfor i in range({lines}): {line}"
     killer = LabKiller(labs)
     with fleet.kernel() as kernel_id, page_of(fleet, kernel_id, labs) as page:
         cell = page.execute(code)
         for number in range(kills):
-            killer.wait()
             some = (number + 1) * lines // (kills + 1)
             page.until(lambda some=some: len(page.said(cell, "stream")) >= some and page.answered)
             killer.kill(page.lab)
+            killer.start_again()
         assert page.reply(cell)["status"] == "ok"
-        killer.wait()
         numbers = [int(n) for n in re.findall(r"<(\d+)>", page.printed(cell))]
         assert numbers == list(range(lines))
         assert len(page.ends) >= kills

@@ -93,17 +93,17 @@ def test_a_stock_client_gets_every_line_and_the_reply_while_labs_are_killed(
         page = StockPage(bare_labs.urls, kernel_id, fleet.gateways.client().headers)
         page.start()
         wait_for(lambda: page.opened, page)
-        page.execute(f"for i in range({LINES}): print(f'<{{i}}>' + 'x' * 3000, flush=True)")
+        line = "print(f'<{i}>' + 'x' * 3000, flush=True); time.sleep(0.002)"
+        page.execute(f"import time\nfor i in range({LINES}): {line}")
         killer, kills = LabKiller(bare_labs), 12
         for number in range(kills):
-            killer.wait()
             some = (number + 1) * LINES // (kills + 1)
             wait_for(lambda some=some: len(set(page.lines)) >= some, page)
             killer.kill(page.lab)
+            killer.start_again()
         try:
             wait_for(lambda: page.replies, page)
             wait_for(lambda: set(page.lines) == set(range(LINES)), page)
             print("doubled", len(page.lines) - LINES, "opened", page.opened)
         finally:
-            killer.wait()
             page.stop()
