@@ -82,7 +82,8 @@ class CursorPage:
         self._stopped = True
         self.reads.set()
         if self._socket is not None:
-            self._socket.shutdown()
+            # Closing it would not wake the thread up that reads from it.
+            self._socket.abort()
         self._thread.join()
 
     @property
