@@ -9,7 +9,6 @@ from jupyter_ext.kernels.json_messages import json_to_v1
 from jupyter_ext.kernels.refused_messages import refusals, too_long
 from jupyter_ext.wire.messages import split_v1
 
-
 MB = 1024 * 1024
 
 
