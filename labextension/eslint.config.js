@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /** What tests use of Node's globals. */
 const NODE = [
+  'DOMException',
   'Event',
   'Response',
   'URL',

@@ -49,10 +49,10 @@ export class KernelStream {
     this._ends = new Ends(kernelId, sessionId, leftovers, message => this._packed(message));
     this._incoming = new Incoming({
       sessionId,
-      deserialize: data => serializer.deserialize(data, V1_PROTOCOL),
+      serializer,
       state: say =>
         new AskedState(untracked, async () => (await askModel(model))?.state ?? null, say),
-      give: message => this._socket?.deliver(message),
+      give: data => this._socket?.deliver(data),
       announce: record => this._announced.emit(record),
       send: message => this._sender.send(this._packed(message), false),
       onGiven: () => this._sender.acknowledgeSoon()
@@ -242,24 +242,12 @@ export class KernelStream {
 
   private _received(data: string | ArrayBuffer): void {
     if (this._talk === 'plain') {
-      this._receivedPlain(data);
+      this._incoming.takePlain(data, this._protocol);
     } else if (typeof data === 'string') {
       this._noticed(JSON.parse(data) as INotice);
     } else {
       this._receivedFrame(unpackFrame(data));
     }
-  }
-
-  private _receivedPlain(data: string | ArrayBuffer): void {
-    let message: Message;
-    try {
-      message = this._settings.serializer.deserialize(data as ArrayBuffer, this._protocol);
-    } catch {
-      // JupyterLab reads it once more, and says what is wrong with it.
-      this._socket?.deliver(data);
-      return;
-    }
-    this._incoming.push(message);
   }
 
   private _receivedFrame({ sequence, acknowledged, message }: IFrame): void {
@@ -329,9 +317,7 @@ export class KernelStream {
   }
 
   private _abort(messages: readonly ArrayBuffer[]): void {
-    for (const message of messages) {
-      this._say(abortedAnswers(this._voice, headingOf(message)));
-    }
+    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
   }
 
   /** What the page says to JupyterLab in place of the kernel. */
