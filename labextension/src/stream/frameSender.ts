@@ -21,7 +21,8 @@ export class FrameSender {
   /** The agent has said it: send the rest. */
   serve(): void {
     this._isServed = true;
-    for (const { number, message } of this._ends.current) {
+    this._sent = 0;
+    for (const { number, message } of [...this._ends.current]) {
       this._write(number, message);
     }
   }

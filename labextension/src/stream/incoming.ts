@@ -1,4 +1,4 @@
-import type { KernelMessage } from '@jupyterlab/services';
+import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
 import { AskedState } from './askedState.js';
@@ -9,6 +9,7 @@ import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf, replayed } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import { V1_PROTOCOL } from './wire.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -42,10 +43,10 @@ interface IAsked {
 
 export interface IIncomingOptions {
   readonly sessionId: string;
-  readonly deserialize: (data: ArrayBuffer) => Message;
+  readonly serializer: ServerConnection.ISettings['serializer'];
   readonly state: (say: (message: Message) => void) => AskedState;
-  /** Gives a message to JupyterLab. */
-  readonly give: (message: Message) => void;
+  /** Gives JupyterLab a message or, if that cannot be read, its data. */
+  readonly give: (data: unknown) => void;
   readonly announce: (record: IRecord) => void;
   /** Sends a message to the agent. */
   readonly send: (message: Message) => void;
@@ -92,7 +93,7 @@ export class Incoming {
     this.received = number;
     let message: Message;
     try {
-      message = numbered(this._options.deserialize(data), number);
+      message = numbered(this._read(data, V1_PROTOCOL), number);
     } catch (error) {
       // It would come again and again.
       console.error(error);
@@ -103,6 +104,19 @@ export class Incoming {
     } else if (!this._held.takes(message)) {
       this.push(message);
     }
+  }
+
+  /** Data of a connection without a cursor have come. */
+  takePlain(data: string | ArrayBuffer, protocol: string): void {
+    let message: Message;
+    try {
+      message = this._read(data, protocol);
+    } catch {
+      // JupyterLab reads it once more, and says what is wrong with it.
+      this._options.give(data);
+      return;
+    }
+    this.push(message);
   }
 
   /** Hand over a message that may have no number. */
@@ -189,6 +203,10 @@ export class Incoming {
     this._asked?.adopted.add(request);
   }
 
+  private _read(data: string | ArrayBuffer, protocol: string): Message {
+    return this._options.serializer.deserialize(data as ArrayBuffer, protocol);
+  }
+
   private _giveUp(): void {
     this._asked = null;
     this._question?.answered();
@@ -255,7 +273,7 @@ export class Incoming {
   }
 
   private _replay(asked: IAsked, number: number, data: ArrayBuffer): void {
-    const message = replayed(this._options.deserialize(data), number);
+    const message = replayed(this._read(data, V1_PROTOCOL), number);
     if (!isWanted(message, asked.adopted)) {
       return;
     }
