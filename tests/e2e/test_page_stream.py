@@ -1,0 +1,187 @@
+"""What a page and its kernel say to each other arrives once, whatever happens in between."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.cable import Cable
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Fleet, stop
+from tests.e2e.test_killed_process import serving_lab
+from tests.e2e.test_login_expiry import sign_in
+
+BOUND = 60.0
+
+
+@pytest.fixture
+def cable(fleet: Fleet) -> Iterator[Cable]:
+    cable = Cable(fleet.url)
+    yield cable
+    cable.close()
+
+
+@pytest.fixture
+def page(fleet: Fleet, cable: Cable, signed_in: OpenPage) -> LabPage:
+    """A new notebook with its kernel, at the other end of the cable."""
+    page = signed_in(cable.url, fleet.token("ann"))
+    page.open_path("demo")
+    page.new_notebook()
+    page.mark()
+    return page
+
+
+@pytest.fixture
+def runs(end: Path) -> Path:
+    """A file into which cells write, so that each time that they run is counted outside."""
+    end.touch()
+    end.chmod(0o666)
+    return end
+
+
+def note(runs: Path, word: str) -> str:
+    """A cell that says `word`, and notes that it did."""
+    return f"open({str(runs)!r}, 'a').write('{word} '); print('{word}')"
+
+
+def noted(runs: Path) -> list[str]:
+    return runs.read_text().split()
+
+
+def is_quiet(page: LabPage) -> None:
+    """The page shows a kernel that waits, and has asked nothing."""
+    expect(page.page.locator("#jp-bottom-panel")).to_contain_text("Idle")
+    expect(page.dialog).to_have_count(0)
+    assert not page.reloaded
+
+
+def test_a_cell_sent_in_the_instant_of_its_labs_death_runs_once(
+    fleet: Fleet, page: LabPage, runs: Path
+) -> None:
+    for number in range(3):
+        word = f"cell{number}"
+        page.write(number, note(runs, word))
+        lab = serving_lab(fleet)
+        stop(lab, signal.SIGKILL)
+        page.page.keyboard.press("Shift+Enter")
+        wait_for("the reply", lambda index=number: page.has_reply(index), BOUND)
+        wait_for(
+            "the output", lambda index=number, text=word: page.output(index).strip() == text, BOUND
+        )
+        assert noted(runs) == [f"cell{run}" for run in range(number + 1)]
+        fleet.replaced(lab)
+    is_quiet(page)
+
+
+def test_output_comes_on_after_front_and_labs_were_killed(
+    fleet: Fleet, page: LabPage, end: Path
+) -> None:
+    page.run(
+        0,
+        "import os, time; i = 0\n"
+        f"while not os.path.exists('{end}'): print('line', i, flush=True); i += 1; time.sleep(0.1)",
+    )
+    wait_for("the first lines", lambda: "line 3" in page.output(0), BOUND)
+    killed = [*fleet.processes("front"), *fleet.processes("lab")]
+    assert len(killed) == 3
+    for process in killed:
+        stop(process, signal.SIGKILL)
+    page.write(1, "print('after')")
+    page.page.keyboard.press("Shift+Enter")
+    for process in killed[1:]:
+        fleet.replaced(process)
+    before = lines(page)[-1]
+    wait_for("lines to come on", lambda: lines(page)[-1] > before + 30, BOUND)
+    assert "Busy" in page.page.locator("#jp-bottom-panel").inner_text()
+    end.touch()
+    wait_for("the reply of the next cell", lambda: page.has_reply(1), BOUND)
+    assert lines(page) == list(range(lines(page)[-1] + 1)), "each line once and in order"
+    assert page.output(1).strip() == "after"
+    is_quiet(page)
+
+
+@pytest.mark.parametrize("how", ["cut", "silent"])
+def test_a_cut_of_ten_seconds_loses_and_doubles_nothing(
+    page: LabPage, cable: Cable, runs: Path, how: str
+) -> None:
+    page.run(0, "import time\nfor i in range(150): print('line', i, flush=True); time.sleep(0.1)")
+    wait_for("the first lines", lambda: "line 3" in page.output(0), BOUND)
+    if how == "cut":
+        cable.cut()
+    else:
+        cable.silence()
+    page.run(1, note(runs, "queued"))
+    page.page.wait_for_timeout(10_000)
+    cable.mend()
+    wait_for("the reply of the next cell", lambda: page.has_reply(1), BOUND)
+    assert lines(page) == list(range(150)), "each line once and in order"
+    assert page.output(1).strip() == "queued"
+    assert noted(runs) == ["queued"]
+    is_quiet(page)
+
+
+def test_a_cell_that_a_reloaded_page_had_just_sent_runs_once(
+    page: LabPage, cable: Cable, runs: Path
+) -> None:
+    page.save()
+    page.choose("Rename and Save")
+    wait_for("the notebook to be saved", lambda: not page.dirty, BOUND)
+    page.run(0, note(runs, "taken"))
+    wait_for("the first cell", lambda: noted(runs) == ["taken"], BOUND)
+    cable.cut()
+    page.run(1, note(runs, "sent"))
+    cable.mend()
+    page.page.reload(wait_until="domcontentloaded")
+    page.ready()
+    page.wait_for_kernel()
+    wait_for("the cell to run", lambda: noted(runs)[1:] == ["sent"], BOUND)
+    page.evaluate(2, note(runs, "last"))
+    assert noted(runs) == ["taken", "sent", "last"]
+
+
+def test_a_restart_drops_what_the_kernel_has_not_got(
+    page: LabPage, cable: Cable, runs: Path
+) -> None:
+    cable.cut()
+    page.run(0, note(runs, "dropped"))
+    cable.mend()
+    page.choose_in_menu("Kernel", "Restart Kernel…")
+    # Before the page is connected again, or after: a restart is a barrier for what is on its way.
+    page.choose("Restart")
+    page.wait_for_kernel()
+    page.evaluate(1, note(runs, "after"))
+    assert noted(runs)[-1] == "after"
+    assert noted(runs).count("dropped") <= 1
+    assert noted(runs) in (["after"], ["dropped", "after"])
+
+
+def test_signing_in_again_in_mid_cell_loses_nothing(
+    fleet: Fleet, cable: Cable, signed_in: OpenPage, runs: Path
+) -> None:
+    token = fleet.token("ann")
+    page = signed_in(cable.url, fleet.short_token("ann", 20))
+    page.open_path("demo")
+    page.new_notebook()
+    page.mark()
+    page.run(0, "import time\nfor i in range(400): print('line', i, flush=True); time.sleep(0.1)")
+    expect(page.dialog).to_contain_text("Sign in again", timeout=60_000)
+    page.choose("Not Now")
+    page.run(1, note(runs, "waits"))
+    # What a person does while signed out asks again.
+    page.page.wait_for_timeout(1_000)
+    if not page.dialog.count():
+        page.save()
+    sign_in(page, "Sign In as ann", token)
+    wait_for("the reply of the next cell", lambda: page.has_reply(1), 90)
+    assert lines(page) == list(range(400)), "each line once and in order"
+    assert noted(runs) == ["waits"]
+
+
+def lines(page: LabPage) -> list[int]:
+    return [int(number) for number in re.findall(r"line (\d+)\n", page.output(0) + "\n")]
