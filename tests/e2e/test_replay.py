@@ -146,7 +146,7 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     assert numbers(again.output(0)) == list(range(300))
     again.save()
     wait_for("the notebook to be saved", lambda: not again.dirty, PATIENCE)
-    assert [(c["outputs"], c["execution_count"]) for c in notebook.cells()[:7]] == saved
+    assert [(c["outputs"], c["execution_count"]) for c in notebook.cells()[:7]] == saved[:7]
 
 
 def test_what_ran_to_its_end_without_a_page_is_there(notebook: Notebook) -> None:
@@ -286,7 +286,11 @@ def test_two_pages_show_each_others_cells_and_one_saves_them(notebook: Notebook)
             "other": "print('of bob')",
         }
     )
-    ann, bob = notebook.open("ann"), notebook.open("bob")
+    ann = notebook.open("ann")
+    ann.save()
+    # JupyterLab adds the kernel's language to a new notebook.
+    wait_for("the notebook to be saved", lambda: not ann.dirty, PATIENCE)
+    bob = notebook.open("bob")
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
     for page in (ann, bob):
