@@ -235,7 +235,7 @@ class Commands:
         if not stream.cursor or not is_fleet(message):
             # A page that was reloaded sends, in the name of the one before, what it does not know
             # to have arrived; that session, and its numbers, may be forgotten.
-            self._kernel.send(session_id, message, stream.user, once=stream.cursor)
+            self._kernel.send(session_id, message, stream.user, cursor=stream.cursor)
             return
         try:
             parts = split_fleet(message)[1]

@@ -1,20 +1,23 @@
 """How many bytes of the kernel's output the agent has taken over for good: 8 bytes in a file that
-both of them have mapped.
+the kernel has mapped.
 
 Neither a socket nor a thread is needed to read it, and processes that the kernel forks have it too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import mmap
 import os
+import struct
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 VARIABLE = "FLEET_CREDIT"
 """The environment variable of a kernel that names the file."""
 _NO_LIMIT = 2**64 - 1
+_WORD = struct.Struct("=Q")
 _KERNEL_MODULE = "gateway_ext.agent.python_kernel"
 
 _log = logging.getLogger("fleet.agent")
@@ -36,26 +39,28 @@ class CreditFile:
         raises OSError."""
         self.path = path
         path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            # Written, so that the disk has room for it: a mapping would end the process otherwise.
-            os.write(descriptor, bytes(8))
-            self._word = memoryview(mmap.mmap(descriptor, 8)).cast("Q")
-        finally:
-            os.close(descriptor)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        weakref.finalize(self, os.close, self._file).atexit = False
+        os.pwrite(self._file, bytes(8), 0)
 
     def taken(self, total_bytes: int) -> None:
         """The agent has taken over this many bytes of iopub messages, all frames of all messages
         counted, since the process began. What was received and cannot be read counts as well."""
-        self._word[0] = total_bytes
+        self._write(total_bytes)
 
     def release(self) -> None:
         """The process has ended: what it leaves behind need not wait any more."""
-        self._word[0] = _NO_LIMIT
+        self._write(_NO_LIMIT)
+
+    def _write(self, number: int) -> None:
+        # Not through a mapping: the kernel's user may truncate the file, and whoever writes to a
+        # page that is not there any more is ended.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file, _WORD.pack(number), 0)
 
 
 def open_credit(path: Path) -> CreditFile | None:
-    """The file, or None where files cannot be mapped: the kernel is then never slowed. Blocks."""
+    """The file, or None where none can be written: the kernel is then never slowed. Blocks."""
     try:
         return CreditFile(path)
     except OSError as error:

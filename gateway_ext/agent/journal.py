@@ -52,7 +52,7 @@ class Journal:
         self._limit = limit
         self._disk = disk
         if disk is not None:
-            disk.on_lost = self._lost
+            disk.on_lost = lambda audience, number: self._lost(audience, 0, number)
         self._disk_fails = False
         self._outage = False
         """Whether the disk has failed since something was last written."""
@@ -70,7 +70,8 @@ class Journal:
         self._short_bytes = 0
         self._short: deque[int] = deque()
         self._long: deque[int] = deque()
-        self._dropped: dict[Audience, int] = {}
+        self._dropped: dict[Audience, tuple[int, int]] = {}
+        """For whom messages are gone: the first number, 0 if that is not known, and the last."""
         self._spilling: asyncio.Task[None] | None = None
         self.last = 0
         """The number of the newest message, 0 if there is none."""
@@ -135,10 +136,11 @@ class Journal:
 
     def _drop(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
-        self._lost(entry.audience, entry.sequence)
+        self._lost(entry.audience, entry.sequence, entry.sequence)
 
-    def _lost(self, audience: Audience, number: int) -> None:
-        self._dropped[audience] = max(self._dropped.get(audience, 0), number)
+    def _lost(self, audience: Audience, first: int, last: int) -> None:
+        before = self._dropped.get(audience, (first, last))
+        self._dropped[audience] = min(before[0], first), max(before[1], last)
 
     # -- disk ---------------------------------------------------------------------------------
 
@@ -262,7 +264,10 @@ class Journal:
         a piece, and about how many bytes it has."""
         for place in self._disk.places(first, last) if self._disk is not None else ():
             yield from self._sizes_in_memory(first, place.first - 1)
-            yield max(first, place.first), min(last, place.last), place.raw_bytes
+            start, end = max(first, place.first), min(last, place.last)
+            # Whoever wants little of each of many blocks does not get all of them.
+            share = (end - start + 1) / (place.last - place.first + 1)
+            yield start, end, max(1, round(place.raw_bytes * share))
             first = place.last + 1
         yield from self._sizes_in_memory(first, last)
 
@@ -292,13 +297,17 @@ class Journal:
 
         None if all messages for the session are still here.
         """
-        lost = [n for audience, n in self._dropped.items() if audience.concerns(session, cursor)]
-        end = max(lost, default=0)
-        return (after + 1, end) if end > after else None
+        lost = [
+            run for audience, run in self._dropped.items() if audience.concerns(session, cursor)
+        ]
+        beyond = [(first, last) for first, last in lost if last > after]
+        if not beyond:
+            return None
+        return max(after + 1, min(beyond)[0]), max(last for _, last in beyond)
 
     def forget(self, session: str) -> None:
         """Forget which messages of a session were dropped, because the session has ended."""
         for audience in [one for one in self._dropped if one.session == session and session]:
-            number = self._dropped.pop(audience)
+            lost = self._dropped.pop(audience)
             if audience.reach is Reach.SESSION_AND_CURSORS:
-                self._lost(CURSORS, number)
+                self._lost(CURSORS, *lost)

@@ -329,23 +329,27 @@ class Kernel:
     # -- messages -----------------------------------------------------------------------------
 
     def send(
-        self, session_id: str, message: bytes, user: str | None = None, *, once: bool = False
+        self, session_id: str, message: bytes, user: str | None = None, *, cursor: bool = False
     ) -> None:
         """Hand a client's message to the kernel, or keep it until the kernel has started. `user` is
-        who sent it, if that is known. With `once` an execute_request that has come before is
-        dropped.
+        who sent it, if that is known. With `cursor`, its stream's other end is a page: an
+        execute_request runs once, however often it comes.
 
         A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter. To
-        say that it is idle would revive it in pages; one that hears that it is dead leaves it.
+        say that it is idle would revive it in stock pages; only a page with a cursor is told what
+        became of its cell.
         """
-        read = self._messages.read(session_id, message, user, once=once)
+        read = self._messages.read(session_id, message, user, once=cursor)
         if read is None:
             return
         self.state.last_activity = utc_now()
         if self.state.process is not ProcessState.DEAD:
             self._messages.pass_on(read, self._channels)
-        else:
-            self._sessions.finished(str(read.header["msg_id"]))
+            return
+        self._sessions.finished(str(read.header["msg_id"]))
+        if cursor:
+            reason = self.state.reason or "the kernel is dead"
+            self.requests.refuse(*read, self._kernel_session, reason)
 
     @property
     def _channels(self) -> KernelChannels | None:

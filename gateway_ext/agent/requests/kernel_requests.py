@@ -143,6 +143,26 @@ class KernelRequests:
         if waiting is not None:
             self._end(*waiting, "", kernel_session)
 
+    def refuse(
+        self,
+        session: str,
+        channel: str,
+        header: dict[str, Any],
+        parts: list[bytes],
+        kernel_session: str,
+        reason: str,
+    ) -> None:
+        """A page's message has come to a dead kernel: if it is a cell, nobody but pages learns that
+        it has ended."""
+        if header.get("msg_type") != "execute_request":
+            return
+        self.sent(session, channel, header, parts)
+        sent = Unanswered(session, channel, "execute_request", parts[0], running=True)
+        for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
+            packed = json.dumps(content).encode()
+            request = str(header["msg_id"])
+            self._tell(session, channel, message_type, request, message, packed)
+
     def _end(self, request: str, sent: Unanswered, reason: str, kernel_session: str) -> None:
         for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
             session = None if channel == "iopub" else sent.session

@@ -84,6 +84,25 @@ def test_what_waits_for_a_kernel_that_cannot_be_started_is_aborted(fleet: Fleet)
 
         await until(dead, 20, "its announcement")
         assert dead()[0] > page.of(cell, "execute_reply")[0]["sequence"]
+        # What comes later: a page learns that its cell has ended, and a stock client, which would
+        # take the kernel for idle then, nothing at all.
+        stock = Stream("stock")
+        await stock.open(link)
+        foreign = await stock.execute("print(2)")
+        await until(lambda: stock.acknowledged == 1, 20, "the acknowledgment")
+        late = await page.execute("print(3)", "b")
+        reply = await page.reply(late)
+        assert (reply["status"], reply["ename"]) == ("error", "KernelDied")
+        assert reply["evalue"] == link.state["reason"]
+        assert (await page.ask({"b": None})).index["b"]["state"] == "done"
+        await stock.send("shell", "kernel_info_request", {})
+        await page.send("shell", "kernel_info_request", {})
+        await until(lambda: stock.acknowledged == 2, 20, "the acknowledgment")
+        await until(lambda: page.acknowledged == 4, 20, "the acknowledgment")
+        assert stock.messages == []
+        assert page.of(foreign, "status") == page.of(foreign, "execute_reply") == []
+        idle = [m for m in page.messages if m["content"].get("execution_state") == "idle"]
+        assert [m["parent"] for m in idle] == [cell, late]
 
     asyncio.run(scenario())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -73,6 +75,18 @@ def test_each_process_has_a_file_of_its_own_and_one_that_has_ended_waits_no_more
     left_behind.wait(lambda: 0)
     second.taken(7)
     assert int.from_bytes((tmp_path / "credit").read_bytes(), "little") == 7
+
+
+def test_a_file_that_the_kernel_has_truncated_ends_nobody(tmp_path: Path) -> None:
+    # In a process of its own: the signal would end this one.
+    code = (
+        "import os, sys, pathlib; from gateway_ext.agent.credit_file import CreditFile;"
+        "file = CreditFile(pathlib.Path(sys.argv[1])); os.truncate(sys.argv[1], 0); file.taken(5);"
+        "print(int.from_bytes(pathlib.Path(sys.argv[1]).read_bytes(), sys.byteorder))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "credit")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "5\n"), done.stderr
 
 
 def test_where_no_file_can_be_made_there_is_no_credit(

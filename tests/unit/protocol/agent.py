@@ -21,6 +21,14 @@ from tests.unit.protocol.weakened import Weakened
 
 IOPUB = (Kind.OUTPUT, Kind.IDLE)
 
+_BY_NUMBER_ALONE = (
+    Weakened.KNOWN_REQUESTS_RUN_AGAIN,
+    Weakened.NUMBERS_AT_OWNER,
+    Weakened.NUMBERS_BY_SESSION_AND_NONCE,
+)
+"""Numbers alone say there that a request has come. What has no record needs them: silent requests,
+and all messages that are no requests."""
+
 
 class Agent:
     """One agent, whose journal has an id of its own."""
@@ -91,9 +99,16 @@ class Agent:
         self.numbers[self._key(stream)] = sent.number
         self._take(sent)
 
+    def forget(self) -> None:
+        """Forget the numbers of clients' ends that nobody has a stream open for."""
+        kept = {self._key(stream) for stream in self.streams if stream.at_agent}
+        self.numbers = {key: number for key, number in self.numbers.items() if key in kept}
+
     def _take(self, sent: Sent) -> None:
         if isinstance(sent.message, Ask):
             self._answer(sent.message)
+            return
+        if sent.message in self.taken and self._weakened not in _BY_NUMBER_ALONE:
             return
         self.taken.append(sent.message)
         if self.kernel.starting:

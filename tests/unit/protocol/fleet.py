@@ -179,6 +179,10 @@ class Fleet:
         if self.agent.kernel.starting:
             self.agent.kernel_started()
 
+    def agent_forgets(self) -> None:
+        """It needs room for other sessions."""
+        self.agent.forget()
+
     def agent_lost(self) -> None:
         """Its machine is gone. The fleet starts the kernel again, with another agent."""
         self._ended |= set(self.agent.taken)

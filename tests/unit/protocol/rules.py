@@ -26,6 +26,7 @@ _GOOD = (
 )
 """What goes on as long as nothing fails. Most counterexamples need several rounds of it in a row,
 and some that one of them lags behind."""
+_KERNEL = ("kernel_dies", "kernel_started", "kernel_started", "agent_lost")
 
 
 class Rules(RuleBasedStateMachine):
@@ -69,11 +70,16 @@ class Rules(RuleBasedStateMachine):
     def stock_client(self, with_cell: bool) -> None:
         self.fleet.stock_runs(with_cell=with_cell)
 
-    @rule(name=st.sampled_from(["cut", "half_open", "agent_takes_late", "lab_redials"]))
-    def network(self, name: str) -> None:
+    @rule(
+        name=st.sampled_from(["cut", "half_open", "agent_takes_late", "lab_redials"]),
+        forgotten=st.booleans(),
+    )
+    def network(self, name: str, forgotten: bool) -> None:
         getattr(self.fleet, name)()
+        if forgotten:
+            self.fleet.agent_forgets()
 
-    @rule(name=st.sampled_from(["kernel_dies", "kernel_started", "kernel_started", "agent_lost"]))
+    @rule(name=st.sampled_from(_KERNEL))
     def kernel(self, name: str) -> None:
         getattr(self.fleet, name)()
 

@@ -154,6 +154,15 @@ def restart_is_no_barrier(fleet: Fleet) -> None:
     fleet.agent_takes_late()
 
 
+def known_requests_run_again(fleet: Fleet) -> None:
+    """The agent has forgotten the page when it comes back with what it knows of no answer to."""
+    connected(fleet)
+    fleet.run_cell()
+    fleet.agent_takes()
+    fleet.cut()
+    fleet.agent_forgets()
+
+
 def same_nonce_after_dropping(fleet: Fleet) -> None:
     """A cell is run after a restart that another one was dropped at."""
     connected(fleet)
@@ -178,6 +187,7 @@ SCENARIOS: dict[Weakened, tuple[Scenario, str]] = {
     Weakened.NO_WORD_OF_THE_DEAD: (no_word_of_the_dead, "no reply"),
     Weakened.RESTART_KEEPS_PENDING: (restart_keeps_pending, "ran after the restart"),
     Weakened.RESTART_IS_NO_BARRIER: (restart_is_no_barrier, "ran after the restart"),
+    Weakened.KNOWN_REQUESTS_RUN_AGAIN: (known_requests_run_again, "ran twice"),
     Weakened.SAME_NONCE_AFTER_DROPPING: (same_nonce_after_dropping, "no reply"),
 }
 """What happens, and how what is caught begins."""

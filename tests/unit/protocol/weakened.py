@@ -8,7 +8,7 @@ class Weakened(Enum):
 
     LAB_HAS_THE_NUMBERS = "the lab numbers and acknowledges for the page, which forgets"
     LAB_REDIALS = "the lab dials the owner again below a page's open websocket"
-    NUMBERS_AT_OWNER = "the gateway remembers the last number of each client end"
+    NUMBERS_AT_OWNER = "the gateway remembers the last number of each client end, and nobody more"
     NUMBERS_BY_SESSION = "numbers are remembered by session; a reloaded page keeps its session"
     NUMBERS_BY_SESSION_AND_NONCE = "numbers are remembered by session and nonce"
     RECEIVED_WITHOUT_JOURNAL = "`received` is compared with the journal's length alone"
@@ -19,4 +19,5 @@ class Weakened(Enum):
     NO_WORD_OF_THE_DEAD = "nothing is said about requests that died with a kernel's process"
     RESTART_KEEPS_PENDING = "a restart leaves what was not acknowledged with the page"
     RESTART_IS_NO_BARRIER = "a restart leaves older streams open"
+    KNOWN_REQUESTS_RUN_AGAIN = "a request runs again if the number that it had was forgotten"
     SAME_NONCE_AFTER_DROPPING = "the page counts on after it has dropped messages of its own"

@@ -1,10 +1,12 @@
 """Two labs in front of two gateways."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways
+from tests.integration.jupyter_ext.kernels.bare_lab import BareLabs
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
@@ -36,3 +38,13 @@ def fleet(shared_fleet: Fleet) -> Iterator[Fleet]:
             # The session may have gone with another one's kernel.
             answer = everybody.call("DELETE", f"{url}/{one['id']}")
             assert answer.status_code in (204, 404), answer.text
+
+
+@pytest.fixture
+def bare_labs(fleet: Fleet, tmp_path: Path) -> Iterator[BareLabs]:
+    """Three labs in front of the fleet's gateways that may be killed often."""
+    labs = BareLabs(tmp_path, fleet.gateways, 3)
+    try:
+        yield labs
+    finally:
+        labs.stop()

@@ -3,7 +3,8 @@
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ class Fleet:
     def urls(self) -> list[str]:
         """The labs' addresses."""
         return self.labs.urls
+
+    @contextmanager
+    def kernel(self, owner: int = 0, name: str = "lossless") -> Iterator[str]:
+        """A kernel's id."""
+        kernel_id = self.gateways.start_kernel(owner, name=name)
+        try:
+            yield kernel_id
+        finally:
+            self.gateways.client().call("DELETE", f"{self.urls[0]}/api/kernels/{kernel_id}")
 
 
 def start_bare_labs(

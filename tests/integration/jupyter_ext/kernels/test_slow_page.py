@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import Channels, Client
+from tests.integration.jupyter_ext.kernels.cursor_page import CursorPage, idle
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
 pytestmark = pytest.mark.timeout(120)
@@ -61,13 +62,26 @@ def numbers_until_the_end(page: Channels, request: str) -> list[int]:
     return [int(number) for number in re.findall(r"<(\d+)>", "".join(texts))]
 
 
-def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(fleet: Fleet) -> None:
+def numbers_of(page: CursorPage, request: str) -> list[int]:
+    """The same for a page with a cursor, which reads again."""
+    page.reads.set()
+    page.reply(request)
+    page.until(lambda: any(idle(one) for one in page.said(request, "status")))
+    return [int(number) for number in re.findall(r"<(\d+)>", page.printed(request))]
+
+
+@pytest.mark.parametrize("cursor", [False, True])
+def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(
+    fleet: Fleet, cursor: bool
+) -> None:
     ada: Client = fleet.gateways.client()
     kernels = [fleet.gateways.start_kernel(0, name="lossless") for _ in range(2)]
     lab, gateway = fleet.labs.processes[0], fleet.gateways.processes[0]
     url = fleet.urls[0]
     with (
-        ada.channels(url, kernels[0], v1=True) as slow,
+        CursorPage([url], kernels[0], ada.headers)
+        if cursor
+        else ada.channels(url, kernels[0], v1=True) as slow,
         ada.channels(url, kernels[0], v1=True) as quick,
         ada.channels(url, kernels[1], v1=True) as other,
         memory(lab.pid) as lab_bytes,
@@ -76,6 +90,8 @@ def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(fleet: Fl
         for page in (slow, quick, other):
             page.run("import time")
         # From here on the slow page does not read.
+        if isinstance(slow, CursorPage):
+            slow.reads.clear()
         request = slow.execute(PRINT)
         following = quick.execute("print('after it')")
         for _ in range(20):
@@ -87,7 +103,10 @@ def test_a_page_that_does_not_read_holds_up_nobody_and_fills_no_memory(fleet: Fl
         print("gateway", [f"{n / 2**20:.0f}" for n in (gateway_bytes[0], max(gateway_bytes))])
         assert max(lab_bytes) - lab_bytes[0] < MOST_BYTES
         assert max(gateway_bytes) - gateway_bytes[0] < MOST_BYTES
-        numbers = numbers_until_the_end(slow, request)
+        if isinstance(slow, CursorPage):
+            numbers = numbers_of(slow, request)
+        else:
+            numbers = numbers_until_the_end(slow, request)
 
     # Once and in order; the journal has what memory could not hold on disk.
     jumps = [(a, b) for a, b in pairwise(numbers) if b != a + 1]
