@@ -29,6 +29,8 @@ export interface IAdoption {
   /** The widget that shows the cell by now; undefined if the cell is gone, or filled by another request. */
   cellNow(future: Future): CodeCell | undefined;
   missingText(count: number): string;
+  /** A question of the kernel waits no more. */
+  dropQuestion(): void;
 }
 
 /** Have JupyterLab make a future for a request without sending it. */
@@ -58,42 +60,73 @@ export function futureIn(area: OutputArea): Future | null {
   return future && !future.isDisposed ? future : null;
 }
 
-/** Fill a cell with what a request has said and will say. */
+/** How a future's cell is filled, and which holes have not been shown. */
+interface IFilling {
+  readonly adoption: IAdoption;
+  readonly left: IHole[];
+}
+
+const fillings = new WeakMap<Future, IFilling>();
+
+/** Fill a cell with what a request has said and will say; again if the request fills it already. */
 export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): void {
   const { refill } = adoption;
   const { model, outputArea } = cell;
-  const isNew = futureIn(outputArea) !== future;
+  const isAttached = futureIn(outputArea) === future;
+  const isWired = fillings.has(future);
+  fillings.set(future, { adoption, left: [...adoption.holes] });
   if (refill !== 'follow') {
     adoption.change(() => {
       if (refill === 'refill') {
         model.sharedModel.transact(() => model.clearExecution(), false, 'silent-change');
+        if (!isAttached) {
+          outputArea.future = future;
+        }
+        if (!adoption.isTrusted) {
+          model.trusted = false;
+          model.deleteMetadata('trusted');
+        }
       }
       model.executionState = 'running';
-      if (isNew && refill === 'refill') {
-        outputArea.future = future;
-      }
-      if (refill === 'refill' && !adoption.isTrusted) {
-        model.trusted = false;
-        model.deleteMetadata('trusted');
-      }
     });
   }
-  if (isNew) {
-    if (refill !== 'refill') {
-      outputArea.reattachFuture(future);
+  if (!isAttached && refill !== 'refill') {
+    outputArea.reattachFuture(future);
+  }
+  if (!isWired) {
+    wire(future);
+  }
+}
+
+function wire(future: Future): void {
+  const adoptionNow = () => fillings.get(future)!.adoption;
+  const onIOPub = future.onIOPub.bind(future);
+  const onStdin = future.onStdin.bind(future);
+  future.onIOPub = message => adoptionNow().change(() => void onIOPub(message));
+  future.onStdin = message => {
+    const adoption = adoptionNow();
+    if (isAnswered(message, adoption)) {
+      adoption.dropQuestion();
+      return;
     }
-    const onIOPub = future.onIOPub.bind(future);
-    const onStdin = future.onStdin.bind(future);
-    future.onIOPub = message => adoption.change(() => void onIOPub(message));
-    future.onStdin = message => (isAnswered(message, adoption) ? undefined : onStdin(message));
-  }
-  if (refill !== 'follow') {
-    showHoles(future, adoption);
-    future.done.then(
-      reply => finish(future, adoption, reply),
-      () => finish(future, adoption, null)
-    );
-  }
+    return onStdin(message);
+  };
+  future.registerMessageHook(message => {
+    const number = numberOf(message);
+    if (number === undefined) {
+      return true;
+    }
+    const { refill, held } = adoptionNow();
+    showHoles(future, number);
+    return refill !== 'append' || number > (held?.number ?? 0);
+  });
+  future.done.then(
+    reply => {
+      showHoles(future, Infinity);
+      finish(future, reply);
+    },
+    () => finish(future, null)
+  );
 }
 
 /** Whether a question was answered, or dropped, before this page asked. */
@@ -105,41 +138,24 @@ export function isAnswered(
   return number !== undefined && number <= horizon && number !== record.asks;
 }
 
-/** Show where messages are missing, before the next one that is there. */
-function showHoles(future: Future, adoption: IAdoption): void {
-  const left = [...adoption.holes];
-  const skipped = adoption.refill === 'append' ? (adoption.held?.number ?? 0) : 0;
-  const showUpTo = (number: number) => {
-    while (left.length && left[0].last < number) {
-      const { count } = left.shift()!;
-      adoption.change(() => {
-        adoption.cellNow(future)?.model.outputs.add({
-          output_type: 'display_data',
-          data: { 'text/plain': adoption.missingText(count) },
-          metadata: {}
-        });
+/** Show where messages are missing, before the one with this number. */
+function showHoles(future: Future, number: number): void {
+  const { adoption, left } = fillings.get(future)!;
+  while (left.length && left[0].last < number) {
+    const { count } = left.shift()!;
+    adoption.change(() => {
+      adoption.cellNow(future)?.model.outputs.add({
+        output_type: 'display_data',
+        data: { 'text/plain': adoption.missingText(count) },
+        metadata: {}
       });
-    }
-  };
-  future.registerMessageHook(message => {
-    const number = numberOf(message);
-    if (number !== undefined) {
-      showUpTo(number);
-    }
-    return number === undefined || number > skipped;
-  });
-  void future.done.then(
-    () => showUpTo(Infinity),
-    () => undefined
-  );
+    });
+  }
 }
 
 /** @param reply - Null if there will be none. */
-function finish(
-  future: Future,
-  adoption: IAdoption,
-  reply: KernelMessage.IExecuteReplyMsg | null
-): void {
+function finish(future: Future, reply: KernelMessage.IExecuteReplyMsg | null): void {
+  const { adoption } = fillings.get(future)!;
   const model = adoption.cellNow(future)?.model;
   if (!model) {
     return;

@@ -51,11 +51,14 @@ export class NotebookCells {
     if (model && (model.nbformat > 4 || model.nbformatMinor >= NAMES_CELLS)) {
       return ({ cell }) => (cell !== null && this.widget(cell) ? cell : null);
     }
-    const cells = [...this._code()].map(({ id, sharedModel }) => ({
-      id,
-      source: sourceHash(sharedModel.getSource()),
-      held: this._outputs.of(id)
-    }));
+    const cells = [...this._code()]
+      // JupyterLab sends nothing of an empty cell.
+      .filter(({ sharedModel }) => sharedModel.getSource().trim())
+      .map(({ id, sharedModel }) => ({
+        id,
+        source: sourceHash(sharedModel.getSource()),
+        held: this._outputs.of(id)
+      }));
     const found = cellsByOrder(records, cells);
     return ({ request }) => found.get(request) ?? null;
   }

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+
+import { fillCell } from '../lib/replay/adoptedRequest.js';
+import { replayed } from '../lib/stream/numbered.js';
+
+/** The future of a request, handled as JupyterLab does. */
+class FakeFuture {
+  isDisposed = false;
+  hooks = [];
+  onIOPub = () => undefined;
+  onStdin = () => undefined;
+  done = new Promise(resolve => (this.resolve = resolve));
+
+  registerMessageHook(hook) {
+    this.hooks.unshift(hook);
+  }
+
+  iopub(text, number) {
+    const message = replayed(
+      { channel: 'iopub', header: { msg_type: 'stream' }, content: { text } },
+      number
+    );
+    if (this.hooks.every(hook => hook(message) !== false)) {
+      this.onIOPub(message);
+    }
+  }
+
+  async reply(content) {
+    this.resolve({ content });
+    await this.done;
+    await Promise.resolve();
+  }
+}
+
+/** A cell that shows texts, as far as it is filled. */
+class FakeCell {
+  constructor() {
+    const texts = (this.texts = ['before']);
+    this.model = {
+      executionCount: 1,
+      executionState: 'idle',
+      trusted: true,
+      sharedModel: { transact: change => change() },
+      outputs: { add: output => texts.push(output.data['text/plain']) },
+      clearExecution: () => texts.splice(0),
+      deleteMetadata: () => undefined
+    };
+    this.outputArea = {
+      _future: null,
+      get future() {
+        return this._future;
+      },
+      set future(value) {
+        texts.splice(0);
+        this.reattachFuture(value);
+      },
+      reattachFuture(value) {
+        this._future = value;
+        value.onIOPub = message => texts.push(message.content.text);
+        value.onStdin = message => texts.push(message.content.prompt);
+      }
+    };
+  }
+}
+
+let cell;
+let future;
+let changes;
+let dropped;
+
+beforeEach(() => {
+  dropped = 0;
+  cell = new FakeCell();
+  future = new FakeFuture();
+  changes = 0;
+});
+
+function fill(more) {
+  fillCell(cell, future, {
+    record: { request: 'r', count: 7, asks: null },
+    refill: 'refill',
+    held: null,
+    holes: [],
+    horizon: 20,
+    isTrusted: true,
+    change: change => {
+      changes += 1;
+      change();
+    },
+    cellNow: of => (cell.outputArea.future === of ? cell : undefined),
+    missingText: count => `${count} missing`,
+    dropQuestion: () => {
+      dropped += 1;
+    },
+    ...more
+  });
+}
+
+test('a cell is emptied and filled, runs, and ends with its count', async () => {
+  fill();
+  assert.deepEqual(cell.texts, []);
+  assert.equal(cell.model.executionState, 'running');
+  assert.equal(cell.model.trusted, true);
+  future.iopub('a', 11);
+  await future.reply({ status: 'ok', execution_count: 3 });
+  assert.deepEqual(cell.texts, ['a']);
+  assert.equal(cell.model.executionState, 'idle');
+  assert.equal(cell.model.executionCount, 3);
+  assert.ok(changes >= 3);
+});
+
+test('the outputs of other users are not trusted', () => {
+  fill({ isTrusted: false });
+  assert.equal(cell.model.trusted, false);
+});
+
+test('a cell that was never run ends without a count', async () => {
+  fill({ record: { request: 'r', count: null, asks: null } });
+  await future.reply({ status: 'aborted' });
+  assert.equal(cell.model.executionState, 'idle');
+  assert.equal(cell.model.executionCount, null);
+});
+
+test('missing messages are shown where they are missing', async () => {
+  fill({
+    holes: [
+      { count: 4, last: 9 },
+      { count: 2, last: 13 },
+      { count: 1, last: 19 }
+    ]
+  });
+  for (const number of [10, 11, 14, 15]) {
+    future.iopub(`${number}`, number);
+  }
+  assert.deepEqual(cell.texts, ['4 missing', '10', '11', '2 missing', '14', '15']);
+  await future.reply({ status: 'ok', execution_count: 3 });
+  assert.deepEqual(cell.texts.slice(6), ['1 missing']);
+});
+
+test('what a cell has of lost messages stays, and nothing of it comes twice', () => {
+  fill({
+    refill: 'append',
+    held: { request: 'r', number: 12 },
+    holes: [{ count: 3, last: 15 }]
+  });
+  for (const number of [11, 12, 16]) {
+    future.iopub(`${number}`, number);
+  }
+  assert.deepEqual(cell.texts, ['before', '3 missing', '16']);
+  assert.equal(cell.model.executionState, 'running');
+});
+
+test('a complete cell is left as it is, and shows what is still said', () => {
+  fill({ refill: 'follow' });
+  assert.equal(changes, 0);
+  assert.equal(cell.model.executionState, 'idle');
+  future.iopub('from a thread', 30);
+  assert.deepEqual(cell.texts, ['before', 'from a thread']);
+});
+
+test('only the question that waits is asked', () => {
+  fill({ record: { request: 'r', count: 1, asks: 15 } });
+  const ask = (prompt, number) =>
+    future.onStdin(replayed({ channel: 'stdin', header: {}, content: { prompt } }, number));
+  ask('answered', 12);
+  ask('waits', 15);
+  ask('later', 21);
+  assert.deepEqual(cell.texts, ['waits', 'later']);
+  assert.equal(dropped, 1);
+});
+
+test('a request that fills its cell already begins anew there', () => {
+  fill({ holes: [{ count: 1, last: 11 }] });
+  const handler = future.onIOPub;
+  fill({ holes: [{ count: 2, last: 12 }] });
+  assert.deepEqual(cell.texts, []);
+  assert.equal(future.onIOPub, handler);
+  future.iopub('a', 13);
+  assert.deepEqual(cell.texts, ['2 missing', 'a']);
+});
+
+test('a cell that another request fills by now is left alone', async () => {
+  fill();
+  cell.outputArea.reattachFuture(new FakeFuture());
+  await future.reply({ status: 'ok', execution_count: 3 });
+  assert.equal(cell.model.executionState, 'running');
+  assert.equal(cell.model.executionCount, 1);
+});
