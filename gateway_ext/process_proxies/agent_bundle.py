@@ -12,6 +12,7 @@ _FOLDERS = (
     "gateway_ext/agent",
     "gateway_ext/agent/requests",
     "gateway_ext/agent/segments",
+    "gateway_ext/agent/tail",
     "gateway_ext/kernel_tools",
     "jupyter_ext/wire",
 )
