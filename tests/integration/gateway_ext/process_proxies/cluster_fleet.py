@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,9 +117,14 @@ class KernelFleet:
         assert self.gateways.client().call("POST", url).status_code == 200
 
     def end(self, kernel_id: str, number: int = 0) -> None:
-        """Deletes a kernel."""
-        answer = self.gateways.client().call("DELETE", self.url(number, kernel_id))
-        assert answer.status_code == 204
+        """Deletes a kernel, as soon as a gateway can."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = self.gateways.client().call("DELETE", self.url(number, kernel_id))
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        assert answer.status_code == 204, answer.text
 
 
 class ClusterFleet(KernelFleet):

@@ -158,12 +158,16 @@ def test_a_gateway_says_how_its_clusters_answer(fleet: ClusterFleet) -> None:
         return {one["name"]: (one["state"], one["message"]) for one in answers}
 
     assert said() == dict.fromkeys(("kubernetes", "yarn"), ("answers", ""))
-    fleet.kubernetes.script("GET", "/pods", status(401, "Unauthorized", "Unauthorized"))
+    # For good: the gateways ask by themselves as well.
+    unauthorized = status(401, "Unauthorized", "Unauthorized")
+    fleet.kubernetes.script("GET", "/pods", unauthorized, forever=True)
     state, words = said()["kubernetes"]
     assert state == "refused"
     assert f"at {fleet.kubernetes.url} answers 401 Unauthorized" in words
-    fleet.kubernetes.script("GET", "/pods", FORBIDDEN)
+    fleet.kubernetes.end_scripts()
+    fleet.kubernetes.script("GET", "/pods", FORBIDDEN, forever=True)
     assert said()["kubernetes"] == ("denied", "the gateways have no rights in namespace fleet")
+    fleet.kubernetes.end_scripts()
     assert fleet.gateways.client().call("GET", url).status_code == 403
 
 
