@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ def lab_fleet(
     cluster: Cluster,
     store: SeaweedFS,
     database_url: str,
-    ports: Sequence[int] = (),
+    ports: list[int] | None = None,
     **fleet_changes: Any,
 ) -> Iterator[LabFleet]:
     """Labs and gateways with one database; `fleet_changes` are settings of FleetGatewayApp. The
