@@ -6,5 +6,5 @@ pyzmq, jupyter_client and tornado may be imported here, and of this project only
 (`python_kernel`, `output_credit` and `kept_output`, which are the kernel and not the agent, use
 ipykernel and IPython). `cgroup`, `process_identity`, `process_tree` and `start_document` need the
 standard library alone, and the gateway uses them as well. `segments` is the journal's part on disk,
-`requests` what is known of requests.
+`tail` what is sent of it to be kept elsewhere, `requests` what is known of requests.
 """

@@ -125,7 +125,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             per_second=app.kernel_calls_per_second,
             log=self.log,
         )
-        self.kept_journals = KeptJournals(list(app.lab_urls), app.service_token_file, self.log)
+        self.kept_journals = KeptJournals(app.lab_urls, app.service_token_file, self.log)
         self.websockets: set[OpenWebsocket] = set()
         self.client_room = ClientRoom()
         self.board = LaunchBoard(app.launch_records, self.log)

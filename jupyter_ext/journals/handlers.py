@@ -69,7 +69,7 @@ class JournalHandler(ErrorBody, APIHandler):
     @raises_http_errors
     async def get(self, kernel_id: str) -> None:
         """What a kernel has said last, as `Told.packed` writes it; `?before=N` for what it said
-        before, `?journal=J` of an earlier launch."""
+        before, `?journal=J` of an earlier launch, `?head=1` without the messages."""
         found = await self._journals.of_kernel(kernel_id)
         wanted = self.get_query_argument("journal", "")
         journal = next((one for one in found if wanted in ("", one.journal)), None)
@@ -85,6 +85,8 @@ class JournalHandler(ErrorBody, APIHandler):
             "earlier": more,
             "journals": [one.journal for one in found],
         }
+        if self.get_query_argument("head", ""):
+            told.messages.clear()
         body = await asyncio.to_thread(told.packed, about)
         self.set_header("Content-Type", "application/octet-stream")
         self.finish(body)

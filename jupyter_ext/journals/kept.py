@@ -22,6 +22,8 @@ MERGE_PARTS = 64
 """So many small objects become one."""
 MERGED_BYTES = 8 * 2**20
 """An object that is made of others has at most so many bytes."""
+MOST_JOURNALS = 5
+"""Of one kernel: each is as big as one may be."""
 _DELETED_AT_ONCE = 100
 
 
@@ -44,13 +46,27 @@ class KeptJournals:
         digest = hashlib.sha256(part).hexdigest()
         key = key_of(journal, piece)
         await self._storage.objects(lambda bucket: bucket.put(key, part, {HASH_METADATA: digest}))
-        if journal.parts < MERGE_PARTS and journal.bytes <= self._most_bytes:
+        is_new = journal.bytes == len(part)
+        if journal.parts < MERGE_PARTS and journal.bytes <= self._most_bytes and not is_new:
             return
         try:
+            if is_new:
+                await self._drop_older(kernel.id)
             await self._tidy(journal)
         except (DatabaseUnavailable, StoreUnavailable) as error:
             # The part is kept, and the next one tries it again.
             _log.warning("kernel %s: its journal is not tidied yet: %s", kernel.id, error)
+
+    async def _drop_older(self, kernel_id: str) -> None:
+        """A kernel has a new journal for each launch, and an agent could invent any number."""
+        for journal in (await self.of_kernel(kernel_id))[MOST_JOURNALS:]:
+            await self._delete_all(journal)
+
+    async def _delete_all(self, journal: Journal) -> None:
+        await self._delete(journal, await self._pieces(journal))
+        await self._storage.sql(
+            partial(rows.forget_journal, kernel_id=journal.kernel_id, journal=journal.journal)
+        )
 
     async def _tidy(self, journal: Journal) -> None:
         found = await self._pieces(journal)
@@ -121,10 +137,7 @@ class KeptJournals:
             partial(rows.expired, days=days, most=_DELETED_AT_ONCE)
         )
         for journal in found:
-            await self._delete(journal, await self._pieces(journal))
-            await self._storage.sql(
-                partial(rows.forget_journal, kernel_id=journal.kernel_id, journal=journal.journal)
-            )
+            await self._delete_all(journal)
         return len(found)
 
     async def note_alive(self, kernel_ids: Sequence[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_ext.wire.journal_parts import PartHeader, unpack_parts
+from jupyter_ext.wire.journal_parts import Part as Place
+from jupyter_ext.wire.journal_parts import PartError, PartHeader, messages_of, parts_in
 from jupyter_ext.wire.messages import (
     FLEET_CHANNEL,
     MessageError,
@@ -22,6 +22,8 @@ MOST_BYTES = 32 * 2**20
 """Of messages, before streams are merged."""
 MOST_STORED_BYTES = 16 * 2**20
 """Of the objects that are read for one answer."""
+_MESSAGE_BYTES = 200
+"""What a message takes in memory beside its bytes, about."""
 _LONGEST_PARSED = 2**20
 """Bytes of a message's part: a longer one would hold the interpreter's lock for long."""
 _LONGEST_TEXT = 2**20
@@ -67,21 +69,31 @@ class Told:
 Part = tuple[PartHeader, list[tuple[int, bytes]]]
 
 
-def told(objects: Iterable[bytes], before: int | None) -> Told | None:
+def told(objects: Sequence[bytes], before: int | None) -> Told | None:
     """What is in these objects, the oldest first, below the number `before`; the newest of it, if
     it is too much. None if nothing is. Blocks."""
-    parts: deque[tuple[Part, int]] = deque()
+    parts: list[Part] = []
     size = 0
-    for data in objects:
-        for part in unpack_parts(data):
-            if before is not None and part[0].first >= before:
-                continue
-            length = sum(len(message) for _, message in part[1])
-            parts.append((part, length))
-            size += length
-            while size > MOST_BYTES and len(parts) > 1:
-                size -= parts.popleft()[1]
-    return _joined([part for part, _ in parts], before) if parts else None
+    for data, place in _newest_first(objects):
+        if before is not None and place.header.first >= before:
+            continue
+        size += place.raw_bytes
+        if size > MOST_BYTES and parts:
+            break
+        try:
+            messages = messages_of(data, place)
+        except PartError:
+            # Its numbers are shown as missing.
+            continue
+        size += len(messages) * _MESSAGE_BYTES
+        parts.append((place.header, messages))
+    return _joined(parts[::-1], before) if parts else None
+
+
+def _newest_first(objects: Sequence[bytes]) -> Iterator[tuple[bytes, Place]]:
+    for data in reversed(objects):
+        for place in reversed(list(parts_in(data))):
+            yield data, place
 
 
 def _joined(parts: Sequence[Part], before: int | None) -> Told:

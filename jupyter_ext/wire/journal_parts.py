@@ -17,10 +17,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST_RAW_BYTES = 8 * 2**20
 """Of the records of a part. A message that is longer by itself is in no part."""
+MOST_MESSAGES = 65_536
+"""Of a part: several times what kernels can say in so many bytes."""
 MOST_HEADER_BYTES = 256 * 1024
 MOST_PART_BYTES = MOST_RAW_BYTES + MOST_HEADER_BYTES + 2**16
 """Of a whole part: messages that do not shrink are a little longer when they are compressed."""
@@ -84,28 +86,42 @@ def pack_part(header: PartHeader, messages: Sequence[tuple[int, bytes]]) -> byte
 def check_part(part: bytes) -> PartHeader:
     """The header of bytes that must be exactly one part, whose messages are not looked at; raises
     PartError."""
-    header, _, _, end = _header(part, 0)
-    if end != len(part):
-        raise PartError(f"it has {len(part)} bytes instead of {end}")
-    return header
+    found = _part(part, 0)
+    if found.end != len(part):
+        raise PartError(f"it has {len(part)} bytes instead of {found.end}")
+    return found.header
 
 
-def unpack_parts(data: bytes) -> Iterator[tuple[PartHeader, list[tuple[int, bytes]]]]:
-    """The parts in `data`, one after the other, up to the first one that cannot be read. Blocks."""
+class Part(NamedTuple):
+    """A part in some bytes: what is compressed is from `start` to `end`."""
+
+    header: PartHeader
+    raw_bytes: int
+    start: int
+    end: int
+
+
+def parts_in(data: bytes) -> Iterator[Part]:
+    """The parts in `data`, one after the other, up to the first one whose header cannot be read."""
     place = 0
     while place < len(data):
         try:
-            header, raw_bytes, start, end = _header(data, place)
-            messages = list(_records(_decompressed(data[start:end], raw_bytes), header))
+            found = _part(data, place)
         except PartError:
             return
-        yield header, messages
-        place = end
+        yield found
+        place = found.end
 
 
-def _header(data: bytes, place: int) -> tuple[PartHeader, int, int, int]:
-    """The header of the part at `place`, how long its records are, and where what is compressed
-    begins and ends."""
+def messages_of(data: bytes, part: Part) -> list[tuple[int, bytes]]:
+    """The numbered messages of a part that is in `data`; raises PartError if they cannot be read.
+    Blocks."""
+    raw = _decompressed(data[part.start : part.end], part.raw_bytes)
+    return list(_records(raw, part.header))
+
+
+def _part(data: bytes, place: int) -> Part:
+    """The part at `place`."""
     if data[place : place + len(_MAGIC)] != _MAGIC or len(data) < place + _HEAD:
         raise PartError("it does not begin like a part of a journal")
     said, stored = _LENGTHS.unpack_from(data, place + len(_MAGIC))
@@ -131,7 +147,7 @@ def _header(data: bytes, place: int) -> tuple[PartHeader, int, int, int]:
         raise PartError("its header has numbers that no part has")
     if not _JOURNAL.match(found.journal):
         raise PartError("its journal's id does not have 32 hexadecimal digits")
-    return found, raw_bytes, start, start + stored
+    return Part(found, raw_bytes, start, start + stored)
 
 
 def _number(header: Mapping[str, Any], name: str, least: int) -> int:
@@ -153,14 +169,17 @@ def _decompressed(stored: bytes, raw_bytes: int) -> bytes:
 
 
 def _records(raw: bytes, header: PartHeader) -> Iterator[tuple[int, bytes]]:
-    place, before = 0, header.first - 1
+    place, before, count = 0, header.first - 1, 0
     while place < len(raw):
         if place + _RECORD.size > len(raw):
             raise PartError("it ends in the middle of a record")
         number, length = _RECORD.unpack_from(raw, place)
         place += _RECORD.size
+        count += 1
         if not before < number <= header.last or place + length > len(raw):
             raise PartError("a record does not belong to it")
+        if count > MOST_MESSAGES:
+            raise PartError(f"it has more than {MOST_MESSAGES} messages")
         before = number
         yield number, raw[place : place + length]
         place += length

@@ -10,6 +10,7 @@ import { kernelDialogs } from './kernels/kernelDialogs.js';
 import { kernelNames } from './kernels/kernelNames.js';
 import { kernelNotice } from './kernels/kernelNotice.js';
 import { lastOutputs } from './outputs/lastOutputs.js';
+import { lastWords } from './kernels/lastWords.js';
 import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
@@ -43,6 +44,7 @@ export default [
   kernelNames,
   kernelNotice,
   lastOutputs,
+  lastWords,
   launchesPlugin,
   longOutput,
   patientCells,

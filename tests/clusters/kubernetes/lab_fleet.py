@@ -26,14 +26,25 @@ class LabFleet:
 
 @contextmanager
 def lab_fleet(
-    cluster: Cluster, store: SeaweedFS, database_url: str, **fleet_changes: Any
+    cluster: Cluster,
+    store: SeaweedFS,
+    database_url: str,
+    ports: list[int] | None = None,
+    **fleet_changes: Any,
 ) -> Iterator[LabFleet]:
-    """Labs and gateways with one database; `fleet_changes` are settings of FleetGatewayApp."""
+    """Labs and gateways with one database; `fleet_changes` are settings of FleetGatewayApp. The
+    labs' `ports` are free ones, if those settings name them."""
     with pod_fleet(cluster, COUNT, fleet_changes, database_url=database_url) as pods:
         gateways = pods.gateways
         changes = {"JupyterFleet": {"database_url": database_url}}
         labs = Labs(
-            gateways.directory, gateways.signer, gateways.urls, store, COUNT, changes=changes
+            gateways.directory,
+            gateways.signer,
+            gateways.urls,
+            store,
+            COUNT,
+            changes=changes,
+            ports=ports,
         )
         try:
             yield LabFleet(labs, pods)

@@ -17,7 +17,7 @@ from gateway_ext.agent.tail import sender as sender_module
 from gateway_ext.agent.tail.parts import MOST_REQUESTS, take, unfinished
 from gateway_ext.agent.tail.sender import JournalTail, Said
 from jupyter_ext.wire.frames import JOURNAL_PART, unpack_agent_frame
-from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, unpack_parts
+from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, messages_of, parts_in
 from tests import skipped_time
 
 
@@ -53,11 +53,16 @@ class Gateway:
 
     @property
     def headers(self) -> list[PartHeader]:
-        return [header for part in self.parts for header, _ in unpack_parts(part)]
+        return [one.header for part in self.parts for one in parts_in(part)]
 
     @property
     def messages(self) -> list[bytes]:
-        return [one for part in self.parts for _, some in unpack_parts(part) for _, one in some]
+        return [
+            message
+            for part in self.parts
+            for one in parts_in(part)
+            for _, message in messages_of(part, one)
+        ]
 
     def say(self, message: bytes, audience: Audience = EVERYBODY) -> None:
         self.journal.append(audience, message)

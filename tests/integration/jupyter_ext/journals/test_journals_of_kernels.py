@@ -121,9 +121,13 @@ def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
             "import time\nfor n in range(10**6):\n  print(n, time.time(), flush=True)\n"
             "  time.sleep(0.02)"
         )
-        channels.wait_for_output(request)
+        said = channels.wait_for_output(request)
         # Lines come to the store while the cell runs.
         wait_until(lambda: "\n100 " in fleet.text(kernel_id), 60)
+        # Not just when a part has come there.
+        kept = fleet.text(kernel_id).count("\n")
+        while said.count("\n") < kept + 25:
+            said += channels.wait_for_output(request)
         (agent,) = agents_of(kernel_id)
         container = [agent, *(process.pid for process in descendants(agent))]
         for pid in container:

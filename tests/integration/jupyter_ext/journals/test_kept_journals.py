@@ -210,3 +210,21 @@ def test_a_journal_goes_some_days_after_its_kernel_was_last_known_to_live(store:
     assert store.bucket.get(key_of(living_journal, living))
     store.run(sweep(kernels).sweep())
     assert store.pieces("k2") == [living]
+
+
+def test_a_kernel_has_no_more_than_its_newest_journals(store: Store) -> None:
+    objects = []
+    for number in range(1, 8):
+        journal = f"{number:032x}"
+        part = pack_part(PartHeader(journal, 1, 1), [(1, printed("a"))])
+        store.run(store.labs[0].keep(KERNEL, part))
+        found = store.run(store.labs[0].of_kernel("k1"))[0]
+        assert found.journal == journal
+        (piece,) = store.sql(partial(rows.pieces, kernel_id="k1", journal=journal))
+        objects.append(key_of(found, piece))
+    left = [one.journal for one in store.run(store.labs[0].of_kernel("k1"))]
+    assert left == [f"{number:032x}" for number in (7, 6, 5, 4, 3)]
+    for gone in objects[:2]:
+        with pytest.raises(ObjectMissing):
+            store.bucket.get(gone)
+    assert all(map(store.bucket.get, objects[2:]))

@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,7 @@ class Labs:
         store: SeaweedFS,
         count: int,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
-        ports: Sequence[int] = (),
+        ports: list[int] | None = None,
     ) -> None:
         """`ports` are free ones, if somebody had to know them before."""
         self.directory = directory
@@ -81,7 +81,7 @@ class Labs:
         self.database_url = f"sqlite:///{directory}/lab.sqlite"
         (self.directory / "cookie_secret").write_text(uuid.uuid4().hex)
         (self.directory / "service-token").write_text(signer.sign("lab", {}, 3600, service="lab"))
-        self.ports = list(ports) or free_ports(count)
+        self.ports = ports or free_ports(count)
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
         self.processes = [self._start(number) for number in range(count)]
         for number in range(count):

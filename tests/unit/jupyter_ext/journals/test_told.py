@@ -88,6 +88,15 @@ def test_requests_are_as_far_as_their_messages_say() -> None:
     assert [number for number, _ in answer.messages] == [2, 3, 4, 5, 6]
 
 
+def test_a_damaged_part_hides_no_other() -> None:
+    damaged = bytearray(part(2, 2, printed("b")))
+    damaged[-8] ^= 255
+    answer = told([part(1, 1, printed("a")) + bytes(damaged) + part(3, 3, printed("c"))], None)
+    assert answer is not None
+    assert texts(answer.messages) == [(3, "ac")]
+    assert answer.missing == [[2, 2]]
+
+
 def test_readers_can_go_back() -> None:
     objects = [part(1, 2, printed("a"), printed("b")), part(3, 3, printed("c"))]
     answer = told(objects, 2)

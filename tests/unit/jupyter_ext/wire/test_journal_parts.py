@@ -7,12 +7,14 @@ import zlib
 import pytest
 
 from jupyter_ext.wire.journal_parts import (
+    MOST_MESSAGES,
     MOST_RAW_BYTES,
     PartError,
     PartHeader,
     check_part,
+    messages_of,
     pack_part,
-    unpack_parts,
+    parts_in,
 )
 
 JOURNAL = "0123456789abcdef" * 2
@@ -29,6 +31,10 @@ HEADER = PartHeader(
 MESSAGES = [(5, b"five"), (8, b""), (9, b"nine" * 1000)]
 
 
+def unpack_parts(data: bytes) -> list[tuple[PartHeader, list[tuple[int, bytes]]]]:
+    return [(part.header, messages_of(data, part)) for part in parts_in(data)]
+
+
 def with_header(**changes: object) -> bytes:
     part = pack_part(HEADER, MESSAGES)
     length, stored = struct.unpack_from(">II", part, 8)
@@ -39,16 +45,17 @@ def with_header(**changes: object) -> bytes:
 def test_a_part_has_what_was_packed() -> None:
     part = pack_part(HEADER, MESSAGES)
     assert check_part(part) == HEADER
-    assert list(unpack_parts(part)) == [(HEADER, MESSAGES)]
+    assert unpack_parts(part) == [(HEADER, MESSAGES)]
 
 
 def test_parts_one_after_the_other_are_read_up_to_the_first_damage() -> None:
     part = pack_part(HEADER, MESSAGES)
-    assert len(list(unpack_parts(part + part))) == 2
-    assert len(list(unpack_parts(part + part[:-1]))) == 1
+    assert len(unpack_parts(part + part)) == 2
+    assert len(unpack_parts(part + part[:-1])) == 1
     damaged = bytearray(part)
     damaged[-10] ^= 255
-    assert list(unpack_parts(bytes(damaged) + part)) == []
+    with pytest.raises(PartError):
+        unpack_parts(bytes(damaged))
 
 
 @pytest.mark.parametrize(
@@ -78,14 +85,25 @@ def test_bytes_that_are_not_one_part_are_refused(data: bytes) -> None:
 
 def test_a_bomb_is_not_decompressed_beyond_what_it_says() -> None:
     part = with_header(raw=10)
-    assert list(unpack_parts(part)) == []
+    with pytest.raises(PartError):
+        unpack_parts(part)
     header = part[: 16 + struct.unpack_from(">I", part, 8)[0]]
     bomb = zlib.compress(bytes(200 * 2**20))
     data = header[:12] + struct.pack(">I", len(bomb)) + header[16:] + bomb
     assert check_part(data).first == 5
-    assert list(unpack_parts(data)) == []
+    with pytest.raises(PartError):
+        unpack_parts(data)
 
 
 def test_records_outside_of_the_part_are_not_read() -> None:
     for messages in ([(4, b"")], [(10, b"")], [(6, b""), (6, b"")], [(7, b""), (6, b"")]):
-        assert list(unpack_parts(pack_part(HEADER, messages))) == []
+        with pytest.raises(PartError):
+            unpack_parts(pack_part(HEADER, messages))
+
+
+def test_a_part_of_empty_messages_does_not_fill_the_memory() -> None:
+    header = PartHeader(JOURNAL, 1, MOST_MESSAGES + 1)
+    messages = [(number, b"") for number in range(1, MOST_MESSAGES + 2)]
+    assert len(unpack_parts(pack_part(header, messages[:-1]))[0][1]) == MOST_MESSAGES
+    with pytest.raises(PartError):
+        unpack_parts(pack_part(header, messages))

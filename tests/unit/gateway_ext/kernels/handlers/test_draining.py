@@ -38,7 +38,7 @@ class Manager(SimpleNamespace):
         self.claim_pace = SimpleNamespace(wait=lambda now: 0.0)
         self.membership = SimpleNamespace(urls_for_agents=lambda kernel_id: ["http://other"])
         self.calls = SimpleNamespace(for_agents=dict, receive=None)
-        self.kept_journals = SimpleNamespace(keeps=False)
+        self.kept_journals = SimpleNamespace(keeps=False, receive=None)
         self.links = SimpleNamespace(changed=None, add=lambda link: None)
 
     def takes(self, kernel_id: str) -> bool:

@@ -1,0 +1,165 @@
+/** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
+export interface IKeptJournal {
+  readonly kernel: string;
+  readonly journal: string;
+  /** When it said the last of it. */
+  readonly changed: string;
+  /** Why its process had ended, by the word of its agent; empty if the agent did not say it. */
+  readonly reason: string;
+}
+
+/** The head of what a lab answers. */
+export interface IKeptHead extends IKeptJournal {
+  /** The kernel as gateways know it; null if they do not. */
+  readonly end: { readonly state: string; readonly reason: string } | null;
+  /** What it said in its last seconds may be missing. */
+  readonly lost_seconds: number;
+  readonly missing: readonly [number, number][];
+  readonly requests: readonly IKeptRequest[];
+  readonly numbers: readonly number[];
+}
+
+/** One execution of a cell. */
+export interface IKeptRequest {
+  readonly request: string;
+  readonly cell: string | null;
+  readonly count: number | null;
+  /** The number of its last output; 0 if there is none. */
+  readonly last: number;
+  readonly state: string;
+  readonly sent: string | null;
+}
+
+/** A code cell of the notebook. */
+export interface IShownCell {
+  readonly id: string;
+  readonly count: number | null;
+  readonly outputs: readonly IOutput[];
+  /** Which request's outputs it has, and up to which number; null if the file does not say. */
+  readonly held: { readonly request: string; readonly number: number } | null;
+}
+
+/** An output of nbformat. */
+export interface IOutput {
+  output_type: string;
+  [member: string]: unknown;
+}
+
+/** What of a message of the kernel makes outputs. */
+export interface IKernelMessage {
+  readonly header: { readonly msg_type: string };
+  readonly parent_header: { readonly msg_id?: string };
+  readonly content: Record<string, unknown>;
+}
+
+/**
+ * The head of an answer, and its messages in the layout of the kernel's websocket.
+ *
+ * @throws RangeError or SyntaxError if it is no such answer.
+ */
+export function parseKept(body: ArrayBuffer): { head: IKeptHead; messages: ArrayBuffer[] } {
+  const view = new DataView(body);
+  const pieces: ArrayBuffer[] = [];
+  for (let place = 0; place < body.byteLength;) {
+    const start = place + 4;
+    place = start + view.getUint32(start - 4);
+    pieces.push(body.slice(start, place));
+  }
+  const [head, ...messages] = pieces;
+  return { head: JSON.parse(new TextDecoder().decode(head)) as IKeptHead, messages };
+}
+
+/** Whether a kernel that was kept has ended, as far as anybody knows. */
+export function hasEnded({ end }: IKeptHead): boolean {
+  return end === null || end.state === 'dead' || end.state === 'deleted';
+}
+
+/** Why it has ended; empty if nobody knows. */
+export function endReason({ end, reason }: IKeptHead): string {
+  return reason || end?.reason || '';
+}
+
+/** For each cell of the notebook its last request, if the cell does not show all of that. */
+export function newsOf(
+  requests: readonly IKeptRequest[],
+  cells: readonly IShownCell[]
+): IKeptRequest[] {
+  const latest = new Map(requests.map(one => [one.cell, one]));
+  return cells.flatMap(cell => {
+    const record = latest.get(cell.id);
+    return record && record.last > 0 && !isShown(record, cell) ? [record] : [];
+  });
+}
+
+function isShown(record: IKeptRequest, { held, count, outputs }: IShownCell): boolean {
+  if (held) {
+    return held.request === record.request && held.number >= record.last;
+  }
+  return outputs.length > 0 && count !== null && count === record.count;
+}
+
+/** Whether a cell shows these outputs already. */
+export function sameOutputs(some: readonly IOutput[], others: readonly IOutput[]): boolean {
+  const plain = (outputs: readonly IOutput[]) => JSON.stringify(outputs.map(plainOutput));
+  return plain(some) === plain(others);
+}
+
+function plainOutput({ output_type: type, text, data, ename, evalue }: IOutput): unknown {
+  return [type, Array.isArray(text) ? text.join('') : text, data, ename, evalue];
+}
+
+/** The outputs that the messages of a request make, one after the other. */
+export function outputsOf(messages: readonly IKernelMessage[], request: string): IOutput[] {
+  let outputs: IOutput[] = [];
+  let clears = false;
+  const displays = new Map<string, IOutput[]>();
+  for (const { header, parent_header: parent, content } of messages) {
+    const type = header.msg_type;
+    const { display_id: display } = (content.transient ?? {}) as { display_id?: string };
+    if (type === 'update_display_data' && display !== undefined) {
+      for (const shown of displays.get(display) ?? []) {
+        Object.assign(shown, { data: content.data, metadata: content.metadata });
+      }
+    }
+    if (parent.msg_id !== request) {
+      continue;
+    }
+    if (type === 'clear_output') {
+      clears = !!content.wait;
+      outputs = clears ? outputs : [];
+      continue;
+    }
+    const output = outputOf(type, content);
+    if (!output) {
+      continue;
+    }
+    outputs = clears ? [] : outputs;
+    clears = false;
+    const last = outputs[outputs.length - 1];
+    if (type === 'stream' && last?.output_type === 'stream' && last.name === output.name) {
+      last.text = `${last.text as string}${output.text as string}`;
+    } else {
+      outputs.push(output);
+    }
+    if (display !== undefined) {
+      displays.set(display, [...(displays.get(display) ?? []), output]);
+    }
+  }
+  return outputs;
+}
+
+function outputOf(type: string, content: Record<string, unknown>): IOutput | null {
+  const { name, text, data, metadata, execution_count, ename, evalue, traceback } = content;
+  switch (type) {
+    case 'stream':
+      return { output_type: type, name, text };
+    case 'display_data':
+      return { output_type: type, data, metadata };
+    case 'execute_result':
+      return { output_type: type, data, metadata, execution_count };
+    case 'error':
+      return { output_type: type, ename, evalue, traceback };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TextDecoder, TextEncoder } from 'node:util';
+
+import {
+  endReason,
+  hasEnded,
+  newsOf,
+  outputsOf,
+  parseKept,
+  sameOutputs
+} from '../lib/kernels/keptJournal.js';
+
+const message = (type, content, parent = 'r') => ({
+  header: { msg_type: type },
+  parent_header: { msg_id: parent },
+  content
+});
+const printed = (text, parent, name = 'stdout') => message('stream', { name, text }, parent);
+const record = (cell, changes = {}) => ({
+  request: `r-${cell}`,
+  cell,
+  count: 3,
+  last: 9,
+  state: 'done',
+  sent: null,
+  ...changes
+});
+const cell = (id, changes = {}) => ({ id, count: null, outputs: [], held: null, ...changes });
+
+test('an answer has a head and messages', () => {
+  const pieces = ['{"kernel": "k"}', 'one', ''].map(text => new TextEncoder().encode(text));
+  const bytes = pieces.flatMap(piece => [0, 0, 0, piece.length, ...piece]);
+  const { head, messages } = parseKept(new Uint8Array(bytes).buffer);
+  assert.equal(head.kernel, 'k');
+  assert.deepEqual(
+    messages.map(one => new TextDecoder().decode(one)),
+    ['one', '']
+  );
+  assert.throws(() => parseKept(new Uint8Array([0, 0]).buffer), RangeError);
+});
+
+test('what a cell printed is one output until another one comes', () => {
+  const outputs = outputsOf(
+    [
+      printed('a'),
+      printed('b'),
+      printed('other', 'r2'),
+      printed('c', 'r', 'stderr'),
+      message('error', { ename: 'E', evalue: 'v', traceback: [] }),
+      message('status', { execution_state: 'idle' })
+    ],
+    'r'
+  );
+  assert.deepEqual(outputs, [
+    { output_type: 'stream', name: 'stdout', text: 'ab' },
+    { output_type: 'stream', name: 'stderr', text: 'c' },
+    { output_type: 'error', ename: 'E', evalue: 'v', traceback: [] }
+  ]);
+});
+
+test('a display that a later cell changes shows the change', () => {
+  const transient = { display_id: 'd' };
+  const outputs = outputsOf(
+    [
+      message('display_data', { data: { 'text/plain': '1' }, metadata: {}, transient }),
+      message('update_display_data', { data: { 'text/plain': '2' }, metadata: {}, transient }, 'r2')
+    ],
+    'r'
+  );
+  assert.deepEqual(
+    outputs.map(one => one.data),
+    [{ 'text/plain': '2' }]
+  );
+});
+
+test('cleared outputs are gone, at once or with the next one', () => {
+  const clear = wait => message('clear_output', { wait });
+  assert.deepEqual(outputsOf([printed('a'), clear(false)], 'r'), []);
+  assert.equal(outputsOf([printed('a'), clear(true)], 'r').length, 1);
+  assert.deepEqual(
+    outputsOf([printed('a'), clear(true), printed('b')], 'r').map(one => one.text),
+    ['b']
+  );
+});
+
+test('only what a cell does not show is news', () => {
+  const requests = [record('a', { request: 'old' }), record('a'), record('gone'), record(null)];
+  const news = changes => newsOf(requests, [cell('a', changes)]).map(one => one.request);
+  const outputs = [{ output_type: 'stream' }];
+  assert.deepEqual(news({}), ['r-a']);
+  assert.deepEqual(news({ held: { request: 'r-a', number: 9 } }), []);
+  assert.deepEqual(news({ held: { request: 'r-a', number: 8 } }), ['r-a']);
+  assert.deepEqual(news({ held: { request: 'old', number: 9 }, count: 3, outputs }), ['r-a']);
+  // A file that does not say what it holds.
+  assert.deepEqual(news({ count: 3, outputs }), []);
+  assert.deepEqual(news({ count: 2, outputs }), ['r-a']);
+  assert.deepEqual(newsOf([record('a', { last: 0 })], [cell('a')]), []);
+});
+
+test('outputs are the same however the file has them', () => {
+  const some = [{ output_type: 'stream', name: 'stdout', text: ['a\n', 'b'] }];
+  const others = [{ output_type: 'stream', name: 'stdout', text: 'a\nb' }];
+  assert.ok(sameOutputs(some, others));
+  assert.ok(!sameOutputs(some, []));
+  assert.ok(!sameOutputs(some, [{ output_type: 'stream', name: 'stdout', text: 'a' }]));
+});
+
+test('a kernel that gateways do not know any more has ended', () => {
+  assert.ok(hasEnded({ end: null }));
+  assert.ok(hasEnded({ end: { state: 'dead' } }));
+  assert.ok(!hasEnded({ end: { state: 'unreachable' } }));
+  assert.equal(endReason({ end: { reason: 'evicted' }, reason: '' }), 'evicted');
+  assert.equal(endReason({ end: null, reason: '' }), '');
+});

@@ -1,0 +1,72 @@
+"""A kernel ends while nobody looks: who opens its notebook reads how, and what it said last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Files, Fleet
+from tests.integration.gateway_ext.fleet_of_gateways import agents_of
+
+NOTEBOOK = "demo/last-words.ipynb"
+
+
+def notice(lab: LabPage) -> Locator:
+    return lab.notebook.locator(".jp-fleet-Notice", has_text="last kernel of this notebook")
+
+
+def notebook() -> dict[str, Any]:
+    """One cell that prints until its kernel ends."""
+    code = (
+        "import time\nfor n in range(10**6):\n"
+        "    print('line', n, 'of the night', flush=True); time.sleep(.05)"
+    )
+    cell = {"cell_type": "code", "id": "c1", "source": code, "metadata": {}, "outputs": []}
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python", "display_name": "Python"}},
+        "cells": [{**cell, "execution_count": None}],
+    }
+
+
+def kept(files: Files, kernel_id: str) -> bytes:
+    """What the store has of a kernel, messages and all."""
+    url = f"{files.url}/api/fleet/kernels/{kernel_id}/journal"
+    answer = files.session.get(url, timeout=30)
+    return answer.content if answer.ok else b""
+
+
+def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
+    fleet: Fleet, files: Files, lab_urls: tuple[str, str], signed_in: OpenPage, ann: LabPage
+) -> None:
+    files.save(NOTEBOOK, {"type": "notebook", "format": "json", "content": notebook()})
+    ann.open_path(NOTEBOOK)
+    ann.wait_for_kernel()
+    ann.cell(0).locator(".cm-content").click()
+    ann.page.keyboard.press("Shift+Enter")
+    expect(ann.cell(0)).to_contain_text("line 0 of the night")
+    (kernel_id,) = [one["id"] for one in files.kernels() if one["path"] == NOTEBOOK]
+    ann.page.context.close()
+    wait_for("the store", lambda: b"line 100 of the night" in kept(files, kernel_id), 60)
+    (agent,) = map(psutil.Process, agents_of(kernel_id))
+    for process in [agent, *agent.children(recursive=True)]:
+        process.kill()
+
+    def is_dead() -> bool:
+        return any(k["id"] == kernel_id and k["state"] == "dead" for k in files.kernels())
+
+    wait_for("the gateways to find out", is_dead, 120)
+    bob = signed_in(lab_urls[1], fleet.token("bob"))
+    bob.open_path(NOTEBOOK)
+    expect(notice(bob)).to_contain_text("It had said more than this notebook shows")
+    notice(bob).get_by_role("button", name="Show Last Output").click()
+    expect(bob.dialog).to_contain_text("line 100 of the night")
+    expect(bob.dialog).to_contain_text("in its last 2 seconds may be missing")
+    bob.choose("Put Into the Cells")
+    expect(bob.cell(0)).to_contain_text("line 100 of the night")
+    expect(notice(bob)).to_be_hidden()
