@@ -233,10 +233,13 @@ class Commands:
     def _take(self, stream: Stream, message: bytes) -> None:
         session_id = stream.session.session_id
         if not stream.cursor or not is_fleet(message):
-            self._kernel.send(session_id, message, stream.user)
+            # A page that was reloaded sends, in the name of the one before, what it does not know
+            # to have arrived; that session, and its numbers, may be forgotten.
+            self._kernel.send(session_id, message, stream.user, once=stream.cursor)
             return
         try:
-            self._kernel.requests.ask(self._journal, session_id, split_fleet(message)[1])
+            parts = split_fleet(message)[1]
+            self._kernel.requests.from_page(self._journal, session_id, parts)
         except MessageError as error:
             _log.warning("dropped a message of session %s: %s", session_id, error)
 

@@ -328,14 +328,17 @@ class Kernel:
 
     # -- messages -----------------------------------------------------------------------------
 
-    def send(self, session_id: str, message: bytes, user: str | None = None) -> None:
+    def send(
+        self, session_id: str, message: bytes, user: str | None = None, *, once: bool = False
+    ) -> None:
         """Hand a client's message to the kernel, or keep it until the kernel has started. `user` is
-        who sent it, if that is known.
+        who sent it, if that is known. With `once` an execute_request that has come before is
+        dropped.
 
         A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter. To
         say that it is idle would revive it in pages; one that hears that it is dead leaves it.
         """
-        read = self._messages.read(session_id, message, user)
+        read = self._messages.read(session_id, message, user, once=once)
         if read is None:
             return
         self.state.last_activity = utc_now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,11 @@ from .index import Record, RequestIndex
 from .replay import append_replay, wanted
 from .unanswered import Unanswered, UnansweredRequests, last_messages
 
+_log = logging.getLogger("fleet.agent")
+
+NOTHING = "nothing"
+"""What a page sends, on the channel `fleet`, in place of a question whose answer nobody wants any
+more: its number may not be missing."""
 _ENDED_A_TURN = 50
 
 
@@ -54,6 +60,12 @@ class KernelRequests:
         record = self.index.sent(session, header, parts[2], parts[3], process, user)
         if record is not None:
             self._announce(record)
+
+    def is_known(self, header: dict[str, Any]) -> bool:
+        """Whether an execute_request with this header has come before."""
+        if header.get("msg_type") != "execute_request":
+            return False
+        return self.index.get(str(header.get("msg_id"))) is not None
 
     def given(self, session: str, channel: str, parts: list[bytes]) -> None:
         """The kernel's process is given the message now."""
@@ -139,12 +151,19 @@ class KernelRequests:
 
     # -- pages --------------------------------------------------------------------------------
 
-    def ask(self, journal: Journal, session: str, parts: list[bytes]) -> None:
-        """A page of this session asks what its cells lack; raises MessageError if it does not say
-        what it has."""
+    def from_page(self, journal: Journal, session: str, parts: list[bytes]) -> None:
+        """A page of this session has said something on the channel `fleet`; raises MessageError
+        if it asks and does not say what it has."""
+        message_type = parse_part(parts[0]).get("msg_type")
+        if message_type == "ask":
+            self._replay(journal, session, parts)
+        elif message_type != NOTHING:
+            _log.debug("a page of a later version sent %r", message_type)
+
+    def _replay(self, journal: Journal, session: str, parts: list[bytes]) -> None:
         asked = parse_part(parts[3])
         cells = asked.get("cells")
-        if parse_part(parts[0]).get("msg_type") != "ask" or not isinstance(cells, dict):
+        if not isinstance(cells, dict):
             raise MessageError(f"on the channel {FLEET_CHANNEL!r} pages ask with `cells`")
         answer = wanted(self.index, cells)
         append_replay(journal, self._append, session, parts[0], answer)

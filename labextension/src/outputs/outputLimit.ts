@@ -231,12 +231,13 @@ class Execution {
   /** The end has changed: announce it with the first change, note it with the others. */
   private _behind(message: Message): Message[] {
     this._over = true;
+    // Without its content, which may be long.
+    this._latest = { ...message, content: {}, buffers: [] };
     if (this._model) {
       this.stale = true;
       return [];
     }
-    // Without its content, which may be long.
-    this._model = { ...message, content: {}, buffers: [] };
+    this._model = this._latest;
     return [this._ending('display_data')];
   }
 
@@ -245,7 +246,8 @@ class Execution {
     const omitted: IOmitted = { ...tail.omitted, outputs: this._omittedOutputs };
     const model = this._model!;
     return {
-      ...model,
+      // With all that others have noted of the latest message that it shows.
+      ...this._latest!,
       header: { ...model.header, msg_type: type },
       content: {
         data: { 'text/plain': `${describe(omitted)}\n${tail.text}` },
@@ -281,6 +283,8 @@ class Execution {
   private _omittedOutputs = 0;
   /** The message that the output with the end stands for; null while there is no such output. */
   private _model: Message | null = null;
+  /** The latest message that was kept back. */
+  private _latest: Message | null = null;
 }
 
 const NO_LINE: ITerminalLine = { text: '', cursor: 0 };

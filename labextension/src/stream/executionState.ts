@@ -1,6 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
 import { parentOf } from '../outputs/outputLimit.js';
+import { madeMessage } from './madeMessages.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -10,7 +11,7 @@ const UNTRACKED = 'kernel_info_request';
 const EARLIER = '';
 
 /**
- * Whether a kernel is busy, over one connection.
+ * Whether a kernel is busy, from the moment when JupyterLab connects.
  *
  * JupyterLab believes the last status. But the `idle` of another request, on a subshell or on the
  * control channel, comes while a cell runs; and what runs when a page connects was said before.
@@ -58,13 +59,7 @@ export class ExecutionState {
       this._running.delete(EARLIER);
       this._knows = true;
     }
-    if (!this._running.size) {
-      return message;
-    }
-    return {
-      ...message,
-      parent_header: { ...message.parent_header, msg_type: UNTRACKED }
-    } as Message;
+    return this._running.size ? past(message) : message;
   }
 
   /**
@@ -101,26 +96,22 @@ export class ExecutionState {
   }
 
   private _status(state: 'busy' | 'idle'): Message {
-    return {
-      channel: 'iopub',
-      header: {
-        msg_id: `fleet-status-${++this._count}`,
-        msg_type: 'status',
-        // JupyterLab drops what waits when a message comes from another session of the kernel.
-        session: this._session,
-        username: '',
-        date: new Date().toISOString(),
-        version: '5.3'
-      },
-      parent_header: {},
-      metadata: {},
-      content: { execution_state: state }
-    };
+    // JupyterLab drops what waits when a message comes from another session of the kernel.
+    return madeMessage(this._session, 'iopub', 'status', { execution_state: state });
   }
 
   private readonly _untracked: ReadonlySet<string>;
   private readonly _running = new Set<string>();
   private _knows = false;
   private _session = '';
-  private _count = 0;
+}
+
+/** A message whose status says nothing about the present; its request is told by its id, which stays. */
+export function past(message: Message): Message {
+  return message.header.msg_type === 'status'
+    ? ({
+        ...message,
+        parent_header: { ...message.parent_header, msg_type: UNTRACKED }
+      } as Message)
+    : message;
 }

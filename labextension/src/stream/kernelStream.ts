@@ -1,47 +1,99 @@
+import type { KernelMessage } from '@jupyterlab/services';
+import { UUID } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { rolesChanged } from '../user/pageUser.js';
+import { abortedAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
+import { modelUrl, streamUrl } from './addresses.js';
+import { AskedState } from './askedState.js';
+import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
+import { Ends } from './ends.js';
+import { Connector, IAddress } from './connector.js';
+import { FrameSender } from './frameSender.js';
+import { Incoming } from './incoming.js';
+import { INotice, launchStatus } from './launchNotices.js';
+import { madeMessage } from './madeMessages.js';
+import type { Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
+import { FLEET_PROTOCOL, V1_PROTOCOL } from './wire.js';
 
-/** How things stand between this page and a kernel. */
-export type StreamState =
-  /** The kernel's agent has never answered yet. */
-  | { readonly is: 'connecting' }
-  | { readonly is: 'connected' }
-  /**
-   * Cut since a time (`Date.now()`), and being tried again. `network`: no lab answers; `owner`: the
-   * gateway that owns the kernel changes; `unreachable`: the servers say why, in `reason`.
-   */
-  | {
-      readonly is: 'cut';
-      readonly since: number;
-      readonly why: 'network' | 'owner' | 'unreachable';
-      readonly reason: string;
-    }
-  | { readonly is: 'signedOut' }
-  | { readonly is: 'notAllowed'; readonly reason: string }
-  /** The kernel does not exist any more. */
-  | { readonly is: 'ended'; readonly reason: string };
+export type { StreamState } from './streamState.js';
 
-/** What this page and a kernel say to each other: it outlives its connections. */
+type Message = KernelMessage.IMessage;
+
+/** When nobody takes up old requests, what was held back goes on. */
+const HOLD_MS = 8_000;
+/** JupyterLab drops a socket and makes the next one at once, and lets a kernel go in the same way. */
+const SOCKET_MS = 1_000;
+/** For how long what was sent is still delivered then. */
+const LINGER_MS = 60_000;
+
+/**
+ * What this page and a kernel say to each other: it outlives its connections, and the sockets that
+ * JupyterLab makes.
+ *
+ * With a cursor (`fleet.v1`) both ends know what they have of each other, and the page is connected
+ * again without JupyterLab's notice. Otherwise (the lab or the kernel's agent is of the version before)
+ * each connection is one socket of JupyterLab's, as in stock Jupyter.
+ */
 export class KernelStream {
   constructor(
     readonly kernelId: string,
-    readonly sessionId: string
-  ) {}
+    readonly sessionId: string,
+    private readonly _url: string,
+    private readonly _settings: IStreamSettings
+  ) {
+    const { serializer, leftovers, untracked, askModel } = _settings;
+    const model = modelUrl(_url);
+    this._ends = new Ends(kernelId, sessionId, leftovers, message => this._packed(message));
+    this._incoming = new Incoming({
+      sessionId,
+      serializer,
+      state: say =>
+        new AskedState(untracked, async () => (await askModel(model))?.state ?? null, say),
+      give: data => this._socket?.deliver(data),
+      announce: record => this._announced.emit(record),
+      send: message => this._sender.send(this._packed(message), false),
+      onGiven: () => this._sender.acknowledgeSoon()
+    });
+    this._incoming.hold();
+    this._connector = new Connector(
+      _settings.signIn,
+      async () => (await askModel(model))?.status ?? null,
+      {
+        address: () => this._address(),
+        opened: protocol => this._opened(protocol),
+        received: data => this._received(data),
+        cut: (outcome, code, reason) => this._cut(outcome, code, reason)
+      }
+    );
+    this._sender = new FrameSender(this._ends, this._connector, () => this._incoming.acknowledged);
+    rolesChanged.connect(this._onRolesChanged);
+  }
 
   get state(): StreamState {
     return this._state;
   }
 
-  readonly stateChanged: ISignal<this, StreamState> = new Signal<this, StreamState>(this);
+  get stateChanged(): ISignal<this, StreamState> {
+    return this._stateChanged;
+  }
 
   /** The id of the kernel's journal; null if it has none, or has not told yet. */
   get journal(): string | null {
     return this._journal;
   }
 
+  /** How many bytes the kernel's journal keeps; null if nothing of it has been missed. */
+  get limit(): number | null {
+    return this._limit;
+  }
+
   /** A request has come to the kernel, from whichever session, or is done, or adopted. */
-  readonly announced: ISignal<this, IRecord> = new Signal<this, IRecord>(this);
+  get announced(): ISignal<this, IRecord> {
+    return this._announced;
+  }
 
   /**
    * Ask what the page's cells lack, and have JupyterLab handle it.
@@ -57,24 +109,310 @@ export class KernelStream {
    * @returns when the first answer has been handled.
    */
   replay(
-    _cells: () => Record<string, IHeld | null>,
-    _begin: (index: readonly IIndexed[], missing: Runs) => void
+    cells: () => Record<string, IHeld | null>,
+    begin: (index: readonly IIndexed[], missing: Runs) => void
   ): Promise<void> {
-    return Promise.resolve();
+    if (this._talk === 'plain' || this._state.is === 'ended') {
+      return Promise.resolve();
+    }
+    return new Promise(answered => this._incoming.ask({ cells, begin, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
-  release(): void {}
+  release(): void {
+    this._incoming.release();
+  }
 
   /**
    * JupyterLab is about to "send" this request, which an earlier page has sent: it is not sent. Within
    * `begin`, the cell must be empty: the request's messages come from the first one.
    */
-  adopt(_request: string): void {}
+  adopt(request: string): void {
+    this._adopted.add(request);
+    this._incoming.adopt(request);
+  }
 
   /** A user restarts the kernel: what has not been acknowledged shall not run. */
-  dropPending(): void {}
+  dropPending(): void {
+    if (this._talk !== 'plain') {
+      this._ends.renew();
+      this._sender.cut();
+      this._incoming.askAgain();
+      this._connector.redial();
+    }
+  }
 
+  /** Something may have changed: try at once if the stream is cut. */
+  retryNow(): void {
+    if (this._talk !== 'plain') {
+      this._connector.connect();
+    }
+  }
+
+  /** JupyterLab has a new socket for the kernel. */
+  attach(socket: IStreamSocket): void {
+    clearTimeout(this._lingerTimer);
+    this._socket = socket;
+    if (this._talk === 'cursor') {
+      queueMicrotask(() => this._openSocket(socket, V1_PROTOCOL));
+    } else {
+      this._connector.connect();
+    }
+  }
+
+  /** JupyterLab has dropped its socket: for another one, or for good. */
+  detach(socket: IStreamSocket): void {
+    if (this._socket === socket) {
+      this._socket = null;
+      this._incoming.pause();
+      if (this._talk === 'plain') {
+        this._connector.disconnect();
+        this._talk = null;
+      }
+      this._linger(Date.now() + LINGER_MS);
+    }
+  }
+
+  /** Send a message of JupyterLab's. */
+  send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
+    if (this._talk === 'plain') {
+      this._connector.send(data);
+      return;
+    }
+    const message = data as ArrayBuffer;
+    const tooLong = message.byteLength > LONGEST_MESSAGE;
+    if (tooLong || this._adopted.size) {
+      const heading = headingOf(message);
+      if (this._adopted.delete(heading.header.msg_id)) {
+        return;
+      }
+      if (tooLong) {
+        this._say(tooLongAnswers(this._voice, heading, message.byteLength));
+        return;
+      }
+    }
+    this._sender.send(message, true);
+  }
+
+  private _address(): IAddress {
+    const { protocols } = this._socket ?? { protocols: [V1_PROTOCOL] };
+    if (this._isWithoutCursor) {
+      return { url: this._url, protocols };
+    }
+    const { received } = this._incoming;
+    const knows = this._ends.isOwn && received !== null && this._journal !== null;
+    const cursor = knows ? { journal: this._journal!, received } : null;
+    return {
+      url: streamUrl(this._url, this._ends.current, cursor),
+      protocols: [FLEET_PROTOCOL, ...[protocols ?? []].flat()]
+    };
+  }
+
+  private _opened(protocol: string): void {
+    if (protocol === FLEET_PROTOCOL) {
+      this._talk = 'cursor';
+      if (this._socket) {
+        this._openSocket(this._socket, V1_PROTOCOL);
+      }
+      return;
+    }
+    this._ends.dropLeft();
+    this._talk = 'plain';
+    this._protocol = protocol;
+    this._journal = null;
+    this._incoming.withoutCursor();
+    this._connector.served();
+    for (const message of this._ends.own.drop()) {
+      this._connector.send(message);
+    }
+    if (this._socket) {
+      this._openSocket(this._socket, protocol);
+    }
+    this._set({ is: 'connected' });
+  }
+
+  private _openSocket(socket: IStreamSocket, protocol: string): void {
+    if (socket === this._socket && socket !== this._openedSocket) {
+      this._openedSocket = socket;
+      socket.opened(protocol);
+      this._incoming.resume();
+      this._incoming.state.start();
+    }
+  }
+
+  private _received(data: string | ArrayBuffer): void {
+    if (this._talk === 'plain') {
+      this._incoming.takePlain(data, this._protocol);
+    } else if (typeof data === 'string') {
+      this._noticed(JSON.parse(data) as INotice);
+    } else {
+      this._receivedFrame(unpackFrame(data));
+    }
+  }
+
+  private _receivedFrame({ sequence, acknowledged, message }: IFrame): void {
+    const { current, isOwn } = this._ends;
+    current.acknowledge(acknowledged);
+    if (!this._sender.isServed) {
+      this._connector.served();
+      this._begin(sequence);
+    } else if (message && isOwn) {
+      this._incoming.take(sequence, message);
+      this._sender.acknowledgeSoon();
+    }
+    if (!isOwn && current.isEmpty) {
+      this._nextEnd();
+    }
+  }
+
+  private _nextEnd(): void {
+    this._ends.next();
+    this._sender.cut();
+    this._connector.redial();
+  }
+
+  /** The agent serves this end: everything of the journal after `start` will come. */
+  private _begin(start: number): void {
+    if (this._ends.isOwn) {
+      if (this._incoming.received === null) {
+        this._incoming.received = start;
+        this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
+      } else if (this._isOtherJournal) {
+        this._incoming.startAnew(start);
+      }
+      this._isOtherJournal = false;
+      this._set({ is: 'connected' });
+    }
+    this._sender.serve();
+  }
+
+  private _noticed(notice: INotice): void {
+    const status = launchStatus(notice);
+    if (status) {
+      this._say([madeMessage(this._voice, 'iopub', 'status', status)]);
+    } else if (notice.type === 'journal') {
+      this._setJournal(notice.id as string);
+    } else if (notice.type === 'interrupted') {
+      this._abort(this._ends.interrupt());
+    } else if (notice.type === 'gap' && this._ends.isOwn) {
+      this._limit = notice.limit as number | null;
+      this._incoming.missed();
+    }
+  }
+
+  private _setJournal(journal: string): void {
+    const { current, isOwn } = this._ends;
+    this._isOtherJournal ||= this._journal !== null && this._journal !== journal;
+    this._journal = journal;
+    if (current.belongsTo(journal)) {
+      return;
+    }
+    // The agent that it was sent to may have had it: this one must not run it again.
+    if (isOwn) {
+      this._abort(current.drop());
+      current.belongsTo(journal);
+    } else {
+      this._nextEnd();
+    }
+  }
+
+  private _abort(messages: readonly ArrayBuffer[]): void {
+    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
+  }
+
+  /** What the page says to JupyterLab in place of the kernel. */
+  private _say(messages: readonly Message[]): void {
+    messages.forEach(message => this._incoming.push(message));
+  }
+
+  private _cut(outcome: Outcome, code: number, reason: string): boolean {
+    this._sender.cut();
+    const isPlain = this._talk === 'plain';
+    switch (outcome.then) {
+      case 'signIn':
+        this._set({ is: 'signedOut' });
+        break;
+      case 'rights':
+        this._set({ is: 'notAllowed', reason });
+        break;
+      case 'plain':
+        this._isWithoutCursor = true;
+        break;
+      case 'end':
+        if (!isPlain) {
+          void this._finish(code, reason);
+        }
+        break;
+      case 'again':
+        if (this._state.is !== 'connecting' || outcome.why === 'unreachable') {
+          const since = this._state.is === 'cut' ? this._state.since : Date.now();
+          this._set({ is: 'cut', since, why: outcome.why, reason });
+        }
+    }
+    if (isPlain) {
+      // JupyterLab connects again, and by then the servers may know cursors.
+      this._talk = null;
+      this._isWithoutCursor = false;
+      const socket = this._socket;
+      void this._incoming.flush().then(() => socket?.closed(code, reason));
+    }
+    return !isPlain;
+  }
+
+  private _linger(until: number): void {
+    this._lingerTimer = setTimeout(() => {
+      if (this._ends.isEmpty || Date.now() >= until) {
+        void this._finish(1000, '');
+      } else {
+        this._linger(until);
+      }
+    }, SOCKET_MS);
+  }
+
+  /** The kernel does not exist any more, or JupyterLab has let it go. */
+  private async _finish(code: number, reason: string): Promise<void> {
+    this._connector.stop();
+    clearTimeout(this._holdTimer);
+    rolesChanged.disconnect(this._onRolesChanged);
+    this._ends.renew();
+    this._set({ is: 'ended', reason });
+    if (this._socket) {
+      await this._incoming.flush();
+    }
+    this._incoming.stop();
+    this._socket?.closed(code, reason);
+  }
+
+  private _set(state: StreamState): void {
+    this._state = state;
+    this._stateChanged.emit(state);
+  }
+
+  private _packed(message: Message): ArrayBuffer {
+    return this._settings.serializer.serialize(message, V1_PROTOCOL) as ArrayBuffer;
+  }
+
+  private readonly _onRolesChanged = (): void => this.retryNow();
+  private readonly _stateChanged = new Signal<this, StreamState>(this);
+  private readonly _announced = new Signal<this, IRecord>(this);
+  private readonly _incoming: Incoming;
+  private readonly _connector: Connector;
+  private readonly _ends: Ends;
+  private readonly _sender: FrameSender;
+  private readonly _adopted = new Set<string>();
+  /** The session of what the page says in place of the kernel. */
+  private readonly _voice = UUID.uuid4();
+  private _socket: IStreamSocket | null = null;
+  private _openedSocket: IStreamSocket | null = null;
   private _state: StreamState = { is: 'connecting' };
   private _journal: string | null = null;
+  private _limit: number | null = null;
+  /** How the present connection, or the last one that there was, is spoken on; null if none. */
+  private _talk: 'cursor' | 'plain' | null = null;
+  /** The subprotocol of a connection without a cursor. */
+  private _protocol = '';
+  private _isWithoutCursor = false;
+  private _isOtherJournal = false;
+  private _holdTimer: ReturnType<typeof setTimeout> | undefined;
+  private _lingerTimer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -1,5 +1,6 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
+import { joinedNumbers } from './numbered.js';
 import { OUTPUT_TYPES, OutputLimit, parentOf } from '../outputs/outputLimit.js';
 
 type Message = KernelMessage.IMessage;
@@ -45,7 +46,7 @@ export class MessageQueue {
     }
   }
 
-  /** Deliver all waiting messages: the connection has ended. */
+  /** Deliver all waiting messages now. */
   flush(): void {
     for (const message of this._limit.update()) {
       join(this._waiting, message);
@@ -54,12 +55,32 @@ export class MessageQueue {
     for (const message of this._waiting.splice(0)) {
       this._handOver(message);
     }
+    this._empty();
   }
 
   /** Drop all waiting messages: nobody listens any more. */
   clear(): void {
     this._stop();
     this._waiting.splice(0);
+    this._empty();
+  }
+
+  /** The messages that wait. */
+  get waiting(): readonly Message[] {
+    return this._waiting;
+  }
+
+  /** Resolves when all messages that wait now have been delivered. */
+  async emptied(): Promise<void> {
+    while (this._waiting.length) {
+      await new Promise<void>(resolve => this._onEmpty.push(resolve));
+    }
+  }
+
+  private _empty(): void {
+    for (const resolve of this._onEmpty.splice(0)) {
+      resolve();
+    }
   }
 
   private _stop(): void {
@@ -95,6 +116,9 @@ export class MessageQueue {
     }
     this._waiting.splice(0, count);
     this._delivering = false;
+    if (!this._waiting.length) {
+      this._empty();
+    }
     if (this._spent >= SLICE) {
       this._rest(now);
     }
@@ -137,6 +161,7 @@ export class MessageQueue {
   private readonly _limit: OutputLimit;
   private readonly _deliver: (message: Message) => void;
   private readonly _waiting: Message[] = [];
+  private readonly _onEmpty: (() => void)[] = [];
   private _resting = false;
   private _delivering = false;
   private _spent = 0;
@@ -157,7 +182,7 @@ export function join(waiting: Message[], next: Message): void {
     const stream = next as KernelMessage.IStreamMsg;
     if (found?.header.msg_type === 'stream' && found.content.name === stream.content.name) {
       const text = found.content.text + stream.content.text;
-      waiting[at] = { ...found, content: { ...found.content, text } };
+      waiting[at] = joinedNumbers({ ...found, content: { ...found.content, text } }, next);
       return;
     }
   } else if (type === 'display_data' || type === 'execute_result') {

@@ -1,10 +1,13 @@
 import { Token } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import type { KernelStream } from './kernelStream.js';
+import { KernelStream } from './kernelStream.js';
+import type { IStreamSettings } from './streamState.js';
 
 /** The streams of this page: one for each connection of JupyterLab to a kernel. */
 export class Streams {
+  constructor(private readonly _settings: IStreamSettings) {}
+
   /** The stream of a kernel and the `clientId` of a connection to it. */
   get(kernelId: string, sessionId: string): KernelStream | null {
     return this._streams.get(`${kernelId}/${sessionId}`) ?? null;
@@ -14,9 +17,52 @@ export class Streams {
     return this._streams.values();
   }
 
-  readonly added: ISignal<this, KernelStream> = new Signal<this, KernelStream>(this);
+  /** The stream for a websocket of JupyterLab's. */
+  open(url: string, kernelId: string, sessionId: string): KernelStream {
+    const known = this.get(kernelId, sessionId);
+    if (known) {
+      return known;
+    }
+    const stream = new KernelStream(kernelId, sessionId, url, this._settings);
+    const key = `${kernelId}/${sessionId}`;
+    this._streams.set(key, stream);
+    stream.stateChanged.connect((_, state) => {
+      if (state.is === 'ended') {
+        this._streams.delete(key);
+      } else if (state.is === 'connected') {
+        // A server is back.
+        this.retryNow();
+      }
+    });
+    this._added.emit(stream);
+    return stream;
+  }
+
+  get added(): ISignal<this, KernelStream> {
+    return this._added;
+  }
+
+  /** Something may have changed: streams that are cut are tried at once. */
+  retryNow(): void {
+    for (const stream of this) {
+      stream.retryNow();
+    }
+  }
+
+  /** A user restarts a kernel: what it has not taken yet shall not run. */
+  dropPending(kernelId: string): void {
+    for (const left of this._settings.leftovers.take(kernelId)) {
+      this._settings.leftovers.drop(left);
+    }
+    for (const stream of this) {
+      if (stream.kernelId === kernelId) {
+        stream.dropPending();
+      }
+    }
+  }
 
   private readonly _streams = new Map<string, KernelStream>();
+  private readonly _added = new Signal<this, KernelStream>(this);
 }
 
 /** The streams of this page; null on a server without the fleet. */

@@ -1,12 +1,57 @@
-import type { ServiceManagerPlugin } from '@jupyterlab/services';
+import { PageConfig } from '@jupyterlab/coreutils';
+import { ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
-import { inFleet } from '../user/pageUser.js';
+import type { SignIn } from '../user/signIn.js';
+import { Fetch, heldFetch } from '../user/signInFetch.js';
+import { ISignIn } from '../user/signInPlugin.js';
+import { Leftovers } from './leftovers.js';
 import { IStreams, Streams } from './streams.js';
+import type { IKernelAnswer } from './streamState.js';
 
 export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
   id: 'jupyter-fleet:streams',
   description: 'What this page and its kernels say to each other outlives connections.',
   autoStart: true,
   provides: IStreams,
-  activate: () => (inFleet() ? new Streams() : null)
+  requires: [ISignIn],
+  activate: (_: null, signIn: SignIn | null) => {
+    if (!signIn) {
+      return null;
+    }
+    const stock = ServerConnection.makeSettings();
+    const fetch = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
+    const streams = new Streams({
+      signIn,
+      serializer: stock.serializer,
+      leftovers: new Leftovers(tabStorage()),
+      untracked: JSON.parse(PageConfig.getOption('untracked_message_types') || '[]') as string[],
+      askModel: asker(fetch)
+    });
+    for (const type of ['online', 'focus', 'pageshow']) {
+      window.addEventListener(type, () => streams.retryNow());
+    }
+    document.addEventListener('visibilitychange', () => streams.retryNow());
+    return streams;
+  }
 };
+
+/** The storage of this tab; null if the browser refuses it. */
+function tabStorage(): Storage | null {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+function asker(fetch: Fetch): (url: string) => Promise<IKernelAnswer | null> {
+  return async url => {
+    try {
+      const response = await fetch(url, { cache: 'no-store' });
+      const model = response.ok ? ((await response.json()) as { execution_state: string }) : null;
+      return { status: response.status, state: model?.execution_state ?? null };
+    } catch {
+      return null;
+    }
+  };
+}

@@ -230,6 +230,33 @@ def test_requests_sent_again_after_each_cut_run_once_also_after_a_crash(fleet: F
     asyncio.run(scenario())
 
 
+def test_what_a_reloaded_page_delivers_for_the_one_before_runs_once(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        for number in range(3):
+            cell = await page.execute(f"with open('ran', 'a') as f: f.write('{number} ')", "a")
+            await page.reply(cell)
+        # A process of ipykernel by itself takes no message twice; the next one knows none.
+        await crash(link)
+        await until(lambda: link.state["process"] == "running", 40, "the next process")
+        # Neither the numbers of the page before are known any more, nor its session.
+        later = Stream("forgotten", cursor=True)
+        later.sent = list(page.sent)
+        await later.open(link)
+        # The page before had asked, and nobody wants the answer.
+        await later.send("fleet", "nothing", {})
+        await later.send("fleet", "of a later version", {})
+        await later.reply(await later.execute("with open('ran', 'a') as f: f.write('3 ')", "b"))
+        assert later.acknowledged == len(later.sent)
+        assert not later.closed
+        assert (fleet.cwd / "ran").read_text() == "0 1 2 3 "
+
+    asyncio.run(scenario())
+
+
 def test_a_page_of_another_journal_gets_this_one_from_its_start(fleet: Fleet) -> None:
     async def scenario() -> None:
         gateway = fleet.gateway()

@@ -51,7 +51,7 @@ class Agent:
         before = self.journal.last
         asked = {"cells": cells, "adopt": False}
         question = make_message("page", "fleet", "ask", b"{}", asked)
-        self.requests.ask(self.journal, "page", split_fleet(question)[1])
+        self.requests.from_page(self.journal, "page", split_fleet(question)[1])
         parts = []
         for number in range(before + 1, self.journal.last + 1):
             entry = self.journal.get(number)
@@ -139,7 +139,7 @@ def test_a_message_that_cannot_be_read_is_replayed_as_it_is() -> None:
     entry = agent.journal.get(agent.journal.last)
     assert entry is not None
     assert entry.message == join_v1("iopub", parts)
-    agent.requests.ask(
+    agent.requests.from_page(
         agent.journal,
         "page",
         split_fleet(make_message("p", "fleet", "ask", b"{}", {"cells": {"a": None}}))[1],

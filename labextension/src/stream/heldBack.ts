@@ -1,0 +1,76 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
+import { parentOf } from '../outputs/outputLimit.js';
+import { FLEET_CHANNEL } from './madeMessages.js';
+import { numberOf } from './numbered.js';
+
+type Message = KernelMessage.IMessage;
+
+/** What a page has got by the answer to its question. */
+export interface IAnswered {
+  /** The answer has everything up to this number that the page lacked. */
+  readonly fence: number;
+  /** The requests whose messages it has handed over from the first one. */
+  readonly adopted: ReadonlySet<string>;
+  /** The numbers of all messages that it has handed over. */
+  readonly numbers: ReadonlySet<number>;
+}
+
+/** Whether a message that came before or during an answer is in that answer. */
+export function isAnswered(message: Message, { fence, adopted, numbers }: IAnswered): boolean {
+  const number = numberOf(message) ?? Infinity;
+  return (
+    number <= fence &&
+    (message.channel === (FLEET_CHANNEL as string) ||
+      numbers.has(number) ||
+      adopted.has(parentOf(message)))
+  );
+}
+
+/** Whether the page wants a message of an answer: of its other requests it has had them already. */
+export function isWanted(message: Message, adopted: ReadonlySet<string>): boolean {
+  return message.header.msg_type === 'update_display_data' || adopted.has(parentOf(message));
+}
+
+/**
+ * What the kernel says to others while the page does not know yet which of it it has.
+ *
+ * The page's own requests and what answers none (the kernel ends, starts) do not wait.
+ */
+export class HeldBack {
+  constructor(private readonly _sessionId: string) {}
+
+  get waiting(): readonly Message[] {
+    return this._waiting ?? [];
+  }
+
+  hold(): void {
+    this._waiting ??= [];
+  }
+
+  /** @returns whether the message waits now. */
+  takes(message: Message): boolean {
+    const waits = this._waiting !== null && this._isOthers(message);
+    if (waits) {
+      this._waiting!.push(message);
+    }
+    return waits;
+  }
+
+  /** Nothing waits any more. @returns what has waited, in order. */
+  release(): Message[] {
+    const waited = this._waiting ?? [];
+    this._waiting = null;
+    return waited;
+  }
+
+  private _isOthers(message: Message): boolean {
+    const { session } = message.parent_header as { session?: string };
+    return (
+      message.channel === (FLEET_CHANNEL as string) ||
+      (message.channel === 'iopub' && !!session && session !== this._sessionId)
+    );
+  }
+
+  private _waiting: Message[] | null = null;
+}

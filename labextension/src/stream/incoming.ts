@@ -1,0 +1,309 @@
+import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
+
+import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
+import { AskedState } from './askedState.js';
+import { past } from './executionState.js';
+import { earliestOf, Handover } from './handover.js';
+import { HeldBack, isAnswered, isWanted } from './heldBack.js';
+import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
+import { MessageQueue } from './messageQueue.js';
+import { numbered, numberOf, replayed } from './numbered.js';
+import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import { V1_PROTOCOL } from './wire.js';
+
+type Message = KernelMessage.IMessage;
+
+/** What a page asks: what its cells hold, and what to do before the answer is handed over. */
+export interface IQuestion {
+  readonly cells: () => Record<string, IHeld | null>;
+  readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
+  /** Called when the first answer has been handled. */
+  readonly answered: () => void;
+}
+
+/** The content of a `replay`; see docs/protocols.md. */
+interface IReplayPart {
+  readonly index?: readonly IIndexed[];
+  readonly numbers: readonly number[];
+  readonly missing: Runs;
+  readonly fence: number;
+  readonly part: number;
+  readonly parts: number;
+}
+
+/** A question that is being answered. */
+interface IAsked {
+  /** The `msg_id` of the `ask`. */
+  readonly id: string;
+  readonly adopted: Set<string>;
+  readonly numbers: Set<number>;
+  /** The requests in the answer that are done. */
+  done: ReadonlySet<string>;
+}
+
+export interface IIncomingOptions {
+  readonly sessionId: string;
+  readonly serializer: ServerConnection.ISettings['serializer'];
+  readonly state: (say: (message: Message) => void) => AskedState;
+  /** Gives JupyterLab a message or, if that cannot be read, its data. */
+  readonly give: (data: unknown) => void;
+  readonly announce: (record: IRecord) => void;
+  /** Sends a message to the agent. */
+  readonly send: (message: Message) => void;
+  /** Called when something has been handed over. */
+  readonly onGiven: () => void;
+}
+
+/**
+ * What a kernel says to this page, on its way to JupyterLab: each message once and in order, over all
+ * connections.
+ *
+ * What others made the kernel say waits until the page has asked what its cells lack (`HeldBack`).
+ * Then it goes through the queue that keeps the page usable (`MessageQueue`) within bounds
+ * (`OutputLimit`) to JupyterLab, at the pace that this needs (`Handover`).
+ */
+export class Incoming {
+  constructor(private readonly _options: IIncomingOptions) {
+    this._held = new HeldBack(_options.sessionId);
+    this._handover = new Handover(message => this._give(message));
+    this._queue = new MessageQueue(new OutputLimit(), message => this._handover.push(message));
+    this.state = _options.state(message => this._queue.push(message));
+  }
+
+  readonly state: AskedState;
+
+  /** The last number that has come; null if the page has never been connected with a cursor. */
+  received: number | null = null;
+
+  /** The last number before which everything has been handed over. */
+  get acknowledged(): number {
+    const waiting = Math.min(
+      earliestOf(this._held.waiting),
+      earliestOf(this._queue.waiting),
+      earliestOf(this._handover.waiting)
+    );
+    return Math.min(waiting - 1, this.received ?? 0);
+  }
+
+  /** A message with a number of the journal has come, perhaps again. */
+  take(number: number, data: ArrayBuffer): void {
+    if (number <= (this.received ?? 0)) {
+      return;
+    }
+    this.received = number;
+    let message: Message;
+    try {
+      message = numbered(this._read(data, V1_PROTOCOL), number);
+    } catch (error) {
+      // It would come again and again.
+      console.error(error);
+      return;
+    }
+    if (isFleet(message) && message.header.msg_type === ('replay' as string)) {
+      this._answering = this._answering.then(() => this._answer(message));
+    } else if (!this._held.takes(message)) {
+      this.push(message);
+    }
+  }
+
+  /** Data of a connection without a cursor have come. */
+  takePlain(data: string | ArrayBuffer, protocol: string): void {
+    let message: Message;
+    try {
+      message = this._read(data, protocol);
+    } catch {
+      // JupyterLab reads it once more, and says what is wrong with it.
+      this._options.give(data);
+      return;
+    }
+    this.push(message);
+  }
+
+  /** Hand over a message that may have no number. */
+  push(message: Message): void {
+    if (isFleet(message)) {
+      this._queue.push(message);
+    } else {
+      this.state.heard(message, heard => this._queue.push(heard));
+    }
+  }
+
+  /** Somebody takes messages from now on, or nobody. */
+  resume(): void {
+    this._handover.resume();
+  }
+  pause(): void {
+    this._handover.pause();
+  }
+
+  /** Hand over all that waits; resolves when JupyterLab has handled it. */
+  async flush(): Promise<void> {
+    this._queue.flush();
+    await this._handover.handled();
+  }
+
+  /** Nobody will take messages any more. */
+  stop(): void {
+    this.state.stop();
+    this._queue.clear();
+    this._handover.stop();
+    this._giveUp();
+  }
+
+  /** What others make the kernel say waits for a question. */
+  hold(): void {
+    this._held.hold();
+  }
+
+  /** Nobody asks: what has waited goes on. */
+  release(): void {
+    if (!this._asked) {
+      this._held.release().forEach(message => this.push(message));
+    }
+  }
+
+  ask(question: IQuestion): void {
+    this._question?.answered();
+    this._question = question;
+    this._ask();
+  }
+
+  /** The last question, or its answer, has been lost on its way: ask again. */
+  askAgain(): void {
+    if (this._asked) {
+      this._ask();
+    }
+  }
+
+  /** Messages are missing: the cells lack something. */
+  missed(): void {
+    this.state.start();
+    if (this._question) {
+      this._ask();
+    }
+  }
+
+  /** The kernel has another journal, and has had no number of this one; it is at `start`. */
+  startAnew(start: number): void {
+    this.received = start;
+    this.state.start();
+    this.release();
+    this.askAgain();
+  }
+
+  /** There is no cursor, and so nothing to ask for. */
+  withoutCursor(): void {
+    this.received = null;
+    this._giveUp();
+    this.release();
+  }
+
+  /** A request that the question's `begin` adopts gets its messages from the first one. */
+  adopt(request: string): void {
+    this._asked?.adopted.add(request);
+  }
+
+  private _read(data: string | ArrayBuffer, protocol: string): Message {
+    return this._options.serializer.deserialize(data as ArrayBuffer, protocol);
+  }
+
+  private _giveUp(): void {
+    this._asked = null;
+    this._question?.answered();
+    this._question = null;
+  }
+
+  private _ask(): void {
+    this._held.hold();
+    const message = madeMessage(this._options.sessionId, FLEET_CHANNEL, 'ask', {
+      cells: this._question!.cells(),
+      adopt: true
+    });
+    this._asked = {
+      id: message.header.msg_id,
+      adopted: new Set(),
+      numbers: new Set(),
+      done: new Set()
+    };
+    this._options.send(message);
+  }
+
+  private async _answer(message: Message): Promise<void> {
+    const asked = this._asked;
+    if (!asked || parentOf(message) !== asked.id) {
+      // Answers a question that has been asked again.
+      return;
+    }
+    const content = message.content as unknown as IReplayPart;
+    if (content.part === 1) {
+      // What has come before is older.
+      await this.flush();
+      if (asked !== this._asked) {
+        return;
+      }
+      this._begin(asked, content);
+    }
+    message.buffers!.forEach((buffer, at) => {
+      this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
+    });
+    if (content.part === content.parts) {
+      this._asked = null;
+      for (const waited of this._held.release()) {
+        if (!isAnswered(waited, { ...asked, fence: content.fence })) {
+          this.push(waited);
+        }
+      }
+      const { answered } = this._question!;
+      void this._queue
+        .emptied()
+        .then(() => this._handover.handled())
+        .then(answered);
+    }
+  }
+
+  private _begin(asked: IAsked, { index = [], missing }: IReplayPart): void {
+    asked.done = new Set(
+      index.filter(({ state }) => state === 'done').map(({ request }) => request)
+    );
+    try {
+      this._question!.begin(index, missing);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  private _replay(asked: IAsked, number: number, data: ArrayBuffer): void {
+    const message = replayed(this._read(data, V1_PROTOCOL), number);
+    if (!isWanted(message, asked.adopted)) {
+      return;
+    }
+    asked.numbers.add(number);
+    if (asked.done.has(parentOf(message))) {
+      this._queue.push(past(message));
+    } else {
+      this.push(message);
+    }
+  }
+
+  private _give(message: Message): void {
+    if (!isFleet(message)) {
+      this._options.give(message);
+    } else if (message.header.msg_type === ('request' as string)) {
+      this._options.announce(message.content as unknown as IRecord);
+    }
+    if (numberOf(message) !== undefined) {
+      this._options.onGiven();
+    }
+  }
+
+  private readonly _held: HeldBack;
+  private readonly _queue: MessageQueue;
+  private readonly _handover: Handover;
+  private _question: IQuestion | null = null;
+  private _asked: IAsked | null = null;
+  private _answering: Promise<void> = Promise.resolve();
+}
+
+function isFleet(message: Message): boolean {
+  return message.channel === (FLEET_CHANNEL as string);
+}

@@ -1,0 +1,96 @@
+import { UUID } from '@lumino/coreutils';
+
+import { headingOf } from './clientFrames.js';
+import { FLEET_CHANNEL } from './madeMessages.js';
+import type { IEnd, ILeftover, Leftovers } from './leftovers.js';
+import { IPending, PendingMessages } from './pendingMessages.js';
+
+/**
+ * What one end of a stream sends: kept, also over a reload of the page, until the agent has it.
+ *
+ * It belongs to the journal of one agent: another agent is not sent what this one may have.
+ */
+export class Outgoing implements IEnd, Iterable<IPending> {
+  /** @param nothing - A message that stands for one that is not sent after all. */
+  constructor(
+    readonly kernelId: string,
+    readonly sessionId: string,
+    private readonly _leftovers: Leftovers,
+    private readonly _nothing: () => ArrayBuffer
+  ) {
+    this.nonce = UUID.uuid4().replace(/-/g, '');
+    this._pending = new PendingMessages();
+  }
+
+  /** What an earlier page left. */
+  static of(left: ILeftover, leftovers: Leftovers, nothing: () => ArrayBuffer): Outgoing {
+    const outgoing = new Outgoing(left.kernelId, left.sessionId, leftovers, nothing);
+    outgoing.nonce = left.nonce;
+    outgoing._journal = left.journal;
+    outgoing._pending = new PendingMessages(
+      left.messages.map(({ number, message }) => ({ number, message: message ?? nothing() }))
+    );
+    return outgoing;
+  }
+
+  nonce: string;
+
+  /** The journal of the agent that may have had some of it; null if nothing has been sent. */
+  get journal(): string | null {
+    return this._journal;
+  }
+
+  /** @returns whether this can be sent to an agent with this journal. */
+  belongsTo(journal: string): boolean {
+    if (this._journal !== null && this._journal !== journal) {
+      return false;
+    }
+    if (this._journal === null) {
+      this._journal = journal;
+      this._leftovers.setJournal(this, journal);
+    }
+    return true;
+  }
+
+  get isEmpty(): boolean {
+    return this._pending.isEmpty;
+  }
+
+  [Symbol.iterator](): IterableIterator<IPending> {
+    return this._pending[Symbol.iterator]();
+  }
+
+  /** A question is asked anew by the next page, and so need not be kept for it. */
+  add(message: ArrayBuffer, isKept = true): IPending {
+    const pending = this._pending.add(message);
+    this._leftovers.keep(this, pending.number, isKept ? message : null);
+    return pending;
+  }
+
+  acknowledge(number: number): void {
+    if (this._pending.acknowledge(number)) {
+      this._leftovers.acknowledge(this, number);
+    }
+  }
+
+  /** Take back what may be: its number is sent with nothing. @returns the messages. */
+  takeBack(may: (message: ArrayBuffer) => boolean): ArrayBuffer[] {
+    const taken = [...this].filter(({ message }) => may(message));
+    for (const { number } of taken) {
+      this._pending.replace(number, this._nothing());
+      this._leftovers.keep(this, number, null);
+    }
+    return taken.map(({ message }) => message);
+  }
+
+  /** Nothing of it will be sent. @returns what kernels would have had. */
+  drop(): ArrayBuffer[] {
+    const dropped = [...this].map(({ message }) => message);
+    this._pending = new PendingMessages();
+    this._leftovers.drop(this);
+    return dropped.filter(message => headingOf(message).channel !== FLEET_CHANNEL);
+  }
+
+  private _pending: PendingMessages;
+  private _journal: string | null = null;
+}

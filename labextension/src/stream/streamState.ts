@@ -1,0 +1,53 @@
+import type { ServerConnection } from '@jupyterlab/services';
+
+import type { SignIn } from '../user/signIn.js';
+import type { Leftovers } from './leftovers.js';
+
+/** How things stand between this page and a kernel. */
+export type StreamState =
+  /** The kernel's agent has never answered yet. */
+  | { readonly is: 'connecting' }
+  | { readonly is: 'connected' }
+  /**
+   * Cut since a time (`Date.now()`), and being tried again. `network`: no lab answers; `owner`: the
+   * gateway that owns the kernel changes; `unreachable`: the servers say why, in `reason`.
+   */
+  | {
+      readonly is: 'cut';
+      readonly since: number;
+      readonly why: 'network' | 'owner' | 'unreachable';
+      readonly reason: string;
+    }
+  | { readonly is: 'signedOut' }
+  | { readonly is: 'notAllowed'; readonly reason: string }
+  /** The kernel does not exist any more. */
+  | { readonly is: 'ended'; readonly reason: string };
+
+/** What the server says of a kernel. */
+export interface IKernelAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The `execution_state`, if there is a model. */
+  readonly state: string | null;
+}
+
+/** What all streams of a page share. */
+export interface IStreamSettings {
+  readonly signIn: SignIn;
+  readonly serializer: ServerConnection.ISettings['serializer'];
+  readonly leftovers: Leftovers;
+  /** The types of requests whose statuses JupyterLab ignores. */
+  readonly untracked: readonly string[];
+  /** Asks the server about the kernel whose model is at a URL; null if it does not answer. */
+  readonly askModel: (url: string) => Promise<IKernelAnswer | null>;
+}
+
+/** What JupyterLab holds of a stream. */
+export interface IStreamSocket {
+  /** The subprotocols that JupyterLab offers. */
+  readonly protocols: string | string[] | undefined;
+  opened(protocol: string): void;
+  /** A parsed message or, where that is not possible, the data. */
+  deliver(data: unknown): void;
+  closed(code: number, reason: string): void;
+}

@@ -1,0 +1,497 @@
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+
+import { FakeFleet, FakePage, FakeStorage, message, print, request, until } from './fakeFleet.js';
+
+const pages = [];
+
+async function openPage(fleet, options) {
+  const page = new FakePage(fleet, options);
+  pages.push(page);
+  return page;
+}
+
+async function connected(fleet = new FakeFleet(), options = {}) {
+  const page = await openPage(fleet, options);
+  await until(() => page.stream.state.is === 'connected');
+  return { fleet, page };
+}
+
+afterEach(() => pages.splice(0).forEach(page => page.leave()));
+
+test('a stream is open for JupyterLab, which speaks v1 with it', async () => {
+  const { fleet, page } = await connected();
+  assert.deepEqual(page.events, ['open']);
+  assert.equal(page.socket.protocol, 'v1.kernel.websocket.jupyter.org');
+  assert.equal(fleet.queries[0].session_id, 'page');
+  assert.equal(fleet.queries[0].cursor, '1');
+  assert.equal(fleet.queries[0].fleet_user, 'ann');
+  assert.match(fleet.queries[0].stream, /^[0-9a-f]{32}$/);
+  assert.equal(page.stream.journal, fleet.journal);
+  const cell = page.send(request());
+  fleet.say(print('hello', cell));
+  await until(() => page.printed === 'hello');
+  assert.deepEqual(fleet.ran, [cell.header.msg_id]);
+});
+
+test('a cut is hidden: what was said and sent meanwhile arrives once', async () => {
+  const { fleet, page } = await connected();
+  const cell = page.send(request());
+  fleet.say(print('1 ', cell));
+  fleet.answers = 1006;
+  fleet.cut();
+  fleet.say(print('2 ', cell));
+  const next = page.send(request());
+  await until(() => page.stream.state.is === 'cut');
+  assert.equal(page.stream.state.why, 'network');
+  fleet.answers = 'fleet.v1';
+  await until(() => page.printed === '1 2 ');
+  assert.deepEqual(fleet.ran, [cell.header.msg_id, next.header.msg_id]);
+  assert.deepEqual(page.events, ['open']);
+  assert.equal(fleet.queries.at(-1).received, '1');
+  assert.equal(fleet.queries.at(-1).journal, fleet.journal);
+  assert.equal(fleet.queries.at(-1).stream, fleet.queries[0].stream);
+});
+
+test('what the agent took is not run again when its acknowledgment is lost', async () => {
+  const { fleet, page } = await connected();
+  fleet.acknowledges = false;
+  const cells = [page.send(request()), page.send(request())];
+  fleet.cut();
+  await until(() => page.stream.state.is === 'connected' && fleet.open.length === 1);
+  cells.push(page.send(request()));
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
+});
+
+test('a number that has come is not handed over again', async () => {
+  const { fleet, page } = await connected();
+  const cell = page.send(request());
+  const number = fleet.say(print('once', cell));
+  fleet._send(fleet.open[0], number);
+  fleet.say(print(' more', cell));
+  await until(() => page.printed.includes('more'));
+  assert.equal(page.printed, 'once more');
+});
+
+test('only what has been handed over is acknowledged, of joined messages the last', async () => {
+  const { fleet, page } = await connected();
+  const cell = page.send(request());
+  for (let line = 0; line < 400; line += 1) {
+    fleet.say(print(`${line}\n`, cell));
+  }
+  assert.ok(page.stream._incoming.acknowledged < 400);
+  const seen = [];
+  while (!page.printed.endsWith('399\n')) {
+    seen.push(page.stream._incoming.acknowledged, page.printed.split('\n').length - 1);
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  for (let at = 0; at < seen.length; at += 2) {
+    assert.ok(seen[at] <= seen[at + 1], `${seen[at]} acknowledged with ${seen[at + 1]} lines`);
+  }
+  await until(() => fleet.open[0].acknowledged === 400);
+});
+
+test('another agent is not sent what an earlier one may have run', async () => {
+  const { fleet, page } = await connected();
+  fleet.say(print('old', request('other')));
+  fleet.acknowledges = false;
+  const cell = page.send(request());
+  fleet.renew();
+  fleet.acknowledges = true;
+  await until(() => page.stream.journal === fleet.journal);
+  await until(() => page.types('execute_reply').length === 1);
+  assert.equal(page.types('execute_reply')[0].content.status, 'aborted');
+  assert.equal(page.types('execute_reply')[0].parent_header.msg_id, cell.header.msg_id);
+  const next = page.send(request());
+  fleet.say(print('new', next));
+  await until(() => page.printed.endsWith('new'));
+  assert.deepEqual(fleet.ran, [cell.header.msg_id, next.header.msg_id]);
+});
+
+test('a restart by the user drops what the kernel does not have yet', async () => {
+  const { fleet, page } = await connected();
+  fleet.answers = 1006;
+  fleet.cut();
+  page.send(request());
+  page.streams.dropPending('kernel-1');
+  fleet.answers = 'fleet.v1';
+  page.stream.retryNow();
+  await until(() => page.stream.state.is === 'connected');
+  const after = page.send(request());
+  assert.deepEqual(fleet.ran, [after.header.msg_id]);
+  assert.notEqual(fleet.queries.at(-1).stream, fleet.queries[0].stream);
+});
+
+test("JupyterLab's next socket is open at once, and hears what came meanwhile", async () => {
+  const { fleet, page } = await connected();
+  page.socket.close();
+  fleet.say(message('status', { execution_state: 'starting' }));
+  page.connect();
+  await until(() => page.events.length === 2);
+  await until(() => page.types('status').length);
+  assert.equal(fleet.sockets.length, 1);
+});
+
+test('what was sent last is delivered after JupyterLab has let the kernel go', async () => {
+  const { fleet, page } = await connected();
+  fleet.answers = 1006;
+  fleet.cut();
+  const cell = page.send(request());
+  page.socket.close();
+  fleet.answers = 'fleet.v1';
+  await until(() => fleet.ran.includes(cell.header.msg_id));
+  await until(() => page.stream.state.is === 'ended');
+  assert.equal(fleet.open.length, 0);
+  assert.deepEqual([...page.streams], []);
+});
+
+test('a reloaded page delivers what the one before had not, once, and only then its own', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  fleet.acknowledges = false;
+  const cells = [page.send(request())];
+  fleet.answers = 1006;
+  fleet.cut();
+  void page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  cells.push(page.send(request()));
+  page.leave();
+  fleet.answers = 'fleet.v1';
+  fleet.acknowledges = true;
+  const { page: next } = await connected(fleet, { storage, session: 'next' });
+  cells.push(next.send(request('next')));
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
+  assert.deepEqual(fleet.asked, []);
+  const [delivery, own] = fleet.queries.slice(-2);
+  assert.equal(delivery.session_id, 'page');
+  assert.equal(delivery.stream, fleet.queries[0].stream);
+  assert.equal(own.session_id, 'next');
+  await until(() => storage.length === 1, 'nothing but the journal is kept');
+});
+
+test('a reloaded page delivers nothing to another agent', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  fleet.answers = 1006;
+  fleet.cut();
+  page.send(request());
+  page.leave();
+  fleet.answers = 'fleet.v1';
+  fleet.renew();
+  const { page: next } = await connected(fleet, { storage, session: 'next' });
+  assert.deepEqual(fleet.ran, []);
+  assert.equal(next.stream.journal, fleet.journal);
+});
+
+test('an agent of the version before is spoken to without a cursor', async () => {
+  const fleet = new FakeFleet();
+  fleet.launched = false;
+  const page = await openPage(fleet);
+  await until(() => page.events.includes('open'));
+  const info = page.send(request('page', 'kernel_info_request'));
+  const answered = page.stream.replay(
+    () => ({ cell: null }),
+    () => assert.fail('nothing is asked')
+  );
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  fleet.cut(4406);
+  await until(() => page.stream.state.is === 'connected');
+  await answered;
+  assert.equal(page.stream.journal, null);
+  assert.deepEqual(
+    fleet.taken.map(({ header }) => header.msg_id),
+    [info.header.msg_id]
+  );
+  assert.deepEqual(fleet.sockets.at(-1).protocols, ['v1.kernel.websocket.jupyter.org']);
+  assert.equal(fleet.queries.at(-1).stream, undefined);
+  assert.deepEqual(page.events, ['open']);
+  const cell = page.send(request());
+  fleet.say(print('plain', cell));
+  await until(() => page.printed === 'plain');
+});
+
+test('with a lab of the version before each connection is a socket of JupyterLab', async () => {
+  const fleet = new FakeFleet();
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  const { page } = await connected(fleet);
+  const cell = page.send(request());
+  fleet.say(print('1', cell));
+  await until(() => page.printed === '1');
+  fleet.answers = 'fleet.v1';
+  fleet.cut(1012);
+  await until(() => page.events.includes(1012));
+  page.connect();
+  await until(() => page.stream.journal === fleet.journal, 'the next lab knows cursors');
+});
+
+test('the end of the kernel is passed on, and nothing else', async () => {
+  const { fleet, page } = await connected();
+  for (const code of [1001, 1011, 1012, 1013]) {
+    fleet.cut(code, 'words');
+    await until(() => page.stream.state.is === 'connected');
+  }
+  assert.deepEqual(page.events, ['open']);
+  fleet.cut(4404, 'deleted');
+  await until(() => page.events.includes(4404));
+  assert.deepEqual(page.stream.state, { is: 'ended', reason: 'deleted' });
+  assert.deepEqual([...page.streams], []);
+});
+
+test('a kernel that is gone is found out though handshakes are refused without a word', async () => {
+  const fleet = new FakeFleet();
+  fleet.answers = 1006;
+  fleet.model = { status: 404, state: null };
+  const page = await openPage(fleet);
+  await until(() => page.events.includes(4404));
+  assert.equal(page.stream.state.is, 'ended');
+});
+
+test('why a kernel cannot be reached is known, though it never was', async () => {
+  const fleet = new FakeFleet();
+  fleet.answers = 1013;
+  const page = await openPage(fleet);
+  await until(() => page.stream.state.is === 'cut');
+  assert.equal(page.stream.state.why, 'unreachable');
+  assert.equal(page.stream.state.reason, 'words');
+});
+
+test('when the login ends, what is pending waits for the user', async () => {
+  const { fleet, page } = await connected();
+  fleet.cut(4401);
+  await until(() => page.stream.state.is === 'signedOut');
+  const cell = page.send(request());
+  const tried = fleet.sockets.length;
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.equal(fleet.sockets.length, tried);
+  assert.equal(page.signIn.refused, 1);
+  page.signIn.back();
+  await until(() => page.stream.state.is === 'connected');
+  assert.deepEqual(fleet.ran, [cell.header.msg_id]);
+  assert.deepEqual(page.events, ['open']);
+});
+
+test('without the right, what is pending waits for the right', async () => {
+  const { fleet, page } = await connected();
+  fleet.cut(4403, 'you are a viewer');
+  await until(() => page.stream.state.is === 'notAllowed');
+  assert.equal(page.stream.state.reason, 'you are a viewer');
+  assert.equal(page.signIn.checked, 1);
+  const cell = page.send(request());
+  page.stream.retryNow();
+  await until(() => page.stream.state.is === 'connected');
+  assert.deepEqual(fleet.ran, [cell.header.msg_id]);
+});
+
+test('a launch is told to JupyterLab, and an interrupt takes back what waits', async () => {
+  const fleet = new FakeFleet();
+  fleet.launched = false;
+  fleet.model.state = 'starting';
+  const page = await openPage(fleet);
+  await until(() => page.events.includes('open'));
+  const info = page.send(request('page', 'kernel_info_request'));
+  const cell = page.send(request());
+  fleet.text({ type: 'launch', state: 'launching', launch: { phase: 'queued' } });
+  await until(() => page.types('status').length);
+  assert.deepEqual(page.types('status')[0].content, {
+    execution_state: 'starting',
+    launch: { phase: 'queued' }
+  });
+  fleet.text({ type: 'interrupted' });
+  await until(() => page.types('execute_reply').length);
+  assert.equal(page.types('execute_reply')[0].parent_header.msg_id, cell.header.msg_id);
+  fleet.launch();
+  await until(() => page.stream.state.is === 'connected');
+  const next = page.send(request());
+  assert.deepEqual(
+    fleet.taken.filter(({ channel }) => channel === 'shell').map(({ header }) => header.msg_id),
+    [info.header.msg_id, next.header.msg_id]
+  );
+});
+
+test('a message that is longer than servers take is answered in the cell', async () => {
+  const { fleet, page } = await connected();
+  const cell = page.send(request('page', 'execute_request', { code: 'x'.repeat(2 ** 26) }));
+  await until(() => page.types('status').some(({ content }) => content.execution_state === 'idle'));
+  assert.match(page.types('error')[0].content.evalue, /64 MB/);
+  assert.equal(page.types('execute_reply')[0].parent_header.msg_id, cell.header.msg_id);
+  assert.deepEqual(fleet.ran, []);
+  assert.equal(fleet.open.length, 1);
+});
+
+test('between the words of two processes JupyterLab gets a task', async () => {
+  const { fleet, page } = await connected();
+  const handled = [];
+  page.socket.onmessage = ({ data }) => {
+    // As JupyterLab does: handled later, unless another session has spoken by then.
+    page.current = data.header.session;
+    void Promise.resolve().then(() => page.current === data.header.session && handled.push(data));
+  };
+  const cell = request();
+  fleet.say(print('last words', cell));
+  const restarting = message('status', { execution_state: 'restarting' });
+  restarting.header.session = 'agent';
+  fleet.say(restarting);
+  await until(() => handled.length >= 2);
+  assert.deepEqual(
+    handled.map(({ header }) => header.msg_type),
+    ['stream', 'status']
+  );
+});
+
+/** The record of a request of another page's. */
+const record = (cell, state = 'done') => ({
+  request: cell.header.msg_id,
+  cell: 'cell-1',
+  session: 'other',
+  state,
+  held: false,
+  gone: false
+});
+const idle = cell => message('status', { execution_state: 'idle' }, cell.header);
+
+test('what others run waits for the answer, which comes before it', async () => {
+  const fleet = new FakeFleet();
+  const cell = request('other');
+  fleet.say(print('1 ', cell));
+  fleet.say(print('2 ', cell));
+  const { page } = await connected(fleet);
+  fleet.say(print('3 ', cell));
+  const begun = [];
+  let isAnswered = false;
+  const answered = page.stream
+    .replay(
+      () => ({ 'cell-1': null }),
+      (index, missing) => {
+        begun.push([index, missing, page.printed]);
+        page.stream.adopt(cell.header.msg_id);
+        page.send(cell);
+      }
+    )
+    .then(() => (isAnswered = true));
+  await until(() => fleet.asked.length === 1);
+  assert.deepEqual(fleet.asked[0].content, { cells: { 'cell-1': null }, adopt: true });
+  fleet.replay([record(cell, 'running')], [1, 2], [3]);
+  fleet.say(print('4', cell));
+  await answered;
+  assert.ok(isAnswered);
+  await until(() => page.printed.endsWith('4'));
+  assert.equal(page.printed, '1 2 3 4');
+  assert.deepEqual(begun, [[[record(cell, 'running')], [], '']]);
+  // It is another page's request, which runs already.
+  assert.deepEqual(fleet.ran, []);
+});
+
+test('of an answer, what nobody adopts is left out, and what came live is not', async () => {
+  const fleet = new FakeFleet();
+  const { page } = await connected(fleet);
+  const own = page.send(request());
+  const number = fleet.say(print('mine ', own));
+  await until(() => page.printed === 'mine ');
+  const other = request('console');
+  fleet.say(print('theirs', other));
+  const answered = page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  fleet.replay([{ ...record(own, 'running'), session: 'page' }], [number]);
+  await answered;
+  await until(() => page.printed.includes('theirs'));
+  assert.equal(page.printed, 'mine theirs');
+});
+
+test('requests are announced in order with what the kernel says', async () => {
+  const { fleet, page } = await connected();
+  page.stream.release();
+  const order = [];
+  page.socket.onmessage = ({ data }) => data.content.text && order.push(data.content.text);
+  page.stream.announced.connect((_, { request }) => order.push(request));
+  const [first, second] = [request('other'), request('other')];
+  fleet.say(print('a', first));
+  fleet.say(message('request', record(second), {}, 'fleet', ''));
+  fleet.say(print('b', second));
+  await until(() => order.length === 3);
+  assert.deepEqual(order, ['a', second.header.msg_id, 'b']);
+});
+
+test('what others run goes on when nobody asks', async () => {
+  const { fleet, page } = await connected();
+  fleet.say(print('theirs', request('other')));
+  const own = page.send(request());
+  fleet.say(print('mine ', own));
+  await until(() => page.printed === 'mine ');
+  page.stream.release();
+  await until(() => page.printed === 'mine theirs');
+});
+
+test('it is asked again when a restart has dropped the question', async () => {
+  const { fleet, page } = await connected();
+  fleet.answers = 1006;
+  fleet.cut();
+  const answered = page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  page.streams.dropPending('kernel-1');
+  fleet.answers = 'fleet.v1';
+  page.stream.retryNow();
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([], []);
+  await answered;
+});
+
+test('after a gap the page asks again, and the cell is filled anew', async () => {
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  let begun = 0;
+  const begin = () => {
+    begun += 1;
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(cell.header.msg_id);
+    page.send(cell);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  fleet.say(print('1 ', cell));
+  fleet.replay([record(cell, 'running')], [1]);
+  await answered;
+  assert.equal(page.printed, '1 ');
+  fleet.text({ type: 'gap', from: 2, to: 5, limit: 1000 });
+  await until(() => fleet.asked.length === 2);
+  assert.equal(page.stream.limit, 1000);
+  const number = fleet.say(print('9 ', cell));
+  fleet.replay([record(cell, 'running')], [1, number]);
+  fleet.say(print('10', cell));
+  await until(() => page.printed.endsWith('10'));
+  assert.equal(page.printed, '1 9 10');
+  assert.equal(begun, 2);
+});
+
+test('the past does not change whether the kernel is busy now', async () => {
+  const fleet = new FakeFleet();
+  fleet.model.state = 'busy';
+  const cell = request('other');
+  const numbers = [
+    fleet.say(message('status', { execution_state: 'busy' }, cell.header)),
+    fleet.say(idle(cell))
+  ];
+  const { page } = await connected(fleet);
+  const answered = page.stream.replay(
+    () => ({}),
+    () => page.stream.adopt(cell.header.msg_id)
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([record(cell)], numbers);
+  await answered;
+  const tracked = page
+    .types('status')
+    .filter(({ parent_header }) => parent_header.msg_type !== 'kernel_info_request')
+    .map(({ content }) => content.execution_state);
+  assert.deepEqual(tracked, ['busy']);
+});

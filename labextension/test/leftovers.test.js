@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+
+import { Leftovers } from '../lib/stream/leftovers.js';
+import { FakeStorage } from './fakeFleet.js';
+
+const END = { kernelId: 'k/1', sessionId: 's', nonce: 'n' };
+const bytes = (...values) => Uint8Array.from(values).buffer;
+
+beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+afterEach(() => mock.timers.reset());
+
+test('the next page finds what was not acknowledged, in order and with its numbers', () => {
+  const storage = new FakeStorage();
+  const page = new Leftovers(storage);
+  page.setJournal(END, 'j');
+  for (let number = 1; number <= 12; number += 1) {
+    page.keep(END, number, bytes(0, 255, number));
+  }
+  page.acknowledge(END, 9);
+  mock.timers.tick(1_000);
+  const next = new Leftovers(storage);
+  assert.deepEqual(next.take('another kernel'), []);
+  const [left, ...others] = next.take('k/1');
+  assert.deepEqual(others, []);
+  assert.deepEqual({ ...left, messages: [] }, { ...END, journal: 'j', messages: [] });
+  assert.deepEqual(
+    left.messages.map(({ number, message }) => [number, ...new Uint8Array(message)]),
+    [10, 11, 12].map(number => [number, 0, 255, number])
+  );
+  assert.deepEqual(next.take('k/1'), []);
+  next.drop(left);
+  assert.equal(storage.length, 0);
+});
+
+test('what has not been sent to any agent yet has no journal', () => {
+  const storage = new FakeStorage();
+  new Leftovers(storage).keep(END, 1, bytes(1));
+  assert.equal(new Leftovers(storage).take('k/1')[0].journal, null);
+});
+
+test('a message that is too long leaves its number', () => {
+  const storage = new FakeStorage();
+  const page = new Leftovers(storage);
+  page.keep(END, 1, new ArrayBuffer(256 * 1024 + 1));
+  page.keep(END, 2, bytes(2));
+  const [left] = new Leftovers(storage).take('k/1');
+  assert.deepEqual(
+    left.messages.map(({ number, message }) => [number, message?.byteLength]),
+    [
+      [1, undefined],
+      [2, 1]
+    ]
+  );
+});
+
+test('all pages of a tab keep at most 2 MB', () => {
+  const storage = new FakeStorage();
+  for (const nonce of ['a', 'b']) {
+    const page = new Leftovers(storage);
+    for (let number = 1; number <= 6; number += 1) {
+      page.keep({ ...END, nonce }, number, new ArrayBuffer(256 * 1024));
+    }
+  }
+  const kept = new Leftovers(storage).take('k/1').flatMap(({ messages }) => messages);
+  assert.equal(kept.length, 12);
+  assert.equal(kept.filter(({ message }) => message).length, 8);
+});
+
+test('a browser that keeps nothing keeps the page working', () => {
+  const full = new FakeStorage();
+  full.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  for (const storage of [full, null]) {
+    const page = new Leftovers(storage);
+    page.setJournal(END, 'j');
+    page.keep(END, 1, bytes(1));
+    page.acknowledge(END, 1);
+    page.drop(END);
+    assert.deepEqual(page.take('k/1'), []);
+  }
+});
+
+test('what other code keeps in the tab is left alone', () => {
+  const storage = new FakeStorage();
+  storage.setItem('jupyter-fleet:pending', 'x');
+  storage.setItem('a/b/c/d/1', 'x');
+  const page = new Leftovers(storage);
+  page.keep(END, 1, bytes(1));
+  page.drop(END);
+  assert.equal(storage.length, 2);
+});
