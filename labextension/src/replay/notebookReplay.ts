@@ -118,7 +118,7 @@ export class NotebookReplay {
       isTrusted: this._user !== null && record.user === this._user,
       change: change => this._change(record, change),
       cellNow: of => this._widgetOf(id, of),
-      missingText: count => missingText(count, null, this._trans)
+      missingText: count => missingText(count, this._stream.limit, this._trans)
     });
     const code = cell.model.sharedModel.getSource();
     this._earlier.mark(id, record.source !== null && record.source !== sourceHash(code));
