@@ -8,7 +8,7 @@ from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.links import AgentLinks
 from gateway_ext.kernels.launch_rules import LaunchRules, refuse_another_start
 from gateway_ext.kernels.lifecycle.launch_board import LaunchBoard
-from gateway_ext.kernels.lifecycle.launches import NOT_STARTED, Launches
+from gateway_ext.kernels.lifecycle.launches import Launches
 from gateway_ext.kernels.lifecycle.pools import Pools
 from gateway_ext.kernels.refusal import Refusal, still_launching
 from gateway_ext.ownership.kernel_records import KernelRecords, NewKernel
@@ -80,13 +80,6 @@ class KernelStarts:
             self._launches.begin(record, spec, agent_key, dict(new.environment), new.launch_options)
         if seconds is None:
             return record
-        try:
-            return await self.until_running(new.kernel_id, deadline)
-        except Refusal as refusal:
-            if refusal.message != NOT_STARTED:
-                raise
-        # Nothing was begun by the gateway that had the kernel, and somebody waits for it here.
-        await self.again(await self._find(new.kernel_id), new.username)
         return await self.until_running(new.kernel_id, deadline)
 
     async def again(self, record: KernelRecord, username: str) -> None:

@@ -167,9 +167,16 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             living_seconds=app.living_seconds,
             log=self.log,
         )
+        self.abandoned_launches = AbandonedLaunches(
+            kernels,
+            launch_records=app.launch_records,
+            membership=self.membership,
+            living_seconds=app.living_seconds,
+        )
         self.lost_kernels = LostKernels(
             kernels,
             leftovers=self.leftovers,
+            abandoned=self.abandoned_launches,
             ends=self.ends,
             silences=self.silences,
             gateway_name=self.membership.name,
@@ -206,12 +213,6 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             silence_records=app.silence_records,
             membership=self.membership,
             start_again=self._starts.again,
-            living_seconds=app.living_seconds,
-        )
-        self.abandoned_launches = AbandonedLaunches(
-            kernels,
-            launch_records=app.launch_records,
-            membership=self.membership,
             living_seconds=app.living_seconds,
         )
         self.ended_in_cluster = EndedInCluster(kernels)
@@ -338,9 +339,8 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
 
     async def restart(self, place: Place, username: str, seconds: float | None) -> None:
         """Restarts the kernel; starts a new agent if the old one is known to be gone, and then
-        waits as `start` does. An unreachable kernel is restarted later, without anybody waiting.
-        Does nothing to a kernel that is being launched. Raises AgentLeft if the agent ends instead
-        of doing it."""
+        waits as `start` does. An unreachable kernel is restarted later, without anybody waiting,
+        one that is being launched is left alone. Raises AgentLeft if the agent ends instead."""
         if place.is_launching:
             return
         if place.is_unreachable and place.record is not None:

@@ -31,7 +31,7 @@ from gateway_ext.ownership.kernel_rows import (
     stored_key,
     transition,
 )
-from gateway_ext.ownership.launch_status import begun_status
+from gateway_ext.ownership.launch_status import begun_again, begun_status
 from gateway_ext.ownership.observations import Observation, observed
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.start_limits import NO_LIMITS, Limits, check_limits
@@ -131,6 +131,8 @@ class KernelRecords:
             def decide(held: Held, now: datetime) -> Transition | None:
                 if (held.epoch, held.state) != (found.epoch, found.state):
                     return None
+                dead = found.state is KernelState.DEAD
+                begun = begun_status(now) if dead else begun_again(found.launch_status, now)
                 drop_former_id(connection, held.kernel_id)
                 dismiss_agent(connection, held.kernel_id, now)
                 values = {
@@ -139,7 +141,7 @@ class KernelRecords:
                     "agent_key": encrypted_key,
                     "launch_id": None,
                     "process": None,
-                    "launch_status": begun_status(now).stored(),
+                    "launch_status": begun.stored(),
                     "execution_state": "starting",
                     "reason": "",
                     "changed": now,

@@ -31,7 +31,8 @@ class LaunchPhase(StrEnum):
     """The agent, which runs, to connect to a gateway and start the kernel."""
 
 
-_WITHOUT_ROOM = frozenset({LaunchPhase.QUEUED, LaunchPhase.SCHEDULING})
+WITHOUT_ROOM = frozenset({LaunchPhase.QUEUED, LaunchPhase.SCHEDULING})
+"""The phases in which nothing has been started."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class LaunchStatus:
 
     Times are in UTC: `since` is when the phase began, `begun` when the launch did, and `room` when
     the cluster had room for it, None if it has none yet. `given_up` is why a launch failed of which
-    something may still run; empty for all others.
+    something may still run; empty for all others. `lost` is how many gateways have ended while they
+    started it, and left nothing.
     """
 
     phase: LaunchPhase
@@ -51,12 +53,13 @@ class LaunchStatus:
     begun: datetime
     room: datetime | None
     given_up: str = ""
+    lost: int = 0
 
     def after(
         self, phase: LaunchPhase, message: str, position: int | None, now: datetime
     ) -> "LaunchStatus":
         """The status after a look at the launch. The same object if nothing has changed."""
-        room = None if phase in _WITHOUT_ROOM else self.room or now
+        room = None if phase in WITHOUT_ROOM else self.room or now
         seen = replace(
             self,
             phase=phase,
@@ -97,12 +100,22 @@ class LaunchStatus:
             "begun": in_utc(self.begun),
             "room": None if self.room is None else in_utc(self.room),
             "given_up": self.given_up,
+            "lost": self.lost,
         }
 
 
 def begun_status(now: datetime) -> LaunchStatus:
     """The status of a launch that begins now."""
     return LaunchStatus(LaunchPhase.QUEUED, "", None, now, now, None)
+
+
+def begun_again(status: LaunchStatus | None, now: datetime) -> LaunchStatus:
+    """The status of a launch that begins once more, now, at another gateway; `status` is what the
+    one that has ended has left."""
+    begun = begun_status(now)
+    if status is None or status.phase in WITHOUT_ROOM:
+        return replace(begun, lost=0 if status is None else status.lost)
+    return replace(begun, lost=status.lost + 1)
 
 
 def stored_status(column: Mapping[str, Any] | None) -> LaunchStatus | None:
@@ -119,6 +132,7 @@ def stored_status(column: Mapping[str, Any] | None) -> LaunchStatus | None:
             begun=datetime.fromisoformat(column["begun"]),
             room=None if column["room"] is None else datetime.fromisoformat(column["room"]),
             given_up=str(column.get("given_up") or ""),
+            lost=int(column.get("lost") or 0),
         )
     except (KeyError, TypeError, ValueError):
         return None

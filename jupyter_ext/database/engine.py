@@ -209,7 +209,10 @@ class Database:
             self._threads, lambda: self.run_blocking(wanted, read_only=read_only)
         )
         try:
-            return await asyncio.wait_for(work, RUN_SECONDS)
+            # Not `wait_for`: before Python 3.12 that swallows a cancellation that comes together
+            # with the result.
+            async with asyncio.timeout(RUN_SECONDS):
+                return await work
         except TimeoutError:
             error = DatabaseUnavailable(
                 f"the database {self.shown_url} does not answer within {RUN_SECONDS:g} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Awaitable
 from typing import Any, ClassVar, cast
@@ -21,10 +22,11 @@ from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.kernels.owner_socket import StreamEnd
 from jupyter_ext.kernels.page_cursor import CursorError, PageCursor, page_cursor
 from jupyter_ext.kernels.page_relay import PageRelay
+from jupyter_ext.kernels.refused_messages import refusals, too_long
 from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.wire.close_codes import BAD_MESSAGE, FINAL, NOT_ACCEPTED, OWNER_CHANGES
+from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, OWNER_CHANGES, TOO_MUCH
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
@@ -176,12 +178,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         """Send a page's message to the kernel. The next one may be read when the result is done."""
         if self._relay is not None:
             return self._relay.send(incoming_msg)
-        self._send(incoming_msg)
-        return None
-
-    def _send(self, incoming_msg: str | bytes) -> None:
         if self._stream is None:
-            return
+            return None
         try:
             if self._legacy or isinstance(incoming_msg, str):
                 message = json_to_v1(incoming_msg)
@@ -189,9 +187,30 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 message = incoming_msg
                 channel_of(message)
         except MessageError as error:
-            self._close_page(BAD_MESSAGE, str(error))
-            return
+            return self._answer(self._refusals(incoming_msg, str(error)))
         self._stream.send(message)
+        return None
+
+    async def refuse_long(self, head: bytes, size: int) -> None:
+        """A frame of `size` bytes came, which begins with `head`, and was dropped. A page that
+        numbers its frames is disconnected: one of them is missing."""
+        reason = too_long(size, self.max_message_bytes)
+        answers = [] if self._relay is not None else self._refusals(head, reason)
+        if answers:
+            await self._answer(answers)
+        else:
+            self._close_page(TOO_MUCH, reason)
+
+    def _refusals(self, beginning: str | bytes, reason: str) -> list[bytes]:
+        """What the page is told of a message that begins so and is not passed on."""
+        self.log.warning("Kernel %s: a page's message is refused: %s", self.kernel_id, reason)
+        sender = self._launch_session
+        return refusals(beginning, v1=not self._legacy, sender=sender, reason=reason)
+
+    async def _answer(self, answers: list[bytes]) -> None:
+        with contextlib.suppress(WebSocketClosedError):
+            for answer in answers:
+                await self._to_page(answer)
 
     async def _to_page(self, message: bytes) -> None:
         if self._legacy:

@@ -26,6 +26,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.error_body import ErrorBody
+from jupyter_ext.kernels.bounded_socket import BoundedSocket
 from jupyter_ext.kernels.connection import FleetWebsocketConnection
 from jupyter_ext.kernels.launch_rules import parse_choice
 from jupyter_ext.kernels.launches import answers_at_once, cancels_launch, seconds_to_answer
@@ -97,13 +98,17 @@ class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
         self.finish(json.dumps(model, default=json_default))
 
 
-class FleetKernelWebsocketHandler(KernelWebsocketHandler):
+class FleetKernelWebsocketHandler(BoundedSocket, KernelWebsocketHandler):
     """`/api/kernels/<id>/channels`."""
 
     @property
-    def max_message_size(self) -> int:
+    def longest_message(self) -> int:
         """Bytes of the longest frame."""
         return cast(FleetWebsocketConnection, self.connection).max_message_bytes
+
+    def on_too_long(self, head: bytes, size: int) -> Awaitable[None]:
+        """Say the limit."""
+        return cast(FleetWebsocketConnection, self.connection).refuse_long(head, size)
 
     def on_message(self, ws_message: str | bytes) -> Awaitable[None] | None:
         """Like the stock method, but no further frame is read before this one is dealt with."""

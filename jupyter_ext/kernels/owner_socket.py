@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from typing import cast
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest, _RequestProxy
+from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 from tornado.iostream import IOStream, StreamClosedError
-from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketError
 
 from jupyter_ext.wire.close_codes import FINAL
 from jupyter_ext.wire.frames import SUBPROTOCOL
@@ -35,6 +38,18 @@ class ConnectionEnd(Exception):
         self.said = said
 
 
+class _Connection(WebSocketClientConnection):
+    """One that is closed when it opens if nobody waits for it any more: Tornado goes on
+    connecting."""
+
+    async def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> None:
+        await super().headers_received(start_line, headers)
+        if self.connect_future.cancelled():
+            self.close()
+
+
 async def dial(
     owner: str,
     url: str,
@@ -46,14 +61,21 @@ async def dial(
     """A connection to the gateway `owner`; raises StreamEnd and ConnectionEnd."""
     request = HTTPRequest(
         url,
-        headers=dict(headers),
+        headers=HTTPHeaders(headers),
         connect_timeout=connect_timeout,
         request_timeout=connect_timeout,
     )
+    connection = _Connection(
+        # As `websocket_connect` does.
+        cast(HTTPRequest, _RequestProxy(request, HTTPRequest._DEFAULTS)),
+        subprotocols=[SUBPROTOCOL],
+        max_message_size=max_message_bytes,
+    )
     try:
-        return await websocket_connect(
-            request, subprotocols=[SUBPROTOCOL], max_message_size=max_message_bytes
-        )
+        return await connection.connect_future
+    except asyncio.CancelledError:
+        connection.close()
+        raise
     except HTTPClientError as error:
         if error.code in FINAL:
             raise StreamEnd(FINAL[error.code], _reason_of(error)) from error

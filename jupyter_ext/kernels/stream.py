@@ -180,7 +180,11 @@ class KernelStream:
                 self._end(TRY_AGAIN, said or f"the kernel could not be reached: {why}")
                 return
             try:
-                owner = await asyncio.wait_for(self._resolve(), left)
+                async with asyncio.timeout(left):
+                    owner = await self._resolve()
+                if self._ended:
+                    # Something below has swallowed the cancellation, as `wait_for` may.
+                    return
                 await self._connect(owner)
             except StreamEnd as end:
                 self._end(end.code, end.reason)

@@ -31,6 +31,8 @@ from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, unreachable
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.kernels.bounded_socket import BoundedSocket
+from jupyter_ext.kernels.refused_messages import too_long
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import (
@@ -38,6 +40,7 @@ from jupyter_ext.wire.close_codes import (
     NOT_ACCEPTED,
     OWNER_CHANGES,
     TOO_MANY,
+    TOO_MUCH,
     TRY_AGAIN,
 )
 from jupyter_ext.wire.frames import SUBPROTOCOL
@@ -51,7 +54,7 @@ _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
 
 
-class ChannelsHandler(FleetSocket):
+class ChannelsHandler(BoundedSocket, FleetSocket):
     """One websocket of one client, until the client, its token or the kernel's owner goes."""
 
     def initialize(self) -> None:
@@ -66,7 +69,7 @@ class ChannelsHandler(FleetSocket):
         self._leave_room: Callable[[], None] | None = None
 
     @property
-    def max_message_size(self) -> int:
+    def longest_message(self) -> int:
         return self.manager.max_message_bytes
 
     @property
@@ -160,6 +163,13 @@ class ChannelsHandler(FleetSocket):
     async def on_message(self, message: str | bytes) -> None:
         if self._wire is not None and self._refusal is None:
             self._wire.from_client(message)
+
+    def on_too_long(self, head: bytes, size: int) -> None:
+        reason = too_long(size, self.longest_message)
+        if self._wire is None or self._refusal is not None:
+            return
+        if not self._wire.refuse(head, reason):
+            self.end(TOO_MUCH, reason)
 
     def on_close(self) -> None:
         self.manager.websockets.discard(self)

@@ -21,6 +21,7 @@ from jupyter_ext.kernels.aborted_launch import abort_waiting
 from jupyter_ext.kernels.held_messages import HeldMessages
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.owner_socket import StreamEnd
+from jupyter_ext.kernels.refused_messages import refusals
 from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import (
@@ -82,6 +83,10 @@ class FleetWire:
             )
             return
         self._link.from_client(self._stream, frame)
+
+    def refuse(self, beginning: bytes, reason: str) -> bool:
+        """What is sent over this has numbers: one that is missing cannot be answered."""
+        return False
 
     def opened(self, opened: Opened) -> None:
         if opened.journal is not None:
@@ -146,6 +151,9 @@ class LaunchWire:
                 PROTOCOL_ERROR, f"a client of {SUBPROTOCOL} sends nothing before the first frame"
             )
 
+    def refuse(self, beginning: bytes, reason: str) -> bool:
+        return False
+
     def launch_changed(self, status: LaunchStatus) -> None:
         self._push({"type": "launch", "state": "launching", "launch": status.shown()})
 
@@ -185,6 +193,9 @@ class DeadWire:
 
     def from_client(self, frame: str | bytes) -> None:
         return
+
+    def refuse(self, beginning: bytes, reason: str) -> bool:
+        return False
 
 
 class StockWire:
@@ -239,7 +250,17 @@ class StockWire:
             else:
                 self._stream.send(json_to_v1(message))
         except MessageError as error:
-            self._manager.log.warning("kernel %s: %s", self._kernel_id, error)
+            self.refuse(message, str(error))
+
+    def refuse(self, beginning: str | bytes, reason: str) -> bool:
+        """Tells the client that a message, which begins so, is not passed on; False if it cannot
+        be told of which one that is. The client stays connected."""
+        self._manager.log.warning("kernel %s: a message is refused: %s", self._kernel_id, reason)
+        v1 = self._socket.selected_subprotocol == V1_PROTOCOL
+        answers = refusals(beginning, v1=v1, sender=self._sender, reason=reason)
+        for answer in answers:
+            self._socket.push(answer if v1 else v1_to_json(answer))
+        return bool(answers)
 
     async def _resolve(self) -> str:
         manager = self._manager

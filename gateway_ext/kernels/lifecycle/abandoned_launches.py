@@ -12,7 +12,11 @@ from gateway_ext.kernels.lifecycle.launch_watch import CONNECTED
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.kernel_records import Secrets
 from gateway_ext.ownership.launch_records import LaunchRecords
-from gateway_ext.ownership.launch_status import LaunchPhase, begun_status
+from gateway_ext.ownership.launch_status import (
+    WITHOUT_ROOM,
+    LaunchPhase,
+    begun_status,
+)
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.states import KernelState
@@ -22,7 +26,8 @@ _AT_ONCE = 8
 _DENIED_SECONDS = 10.0
 """How long a cluster must have refused to show what a failed launch has made until nobody waits for
 that any more: its agent was dismissed, and would end by itself."""
-_NOT_STARTED = (LaunchPhase.QUEUED, LaunchPhase.SCHEDULING)
+MOST_LOST = 3
+"""With how many gateways a launch ends before it is taken for what ends them."""
 
 
 def is_taken_over(record: KernelRecord, proxy: AgentProcessProxy | None) -> bool:
@@ -34,8 +39,19 @@ def is_taken_over(record: KernelRecord, proxy: AgentProcessProxy | None) -> bool
         return False
     status = record.launch_status
     if proxy is None:
-        return status is not None and status.phase in _NOT_STARTED and not status.given_up
+        return status is not None and status.phase in WITHOUT_ROOM and not status.given_up
     return proxy.FOUND_BY_NAME or (status is not None and bool(status.given_up))
+
+
+def why_not_again(record: KernelRecord) -> str:
+    """Why a launch does not begin again of which no process was recorded, and whose agent had time
+    to connect; empty if it does. A pool makes another kernel instead."""
+    status = record.launch_status
+    if status is not None and status.given_up:
+        return status.given_up
+    if status is not None and status.lost < MOST_LOST and record.pool is None:
+        return ""
+    return "the gateway ended before it had started the kernel"
 
 
 class AbandonedLaunches(KernelCare):
@@ -82,6 +98,15 @@ class AbandonedLaunches(KernelCare):
             await self._end(record, proxy, status.given_up)
         else:
             await self._go_on(record)
+
+    async def settle_unrecorded(self, record: KernelRecord) -> None:
+        """Begins a launch again of which no process was recorded, whose gateway has ended, and
+        whose agent, if there was one, had time to connect; or gives it up."""
+        reason = why_not_again(record)
+        if reason:
+            await self._records.set_dead(record.kernel_id, record.epoch, reason)
+        elif self._membership.takes_kernels:
+            await self._begin_again(record)
 
     async def _check_connected(self, link: AgentLink) -> None:
         """Ends a launch that another gateway has begun, and whose agent is connected here by now,
@@ -143,8 +168,8 @@ class AbandonedLaunches(KernelCare):
         await self._begin(claimed, stored.agent_key, stored)
 
     async def _begin_again(self, record: KernelRecord) -> None:
-        """Begins a launch of which nothing was started. With another key: if its gateway was only
-        frozen and starts an agent when it wakes, that one is told to end."""
+        """Begins a launch of which nothing runs. With another key: if its gateway was only frozen
+        and starts an agent when it wakes, or an agent connects late, that one is told to end."""
         stored = await self._records.secrets(record.kernel_id)
         agent_key = secrets.token_bytes(32)
         if stored is None or not await self._records.launch_again(record, agent_key, ""):

@@ -38,8 +38,6 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 LONGEST_TURN_SECONDS = 3.0
 _WORDS_SECONDS = 0.5
 _SHUTDOWN_SECONDS = 20.0
-NOT_STARTED = "the gateway ended before it had started the kernel"
-"""The reason of a kernel whose launch was not begun."""
 
 
 class Launches:

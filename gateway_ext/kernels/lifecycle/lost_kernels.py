@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 from gateway_ext.kernels.agents.links import AgentLink
-from gateway_ext.kernels.lifecycle.abandoned_launches import is_taken_over
+from gateway_ext.kernels.lifecycle.abandoned_launches import AbandonedLaunches, is_taken_over
 from gateway_ext.kernels.lifecycle.each_kernel import each
 from gateway_ext.kernels.lifecycle.kernel_care import GatewayKernels, KernelCare
 from gateway_ext.kernels.lifecycle.kernel_ends import KernelEnds
-from gateway_ext.kernels.lifecycle.launches import NOT_STARTED
 from gateway_ext.kernels.lifecycle.silences import Silences
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.records import KernelRecord
@@ -33,6 +32,7 @@ class LostKernels(KernelCare):
         kernels: GatewayKernels,
         *,
         leftovers: Leftovers,
+        abandoned: AbandonedLaunches,
         ends: KernelEnds,
         silences: Silences,
         gateway_name: str,
@@ -43,6 +43,7 @@ class LostKernels(KernelCare):
         until `lost_seconds`: then it is the sweep's."""
         super().__init__(kernels)
         self._leftovers = leftovers
+        self._abandoned = abandoned
         self._ends = ends
         self._silences = silences
         self._name = gateway_name
@@ -124,14 +125,10 @@ class LostKernels(KernelCare):
     async def _mark_if_dead(self, record: KernelRecord, *, is_silent: bool = True) -> None:
         """Marks a kernel as dead if its agent is known to have ended; `is_silent` says that it may
         be unreachable otherwise."""
-        if self._links.get(record.kernel_id) or record.kernel_id in self._launches:
+        if self._is_attended(record):
             return
         proxy = self._launches.processes.proxy_of(record)
-        if is_taken_over(record, proxy):
-            return
-        if proxy is None:
-            if record.state is KernelState.LAUNCHING:
-                await self._records.set_dead(record.kernel_id, record.epoch, NOT_STARTED)
+        if proxy is None or is_taken_over(record, proxy):
             return
         if await proxy.look() is AgentLife.DEAD:
             words = await proxy.last_words()
@@ -153,10 +150,22 @@ class LostKernels(KernelCare):
         if is_silent:
             await self._silences.seen(record, proxy.progress[1])
 
+    def _is_attended(self, record: KernelRecord) -> bool:
+        return self._links.get(record.kernel_id) is not None or record.kernel_id in self._launches
+
+    async def _settle(self, record: KernelRecord) -> None:
+        """Finds out what has become of a kernel that nobody has heard of for long."""
+        launching = record.state is KernelState.LAUNCHING
+        proxy = self._launches.processes.proxy_of(record)
+        if not launching or proxy is not None or is_taken_over(record, proxy):
+            await self._mark_if_dead(record)
+        elif not self._is_attended(record):
+            await self._abandoned.settle_unrecorded(record)
+
     async def sweep(self, *, deleted: timedelta, dead: timedelta) -> None:
         """Cleans up after gateways that have been dead for long, and removes old rows."""
         lost = timedelta(seconds=self._lost_seconds)
-        await self._sweep_projects(await self._leftovers.orphans(lost), self._mark_if_dead)
+        await self._sweep_projects(await self._leftovers.orphans(lost), self._settle)
         await self._sweep_projects(await self._leftovers.unended(lost), self._ends.finish)
         await self._leftovers.forget(deleted=deleted, dead=dead)
         old = time.monotonic() - _ENDING_SECONDS

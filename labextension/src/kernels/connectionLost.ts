@@ -1,32 +1,52 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ConnectionLost,
+  IConnectionLost,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { Dialog } from '@jupyterlab/apputils';
 import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { backOff } from '../page/backOff.js';
+import { staysAway } from './serverAbsence.js';
 import { inFleet } from '../user/pageUser.js';
 
 /** How long to wait before the server is asked whether it is back: at first, and at most. */
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Closes JupyterLab's "Server Connection Error" when the server answers again. */
-export const connectionLost: JupyterFrontEndPlugin<void> = {
+/**
+ * Opens JupyterLab's "Server Connection Error" only when no server has answered for 10 s, and closes it
+ * when one answers again: labs replace each other within seconds.
+ */
+export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
   id: 'jupyter-fleet:connection-lost',
-  description: 'Closes the message about a lost connection when the connection is back.',
+  description: 'Says that the connection is lost when it is for long, and until it is back.',
   autoStart: true,
   optional: [ITranslator],
+  provides: IConnectionLost,
   activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
     if (!inFleet()) {
-      return;
+      return ConnectionLost;
     }
+    const settings = app.serviceManager.serverSettings;
     // JupyterLab gives this dialog no name, and draws its header later than it opens.
     const title = (translator ?? nullTranslator).load('jupyterlab').__('Server Connection Error');
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
       if (dialog.node.ariaLabel?.startsWith(title)) {
-        void closeWhenBack(dialog, app.serviceManager.serverSettings);
+        void closeWhenBack(dialog, settings);
       }
     });
+    const asking = { ask: () => askServer(settings), now: () => Date.now(), wait: pause };
+    let saying: Promise<void> | null = null;
+    const sayWhenAway: IConnectionLost = async (...failure) => {
+      if (await staysAway(asking)) {
+        await ConnectionLost(...failure);
+      }
+    };
+    // Several polls fail one after the other.
+    return (...failure) => (saying ??= sayWhenAway(...failure).finally(() => (saying = null)));
   }
 };
 
@@ -40,10 +60,7 @@ async function closeWhenBack(
       return;
     }
     try {
-      // What JupyterLab asks by itself, and whose failure opens the dialog. Its managers' calls do
-      // not tell whether they failed.
-      await SessionAPI.listRunning(settings);
-      await KernelSpecAPI.getSpecs(settings);
+      await askServer(settings);
     } catch {
       continue;
     }
@@ -52,9 +69,22 @@ async function closeWhenBack(
   }
 }
 
+/**
+ * Ask what JupyterLab asks by itself, and whose failure opens the dialog. Its managers' calls do not
+ * tell whether they failed.
+ */
+async function askServer(settings: ServerConnection.ISettings): Promise<void> {
+  await SessionAPI.listRunning(settings);
+  await KernelSpecAPI.getSpecs(settings);
+}
+
+function pause(time: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, time));
+}
+
 /** Wait for the given time, and then until the page is visible. */
-async function shown(pause: number): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, pause));
+async function shown(time: number): Promise<void> {
+  await pause(time);
   while (document.hidden) {
     await new Promise(resolve =>
       document.addEventListener('visibilitychange', resolve, { once: true })

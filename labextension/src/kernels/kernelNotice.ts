@@ -5,7 +5,7 @@ import { type Kernel, type KernelMessage, ServerConnection } from '@jupyterlab/s
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { ActionNotice, type INoticeAction } from '../page/actionNotice.js';
+import { ActionNotice } from '../page/actionNotice.js';
 import { ChangedKernel } from './changedKernel.js';
 import { EndingCanceled } from './endingKernels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
@@ -22,11 +22,17 @@ import {
   noticeOfKernel
 } from '../launches/noticeOfKernel.js';
 import type { WaitingCells } from '../launches/waitingCells.js';
+import { KernelReach } from './kernelReach.js';
+import { buttonsOf } from './noticeButtons.js';
+import { labelOfStream, noticeOfStream } from './noticeOfStream.js';
 import { refusedKernel, takeRefused } from './refusedChange.js';
 import { silenceDialogs } from './silentDialogs.js';
 import { reconnect, startAgain } from './startAgain.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
+import { IStreams, type Streams } from '../stream/streams.js';
 import { inFleet } from '../user/pageUser.js';
+import type { SignIn } from '../user/signIn.js';
+import { ISignIn } from '../user/signInPlugin.js';
 import { IWaitingCells } from './waitingCellsPlugin.js';
 
 /** A start that takes no longer than this is not worth a line that comes and goes. */
@@ -37,7 +43,14 @@ export const kernelNotice: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:kernel-notice',
   description: 'Shows how kernels start, and why they did not or have ended.',
   autoStart: true,
-  requires: [ISessionContextDialogs, IKernelLaunches, IStartOptions, IWaitingCells],
+  requires: [
+    ISessionContextDialogs,
+    IKernelLaunches,
+    IStartOptions,
+    IWaitingCells,
+    IStreams,
+    ISignIn
+  ],
   optional: [IConsoleTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
@@ -45,6 +58,8 @@ export const kernelNotice: JupyterFrontEndPlugin<void> = {
     launches: KernelLaunches,
     options: StartOptions,
     waiting: WaitingCells<ISessionContext>,
+    streams: Streams | null,
+    signIn: SignIn | null,
     consoles: IConsoleTracker | null,
     translator: ITranslator | null
   ) => {
@@ -55,7 +70,19 @@ export const kernelNotice: JupyterFrontEndPlugin<void> = {
     const { kernels, kernelspecs } = app.serviceManager;
     watchKernelPanels(app, consoles, (panel, context) => {
       const change = new ChangedKernel(context, launches, kernelspecs);
-      new PanelKernel(panel, context, dialogs, launches, kernels, options, waiting, change, trans);
+      new PanelKernel(
+        panel,
+        context,
+        dialogs,
+        launches,
+        kernels,
+        options,
+        waiting,
+        streams,
+        signIn,
+        change,
+        trans
+      );
     });
   }
 };
@@ -70,6 +97,8 @@ class PanelKernel {
     private readonly _kernels: Kernel.IManager,
     private readonly _options: StartOptions,
     private readonly _waiting: WaitingCells<ISessionContext>,
+    streams: Streams | null,
+    private readonly _signIn: SignIn | null,
     private readonly _change: ChangedKernel,
     private readonly _trans: TranslationBundle
   ) {
@@ -80,6 +109,7 @@ class PanelKernel {
       this._refused = message;
       this._update();
     });
+    this._reach = new KernelReach(streams, () => this._update());
     this._listen(_context.session?.kernel);
     _context.kernelChanged.connect((_, { oldValue, newValue }) => {
       if (newValue) {
@@ -109,6 +139,7 @@ class PanelKernel {
     _panel.disposed.connect(() => {
       clearInterval(this._clock);
       _launches.changed.disconnect(changed);
+      this._reach.dispose();
       _waiting.changed.disconnect(waits);
       this._label.dispose();
     });
@@ -116,6 +147,7 @@ class PanelKernel {
   }
 
   private _listen(kernel: Kernel.IKernelConnection | null | undefined): void {
+    this._reach.follow(kernel);
     if (kernel) {
       this._launches.listen(kernel);
       kernel.anyMessage.connect(this._hear);
@@ -126,7 +158,7 @@ class PanelKernel {
     const kernel = this._context.session?.kernel;
     if (status === 'dead' && kernel) {
       // The websocket's end may have told, and no message of the kernel.
-      const { reason } = kernel.model;
+      const reason = kernel.model.reason ?? this._reach.endReason;
       this._launches.read({ id: kernel.id, execution_state: 'dead', reason });
     } else if (status === 'starting') {
       this._refused = null;
@@ -154,7 +186,32 @@ class PanelKernel {
       // Another page has started it again.
       void this._reconnect();
     }
-    const notice = noticeOfKernel(
+    const reach = this._reach.state;
+    const between = noticeOfStream(reach, stage, Date.now(), this._trans);
+    const notice = between ?? this._noticeOfKernel(stage);
+    this._setClock(stage?.is === 'launching' || reach?.is === 'cut');
+    this._setLabel(
+      between
+        ? labelOfStream(reach, stage, Date.now(), this._trans)
+        : labelOfKernel(stage, this._trans)
+    );
+    if (!notice || (!between && this._isQuick(stage))) {
+      this._hide();
+      return;
+    }
+    this._notice.setAside(this._duration(notice));
+    this._notice.present(
+      { ...notice, actions: buttonsOf(notice.actions, this._acts, this._trans) },
+      () => {
+        this._restarted = null;
+        this._change.close();
+        this._update();
+      }
+    );
+  }
+
+  private _noticeOfKernel(stage: Stage | null): IKernelNotice | null {
+    return noticeOfKernel(
       stage,
       {
         refused: this._refused,
@@ -164,21 +221,6 @@ class PanelKernel {
       },
       this._waiting.of(this._context).length,
       this._trans
-    );
-    this._setClock(stage?.is === 'launching');
-    this._setLabel(labelOfKernel(stage, this._trans));
-    if (!notice || this._isQuick(stage)) {
-      this._hide();
-      return;
-    }
-    this._notice.setAside(this._duration(notice));
-    this._notice.present(
-      { ...notice, actions: notice.actions.flatMap(action => this._action(action) ?? []) },
-      () => {
-        this._restarted = null;
-        this._change.close();
-        this._update();
-      }
     );
   }
 
@@ -239,44 +281,20 @@ class PanelKernel {
     this._label.setHidden(!text);
   }
 
-  private _action(action: KernelAction): INoticeAction | null {
-    const { _trans: trans, _context: context } = this;
-    switch (action) {
-      case 'cancel':
-        return {
-          label: trans.__('Cancel'),
-          caption: trans.__('Do not start this kernel'),
-          execute: () => this._act(() => this._cancel())
-        };
-      case 'restart':
-        return {
-          label: trans.__('Restart'),
-          caption: trans.__('Restart the kernel'),
-          warns: true,
-          execute: () => this._act(() => this._dialogs.restart(context))
-        };
-      case 'shutDown':
-        return {
-          label: trans.__('Shut Down'),
-          caption: trans.__('Shut down the kernel'),
-          warns: true,
-          execute: () => this._act(() => context.shutdown())
-        };
-      case 'startAgain':
-        return {
-          label: trans.__('Start Again'),
-          caption: trans.__('Start the kernel again, with the same options'),
-          execute: () => this._start(() => this._startAgain())
-        };
-      case 'startWith':
-        return this._options.areThere(context)
-          ? {
-              label: trans.__('Start With…'),
-              caption: trans.__('Start a kernel with other options'),
-              execute: () => this._start(() => this._options.askAgain(context, this._asked))
-            }
-          : null;
-    }
+  /** What each button does; null where it would do nothing. */
+  private get _acts(): Record<KernelAction, (() => void) | null> {
+    const { _context: context, _options: options } = this;
+    return {
+      cancel: () => this._act(() => this._cancel()),
+      restart: () => this._act(() => this._dialogs.restart(context)),
+      shutDown: () => this._act(() => context.shutdown()),
+      startAgain: () => this._start(() => this._startAgain()),
+      startWith: options.areThere(context)
+        ? () => this._start(() => options.askAgain(context, this._asked))
+        : null,
+      signIn: () => this._signIn?.onRefused(),
+      retry: () => this._reach.retry()
+    };
   }
 
   /** The kernel that a person asked for and did not get; it need not be the one that is there. */
@@ -361,6 +379,7 @@ class PanelKernel {
   };
 
   private readonly _notice: ActionNotice;
+  private readonly _reach: KernelReach;
   private readonly _label = new Widget();
   private _refused: string | null = null;
   private _restarted: string | null = null;

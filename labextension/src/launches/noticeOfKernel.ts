@@ -4,8 +4,9 @@ import type { IMissedKernel } from './formerKernel.js';
 import type { Stage } from './launchStage.js';
 import { launchWords, phaseWords, sentence } from './launchWords.js';
 
-/** What a person can do about a kernel that takes no cells. */
-export type KernelAction = 'cancel' | 'restart' | 'shutDown' | 'startAgain' | 'startWith';
+/** What a person can do about a kernel that takes no cells, or that the page does not reach. */
+export type KernelAction =
+  'cancel' | 'restart' | 'shutDown' | 'startAgain' | 'startWith' | 'signIn' | 'retry';
 
 /** What happened to a document's kernel that its stage does not say. */
 export interface IKernelEvents {
@@ -115,6 +116,6 @@ export function labelOfKernel(stage: Stage | null, trans: TranslationBundle): st
 }
 
 /** A reason without the full stop that the sentence around it has. */
-function endless(reason: string): string {
+export function endless(reason: string): string {
   return reason.trim().replace(/\.$/, '');
 }

@@ -66,6 +66,35 @@ def test_requests_that_die_with_their_process_have_a_reply_and_an_end(fleet: Fle
     asyncio.run(scenario())
 
 
+def test_a_cell_sent_around_the_death_of_a_process_has_a_reply_and_an_end(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page, stock = Stream("page", cursor=True), Stream("stock")
+        await page.open(link)
+        await stock.open(link)
+        # Before it is dead, before the agent knows, while the last words are read, afterwards.
+        for pause in (-0.001, 0, 0.004, 0.03, 0.09, 0.13):
+            restarts, process = link.state["restarts"], link.state["pid"]
+            if pause >= 0:
+                os.kill(process, signal.SIGKILL)
+                await asyncio.sleep(pause)
+            cells = [(stream, await stream.execute("1", "a")) for stream in (page, stock)]
+            if pause < 0:
+                await asyncio.sleep(-pause)
+                os.kill(process, signal.SIGKILL)
+            for stream, cell in cells:
+                assert (await stream.reply(cell))["status"] in ("ok", "error", "aborted")
+                await until(lambda stream=stream, cell=cell: stream.idle(cell), 20, "the end")
+            await until(lambda restarts=restarts: link.state["restarts"] > restarts, 20, "the next")
+            await until(lambda: link.state["process"] == "running", 40, "the next process")
+            # Otherwise the agent gives the kernel up after a few deaths.
+            await link.command("restart")
+            await page.open(link)
+
+    asyncio.run(scenario())
+
+
 def test_what_waits_for_a_kernel_that_cannot_be_started_is_aborted(fleet: Fleet) -> None:
     async def scenario() -> None:
         gateway = fleet.gateway()

@@ -523,6 +523,33 @@ def test_a_gateway_that_closes_at_once_is_not_hammered() -> None:
     run(test)
 
 
+@pytest.mark.parametrize("swallows", [False, True])
+def test_a_stream_that_is_closed_while_its_owner_is_looked_up_never_connects(
+    swallows: bool,
+) -> None:
+    async def test(gateway: Gateway) -> None:
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def resolve() -> str:
+            asked.set()
+            try:
+                await answered.wait()
+            except asyncio.CancelledError:
+                if not swallows:
+                    raise
+            return gateway.url
+
+        async with streaming(resolve) as (stream, _):
+            await asked.wait()
+            if not swallows:
+                # Both come in the same turn of the loop.
+                answered.set()
+            await asyncio.wait_for(stream.close(), 10)
+        assert gateway.sockets.empty()
+
+    run(test)
+
+
 def test_a_page_that_cannot_take_a_message_ends_the_stream() -> None:
     async def test(gateway: Gateway) -> None:
         async with streaming(resolver(gateway)) as (stream, page):

@@ -55,6 +55,7 @@ class Fleet:
         self.lost_kernels = LostKernels(
             kernels,
             leftovers=self,  # type: ignore[arg-type]
+            abandoned=self,  # type: ignore[arg-type]
             ends=self,  # type: ignore[arg-type]
             silences=self,  # type: ignore[arg-type]
             gateway_name="a",
@@ -206,6 +207,7 @@ def test_a_kernel_that_is_claimed_from_a_pool_while_the_database_answers_keeps_i
         lost_kernels = LostKernels(
             kernels,
             leftovers=nothing,
+            abandoned=nothing,
             ends=nothing,
             silences=nothing,
             gateway_name="a",

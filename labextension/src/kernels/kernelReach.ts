@@ -1,0 +1,64 @@
+import type { Kernel } from '@jupyterlab/services';
+
+import type { KernelStream } from '../stream/kernelStream.js';
+import type { Streams } from '../stream/streams.js';
+import type { StreamState } from '../stream/streamState.js';
+
+/** How things stand between this page and the kernel of one document. */
+export class KernelReach {
+  /** @param changed - Called after each change. */
+  constructor(
+    private readonly _streams: Streams | null,
+    private readonly _changed: () => void
+  ) {
+    _streams?.added.connect(this._onAdded);
+  }
+
+  /** Null while the document has no kernel, or nothing has been heard of it. */
+  get state(): StreamState | null {
+    return this._stream?.state ?? null;
+  }
+
+  /** Why the stream has ended for good; empty if it has not, or nobody has said. */
+  get endReason(): string {
+    const state = this.state;
+    return state?.is === 'ended' ? state.reason : '';
+  }
+
+  /** This is the document's kernel from now on. */
+  follow(kernel: Kernel.IKernelConnection | null | undefined): void {
+    this._kernel = kernel ?? null;
+    this._set(kernel ? (this._streams?.get(kernel.id, kernel.clientId) ?? null) : null);
+  }
+
+  /** A person does not want to wait for the next attempt. */
+  retry(): void {
+    if (this._kernel?.connectionStatus === 'disconnected') {
+      // JupyterLab has given up, as it does without a cursor.
+      void this._kernel.reconnect();
+    }
+    this._streams?.retryNow();
+  }
+
+  dispose(): void {
+    this._streams?.added.disconnect(this._onAdded);
+    this._set(null);
+  }
+
+  private _set(stream: KernelStream | null): void {
+    if (stream !== this._stream) {
+      this._stream?.stateChanged.disconnect(this._changed);
+      this._stream = stream;
+      stream?.stateChanged.connect(this._changed);
+    }
+  }
+
+  private readonly _onAdded = (_: Streams, { kernelId, sessionId }: KernelStream): void => {
+    if (this._kernel?.id === kernelId && this._kernel.clientId === sessionId) {
+      this.follow(this._kernel);
+    }
+  };
+
+  private _kernel: Kernel.IKernelConnection | null = null;
+  private _stream: KernelStream | null = null;
+}
