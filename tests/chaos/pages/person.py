@@ -146,12 +146,19 @@ class Person:
         """Do nothing but answer dialogs."""
         self._wait(lambda: False, seconds)
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        """Wait and answer dialogs; TimeoutError after `seconds`."""
-        if not self._wait(condition, seconds):
+    def wait(
+        self,
+        what: str,
+        condition: Callable[[], bool],
+        seconds: float = PATIENCE,
+        *,
+        look: float = LOOK,
+    ) -> None:
+        """Look every `look` seconds and answer dialogs; TimeoutError after `seconds`."""
+        if not self._wait(condition, seconds, look):
             raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}")
 
-    def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def _wait(self, condition: Callable[[], bool], seconds: float, look: float = LOOK) -> bool:
         deadline = time.monotonic() + seconds
         while True:
             self._answer_dialog()
@@ -161,9 +168,9 @@ class Person:
             if left <= 0:
                 return False
             if self._page is None:
-                time.sleep(min(left, LOOK))
+                time.sleep(min(left, look))
             else:
-                self._page.wait_for_timeout(1000 * min(left, LOOK))
+                self._page.wait_for_timeout(1000 * min(left, look))
 
     def _answer_dialog(self) -> None:
         if self._page is None:
@@ -202,12 +209,8 @@ class Person:
             return None
 
     def longest_task(self) -> float:
-        """Milliseconds of the page's longest task since it was loaded or `forget_tasks`."""
+        """Milliseconds of the page's longest task since it was loaded."""
         return float(self.page.evaluate("window.longestTask"))
-
-    def forget_tasks(self) -> None:
-        """Begin to measure tasks anew."""
-        self.page.evaluate("window.longestTask = 0")
 
     def wait_for_kernel(self) -> None:
         """Wait until cells can be run."""
