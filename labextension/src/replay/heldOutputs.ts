@@ -60,7 +60,11 @@ export class HeldOutputs {
         shown.add(request);
       }
       for (const other of shown) {
-        requests.add(other);
+        if (this.cellOf(other) === undefined) {
+          shown.delete(other);
+        } else {
+          requests.add(other);
+        }
       }
     }
     for (const one of requests) {

@@ -42,7 +42,7 @@ export class NotebookReplay {
     if (!this._isEnded) {
       this._isReplaying = false;
       this._gone.tell();
-      this._unsaved.settle();
+      void this._unsaved.ask();
     }
   }
 
@@ -79,7 +79,7 @@ export class NotebookReplay {
     }
     const { cell, request } = record;
     if (record.state === 'done') {
-      this._unsaved.settle();
+      void this._unsaved.ask();
     }
     if (cell === null || this._known.has(request) || record.state === 'done') {
       return;
@@ -126,6 +126,9 @@ export class NotebookReplay {
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
     this._stream.adopt(record.request);
+    if (record.session !== this._stream.sessionId) {
+      this._adopted.add(record.request);
+    }
     if (same) {
       return same;
     }
@@ -141,7 +144,7 @@ export class NotebookReplay {
   /** The widget of a cell, while this future fills it. */
   private _widgetOf(id: string, future: Future): CodeCell | undefined {
     const cell = this._cells.widget(id);
-    return cell && futureIn(cell.outputArea) === future ? cell : undefined;
+    return cell?.outputArea.future === future ? cell : undefined;
   }
 
   /** What this page's own requests say is for this page to save; all else is for whoever ran it. */
@@ -149,7 +152,7 @@ export class NotebookReplay {
     if (record.session === this._stream.sessionId && !this._isReplaying) {
       change();
     } else {
-      this._unsaved.change(change, this._isReplaying);
+      this._unsaved.change(change);
     }
   }
 
@@ -186,7 +189,7 @@ export class NotebookReplay {
     }
     const show = () => void this._widgetOf(id!, future)?.model.outputs.add({ ...output });
     void future.done.then(
-      () => this._unsaved.change(show, this._isReplaying),
+      () => (this._adopted.has(request) ? this._unsaved.change(show) : show()),
       () => undefined
     );
   }
@@ -205,6 +208,8 @@ export class NotebookReplay {
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
+  /** The requests that other pages have sent. */
+  private readonly _adopted = new Set<string>();
   private _adopting = false;
   private _isReplaying = true;
   private _isEnded = false;

@@ -35,12 +35,16 @@ export const replay: JupyterFrontEndPlugin<void> = {
     }
     const trans = fleetBundle(translator);
     const { kernels } = app.serviceManager;
+    // A second view of a notebook shows the same outputs.
+    const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {
-      if (panel instanceof NotebookPanel) {
-        followNotebook(panel, context, streams, kernels, trans);
-      } else {
+      if (!(panel instanceof NotebookPanel)) {
         // A console shows what was sent from it.
         followKernel(context, streams, (_, stream) => stream.release());
+      } else if (!followed.has(context)) {
+        followed.add(context);
+        panel.disposed.connect(() => followed.delete(context));
+        followNotebook(panel, context, streams, kernels, trans);
       }
     });
   }
@@ -77,7 +81,11 @@ function followNotebook(
   const { content } = panel;
   const document = panel.context;
   const cells = new NotebookCells(panel);
-  const unsaved = new UnsavedOutputs(document.model, () => isAlone(context, streams, kernels));
+  const unsaved = new UnsavedOutputs(
+    document.model,
+    () => isAlone(context, streams, kernels),
+    () => kernels.refreshRunning()
+  );
   const earlier = new EarlierVersions(() => content.widgets, trans);
   const gone = new GoneCells(panel, trans);
   const updateMarks = () => earlier.update();

@@ -8,19 +8,19 @@ import { quietly } from './quietly.js';
  * A page that is left alone with the kernel saves everything.
  */
 export class UnsavedOutputs {
-  /** @param isAlone - Whether no other page is connected to the kernel. */
+  /**
+   * @param isAlone - Whether no other page is connected to the kernel, as far as this page has heard.
+   * @param askServer - Asks the server; rejects if nobody can tell.
+   */
   constructor(
     private readonly _model: { dirty: boolean },
-    private readonly _isAlone: () => boolean
+    private readonly _isAlone: () => boolean,
+    private readonly _askServer: () => Promise<void>
   ) {}
 
-  /**
-   * Make a change that another page may save.
-   *
-   * @param isReplay - Whether it is one of many: it is decided after the last one.
-   */
-  change(change: () => void, isReplay: boolean): void {
-    if (this._model.dirty || (!isReplay && this._isAlone())) {
+  /** Make a change that another page may save. */
+  change(change: () => void): void {
+    if (this._model.dirty) {
       change();
       return;
     }
@@ -35,6 +35,18 @@ export class UnsavedOutputs {
     if (this._isUnsaved && this._isAlone()) {
       this.saved();
       this._model.dirty = true;
+    }
+  }
+
+  /** The same, by what the server says now. */
+  async ask(): Promise<void> {
+    if (this._isUnsaved) {
+      try {
+        await this._askServer();
+      } catch {
+        return;
+      }
+      this.settle();
     }
   }
 
