@@ -12,12 +12,13 @@ from jupyter_ext.wire.made_messages import make_message, reply_type
 
 _JSON_HEADER = re.compile(r'(?<!\\)"header"\s*:\s*')
 _LONGEST_HEADER = 64 * 1024
+_MB = 1024 * 1024
 
 
 def too_long(size: int, limit: int) -> str:
     """Why a message of `size` bytes is refused, in words."""
     return (
-        f"this cell or message has {size / 1e6:.1f} MB, and at most {limit / 1e6:.0f} MB can be "
+        f"this cell or message has {size / _MB:.1f} MB, and at most {limit / _MB:.0f} MB can be "
         "sent to a kernel: read large data from a file"
     )
 

@@ -117,7 +117,7 @@ def test_who_is_signed_out_signs_in_from_the_line(fleet: Fleet, signed_in: OpenP
     page.choose("Not Now")
     page.run(0, "print(6 * 7)")
     tab = page.page.context.new_page()
-    tab.goto(f"{fleet.url}/login?token={fleet.token('ann')}&next=/login%3Fdone")
+    tab.goto(f"{page.url}/login?token={fleet.token('ann')}&next=/login%3Fdone")
     expect(page.cell(0).locator(".jp-OutputArea-output")).to_have_text("42")
     expect(line(page)).to_have_count(0)
 

@@ -158,7 +158,8 @@ class PanelKernel {
     const kernel = this._context.session?.kernel;
     if (status === 'dead' && kernel) {
       // The websocket's end may have told, and no message of the kernel.
-      const reason = kernel.model.reason ?? this._reach.endReason;
+      const known = this._stage?.is === 'dead';
+      const reason = kernel.model.reason ?? (known ? undefined : this._reach.endReason);
       this._launches.read({ id: kernel.id, execution_state: 'dead', reason });
     } else if (status === 'starting') {
       this._refused = null;

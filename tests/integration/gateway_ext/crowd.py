@@ -5,7 +5,6 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from socket import SHUT_RDWR
 
 import websocket
 
@@ -32,8 +31,7 @@ def come_and_go(client: Client, urls: list[str], kernel_id: str, count: int) -> 
         if number % 5:
             socket.close(timeout=0)
         else:
-            # As when the client is killed.
-            socket.sock.shutdown(SHUT_RDWR)
+            # As when the client is killed: without a close frame.
             socket.shutdown()
 
     with ThreadPoolExecutor(20) as pool:

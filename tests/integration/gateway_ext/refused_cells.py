@@ -49,8 +49,8 @@ def check_invalid(channels: Channels, *, v1: bool) -> None:
     socket = channels._websocket
     for nothing in ("", "{", "[]", '{"header": {}}', '"x"'):
         socket.send(nothing)
-    for nothing in (b"\0", b"\xff" * 100, b"\0" * 100, (2).to_bytes(4) + b"\xff" * 20):
-        socket.send_binary(nothing)
+    for noise in (b"\0", b"\xff" * 100, b"\0" * 100, (2).to_bytes(4) + b"\xff" * 20):
+        socket.send_binary(noise)
     header = {"msg_id": "wrong", "msg_type": "execute_request", "session": channels.session}
     text = json.dumps({"channel": "shell", "header": header, "content": {"code": "1"}})
     if v1:

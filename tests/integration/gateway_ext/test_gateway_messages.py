@@ -26,7 +26,7 @@ def test_a_cell_that_is_too_long_says_the_limit(
     with gateways.client().channels(gateways.urls[number], kernel_id, v1=v1) as channels:
         assert channels.run("print(1)") == "1\n"
         request = send_long(channels, f"x = '{'y' * 64 * MB}'", v1=v1)
-        assert "at most 21 MB can be sent" in refused(channels, request)
+        assert "at most 20 MB can be sent" in refused(channels, request)
         # The connection is the same, and the next cell runs.
         assert channels.run("print(6 * 7)") == "42\n"
 

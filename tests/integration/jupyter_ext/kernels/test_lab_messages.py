@@ -19,7 +19,7 @@ def test_a_cell_that_is_too_long_says_the_limit(fleet: Fleet, kernel_id: str, v1
     with fleet.gateways.client().channels(fleet.urls[0], kernel_id, v1=v1) as page:
         assert page.run("print(1)") == "1\n"
         request = send_long(page, f"x = '{'y' * 80 * MB}'", v1=v1)
-        assert "at most 67 MB can be sent" in refused(page, request)
+        assert "at most 64 MB can be sent" in refused(page, request)
         assert page.run("print(6 * 7)") == "42\n"
 
 

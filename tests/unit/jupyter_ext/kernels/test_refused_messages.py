@@ -9,6 +9,8 @@ from jupyter_ext.kernels.json_messages import json_to_v1
 from jupyter_ext.kernels.refused_messages import refusals, too_long
 from jupyter_ext.wire.messages import split_v1
 
+MB = 1024 * 1024
+
 
 def message(kind: str = "execute_request", **content: Any) -> str:
     header = {"msg_id": "m1", "msg_type": kind, "session": "s", "username": ""}
@@ -74,4 +76,4 @@ def test_what_does_not_say_which_request_it_is_has_no_answer(beginning: bytes, v
 
 
 def test_the_limit_is_said_in_words() -> None:
-    assert "has 70.0 MB, and at most 67 MB can be sent" in too_long(70_000_000, 64 * 1024 * 1024)
+    assert "has 70.0 MB, and at most 64 MB can be sent" in too_long(70 * MB, 64 * MB)
