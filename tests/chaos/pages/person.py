@@ -17,6 +17,7 @@ PATIENCE = 120.0
 """Seconds after which a person gives a page up."""
 LOOK = 0.2
 OPEN_WAIT = 20.0
+RELOADS = 4
 
 # JupyterLab shows its application to scripts if the configuration in the page says so.
 EXPOSE = """
@@ -219,7 +220,13 @@ class Person:
             cell = self.read()
             return cell is not None and cell.kernel in ("idle connected", "busy connected")
 
-        self.wait("the kernel", connected)
+        # Stock pages may never hear of a kernel that was still starting when they connected.
+        for _ in range(RELOADS):
+            if self._wait(connected, PATIENCE / RELOADS):
+                return
+            self._log("no kernel: the page is loaded again")
+            self.reload()
+        self.wait("the kernel", connected, PATIENCE / RELOADS)
 
     def write(self, cell: int, source: str) -> None:
         """Type over the text of a cell."""
