@@ -144,8 +144,11 @@ class Contender(ABC):
         return outputs
 
     def end_kernels(self) -> None:
-        """End every kernel."""
-        for model in self._session.get(f"{self.direct}/api/kernels", timeout=60).json():
+        """End every kernel of which the server knows."""
+        wait_for_answer(f"{self.direct}/api")
+        listed = self._session.get(f"{self.direct}/api/kernels", timeout=60)
+        listed.raise_for_status()
+        for model in listed.json():
             self._session.delete(f"{self.direct}/api/kernels/{model['id']}", timeout=60)
 
     def stop(self) -> None:

@@ -25,7 +25,7 @@ for number in range(1, {total} + 1):
     if number % {every} == 0:
         display({{"text/html": f"<b>{{text}}</b>", "text/plain": text}}, raw=True)
     else:
-        print(text)
+        print(text, flush={flush})
     late = began + number * {seconds} / {total} - time.monotonic()
     if late > 0:
         time.sleep(late)
@@ -48,6 +48,8 @@ class NumberedCell:
     folder: Path
     delay: float = 0.0
     """Seconds before the first line."""
+    flush: bool = False
+    """Whether each line is a message of its own."""
 
     @property
     def total(self) -> int:
@@ -61,6 +63,7 @@ class NumberedCell:
             runs=str(self._runs),
             end=str(self._end),
             delay=self.delay,
+            flush=self.flush,
             total=self.total,
             every=self.total // self.displays if self.displays else self.total + 1,
             seconds=self.seconds,

@@ -121,6 +121,8 @@ class StockContender(PeerContender):
         gateway = self.process(
             *(os.environ["FLEET_GATEWAY_PYTHON"], "-m", "enterprise_gateway", "--ip=127.0.0.1"),
             *(f"--port={port}", "--EnterpriseGatewayApp.port_retries=0"),
+            # JupyterLab asks for the list.
+            "--EnterpriseGatewayApp.list_kernels=True",
             name="gateway",
         )
         wait_for_answer(f"http://127.0.0.1:{port}/api")

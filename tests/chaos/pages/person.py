@@ -17,6 +17,7 @@ PATIENCE = 120.0
 """Seconds after which a person gives a page up."""
 LOOK = 0.2
 OPEN_WAIT = 20.0
+RELOADS = 4
 
 # JupyterLab shows its application to scripts if the configuration in the page says so.
 EXPOSE = """
@@ -146,12 +147,19 @@ class Person:
         """Do nothing but answer dialogs."""
         self._wait(lambda: False, seconds)
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        """Wait and answer dialogs; TimeoutError after `seconds`."""
-        if not self._wait(condition, seconds):
+    def wait(
+        self,
+        what: str,
+        condition: Callable[[], bool],
+        seconds: float = PATIENCE,
+        *,
+        look: float = LOOK,
+    ) -> None:
+        """Look every `look` seconds and answer dialogs; TimeoutError after `seconds`."""
+        if not self._wait(condition, seconds, look):
             raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}")
 
-    def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def _wait(self, condition: Callable[[], bool], seconds: float, look: float = LOOK) -> bool:
         deadline = time.monotonic() + seconds
         while True:
             self._answer_dialog()
@@ -161,9 +169,9 @@ class Person:
             if left <= 0:
                 return False
             if self._page is None:
-                time.sleep(min(left, LOOK))
+                time.sleep(min(left, look))
             else:
-                self._page.wait_for_timeout(1000 * min(left, LOOK))
+                self._page.wait_for_timeout(1000 * min(left, look))
 
     def _answer_dialog(self) -> None:
         if self._page is None:
@@ -202,12 +210,8 @@ class Person:
             return None
 
     def longest_task(self) -> float:
-        """Milliseconds of the page's longest task since it was loaded or `forget_tasks`."""
+        """Milliseconds of the page's longest task since it was loaded."""
         return float(self.page.evaluate("window.longestTask"))
-
-    def forget_tasks(self) -> None:
-        """Begin to measure tasks anew."""
-        self.page.evaluate("window.longestTask = 0")
 
     def wait_for_kernel(self) -> None:
         """Wait until cells can be run."""
@@ -216,7 +220,13 @@ class Person:
             cell = self.read()
             return cell is not None and cell.kernel in ("idle connected", "busy connected")
 
-        self.wait("the kernel", connected)
+        # Stock pages may never hear of a kernel that was still starting when they connected.
+        for _ in range(RELOADS):
+            if self._wait(connected, PATIENCE / RELOADS):
+                return
+            self._log("no kernel: the page is loaded again")
+            self.reload()
+        self.wait("the kernel", connected, PATIENCE / RELOADS)
 
     def write(self, cell: int, source: str) -> None:
         """Type over the text of a cell."""

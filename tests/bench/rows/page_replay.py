@@ -1,0 +1,81 @@
+"""A notebook is opened whose cell has printed 100,000 messages without a page."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from playwright.sync_api import Browser
+
+from tests.bench.bench import Bench, Measure
+from tests.bench.table import Table
+from tests.chaos.pages.chromium import CONTENDERS, chromium, new_folder, running
+from tests.chaos.pages.contender import Contender
+from tests.chaos.pages.fleet_contender import FleetContender
+from tests.chaos.pages.numbered_cell import NumberedCell
+from tests.chaos.pages.person import Person
+
+MESSAGES = 100_000
+BEFORE_FIRST = 5.0
+"""Seconds in which the page is closed before the cell prints."""
+LONGEST_CELL, LONGEST = 300.0, 60.0
+ROUNDS = 3
+
+
+def measure_of(browser: Browser, contender: Contender) -> Measure:
+    """Runs the cell, opens its notebook; infinite where the last line does not come."""
+
+    def measure() -> tuple[float, dict[str, float]]:
+        name = uuid.uuid4().hex[:8]
+        folder = new_folder(contender, name)
+        cell = NumberedCell(MESSAGES, 0, 0.0, folder, delay=BEFORE_FIRST, flush=True)
+        path = contender.path.replace(".ipynb", f"-{name}.ipynb")
+        contender.save_notebook(path, cell.source, "")
+        person = Person(browser, contender, path, lambda line: None)
+        try:
+            person.open()
+            person.wait_for_kernel()
+            person.run()
+            person.wait("the cell's beginning", lambda: bool(cell.runs))
+            person.close()
+            person.wait("the cell's end", lambda: cell.ended, LONGEST_CELL)
+            loaded = time.monotonic()
+            person.open()
+            shown = time.monotonic()
+            # Somebody who goes on working meanwhile.
+            person.write(1, "# typed")
+            typed = time.monotonic() - shown
+            last = f"{MESSAGES:06d} x"
+            try:
+                person.wait("the last line", lambda: last in person.text(0), LONGEST, look=0.02)
+                took = time.monotonic() - shown
+            except TimeoutError:
+                took = float("inf")
+            return 1000 * took, {
+                "since_load": 1000 * (time.monotonic() - loaded),
+                "longest_task": person.longest_task(),
+                "typed": 1000 * typed,
+            }
+        finally:
+            person.close()
+            contender.end_kernels()
+
+    return measure
+
+
+def run(bench: Bench) -> Table:
+    """Starts all of them, and opens a notebook of each in turns."""
+    table = Table(
+        f"{MESSAGES:,} messages in a page that is opened after them",
+        list(CONTENDERS),
+        FleetContender.name,
+        "median ms (lowest) from the notebook's appearance to its last line; the same from the "
+        "page's load, longest task of the page, typing in another cell meanwhile (ms)",
+    )
+    browser = bench.stack.enter_context(chromium())
+    measures: dict[str, Measure] = {
+        name: measure_of(browser, bench.stack.enter_context(running(name))) for name in CONTENDERS
+    }
+    rounds = Bench(min(ROUNDS, bench.rounds), bench.directory)
+    rounds.interleave(table, {"all": measures}, warm_up=False)
+    return table
