@@ -16,7 +16,17 @@ const NODE = [
 ];
 
 /** The folders of `src`: each imports only from those before it. */
-const FOLDERS = ['page', 'user', 'contents', 'outputs', 'launches', 'stream', 'kernels', 'replay', 'access'];
+const FOLDERS = [
+  'page',
+  'user',
+  'contents',
+  'outputs',
+  'launches',
+  'stream',
+  'kernels',
+  'replay',
+  'access'
+];
 
 const folderRules = FOLDERS.map((folder, at) => ({
   files: [`src/${folder}/**/*.ts`],
