@@ -149,6 +149,7 @@ class KernelRequests:
         channel: str,
         header: dict[str, Any],
         parts: list[bytes],
+        user: str | None,
         kernel_session: str,
         reason: str,
     ) -> None:
@@ -156,7 +157,7 @@ class KernelRequests:
         it has ended."""
         if header.get("msg_type") != "execute_request":
             return
-        self.sent(session, channel, header, parts)
+        self.sent(session, channel, header, parts, user)
         sent = Unanswered(session, channel, "execute_request", parts[0], running=True)
         for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
             packed = json.dumps(content).encode()
