@@ -84,7 +84,8 @@ def test_output_comes_on_after_front_and_labs_were_killed(
     page.run(
         0,
         "import os, time; i = 0\n"
-        f"while not os.path.exists('{end}'): print(i, end=' ', flush=True); i += 1; time.sleep(0.1)",
+        f"while not os.path.exists('{end}'):\n"
+        "    print(i, end=' ', flush=True); i += 1; time.sleep(0.1)",
     )
     wait_for("the first numbers", lambda: 3 in numbers(page), BOUND)
     killed = [*fleet.processes("front"), *fleet.processes("lab")]
