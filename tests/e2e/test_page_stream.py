@@ -179,7 +179,7 @@ def test_signing_in_again_in_mid_cell_loses_nothing(
     # What a person does while signed out asks again.
     page.save()
     expect(page.dialog).to_contain_text("Sign in again")
-    sign_in(page, "Sign In as ann", token)
+    sign_in(page, "Sign In", token)
     wait_for("the reply of the next cell", lambda: page.has_reply(1), 90)
     assert numbers(page) == list(range(400)), "each once and in order"
     assert noted(runs) == ["waits"]
