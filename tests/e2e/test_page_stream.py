@@ -118,7 +118,7 @@ def test_a_cut_of_ten_seconds_loses_and_doubles_nothing(
         cable.silence()
     page.run(1, note(runs, "queued"))
     page.page.wait_for_timeout(10_000)
-    cable.mend()
+    cable.restore()
     wait_for("the reply of the next cell", lambda: page.has_reply(1), BOUND)
     assert numbers(page) == list(range(150)), "each once and in order"
     assert page.output(1).strip() == "queued"
@@ -136,7 +136,7 @@ def test_a_cell_that_a_reloaded_page_had_just_sent_runs_once(
     wait_for("the first cell", lambda: noted(runs) == ["taken"], BOUND)
     cable.cut()
     page.run(1, note(runs, "sent"))
-    cable.mend()
+    cable.restore()
     page.page.reload(wait_until="domcontentloaded")
     page.ready()
     page.wait_for_kernel()
@@ -151,7 +151,7 @@ def test_a_restart_drops_what_the_kernel_has_not_got(
 ) -> None:
     cable.cut()
     page.run(0, note(runs, "dropped"))
-    cable.mend()
+    cable.restore()
     page.choose_in_menu("Kernel", "Restart Kernel…")
     # Before the page is connected again, or after: a restart is a barrier for what is on its way.
     page.choose("Restart")
