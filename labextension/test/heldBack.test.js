@@ -48,9 +48,10 @@ test("the page's own requests do not wait, nor what answers none, nor replies", 
   assert.equal(held.takes(waits), false);
 });
 
-test('what waits in the queue comes before the page adopts, not twice', async () => {
+test('what waits in the queue comes before the page adopts, not twice', async t => {
   const fleet = new FakeFleet();
   const page = new FakePage(fleet);
+  t.after(() => page.leave());
   await until(() => page.stream.state.is === 'connected');
   page.stream.release();
   const cell = request('other');
@@ -72,5 +73,4 @@ test('what waits in the queue comes before the page adopts, not twice', async ()
     page.types('comm_msg').map(({ content }) => content.data),
     numbers.map((_, at) => at)
   );
-  page.leave();
 });
