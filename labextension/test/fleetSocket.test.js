@@ -6,9 +6,10 @@ import { withRestarts } from '../lib/stream/restarts.js';
 import { SignedInSocket } from '../lib/stream/signedInSocket.js';
 import { FakeFleet, FakePage, FakeSignIn, connectTo, tick, until } from './fakeFleet.js';
 
-test("kernels' websockets are streams, all others the browser's own", async () => {
+test("kernels' websockets are streams, all others the browser's own", async t => {
   const fleet = new FakeFleet();
   const page = new FakePage(fleet);
+  t.after(() => page.leave());
   await until(() => page.stream.state.is === 'connected');
   const JupyterSocket = fleetSocketClass(page.signIn, page.streams);
   assert.equal(JupyterSocket.OPEN, 1);
@@ -28,7 +29,6 @@ test("kernels' websockets are streams, all others the browser's own", async () =
   const stream = page.streams.get('kernel-2', 's');
   assert.equal(stream.kernelId, 'kernel-2');
   stream._connector.stop();
-  page.leave();
 });
 
 test('a terminal waits for the login, and tells when a server ends it', async () => {

@@ -37,7 +37,7 @@ class Cable:
     def silence(self) -> None:
         self._passes.clear()
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Everything passes again; what was held up while it was silent first."""
         self._is_cut = False
         self._passes.set()
