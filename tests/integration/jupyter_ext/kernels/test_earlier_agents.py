@@ -1,9 +1,7 @@
 """Kernels that the version before has started: their agents have no journal ID."""
 
-import io
 import shutil
 import subprocess
-import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,20 +18,18 @@ from tests.servers.short_folder import short_folder
 pytestmark = pytest.mark.timeout(180)
 
 BEFORE = "d674056"
-"""The last commit whose agents have no journal ID."""
+"""A commit whose agents have no journal ID."""
 
 
 def put_earlier_agent(code: Path) -> None:
     """Replaces the agents' code by that of the version before."""
-    folders = ("gateway_ext/agent", "jupyter_ext/wire")
-    command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, *folders]
+    agent = "gateway_ext/agent"
+    command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, agent]
     archive = subprocess.run(command, capture_output=True)
     if archive.returncode:
         pytest.skip(f"this checkout has no history: {archive.stderr.decode()}")
-    for folder in folders:
-        shutil.rmtree(code / folder)
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(code, filter="data")
+    shutil.rmtree(code / agent)
+    subprocess.run(["tar", "-x", "-C", str(code)], input=archive.stdout, check=True)
 
 
 @pytest.fixture(scope="module")
