@@ -25,7 +25,6 @@ export class NotebookReplay {
     private readonly _unsaved: UnsavedOutputs,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
-    private readonly _user: string | null,
     private readonly _trans: TranslationBundle
   ) {
     _kernel.anyMessage.connect(this._heard);
@@ -105,7 +104,10 @@ export class NotebookReplay {
     }
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
-    const future = this._adopt(record, id, same);
+    const future = same ?? this._adopt(record, id);
+    if (record.session !== this._stream.sessionId) {
+      this._adopted.add(record.request);
+    }
     if (refill === 'refill') {
       this._cells.began(id, record.request);
     }
@@ -115,7 +117,6 @@ export class NotebookReplay {
       held,
       holes,
       horizon,
-      isTrusted: this._user !== null && record.user === this._user,
       change: change => this._change(record, change),
       cellNow: of => this._widgetOf(id, of),
       missingText: count => missingText(count, this._stream.limit, this._trans),
@@ -127,14 +128,8 @@ export class NotebookReplay {
     this._earlier.mark(id, record.source !== null && record.source !== sourceHash(code));
   }
 
-  private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
+  private _adopt(record: IRecord, id: string | null): Future {
     this._stream.adopt(record.request);
-    if (record.session !== this._stream.sessionId) {
-      this._adopted.add(record.request);
-    }
-    if (same) {
-      return same;
-    }
     this._adopting = true;
     try {
       const code = (id !== null && this._cells.widget(id)?.model.sharedModel.getSource()) || '';
