@@ -199,7 +199,8 @@ export class NotebookReplay {
       request: (message.parent_header as { msg_id?: string }).msg_id ?? '',
       type: message.header.msg_type,
       display,
-      number: numberOf(message)
+      number: numberOf(message),
+      journal: this._stream.journal
     });
   };
 

@@ -39,4 +39,6 @@ export interface IIndexed extends IRecord {
 export interface IHeld {
   readonly request: string;
   readonly number: number;
+  /** The journal of that number, if it is known. */
+  readonly journal?: string;
 }
