@@ -462,6 +462,7 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   fleet.replay([record(cell, 'running')], [1]);
   await answered;
   assert.equal(page.printed, '1 ');
+  assert.equal(page.stream.limit, 2000);
   fleet.text({ type: 'gap', from: 2, to: 5, limit: 1000 });
   await until(() => fleet.asked.length === 2);
   assert.equal(page.stream.limit, 1000);
