@@ -104,7 +104,7 @@ export class NotebookReplay {
     }
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
-    const future = same ?? this._adopt(record, id);
+    const future = this._adopt(record, id, same);
     if (record.session !== this._stream.sessionId) {
       this._adopted.add(record.request);
     }
@@ -128,8 +128,11 @@ export class NotebookReplay {
     this._earlier.mark(id, record.source !== null && record.source !== sourceHash(code));
   }
 
-  private _adopt(record: IRecord, id: string | null): Future {
-    this._stream.adopt(record.request);
+  private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
+    this._stream.adopt(record.request, !same);
+    if (same) {
+      return same;
+    }
     this._adopting = true;
     try {
       const code = (id !== null && this._cells.widget(id)?.model.sharedModel.getSource()) || '';

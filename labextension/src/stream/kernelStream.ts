@@ -124,11 +124,13 @@ export class KernelStream {
   }
 
   /**
-   * JupyterLab is about to "send" this request, which an earlier page has sent: it is not sent. Within
-   * `begin`, the cell must be empty: the request's messages come from the first one.
+   * JupyterLab is about to "send" this request, which an earlier page has sent: it is not sent; or it
+   * has a future of it (`isNew` false). Within `begin`, all of the request's messages come again.
    */
-  adopt(request: string): void {
-    this._adopted.add(request);
+  adopt(request: string, isNew = true): void {
+    if (isNew) {
+      this._adopted.add(request);
+    }
     this._incoming.adopt(request);
   }
 
