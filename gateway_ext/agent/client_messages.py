@@ -23,7 +23,6 @@ class ClientMessage(NamedTuple):
     channel: str
     header: dict[str, Any]
     parts: list[bytes]
-    user: str | None = None
 
 
 class ClientMessages:
@@ -34,9 +33,7 @@ class ClientMessages:
         self._requests = requests
         self._waiting: list[ClientMessage] = []
 
-    def read(
-        self, session_id: str, message: bytes, user: str | None = None, *, once: bool = False
-    ) -> ClientMessage | None:
+    def read(self, session_id: str, message: bytes, *, once: bool = False) -> ClientMessage | None:
         """The message in the v1 layout; None, and a line in the log, if no kernel could read it.
         None also, with `once`, for an execute_request that has come before."""
         try:
@@ -53,12 +50,12 @@ class ClientMessages:
         session = self._sessions.get(session_id)
         if session is not None and channel != "stdin":
             session.in_flight.add(str(request))
-        return ClientMessage(session_id, channel, header, parts, user)
+        return ClientMessage(session_id, channel, header, parts)
 
     def pass_on(self, message: ClientMessage, channels: KernelChannels | None) -> None:
         """Give it to the process with these channels; it waits while there is none."""
-        session_id, channel, header, parts, user = message
-        self._requests.sent(session_id, channel, header, parts, user)
+        session_id, channel, header, parts = message
+        self._requests.sent(session_id, channel, header, parts)
         if channels is None:
             self._waiting.append(message)
         else:
@@ -71,7 +68,7 @@ class ClientMessages:
             self._give(message, channels)
 
     def _give(self, message: ClientMessage, channels: KernelChannels) -> None:
-        session_id, channel, _, parts, _ = message
+        session_id, channel, _, parts = message
         self._requests.given(session_id, channel, parts)
         channels.send(session_id, channel, parts)
 
@@ -88,7 +85,7 @@ class ClientMessages:
 
     def _abort(self, message: ClientMessage, kernel_session: str) -> None:
         """Answer what no process will get, except for a question what kernel it is."""
-        session_id, channel, header, parts, _ = message
+        session_id, channel, header, parts = message
         if not _asks_for_kernel(message):
             self._requests.abort(session_id, channel, parts, kernel_session)
         self._sessions.finished(str(header["msg_id"]))

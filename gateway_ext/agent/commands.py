@@ -162,7 +162,6 @@ class Commands:
             received,
             same_journal=frame.get("journal") in (None, self._journal.id),
             cursor=bool(frame.get("cursor")),
-            user=user if isinstance(user := frame.get("user"), str) else None,
         )
         self._sender.open(number, opened)
 
@@ -241,7 +240,7 @@ class Commands:
         if not stream.cursor or not is_fleet(message):
             # A page that was reloaded sends, in the name of the one before, what it does not know
             # to have arrived; that session, and its numbers, may be forgotten.
-            self._kernel.send(session_id, message, stream.user, cursor=stream.cursor)
+            self._kernel.send(session_id, message, cursor=stream.cursor)
             return
         try:
             parts = split_fleet(message)[1]

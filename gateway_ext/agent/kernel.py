@@ -19,13 +19,12 @@ from .client_messages import ClientMessages
 from .entry import EVERYBODY, Audience, Entry
 from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
-from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, takes_packages
+from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
 from .kernel_state import ProcessState, ReportedState, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import end_orphans, reap_orphans
-from .package_site import is_empty
 from .requests.kernel_requests import KernelRequests
 from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
@@ -187,7 +186,7 @@ class Kernel:
             connection = await asyncio.to_thread(self._files.write)
             await asyncio.to_thread(make_leases_folder, self._document.directory)
             forked, self._forked = self._forked, None
-            with_packages = not self._left_out and self._has_packages()
+            with_packages = not self._left_out and has_packages(self._document)
             calls = None if self.call_socket is None else await self.call_socket.renew()
             process = KernelProcess.start(
                 self._document,
@@ -292,12 +291,6 @@ class Kernel:
             return {}
         return {"reason": f"it runs without the project's packages: {self._left_out}"}
 
-    def _has_packages(self) -> bool:
-        packages = self._document.packages
-        if packages is None or not takes_packages(self._document):
-            return False
-        return not is_empty(packages.folder)
-
     async def _end(self, run: KernelRun, now: bool, restart: bool) -> None:
         """End one process and wait until its last messages were received."""
         run.expected_end = True
@@ -328,18 +321,16 @@ class Kernel:
 
     # -- messages -----------------------------------------------------------------------------
 
-    def send(
-        self, session_id: str, message: bytes, user: str | None = None, *, cursor: bool = False
-    ) -> None:
-        """Hand a client's message to the kernel, or keep it until the kernel has started. `user` is
-        who sent it, if that is known. With `cursor`, its stream's other end is a page: an
-        execute_request runs once, however often it comes.
+    def send(self, session_id: str, message: bytes, *, cursor: bool = False) -> None:
+        """Hand a client's message to the kernel, or keep it until the kernel has started. With
+        `cursor`, its stream's other end is a page: an execute_request runs once, however often it
+        comes.
 
         A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter. To
         say that it is idle would revive it in stock pages; only a page with a cursor is told what
         became of its cell.
         """
-        read = self._messages.read(session_id, message, user, once=cursor)
+        read = self._messages.read(session_id, message, once=cursor)
         if read is None:
             return
         self.state.last_activity = utc_now()

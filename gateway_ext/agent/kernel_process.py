@@ -26,7 +26,7 @@ from .leases import VARIABLE as LEASES
 from .leases import leases_folder
 from .memory_limit import MemoryLimit
 from .own_code import keeps_own_code
-from .package_site import END_WITH, LEFT_OUT, site_environment
+from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
@@ -53,6 +53,12 @@ def takes_packages(document: StartDocument) -> bool:
     """Whether this kernel can use users' packages: it is a module that the agent's own Python runs,
     and it has a folder for them."""
     return document.packages is not None and document.argv[0] in {*_own_python(), sys.executable}
+
+
+def has_packages(document: StartDocument) -> bool:
+    """Whether this kernel can use users' packages, and there are some. Reads the folder."""
+    packages = document.packages
+    return packages is not None and takes_packages(document) and not is_empty(packages.folder)
 
 
 def _own_python() -> set[str]:

@@ -44,8 +44,6 @@ class Stream:
     """Whether it said that of this journal."""
     cursor: bool = False
     """Whether its other end remembers by itself what it has, over any connection."""
-    user: str | None = None
-    """Who the client is, by the word of the gateway; None from gateways of the version before."""
     closed: bool = False
 
     @property

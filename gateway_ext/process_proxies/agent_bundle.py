@@ -38,7 +38,7 @@ def agent_bundle() -> bytes:
 
 def _modules(folder: Traversable) -> dict[str, bytes]:
     """The Python files below a folder, by their paths in it."""
-    content = {}
+    content: dict[str, bytes] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
             below = _modules(entry)

@@ -16,9 +16,9 @@ class FakeFuture {
     this.hooks.unshift(hook);
   }
 
-  iopub(text, number) {
+  iopub(text, number, type = 'stream') {
     const message = replayed(
-      { channel: 'iopub', header: { msg_type: 'stream' }, content: { text } },
+      { channel: 'iopub', header: { msg_type: type }, content: { text } },
       number
     );
     if (this.hooks.every(hook => hook(message) !== false)) {
@@ -37,6 +37,7 @@ class FakeFuture {
 class FakeCell {
   constructor() {
     const texts = (this.texts = ['before']);
+    const metadata = (this.metadata = { trusted: true });
     this.model = {
       executionCount: 1,
       executionState: 'idle',
@@ -44,7 +45,7 @@ class FakeCell {
       sharedModel: { transact: change => change() },
       outputs: { add: output => texts.push(output.data['text/plain']) },
       clearExecution: () => texts.splice(0),
-      deleteMetadata: () => undefined
+      deleteMetadata: key => delete metadata[key]
     };
     this.outputArea = {
       _future: null,
@@ -83,7 +84,6 @@ function fill(more) {
     held: null,
     holes: [],
     horizon: 20,
-    isTrusted: true,
     change: change => {
       changes += 1;
       change();
@@ -101,7 +101,6 @@ test('a cell is emptied and filled, runs, and ends with its count', async () => 
   fill();
   assert.deepEqual(cell.texts, []);
   assert.equal(cell.model.executionState, 'running');
-  assert.equal(cell.model.trusted, true);
   future.iopub('a', 11);
   await future.reply({ status: 'ok', execution_count: 3 });
   assert.deepEqual(cell.texts, ['a']);
@@ -110,8 +109,41 @@ test('a cell is emptied and filled, runs, and ends with its count', async () => 
   assert.ok(changes >= 3);
 });
 
-test('the outputs of other users are not trusted', () => {
-  fill({ isTrusted: false });
+test('what a request says to a cell that is filled again runs no scripts', () => {
+  fill();
+  assert.equal(cell.model.trusted, false);
+  assert.equal('trusted' in cell.metadata, false);
+  cell.model.trusted = true;
+  future.iopub('a', 11, 'display_data');
+  assert.equal(cell.model.trusted, true, 'a person trusts it again');
+});
+
+test('what is added to what a cell has runs no scripts', () => {
+  fill({ refill: 'append', held: { request: 'r', number: 12 } });
+  assert.equal(cell.model.trusted, false);
+});
+
+for (const type of ['display_data', 'execute_result', 'update_display_data']) {
+  test(`a complete cell of the file is trusted until its request says more: ${type}`, () => {
+    fill({ refill: 'follow' });
+    future.iopub('from a thread', 30);
+    assert.equal(cell.model.trusted, true);
+    future.iopub('<script>', 31, type);
+    assert.equal(cell.model.trusted, false);
+    assert.ok(changes >= 1);
+    cell.model.trusted = true;
+    future.iopub('<b>', 32, type);
+    assert.equal(cell.model.trusted, true, 'a person trusts it again');
+  });
+}
+
+test('a cell that this page has run stays trusted unless it is filled again', () => {
+  cell.outputArea.reattachFuture(future);
+  fill({ refill: 'follow' });
+  fill({ refill: 'follow' });
+  future.iopub('<b>', 31, 'display_data');
+  assert.equal(cell.model.trusted, true);
+  fill();
   assert.equal(cell.model.trusted, false);
 });
 

@@ -171,6 +171,7 @@ export class FakeFleet {
       answer.content = { part: at + 1, parts: parts.length, fence, numbers, missing: [] };
       if (at === 0) {
         answer.content.index = index;
+        answer.content.limit = 2000;
       }
       answer.buffers = numbers.map(number => new DataView(this._entries[number - 1]));
       this.say(answer);

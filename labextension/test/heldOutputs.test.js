@@ -4,11 +4,19 @@ import { test } from 'node:test';
 import { HeldOutputs } from '../lib/replay/heldOutputs.js';
 
 const always = () => true;
-const said = (request, number, type = 'stream', display = undefined) => ({
+const said = (request, number, type = 'stream', display = undefined, journal = null) => ({
   request,
   number,
   type,
-  display
+  display,
+  journal
+});
+
+test('a cell says in which journal its number is', () => {
+  const outputs = new HeldOutputs();
+  outputs.began('a', 'r1');
+  outputs.handled(said('r1', 7, 'stream', undefined, 'j'), always);
+  assert.deepEqual(outputs.of('a'), { request: 'r1', number: 7, journal: 'j' });
 });
 
 test('a cell holds what was handled of the request that fills it', () => {

@@ -454,14 +454,17 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   const begin = () => {
     begun += 1;
     page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
-    page.stream.adopt(cell.header.msg_id);
-    page.send(cell);
+    page.stream.adopt(cell.header.msg_id, begun === 1);
+    if (begun === 1) {
+      page.send(cell);
+    }
   };
   const answered = page.stream.replay(() => ({}), begin);
   fleet.say(print('1 ', cell));
   fleet.replay([record(cell, 'running')], [1]);
   await answered;
   assert.equal(page.printed, '1 ');
+  assert.equal(page.stream.limit, 2000);
   fleet.text({ type: 'gap', from: 2, to: 5, limit: 1000 });
   await until(() => fleet.asked.length === 2);
   assert.equal(page.stream.limit, 1000);
@@ -471,6 +474,8 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   await until(() => page.printed.endsWith('10'));
   assert.equal(page.printed, '1 9 10');
   assert.equal(begun, 2);
+  page.send(cell);
+  await until(() => fleet.taken.some(({ header }) => header.msg_id === cell.header.msg_id));
 });
 
 test('the past does not change whether the kernel is busy now', async () => {

@@ -12,7 +12,11 @@ const cell = (source, text, held, count = 1) => ({
   source
 });
 const notebook = (...cells) => ({ cells, metadata: {}, nbformat: 4, nbformat_minor: 5 });
-const at = (number, request = 'r1') => ({ request, number });
+const at = (number, request = 'r1', journal = undefined) => ({
+  request,
+  number,
+  ...(journal && { journal })
+});
 
 test('of two states of one request the later one is saved, whoever has it', () => {
   const early = notebook(cell('a', '1\n', at(5), null));
@@ -30,9 +34,28 @@ test('each cell is decided by itself', () => {
   );
 });
 
-test('of two requests ours is saved, and what the journal knows before what it does not', () => {
+test('of two requests to one kernel the later one is saved, whoever has it', () => {
+  const early = notebook(cell('a', 'early', at(5, 'r1', 'j')));
+  const late = notebook(cell('a', 'late', at(9, 'r2', 'j')));
+  assert.deepEqual(settledOutputs(early, late), late);
+  assert.deepEqual(settledOutputs(late, early), late);
+});
+
+test('of two requests to different kernels a person chooses', () => {
+  const ours = notebook(cell('a', 'ours', at(2, 'r9', 'j')));
+  assert.equal(settledOutputs(ours, notebook(cell('a', 'theirs', at(5, 'r1', 'i')))), null);
+  assert.equal(settledOutputs(ours, notebook(cell('a', 'theirs', at(5)))), null);
+});
+
+test('a request that has said nothing yet replaces no outputs', () => {
+  const waiting = notebook(cell('a', '', at(0, 'r9')));
+  const said = notebook(cell('a', 'said', at(5, 'r1', 'i')));
+  assert.deepEqual(settledOutputs(waiting, said), said);
+  assert.deepEqual(settledOutputs(said, waiting), said);
+});
+
+test('what the journal knows is saved before what it does not', () => {
   const ours = notebook(cell('a', 'ours', at(2, 'r9')));
-  assert.deepEqual(settledOutputs(ours, notebook(cell('a', 'theirs', at(5000)))), ours);
   assert.deepEqual(settledOutputs(ours, notebook(cell('a', 'theirs'))), ours);
   const theirs = notebook(cell('a', 'theirs', at(3)));
   assert.deepEqual(settledOutputs(notebook(cell('a', 'ours')), theirs), theirs);

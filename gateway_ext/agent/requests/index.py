@@ -53,8 +53,6 @@ class Record:
     """The number of the input_request that waits for an answer."""
     adopted: str | None = None
     """The session that gets its replies and questions as well."""
-    user: str | None = None
-    """Who sent it, by the word of the gateway; None if that has not said."""
     numbers: Runs = field(default_factory=list)
     """Of all its messages, and of those that changed a display of it."""
 
@@ -100,13 +98,7 @@ class RequestIndex:
         return {record.cell: record for record in self if record.cell is not None}
 
     def sent(
-        self,
-        session: str,
-        header: Mapping[str, Any],
-        metadata: bytes,
-        content: bytes,
-        process: int,
-        user: str | None = None,
+        self, session: str, header: Mapping[str, Any], metadata: bytes, content: bytes, process: int
     ) -> Record | None:
         """A client has sent a message with this header. None if that is no execute_request, is
         silent, or is known."""
@@ -127,7 +119,6 @@ class RequestIndex:
             else None,
             str(header["date"]) if header.get("date") else None,
             process,
-            user=user,
         )
         self._forget_some()
         return record

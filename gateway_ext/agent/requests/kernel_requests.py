@@ -42,14 +42,7 @@ class KernelRequests:
 
     # -- from clients -------------------------------------------------------------------------
 
-    def sent(
-        self,
-        session: str,
-        channel: str,
-        header: dict[str, Any],
-        parts: list[bytes],
-        user: str | None = None,
-    ) -> None:
+    def sent(self, session: str, channel: str, header: dict[str, Any], parts: list[bytes]) -> None:
         """A client has sent a message, which may have to wait for the kernel. `parts` are those
         from the header on."""
         if channel == "stdin":
@@ -57,7 +50,7 @@ class KernelRequests:
         if channel != "shell":
             return
         process = max(1, self._process)
-        record = self.index.sent(session, header, parts[2], parts[3], process, user)
+        record = self.index.sent(session, header, parts[2], parts[3], process)
         if record is not None:
             self._announce(record)
 
@@ -149,7 +142,6 @@ class KernelRequests:
         channel: str,
         header: dict[str, Any],
         parts: list[bytes],
-        user: str | None,
         kernel_session: str,
         reason: str,
     ) -> None:
@@ -157,7 +149,7 @@ class KernelRequests:
         it has ended."""
         if header.get("msg_type") != "execute_request":
             return
-        self.sent(session, channel, header, parts, user)
+        self.sent(session, channel, header, parts)
         sent = Unanswered(session, channel, "execute_request", parts[0], running=True)
         for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
             packed = json.dumps(content).encode()

@@ -87,7 +87,7 @@ def append_replay(
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
         if number == 1:
             recipe["missing"] = missing
-            content["index"] = answer.index
+            content |= {"index": answer.index, "limit": journal.limit}
         message = make_message("", FLEET_CHANNEL, "replay", asked, content)
         channel, (header, parent, _, packed) = split_fleet(message)
         stored = join_v1(channel, [header, parent, json.dumps(recipe).encode(), packed])

@@ -57,8 +57,6 @@ class Opening:
     """Whether the client itself remembers what it has."""
     takes_notices: bool = False
     """Whether it reads text frames about the launch."""
-    user: str | None = None
-    """Who it is, by its token."""
 
 
 @dataclass(frozen=True)

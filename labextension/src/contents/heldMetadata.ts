@@ -1,6 +1,6 @@
 /**
  * The key in a cell's metadata that says which request the saved outputs are of, and up to which
- * number of the kernel's journal: `{"request", "number"}`, see docs/protocols.md.
+ * number of the kernel's journal: `{"request", "number", "journal"}`.
  */
 export const HELD = 'jupyter_fleet';
 
@@ -8,6 +8,8 @@ export const HELD = 'jupyter_fleet';
 export interface IHeldMetadata {
   readonly request: string;
   readonly number: number;
+  /** The id of that journal; absent as long as the request has said nothing. */
+  readonly journal?: string;
 }
 
 /** Read a cell's metadata; null if they do not say it. */
@@ -15,6 +17,9 @@ export function readHeld(value: unknown): IHeldMetadata | null {
   if (value === null || typeof value !== 'object') {
     return null;
   }
-  const { request, number } = value as Record<string, unknown>;
-  return typeof request === 'string' && typeof number === 'number' ? { request, number } : null;
+  const { request, number, journal } = value as Record<string, unknown>;
+  if (typeof request !== 'string' || typeof number !== 'number') {
+    return null;
+  }
+  return { request, number, ...(typeof journal === 'string' && { journal }) };
 }

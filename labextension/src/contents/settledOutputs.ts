@@ -7,11 +7,12 @@ type Fields = Record<string, unknown>;
  * The notebook to save over a version that differs from it in nothing but what kernels have said.
  *
  * Two pages that show one notebook show the same outputs, each as far as it has come. Of each cell the
- * outputs are taken that have more of the same request; of different requests, ours.
+ * outputs are taken that are further in the same journal.
  *
  * @param ours - The notebook that was to be saved.
  * @param theirs - The version that was saved meanwhile.
- * @returns null if something else differs, which a person has to decide about.
+ * @returns null if something else differs, or nobody can tell which outputs are further: a person
+ *   has to decide.
  */
 export function settledOutputs(ours: unknown, theirs: unknown): unknown {
   const ourCells = cellsOf(ours);
@@ -39,7 +40,7 @@ export function settledOutputs(ours: unknown, theirs: unknown): unknown {
   return { ...(ours as Fields), cells };
 }
 
-/** The cell whose outputs are further; null if the journal does not know the outputs of either. */
+/** The cell whose outputs are further; null if nobody can tell. */
 function chosenCell(our: Fields, their: Fields): Fields | null {
   if (sameContent({ cells: [our] }, { cells: [their] }, 'notebook')) {
     return our;
@@ -49,10 +50,19 @@ function chosenCell(our: Fields, their: Fields): Fields | null {
   if (!ourHeld && !theirHeld) {
     return null;
   }
-  // Of two requests nobody can tell here which is the later one; this page follows its kernel.
-  const isFurther =
-    !ourHeld || (theirHeld?.request === ourHeld.request && theirHeld.number > ourHeld.number);
-  return isFurther ? their : our;
+  if (!ourHeld || !theirHeld) {
+    return ourHeld ? our : their;
+  }
+  // A request that has said nothing replaces nothing.
+  const isComparable =
+    ourHeld.request === theirHeld.request ||
+    (ourHeld.journal !== undefined && ourHeld.journal === theirHeld.journal) ||
+    !ourHeld.number ||
+    !theirHeld.number;
+  if (!isComparable) {
+    return null;
+  }
+  return theirHeld.number > ourHeld.number ? their : our;
 }
 
 function heldBy(cell: Fields): ReturnType<typeof readHeld> {

@@ -22,8 +22,6 @@ export interface IAdoption {
   readonly holes: readonly IHole[];
   /** Everything up to this number had been said when the agent described the request. */
   readonly horizon: number;
-  /** Whether what it shows may run scripts. */
-  readonly isTrusted: boolean;
   /** Make a change of the notebook, with or without the mark that there is something to save. */
   change(change: () => void): void;
   /** The widget that shows the cell by now; undefined if the cell is gone, or filled by another request. */
@@ -64,17 +62,34 @@ export function futureIn(area: OutputArea): Future | null {
 interface IFilling {
   readonly adoption: IAdoption;
   readonly left: IHole[];
+  /** Whether JupyterLab has sent the request itself, in this page. */
+  readonly isOwn: boolean;
+  /** Whether the cell has stopped to be trusted; a person may trust it again. */
+  isUntrusted: boolean;
 }
+
+/** The messages on iopub whose outputs may run scripts where they are trusted. */
+const RICH = new Set(['display_data', 'execute_result', 'update_display_data']);
 
 const fillings = new WeakMap<Future, IFilling>();
 
-/** Fill a cell with what a request has said and will say; again if the request fills it already. */
+/**
+ * Fill a cell with what a request has said and will say; again if the request fills it already.
+ *
+ * Its outputs run no scripts, whoever sent the request: everyone who uses the kernel can make it say
+ * something in the name of any request.
+ */
 export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): void {
   const { refill } = adoption;
   const { model, outputArea } = cell;
   const isAttached = futureIn(outputArea) === future;
-  const isWired = fillings.has(future);
-  fillings.set(future, { adoption, left: [...adoption.holes] });
+  const before = fillings.get(future);
+  fillings.set(future, {
+    adoption,
+    left: [...adoption.holes],
+    isOwn: before?.isOwn ?? isAttached,
+    isUntrusted: refill !== 'follow'
+  });
   if (refill !== 'follow') {
     adoption.change(() => {
       if (refill === 'refill') {
@@ -82,19 +97,32 @@ export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): v
         if (!isAttached) {
           outputArea.future = future;
         }
-        if (!adoption.isTrusted) {
-          model.trusted = false;
-          model.deleteMetadata('trusted');
-        }
       }
+      untrust(model);
       model.executionState = 'running';
     });
   }
   if (!isAttached && refill !== 'refill') {
     outputArea.reattachFuture(future);
   }
-  if (!isWired) {
+  if (!before) {
     wire(future);
+  }
+}
+
+function untrust(model: CodeCell['model']): void {
+  model.trusted = false;
+  model.deleteMetadata('trusted');
+}
+
+/** Something may come into outputs that are trusted, which this page has not asked for. */
+function untrustOnce(future: Future): void {
+  const filling = fillings.get(future)!;
+  const { adoption, isOwn, isUntrusted } = filling;
+  const model = adoption.cellNow(future)?.model;
+  if (model && !isOwn && !isUntrusted) {
+    filling.isUntrusted = true;
+    adoption.change(() => untrust(model));
   }
 }
 
@@ -112,6 +140,9 @@ function wire(future: Future): void {
     return onStdin(message);
   };
   future.registerMessageHook(message => {
+    if (RICH.has(message.header.msg_type)) {
+      untrustOnce(future);
+    }
     const number = numberOf(message);
     if (number === undefined) {
       return true;

@@ -9,6 +9,8 @@ export interface IHandled {
   readonly display: string | undefined;
   /** Its number in the journal; undefined if it is not in there. */
   readonly number: number | undefined;
+  /** The id of that journal; null if there is none. */
+  readonly journal: string | null;
 }
 
 /**
@@ -49,7 +51,7 @@ export class HeldOutputs {
    * @param isFilled - Whether a cell still shows what a request says.
    */
   handled(
-    { request, type, display, number }: IHandled,
+    { request, type, display, number, journal }: IHandled,
     isFilled: (cell: string, request: string) => boolean
   ): void {
     const requests = new Set([request]);
@@ -71,7 +73,11 @@ export class HeldOutputs {
       const cell = this.cellOf(one);
       if (cell !== undefined && number !== undefined && isFilled(cell, one)) {
         const before = this._held.get(cell)!;
-        this._held.set(cell, { ...before, number: Math.max(before.number, number) });
+        this._held.set(cell, {
+          ...before,
+          number: Math.max(before.number, number),
+          ...(journal !== null && { journal })
+        });
       }
     }
   }

@@ -25,7 +25,6 @@ export class NotebookReplay {
     private readonly _unsaved: UnsavedOutputs,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
-    private readonly _user: string | null,
     private readonly _trans: TranslationBundle
   ) {
     _kernel.anyMessage.connect(this._heard);
@@ -106,6 +105,9 @@ export class NotebookReplay {
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
     const future = this._adopt(record, id, same);
+    if (record.session !== this._stream.sessionId) {
+      this._adopted.add(record.request);
+    }
     if (refill === 'refill') {
       this._cells.began(id, record.request);
     }
@@ -115,7 +117,6 @@ export class NotebookReplay {
       held,
       holes,
       horizon,
-      isTrusted: this._user !== null && record.user === this._user,
       change: change => this._change(record, change),
       cellNow: of => this._widgetOf(id, of),
       missingText: count => missingText(count, this._stream.limit, this._trans),
@@ -128,10 +129,7 @@ export class NotebookReplay {
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
-    this._stream.adopt(record.request);
-    if (record.session !== this._stream.sessionId) {
-      this._adopted.add(record.request);
-    }
+    this._stream.adopt(record.request, !same);
     if (same) {
       return same;
     }
@@ -204,7 +202,8 @@ export class NotebookReplay {
       request: (message.parent_header as { msg_id?: string }).msg_id ?? '',
       type: message.header.msg_type,
       display,
-      number: numberOf(message)
+      number: numberOf(message),
+      journal: this._stream.journal
     });
   };
 

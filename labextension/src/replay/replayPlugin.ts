@@ -9,7 +9,6 @@ import { watchKernelPanels } from '../kernels/kernelPanels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
-import { pageUser } from '../user/pageUser.js';
 import { EarlierVersions } from './earlierVersion.js';
 import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
@@ -115,8 +114,7 @@ function followNotebook(
   followKernel(context, streams, (kernel, stream) => {
     current?.end();
     gone.clear();
-    const user = pageUser()?.username ?? null;
-    const next = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, user, trans);
+    const next = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, trans);
     current = next;
     void document.ready.then(() => (current === next ? next.start() : undefined));
   });

@@ -24,6 +24,8 @@ export interface IQuestion {
 /** The content of a `replay`; see docs/protocols.md. */
 interface IReplayPart {
   readonly index?: readonly IIndexed[];
+  /** How many bytes the journal keeps; absent from agents of the version before. */
+  readonly limit?: number;
   readonly numbers: readonly number[];
   readonly missing: Runs;
   readonly fence: number;
@@ -175,8 +177,9 @@ export class Incoming {
     }
   }
 
-  /** Messages are missing: the cells lack something. */
-  missed(): void {
+  /** Messages are missing from a journal that keeps so many bytes: the cells lack something. */
+  missed(limit: number | null): void {
+    this.limit = limit;
     this.state.start();
     if (this._question) {
       this._ask();
@@ -261,7 +264,8 @@ export class Incoming {
     }
   }
 
-  private _begin(asked: IAsked, { index = [], missing }: IReplayPart): void {
+  private _begin(asked: IAsked, { index = [], missing, limit }: IReplayPart): void {
+    this.limit = limit ?? this.limit;
     asked.done = new Set(
       index.filter(({ state }) => state === 'done').map(({ request }) => request)
     );
@@ -295,6 +299,9 @@ export class Incoming {
       this._options.onGiven();
     }
   }
+
+  /** How many bytes the kernel's journal keeps; null if it has not said. */
+  limit: number | null = null;
 
   private readonly _held: HeldBack;
   private readonly _queue: MessageQueue;

@@ -85,9 +85,9 @@ export class KernelStream {
     return this._journal;
   }
 
-  /** How many bytes the kernel's journal keeps; null if nothing of it has been missed. */
+  /** How many bytes the kernel's journal keeps; null if it has not said. */
   get limit(): number | null {
-    return this._limit;
+    return this._incoming.limit;
   }
 
   /** A request has come to the kernel, from whichever session, or is done, or adopted. */
@@ -124,11 +124,13 @@ export class KernelStream {
   }
 
   /**
-   * JupyterLab is about to "send" this request, which an earlier page has sent: it is not sent. Within
-   * `begin`, the cell must be empty: the request's messages come from the first one.
+   * JupyterLab is about to "send" this request, which an earlier page has sent: it is not sent; or it
+   * has a future of it (`isNew` false). Within `begin`, all of the request's messages come again.
    */
-  adopt(request: string): void {
-    this._adopted.add(request);
+  adopt(request: string, isNew = true): void {
+    if (isNew) {
+      this._adopted.add(request);
+    }
     this._incoming.adopt(request);
   }
 
@@ -295,8 +297,7 @@ export class KernelStream {
     } else if (notice.type === 'interrupted') {
       this._abort(this._ends.interrupt());
     } else if (notice.type === 'gap' && this._ends.isOwn) {
-      this._limit = notice.limit as number | null;
-      this._incoming.missed();
+      this._incoming.missed(notice.limit as number | null);
     }
   }
 
@@ -406,7 +407,6 @@ export class KernelStream {
   private _openedSocket: IStreamSocket | null = null;
   private _state: StreamState = { is: 'connecting' };
   private _journal: string | null = null;
-  private _limit: number | null = null;
   /** How the present connection, or the last one that there was, is spoken on; null if none. */
   private _talk: 'cursor' | 'plain' | null = null;
   /** The subprotocol of a connection without a cursor. */

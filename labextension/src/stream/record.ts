@@ -9,8 +9,6 @@ export interface IRecord {
   readonly cell: string | null;
   /** The session that sent it. */
   readonly session: string;
-  /** The user who sent it; absent from agents of the version before. */
-  readonly user?: string | null;
   /** The SHA-256 of its code, in hexadecimal; null if that is longer than 1 MB. */
   readonly source: string | null;
   /** When it was sent, ISO 8601. */
@@ -41,4 +39,6 @@ export interface IIndexed extends IRecord {
 export interface IHeld {
   readonly request: string;
   readonly number: number;
+  /** The journal of that number, if it is known. */
+  readonly journal?: string;
 }

@@ -47,19 +47,10 @@ class Stream:
     page's, which remembers by itself what it has; otherwise one of a gateway of the version
     before."""
 
-    def __init__(
-        self,
-        session_id: str,
-        nonce: str | None = None,
-        *,
-        cursor: bool = False,
-        user: str | None = None,
-    ) -> None:
+    def __init__(self, session_id: str, nonce: str | None = None, *, cursor: bool = False) -> None:
         self.session_id = session_id
         self.nonce = nonce or uuid.uuid4().hex
         self.cursor = cursor
-        self.user = user
-        """Who the client is, by its token."""
         self.journal: str | None = None
         """Of which journal it has everything up to `received`."""
         self.closed = ""
@@ -81,11 +72,7 @@ class Stream:
         self.number, self.link = link.counter, link
         link.streams[self.number] = self
         have = received if received != "own" else self.received if self.received >= 0 else None
-        more = {
-            "journal": self.journal if self.cursor else None,
-            "cursor": self.cursor,
-            "user": self.user,
-        }
+        more = {"journal": self.journal if self.cursor else None, "cursor": self.cursor}
         self.closed = ""
         self.opened = await link.command(
             "open",

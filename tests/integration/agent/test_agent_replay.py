@@ -76,25 +76,6 @@ def test_a_page_that_comes_back_in_a_cell_gets_what_it_missed_and_then_the_rest(
     asyncio.run(scenario())
 
 
-def test_a_page_learns_who_has_sent_a_request_whatever_session_that_claims(fleet: Fleet) -> None:
-    async def scenario() -> None:
-        fleet.gateway()
-        link = await fleet.running()
-        ann, bob = Stream("ann", cursor=True, user="ann"), Stream("ann", user="bob")
-        before = Stream("before", cursor=True)
-        for page in (ann, bob, before):
-            await page.open(link)
-        for page, cell in ((ann, "a"), (bob, "b"), (ann, "c"), (before, "d")):
-            await page.reply(await page.execute("1", cell))
-        later = Stream("later", cursor=True)
-        await later.open(link)
-        replay = await later.ask(dict.fromkeys("abcd"))
-        users = {cell: record["user"] for cell, record in replay.index.items()}
-        assert users == {"a": "ann", "b": "bob", "c": "ann", "d": None}
-
-    asyncio.run(scenario())
-
-
 def test_what_a_page_has_already_does_not_come_again(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()

@@ -80,6 +80,7 @@ def test_parts_are_cut_by_length_and_together_have_all_in_order(
     assert [c["part"] for c in contents] == list(range(1, len(parts) + 1))
     assert {c["fence"] for c in contents} == {agent.journal.last} == {last + len(parts)}
     assert [("index" in c) for c in contents] == [True] + [False] * (len(parts) - 1)
+    assert contents[0]["limit"] == agent.journal.limit
     texts = "".join(told["text"] for _, messages in parts for told in messages)
     assert texts == "".join(f"{number}\n" for number in range(40))
     for content, messages in parts:

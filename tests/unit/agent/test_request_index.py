@@ -80,7 +80,6 @@ def test_a_request_from_its_arrival_to_its_end() -> None:
         "reply": None,
         "asks": None,
         "adopted": None,
-        "user": None,
     }
     record = index.get("r")
     assert record is not None

@@ -123,14 +123,13 @@ def test_a_stream_gets_each_number_once_and_in_order() -> None:
 
 def test_what_a_client_says_of_its_journal_reaches_the_agent_and_back() -> None:
     agent, page = Agent(), Page()
-    stream = agent.link.open_stream(page, Opening("s", "n", 4, "ab" * 16, cursor=True, user="ann"))
+    stream = agent.link.open_stream(page, Opening("s", "n", 4, "ab" * 16, cursor=True))
     command = agent.heard[-1]
-    assert {name: command[name] for name in ("stream", "nonce", "journal", "cursor", "user")} == {
+    assert {name: command[name] for name in ("stream", "nonce", "journal", "cursor")} == {
         "stream": stream,
         "nonce": "n",
         "journal": "ab" * 16,
         "cursor": True,
-        "user": "ann",
     }
     agent.answer(ok=True, start=0, acknowledged=2, gap=[1, 3], limit=100, journal="cd" * 16)
     assert page.opened_with == Opened(0, 2, (1, 3), 100, "cd" * 16)
