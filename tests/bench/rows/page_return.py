@@ -18,7 +18,7 @@ from tests.chaos.pages.person import Person
 
 ROUNDS = 5
 BEFORE_CELL = 0.5
-LONGEST = 60.0
+LONGEST = 30.0
 
 
 class FirstAnswer(threading.Thread):

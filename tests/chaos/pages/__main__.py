@@ -8,6 +8,7 @@ project. The same seed makes the same faults.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import uuid
@@ -84,6 +85,8 @@ def main() -> int:
     unknown = set(options.scripts) - set(SCRIPTS)
     if unknown:
         parser.error(f"there is no script {min(unknown)!r}: choose from {', '.join(SCRIPTS)}")
+    # Whoever ends a run gets its fleet ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"seed {options.seed}; {machine()}", flush=True)
     table: list[str] = []
     failed = False
