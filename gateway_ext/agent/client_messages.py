@@ -33,9 +33,9 @@ class ClientMessages:
         self._requests = requests
         self._waiting: list[ClientMessage] = []
 
-    def read(self, session_id: str, message: bytes, *, once: bool = False) -> ClientMessage | None:
+    def read(self, session_id: str, message: bytes) -> ClientMessage | None:
         """The message in the v1 layout; None, and a line in the log, if no kernel could read it.
-        None also, with `once`, for an execute_request that has come before."""
+        None also for an execute_request that has come before."""
         try:
             channel, parts = split_v1(message)
             if channel not in _CHANNELS:
@@ -45,7 +45,7 @@ class ClientMessages:
         except (MessageError, KeyError) as error:
             _log.warning("dropped a message of session %s: %s", session_id, error)
             return None
-        if once and self._requests.is_known(header):
+        if self._requests.is_known(header):
             return None
         session = self._sessions.get(session_id)
         if session is not None and channel != "stdin":

@@ -238,8 +238,9 @@ class Commands:
     def _take(self, stream: Stream, message: bytes) -> None:
         session_id = stream.session.session_id
         if not stream.cursor or not is_fleet(message):
-            # A page that was reloaded sends, in the name of the one before, what it does not know
-            # to have arrived; that session, and its numbers, may be forgotten.
+            # A page sends again what it does not know to have arrived: after a reload in the name
+            # of the page before, whose session may be forgotten, or through a lab of the version
+            # before, which has numbers of its own.
             self._kernel.send(session_id, message, cursor=stream.cursor)
             return
         try:

@@ -322,15 +322,15 @@ class Kernel:
     # -- messages -----------------------------------------------------------------------------
 
     def send(self, session_id: str, message: bytes, *, cursor: bool = False) -> None:
-        """Hand a client's message to the kernel, or keep it until the kernel has started. With
-        `cursor`, its stream's other end is a page: an execute_request runs once, however often it
-        comes.
+        """Hand a client's message to the kernel, or keep it until the kernel has started. An
+        execute_request runs once, however often it comes. With `cursor`, its stream's other end is
+        a page.
 
         A dead kernel gets nothing, as a message to a kernel that died is lost in stock Jupyter. To
         say that it is idle would revive it in stock pages; only a page with a cursor is told what
         became of its cell.
         """
-        read = self._messages.read(session_id, message, once=cursor)
+        read = self._messages.read(session_id, message)
         if read is None:
             return
         self.state.last_activity = utc_now()

@@ -331,7 +331,7 @@ export class FakePage {
     this.streams = new Streams({
       signIn: this.signIn,
       serializer,
-      leftovers: new Leftovers(storage),
+      leftovers: new Leftovers(storage, 'ann'),
       untracked: ['kernel_info_request'],
       askModel: async () => fleet.model
     });

@@ -177,6 +177,33 @@ test('a reloaded page delivers what the one before had not, once, and only then 
   await until(() => storage.length === 1, 'nothing but the journal is kept');
 });
 
+test('what a reloaded page could not keep leaves no hole, and answers are not kept', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  fleet.acknowledges = false;
+  fleet.answers = 1006;
+  fleet.cut();
+  const cells = [page.send(request())];
+  const { setItem } = FakeStorage.prototype;
+  storage.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  page.send(request());
+  storage.setItem = setItem;
+  page.send(message('input_reply', { value: 'a password' }, {}, 'stdin', 'page'));
+  cells.push(page.send(request()));
+  page.leave();
+  const kept = Array.from({ length: storage.length }, (_, at) => storage.getItem(storage.key(at)));
+  assert.ok(!kept.join().includes('a password'));
+  fleet.answers = 'fleet.v1';
+  fleet.acknowledges = true;
+  await connected(fleet, { storage, session: 'next' });
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
+});
+
 test('a reloaded page delivers nothing to another agent', async () => {
   const storage = new FakeStorage();
   const { fleet, page } = await connected(new FakeFleet(), { storage });

@@ -10,6 +10,9 @@ import {
 } from './reconnecting.js';
 import { Wire } from './wire.js';
 
+/** A connection that was served for less did not work: it is tried again less and less often. */
+const GOOD_MS = 1_000;
+
 export interface IAddress {
   readonly url: string;
   readonly protocols: string | string[] | undefined;
@@ -60,7 +63,8 @@ export class Connector {
 
   /** The other end serves this stream. */
   served(): void {
-    this._failed = this._refused = 0;
+    this._refused = 0;
+    this._servedAt = performance.now();
   }
 
   /** Never connect again. */
@@ -108,6 +112,11 @@ export class Connector {
 
   private async _ended(code: number, reason: string, opened: boolean): Promise<void> {
     const attempt = this._attempt;
+    if (performance.now() - this._servedAt >= GOOD_MS) {
+      // The first attempt after a good connection is at once.
+      this._failed = 0;
+    }
+    this._servedAt = Infinity;
     this._refused += opened ? 0 : 1;
     if (this._refused >= MOST_REFUSED) {
       this._refused = 0;
@@ -141,6 +150,7 @@ export class Connector {
   /** Changes with each attempt, so that earlier ones know that they are over. */
   private _attempt = 0;
   private _failed = 0;
+  private _servedAt = Infinity;
   private _refused = 0;
   private _stopped = false;
 }

@@ -26,10 +26,19 @@ export interface ILeftover extends IEnd {
  * Keeps what is not acknowledged over a reload of the page, in the storage of its tab.
  */
 export class Leftovers {
-  /** @param storage - The tab's `sessionStorage`; null if the browser has none for this page. */
-  constructor(storage: Storage | null) {
+  /**
+   * What other users of this tab have left is removed: nobody runs it with their own rights.
+   *
+   * @param storage - The tab's `sessionStorage`; null if the browser has none for this page.
+   * @param user - Who uses the page.
+   */
+  constructor(storage: Storage | null, user: string) {
     this._storage = storage;
-    this._left = storage ? readAll(storage) : [];
+    this._prefix = `${PREFIX}/${encodeURIComponent(user)}`;
+    if (storage) {
+      removeOthers(storage, this._prefix);
+    }
+    this._left = storage ? readAll(storage, this._prefix) : [];
     for (const left of this._left) {
       const sizes = this._sizes(left);
       for (const { number, message } of left.messages) {
@@ -48,7 +57,7 @@ export class Leftovers {
 
   /** Which journal the agent has that is sent what follows. */
   setJournal(end: IEnd, journal: string): void {
-    this._write(`${keyOf(end)}/journal`, journal);
+    this._write(`${this._keyOf(end)}/journal`, journal);
   }
 
   /** Keep a message; null for one that need not be sent again. */
@@ -56,7 +65,7 @@ export class Leftovers {
     const size = message?.byteLength ?? 0;
     const fits = size <= LONGEST_KEPT && this._bytes + size <= MOST_KEPT;
     const kept = message && fits ? textOf(message) : '';
-    if (this._write(`${keyOf(end)}/${number}`, kept)) {
+    if (this._write(`${this._keyOf(end)}/${number}`, kept)) {
       this._sizes(end).set(number, kept.length);
       this._bytes += kept.length;
     }
@@ -64,7 +73,7 @@ export class Leftovers {
 
   /** The agent has everything up to a number. */
   acknowledge(end: IEnd, number: number): void {
-    this._acknowledged.set(keyOf(end), { end, number });
+    this._acknowledged.set(this._keyOf(end), { end, number });
     this._timer ??= setTimeout(() => {
       this._timer = undefined;
       const acknowledged = [...this._acknowledged.values()];
@@ -77,17 +86,17 @@ export class Leftovers {
 
   /** Nothing of it is to be sent again. */
   drop(end: IEnd): void {
-    this._acknowledged.delete(keyOf(end));
+    this._acknowledged.delete(this._keyOf(end));
     this._remove(end, Infinity);
-    this._storage?.removeItem(`${keyOf(end)}/journal`);
-    this._kept.delete(keyOf(end));
+    this._storage?.removeItem(`${this._keyOf(end)}/journal`);
+    this._kept.delete(this._keyOf(end));
   }
 
   private _remove(end: IEnd, upTo: number): void {
     const sizes = this._sizes(end);
     for (const [number, size] of sizes) {
       if (number <= upTo) {
-        this._storage?.removeItem(`${keyOf(end)}/${number}`);
+        this._storage?.removeItem(`${this._keyOf(end)}/${number}`);
         sizes.delete(number);
         this._bytes -= size;
       }
@@ -95,7 +104,7 @@ export class Leftovers {
   }
 
   private _sizes(end: IEnd): Map<number, number> {
-    const key = keyOf(end);
+    const key = this._keyOf(end);
     const sizes = this._kept.get(key) ?? new Map<number, number>();
     this._kept.set(key, sizes);
     return sizes;
@@ -111,7 +120,12 @@ export class Leftovers {
     }
   }
 
+  private _keyOf(end: IEnd): string {
+    return keyOf(this._prefix, end);
+  }
+
   private readonly _storage: Storage | null;
+  private readonly _prefix: string;
   private readonly _kept = new Map<string, Map<number, number>>();
   private readonly _acknowledged = new Map<string, { end: IEnd; number: number }>();
   private _left: ILeftover[];
@@ -119,27 +133,36 @@ export class Leftovers {
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-function keyOf({ kernelId, sessionId, nonce }: IEnd): string {
-  return [PREFIX, ...[kernelId, sessionId, nonce].map(encodeURIComponent)].join('/');
+function keyOf(prefix: string, { kernelId, sessionId, nonce }: IEnd): string {
+  return [prefix, ...[kernelId, sessionId, nonce].map(encodeURIComponent)].join('/');
 }
 
-function readAll(storage: Storage): ILeftover[] {
+function removeOthers(storage: Storage, prefix: string): void {
+  const keys = Array.from({ length: storage.length }, (_, at) => storage.key(at)!);
+  for (const key of keys) {
+    if (key.startsWith(`${PREFIX}/`) && !key.startsWith(`${prefix}/`)) {
+      storage.removeItem(key);
+    }
+  }
+}
+
+function readAll(storage: Storage, prefix: string): ILeftover[] {
   const ends = new Map<string, IEnd>();
   const messages = new Map<string, { number: number; message: ArrayBuffer | null }[]>();
   for (let at = 0; at < storage.length; at += 1) {
-    const parts = storage.key(at)!.split('/');
-    const [prefix, ...named] = parts;
-    const number = Number(parts[4]);
-    if (prefix !== PREFIX || parts.length !== 5 || !Number.isSafeInteger(number)) {
+    const key = storage.key(at)!;
+    const parts = key.slice(prefix.length + 1).split('/');
+    const number = Number(parts[3]);
+    if (!key.startsWith(`${prefix}/`) || parts.length !== 4 || !Number.isSafeInteger(number)) {
       continue;
     }
-    const [kernelId, sessionId, nonce] = named.map(decodeURIComponent);
+    const [kernelId, sessionId, nonce] = parts.map(decodeURIComponent);
     const end = { kernelId, sessionId, nonce };
-    const text = storage.getItem(storage.key(at)!)!;
-    const kept = messages.get(keyOf(end)) ?? [];
+    const text = storage.getItem(key)!;
+    const kept = messages.get(keyOf(prefix, end)) ?? [];
     kept.push({ number, message: text ? bytesOf(text) : null });
-    messages.set(keyOf(end), kept);
-    ends.set(keyOf(end), end);
+    messages.set(keyOf(prefix, end), kept);
+    ends.set(keyOf(prefix, end), end);
   }
   return [...ends].map(([key, end]) => ({
     ...end,

@@ -27,9 +27,7 @@ export class Outgoing implements IEnd, Iterable<IPending> {
     const outgoing = new Outgoing(left.kernelId, left.sessionId, leftovers, nothing);
     outgoing.nonce = left.nonce;
     outgoing._journal = left.journal;
-    outgoing._pending = new PendingMessages(
-      left.messages.map(({ number, message }) => ({ number, message: message ?? nothing() }))
-    );
+    outgoing._pending = new PendingMessages(withoutHoles(left, nothing));
     return outgoing;
   }
 
@@ -60,10 +58,14 @@ export class Outgoing implements IEnd, Iterable<IPending> {
     return this._pending[Symbol.iterator]();
   }
 
-  /** A question is asked anew by the next page, and so need not be kept for it. */
+  /**
+   * A question is asked anew by the next page, and so need not be kept for it. Nor is an answer to
+   * the kernel, which may be a password.
+   */
   add(message: ArrayBuffer, isKept = true): IPending {
     const pending = this._pending.add(message);
-    this._leftovers.keep(this, pending.number, isKept ? message : null);
+    const keeps = isKept && headingOf(message).channel !== 'stdin';
+    this._leftovers.keep(this, pending.number, keeps ? message : null);
     return pending;
   }
 
@@ -93,4 +95,16 @@ export class Outgoing implements IEnd, Iterable<IPending> {
 
   private _pending: PendingMessages;
   private _journal: string | null = null;
+}
+
+/** Agents take numbers without holes only: what could not be kept is sent as nothing. */
+function withoutHoles({ messages }: ILeftover, nothing: () => ArrayBuffer): IPending[] {
+  const all: IPending[] = [];
+  for (const { number, message } of messages) {
+    for (let hole = (all[0]?.number ?? number) + all.length; hole < number; hole += 1) {
+      all.push({ number: hole, message: nothing() });
+    }
+    all.push({ number, message: message ?? nothing() });
+  }
+  return all;
 }

@@ -8,6 +8,9 @@ import { Leftovers } from './leftovers.js';
 import { IStreams, Streams } from './streams.js';
 import type { IKernelAnswer } from './streamState.js';
 
+/** A server that does not answer in this time cannot say why it refused a websocket. */
+const ANSWER_MS = 5_000;
+
 export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
   id: 'jupyter-fleet:streams',
   description: 'What this page and its kernels say to each other outlives connections.',
@@ -23,7 +26,7 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     const streams = new Streams({
       signIn,
       serializer: stock.serializer,
-      leftovers: new Leftovers(tabStorage()),
+      leftovers: new Leftovers(tabStorage(), signIn.user ?? ''),
       untracked: JSON.parse(PageConfig.getOption('untracked_message_types') || '[]') as string[],
       askModel: asker(fetch)
     });
@@ -47,7 +50,8 @@ function tabStorage(): Storage | null {
 function asker(fetch: Fetch): (url: string) => Promise<IKernelAnswer | null> {
   return async url => {
     try {
-      const response = await fetch(url, { cache: 'no-store' });
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const response = await fetch(url, { cache: 'no-store', signal });
       const model = response.ok ? ((await response.json()) as { execution_state: string }) : null;
       return { status: response.status, state: model?.execution_state ?? null };
     } catch {
