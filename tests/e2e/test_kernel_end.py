@@ -11,7 +11,7 @@ from tests.e2e.lab_page import LabPage, wait_for
 
 
 def notice(lab: LabPage) -> Locator:
-    return lab.notebook.locator(".jp-fleet-Notice.jp-mod-warning")
+    return lab.notebook.locator(".jp-fleet-KernelNotice.jp-mod-warning")
 
 
 def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> None:

@@ -43,7 +43,7 @@ def saved_notebook(files: Files) -> str:
 
 def notice(lab: LabPage) -> Locator:
     """The line about the kernel."""
-    return lab.notebook.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    return lab.notebook.locator(".jp-fleet-KernelNotice")
 
 
 def ids(files: Files) -> list[str]:
@@ -349,7 +349,7 @@ def test_a_console_shows_how_the_kernel_of_its_notebook_starts_and_its_cells_wai
     expect(notice(ann)).to_contain_text("Connecting to the kernel")
     ann.choose_in_menu("File", "New Console for")
     console = ann.page.locator(".jp-ConsolePanel")
-    line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    line = console.locator(".jp-fleet-KernelNotice")
     expect(line).to_contain_text("Connecting to the kernel")
     expect(line.get_by_role("button", name=re.compile("^Cancel"))).to_be_visible()
 
@@ -406,7 +406,7 @@ def test_a_console_that_is_opened_before_its_notebook_has_a_kernel_gets_the_same
     read = True
     for route in held:
         route.continue_()
-    line = console.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    line = console.locator(".jp-fleet-KernelNotice")
     for shown in (notice(ann), line):
         expect(shown).to_contain_text("Connecting to the kernel")
     expect(ann.dialog).to_have_count(0)

@@ -24,7 +24,7 @@ def quick(slow_kernel: SlowKernel) -> Iterator[None]:
 
 
 def notice(lab: LabPage) -> Locator:
-    return lab.notebook.locator(".jp-fleet-Notice:has(.jp-fleet-Notice-actions)")
+    return lab.notebook.locator(".jp-fleet-KernelNotice")
 
 
 def start_with(lab: LabPage) -> None:

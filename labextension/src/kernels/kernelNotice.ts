@@ -103,6 +103,7 @@ class PanelKernel {
     private readonly _trans: TranslationBundle
   ) {
     this._notice = new ActionNotice(_trans.__('Close'));
+    this._notice.addClass('jp-fleet-KernelNotice');
     _panel.contentHeader.addWidget(this._notice);
     this._label.addClass('jp-fleet-KernelLabel');
     silenceDialogs(_panel, _context, message => {
