@@ -13,7 +13,7 @@ from jupyter_ext.auth.user import current_identity
 from jupyter_ext.contents.http_errors import raises_http_errors
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.journals.kept import KeptJournals
-from jupyter_ext.journals.rows import AnotherProject, Journal, Kernel
+from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel
 from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BYTES, USER_BYTES
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
@@ -46,7 +46,7 @@ class JournalHandler(ErrorBody, APIHandler):
             await self._journals.keep(self._kernel(kernel_id), self.request.body)
         except PartError as error:
             raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
-        except AnotherProject as error:
+        except (AnotherPart, AnotherProject) as error:
             raise web.HTTPError(409, str(error)) from error
         self.set_status(204)
         self.finish()

@@ -37,15 +37,22 @@ class KeptJournals:
 
     async def keep(self, kernel: Kernel, part: bytes) -> None:
         """Keep a part; once more the same changes nothing. Raises PartError for what is none, and
-        rows.AnotherProject."""
+        rows.AnotherPart and rows.AnotherProject."""
         header = check_part(part)
-        journal = await self._storage.sql(
-            partial(rows.note_part, kernel=kernel, header=header, size=len(part))
-        )
-        piece = Piece(header.first, header.last, len(part), merged=False)
         digest = hashlib.sha256(part).hexdigest()
+        journal = await self._storage.sql(
+            partial(rows.note_part, kernel=kernel, header=header, size=len(part), sha256=digest)
+        )
+        piece = Piece(header.first, header.last, len(part), merged=False, sha256=digest)
         key = key_of(journal, piece)
         await self._storage.objects(lambda bucket: bucket.put(key, part, {HASH_METADATA: digest}))
+        noted = await self._storage.sql(
+            partial(rows.has_piece, kernel_id=kernel.id, journal=journal.journal, piece=piece)
+        )
+        if not noted:
+            # Deleted while it was written: nothing would find it any more.
+            await self._storage.objects(lambda bucket: bucket.delete([key]))
+            return
         is_new = journal.bytes == len(part)
         if journal.parts < MERGE_PARTS and journal.bytes <= self._most_bytes and not is_new:
             return
@@ -77,7 +84,9 @@ class KeptJournals:
         if len(some) < 2:
             return
         body = await self._storage.objects(lambda bucket: _joined(bucket, journal, some))
-        merged = Piece(some[0].first, max(piece.last for piece in some), len(body), merged=True)
+        digest = hashlib.sha256(body).hexdigest()
+        last = max(piece.last for piece in some)
+        merged = Piece(some[0].first, last, len(body), merged=True, sha256=digest)
         await self._storage.sql(
             partial(
                 rows.add_merged,
@@ -86,7 +95,6 @@ class KeptJournals:
                 merged=merged,
             )
         )
-        digest = hashlib.sha256(body).hexdigest()
         key = key_of(journal, merged)
         await self._storage.objects(lambda bucket: bucket.put(key, body, {HASH_METADATA: digest}))
         await self._delete(journal, some)
@@ -126,7 +134,9 @@ class KeptJournals:
             piece for piece in await self._pieces(journal) if before is None or piece.first < before
         ]
         some = newest(found, MOST_STORED_BYTES)
-        bodies = await self._storage.objects(lambda bucket: _bodies(bucket, journal, some))
+        bodies = await self._storage.objects(
+            lambda bucket: _bodies(bucket, journal, some, MOST_STORED_BYTES)
+        )
         answer = await asyncio.to_thread(told, bodies, before)
         return answer, answer is not None and bool(found) and answer.first > found[0].first
 
@@ -193,15 +203,23 @@ def newest(found: Sequence[Piece], most_bytes: int) -> list[Piece]:
 
 
 def _joined(bucket: Bucket, journal: Journal, some: Sequence[Piece]) -> bytes:
-    return b"".join(_bodies(bucket, journal, some))
+    return b"".join(_bodies(bucket, journal, some, MERGED_BYTES))
 
 
-def _bodies(bucket: Bucket, journal: Journal, some: Sequence[Piece]) -> list[bytes]:
-    found = []
+def _bodies(
+    bucket: Bucket, journal: Journal, some: Sequence[Piece], most_bytes: int
+) -> list[bytes]:
+    """What the objects have, at most so many bytes together unless the first one has more."""
+    found: list[bytes] = []
+    size = 0
     for piece in some:
         try:
-            found.append(bucket.get(key_of(journal, piece)))
+            body = bucket.get(key_of(journal, piece))
         except ObjectMissing:
             # Its row comes first, and another lab may be merging.
             continue
+        size += len(body)
+        if found and size > most_bytes:
+            break
+        found.append(body)
     return found

@@ -16,6 +16,8 @@ from jupyter_ext.journals.tables import REASON_BYTES, journal_object, kernel_jou
 from jupyter_ext.wire.journal_parts import PartHeader
 
 _MANY = 500
+_MOST_LISTED = 50
+"""Of the journals of a kernel, whose agent chooses their ids."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Piece:
     last: int
     bytes: int
     merged: bool
+    sha256: str
+
+
+class AnotherPart(Exception):
+    """Another part with the same numbers is kept already."""
 
 
 class AnotherProject(Exception):
@@ -68,13 +75,15 @@ def document_key(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()
 
 
-def note_part(connection: Connection, kernel: Kernel, header: PartHeader, size: int) -> Journal:
-    """Note that there will be a part of so many bytes. Once more for the same part changes nothing.
-    Raises AnotherProject."""
+def note_part(
+    connection: Connection, kernel: Kernel, header: PartHeader, size: int, sha256: str
+) -> Journal:
+    """Note that there will be a part of so many bytes with this digest. Once more for the same part
+    changes nothing. Raises AnotherPart and AnotherProject."""
     now = now_utc(connection)
     if _locked(connection, kernel.id, header.journal) is None:
         _add(connection, kernel, header.journal, now)
-    is_new = _add_piece(connection, kernel.id, header, size)
+    is_new = _add_piece(connection, kernel.id, header, size, sha256)
     reason = header.reason.encode()[:REASON_BYTES].decode(errors="ignore")
     grown = {
         "bytes": kernel_journal.c.bytes + size,
@@ -130,7 +139,9 @@ def _add(connection: Connection, kernel: Kernel, journal: str, now: datetime) ->
         return
 
 
-def _add_piece(connection: Connection, kernel_id: str, header: PartHeader, size: int) -> bool:
+def _add_piece(
+    connection: Connection, kernel_id: str, header: PartHeader, size: int, sha256: str
+) -> bool:
     values = {
         "kernel_id": kernel_id,
         "journal": header.journal,
@@ -138,13 +149,29 @@ def _add_piece(connection: Connection, kernel_id: str, header: PartHeader, size:
         "last": header.last,
         "bytes": size,
         "merged": False,
+        "sha256": sha256,
     }
     try:
         with connection.begin_nested():
             connection.execute(insert(journal_object).values(**values))
     except IntegrityError:
+        same = and_(journal_object.c.first == header.first, journal_object.c.last == header.last)
+        where = _of(journal_object, kernel_id, header.journal)
+        query = select(journal_object.c.sha256).where(*where, same).with_for_update()
+        # The limits count what the row says, so its object must not change.
+        if connection.execute(query).scalar_one_or_none() != sha256:
+            raise AnotherPart(
+                f"another part with the messages {header.first} to {header.last} is kept already"
+            ) from None
         return False
     return True
+
+
+def has_piece(connection: Connection, kernel_id: str, journal: str, piece: Piece) -> bool:
+    """Whether the object is one of the journal's."""
+    same = and_(journal_object.c.first == piece.first, journal_object.c.last == piece.last)
+    query = select(journal_object.c.first).where(*_of(journal_object, kernel_id, journal), same)
+    return connection.execute(query).first() is not None
 
 
 def _of(table: Any, kernel_id: str, journal: str) -> list[Any]:
@@ -162,9 +189,9 @@ def _locked(connection: Connection, kernel_id: str, journal: str) -> Journal | N
 
 
 def journals_of_kernel(connection: Connection, kernel_id: str) -> list[Journal]:
-    """The newest first."""
+    """The newest ones, the newest first."""
     query = select(*_JOURNAL).where(kernel_journal.c.kernel_id == kernel_id)
-    ordered = query.order_by(kernel_journal.c.created.desc())
+    ordered = query.order_by(kernel_journal.c.created.desc()).limit(_MOST_LISTED)
     return [Journal(*row) for row in connection.execute(ordered)]
 
 
@@ -201,6 +228,7 @@ def add_merged(connection: Connection, kernel_id: str, journal: str, merged: Pie
                 last=merged.last,
                 bytes=merged.bytes,
                 merged=True,
+                sha256=merged.sha256,
             )
         )
 

@@ -59,5 +59,7 @@ journal_object = Table(
     Column("bytes", BigInteger, nullable=False),
     # Whether it is several parts in one object.
     Column("merged", Boolean, nullable=False),
+    # Of the object's bytes: a part that comes again must be the same.
+    Column("sha256", String(64), nullable=False),
     **_INNODB,
 )

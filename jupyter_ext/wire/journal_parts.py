@@ -141,7 +141,7 @@ def _part(data: bytes, place: int) -> Part:
             reason=str(header["reason"])[:2000],
             complete=header["complete"] is True,
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PartError(f"its header cannot be read: {error!r}") from error
     if raw_bytes > MOST_RAW_BYTES or found.first > found.last:
         raise PartError("its header has numbers that no part has")

@@ -22,6 +22,8 @@ GATHER_SECONDS = 0.75
 """So long what the kernel says is gathered: with the way to the store less than two seconds."""
 _ANSWER_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
+_LAST_PAUSE = 0.25
+"""When the kernel has ended: little time is left."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,10 @@ class JournalTail:
         _log.log(level, "the journal cannot be kept at the moment: %s", answer.get("message"))
         seconds = answer.get("seconds")
         good = isinstance(seconds, int | float) and 0 < seconds < _LONGEST_PAUSE
-        await asyncio.sleep(float(seconds) if good else _LONGEST_PAUSE)  # type: ignore[arg-type]
+        if self._ending.is_set():
+            await asyncio.sleep(_LAST_PAUSE)
+        else:
+            await self._pause(float(seconds) if good else _LONGEST_PAUSE)  # type: ignore[arg-type]
 
     async def _next_part(self) -> _Part | None:
         """The next part; None if nothing of what follows is worth keeping."""

@@ -25,7 +25,10 @@ _PAUSE = 0.25
 _AGAIN_SECONDS = 3.0
 """After a part that could not be kept."""
 _MOST_MESSAGE = 200
+_MOST_WAITING_BYTES = 128 * 2**20
+"""Of all parts that are on their way to labs or wait for their turn."""
 
+_FULL = "too much of other kernels waits to be kept"
 _IN_POOL = "the kernel is nobody's"
 
 
@@ -43,6 +46,7 @@ class KeptJournals:
         self._token_file = token_file
         self._log = log
         self._on_the_way: set[AgentLink] = set()
+        self._waiting_bytes = 0
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._background = BackgroundTasks(log)
         self._http: SimpleAsyncHTTPClient | None = None
@@ -60,7 +64,11 @@ class KeptJournals:
         if link in self._on_the_way:
             # Sent again because its agent has waited for long: the answer comes.
             return
+        if self._waiting_bytes + len(part) > _MOST_WAITING_BYTES:
+            link.answer_part(last, {"ok": False, "seconds": _AGAIN_SECONDS, "message": _FULL})
+            return
         self._on_the_way.add(link)
+        self._waiting_bytes += len(part)
         self._background.start(self._pass_on(link, last, part))
 
     async def _pass_on(self, link: AgentLink, last: int, part: bytes) -> None:
@@ -70,6 +78,7 @@ class KeptJournals:
             await asyncio.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
         finally:
             self._on_the_way.discard(link)
+            self._waiting_bytes -= len(part)
         link.answer_part(last, answer)
 
     async def _answer(self, link: AgentLink, part: bytes) -> dict[str, Any]:

@@ -179,6 +179,17 @@ async def test_the_last_part_may_have_no_message(gateway: Gateway) -> None:
 
 
 @with_gateway
+async def test_the_last_part_is_sent_again_at_once_when_the_kernel_ends(gateway: Gateway) -> None:
+    answers = iter([{"ok": False, "seconds": 20, "message": "away"}] * 2)
+    gateway.answer = lambda last: next(answers, {"ok": True})
+    gateway.connect()
+    gateway.say(b"a")
+    await gateway.until(lambda: len(gateway.parts) == 1)
+    await gateway.tail.finish(10)
+    assert gateway.headers[-1].complete
+
+
+@with_gateway
 async def test_ending_waits_for_a_store_that_is_away_no_longer_than_told(gateway: Gateway) -> None:
     gateway.answer = lambda last: {"ok": False, "seconds": 20, "message": "away"}
     gateway.connect()

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("last", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("merged", sa.Boolean, nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("kernel_id", "journal", "first", "last", name=f"pk_{OBJECTS}"),
         if_not_exists=True,
         **INNODB,

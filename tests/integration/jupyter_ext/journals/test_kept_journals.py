@@ -17,7 +17,7 @@ from jupyter_ext.database.engine import now_utc
 from jupyter_ext.journals import kept as kept_module
 from jupyter_ext.journals import rows
 from jupyter_ext.journals.kept import KeptJournals, key_of
-from jupyter_ext.journals.rows import AnotherProject, Journal, Kernel, Piece
+from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel, Piece
 from jupyter_ext.journals.sweep import JournalSweep
 from jupyter_ext.journals.tables import kernel_journal
 from jupyter_ext.wire.journal_parts import PartHeader, pack_part
@@ -92,6 +92,33 @@ def test_a_part_that_comes_twice_is_kept_once(store: Store) -> None:
     after = store.journal()
     assert (after.bytes, after.parts) == (before.bytes, before.parts)
     assert store.text() == "ab"
+
+
+def test_another_part_with_the_same_numbers_is_refused(store: Store) -> None:
+    store.keep(1, 2, "a", "b")
+    before = store.pieces()
+    with pytest.raises(AnotherPart):
+        store.keep(1, 2, "x" * 100_000, "b", lab=1)
+    assert store.pieces() == before
+    assert store.text() == "ab"
+
+
+def test_a_part_deleted_while_it_is_written_leaves_no_object(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    put = Bucket.put
+
+    def put_late(bucket: Bucket, key: str, *rest: Any) -> Any:
+        written.append(key)
+        gone = store.pieces()
+        store.sql(partial(rows.forget_pieces, kernel_id="k1", journal=JOURNAL, gone=gone))
+        return put(bucket, key, *rest)
+
+    monkeypatch.setattr(Bucket, "put", put_late)
+    store.keep(1, 1, "a")
+    with pytest.raises(ObjectMissing):
+        store.bucket.get(written[0])
 
 
 def test_a_journal_stays_in_its_project(store: Store) -> None:

@@ -8,7 +8,7 @@ from jupyter_ext.journals.rows import Piece
 
 
 def pieces(*sizes: int, merged: int = 0) -> list[Piece]:
-    return [Piece(n, n, size, n <= merged) for n, size in enumerate(sizes, 1)]
+    return [Piece(n, n, size, n <= merged, "") for n, size in enumerate(sizes, 1)]
 
 
 def numbers(found: list[Piece]) -> list[int]:

@@ -48,6 +48,11 @@ def test_a_part_has_what_was_packed() -> None:
     assert unpack_parts(part) == [(HEADER, MESSAGES)]
 
 
+def test_a_number_that_is_infinite_is_refused() -> None:
+    with pytest.raises(PartError):
+        check_part(with_header(missing=[[float("inf"), 2]]))
+
+
 def test_parts_one_after_the_other_are_read_up_to_the_first_damage() -> None:
     part = pack_part(HEADER, MESSAGES)
     assert len(unpack_parts(part + part)) == 2

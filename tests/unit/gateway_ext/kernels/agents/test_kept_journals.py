@@ -84,6 +84,28 @@ def test_a_part_goes_to_the_first_lab_that_keeps_it_with_what_the_record_says(to
     run(scenario, 2)
 
 
+def test_a_part_is_refused_while_too_many_bytes_wait(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_WAITING_BYTES", len(PART))
+
+    async def scenario(labs: list[ScriptedServer]) -> None:
+        for kernel in ("k", "other"):
+            labs[0].script("POST", f"/api/fleet/kernels/{kernel}/journal", Answer(200))
+        journals = KeptJournals([labs[0].url], token, LOG)
+        link, other = Link(kernel_id="k"), Link(kernel_id="other")
+        send(journals, link)
+        send(journals, other)
+        ((_, refused),) = await other.answered()
+        assert refused["ok"] is False
+        assert await link.answered() == [(1, {"ok": True})]
+        # There is room again.
+        send(journals, other)
+        assert (await other.answered())[1] == (1, {"ok": True})
+
+    run(scenario, 1)
+
+
 def test_an_agent_is_told_when_no_lab_keeps_a_part(token: str) -> None:
     async def scenario(labs: list[ScriptedServer]) -> None:
         labs[0].script("POST", "/api/fleet/kernels/k/journal", Answer(503, {"message": "no store"}))
