@@ -29,6 +29,8 @@ _PONG = '{"type": "pong"}'
 _NO_CODE = frozenset({1005, 1006})
 """What stands for a close without a code; neither can be sent."""
 _AT_ONCE = frozenset({*FINAL.values(), TOO_MANY})
+_LONGEST_TEXT = 100
+"""Characters; a longer text would hold the event loop while it is parsed."""
 _FIRST_BACKOFF = 0.05
 _LONGEST_BACKOFF = 1.0
 
@@ -132,7 +134,7 @@ class PageRelay:
 
     def _take_text(self, text: str) -> None:
         """Answer a ping: pages cannot send those of websockets."""
-        if _type_of(text) != "ping":
+        if len(text) > _LONGEST_TEXT or _type_of(text) != "ping":
             self._end(BAD_MESSAGE, 'the only text frame of a page is {"type": "ping"}')
         elif self._pong is None or self._pong.done():
             # One that does not read its pongs gets no more of them.
@@ -235,7 +237,7 @@ def _type_of(text: str) -> str:
     """The `type` of a text frame; empty if it has none."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(document.get("type") or "") if isinstance(document, dict) else ""
 

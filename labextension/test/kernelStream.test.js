@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
-import { FakeFleet, FakePage, FakeStorage, message, print, request, until } from './fakeFleet.js';
+import { FleetSocket } from '../lib/stream/fleetSocket.js';
+import {
+  FakeFleet,
+  FakePage,
+  FakeStorage,
+  message,
+  print,
+  request,
+  tick,
+  until
+} from './fakeFleet.js';
 
 const pages = [];
 
@@ -202,6 +212,48 @@ test('what a reloaded page could not keep leaves no hole, and answers are not ke
     fleet.ran,
     cells.map(({ header }) => header.msg_id)
   );
+});
+
+test('a hole before all that a reloaded page has kept is filled, too', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  const cells = [page.send(request())];
+  await until(() => fleet.ran.length === 1);
+  fleet.answers = 1006;
+  fleet.cut();
+  storage.setItem = () => {
+    throw new DOMException('full', 'QuotaExceededError');
+  };
+  page.send(request());
+  storage.setItem = FakeStorage.prototype.setItem;
+  cells.push(page.send(request()));
+  await tick(1100);
+  page.leave();
+  fleet.answers = 'fleet.v1';
+  await connected(fleet, { storage, session: 'next' });
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
+});
+
+test('two streams that are served and cut do not wake each other without a pause', async () => {
+  const { fleet, page } = await connected();
+  const url = page.url.replace('kernel-1', 'kernel-2');
+  const other = page.streams.open(url, 'kernel-2', 'page');
+  const socket = new FleetSocket(url, ['v1.kernel.websocket.jupyter.org'], other);
+  await until(() => other.state.is === 'connected');
+  const begin = fleet._begin.bind(fleet);
+  fleet._begin = wire => {
+    begin(wire);
+    setTimeout(() => wire.end(1012, ''), 0);
+  };
+  fleet.cut();
+  const before = fleet.queries.length;
+  await tick(1500);
+  assert.ok(fleet.queries.length - before < 50, `${fleet.queries.length - before} connections`);
+  socket.close();
+  other._connector.stop();
 });
 
 test('a reloaded page delivers nothing to another agent', async () => {

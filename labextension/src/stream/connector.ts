@@ -11,7 +11,7 @@ import {
 import { Wire } from './wire.js';
 
 /** A connection that was served for less did not work: it is tried again less and less often. */
-const GOOD_MS = 1_000;
+export const GOOD_MS = 1_000;
 
 export interface IAddress {
   readonly url: string;

@@ -256,6 +256,7 @@ export class KernelStream {
     const { current, isOwn } = this._ends;
     current.acknowledge(acknowledged);
     if (!this._sender.isServed) {
+      current.fillUpFrom(acknowledged);
       this._connector.served();
       this._begin(sequence);
     } else if (message && isOwn) {

@@ -75,6 +75,16 @@ export class Outgoing implements IEnd, Iterable<IPending> {
     }
   }
 
+  /**
+   * The agent, which has everything up to a number, takes no numbers with holes: what follows could
+   * not be kept. One that knows nothing of this end takes any number first.
+   */
+  fillUpFrom(number: number): void {
+    if (number > 0) {
+      this._pending.fillUpFrom(number, this._nothing);
+    }
+  }
+
   /** Take back what may be: its number is sent with nothing. @returns the messages. */
   takeBack(may: (message: ArrayBuffer) => boolean): ArrayBuffer[] {
     const taken = [...this].filter(({ message }) => may(message));

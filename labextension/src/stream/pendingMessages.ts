@@ -41,6 +41,14 @@ export class PendingMessages implements Iterable<IPending> {
     return count > 0;
   }
 
+  /** Send `fill` under the numbers that are missing between what the agent has and the first. */
+  fillUpFrom(acknowledged: number, fill: () => ArrayBuffer): void {
+    const first = this._pending.length ? this._pending[0].number : 0;
+    for (let number = first - 1; number > acknowledged; number -= 1) {
+      this._pending.unshift({ number, message: fill() });
+    }
+  }
+
   /** Send something else in the place of a message: its number must not be missing. */
   replace(number: number, message: ArrayBuffer): void {
     const at = this._pending.findIndex(pending => pending.number === number);

@@ -1,6 +1,7 @@
 import { Token } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { GOOD_MS } from './connector.js';
 import { KernelStream } from './kernelStream.js';
 import type { IStreamSettings } from './streamState.js';
 
@@ -30,8 +31,12 @@ export class Streams {
       if (state.is === 'ended') {
         this._streams.delete(key);
       } else if (state.is === 'connected') {
-        // A server is back.
-        this.retryNow();
+        setTimeout(() => {
+          if (stream.state === state) {
+            // A server is back. Two streams that it does not keep must not wake each other.
+            this.retryNow();
+          }
+        }, GOOD_MS);
       }
     });
     this._added.emit(stream);

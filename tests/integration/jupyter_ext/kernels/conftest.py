@@ -8,6 +8,7 @@ import pytest
 from tests.integration.gateway_ext.fleet_of_gateways import Gateways
 from tests.integration.jupyter_ext.kernels.bare_lab import BareLabs
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
+from tests.integration.jupyter_ext.kernels.gated_kernels import GatedKernels
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
@@ -48,3 +49,9 @@ def bare_labs(fleet: Fleet, tmp_path: Path) -> Iterator[BareLabs]:
         yield labs
     finally:
         labs.stop()
+
+
+@pytest.fixture(scope="package")
+def gate(shared_fleet: Fleet) -> GatedKernels:
+    """The gate of the fleet's kernelspecs."""
+    return GatedKernels(shared_fleet.gateways)

@@ -31,12 +31,6 @@ CLIENTS = Path(__file__).parent / "stock_clients"
 NODE_MODULES = REPOSITORY / "labextension" / "node_modules"
 
 
-@pytest.fixture(scope="module")
-def gate(fleet: Fleet) -> GatedKernels:
-    """The gate of the fleet's kernelspecs."""
-    return GatedKernels(fleet.gateways)
-
-
 @pytest.fixture
 def stock(fleet: Fleet) -> Client:
     """A client that knows nothing of launches."""

@@ -331,7 +331,14 @@ def test_a_page_s_ping_is_answered_by_the_lab_even_without_an_owner() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("frame", ["ping", '{"type": "close"}', "[]", b"too short", bytes(16)])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *("ping", '{"type": "close"}', "[]", b"too short", bytes(16)),
+        pytest.param("[" * 200_000, id="deep"),
+        pytest.param('{"type": "ping", "more": "' + 200 * "x" + '"}', id="long"),
+    ],
+)
 def test_a_frame_that_no_page_sends_ends_the_websocket(frame: str | bytes) -> None:
     async def test(gateway: Gateway) -> None:
         async def resolve() -> str:
