@@ -122,9 +122,7 @@ def test_a_change_of_owner_closes_the_page_s_websocket_and_nothing_is_missing(
             fleet.gateways.start_again(1)
 
 
-def test_a_launch_is_shown_to_the_page_and_its_cells_run(
-    fleet: Fleet, gate: GatedKernels
-) -> None:
+def test_a_launch_is_shown_to_the_page_and_its_cells_run(fleet: Fleet, gate: GatedKernels) -> None:
     client = fleet.gateways.client()
     client.headers["X-Fleet-Start"] = "async"
     with gate.closed():
