@@ -5,6 +5,7 @@ import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
+import { HELD } from '../contents/heldMetadata.js';
 import { ActionNotice } from '../page/actionNotice.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { inFleet } from '../user/pageUser.js';
@@ -22,8 +23,6 @@ import {
 } from './keptJournal.js';
 import { type ILastOutput, showLastWords } from './lastWordsDialog.js';
 
-/** What a cell's metadata say of the outputs that the file has. */
-const HELD = 'jupyter_fleet';
 /** So many kernels of a notebook are looked at, the last ones. */
 const KERNELS = 3;
 /** What a kernel said just before its end needs this time to the store. */
