@@ -19,6 +19,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     lab_python,
     wait_until,
 )
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.records_of import records_as
 from tests.servers.ports import free_ports
@@ -116,7 +117,7 @@ def test_a_gateway_that_was_frozen_does_nothing(own_gateways: Gateways) -> None:
     client = gateways.client()
     with client.channels(gateways.urls[1], kernel_id) as channels:
         channels.run("x = 41")
-        gateways.processes[0].signal(signal.SIGSTOP)
+        freeze(gateways, 0)
         try:
             assert channels.run("print(x + 1)") == "42\n"
         finally:
@@ -397,7 +398,7 @@ def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_
         kernel_id = answer.json()["id"]
         assert gateways.owner(kernel_id) == gateways.urls[1]
         # Make it somebody else's: the server's gateway is then the wrong one.
-        gateways.processes[1].signal(signal.SIGSTOP)
+        freeze(gateways, 1)
         wait_until(lambda: gateways.owner(kernel_id, 0) == gateways.urls[0])
         gateways.processes[1].signal(signal.SIGCONT)
         wait_until(lambda: gateways.owner(kernel_id, 1) == gateways.urls[0])

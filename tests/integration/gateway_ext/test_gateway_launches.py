@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
 
@@ -182,7 +182,7 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     # At the gateway at which it does not wait.
     assert client.call("DELETE", f"{url}/{canceled}").status_code == 204
     # From now on nobody gets a turn there, however long the next look takes.
-    gateways.processes[0].signal(signal.SIGSTOP)
+    freeze(gateways, 0)
     assert model(gateways, waits)["launch"]["phase"] == "queued"
     gateways.processes[0].kill()
     wait_until(lambda: model(gateways, waits)["state"] == "running", 60)

@@ -14,6 +14,7 @@ from gateway_ext.ownership.pool_records import PoolRecords
 from jupyter_ext.database.engine import Database
 from jupyter_ext.platform.encryption import SecretBox
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterFleet
 from tests.integration.gateway_ext.process_proxies.kernel_pool import SPEC, KernelPool
@@ -68,7 +69,7 @@ def test_a_claim_whose_gateway_is_killed_after_the_record_is_finished_by_another
     pool.declare(1)
     ready = pool.wait_for(1)
     [(member, number)] = ready.items()
-    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    freeze(fleet.gateways, number)
     kernel_id = claim_in_its_name(pool, member, number)
     with killed(fleet, number):
         wait_until(lambda: fleet.model(kernel_id, 1 - number)["state"] == "running", 60)
@@ -121,7 +122,7 @@ def test_a_gateway_that_was_frozen_while_it_filled_a_pool_ends_nothing_that_is_c
     [member] = pool.members()
     number = pool.owner(member)
     frozen = fleet.gateways.processes[number]
-    frozen.signal(signal.SIGSTOP)
+    freeze(fleet.gateways, number)
     wait_until(lambda: pool.ready().get(member) == 1 - number, 90)
     kernel_id = pool.claim(1 - number, env={"KERNEL_MINE": "yes"})
     assert fleet.run(1 - number, kernel_id, f"x = 6; {MINE}") == f"yes {kernel_id}"
@@ -203,7 +204,7 @@ def test_a_claim_that_cannot_be_prepared_for_a_moment_is_finished_then(
     pool.declare(1)
     ready = pool.wait_for(1)
     [(member, number)] = ready.items()
-    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    freeze(fleet.gateways, number)
     kernel_id = claim_in_its_name(pool, member, number)
     with changed(pool.folder / name):
         fleet.gateways.processes[number].signal(signal.SIGCONT)
@@ -219,7 +220,7 @@ def test_a_claim_that_cannot_be_prepared_in_the_time_of_a_launch_leaves_nothing(
 ) -> None:
     pool.declare(1)
     [(member, number)] = pool.wait_for(1).items()
-    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    freeze(fleet.gateways, number)
     kernel_id = claim_in_its_name(pool, member, number)
     with half_written(pool.folder / "kernel.json"):
         fleet.gateways.processes[number].signal(signal.SIGCONT)
@@ -236,7 +237,7 @@ def test_an_agent_that_cannot_be_claimed_makes_a_dead_kernel_with_the_reason(
 ) -> None:
     pool.declare(1)
     [(member, number)] = pool.wait_for(1).items()
-    fleet.gateways.processes[number].signal(signal.SIGSTOP)
+    freeze(fleet.gateways, number)
     kernel_id = claim_in_its_name(pool, member, number)
     kept = Path(f"{pool.folder}-kept")
     pool.folder.rename(kept)

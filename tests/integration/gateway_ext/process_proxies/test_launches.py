@@ -13,6 +13,7 @@ import pytest
 import websocket
 
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import ClusterFleet
 from tests.servers.scripted_http import Answer, Request
 
@@ -173,7 +174,7 @@ def test_a_launch_is_canceled_whose_gateway_is_frozen(fleet: ClusterFleet) -> No
     with pods_that(fleet, NO_ROOM):
         kernel_id = fleet.begin("pod")
         wait_until(lambda: ROOM in fleet.model(kernel_id, 1)["launch"]["message"])
-        gateway.signal(signal.SIGSTOP)
+        freeze(fleet.gateways, 0)
         try:
             fleet.end(kernel_id, 1)
             wait_until(lambda: fleet.nothing_left(kernel_id))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.process_proxies.cluster_fleet import (
     OURS,
     ClusterFleet,
@@ -207,7 +208,7 @@ def test_a_submission_that_its_gateway_never_heard_of_goes_on(fleet: ClusterFlee
     thread.start()
     wait_until(lambda: fleet.yarn.of_kernel(kernel_id))
     gateway = fleet.gateways.processes[0]
-    gateway.signal(signal.SIGSTOP)
+    freeze(fleet.gateways, 0)
     try:
         fleet.yarn.runs = True
         wait_until(lambda: fleet.model(kernel_id, 1).get("state") == "running")

@@ -18,6 +18,7 @@ from jupyter_ext.database.engine import Database
 from jupyter_ext.sessions.store.session_rows import forget_session
 from jupyter_ext.sessions.tables import kernel_start
 from tests.integration.gateway_ext.fleet_of_gateways import Channels, Client, wait_until
+from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet
 
 pytestmark = pytest.mark.timeout(120)
@@ -462,8 +463,8 @@ def test_bad_sessions_are_refused(fleet: Fleet, ada: Client, body: Any, words: s
 def test_a_starter_that_dies_is_followed_by_another_lab(fleet: Fleet, ada: Client) -> None:
     body = notebook_session("demo/starter.ipynb")
     # A start takes as long as the gateways are frozen: it is in its middle when the lab dies.
-    for gateway in fleet.gateways.processes:
-        gateway.signal(signal.SIGSTOP)
+    for number in range(len(fleet.gateways.processes)):
+        freeze(fleet.gateways, number)
     try:
         with ThreadPoolExecutor(1) as threads:
             first = threads.submit(ada.call, "POST", f"{fleet.urls[0]}/api/sessions", json=body)
