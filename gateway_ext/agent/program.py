@@ -15,6 +15,7 @@ from pathlib import Path
 from .agent import Agent
 from .agent_log import AgentLog
 from .forked_kernel import ForkedKernel, fork_kernel
+from .freed_memory import return_freed_memory
 from .kernel_folder import make_kernel_folder
 from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
@@ -57,6 +58,8 @@ def run(text: str) -> None:
         with contextlib.suppress(PermissionError):
             os.setsid()
     kernel = fork_kernel(document, container)
+    # Not before: what suits the agent need not suit the kernel's code.
+    return_freed_memory()
     _log_into(document)
     adopt_orphans()
     logging.getLogger("fleet.agent").info("agent started, process %s", os.getpid())
