@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { quietly } from '../lib/replay/quietly.js';
 import { UnsavedOutputs } from '../lib/replay/unsavedOutputs.js';
@@ -16,7 +17,7 @@ const write = () => {
   model.dirty = true;
 };
 /** Until nothing is looked at any more. */
-const looked = () => new Promise(resolve => setImmediate(resolve));
+const looked = () => setImmediate();
 
 beforeEach(() => {
   mock.timers.reset();

@@ -161,7 +161,7 @@ async function fileState(
 ): Promise<IFileState> {
   const file = await contents.get(context.path, { type: 'notebook', content: true });
   quietly(context.model, () => cells.write());
-  const settled = settledOutputs(content.model?.toJSON(), file.content);
+  const settled = settledOutputs(content.model?.toJSON(), file.content, null);
   return {
     version: file.last_modified,
     lacksOutputs:
