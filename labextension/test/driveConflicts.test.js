@@ -274,6 +274,33 @@ test('two pages that show the same running cell meet without a question', async 
   ]);
 });
 
+test('an edit is saved over what another page has run meanwhile, if this page shows it too', async () => {
+  const saying = (source, text, number) => {
+    const cell = {
+      ...notebook(source).cells[0],
+      id: 'c',
+      metadata: { jupyter_fleet: { request: 'r', number } },
+      outputs: [{ output_type: 'stream', name: 'stdout', text }]
+    };
+    return { ...notebook(source), cells: [cell] };
+  };
+  server.save('demo/a.ipynb', saying('old', '1', 1), NOTEBOOK);
+  const document = await page.open('demo/a.ipynb', NOTEBOOK);
+  server.save('demo/a.ipynb', saying('old', '1 2', 2), NOTEBOOK);
+  await document.save(saying('new', '1', 1));
+  assert.deepEqual(server.files.get('demo/a.ipynb').content, saying('new', '1 2', 2));
+  server.save('demo/a.ipynb', saying('new', '1 2 3', 3), NOTEBOOK);
+  await document.save(saying('newer', '1 2', 2));
+  assert.deepEqual(server.files.get('demo/a.ipynb').content, saying('newer', '1 2 3', 3));
+  assert.deepEqual(page.questions, []);
+
+  server.save('demo/a.ipynb', saying('newer', '1 2 3 4', 4), NOTEBOOK);
+  document.hasKernel = false;
+  page.answers = ['cancel'];
+  const refused = document.save(saying('newest', '1 2 3', 3));
+  await assert.rejects(refused, { name: 'ModalCancelError' });
+});
+
 // --- signing in again
 
 test('a save that nobody is signed in for ends without a word and is made again', async () => {

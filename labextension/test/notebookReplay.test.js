@@ -54,12 +54,14 @@ function notebook() {
     held: () => ({ c: null }),
     matching: () => () => 'c',
     widget: () => cell,
-    began: () => undefined
+    began: () => undefined,
+    filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
+  const tab = { has: session => session === 'earlier', add: () => undefined };
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
-  const replay = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, null);
+  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, null);
   return { replay, cell, futures, adopted };
 }
 

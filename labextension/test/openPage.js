@@ -52,6 +52,8 @@ class OpenDocument {
   hash = undefined;
   /** How often the page was told that a save came to nothing. */
   ended = 0;
+  /** Whether it has a kernel that it is connected to. */
+  hasKernel = true;
   /** Where its session is, if another page has moved it. */
   sessionPath = null;
 
@@ -68,6 +70,10 @@ class OpenDocument {
             : this.path.replace(new RegExp(`^${oldValue.path}/`), `${newValue.path}/`);
       }
     });
+  }
+
+  followsKernel() {
+    return this.hasKernel;
   }
 
   async revert() {

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.e2e.lab_page import LabPage
+from tests.e2e.kernel_notebook import KernelNotebook
+from tests.e2e.lab_page import LabPage, OpenPage
 from tests.e2e.running_fleet import Files, Fleet
 from tests.e2e.slow_kernel import SlowKernel
 
@@ -28,7 +29,6 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 failed = pytest.StashKey[bool]()
 
 NewPage = Callable[[str], LabPage]
-OpenPage = Callable[[str, str], LabPage]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -149,6 +149,11 @@ def end() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "end"
+
+
+@pytest.fixture
+def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> KernelNotebook:
+    return KernelNotebook(fleet, files, signed_in, end.parent)
 
 
 @pytest.fixture

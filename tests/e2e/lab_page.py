@@ -238,3 +238,7 @@ class LabPage:
         """Click a button of the open dialog and see the dialog go."""
         self.dialog.locator("button").filter(has_text=re.compile(f"^{button}$")).click()
         expect(self.dialog).to_have_count(0)
+
+
+OpenPage = Callable[[str, str], LabPage]
+"""Opens a page at an address for whom a token names."""

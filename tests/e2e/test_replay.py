@@ -4,97 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import OpenPage
-from tests.e2e.lab_page import LabPage, wait_for
-from tests.e2e.running_fleet import Files, Fleet
-
-PATIENCE = 60.0
-"""Seconds that a step may take on a loaded machine."""
-
-
-class Notebook:
-    """A saved notebook, and the pages that show it."""
-
-    def __init__(self, fleet: Fleet, files: Files, signed_in: OpenPage, folder: Path):
-        self.fleet = fleet
-        self.files = files
-        self.path = f"demo/replay-{uuid.uuid4().hex[:8]}.ipynb"
-        self.folder = folder
-        self._signed_in = signed_in
-
-    def save(self, sources: dict[str, str], minor: int = 5) -> None:
-        """Save it with these cells, by their ids, and an empty one."""
-        kernel = self.files.default_kernel()
-        spec = {"name": kernel, "display_name": kernel, "language": "python"}
-        cells = []
-        for cell_id, source in (sources | {"spare": ""}).items():
-            cell = {"cell_type": "code", "source": source, "metadata": {}, "outputs": []}
-            named = {"id": cell_id} if minor >= 5 else {}
-            cells.append({**cell, **named, "execution_count": None})
-        content = {
-            "nbformat": 4,
-            "nbformat_minor": minor,
-            "metadata": {"kernelspec": spec},
-            "cells": cells,
-        }
-        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
-
-    def edit(self, change: Any) -> None:
-        """Save what `change` makes of the content, as somebody else would."""
-        model = self.files.get(self.path)
-        content = change(model["content"]) or model["content"]
-        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
-
-    def cells(self) -> list[dict[str, Any]]:
-        cells: list[dict[str, Any]] = self.files.get(self.path)["content"]["cells"]
-        return cells
-
-    def open(self, user: str = "ann") -> LabPage:
-        """In a browser profile of its own."""
-        page = self._signed_in(self.fleet.url, self.fleet.token(user))
-        # JupyterLab draws the cells that can be seen.
-        page.page.set_viewport_size({"width": 1280, "height": 2400})
-        page.open_path(self.path)
-        page.wait_for_kernel()
-        return page
-
-    def wait(self, name: str) -> str:
-        """Code that waits until `go` is called with this name."""
-        path = str(self.folder / name)
-        return f"import pathlib, time\nwhile not pathlib.Path({path!r}).exists(): time.sleep(.02)\n"
-
-    def go(self, name: str) -> None:
-        (self.folder / name).touch()
-
-
-@pytest.fixture
-def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> Iterator[Notebook]:
-    return Notebook(fleet, files, signed_in, end.parent)
-
-
-def run_all(page: LabPage) -> None:
-    page.cell(0).locator(".cm-content").click()
-    page.choose_in_menu("Run", "Run All Cells")
-
-
-def numbers(text: str) -> list[int]:
-    return [int(line) for line in text.split() if line.isdigit()]
-
-
-def prompts(page: LabPage, count: int) -> list[str]:
-    return [page.prompt(index) for index in range(count)]
+from tests.e2e.kernel_notebook import (
+    PATIENCE,
+    KernelNotebook,
+    answer,
+    numbers,
+    prompts,
+    run_all,
+)
+from tests.e2e.lab_page import wait_for
 
 
 def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
-    notebook: Notebook,
+    notebook: KernelNotebook,
 ) -> None:
     html = "from IPython.display import HTML, clear_output, display, update_display\n"
     notebook.save(
@@ -149,7 +76,7 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     assert [(c["outputs"], c["execution_count"]) for c in notebook.cells()[:7]] == saved[:7]
 
 
-def test_what_ran_to_its_end_without_a_page_is_there(notebook: Notebook) -> None:
+def test_what_ran_to_its_end_without_a_page_is_there(notebook: KernelNotebook) -> None:
     done = str(notebook.folder / "done")
     notebook.folder.chmod(0o777)
     notebook.save(
@@ -186,7 +113,7 @@ def test_what_ran_to_its_end_without_a_page_is_there(notebook: Notebook) -> None
     assert not again.dirty
 
 
-def test_a_question_waits_for_whoever_opens_the_notebook(notebook: Notebook) -> None:
+def test_a_question_waits_for_whoever_opens_the_notebook(notebook: KernelNotebook) -> None:
     notebook.save(
         {
             "first": "a = input('first? ')\nb = input('second? ')\nprint('hello', a, b)",
@@ -213,14 +140,7 @@ def test_a_question_waits_for_whoever_opens_the_notebook(notebook: Notebook) -> 
     assert again.evaluate(2, "print(a, b)") == "ann bob"
 
 
-def answer(page: LabPage, prompt: str, text: str) -> None:
-    box = page.page.locator(".jp-Stdin-input").last
-    expect(page.page.locator(".jp-Stdin-prompt").last).to_contain_text(prompt)
-    box.fill(text)
-    box.press("Enter")
-
-
-def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(notebook: Notebook) -> None:
+def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(notebook: KernelNotebook) -> None:
     notebook.save(
         {
             "edited": notebook.wait("go") + "print('of the first version')",
@@ -258,7 +178,7 @@ def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(notebook: N
 
 
 def test_a_notebook_whose_file_names_no_cells_is_filled_in_their_order(
-    notebook: Notebook,
+    notebook: KernelNotebook,
 ) -> None:
     notebook.save(
         {"a": notebook.wait("go") + "print('a')", "b": "print('b')"},
@@ -274,7 +194,7 @@ def test_a_notebook_whose_file_names_no_cells_is_filled_in_their_order(
     assert [page.output(0).strip(), page.output(1).strip()] == ["a", "b"]
 
 
-def test_two_pages_show_each_others_cells_and_one_saves_them(notebook: Notebook) -> None:
+def test_two_pages_show_each_others_cells_and_one_saves_them(notebook: KernelNotebook) -> None:
     script = "<script>window.ran = (window.ran || 0) + 1</script>"
     notebook.save(
         {
@@ -326,7 +246,7 @@ def test_two_pages_show_each_others_cells_and_one_saves_them(notebook: Notebook)
     assert saved[1] == "of bob\n"
 
 
-def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: Notebook) -> None:
+def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: KernelNotebook) -> None:
     notebook.save(
         {
             "crash": "for i in range(100): print(i, flush=True)\n"

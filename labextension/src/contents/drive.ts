@@ -4,40 +4,18 @@ import type { Signal } from '@lumino/signaling';
 
 import { choices, IKeptVersion } from './checkpointChoices.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
+import type { IOpenDocument, IPage } from './pageOfDrive.js';
 import { HeldVersions, kindOf, Version } from './heldVersions.js';
 import { namedError } from '../page/namedError.js';
 import { Refusal } from '../page/refusal.js';
 import { sameContent } from './sameContent.js';
 import { Ask, SaveQueue } from './saveQueue.js';
-import { settledOutputs } from './settledOutputs.js';
+import { notebookText, settledOutputs } from './settledOutputs.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
 type VersionedModel = Contents.IModel & { version?: Version | null };
 
 type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
-
-/** The open document that is being saved, as far as the drive needs to know it. */
-export interface IOpenDocument {
-  /** Load the file as the server has it. */
-  revert(): Promise<void>;
-  /** Save the file as the page has it. */
-  save(): Promise<void>;
-  /** Report that this save failed, for the display of the saving state. */
-  saveEnded(): void;
-  /** Where it is now: another page may have renamed it, and the server tells by its session. */
-  currentPath(): Promise<string>;
-}
-
-/** The page around the drive: what the drive needs of it when a save was refused. */
-export interface IPage {
-  /** The document of this path and kind (see `kindOf`); null if none is open. */
-  openDocument(path: string, kind: string): IOpenDocument | null;
-  ask(path: string, conflict: IConflict, canRevert: boolean): Promise<Choice>;
-  /** Why nothing can be created or saved at a path, in words for a person; null leaves it to the server. */
-  whyNotCreate(path: string): string | null;
-  /** Why what is at a path cannot be renamed, moved, deleted or restored; null leaves it to the server. */
-  whyNotChange(path: string): string | null;
-}
 
 /**
  * The drive of JupyterLab for a server that keeps versions.
@@ -282,7 +260,7 @@ export class VersionedDrive extends Drive {
       try {
         const sent = base === undefined ? options : { ...options, base_version: base };
         const model: VersionedModel = await super.save(path, sent);
-        if (this._remember(path, kind, model)) {
+        if (this._remember(path, kind, model, options.content)) {
           this._answerOnce(asked, model);
         }
         return model;
@@ -312,7 +290,9 @@ export class VersionedDrive extends Drive {
           this._answerOnce(asked, ours);
           return ours;
         }
-        const settled = theirs && settledOutputs(options.content, theirs.content);
+        // Without what they have, the next save would drop it.
+        const before = open?.followsKernel() ? this._held.text(path, kind) : null;
+        const settled = theirs && settledOutputs(options.content, theirs.content, before);
         if (settled && theirs.version) {
           options = { ...options, content: settled };
           base = theirs.version;
@@ -376,12 +356,17 @@ export class VersionedDrive extends Drive {
   }
 
   /** @returns whether the server keeps versions of this file. */
-  private _remember(path: string, kind: string, model: VersionedModel): boolean {
+  private _remember(
+    path: string,
+    kind: string,
+    model: VersionedModel,
+    content: unknown = model.content
+  ): boolean {
     if (model.version === undefined || model.version === null) {
       return false;
     }
     this._versioned = true;
-    this._held.set(path, kind, model.version);
+    this._held.set(path, kind, model.version, notebookText(content));
     return true;
   }
 

@@ -7,9 +7,10 @@ import type { Signal } from '@lumino/signaling';
 
 import { askAboutConflict } from './conflictDialog.js';
 import { whyNotChange, whyNotCreate } from './contentsRefusals.js';
-import { IOpenDocument, VersionedDrive } from './drive.js';
+import { VersionedDrive } from './drive.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { kindOf } from './heldVersions.js';
+import type { IOpenDocument } from './pageOfDrive.js';
 import { openWidgets } from '../page/openWidgets.js';
 import { pageUser } from '../user/pageUser.js';
 
@@ -77,6 +78,7 @@ function openDocument(
     context && {
       revert: () => context.revert(),
       save: () => context.save(),
+      followsKernel: () => context.sessionContext.session?.kernel?.connectionStatus === 'connected',
       // The status bar would go on saying "Saving started". The interface of the context
       // hides that its signal can be emitted; nothing else tells the status bar.
       saveEnded: () =>

@@ -1,6 +1,11 @@
 /** A version as the server names it: opaque, only ever sent back. */
 export type Version = string | number;
 
+interface IHeldVersion {
+  readonly version: Version;
+  readonly text: string | null;
+}
+
 /**
  * Which version of which file this page holds.
  *
@@ -11,7 +16,12 @@ export type Version = string | number;
 export class HeldVersions {
   /** The version that the document of this path and kind holds; undefined if it holds none. */
   get(path: string, kind: string): Version | undefined {
-    return this._held.get(path)?.get(kind);
+    return this._held.get(path)?.get(kind)?.version;
+  }
+
+  /** What that version says beside outputs (see `notebookText`); null if nobody knows. */
+  text(path: string, kind: string): string | null {
+    return this._held.get(path)?.get(kind)?.text ?? null;
   }
 
   /** Whether any document of this path holds a version. */
@@ -19,9 +29,9 @@ export class HeldVersions {
     return this._held.has(path);
   }
 
-  set(path: string, kind: string, version: Version): void {
-    const kinds = this._held.get(path) ?? new Map<string, Version>();
-    kinds.set(kind, version);
+  set(path: string, kind: string, version: Version, text: string | null = null): void {
+    const kinds = this._held.get(path) ?? new Map<string, IHeldVersion>();
+    kinds.set(kind, { version, text });
     this._held.set(path, kinds);
   }
 
@@ -55,7 +65,7 @@ export class HeldVersions {
     }
   }
 
-  private _held = new Map<string, Map<string, Version>>();
+  private _held = new Map<string, Map<string, IHeldVersion>>();
 }
 
 /** What distinguishes documents of one path: the type and format that JupyterLab requests. */

@@ -12,7 +12,12 @@ export function sameContent(ours: unknown, theirs: unknown, kind: string): boole
   if (kind !== 'notebook') {
     return ours === theirs;
   }
-  return canonical(ours, '') === canonical(theirs, '');
+  return canonicalNotebook(ours) === canonicalNotebook(theirs);
+}
+
+/** The same text for all notebooks that say the same. */
+export function canonicalNotebook(notebook: unknown): string {
+  return canonical(notebook, '');
 }
 
 function canonical(value: unknown, key: string): string {

@@ -1,37 +1,39 @@
 import { HELD, readHeld } from './heldMetadata.js';
-import { sameContent } from './sameContent.js';
+import { canonicalNotebook } from './sameContent.js';
 
 type Fields = Record<string, unknown>;
 
 /**
- * The notebook to save over a version that differs from it in nothing but what kernels have said.
+ * The notebook to save over a version that differs from what this page had in nothing but what kernels
+ * have said.
  *
  * Two pages that show one notebook show the same outputs, each as far as it has come. Of each cell the
  * outputs are taken that are further in the same journal.
  *
  * @param ours - The notebook that was to be saved.
  * @param theirs - The version that was saved meanwhile.
- * @returns null if something else differs, or nobody can tell which outputs are further: a person
- *   has to decide.
+ * @param before - The `notebookText` of the version that this page has had; null if nobody knows.
+ * @returns null if they have changed something else, or nobody can tell which outputs are further: a
+ *   person has to decide.
  */
-export function settledOutputs(ours: unknown, theirs: unknown): unknown {
+export function settledOutputs(ours: unknown, theirs: unknown, before: string | null): unknown {
   const ourCells = cellsOf(ours);
   const theirCells = cellsOf(theirs);
-  if (
-    !ourCells ||
-    !theirCells ||
-    ourCells.length !== theirCells.length ||
-    !sameContent(
-      { ...(ours as Fields), cells: ourCells.map(withoutOutputs) },
-      { ...(theirs as Fields), cells: theirCells.map(withoutOutputs) },
-      'notebook'
-    )
-  ) {
+  const theirText = notebookText(theirs);
+  if (!ourCells || !theirCells) {
     return null;
   }
+  const isEdited = theirText !== notebookText(ours);
+  if (isEdited && theirText !== before) {
+    return null;
+  }
+  // The file may name no cells: what was edited is no place to find them by.
+  const named = new Map(theirCells.map(cell => [cell.id, cell] as const));
+  named.delete(undefined);
   const cells = [];
   for (const [at, our] of ourCells.entries()) {
-    const chosen = chosenCell(our, theirCells[at]);
+    const their = isEdited ? named.get(our.id) : theirCells[at];
+    const chosen = their && isCode(our) && isCode(their) ? withChosenOutputs(our, their) : our;
     if (!chosen) {
       return null;
     }
@@ -40,9 +42,15 @@ export function settledOutputs(ours: unknown, theirs: unknown): unknown {
   return { ...(ours as Fields), cells };
 }
 
-/** The cell whose outputs are further; null if nobody can tell. */
-function chosenCell(our: Fields, their: Fields): Fields | null {
-  if (sameContent({ cells: [our] }, { cells: [their] }, 'notebook')) {
+/** What a notebook says beside outputs, for comparison; null if it is no notebook. */
+export function notebookText(notebook: unknown): string | null {
+  const cells = cellsOf(notebook);
+  return cells && canonicalNotebook({ ...(notebook as Fields), cells: cells.map(withoutOutputs) });
+}
+
+/** Our cell with the outputs that are further; null if nobody can tell. */
+function withChosenOutputs(our: Fields, their: Fields): Fields | null {
+  if (outputsOf(our) === outputsOf(their)) {
     return our;
   }
   const ourHeld = heldBy(our);
@@ -51,7 +59,7 @@ function chosenCell(our: Fields, their: Fields): Fields | null {
     return null;
   }
   if (!ourHeld || !theirHeld) {
-    return ourHeld ? our : their;
+    return ourHeld ? our : withOutputsOf(our, their);
   }
   // A request that has said nothing replaces nothing.
   const isComparable =
@@ -62,7 +70,27 @@ function chosenCell(our: Fields, their: Fields): Fields | null {
   if (!isComparable) {
     return null;
   }
-  return theirHeld.number > ourHeld.number ? their : our;
+  return theirHeld.number > ourHeld.number ? withOutputsOf(our, their) : our;
+}
+
+/** What belongs to the outputs of a cell in its metadata: also whether they are trusted. */
+const OF_OUTPUTS = [HELD, 'execution', 'trusted'];
+
+function withOutputsOf(our: Fields, { metadata, outputs, execution_count }: Fields): Fields {
+  const kept = { ...(our.metadata as Fields | undefined) };
+  for (const name of OF_OUTPUTS) {
+    delete kept[name];
+    const their = (metadata as Fields | undefined)?.[name];
+    if (their !== undefined) {
+      kept[name] = their;
+    }
+  }
+  return { ...our, metadata: kept, outputs, execution_count };
+}
+
+function outputsOf({ metadata, outputs, execution_count }: Fields): string {
+  const { execution } = (metadata ?? {}) as Fields;
+  return canonicalNotebook({ outputs, execution_count, execution });
 }
 
 function heldBy(cell: Fields): ReturnType<typeof readHeld> {
@@ -70,13 +98,17 @@ function heldBy(cell: Fields): ReturnType<typeof readHeld> {
 }
 
 function withoutOutputs(cell: Fields): Fields {
-  if (cell.cell_type !== 'code') {
+  if (!isCode(cell)) {
     return cell;
   }
   const metadata = { ...(cell.metadata as Fields | undefined) };
   // When it ran: no more the user's than its outputs are.
   delete metadata.execution;
   return { ...cell, metadata, outputs: [], execution_count: null };
+}
+
+function isCode(cell: Fields): boolean {
+  return cell.cell_type === 'code';
 }
 
 function cellsOf(notebook: unknown): Fields[] | null {

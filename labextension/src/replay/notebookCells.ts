@@ -15,7 +15,7 @@ const NAMES_CELLS = 5;
 export class NotebookCells {
   constructor(private readonly _panel: NotebookPanel) {}
 
-  /** How often what the cells hold has changed. */
+  /** How often what the cells hold has changed in a way that is for this page to save. */
   get changes(): number {
     return this._changes;
   }
@@ -63,13 +63,13 @@ export class NotebookCells {
     return ({ request }) => found.get(request) ?? null;
   }
 
-  /** A cell's outputs are those of this request from now on. */
-  began(id: string, request: string): void {
+  /** A cell's outputs are those of this request from now on; `isMine`: this page saves them. */
+  began(id: string, request: string, isMine: boolean): void {
     const model = this.widget(id)?.model;
     if (model) {
       this._models.set(id, model);
       this._outputs.began(id, request);
-      this._changes += 1;
+      this._changes += isMine ? 1 : 0;
     }
   }
 
@@ -78,12 +78,17 @@ export class NotebookCells {
     return this._outputs.cellOf(request);
   }
 
-  /** Note a message that JupyterLab has handled. */
-  handled(message: IHandled): void {
+  /** The request that fills a cell; null if none does, undefined if the cell is gone. */
+  filledBy(id: string): string | null | undefined {
+    const cell = this.widget(id);
+    return cell && (futureIn(cell.outputArea)?.msg.header.msg_id ?? null);
+  }
+
+  /** Note a message that JupyterLab has handled; `isMine`: this page saves what it says. */
+  handled(message: IHandled, isMine: boolean): void {
     this._outputs.handled(message, (id, request) => {
-      const cell = this.widget(id);
-      const isFilled = !!cell && futureIn(cell.outputArea)?.msg.header.msg_id === request;
-      this._changes += isFilled ? 1 : 0;
+      const isFilled = this.filledBy(id) === request;
+      this._changes += isFilled && isMine ? 1 : 0;
       return isFilled;
     });
   }

@@ -14,6 +14,8 @@ import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { refillOf } from './refills.js';
 import { sourceHash } from './sourceHash.js';
+import type { TabSessions } from './tabSessions.js';
+import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
 
 /** What this page knows of a kernel's requests, and how they fill the cells of one notebook. */
@@ -23,6 +25,7 @@ export class NotebookReplay {
     private readonly _stream: KernelStream,
     private readonly _cells: NotebookCells,
     private readonly _unsaved: UnsavedOutputs,
+    private readonly _tab: TabSessions,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
     private readonly _trans: TranslationBundle
@@ -42,7 +45,27 @@ export class NotebookReplay {
       this._isReplaying = false;
       this._gone.tell();
       void this._unsaved.ask();
+      this.fillLost();
     }
+  }
+
+  /** Cells may have been replaced: those that the kernel still runs are filled again. */
+  fillLost(): void {
+    const lost = this._unfinished.lost(cell => this._cells.filledBy(cell));
+    if (!lost.size || this._isReplaying || this._isEnded) {
+      return;
+    }
+    // The same question is asked again after a gap in the journal: then it is about all cells.
+    let isFirst = true;
+    let only: ReadonlySet<string> | null = null;
+    void this._stream.replay(
+      () => {
+        only = isFirst ? lost : null;
+        isFirst = false;
+        return this._cells.held();
+      },
+      (index, missing) => this._begin(index, missing, only)
+    );
   }
 
   /** The notebook has another kernel, or is closed. */
@@ -53,13 +76,23 @@ export class NotebookReplay {
     this._stream.announced.disconnect(this._announced);
   }
 
-  private _begin(index: readonly IIndexed[], missing: Runs): void {
+  /** @param only - The requests that fill their cells again; null: all that a cell lacks. */
+  private _begin(
+    index: readonly IIndexed[],
+    missing: Runs,
+    only: ReadonlySet<string> | null = null
+  ): void {
+    const indexed = new Set(index.map(({ request }) => request));
+    this._unfinished.keep((request, cell) => indexed.has(request) || this._own.isComing(cell));
     const horizon = Math.max(0, ...index.map(({ last, asks }) => Math.max(last, asks ?? 0)));
     const holes = holesOf(index, missing);
     const cellOf = this._cells.matching(index);
     const held = this._cells.held();
     for (const record of index) {
       this._known.add(record.request);
+      if (only && !only.has(record.request)) {
+        continue;
+      }
       const id = cellOf(record);
       const own = holes.get(record.request) ?? [];
       if (id === null) {
@@ -72,11 +105,14 @@ export class NotebookReplay {
 
   /** Another page or program has sent a request, or one has gone on. */
   private readonly _announced = (_: unknown, record: IRecord): void => {
+    const { cell, request } = record;
+    if (record.state === 'done') {
+      this._unfinished.ended(request, id => this._cells.filledBy(id) === request);
+    }
     if (record.session === this._stream.sessionId) {
-      this._own.announced(record.request);
+      this._own.announced(request);
       return;
     }
-    const { cell, request } = record;
     if (record.state === 'done') {
       void this._unsaved.ask();
     }
@@ -105,11 +141,16 @@ export class NotebookReplay {
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
     const future = this._adopt(record, id, same);
-    if (record.session !== this._stream.sessionId) {
-      this._adopted.add(record.request);
+    if (!this._isMine(record)) {
+      this._others.add(record.request);
+    }
+    if (record.state === 'done') {
+      this._unfinished.ended(record.request, () => true);
+    } else {
+      this._unfinished.began(record.request, id);
     }
     if (refill === 'refill') {
-      this._cells.began(id, record.request);
+      this._cells.began(id, record.request, this._isMine(record));
     }
     fillCell(cell, future, {
       record,
@@ -148,13 +189,18 @@ export class NotebookReplay {
     return cell?.outputArea.future === future ? cell : undefined;
   }
 
-  /** What this page's own requests say is for this page to save; all else is for whoever ran it. */
+  /** What this tab has run is for this page to save; all else is for whoever ran it. */
   private _change(record: IRecord, change: () => void): void {
-    if (record.session === this._stream.sessionId && !this._isReplaying) {
+    const isMine = this._isMine(record);
+    if (isMine && !this._isReplaying) {
       change();
     } else {
-      this._unsaved.change(change);
+      this._unsaved.change(change, isMine);
     }
+  }
+
+  private _isMine({ session }: IRecord): boolean {
+    return session === this._stream.sessionId || this._tab.has(session);
   }
 
   private readonly _heard = (_: unknown, { msg, direction }: Kernel.IAnyMessageArgs): void => {
@@ -173,7 +219,9 @@ export class NotebookReplay {
       const request = message.header.msg_id;
       this._known.add(request);
       this._own.sent(request, cell);
-      this._cells.began(cell, request);
+      this._tab.add(this._stream.sessionId);
+      this._unfinished.began(request, cell);
+      this._cells.began(cell, request, true);
       this._earlier.mark(cell, false);
     }
   }
@@ -190,7 +238,7 @@ export class NotebookReplay {
     }
     const show = () => void this._widgetOf(id!, future)?.model.outputs.add({ ...output });
     void future.done.then(
-      () => (this._adopted.has(request) ? this._unsaved.change(show) : show()),
+      () => (this._others.has(request) ? this._unsaved.change(show) : show()),
       () => undefined
     );
   }
@@ -198,20 +246,25 @@ export class NotebookReplay {
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
     const { display_id: display } =
       (message.content as { transient?: { display_id?: string } }).transient ?? {};
-    this._cells.handled({
-      request: (message.parent_header as { msg_id?: string }).msg_id ?? '',
-      type: message.header.msg_type,
-      display,
-      number: numberOf(message),
-      journal: this._stream.journal
-    });
+    const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
+    this._cells.handled(
+      {
+        request,
+        type: message.header.msg_type,
+        display,
+        number: numberOf(message),
+        journal: this._stream.journal
+      },
+      !this._others.has(request)
+    );
   };
 
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
-  /** The requests that other pages have sent. */
-  private readonly _adopted = new Set<string>();
+  private readonly _unfinished = new UnfinishedRequests();
+  /** The requests that other pages have sent, and save. */
+  private readonly _others = new Set<string>();
   private _adopting = false;
   private _isReplaying = true;
   private _isEnded = false;

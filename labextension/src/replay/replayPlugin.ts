@@ -2,11 +2,14 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { IConsoleTracker } from '@jupyterlab/console';
 import { NotebookPanel } from '@jupyterlab/notebook';
-import type { Kernel } from '@jupyterlab/services';
+import type { Contents, Kernel } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
+import { sameContent } from '../contents/sameContent.js';
+import { settledOutputs } from '../contents/settledOutputs.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
 import { EarlierVersions } from './earlierVersion.js';
@@ -14,7 +17,8 @@ import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
 import { NotebookReplay } from './notebookReplay.js';
 import { quietly } from './quietly.js';
-import { UnsavedOutputs } from './unsavedOutputs.js';
+import { TabSessions } from './tabSessions.js';
+import { type IFileState, UnsavedOutputs } from './unsavedOutputs.js';
 
 /** Fills the cells of notebooks whose kernels went on without them, or are used by other pages. */
 export const replay: JupyterFrontEndPlugin<void> = {
@@ -33,7 +37,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
-    const { kernels } = app.serviceManager;
+    const tab = new TabSessions(tabStorage());
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {
@@ -43,11 +47,21 @@ export const replay: JupyterFrontEndPlugin<void> = {
       } else if (!followed.has(context)) {
         followed.add(context);
         panel.disposed.connect(() => followed.delete(context));
-        followNotebook(panel, context, streams, kernels, trans);
+        followNotebook(panel, streams, tab, app.serviceManager, trans);
       }
     });
   }
 };
+
+/** A page that has run something saves it within two minutes, as long as the person does not change that. */
+const PATIENCE_MS = 150_000;
+/** Pages differ by up to this time, so that one finds what another one has saved. */
+const TURN_MS = 60_000;
+
+interface IManagers {
+  readonly kernels: Kernel.IManager;
+  readonly contents: Contents.IManager;
+}
 
 /** Call `found` with each kernel that a document gets, and its stream. */
 function followKernel(
@@ -72,19 +86,20 @@ function followKernel(
 
 function followNotebook(
   panel: NotebookPanel,
-  context: ISessionContext,
   streams: Streams,
-  kernels: Kernel.IManager,
+  tab: TabSessions,
+  { kernels, contents }: IManagers,
   trans: TranslationBundle
 ): void {
   const { content } = panel;
   const document = panel.context;
   const cells = new NotebookCells(panel);
-  const unsaved = new UnsavedOutputs(
-    document.model,
-    () => isAlone(context, streams, kernels),
-    () => kernels.refreshRunning()
-  );
+  const unsaved = new UnsavedOutputs(document.model, {
+    isAlone: () => isAlone(panel.sessionContext, streams, kernels),
+    refresh: () => kernels.refreshRunning(),
+    file: () => fileState(panel, cells, contents),
+    patience: PATIENCE_MS + Math.random() * TURN_MS
+  });
   const earlier = new EarlierVersions(() => content.widgets, trans);
   const gone = new GoneCells(panel, trans);
   const updateMarks = () => earlier.update();
@@ -96,25 +111,35 @@ function followNotebook(
       // What is saved is read in the same task, right after this.
       quietly(document.model, () => cells.write());
       saved = cells.changes;
+      unsaved.saving();
     } else if (state === 'completed') {
-      unsaved.saved();
+      unsaved.saved(true);
       if (cells.changes !== saved) {
         // JupyterLab forgets what was said while it saved.
         document.model.dirty = true;
       }
+    } else if (state === 'failed') {
+      unsaved.saved(false);
     }
   });
   content.modelContentChanged.connect(updateMarks);
+  let replaced: ReturnType<typeof setTimeout> | undefined;
+  content.model?.cells.changed.connect(() => {
+    // JupyterLab itself moves what fills a cell that is moved.
+    clearTimeout(replaced);
+    replaced = setTimeout(() => current?.fillLost(), 0);
+  });
   kernels.runningChanged.connect(settle);
   panel.disposed.connect(() => {
     kernels.runningChanged.disconnect(settle);
     current?.end();
+    unsaved.end();
     gone.clear();
   });
-  followKernel(context, streams, (kernel, stream) => {
+  followKernel(panel.sessionContext, streams, (kernel, stream) => {
     current?.end();
     gone.clear();
-    const next = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, trans);
+    const next = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, trans);
     current = next;
     void document.ready.then(() => (current === next ? next.start() : undefined));
   });
@@ -126,4 +151,22 @@ function isAlone(context: ISessionContext, streams: Streams, kernels: Kernel.IMa
   const own = [...streams].filter(({ kernelId }) => kernelId === id).length;
   const model = [...kernels.running()].find(one => one.id === id);
   return model?.connections !== undefined && model.connections <= own;
+}
+
+/** Compare a notebook's file with what its page shows. */
+async function fileState(
+  { context, content }: NotebookPanel,
+  cells: NotebookCells,
+  contents: Contents.IManager
+): Promise<IFileState> {
+  const file = await contents.get(context.path, { type: 'notebook', content: true });
+  quietly(context.model, () => cells.write());
+  const settled = settledOutputs(content.model?.toJSON(), file.content, null);
+  return {
+    version: file.last_modified,
+    lacksOutputs:
+      (context.canSave ?? true) &&
+      settled !== null &&
+      !sameContent(settled, file.content, 'notebook')
+  };
 }

@@ -1,6 +1,7 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 import { ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
 
+import { tabStorage } from '../page/tabStorage.js';
 import type { SignIn } from '../user/signIn.js';
 import { Fetch, heldFetch } from '../user/signInFetch.js';
 import { ISignIn } from '../user/signInPlugin.js';
@@ -37,15 +38,6 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     return streams;
   }
 };
-
-/** The storage of this tab; null if the browser refuses it. */
-function tabStorage(): Storage | null {
-  try {
-    return window.sessionStorage;
-  } catch {
-    return null;
-  }
-}
 
 function asker(fetch: Fetch): (url: string) => Promise<IKernelAnswer | null> {
   return async url => {

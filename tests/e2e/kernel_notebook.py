@@ -1,0 +1,90 @@
+"""A saved notebook whose kernel goes on while pages come and go."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.e2e.lab_page import LabPage, OpenPage
+from tests.e2e.running_fleet import Files, Fleet
+
+PATIENCE = 60.0
+"""Seconds that a step may take on a loaded machine."""
+
+
+class KernelNotebook:
+    """A saved notebook, and the pages that show it."""
+
+    def __init__(self, fleet: Fleet, files: Files, signed_in: OpenPage, folder: Path):
+        self.fleet = fleet
+        self.files = files
+        self.path = f"demo/replay-{uuid.uuid4().hex[:8]}.ipynb"
+        self.folder = folder
+        self._signed_in = signed_in
+
+    def save(self, sources: dict[str, str], minor: int = 5) -> None:
+        """Save it with these cells, by their ids, and an empty one."""
+        kernel = self.files.default_kernel()
+        spec = {"name": kernel, "display_name": kernel, "language": "python"}
+        cells = []
+        for cell_id, source in (sources | {"spare": ""}).items():
+            cell = {"cell_type": "code", "source": source, "metadata": {}, "outputs": []}
+            named = {"id": cell_id} if minor >= 5 else {}
+            cells.append({**cell, **named, "execution_count": None})
+        content = {
+            "nbformat": 4,
+            "nbformat_minor": minor,
+            "metadata": {"kernelspec": spec},
+            "cells": cells,
+        }
+        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
+
+    def edit(self, change: Any) -> None:
+        """Save what `change` makes of the content, as somebody else would."""
+        model = self.files.get(self.path)
+        content = change(model["content"]) or model["content"]
+        self.files.save(self.path, {"type": "notebook", "format": "json", "content": content})
+
+    def cells(self) -> list[dict[str, Any]]:
+        cells: list[dict[str, Any]] = self.files.get(self.path)["content"]["cells"]
+        return cells
+
+    def open(self, user: str = "ann") -> LabPage:
+        """In a browser profile of its own."""
+        page = self._signed_in(self.fleet.url, self.fleet.token(user))
+        # JupyterLab draws the cells that can be seen.
+        page.page.set_viewport_size({"width": 1280, "height": 2400})
+        page.open_path(self.path)
+        page.wait_for_kernel()
+        return page
+
+    def wait(self, name: str) -> str:
+        """Code that waits until `go` is called with this name."""
+        path = str(self.folder / name)
+        return f"import pathlib, time\nwhile not pathlib.Path({path!r}).exists(): time.sleep(.02)\n"
+
+    def go(self, name: str) -> None:
+        (self.folder / name).touch()
+
+
+def run_all(page: LabPage) -> None:
+    page.cell(0).locator(".cm-content").click()
+    page.choose_in_menu("Run", "Run All Cells")
+
+
+def numbers(text: str) -> list[int]:
+    return [int(line) for line in text.split() if line.isdigit()]
+
+
+def prompts(page: LabPage, count: int) -> list[str]:
+    return [page.prompt(index) for index in range(count)]
+
+
+def answer(page: LabPage, prompt: str, text: str) -> None:
+    box = page.page.locator(".jp-Stdin-input").last
+    expect(page.page.locator(".jp-Stdin-prompt").last).to_contain_text(prompt)
+    box.fill(text)
+    box.press("Enter")
