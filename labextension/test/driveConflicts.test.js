@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { BINARY, NOTEBOOK, notebook } from './documents.js';
 import { OpenPage } from './openPage.js';
@@ -23,6 +24,14 @@ async function conflict(path = 'demo/a.txt') {
 
 /** Resolves when the promises and timers that are due have run. */
 const soon = () => new Promise(resolve => setTimeout(resolve, 5));
+
+/** Resolves when this is so, without any timer. */
+async function settled(isSo) {
+  for (let turn = 0; turn < 1000 && !isSo(); turn += 1) {
+    await setImmediate();
+  }
+  assert.ok(isSo());
+}
 
 // --- conflicts
 
@@ -213,7 +222,7 @@ test('a save whose answer was lost is no conflict', async () => {
   server.save('demo/a.txt', 'start');
   const document = await page.open('demo/a.txt');
   server.answersToLose = 1;
-  await assert.rejects(document.save('mine'), /Failed to fetch/);
+  await assert.rejects(document.save('mine'), { name: 'ModalCancelError' });
   const model = await document.save('mine');
   assert.equal(model.content, null);
   assert.equal(document.hash, 'hash of v2');
@@ -236,16 +245,84 @@ test('a notebook is known again whatever nbformat made of it', async () => {
   assert.deepEqual(page.questions, []);
 });
 
-test('a lost answer does not hide an edit that came since, nor one of another kind', async () => {
+test('what was written after a save whose answer was lost is saved over it', async () => {
+  server.save('demo/a.ipynb', notebook('start'), NOTEBOOK);
+  const document = await page.open('demo/a.ipynb', NOTEBOOK);
+  server.answersToLose = 1;
+  await assert.rejects(document.save(notebook('mine')));
+  server.before = async ({ method }) => (method === 'PUT' ? 502 : undefined);
+  await assert.rejects(document.save(notebook('mine, longer')));
+  server.before = async () => undefined;
+  await document.save(notebook('mine, the longest'));
+  assert.deepEqual(page.questions, []);
+  assert.deepEqual(server.files.get('demo/a.ipynb').content, notebook('mine, the longest'));
+});
+
+test('a lost answer hides neither what others wrote nor what is of another kind', async () => {
   server.save('demo/a.ipynb', notebook('start'), NOTEBOOK);
   const document = await page.open('demo/a.ipynb', NOTEBOOK);
   server.answersToLose = 1;
   await assert.rejects(document.save(notebook('mine')));
   page.answers = ['cancel', 'cancel'];
-  await assert.rejects(document.save(notebook('mine, longer')), { name: 'ModalCancelError' });
+  server.save('demo/a.ipynb', notebook('of bob'), NOTEBOOK);
+  await assert.rejects(document.save(notebook('mine')), { name: 'ModalCancelError' });
   server.save('demo/a.ipynb', 'no notebook');
   await assert.rejects(document.save(notebook('mine')), { name: 'ModalCancelError' });
   assert.equal(page.questions.length, 2);
+});
+
+test('a save that nobody answers is made again, of what is there by then', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  server.save('demo/a.txt', 'start');
+  const document = await page.open('demo/a.txt');
+  server.before = async ({ method }) => (method === 'PUT' ? 502 : undefined);
+  await assert.rejects(document.save('mine'), { name: 'ModalCancelError' });
+  document.content = 'mine, longer';
+  server.before = async () => undefined;
+  t.mock.timers.tick(1000);
+  await settled(() => server.saves.length === 2);
+  assert.equal(document.ended, 1);
+  assert.deepEqual(server.saves[1], ['demo/a.txt', 'v1', 'mine, longer']);
+  t.mock.timers.tick(10_000);
+  assert.equal(server.saves.length, 2);
+});
+
+test('a person hears of a save that nobody has answered for 10 s, and not before', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  server.save('demo/a.txt', 'start');
+  const document = await page.open('demo/a.txt');
+  let heard = null;
+  const { save } = document;
+  document.save = content =>
+    save.call(document, content).catch(error => {
+      if (error.name !== 'ModalCancelError') {
+        heard = [error.message, server.saves.length];
+      }
+    });
+  server.before = async ({ method }) => (method === 'PUT' ? 503 : undefined);
+  await document.save('mine');
+  for (let saves = 2; saves <= 11; saves += 1) {
+    assert.equal(heard, null);
+    t.mock.timers.tick(1000);
+    await settled(() => server.saves.length === saves);
+  }
+  await settled(() => heard !== null);
+  assert.deepEqual(heard, ['no', 11]);
+  t.mock.timers.tick(60_000);
+  assert.equal(server.saves.length, 11);
+  // The next one is made again for as long.
+  await document.save('mine');
+  t.mock.timers.tick(1000);
+  await settled(() => server.saves.length === 13);
+});
+
+test('an upload, and a save over a version that nobody named, are not made again', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  server.before = async ({ method }) => (method === 'PUT' ? 502 : undefined);
+  const options = { type: 'file', format: 'text', content: 'x' };
+  await assert.rejects(page.drive.save('demo/new.txt', options), { message: 'no' });
+  t.mock.timers.tick(1000);
+  assert.equal(server.saves.length, 1);
 });
 
 test('two pages that show the same running cell meet without a question', async () => {

@@ -11,6 +11,7 @@ import { Refusal } from '../page/refusal.js';
 import { sameContent } from './sameContent.js';
 import { Ask, SaveQueue } from './saveQueue.js';
 import { notebookText, settledOutputs } from './settledOutputs.js';
+import { AGAIN_MS, isUnanswered, UnansweredSaves } from './unansweredSaves.js';
 
 /** Files of a server that keeps versions have one; folders and other servers' files have none. */
 type VersionedModel = Contents.IModel & { version?: Version | null };
@@ -257,9 +258,11 @@ export class VersionedDrive extends Drive {
     let base = this._held.get(path, kind) ?? this._told.get(path);
     this._told.delete(path);
     for (;;) {
+      const document = `${kind}:${path}`;
       try {
         const sent = base === undefined ? options : { ...options, base_version: base };
         const model: VersionedModel = await super.save(path, sent);
+        this._unanswered.answered(document);
         if (this._remember(path, kind, model, options.content)) {
           this._answerOnce(asked, model);
         }
@@ -268,8 +271,12 @@ export class VersionedDrive extends Drive {
         const { page } = this;
         if (page && isSignedOut(error)) {
           // The page asks to sign in, once for everything, and then saves what is open here.
-          this._unsaved.set(`${kind}:${path}`, { path, kind });
+          this._unsaved.set(document, { path, kind });
           return this._giveUp(path, kind, 'cancel');
+        }
+        // Over a version that is named, the same save can be carried out once only.
+        if (open && base !== undefined && isUnanswered(error)) {
+          return this._saveAgain(path, kind, options.content, error);
         }
         const conflict = await this._readConflict(error, base);
         if (!conflict || !page) {
@@ -283,12 +290,20 @@ export class VersionedDrive extends Drive {
           continue;
         }
         const theirs = await this._conflicting(path, options, conflict);
-        if (theirs && sameContent(options.content, theirs.content, kind)) {
+        const isTheirs = (content: unknown) =>
+          !!theirs && sameContent(content, theirs.content, kind);
+        if (theirs && isTheirs(options.content)) {
           // The conflict is with our own save, whose response was lost.
+          this._unanswered.answered(document);
           this._remember(path, kind, theirs);
           const ours = { ...theirs, content: null, format: null };
           this._answerOnce(asked, ours);
           return ours;
+        }
+        if (theirs?.version && this._unanswered.has(document, isTheirs)) {
+          // With our own save as well, after which more was written here.
+          base = theirs.version;
+          continue;
         }
         // Without what they have, the next save would drop it.
         const before = open?.followsKernel() ? this._held.text(path, kind) : null;
@@ -306,6 +321,27 @@ export class VersionedDrive extends Drive {
         base = conflict.version;
       }
     }
+  }
+
+  /**
+   * End a save that nobody answered: with the error, or by making it again soon, of what is there by
+   * then. If this one waited for it, what is written meanwhile would count as saved.
+   */
+  private _saveAgain(
+    path: string,
+    kind: string,
+    content: unknown,
+    error: unknown
+  ): Promise<Contents.IModel> {
+    if (!this._unanswered.add(`${kind}:${path}`, content)) {
+      throw error;
+    }
+    setTimeout(() => {
+      const saved = this.page?.openDocument(path, kind)?.save();
+      // JupyterLab has shown why.
+      saved?.catch(() => undefined);
+    }, AGAIN_MS);
+    return this._giveUp(path, kind, 'cancel');
   }
 
   /** End a save that the user gave up: with the server's version of the file, or with an error. */
@@ -390,6 +426,7 @@ export class VersionedDrive extends Drive {
   private readonly _queue = new SaveQueue();
   /** The documents whose save was refused because nobody was signed in. */
   private readonly _unsaved = new Map<string, { path: string; kind: string }>();
+  private readonly _unanswered = new UnansweredSaves();
   private _versioned = false;
 }
 
