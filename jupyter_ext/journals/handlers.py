@@ -16,6 +16,7 @@ from jupyter_ext.journals.kept import KeptJournals
 from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel
 from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BYTES, USER_BYTES
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
+from jupyter_ext.platform.fair_turns import FairTurns
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.journal_parts import MOST_NUMBER, PartError
@@ -24,7 +25,12 @@ from jupyter_ext.wire.routes import EVENTS_ROUTE, JOURNAL_ROUTE, path_of, patter
 DOCUMENT_JOURNALS = 20
 """So many are listed of one document."""
 LOST_SECONDS = 2.0
-"""What a kernel whose container was killed said so shortly before may be missing."""
+"""What a kernel whose container was killed said so shortly before may be missing, if its agent kept
+up with it."""
+_READERS = 2
+"""So many people read at once, each one answer: what one gets is several times in memory."""
+_MOST_WAITING = 4
+"""So many requests of a person wait for their turn."""
 _END_SECONDS = 3.0
 """How long gateways are asked for a kernel's end."""
 
@@ -32,8 +38,9 @@ _END_SECONDS = 3.0
 class JournalHandler(ErrorBody, APIHandler):
     """`/api/fleet/kernels/{id}/journal`."""
 
-    def initialize(self, journals: KeptJournals) -> None:
+    def initialize(self, journals: KeptJournals, turns: FairTurns[str]) -> None:
         self._journals = journals
+        self._turns = turns
 
     @web.authenticated
     @raises_http_errors
@@ -75,21 +82,30 @@ class JournalHandler(ErrorBody, APIHandler):
         journal = next((one for one in found if wanted in ("", one.journal)), None)
         if journal is None or not _may_see(journal.project):
             raise web.HTTPError(404, f"nothing is kept of what the kernel {kernel_id} said")
-        told, more = await self._journals.read(journal, self._before())
-        if told is None:
-            raise web.HTTPError(404, "nothing is kept of what the kernel said before that")
         about = {
             **journal_model(journal),
             "end": await self._end(kernel_id),
-            "lost_seconds": 0.0 if journal.complete else LOST_SECONDS,
-            "earlier": more,
             "journals": [one.journal for one in found],
         }
-        if self.get_query_argument("head", ""):
-            told.messages.clear()
-        body = await asyncio.to_thread(told.packed, about)
+        if self._turns.waiting(self.current_user.username) >= _MOST_WAITING:
+            self.set_header("Retry-After", "1")
+            raise web.HTTPError(
+                503, "your other requests for what kernels have said come first: try again"
+            )
+        async with self._turns.turn(self.current_user.username):
+            body = await self._told(journal, about)
         self.set_header("Content-Type", "application/octet-stream")
         self.finish(body)
+
+    async def _told(self, journal: Journal, about: dict[str, Any]) -> bytes:
+        told, more = await self._journals.read(journal, self._before())
+        if told is None:
+            raise web.HTTPError(404, "nothing is kept of what the kernel said before that")
+        if self.get_query_argument("head", ""):
+            told.messages.clear()
+        lost = lost_seconds(complete=journal.complete, behind=told.behind)
+        about = {**about, "lost_seconds": lost, "earlier": more}
+        return await asyncio.to_thread(told.packed, about)
 
     def _before(self) -> int | None:
         text = self.get_query_argument("before", "")
@@ -131,6 +147,13 @@ class DocumentJournalsHandler(ErrorBody, APIHandler):
         self.finish(json.dumps({"journals": shown}))
 
 
+def lost_seconds(*, complete: bool, behind: bool) -> float | None:
+    """What the kernel said so shortly before its end may be missing; None if that is not known."""
+    if complete:
+        return 0.0
+    return None if behind else LOST_SECONDS
+
+
 def journal_model(journal: Journal) -> dict[str, Any]:
     """What readers are told of a journal."""
     return {
@@ -163,7 +186,8 @@ def _short(text: str, most: int) -> str:
 def handlers(journals: KeptJournals) -> list[tuple[Any, ...]]:
     """The routes of kept journals."""
     arguments = {"journals": journals}
+    turns: FairTurns[str] = FairTurns(_READERS, 1)
     return [
-        (pattern_of(JOURNAL_ROUTE), JournalHandler, arguments),
+        (pattern_of(JOURNAL_ROUTE), JournalHandler, {**arguments, "turns": turns}),
         (r"/api/fleet/journals/(?P<path>.+)", DocumentJournalsHandler, arguments),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from jupyter_ext.contents.bucket import HASH_METADATA, Bucket, ObjectMissing, StoreUnavailable
@@ -150,6 +150,22 @@ class KeptJournals:
             await self._delete_all(journal)
         return len(found)
 
+    async def delete_surplus(self, most_bytes: int, living: Collection[str]) -> int:
+        """Delete the oldest journals of those who have more kept in a project than so many bytes,
+        but none of kernels that live; returns how many."""
+        found = await self._storage.read_sql(
+            partial(rows.people_above, most_bytes=most_bytes, most=_DELETED_AT_ONCE)
+        )
+        deleted = 0
+        for project, username in found:
+            journals = await self._storage.read_sql(
+                partial(rows.journals_of_person, project=project, username=username)
+            )
+            for journal in surplus_journals(journals, most_bytes, living):
+                await self._delete_all(journal)
+                deleted += 1
+        return deleted
+
     async def note_alive(self, kernel_ids: Sequence[str]) -> None:
         """These kernels live."""
         await self._storage.sql(partial(rows.note_alive, kernel_ids=kernel_ids))
@@ -170,6 +186,22 @@ def oldest_surplus(found: Sequence[Piece], most_bytes: int) -> list[Piece]:
             break
         surplus.append(piece)
         left -= piece.bytes
+    return surplus
+
+
+def surplus_journals(
+    found: Sequence[Journal], most_bytes: int, living: Collection[str]
+) -> list[Journal]:
+    """The first of the ended kernels' journals without which the others have at most so many
+    bytes."""
+    left = sum(journal.bytes for journal in found)
+    surplus = []
+    for journal in found:
+        if left <= most_bytes:
+            break
+        if journal.kernel_id not in living:
+            surplus.append(journal)
+            left -= journal.bytes
     return surplus
 
 

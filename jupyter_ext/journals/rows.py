@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, insert, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
@@ -276,6 +276,21 @@ def expired(connection: Connection, days: float, most: int) -> list[Journal]:
         Journal(*row)
         for row in connection.execute(query.order_by(kernel_journal.c.alive).limit(most))
     ]
+
+
+def people_above(connection: Connection, most_bytes: int, most: int) -> list[tuple[str, str]]:
+    """Project and user of those whose kernels in the project have more than so many bytes."""
+    who = (kernel_journal.c.project, kernel_journal.c.username)
+    query = select(*who).group_by(*who).having(func.sum(kernel_journal.c.bytes) > most_bytes)
+    return [(row.project, row.username) for row in connection.execute(query.limit(most))]
+
+
+def journals_of_person(connection: Connection, project: str, username: str) -> list[Journal]:
+    """Those of a person's kernels in a project; first the one whose kernel ended first."""
+    query = select(*_JOURNAL).where(
+        kernel_journal.c.project == project, kernel_journal.c.username == username
+    )
+    return [Journal(*row) for row in connection.execute(query.order_by(kernel_journal.c.alive))]
 
 
 def forget_journal(connection: Connection, kernel_id: str, journal: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tornado import web
 from traitlets import Callable as CallableTrait
-from traitlets import Float, Instance
+from traitlets import Float, Instance, Int
 from traitlets.config import LoggingConfigurable
 
 from jupyter_ext.journals.kept import KeptJournals
@@ -29,6 +29,14 @@ class JournalSweep(LoggingConfigurable):
         min=0.0,
         config=True,
         help="Days for which what a kernel said is kept in the store after the kernel's end.",
+    )
+    person_bytes = Int(
+        20 * 1024**3,
+        min=0,
+        config=True,
+        help="How many bytes the store keeps of what all kernels of one person in one project have "
+        "said, compressed. What is more is deleted, first of the kernels that ended first, and "
+        "nothing of kernels that live.",
     )
     sweep_seconds = Float(
         600.0,
@@ -74,3 +82,10 @@ class JournalSweep(LoggingConfigurable):
                 break
         if deleted:
             self.log.info("deleted what %d kernels had said: they ended long ago", deleted)
+        surplus = await self.journals.delete_surplus(self.person_bytes, set(living))
+        if surplus:
+            self.log.warning(
+                "deleted what %d kernels had said: the kernels of one person in one project had "
+                "said more than JournalSweep.person_bytes",
+                surplus,
+            )

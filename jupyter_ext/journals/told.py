@@ -43,6 +43,8 @@ class Told:
     """Numbers of messages that are gone, or were never kept."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     """Records of requests as in docs/protocols.md, as far as they are known."""
+    behind: bool = False
+    """Whether the kernel had said more already when the newest part was made."""
     messages: list[tuple[int, bytes]] = field(default_factory=list)
     """Numbered, in the v1 layout. The parts of a stream that follow each other are merged; such a
     message has the number of the last of them."""
@@ -113,6 +115,7 @@ def _joined(parts: Sequence[Part], before: int | None) -> Told:
             if number > found.last and (before is None or number < before):
                 _add(number, message, requests, streams)
         found.last = header.last if before is None else min(header.last, before - 1)
+    found.behind = parts[-1][0].behind
     streams.finish()
     found.requests = requests.records()
     return found

@@ -1,7 +1,7 @@
 """Parts of a kernel's journal, as its agent sends them to be kept outside of its container.
 
     b"fltpart1", >II length of the header and of what follows it; the header:
-    JSON {journal, first, last, raw, missing, requests, process, reason, complete};
+    JSON {journal, first, last, raw, missing, requests, process, reason, complete, behind};
     then, compressed with zlib, records: >QI number and length of a message, the message (v1 layout)
 
 A part is about all messages from `first` to `last`; the next one begins with `last` + 1. Parts one
@@ -58,6 +58,8 @@ class PartHeader:
     """Why, if the process has ended."""
     complete: bool = False
     """Whether the kernel has ended and nothing follows."""
+    behind: bool = False
+    """Whether the kernel had said more by then: where the agent's way to the store is slower."""
 
 
 def pack_part(header: PartHeader, messages: Sequence[tuple[int, bytes]]) -> bytes:
@@ -77,6 +79,7 @@ def pack_part(header: PartHeader, messages: Sequence[tuple[int, bytes]]) -> byte
             "process": header.process,
             "reason": header.reason,
             "complete": header.complete,
+            "behind": header.behind,
         }
     ).encode()
     stored = zlib.compress(raw, 1)
@@ -140,6 +143,8 @@ def _part(data: bytes, place: int) -> Part:
             process=str(header["process"])[:32],
             reason=str(header["reason"])[:2000],
             complete=header["complete"] is True,
+            # Agents of the version before do not say it.
+            behind=header.get("behind") is True,
         )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise PartError(f"its header cannot be read: {error!r}") from error

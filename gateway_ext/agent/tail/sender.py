@@ -157,6 +157,7 @@ class JournalTail:
     async def _next_part(self) -> _Part | None:
         """The next part; None if nothing of what follows is worth keeping."""
         complete = self._ending.is_set()
+        newest = self._journal.last
         taken = Taken(self._kept, [], [])
         if self._journal.last > self._kept:
             taken = await take(self._journal, self._kept)
@@ -176,6 +177,8 @@ class JournalTail:
             process=said.process,
             reason=said.reason,
             complete=complete,
+            # What has come since the part was begun is no more than one is always behind.
+            behind=taken.last < newest,
         )
         # Compressing releases the interpreter's lock.
         data = await asyncio.to_thread(pack_part, header, taken.messages)

@@ -29,6 +29,7 @@ _MOST_WAITING_BYTES = 128 * 2**20
 """Of all parts that are on their way to labs or wait for their turn."""
 
 _FULL = "too much of other kernels waits to be kept"
+_NOT_YET = "the part that came before is still on its way"
 _IN_POOL = "the kernel is nobody's"
 
 
@@ -45,7 +46,8 @@ class KeptJournals:
         self._labs = [url.rstrip("/") for url in labs]
         self._token_file = token_file
         self._log = log
-        self._on_the_way: set[AgentLink] = set()
+        self._on_the_way: dict[str, AgentLink] = {}
+        """By kernel: whose part is on its way to a lab."""
         self._waiting_bytes = 0
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._background = BackgroundTasks(log)
@@ -61,23 +63,29 @@ class KeptJournals:
         """Passes a part on and answers its agent; raises ValueError for one that no agent sends."""
         if not self.keeps or len(part) > MOST_PART_BYTES:
             raise ValueError(f"a part of a journal with {len(part)} bytes was not asked for")
-        if link in self._on_the_way:
+        kernel_id = link.record.kernel_id
+        before = self._on_the_way.get(kernel_id)
+        if before is link:
             # Sent again because its agent has waited for long: the answer comes.
+            return
+        if before is not None:
+            # The agent has dialed again, and did not hear what became of it.
+            link.answer_part(last, {"ok": False, "seconds": _PAUSE, "message": _NOT_YET})
             return
         if self._waiting_bytes + len(part) > _MOST_WAITING_BYTES:
             link.answer_part(last, {"ok": False, "seconds": _AGAIN_SECONDS, "message": _FULL})
             return
-        self._on_the_way.add(link)
+        self._on_the_way[kernel_id] = link
         self._waiting_bytes += len(part)
-        self._background.start(self._pass_on(link, last, part))
+        self._background.start(self._pass_on(kernel_id, link, last, part))
 
-    async def _pass_on(self, link: AgentLink, last: int, part: bytes) -> None:
+    async def _pass_on(self, kernel_id: str, link: AgentLink, last: int, part: bytes) -> None:
         begun = time.monotonic()
         try:
             answer = await self._answer(link, part)
             await asyncio.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
         finally:
-            self._on_the_way.discard(link)
+            del self._on_the_way[kernel_id]
             self._waiting_bytes -= len(part)
         link.answer_part(last, answer)
 

@@ -12,8 +12,8 @@ export interface IKeptJournal {
 export interface IKeptHead extends IKeptJournal {
   /** The kernel as gateways know it; null if they do not. */
   readonly end: { readonly state: string; readonly reason: string } | null;
-  /** What it said in its last seconds may be missing. */
-  readonly lost_seconds: number;
+  /** What it said in its last seconds may be missing; null if it is not known how many. */
+  readonly lost_seconds: number | null;
   readonly missing: readonly [number, number][];
   readonly requests: readonly IKeptRequest[];
   readonly numbers: readonly number[];

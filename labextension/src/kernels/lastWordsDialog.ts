@@ -55,7 +55,9 @@ function aboutEnd(head: IKeptHead, trans: TranslationBundle): string[] {
       ? trans.__('The kernel has ended: %1. It said this until %2.', reason, when)
       : trans.__('The kernel has ended. It said this until %1.', when)
   ];
-  if (head.lost_seconds) {
+  if (head.lost_seconds === null) {
+    lines.push(trans.__('It had said more than was kept by then: what came after that is missing.'));
+  } else if (head.lost_seconds > 0) {
     lines.push(trans.__('What it said in its last %1 seconds may be missing.', head.lost_seconds));
   }
   const missing = head.missing.reduce((sum, [first, last]) => sum + last - first + 1, 0);

@@ -107,6 +107,17 @@ async def test_what_the_kernel_says_is_sent_once_and_in_order(gateway: Gateway) 
 
 
 @with_gateway
+async def test_a_part_says_whether_more_had_been_said_when_it_was_made(gateway: Gateway) -> None:
+    with pytest.MonkeyPatch.context() as smaller:
+        smaller.setattr(parts_module, "PART_BYTES", 100)
+        for _ in range(3):
+            gateway.say(b"x" * 100)
+        gateway.connect()
+        await gateway.until(lambda: len(gateway.parts) == 3)
+    assert [header.behind for header in gateway.headers] == [True, True, False]
+
+
+@with_gateway
 async def test_a_gateway_that_keeps_nothing_gets_nothing(gateway: Gateway) -> None:
     gateway.connect(keeps=False)
     gateway.say(b"a")

@@ -6,7 +6,9 @@ import signal
 import struct
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +260,25 @@ def test_only_gateways_write_and_only_viewers_of_the_project_read(fleet: Fleet) 
         answer = gateway.call("POST", here, params=query, data=body)
         assert answer.status_code == status, answer.text
     assert gateway.call("POST", here, params=ours, data=part).status_code == 204
+    another = pack_part(PartHeader(JOURNAL, 1, 1, reason="another"), [])
+    answer = gateway.call("POST", here, params=ours, data=another)
+    assert (answer.status_code, "is kept already" in answer.text) == (409, True)
+
+
+def test_one_person_has_few_requests_for_journals_at_a_lab(fleet: Fleet) -> None:
+    kernel_id = fleet.start_kernel()
+    with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
+        channels.run("print('hello')")
+    wait_until(lambda: fleet.text(kernel_id) == "hello\n", 30)
+    call = partial(fleet.labs.client().call, "GET", fleet.url(kernel_id))
+    with ThreadPoolExecutor(8) as readers:
+        fleet.store.process.signal(signal.SIGSTOP)
+        try:
+            asked = [readers.submit(call) for _ in range(8)]
+            refused, _ = wait(asked, return_when=FIRST_COMPLETED)
+        finally:
+            fleet.store.process.signal(signal.SIGCONT)
+    first = refused.pop().result()
+    assert (first.status_code, first.headers["Retry-After"]) == (503, "1")
+    assert "your other requests" in first.json()["message"]
+    assert fleet.text(kernel_id) == "hello\n"

@@ -255,3 +255,49 @@ def test_a_kernel_has_no_more_than_its_newest_journals(store: Store) -> None:
         with pytest.raises(ObjectMissing):
             store.bucket.get(gone)
     assert all(map(store.bucket.get, objects[2:]))
+
+
+def test_the_kernels_of_one_person_have_a_bound_of_which_others_feel_nothing(store: Store) -> None:
+    def kernel(name: str, project: str, username: str) -> Kernel:
+        return Kernel(name, project, "", username, "python")
+
+    kernels = [
+        *(kernel(f"old-{number}", "demo", "ada") for number in range(3)),
+        kernel("living", "demo", "ada"),
+        kernel("elsewhere", "other", "ada"),
+        kernel("of-bob", "demo", "bob"),
+    ]
+    for one in kernels:
+        store.keep(1, 1, _noise(1, 100_000), kernel=one)
+    size = store.journal("living").bytes
+    objects = {one.id: key_of(store.journal(one.id), store.pieces(one.id)[0]) for one in kernels}
+    for age, name in enumerate(("of-bob", "living", "elsewhere", "old-0", "old-2", "old-1")):
+        ended = timedelta(hours=10 - age)
+        store.sql(
+            lambda connection, name=name, ended=ended: connection.execute(
+                update(kernel_journal)
+                .where(kernel_journal.c.kernel_id == name)
+                .values(alive=now_utc(connection) - ended)
+            )
+        )
+
+    async def list_kernels() -> list[dict[str, Any]]:
+        return [{"id": "living", "state": "running"}]
+
+    async def hold_lease(holder: str, seconds: float) -> bool:
+        return True
+
+    sweep = JournalSweep(journals=store.labs[0], kernels=list_kernels, hold_lease=hold_lease)
+    sweep.person_bytes = 4 * size
+    store.run(sweep.sweep())
+    assert len([name for name in objects if store.pieces(name)]) == 6
+    sweep.person_bytes = 2 * size
+    store.run(sweep.sweep())
+    left = {name for name in objects if store.pieces(name)}
+    assert left == {"old-1", "living", "elsewhere", "of-bob"}
+    for name, key in objects.items():
+        if name in left:
+            assert store.bucket.get(key)
+        else:
+            with pytest.raises(ObjectMissing):
+                store.bucket.get(key)

@@ -135,3 +135,9 @@ def test_an_answer_has_its_head_and_then_the_messages() -> None:
         found.append(body[place + 4 : place + 4 + length])
         place += 4 + length
     assert [split_v1(one)[0] for one in found] == ["iopub", "iopub"]
+
+
+def test_the_newest_part_says_whether_more_had_been_said() -> None:
+    behind, not_behind = part(1, 1, printed("a"), behind=True), part(2, 2, printed("b"))
+    answers = [told(parts, None) for parts in ([behind], [behind, not_behind])]
+    assert [answer and answer.behind for answer in answers] == [True, False]

@@ -133,6 +133,24 @@ def test_a_part_that_comes_again_before_its_answer_is_not_passed_on_twice(token:
     run(scenario, 1)
 
 
+def test_an_agent_that_dials_again_has_one_part_on_its_way(token: str) -> None:
+    async def scenario(labs: list[ScriptedServer]) -> None:
+        route = ("POST", "/api/fleet/kernels/k/journal")
+        labs[0].script(*route, Answer(200, delay=0.5), Answer(200))
+        before, after = Link(kernel_id="k"), Link(kernel_id="k")
+        journals = KeptJournals([labs[0].url], token, LOG)
+        send(journals, before)
+        send(journals, after)
+        ((_, answer),) = await after.answered()
+        assert answer["ok"] is False
+        assert await before.answered() == [(1, {"ok": True})]
+        assert len(labs[0].requests) == 1
+        send(journals, after)
+        assert (await after.answered())[1] == (1, {"ok": True})
+
+    run(scenario, 1)
+
+
 def test_no_part_is_kept_of_a_kernel_in_a_pool_or_beyond_the_limit(token: str) -> None:
     async def scenario(labs: list[ScriptedServer]) -> None:
         journals = KeptJournals([labs[0].url], token, LOG)
