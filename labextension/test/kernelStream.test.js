@@ -557,6 +557,42 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   await until(() => fleet.taken.some(({ header }) => header.msg_id === cell.header.msg_id));
 });
 
+test('what a cell of this page says behind an answer comes after it', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const numbers = [fleet.say(print('1 ', own)), fleet.say(print('2 ', own))];
+  fleet.replay([{ ...record(own, 'running'), session: 'page' }], ...numbers.map(one => [one]));
+  fleet.say(print('3 ', own));
+  const last = fleet.say(print('4', own));
+  assert.ok(page.stream._incoming.acknowledged < last - 1);
+  await answered;
+  await until(() => page.printed.endsWith('4'));
+  assert.equal(page.printed, '1 2 3 4');
+  await until(() => fleet.open[0].acknowledged === last);
+});
+
+test('a message of an answer that nobody can read holds up no other', async t => {
+  t.mock.method(console, 'error', () => undefined);
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  fleet._entries.push(new Uint8Array([1, 2, 3]).buffer);
+  const number = fleet.say(print('next', cell));
+  const answered = page.stream.replay(
+    () => ({}),
+    () => page.stream.adopt(cell.header.msg_id)
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([record(cell)], [number - 1, number]);
+  await answered;
+  assert.equal(page.printed, 'next');
+});
+
 test('the past does not change whether the kernel is busy now', async () => {
   const fleet = new FakeFleet();
   fleet.model.state = 'busy';

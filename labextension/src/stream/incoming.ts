@@ -9,9 +9,13 @@ import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf, replayed } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import { turn } from './turn.js';
 import { V1_PROTOCOL } from './wire.js';
 
 type Message = KernelMessage.IMessage;
+
+/** The messages of an answer are read for so long in one task. */
+const READ_MS = 10;
 
 /** What a page asks: what its cells hold, and what to do before the answer is handed over. */
 export interface IQuestion {
@@ -81,6 +85,7 @@ export class Incoming {
   get acknowledged(): number {
     const waiting = Math.min(
       earliestOf(this._held.waiting),
+      earliestOf(this._behind),
       earliestOf(this._queue.waiting),
       earliestOf(this._handover.waiting)
     );
@@ -102,9 +107,28 @@ export class Incoming {
       return;
     }
     if (isFleet(message) && message.header.msg_type === ('replay' as string)) {
-      this._answering = this._answering.then(() => this._answer(message));
-    } else if (!this._held.takes(message)) {
+      this._parts += 1;
+      this._answering = this._answering
+        .then(() => this._answer(message))
+        .then(() => this._answered());
+    } else if (this._parts) {
+      this._behind.push(message);
+    } else {
+      this._takeLive(message);
+    }
+  }
+
+  private _takeLive(message: Message): void {
+    if (!this._held.takes(message)) {
       this.push(message);
+    }
+  }
+
+  /** A part of an answer has been taken; what came behind it is next. */
+  private _answered(): void {
+    this._parts -= 1;
+    if (!this._parts) {
+      this._behind.splice(0).forEach(message => this._takeLive(message));
     }
   }
 
@@ -212,6 +236,7 @@ export class Incoming {
 
   private _giveUp(): void {
     this._asked = null;
+    this._queue.catchUp(false);
     this._question?.answered();
     this._question = null;
   }
@@ -244,11 +269,20 @@ export class Incoming {
       if (asked !== this._asked) {
         return;
       }
+      this._queue.catchUp(true);
       this._begin(asked, content);
     }
-    message.buffers!.forEach((buffer, at) => {
+    let looked = performance.now();
+    for (const [at, buffer] of message.buffers!.entries()) {
       this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
-    });
+      if (performance.now() - looked > READ_MS) {
+        await turn();
+        if (asked !== this._asked) {
+          return;
+        }
+        looked = performance.now();
+      }
+    }
     if (content.part === content.parts) {
       this._asked = null;
       for (const waited of this._held.release()) {
@@ -256,12 +290,17 @@ export class Incoming {
           this.push(waited);
         }
       }
-      const { answered } = this._question!;
-      void this._queue
-        .emptied()
-        .then(() => this._handover.handled())
-        .then(answered);
+      void this._handled(this._question!);
     }
+  }
+
+  private async _handled({ answered }: IQuestion): Promise<void> {
+    await this._queue.emptied();
+    if (!this._asked) {
+      this._queue.catchUp(false);
+    }
+    await this._handover.handled();
+    answered();
   }
 
   private _begin(asked: IAsked, { index = [], missing, limit }: IReplayPart): void {
@@ -277,7 +316,14 @@ export class Incoming {
   }
 
   private _replay(asked: IAsked, number: number, data: ArrayBuffer): void {
-    const message = replayed(this._read(data, V1_PROTOCOL), number);
+    let message: Message;
+    try {
+      message = replayed(this._read(data, V1_PROTOCOL), number);
+    } catch (error) {
+      // The others must not wait for it.
+      console.error(error);
+      return;
+    }
     if (!isWanted(message, asked.adopted)) {
       return;
     }
@@ -309,6 +355,10 @@ export class Incoming {
   private _question: IQuestion | null = null;
   private _asked: IAsked | null = null;
   private _answering: Promise<void> = Promise.resolve();
+  /** How many parts of answers have come and have not been taken. */
+  private _parts = 0;
+  /** What came behind them. */
+  private readonly _behind: Message[] = [];
 }
 
 function isFleet(message: Message): boolean {
