@@ -425,6 +425,56 @@ test('between the words of two processes JupyterLab gets a task', async () => {
   );
 });
 
+test('a message that servers take for none is answered after three times, and the rest goes on', async () => {
+  const { fleet, page } = await connected();
+  const good = page.send(request());
+  const take = fleet.take.bind(fleet);
+  let tries = 0;
+  fleet.take = (socket, data) => {
+    if (typeof data !== 'string' && new TextDecoder().decode(data).includes('unreadable')) {
+      tries += 1;
+      socket.end(1007, 'this is no message');
+    } else if (socket.readyState === 1) {
+      take(socket, data);
+    }
+  };
+  const bad = page.send(request('page', 'execute_request', { code: 'unreadable' }));
+  const next = page.send(request());
+  await until(() => fleet.ran.includes(next.header.msg_id));
+  assert.equal(tries, 3);
+  assert.deepEqual(
+    fleet.ran,
+    [good, next].map(({ header }) => header.msg_id)
+  );
+  const answers = page.heard.filter(
+    ({ parent_header }) => parent_header?.msg_id === bad.header.msg_id
+  );
+  assert.deepEqual(
+    answers.map(({ header }) => header.msg_type),
+    ['error', 'execute_reply', 'status']
+  );
+  assert.match(answers[1].content.evalue, /was not run/);
+  assert.equal(answers[2].content.execution_state, 'idle');
+  await until(() => page.stream.state.is === 'connected');
+});
+
+test('of a user who is not known yet nothing is delivered, and nothing is lost', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  fleet.answers = 1006;
+  fleet.cut();
+  const cell = page.send(request());
+  page.leave();
+  fleet.answers = 'fleet.v1';
+  const next = await openPage(fleet, { storage, session: 'next' });
+  next.signIn.user = null;
+  await until(() => next.stream.state.is === 'connected');
+  assert.deepEqual(fleet.ran, []);
+  next.leave();
+  await connected(fleet, { storage, session: 'last' });
+  assert.deepEqual(fleet.ran, [cell.header.msg_id]);
+});
+
 /** The record of a request of another page's. */
 const record = (cell, state = 'done') => ({
   request: cell.header.msg_id,

@@ -14,6 +14,8 @@ import { V1_PROTOCOL } from './wire.js';
 
 type Message = KernelMessage.IMessage;
 
+/** When nobody takes up old requests, what was held back goes on. */
+const HOLD_MS = 8_000;
 /** The messages of an answer are read for so long in one task. */
 const READ_MS = 10;
 
@@ -71,6 +73,7 @@ export interface IIncomingOptions {
 export class Incoming {
   constructor(private readonly _options: IIncomingOptions) {
     this._held = new HeldBack(_options.sessionId);
+    this._held.hold();
     this._handover = new Handover(message => this._give(message));
     this._queue = new MessageQueue(new OutputLimit(), message => this._handover.push(message));
     this.state = _options.state(message => this._queue.push(message));
@@ -170,15 +173,17 @@ export class Incoming {
 
   /** Nobody will take messages any more. */
   stop(): void {
+    clearTimeout(this._holdTimer);
     this.state.stop();
     this._queue.clear();
     this._handover.stop();
     this._giveUp();
   }
 
-  /** What others make the kernel say waits for a question. */
-  hold(): void {
-    this._held.hold();
+  /** The page is connected with a cursor for the first time; the journal is at `start`. */
+  begin(start: number): void {
+    this.received = start;
+    this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
   }
 
   /** Nobody asks: what has waited goes on. */
@@ -352,6 +357,7 @@ export class Incoming {
   private readonly _held: HeldBack;
   private readonly _queue: MessageQueue;
   private readonly _handover: Handover;
+  private _holdTimer: ReturnType<typeof setTimeout> | undefined;
   private _question: IQuestion | null = null;
   private _asked: IAsked | null = null;
   private _answering: Promise<void> = Promise.resolve();
