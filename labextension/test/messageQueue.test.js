@@ -134,7 +134,7 @@ test('a message that JupyterLab cannot take holds up none of those behind it', t
 
 test('a page that catches up gets much soon, in short slices, and then goes on as before', async t => {
   let now = 0;
-  t.mock.method(performance, 'now', () => now);
+  t.mock.method(globalThis.performance, 'now', () => now);
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const delivered = [];
@@ -146,7 +146,7 @@ test('a page that catches up gets much soon, in short slices, and then goes on a
     longest = Math.max(longest, slice);
   });
   const passes = async () => {
-    await new Promise(resolve => setImmediate(resolve));
+    await new Promise(resolve => globalThis.setImmediate(resolve));
     slice = 0;
     now += 1;
     mock.timers.tick(1);
