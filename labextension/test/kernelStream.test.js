@@ -431,7 +431,10 @@ test('a message that servers take for none is answered after three times, and th
   const take = fleet.take.bind(fleet);
   let tries = 0;
   fleet.take = (socket, data) => {
-    if (typeof data !== 'string' && new globalThis.TextDecoder().decode(data).includes('unreadable')) {
+    if (
+      typeof data !== 'string' &&
+      new globalThis.TextDecoder().decode(data).includes('unreadable')
+    ) {
       tries += 1;
       socket.end(1007, 'this is no message');
     } else if (socket.readyState === 1) {
