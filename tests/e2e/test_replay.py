@@ -359,9 +359,7 @@ def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: Noteboo
 def test_every_page_shows_what_the_cell_of_a_kernel_that_was_given_up_said(
     notebook: Notebook,
 ) -> None:
-    notebook.save(
-        {"crash": "for i in range(100): print(i, flush=True)\n" + notebook.wait("never")}
-    )
+    notebook.save({"crash": "for i in range(100): print(i, flush=True)\n" + notebook.wait("never")})
     page = notebook.open()
     run_all(page)
     expect(page.cell(0)).to_contain_text("99")

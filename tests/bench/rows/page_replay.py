@@ -24,6 +24,8 @@ BEFORE_FIRST = 5.0
 LONGEST_CELL, LONGEST = 300.0, 60.0
 ROUNDS = 3
 LOOK = 0.02
+TYPED, PRINTS = 0, 1
+"""The cells: what grows must not move the one that is typed in."""
 
 
 def measure_of(browser: Browser, contender: Contender, lines: int, displays: int) -> Measure:
@@ -34,13 +36,13 @@ def measure_of(browser: Browser, contender: Contender, lines: int, displays: int
         folder = new_folder(contender, name)
         cell = NumberedCell(lines, displays, 0.0, folder, delay=BEFORE_FIRST, flush=True)
         path = contender.path.replace(".ipynb", f"-{name}.ipynb")
-        contender.save_notebook(path, cell.source, "")
+        contender.save_notebook(path, "", cell.source)
         person = Person(browser, contender, path, lambda line: None)
         last = f"{cell.total:06d} x"
         try:
             person.open()
             person.wait_for_kernel()
-            person.run()
+            person.run(PRINTS)
             person.wait("the cell's beginning", lambda: bool(cell.runs))
             person.close()
             person.wait("the cell's end", lambda: cell.ended, LONGEST_CELL)
@@ -49,9 +51,9 @@ def measure_of(browser: Browser, contender: Contender, lines: int, displays: int
             shown = time.monotonic()
             person.forget_tasks()
             # Somebody who goes on working meanwhile.
-            person.write(1, "# typed")
+            person.write(TYPED, "# typed")
             typed = time.monotonic()
-            person.wait("the end", lambda: last in person.last_outputs(), LONGEST, look=LOOK)
+            person.wait("the end", lambda: last in person.last_outputs(PRINTS), LONGEST, look=LOOK)
             ended = time.monotonic()
             return 1000 * (ended - shown), {
                 "since_load": 1000 * (ended - loaded),
