@@ -54,11 +54,16 @@ class KernelNotebook:
 
     def open(self, user: str = "ann") -> LabPage:
         """In a browser profile of its own."""
+        page = self.open_dead(user)
+        page.wait_for_kernel()
+        return page
+
+    def open_dead(self, user: str) -> LabPage:
+        """The same, if its kernel cannot be used."""
         page = self._signed_in(self.fleet.url, self.fleet.token(user))
         # JupyterLab draws the cells that can be seen.
         page.page.set_viewport_size({"width": 1280, "height": 2400})
         page.open_path(self.path)
-        page.wait_for_kernel()
         return page
 
     def wait(self, name: str) -> str:

@@ -82,6 +82,9 @@ export class NotebookReplay {
     missing: Runs,
     only: ReadonlySet<string> | null = null
   ): void {
+    if (this._isDead) {
+      return;
+    }
     const indexed = new Set(index.map(({ request }) => request));
     this._unfinished.keep((request, cell) => indexed.has(request) || this._own.isComing(cell));
     const horizon = Math.max(0, ...index.map(({ last, asks }) => Math.max(last, asks ?? 0)));
@@ -103,6 +106,11 @@ export class NotebookReplay {
     }
   }
 
+  /** JupyterLab takes no messages of such a kernel, and makes no futures: cells keep what they have. */
+  private get _isDead(): boolean {
+    return this._kernel.status === 'dead';
+  }
+
   /** Another page or program has sent a request, or one has gone on. */
   private readonly _announced = (_: unknown, record: IRecord): void => {
     const { cell, request } = record;
@@ -116,7 +124,7 @@ export class NotebookReplay {
     if (record.state === 'done') {
       void this._unsaved.ask();
     }
-    if (cell === null || this._known.has(request) || record.state === 'done') {
+    if (cell === null || this._known.has(request) || record.state === 'done' || this._isDead) {
       return;
     }
     this._known.add(request);
