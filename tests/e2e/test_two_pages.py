@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_cell, save
@@ -72,6 +73,7 @@ def test_an_edit_and_a_reload_in_mid_cell_lose_nothing_and_double_nothing(
     assert notebook.versions() == versions + 2
 
 
+@pytest.mark.long
 def test_one_of_the_pages_saves_what_a_page_ran_that_is_gone(
     notebook: KernelNotebook, lab_urls: tuple[str, str]
 ) -> None:
