@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.e2e.kernel_notebook import KernelNotebook
-from tests.e2e.lab_page import LabPage, OpenPage
+from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
 from tests.e2e.slow_kernel import SlowKernel
 
@@ -29,6 +29,7 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 failed = pytest.StashKey[bool]()
 
 NewPage = Callable[[str], LabPage]
+OpenPage = Callable[[str, str], LabPage]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.lab_page import LabPage, OpenPage
+from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 
 PATIENCE = 60.0
@@ -18,7 +19,10 @@ PATIENCE = 60.0
 class KernelNotebook:
     """A saved notebook, and the pages that show it."""
 
-    def __init__(self, fleet: Fleet, files: Files, signed_in: OpenPage, folder: Path):
+    def __init__(
+        self, fleet: Fleet, files: Files, signed_in: Callable[[str, str], LabPage], folder: Path
+    ):
+        """`signed_in` opens a page at an address for whom a token names; kernels see `folder`."""
         self.fleet = fleet
         self.files = files
         self.path = f"demo/replay-{uuid.uuid4().hex[:8]}.ipynb"
@@ -52,15 +56,29 @@ class KernelNotebook:
         cells: list[dict[str, Any]] = self.files.get(self.path)["content"]["cells"]
         return cells
 
-    def open(self, user: str = "ann") -> LabPage:
-        """In a browser profile of its own."""
-        page = self.open_dead(user)
+    def versions(self) -> int:
+        """How often it was saved."""
+        address = f"{self.files.url}/api/fleet/versions/{self.path}"
+        answer = self.files.session.get(address, timeout=30)
+        answer.raise_for_status()
+        return len(answer.json())
+
+    def printed(self, index: int) -> str:
+        """All that a cell has printed, as the file has it."""
+        outputs = self.cells()[index]["outputs"]
+        return "".join("".join(output.get("text", "")) for output in outputs)
+
+    def open(self, user: str = "ann", *, lab: str | None = None, clock: bool = False) -> LabPage:
+        """In a browser profile of its own; at one of the labs, or with a clock that tests move."""
+        page = self.open_dead(user, lab=lab, clock=clock)
         page.wait_for_kernel()
         return page
 
-    def open_dead(self, user: str) -> LabPage:
+    def open_dead(self, user: str, *, lab: str | None = None, clock: bool = False) -> LabPage:
         """The same, if its kernel cannot be used."""
-        page = self._signed_in(self.fleet.url, self.fleet.token(user))
+        page = self._signed_in(lab or self.fleet.url, self.fleet.token(user))
+        if clock:
+            page.page.clock.install()
         # JupyterLab draws the cells that can be seen.
         page.page.set_viewport_size({"width": 1280, "height": 2400})
         page.open_path(self.path)
@@ -93,3 +111,15 @@ def answer(page: LabPage, prompt: str, text: str) -> None:
     expect(page.page.locator(".jp-Stdin-prompt").last).to_contain_text(prompt)
     box.fill(text)
     box.press("Enter")
+
+
+def run_cell(page: LabPage, index: int) -> None:
+    page.cell(index).locator(".cm-content").click()
+    page.page.keyboard.press("Control+Enter")
+
+
+def save(page: LabPage) -> None:
+    """Save as a person does, and see that nobody is asked anything."""
+    page.save()
+    wait_for("the notebook to be saved", lambda: not page.dirty, PATIENCE)
+    expect(page.dialog).to_have_count(0)

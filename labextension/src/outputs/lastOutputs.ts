@@ -63,7 +63,7 @@ function watchOutputs(area: OutputArea): void {
       contentFactory: area.contentFactory
     });
     shown.addClass('jp-OutputArea-output');
-    shown.addClass('jp-Fleet-lastOutputs');
+    shown.addClass('jp-fleet-LastOutputs');
     area.layout.addWidget(shown);
   };
   area.outputLengthChanged.connect(() => {

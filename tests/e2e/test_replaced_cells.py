@@ -1,0 +1,87 @@
+"""Cells that JupyterLab replaces while the kernel runs them: their outputs go on, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_cell, save
+from tests.e2e.lab_page import LabPage, wait_for
+
+
+def reload_from_disk(page: LabPage) -> None:
+    page.choose_in_menu("File", "Reload Notebook from Disk")
+    if page.dialog.count():
+        page.choose("Reload")
+
+
+def revert_to_checkpoint(page: LabPage) -> None:
+    page.choose_in_menu("File", "Revert Notebook to Checkpoint")
+    page.dialog.locator("button.jp-mod-accept").click()
+    expect(page.dialog).to_contain_text("Are you sure")
+    page.choose("Revert")
+
+
+def press(*keys: str) -> Callable[[LabPage], None]:
+    """In command mode, on the first cell."""
+
+    def on(page: LabPage) -> None:
+        page.cell(0).locator(".jp-InputPrompt").click()
+        page.page.keyboard.press("Escape")
+        for key in keys:
+            page.page.keyboard.press(key)
+
+    return on
+
+
+def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
+    notebook: KernelNotebook,
+) -> None:
+    replace = {
+        "reload": reload_from_disk,
+        "revert": revert_to_checkpoint,
+        "undo": press("d", "d", "z"),
+        # The cell comes below the next one.
+        "cut": press("x", "v"),
+        "move": press("Control+Shift+ArrowDown"),
+    }
+    moved = ("cut", "move")
+    notebook.save(
+        {
+            "lines": "import time, pathlib\nfor i in range(100): print(i, flush=True)\n"
+            f"while not pathlib.Path({str(notebook.folder)!r}, name).exists(): time.sleep(.02)\n"
+            "for i in range(100, 200): print(i, flush=True)\nlast = name\n",
+            "next": "print('after', name)",
+            "name": "name = 'reload'",
+        }
+    )
+    page = notebook.open()
+    save(page)
+    for turn, (name, change) in enumerate(replace.items()):
+        page.write(2, f"name = {name!r}")
+        run_cell(page, 2)
+        wait_for("the name", lambda: page.prompt(2) != "[*]:", PATIENCE)
+        for index in (0, 1):
+            run_cell(page, index)
+        expect(page.cell(0)).to_contain_text("99")
+        save(page)
+        change(page)
+        lines, after = (1, 0) if name in moved else (0, 1)
+        expect(page.cell(lines).locator(".cm-content")).to_contain_text("last = name")
+        for index in (lines, after):
+            wait_for("the mark of running", lambda at=index: page.prompt(at) == "[*]:", PATIENCE)
+        expect(page.cell(lines)).to_contain_text("99")
+        assert numbers(page.output(lines)) == list(range(100)), name
+        notebook.go(name)
+        wait_for("the end", lambda at=after: page.output(at).strip() == f"after {name}", PATIENCE)
+        for index in (lines, after):
+            wait_for("its reply", lambda at=index: page.has_reply(at), PATIENCE)
+        assert numbers(page.output(lines)) == list(range(200)), name
+        assert page.notebook.locator(".jp-fleet-EarlierVersion").count() == 0
+        if name in moved:
+            press("Control+Shift+ArrowDown")(page)
+            expect(page.cell(0).locator(".cm-content")).to_contain_text("last = name")
+        save(page)
+        (output,) = notebook.cells()[0]["outputs"]
+        assert numbers("".join(output["text"])) == list(range(200)), (turn, name)
