@@ -3,7 +3,14 @@ import { test } from 'node:test';
 
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
 
-const signal = () => ({ connect: () => undefined, disconnect: () => undefined });
+const signal = () => {
+  const slots = [];
+  return {
+    connect: slot => slots.push(slot),
+    disconnect: () => undefined,
+    emit: args => slots.forEach(slot => slot(null, args))
+  };
+};
 
 function future(id) {
   return {
@@ -17,7 +24,7 @@ function future(id) {
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
-function notebook() {
+function notebook(more = {}, held = null) {
   const futures = [];
   const adopted = [];
   const cell = {
@@ -46,21 +53,22 @@ function notebook() {
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
       const record = { request: 'r', cell: 'c', session: 'other', state: 'running', first: 1 };
-      begin([{ ...record, last: 1, asks: null, source: null, held: false }], []);
+      begin([{ ...record, last: 1, asks: null, source: null, held: false, ...more }], []);
       return Promise.resolve();
     }
   };
   const cells = {
-    held: () => ({ c: null }),
+    held: () => ({ c: held }),
     matching: () => () => 'c',
     widget: () => cell,
-    began: () => undefined
+    began: () => undefined,
+    cellOf: () => undefined
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
   const replay = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, null);
-  return { replay, cell, futures, adopted };
+  return { replay, kernel, cell, futures, adopted };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -76,4 +84,30 @@ test('what another session ran is not trusted', async () => {
   const { replay, cell } = notebook();
   await replay.start();
   assert.equal(cell.model.trusted, false);
+});
+
+/** JupyterLab has sent a request that runs the cell. */
+function send(kernel, id) {
+  const msg = { header: { msg_id: id, msg_type: 'execute_request' }, metadata: { cellId: 'c' } };
+  kernel.anyMessage.emit({ direction: 'send', msg });
+}
+
+test('what this page sent without a cursor is filled once the agent says that it has it', async () => {
+  const { replay, kernel, adopted } = notebook({ session: 'page' });
+  send(kernel, 'on its way');
+  await replay.start();
+  assert.deepEqual(adopted, [], 'it comes later than what the agent has');
+  send(kernel, 'r');
+  await replay.start();
+  assert.deepEqual(adopted, [['r', true]]);
+});
+
+test('another request fills the cell when what this page sent without a cursor was answered', async () => {
+  const { replay, kernel, adopted } = notebook();
+  send(kernel, 'own');
+  const header = { msg_type: 'execute_reply' };
+  const msg = { header, parent_header: { msg_id: 'own' }, content: { status: 'ok' } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+  await replay.start();
+  assert.deepEqual(adopted, [['r', true]]);
 });

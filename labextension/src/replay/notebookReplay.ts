@@ -60,6 +60,7 @@ export class NotebookReplay {
     const held = this._cells.held();
     for (const record of index) {
       this._known.add(record.request);
+      this._own.announced(record.request);
       const id = cellOf(record);
       const own = holes.get(record.request) ?? [];
       if (id === null) {
@@ -182,6 +183,8 @@ export class NotebookReplay {
   private _replied(reply: KernelMessage.IExecuteReplyMsg): void {
     const output = outputOfDeath(reply);
     const request = (reply.parent_header as { msg_id?: string }).msg_id ?? '';
+    // Without a cursor nothing is announced.
+    this._own.announced(request);
     const id = this._cells.cellOf(request);
     const cell = id === undefined ? undefined : this._cells.widget(id);
     const future = cell && futureIn(cell.outputArea);
