@@ -609,6 +609,25 @@ test('what others run goes on when nobody asks', async () => {
   await until(() => page.printed === 'mine theirs');
 });
 
+test('what others run goes on by itself when nobody has asked for a while', async t => {
+  const timers = [];
+  const { setTimeout: really } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (call, pause, ...more) => {
+    if (pause === 8_000) {
+      timers.push(call);
+    }
+    return really(call, pause, ...more);
+  });
+  const { fleet, page } = await connected();
+  fleet.say(print('theirs', request('other')));
+  const own = page.send(request());
+  fleet.say(print('mine ', own));
+  await until(() => page.printed === 'mine ');
+  assert.equal(timers.length, 1);
+  timers[0]();
+  await until(() => page.printed === 'mine theirs');
+});
+
 test('it is asked again when a restart has dropped the question', async () => {
   const { fleet, page } = await connected();
   fleet.answers = 1006;

@@ -25,13 +25,14 @@ function future(id) {
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
 function notebook(more = {}, held = null) {
+  let cleared = 0;
   const futures = [];
   const adopted = [];
   const cell = {
     model: {
       trusted: true,
       sharedModel: { transact: change => change(), getSource: () => '1' },
-      clearExecution: () => undefined,
+      clearExecution: () => (cleared += 1),
       deleteMetadata: () => undefined
     },
     outputArea: { future: null }
@@ -68,7 +69,7 @@ function notebook(more = {}, held = null) {
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
   const replay = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, null);
-  return { replay, kernel, cell, futures, adopted };
+  return { replay, kernel, cell, futures, adopted, cleared: () => cleared };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -110,4 +111,14 @@ test('another request fills the cell when what this page sent without a cursor w
   kernel.anyMessage.emit({ direction: 'recv', msg });
   await replay.start();
   assert.deepEqual(adopted, [['r', true]]);
+});
+
+test('a request is not filled into a cell that a later one of another kernel fills', async () => {
+  const held = { request: 'later', number: 9, journal: 'other', sent: '2026-01-01T11:00:00Z' };
+  const early = notebook({ sent: '2026-01-01T10:00:00Z' }, held);
+  await early.replay.start();
+  assert.equal(early.cleared(), 0);
+  const late = notebook({ sent: '2026-01-01T12:00:00Z' }, held);
+  await late.replay.start();
+  assert.equal(late.cleared(), 1);
 });

@@ -64,11 +64,11 @@ export class NotebookCells {
   }
 
   /** A cell's outputs are those of this request from now on. */
-  began(id: string, request: string): void {
+  began(id: string, request: string, sent: string | null): void {
     const model = this.widget(id)?.model;
     if (model) {
       this._models.set(id, model);
-      this._outputs.began(id, request);
+      this._outputs.began(id, request, sent);
       this._changes += 1;
     }
   }

@@ -12,7 +12,7 @@ import { outputOfDeath } from './kernelDied.js';
 import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
-import { refillOf } from './refills.js';
+import { isOlder, refillOf } from './refills.js';
 import { sourceHash } from './sourceHash.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
 
@@ -65,7 +65,7 @@ export class NotebookReplay {
       const own = holes.get(record.request) ?? [];
       if (id === null) {
         this._gone.add(record, index, Object.values(held), () => this._adopt(record, null));
-      } else if (!this._own.isComing(id)) {
+      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal)) {
         this._fill(record, id, held[id], refillOf(record, held[id], missing), own, horizon);
       }
     }
@@ -110,7 +110,7 @@ export class NotebookReplay {
       this._adopted.add(record.request);
     }
     if (refill === 'refill') {
-      this._cells.began(id, record.request);
+      this._cells.began(id, record.request, record.sent);
     }
     fillCell(cell, future, {
       record,
@@ -174,7 +174,7 @@ export class NotebookReplay {
       const request = message.header.msg_id;
       this._known.add(request);
       this._own.sent(request, cell);
-      this._cells.began(cell, request);
+      this._cells.began(cell, request, message.header.date);
       this._earlier.mark(cell, false);
     }
   }
