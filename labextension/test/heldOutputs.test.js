@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { readHeld } from '../lib/contents/heldMetadata.js';
 import { HeldOutputs } from '../lib/replay/heldOutputs.js';
 
 const always = () => true;
@@ -17,6 +18,15 @@ test('a cell says in which journal its number is', () => {
   outputs.began('a', 'r1');
   outputs.handled(said('r1', 7, 'stream', undefined, 'j'), always);
   assert.deepEqual(outputs.of('a'), { request: 'r1', number: 7, journal: 'j' });
+});
+
+test('a cell says when its request was sent, also in the file', () => {
+  const outputs = new HeldOutputs();
+  outputs.began('a', 'r1', '2026-01-01T10:00:00Z');
+  outputs.handled(said('r1', 7, 'stream', undefined, 'j'), always);
+  const held = { request: 'r1', number: 7, journal: 'j', sent: '2026-01-01T10:00:00Z' };
+  assert.deepEqual(outputs.of('a'), held);
+  assert.deepEqual(readHeld({ ...held, more: 1 }), held);
 });
 
 test('a cell holds what was handled of the request that fills it', () => {

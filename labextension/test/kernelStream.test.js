@@ -121,6 +121,25 @@ test('another agent is not sent what an earlier one may have run', async () => {
   assert.deepEqual(fleet.ran, [cell.header.msg_id, next.header.msg_id]);
 });
 
+test('what is sent to another agent is kept over cuts as before', async () => {
+  const { fleet, page } = await connected();
+  const first = page.send(request());
+  fleet.renew();
+  await until(() => page.stream.journal === fleet.journal);
+  const cells = [first, page.send(request()), page.send(request())];
+  await until(() => fleet.ran.length === 3);
+  fleet.answers = 1006;
+  fleet.cut();
+  cells.push(page.send(request()));
+  fleet.answers = 'fleet.v1';
+  await until(() => fleet.ran.length === 4, 'what was sent in the cut runs');
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
+  assert.deepEqual(page.types('execute_reply'), []);
+});
+
 test('a restart by the user drops what the kernel does not have yet', async () => {
   const { fleet, page } = await connected();
   fleet.answers = 1006;
@@ -309,6 +328,86 @@ test('with a lab of the version before each connection is a socket of JupyterLab
   await until(() => page.events.includes(1012));
   page.connect();
   await until(() => page.stream.journal === fleet.journal, 'the next lab knows cursors');
+});
+
+test('what was said between a lab of the version before and one of this comes after all', async () => {
+  const fleet = new FakeFleet();
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  const { page } = await connected(fleet);
+  const cell = page.send(request());
+  let begun = 0;
+  const begin = () => {
+    begun += 1;
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(cell.header.msg_id, false);
+  };
+  await page.stream.replay(() => ({ cell: { request: cell.header.msg_id, number: 0 } }), begin);
+  const numbers = [fleet.say(print('1 ', cell))];
+  await until(() => page.printed === '1 ');
+  fleet.answers = 'fleet.v1';
+  fleet.cut(1012);
+  await until(() => page.events.includes(1012));
+  numbers.push(fleet.say(print('2 ', cell)));
+  page.connect();
+  await until(() => fleet.asked.length === 1, 'the question is asked');
+  assert.equal(begun, 0);
+  numbers.push(fleet.say(print('3 ', cell)));
+  fleet.replay([record(cell, 'running')], numbers);
+  // Comes while the answer waits for JupyterLab.
+  fleet.say(print('4', cell));
+  await until(() => begun === 1 && page.printed.endsWith('4'));
+  assert.equal(page.printed, '1 2 3 4');
+  fleet.cut();
+  await until(() => fleet.open.length === 1 && page.stream.state.is === 'connected');
+  assert.equal(fleet.asked.length, 1, 'a cut with a cursor needs no question');
+});
+
+test('a lab of the version before brings nothing twice, and nothing that waits is lost', async () => {
+  const { fleet, page } = await connected();
+  page.stream.release();
+  const cell = page.send(request());
+  const texts = Array.from({ length: 300 }, (_, line) => `${line}\n`);
+  for (const text of texts) {
+    fleet.say(print(text, cell));
+  }
+  const { acknowledged } = page.stream._incoming;
+  assert.ok(acknowledged < texts.length, 'much waits for JupyterLab');
+  fleet.answers = 1006;
+  fleet.cut();
+  const waiting = page.send(request());
+  const late = fleet.say(print('late\n', cell));
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  await until(() => fleet.open.length === 1);
+  // The agent knows of the page what was acknowledged, and sends the rest without numbers.
+  for (let number = acknowledged + 1; number <= late; number += 1) {
+    fleet._send(fleet.open[0], number);
+  }
+  await until(() => page.printed.includes('late'));
+  assert.equal(page.printed, [...texts, 'late\n'].join(''));
+  assert.deepEqual(
+    fleet.ran,
+    [cell, waiting].map(({ header }) => header.msg_id)
+  );
+});
+
+test('after a lab of the version before the page counts its messages anew', async () => {
+  const { fleet, page } = await connected();
+  const cells = [page.send(request()), page.send(request())];
+  await until(() => fleet.ran.length === 2);
+  fleet.answers = 'v1.kernel.websocket.jupyter.org';
+  fleet.cut();
+  await until(() => fleet.open.length === 1);
+  cells.push(page.send(request()));
+  fleet.answers = 'fleet.v1';
+  fleet.cut(1012);
+  await until(() => page.events.includes(1012));
+  page.connect();
+  await until(() => page.stream.journal === fleet.journal);
+  cells.push(page.send(request()));
+  assert.deepEqual(
+    fleet.ran,
+    cells.map(({ header }) => header.msg_id)
+  );
 });
 
 test('the end of the kernel is passed on, and nothing else', async () => {
@@ -560,6 +659,25 @@ test('what others run goes on when nobody asks', async () => {
   fleet.say(print('mine ', own));
   await until(() => page.printed === 'mine ');
   page.stream.release();
+  await until(() => page.printed === 'mine theirs');
+});
+
+test('what others run goes on by itself when nobody has asked for a while', async t => {
+  const timers = [];
+  const { setTimeout: really } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (call, pause, ...more) => {
+    if (pause === 8_000) {
+      timers.push(call);
+    }
+    return really(call, pause, ...more);
+  });
+  const { fleet, page } = await connected();
+  fleet.say(print('theirs', request('other')));
+  const own = page.send(request());
+  fleet.say(print('mine ', own));
+  await until(() => page.printed === 'mine ');
+  assert.equal(timers.length, 1);
+  timers[0]();
   await until(() => page.printed === 'mine theirs');
 });
 

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
 
-const signal = () => ({ connect: () => undefined, disconnect: () => undefined });
+const signal = () => {
+  const slots = [];
+  return {
+    connect: slot => slots.push(slot),
+    disconnect: () => undefined,
+    emit: args => slots.forEach(slot => slot(null, args))
+  };
+};
 
 function future(id) {
   return {
@@ -17,7 +24,8 @@ function future(id) {
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
-function notebook(status = 'busy') {
+function notebook({ status = 'busy', held = null, ...more } = {}) {
+  let cleared = 0;
   const futures = [];
   const adopted = [];
   let announce;
@@ -25,7 +33,7 @@ function notebook(status = 'busy') {
     model: {
       trusted: true,
       sharedModel: { transact: change => change(), getSource: () => '1' },
-      clearExecution: () => undefined,
+      clearExecution: () => (cleared += 1),
       deleteMetadata: () => undefined
     },
     outputArea: { future: null }
@@ -51,23 +59,25 @@ function notebook(status = 'busy') {
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
       const record = { request: 'r', cell: 'c', session: 'other', state: 'running', first: 1 };
-      begin([{ ...record, last: 1, asks: null, source: null, held: false }], []);
+      begin([{ ...record, last: 1, asks: null, source: null, held: false, ...more }], []);
       return Promise.resolve();
     }
   };
   const cells = {
-    held: () => ({ c: null }),
+    held: () => ({ c: held }),
     matching: () => () => 'c',
     widget: () => cell,
     began: () => undefined,
-    filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null
+    filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null,
+    cellOf: () => undefined
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
   const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, null);
-  return { replay, cell, futures, adopted, announce: record => announce(null, record) };
+  const heard = record => announce(null, record);
+  return { replay, kernel, cell, futures, adopted, announce: heard, cleared: () => cleared };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -86,9 +96,45 @@ test('what another session ran is not trusted', async () => {
 });
 
 test('of a kernel that JupyterLab takes for dead nothing is adopted, and the cell is left alone', async () => {
-  const { replay, cell, adopted, announce } = notebook('dead');
+  const { replay, cell, adopted, announce } = notebook({ status: 'dead' });
   await replay.start();
   announce({ request: 'next', cell: 'c', session: 'other', state: 'running' });
   assert.deepEqual(adopted, []);
   assert.equal(cell.model.trusted, true);
+});
+
+/** JupyterLab has sent a request that runs the cell. */
+function send(kernel, id) {
+  const msg = { header: { msg_id: id, msg_type: 'execute_request' }, metadata: { cellId: 'c' } };
+  kernel.anyMessage.emit({ direction: 'send', msg });
+}
+
+test('what this page sent without a cursor is filled once the agent says that it has it', async () => {
+  const { replay, kernel, adopted } = notebook({ session: 'page' });
+  send(kernel, 'on its way');
+  await replay.start();
+  assert.deepEqual(adopted, [], 'it comes later than what the agent has');
+  send(kernel, 'r');
+  await replay.start();
+  assert.deepEqual(adopted, [['r', true]]);
+});
+
+test('another request fills the cell when what this page sent without a cursor was answered', async () => {
+  const { replay, kernel, adopted } = notebook();
+  send(kernel, 'own');
+  const header = { msg_type: 'execute_reply' };
+  const msg = { header, parent_header: { msg_id: 'own' }, content: { status: 'ok' } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+  await replay.start();
+  assert.deepEqual(adopted, [['r', true]]);
+});
+
+test('a request is not filled into a cell that a later one of another kernel fills', async () => {
+  const held = { request: 'later', number: 9, journal: 'other', sent: '2026-01-01T11:00:00Z' };
+  const early = notebook({ sent: '2026-01-01T10:00:00Z', held });
+  await early.replay.start();
+  assert.equal(early.cleared(), 0);
+  const late = notebook({ sent: '2026-01-01T12:00:00Z', held });
+  await late.replay.start();
+  assert.equal(late.cleared(), 1);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 
-import { cellsByOrder, isNewsOfGone, refillOf } from '../lib/replay/refills.js';
+import { cellsByOrder, isNewsOfGone, isOlder, refillOf } from '../lib/replay/refills.js';
 import { sourceHash } from '../lib/replay/sourceHash.js';
 
 const record = more => ({
@@ -34,6 +34,26 @@ test('what the page has of messages that the journal lost stays', () => {
   assert.equal(refillOf(record(), { request: 'other', number: 15 }, lost), 'refill');
   assert.equal(refillOf(record(), null, lost), 'refill');
   assert.equal(refillOf(record(), { request: 'r1', number: 15 }, [[12, 13]]), 'refill');
+});
+
+test('a cell keeps a later request of another kernel, and not one of the same journal', () => {
+  const [early, late] = ['2026-01-01T10:00:00.000Z', '2026-01-01T11:00:00+00:00'];
+  const of = (sent, journal) => ({ request: 'mine', number: 5, sent, journal });
+  assert.equal(isOlder(record({ sent: early }), of(late, 'theirs'), 'ours'), true);
+  assert.equal(isOlder(record({ sent: early }), of(late, undefined), 'ours'), true);
+  assert.equal(isOlder(record({ sent: late }), of(early, 'theirs'), 'ours'), false);
+  // The clocks of two users differ, and the journal knows the order.
+  assert.equal(isOlder(record({ sent: early }), of(late, 'ours'), 'ours'), false);
+  const same = { request: 'r1', number: 5, sent: late };
+  assert.equal(isOlder(record({ sent: early }), same, 'ours'), false);
+});
+
+test('a cell of which nobody knows when it ran is filled', () => {
+  const sent = '2026-01-01T10:00:00.000Z';
+  assert.equal(isOlder(record({ sent }), null, 'ours'), false);
+  assert.equal(isOlder(record({ sent }), { request: 'mine', number: 5 }, 'ours'), false);
+  assert.equal(isOlder(record({ sent: null }), { request: 'x', number: 5, sent }, 'ours'), false);
+  assert.equal(isOlder(record({ sent }), { request: 'x', number: 5, sent: '?' }, 'ours'), false);
 });
 
 const ran = (request, source) => ({ request, source });

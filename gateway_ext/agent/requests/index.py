@@ -83,6 +83,8 @@ class RequestIndex:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
+        self._silent: dict[str, None] = {}
+        """The silent requests, which have no record."""
         self._displays: dict[str, dict[str, str]] = {}
         """By display id and cell: the request that showed it last."""
 
@@ -92,6 +94,10 @@ class RequestIndex:
     def get(self, request: str) -> Record | None:
         """The record of a request, if it is known (still)."""
         return self._records.get(request)
+
+    def has_come(self, request: str) -> bool:
+        """Whether a client has sent this execute_request, as far as is known (still)."""
+        return request in self._records or request in self._silent
 
     def latest(self) -> dict[str, Record]:
         """For each cell its latest request."""
@@ -103,10 +109,12 @@ class RequestIndex:
         """A client has sent a message with this header. None if that is no execute_request, is
         silent, or is known."""
         request = str(header.get("msg_id"))
-        if header.get("msg_type") != "execute_request" or request in self._records:
+        if header.get("msg_type") != "execute_request" or self.has_come(request):
             return None
         asked = _parsed(content)
         if asked is not None and asked.get("silent"):
+            self._silent[request] = None
+            self._forget_some()
             return None
         cell = (_parsed(metadata) or {}).get("cellId")
         code = asked.get("code") if asked is not None else None
@@ -127,6 +135,8 @@ class RequestIndex:
         while len(self._records) > MOST_RECORDS:
             done = (record.request for record in self if record.state == "done")
             del self._records[next(done, next(iter(self._records)))]
+        while len(self._silent) > MOST_RECORDS:
+            del self._silent[next(iter(self._silent))]
         while len(self._displays) > MOST_DISPLAYS:
             del self._displays[next(iter(self._displays))]
 

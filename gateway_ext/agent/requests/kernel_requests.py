@@ -58,7 +58,7 @@ class KernelRequests:
         """Whether an execute_request with this header has come before."""
         if header.get("msg_type") != "execute_request":
             return False
-        return self.index.get(str(header.get("msg_id"))) is not None
+        return self.index.has_come(str(header.get("msg_id")))
 
     def given(self, session: str, channel: str, parts: list[bytes]) -> None:
         """The kernel's process is given the message now."""

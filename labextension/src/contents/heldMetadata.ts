@@ -1,6 +1,6 @@
 /**
  * The key in a cell's metadata that says which request the saved outputs are of, and up to which
- * number of the kernel's journal: `{"request", "number", "journal"}`.
+ * number of the kernel's journal: `{"request", "number", "journal", "sent"}`.
  */
 export const HELD = 'jupyter_fleet';
 
@@ -10,6 +10,8 @@ export interface IHeldMetadata {
   readonly number: number;
   /** The id of that journal; absent as long as the request has said nothing. */
   readonly journal?: string;
+  /** When the request was sent, ISO 8601; absent if nobody has said it. */
+  readonly sent?: string;
 }
 
 /** Read a cell's metadata; null if they do not say it. */
@@ -17,9 +19,14 @@ export function readHeld(value: unknown): IHeldMetadata | null {
   if (value === null || typeof value !== 'object') {
     return null;
   }
-  const { request, number, journal } = value as Record<string, unknown>;
+  const { request, number, journal, sent } = value as Record<string, unknown>;
   if (typeof request !== 'string' || typeof number !== 'number') {
     return null;
   }
-  return { request, number, ...(typeof journal === 'string' && { journal }) };
+  return {
+    request,
+    number,
+    ...(typeof journal === 'string' && { journal }),
+    ...(typeof sent === 'string' && { sent })
+  };
 }

@@ -56,7 +56,9 @@ function aboutEnd(head: IKeptHead, trans: TranslationBundle): string[] {
       : trans.__('The kernel has ended. It said this until %1.', when)
   ];
   if (head.lost_seconds === null) {
-    lines.push(trans.__('It had said more than was kept by then: what came after that is missing.'));
+    lines.push(
+      trans.__('It had said more than was kept by then: what came after that is missing.')
+    );
   } else if (head.lost_seconds > 0) {
     lines.push(trans.__('What it said in its last %1 seconds may be missing.', head.lost_seconds));
   }

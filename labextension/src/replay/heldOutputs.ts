@@ -19,9 +19,13 @@ export interface IHandled {
  * A change of a display counts for the cells that show it, as it does for the kernel's agent.
  */
 export class HeldOutputs {
-  /** The outputs of a cell are those of this request from now on; it has nothing of it yet. */
-  began(cell: string, request: string): void {
-    this.holds(cell, { request, number: 0 });
+  /**
+   * The outputs of a cell are those of this request from now on; it has nothing of it yet.
+   *
+   * @param sent - When the request was sent, ISO 8601; null if nobody knows.
+   */
+  began(cell: string, request: string, sent: string | null = null): void {
+    this.holds(cell, { request, number: 0, ...(sent !== null && { sent }) });
   }
 
   /** The outputs of a cell hold this. */

@@ -63,12 +63,17 @@ export class NotebookCells {
     return ({ request }) => found.get(request) ?? null;
   }
 
-  /** A cell's outputs are those of this request from now on; `isMine`: this page saves them. */
-  began(id: string, request: string, isMine: boolean): void {
+  /**
+   * A cell's outputs are those of this request from now on.
+   *
+   * @param sent - When the request was sent, ISO 8601; null if nobody knows.
+   * @param isMine - Whether this page saves them.
+   */
+  began(id: string, request: string, sent: string | null, isMine: boolean): void {
     const model = this.widget(id)?.model;
     if (model) {
       this._models.set(id, model);
-      this._outputs.began(id, request);
+      this._outputs.began(id, request, sent);
       this._changes += isMine ? 1 : 0;
     }
   }

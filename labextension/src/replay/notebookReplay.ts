@@ -12,7 +12,7 @@ import { outputOfDeath } from './kernelDied.js';
 import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
-import { refillOf } from './refills.js';
+import { isOlder, refillOf } from './refills.js';
 import { sourceHash } from './sourceHash.js';
 import type { TabSessions } from './tabSessions.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
@@ -93,6 +93,7 @@ export class NotebookReplay {
     const held = this._cells.held();
     for (const record of index) {
       this._known.add(record.request);
+      this._own.announced(record.request);
       if (only && !only.has(record.request)) {
         continue;
       }
@@ -100,7 +101,7 @@ export class NotebookReplay {
       const own = holes.get(record.request) ?? [];
       if (id === null) {
         this._gone.add(record, index, Object.values(held), () => this._adopt(record, null));
-      } else if (!this._own.isComing(id)) {
+      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal)) {
         this._fill(record, id, held[id], refillOf(record, held[id], missing), own, horizon);
       }
     }
@@ -158,7 +159,7 @@ export class NotebookReplay {
       this._unfinished.began(record.request, id);
     }
     if (refill === 'refill') {
-      this._cells.began(id, record.request, this._isMine(record));
+      this._cells.began(id, record.request, record.sent, this._isMine(record));
     }
     fillCell(cell, future, {
       record,
@@ -229,7 +230,7 @@ export class NotebookReplay {
       this._own.sent(request, cell);
       this._tab.add(this._stream.sessionId);
       this._unfinished.began(request, cell);
-      this._cells.began(cell, request, true);
+      this._cells.began(cell, request, message.header.date, true);
       this._earlier.mark(cell, false);
     }
   }
@@ -238,6 +239,8 @@ export class NotebookReplay {
   private _replied(reply: KernelMessage.IExecuteReplyMsg): void {
     const output = outputOfDeath(reply);
     const request = (reply.parent_header as { msg_id?: string }).msg_id ?? '';
+    // Without a cursor nothing is announced.
+    this._own.announced(request);
     const id = this._cells.cellOf(request);
     const cell = id === undefined ? undefined : this._cells.widget(id);
     const future = cell && futureIn(cell.outputArea);

@@ -20,6 +20,25 @@ export function refillOf(record: IIndexed, held: IHeld | null, missing: Runs): R
     : 'refill';
 }
 
+/**
+ * Whether a cell holds a later request than this one, of another kernel or of a connection without a
+ * journal: then its outputs are nowhere but in the page.
+ *
+ * @param journal - The journal that has the request. In it, its latest request of a cell is the later
+ * one, whatever the clocks of those who sent them say.
+ */
+export function isOlder(
+  record: Pick<IRecord, 'request' | 'sent'>,
+  held: IHeld | null,
+  journal: string | null
+): boolean {
+  if (!held?.sent || !record.sent || held.request === record.request) {
+    return false;
+  }
+  const isOfJournal = held.journal !== undefined && held.journal === journal;
+  return !isOfJournal && Date.parse(record.sent) < Date.parse(held.sent);
+}
+
 /** A code cell as the page has it. */
 export interface ICodeCell {
   readonly id: string;

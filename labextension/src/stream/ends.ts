@@ -54,17 +54,14 @@ export class Ends {
     this._left.shift()?.drop();
   }
 
-  /** Nothing that has been sent shall run; what follows is another end's. */
-  renew(): void {
-    this.dropLeft();
-    this._own.drop();
-    this._own = this._newEnd();
-  }
-
-  dropLeft(): void {
+  /** What follows is another end's. @returns what this page has sent and no agent has said it has. */
+  renew(): ArrayBuffer[] {
     for (const left of this._left.splice(0)) {
       left.drop();
     }
+    const dropped = this._own.drop();
+    this._own = this._newEnd();
+    return dropped;
   }
 
   /** A user has interrupted the launch of the kernel. @returns what will not run. */

@@ -48,9 +48,15 @@ export class HeldBack {
     this._waiting ??= [];
   }
 
+  /** The answer is there: all that comes after it waits until it has been handed over. */
+  holdAll(): void {
+    this.hold();
+    this._isAll = true;
+  }
+
   /** @returns whether the message waits now. */
   takes(message: Message): boolean {
-    const waits = this._waiting !== null && this._isOthers(message);
+    const waits = this._waiting !== null && (this._isAll || this._isOthers(message));
     if (waits) {
       this._waiting!.push(message);
     }
@@ -61,6 +67,7 @@ export class HeldBack {
   release(): Message[] {
     const waited = this._waiting ?? [];
     this._waiting = null;
+    this._isAll = false;
     return waited;
   }
 
@@ -72,5 +79,6 @@ export class HeldBack {
     );
   }
 
+  private _isAll = false;
   private _waiting: Message[] | null = null;
 }

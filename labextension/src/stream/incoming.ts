@@ -9,6 +9,7 @@ import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf, replayed } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import { SeenMessages } from './seenMessages.js';
 import { turn } from './turn.js';
 import { V1_PROTOCOL } from './wire.js';
 
@@ -104,12 +105,16 @@ export class Incoming {
     let message: Message;
     try {
       message = numbered(this._read(data, V1_PROTOCOL), number);
+      this._seen.add(message);
     } catch (error) {
       // It would come again and again.
       console.error(error);
       return;
     }
     if (isFleet(message) && message.header.msg_type === ('replay' as string)) {
+      if (parentOf(message) === this._asked?.id) {
+        this._held.holdAll();
+      }
       this._parts += 1;
       this._answering = this._answering
         .then(() => this._answer(message))
@@ -145,7 +150,9 @@ export class Incoming {
       this._options.give(data);
       return;
     }
-    this.push(message);
+    if (!this._seen.has(message)) {
+      this.push(message);
+    }
   }
 
   /** Hand over a message that may have no number. */
@@ -180,12 +187,6 @@ export class Incoming {
     this._giveUp();
   }
 
-  /** The page is connected with a cursor for the first time; the journal is at `start`. */
-  begin(start: number): void {
-    this.received = start;
-    this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
-  }
-
   /** Nobody asks: what has waited goes on. */
   release(): void {
     if (!this._asked) {
@@ -197,6 +198,23 @@ export class Incoming {
     this._question?.answered();
     this._question = question;
     this._ask();
+  }
+
+  /** Ask as soon as there is a cursor. Without one there is no answer: nobody waits for it. */
+  askLater(question: IQuestion): void {
+    this._question = question;
+    question.answered();
+  }
+
+  /** The page is connected with a cursor for the first time, or again: the journal is at `start`. */
+  begin(start: number): void {
+    this.received = start;
+    clearTimeout(this._holdTimer);
+    this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
+    if (this._question && !this._asked) {
+      // What was said since the connection without a cursor ended has not come.
+      this._ask();
+    }
   }
 
   /** The last question, or its answer, has been lost on its way: ask again. */
@@ -223,10 +241,12 @@ export class Incoming {
     this.askAgain();
   }
 
-  /** There is no cursor, and so nothing to ask for. */
+  /** There is no cursor: what is to be asked waits until there is one. */
   withoutCursor(): void {
     this.received = null;
-    this._giveUp();
+    this._asked = null;
+    this._queue.catchUp(false);
+    this._question?.answered();
     this.release();
   }
 
@@ -354,6 +374,7 @@ export class Incoming {
   /** How many bytes the kernel's journal keeps; null if it has not said. */
   limit: number | null = null;
 
+  private readonly _seen = new SeenMessages();
   private readonly _held: HeldBack;
   private readonly _queue: MessageQueue;
   private readonly _handover: Handover;

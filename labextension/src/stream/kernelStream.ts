@@ -97,10 +97,10 @@ export class KernelStream {
    * Until the answer, iopub messages of other sessions' requests are held back: from the stream's
    * start until `release` or, if nobody asks, for 8 s. Of the answer, JupyterLab gets the messages of
    * those requests that `begin` has adopted, from their first one, and changes of displays; of
-   * what was held back, all else. A stream without a journal resolves at once, and asks nothing.
+   * what was held back, all else. A stream without a journal resolves at once, and asks when it has one.
    *
    * @param cells - What each code cell holds, by cell id. Called again when the question was lost (by a
-   * restart), and after a gap in the journal.
+   * restart), after a gap in the journal, and after a connection without a cursor.
    * @param begin - Called before the messages of an answer are handed over. It adopts.
    * @returns when the first answer has been handled.
    */
@@ -108,10 +108,11 @@ export class KernelStream {
     cells: () => Record<string, IHeld | null>,
     begin: (index: readonly IIndexed[], missing: Runs) => void
   ): Promise<void> {
-    if (this._talk === 'plain' || this._state.is === 'ended') {
+    if (this._state.is === 'ended') {
       return Promise.resolve();
     }
-    return new Promise(answered => this._incoming.ask({ cells, begin, answered }));
+    const asks = this._talk === 'plain' ? 'askLater' : 'ask';
+    return new Promise(answered => this._incoming[asks]({ cells, begin, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
@@ -217,13 +218,12 @@ export class KernelStream {
       }
       return;
     }
-    this._ends.dropLeft();
     this._talk = 'plain';
     this._protocol = protocol;
     this._journal = null;
     this._incoming.withoutCursor();
     this._connector.served();
-    for (const message of this._ends.own.drop()) {
+    for (const message of this._ends.renew()) {
       this._connector.send(message);
     }
     if (this._socket) {

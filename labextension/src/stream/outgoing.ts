@@ -100,6 +100,7 @@ export class Outgoing implements IEnd, Iterable<IPending> {
     const dropped = [...this].map(({ message }) => message);
     this._pending = new PendingMessages();
     this._leftovers.drop(this);
+    this._journal = null;
     return dropped.filter(message => headingOf(message).channel !== FLEET_CHANNEL);
   }
 

@@ -41,4 +41,6 @@ export interface IHeld {
   readonly number: number;
   /** The journal of that number, if it is known. */
   readonly journal?: string;
+  /** When the request was sent, ISO 8601, if it is known. */
+  readonly sent?: string;
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
+
+import pytest
 
 from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
 
@@ -278,25 +281,34 @@ def test_requests_sent_again_after_each_cut_run_once_also_after_a_crash(fleet: F
     asyncio.run(scenario())
 
 
-def test_what_a_reloaded_page_delivers_for_the_one_before_runs_once(fleet: Fleet) -> None:
+SILENT = {"silent": True, "store_history": False}
+
+
+@pytest.mark.parametrize("cursor", [True, False])
+@pytest.mark.parametrize("options", [{}, SILENT])
+def test_what_a_reloaded_page_delivers_for_the_one_before_runs_once(
+    fleet: Fleet, cursor: bool, options: dict[str, Any]
+) -> None:
     async def scenario() -> None:
         fleet.gateway()
         link = await fleet.running()
         page = Stream("page", cursor=True)
         await page.open(link)
         for number in range(3):
-            cell = await page.execute(f"with open('ran', 'a') as f: f.write('{number} ')", "a")
-            await page.reply(cell)
+            code = f"with open('ran', 'a') as f: f.write('{number} ')"
+            await page.reply(await page.execute(code, "a", **options))
         # A process of ipykernel by itself takes no message twice; the next one knows none.
         await crash(link)
         await until(lambda: link.state["process"] == "running", 40, "the next process")
-        # Neither the numbers of the page before are known any more, nor its session.
-        later = Stream("forgotten", cursor=True)
+        # Neither the numbers of the page before are known any more, nor its session. A page with a
+        # lab of the version before sends again what it has no answer to, too.
+        later = Stream("forgotten", cursor=cursor)
         later.sent = list(page.sent)
         await later.open(link)
-        # The page before had asked, and nobody wants the answer.
-        await later.send("fleet", "nothing", {})
-        await later.send("fleet", "of a later version", {})
+        if cursor:
+            # The page before had asked, and nobody wants the answer.
+            await later.send("fleet", "nothing", {})
+            await later.send("fleet", "of a later version", {})
         await later.reply(await later.execute("with open('ran', 'a') as f: f.write('3 ')", "b"))
         assert later.acknowledged == len(later.sent)
         assert not later.closed

@@ -113,6 +113,23 @@ def test_what_is_no_cell_is_not_indexed() -> None:
     assert index.heard("iopub", "stream", "unknown", b"{}", 1) is None
 
 
+def test_every_execute_request_is_known_when_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index_module, "MOST_RECORDS", 3)
+    index = RequestIndex()
+    assert not index.has_come("cell")
+    sent(index, "cell")
+    for request in "abcd":
+        sent(index, request, cell=None, silent=True, store_history=False)
+    assert [request for request in ("cell", *"abcd") if index.has_come(request)] == [
+        "cell",
+        *"bcd",
+    ]
+    assert [record.request for record in index] == ["cell"], "no page is told of silent ones"
+    assert sent(index, "b", silent=False) is None, "sent again"
+
+
 def test_a_source_that_is_too_long_is_not_looked_at() -> None:
     shown = sent(RequestIndex(), "r", code="x" * LONGEST_PARSED)
     assert shown is not None

@@ -26,8 +26,7 @@ _BY_NUMBER_ALONE = (
     Weakened.NUMBERS_AT_OWNER,
     Weakened.NUMBERS_BY_SESSION_AND_NONCE,
 )
-"""Numbers alone say there that a request has come. What has no record needs them: silent requests,
-and all messages that are no requests."""
+"""Numbers alone say that a request has come. Messages that are no requests always need them."""
 
 
 class Agent:
