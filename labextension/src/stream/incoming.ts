@@ -121,8 +121,16 @@ export class Incoming {
     this.push(message);
   }
 
-  /** Hand over a message that may have no number. */
+  /** Hand over a message that may have no number. One that cannot be read holds up no others. */
   push(message: Message): void {
+    try {
+      this._push(message);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  private _push(message: Message): void {
     if (isFleet(message)) {
       this._queue.push(message);
     } else {
@@ -247,7 +255,12 @@ export class Incoming {
       this._begin(asked, content);
     }
     message.buffers!.forEach((buffer, at) => {
-      this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
+      try {
+        this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
+      } catch (error) {
+        // Code of users may have published anything: it must not hold up the rest.
+        console.error(error);
+      }
     });
     if (content.part === content.parts) {
       this._asked = null;
