@@ -155,8 +155,16 @@ export class Incoming {
     }
   }
 
-  /** Hand over a message that may have no number. */
+  /** Hand over a message that may have no number. One that cannot be read holds up no others. */
   push(message: Message): void {
+    try {
+      this._push(message);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+
+  private _push(message: Message): void {
     if (isFleet(message)) {
       this._queue.push(message);
     } else {
@@ -299,7 +307,12 @@ export class Incoming {
     }
     let looked = performance.now();
     for (const [at, buffer] of message.buffers!.entries()) {
-      this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
+      try {
+        this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
+      } catch (error) {
+        // Code of users may have published anything: it must not hold up the rest.
+        console.error(error);
+      }
       if (performance.now() - looked > READ_MS) {
         await turn();
         if (asked !== this._asked) {

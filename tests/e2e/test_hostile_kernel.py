@@ -1,0 +1,65 @@
+"""Kernels whose code publishes what no kernel should: pages go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.conftest import OpenPage
+from tests.e2e.lab_page import LabPage
+from tests.e2e.running_fleet import Files, Fleet
+from tests.e2e.test_replay import Notebook, run_all
+
+RAW = """
+import json
+def publish(kind, content):
+    kernel = get_ipython().kernel
+    header = json.dumps(kernel.session.msg_header(kind), default=str).encode()
+    parent = json.dumps(kernel.get_parent()["header"], default=str).encode()
+    parts = [header, parent, b"{}", content]
+    kernel.iopub_thread.send_multipart([b"x", b"<IDS|MSG>", kernel.session.sign(parts), *parts])
+"""
+
+
+@pytest.fixture
+def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> Iterator[Notebook]:
+    return Notebook(fleet, files, signed_in, end.parent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("display_data", '{"data": {"text/plain": "1"}, "metadata": {}}'),
+        ("display_data", '{"data": {"text/plain": "1", "x": NaN}, "metadata": {}}'),
+        ("status", "null"),
+        ("stream", '{"name": "stdout", "text": 5}'),
+    ],
+)
+def test_a_page_that_is_opened_again_shows_all_but_what_it_cannot_read(
+    notebook: Notebook, kind: str, content: str
+) -> None:
+    published = f"publish({kind!r}, {content.encode()!r})"
+    notebook.save(
+        {
+            "bad": f"{RAW}\nprint('before')\n{published}\nprint('after')",
+            "good": "print('fine')",
+            "live": notebook.wait("live") + "print('the end')",
+        }
+    )
+    first = notebook.open()
+    run_all(first)
+    expect(shown(first, 1)).to_contain_text("fine")
+    first.page.close()
+    page = notebook.open()
+    expect(shown(page, 1)).to_contain_text("fine")
+    notebook.go("live")
+    expect(shown(page, 2)).to_contain_text("the end")
+    expect(shown(page, 0)).to_contain_text("after")
+
+
+def shown(page: LabPage, index: int) -> Locator:
+    """The outputs of a cell."""
+    return page.cell(index).locator(".jp-Cell-outputWrapper")
