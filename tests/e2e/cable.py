@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from urllib.parse import urlsplit
 
 _CHUNK = 65536
+_UPGRADE = re.compile(rb"^upgrade: *websocket\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class Cable:
     """A TCP port of this machine behind which a server is; each connection is passed on unread.
 
-    While it is cut, connections end and new ones are refused. While it is silent, they stay open,
-    and nothing passes.
+    While it is cut, connections end and new ones are refused, or only websockets. While it is
+    silent, they stay open, and nothing passes.
     """
 
     def __init__(self, url: str):
@@ -26,6 +28,7 @@ class Cable:
         self._passes = threading.Event()
         self._passes.set()
         self._is_cut = False
+        self._takes_websockets = True
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -34,12 +37,18 @@ class Cable:
         self._is_cut = True
         self._end_all()
 
+    def cut_websockets(self) -> None:
+        """All connections end, and no new one becomes a websocket."""
+        self._takes_websockets = False
+        self._end_all()
+
     def silence(self) -> None:
         self._passes.clear()
 
     def restore(self) -> None:
         """Everything passes again; what was held up while it was silent first."""
         self._is_cut = False
+        self._takes_websockets = True
         self._passes.set()
 
     def close(self) -> None:
@@ -73,6 +82,8 @@ class Cable:
         try:
             while data := source.recv(_CHUNK):
                 self._passes.wait()
+                if not self._takes_websockets and _UPGRADE.search(data):
+                    break
                 sink.sendall(data)
         except OSError:
             pass
