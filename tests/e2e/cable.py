@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from urllib.parse import urlsplit
 
 _CHUNK = 65536
+_UPGRADE = re.compile(rb"^upgrade: *websocket\r$", re.IGNORECASE | re.MULTILINE)
 
 
 class Cable:
     """A TCP port of this machine behind which a server is; each connection is passed on unread.
 
-    While it is cut, connections end and new ones are refused. While it is silent, they stay open,
-    and nothing passes. While it is slow, each of them passes so many bytes a second each way.
+    While it is cut, connections end and new ones are refused, or only websockets. While it is
+    silent, they stay open, and nothing passes. While it is slow, each of them passes so many bytes a
+    second each way.
     """
 
     def __init__(self, url: str):
@@ -28,12 +31,18 @@ class Cable:
         self._passes.set()
         self._is_cut = False
         self._rate = float("inf")
+        self._takes_websockets = True
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         self._is_cut = True
+        self._end_all()
+
+    def cut_websockets(self) -> None:
+        """All connections end, and no new one becomes a websocket."""
+        self._takes_websockets = False
         self._end_all()
 
     def silence(self) -> None:
@@ -46,6 +55,7 @@ class Cable:
         """Everything passes again; what was held up while it was silent first."""
         self._is_cut = False
         self._rate = float("inf")
+        self._takes_websockets = True
         self._passes.set()
 
     def close(self) -> None:
@@ -79,6 +89,8 @@ class Cable:
         try:
             while data := source.recv(_CHUNK):
                 self._passes.wait()
+                if not self._takes_websockets and _UPGRADE.search(data):
+                    break
                 time.sleep(len(data) / self._rate)
                 sink.sendall(data)
         except OSError:
