@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
+import { SentCode } from '../lib/replay/sentCode.js';
+import { sourceHash } from '../lib/replay/sourceHash.js';
 
 const signal = () => ({ connect: () => undefined, disconnect: () => undefined });
 
@@ -61,8 +63,9 @@ function notebook() {
   const tab = { has: session => session === 'earlier', add: () => undefined };
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
-  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, null);
-  return { replay, cell, futures, adopted };
+  const sent = new SentCode(null);
+  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, sent, earlier, gone, null);
+  return { replay, cell, futures, adopted, sent };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -79,3 +82,15 @@ test('what another session ran is not trusted', async () => {
   await replay.start();
   assert.equal(cell.model.trusted, false);
 });
+
+for (const [code, trusted] of [
+  ['1', true],
+  ['2', false]
+]) {
+  test(`what this tab ran is trusted while its cell is the same: ${trusted}`, async () => {
+    const { replay, cell, sent } = notebook();
+    sent.sent('r', sourceHash(code));
+    await replay.start();
+    assert.equal(cell.model.trusted, trusted);
+  });
+}

@@ -13,6 +13,7 @@ import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { refillOf } from './refills.js';
+import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import type { TabSessions } from './tabSessions.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
@@ -26,6 +27,7 @@ export class NotebookReplay {
     private readonly _cells: NotebookCells,
     private readonly _unsaved: UnsavedOutputs,
     private readonly _tab: TabSessions,
+    private readonly _sentCode: SentCode,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
     private readonly _trans: TranslationBundle
@@ -152,8 +154,10 @@ export class NotebookReplay {
     if (refill === 'refill') {
       this._cells.began(id, record.request, this._isMine(record));
     }
+    const source = sourceHash(cell.model.sharedModel.getSource());
     fillCell(cell, future, {
       record,
+      isTrusted: this._sentCode.has(record.request, source),
       refill,
       held,
       holes,
@@ -165,8 +169,7 @@ export class NotebookReplay {
         this._kernel.hasPendingInput = false;
       }
     });
-    const code = cell.model.sharedModel.getSource();
-    this._earlier.mark(id, record.source !== null && record.source !== sourceHash(code));
+    this._earlier.mark(id, record.source !== null && record.source !== source);
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
@@ -220,6 +223,7 @@ export class NotebookReplay {
       this._known.add(request);
       this._own.sent(request, cell);
       this._tab.add(this._stream.sessionId);
+      this._sentCode.sent(request, sourceHash(message.content.code));
       this._unfinished.began(request, cell);
       this._cells.began(cell, request, true);
       this._earlier.mark(cell, false);
