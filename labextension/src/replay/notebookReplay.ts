@@ -8,7 +8,7 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
-import { outputOfDeath } from './kernelDied.js';
+import { outputOfDeath } from '../outputs/kernelDied.js';
 import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
