@@ -19,7 +19,7 @@ function future(id) {
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
-function notebook() {
+function notebook({ session = 'other', source = null } = {}) {
   const futures = [];
   const adopted = [];
   const cell = {
@@ -47,8 +47,8 @@ function notebook() {
     announced: signal(),
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
-      const record = { request: 'r', cell: 'c', session: 'other', state: 'running', first: 1 };
-      begin([{ ...record, last: 1, asks: null, source: null, held: false }], []);
+      const record = { request: 'r', cell: 'c', session, state: 'running', first: 1 };
+      begin([{ ...record, last: 1, asks: null, source, held: false }], []);
       return Promise.resolve();
     }
   };
@@ -61,11 +61,12 @@ function notebook() {
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
-  const earlier = { mark: () => undefined };
+  const marks = [];
+  const earlier = { mark: (...mark) => marks.push(mark) };
   const gone = { tell: () => undefined };
   const sent = new SentCode(null);
   const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, sent, earlier, gone, null);
-  return { replay, cell, futures, adopted, sent };
+  return { replay, cell, futures, adopted, sent, marks };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -92,5 +93,16 @@ for (const [code, trusted] of [
     sent.sent('r', sourceHash(code));
     await replay.start();
     assert.equal(cell.model.trusted, trusted);
+  });
+}
+
+for (const [session, isMine] of [
+  ['other', false],
+  ['earlier', true]
+]) {
+  test(`a mark tells another page's version from an earlier one: ${session}`, async () => {
+    const { replay, marks } = notebook({ session, source: sourceHash('2') });
+    await replay.start();
+    assert.deepEqual(marks, [['c', true, isMine]]);
   });
 }

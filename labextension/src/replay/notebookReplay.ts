@@ -169,7 +169,8 @@ export class NotebookReplay {
         this._kernel.hasPendingInput = false;
       }
     });
-    this._earlier.mark(id, record.source !== null && record.source !== source);
+    const isOther = record.source !== null && record.source !== source;
+    this._earlier.mark(id, isOther, this._isMine(record));
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
