@@ -9,6 +9,8 @@ from .memory_limit import megabytes
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 """Also as a shell passes it on."""
 
+_MEANINGS = {signal.SIGSEGV: " (segmentation fault)"}
+
 
 def is_killed(exit_code: int) -> bool:
     """Whether the process was ended by SIGKILL, with which the system ends what needs too much
@@ -50,5 +52,5 @@ def why_ended(
         name = signal.Signals(-exit_code).name
     except ValueError:
         name = f"signal {-exit_code}"
-    hint = " (often: out of memory)" if is_killed(exit_code) else ""
+    hint = " (often: out of memory)" if is_killed(exit_code) else _MEANINGS.get(-exit_code, "")
     return f"the kernel was ended by {name}{hint}"

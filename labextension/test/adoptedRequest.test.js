@@ -83,6 +83,7 @@ function fill(more) {
     refill: 'refill',
     held: null,
     holes: [],
+    isTrusted: false,
     horizon: 20,
     change: change => {
       changes += 1;
@@ -146,6 +147,24 @@ test('a cell that this page has run stays trusted unless it is filled again', ()
   fill();
   assert.equal(cell.model.trusted, false);
 });
+
+test('what this tab has asked for is trusted as if it had never been away', () => {
+  cell.model.trusted = false;
+  fill({ isTrusted: true });
+  assert.equal(cell.model.trusted, true);
+  fill({ isTrusted: true, refill: 'follow' });
+  future.iopub('<b>', 31, 'display_data');
+  assert.equal(cell.model.trusted, true);
+});
+
+for (const trusted of [true, false]) {
+  test(`outputs of a file stay as trusted as they are when more is added: ${trusted}`, () => {
+    cell.model.trusted = trusted;
+    fill({ isTrusted: true, refill: 'append', held: { request: 'r', number: 12 } });
+    future.iopub('<b>', 31, 'display_data');
+    assert.equal(cell.model.trusted, trusted);
+  });
+}
 
 test('a cell that was never run ends without a count', async () => {
   fill({ record: { request: 'r', count: null, asks: null } });

@@ -8,7 +8,8 @@ import {
   newsOf,
   outputsOf,
   parseKept,
-  sameOutputs
+  sameOutputs,
+  withEnd
 } from '../lib/kernels/keptJournal.js';
 
 const message = (type, content, parent = 'r') => ({
@@ -112,4 +113,20 @@ test('a kernel that gateways do not know any more has ended', () => {
   assert.ok(!hasEnded({ end: { state: 'unreachable' } }));
   assert.equal(endReason({ end: { reason: 'evicted' }, reason: '' }), 'evicted');
   assert.equal(endReason({ end: null, reason: '' }), '');
+});
+
+test('a cell that never ended says so, whatever the notebook holds of it', () => {
+  const cut = record('a', { state: 'running', last: 0 });
+  const head = { end: { state: 'dead', reason: "the kernel's process has ended" }, reason: '' };
+  const held = { request: 'r-a', number: 9 };
+  assert.deepEqual(newsOf([cut], [cell('a', { held })]), [cut]);
+  const said = [{ output_type: 'stream', name: 'stdout', text: 'a' }];
+  const [first, death] = withEnd(said, cut, head);
+  assert.deepEqual(first, said[0]);
+  assert.deepEqual([death.ename, death.evalue], ['KernelDied', "the kernel's process has ended"]);
+  assert.equal(
+    withEnd([], cut, { end: null, reason: '' })[0].evalue,
+    'the kernel ended while it ran this cell'
+  );
+  assert.deepEqual(withEnd(said, record('a'), head), said);
 });

@@ -786,3 +786,12 @@ test('the past does not change whether the kernel is busy now', async () => {
     .map(({ content }) => content.execution_state);
   assert.deepEqual(tracked, ['busy']);
 });
+
+test('the page hears of each stream that is connected', async () => {
+  const fleet = new FakeFleet();
+  const page = await openPage(fleet);
+  let times = 0;
+  page.streams.connected.connect(() => (times += 1));
+  await until(() => page.stream.state.is === 'connected');
+  assert.equal(times, 1);
+});

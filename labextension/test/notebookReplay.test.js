@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
+import { SentCode } from '../lib/replay/sentCode.js';
+import { sourceHash } from '../lib/replay/sourceHash.js';
 
 const signal = () => {
   const slots = [];
@@ -24,7 +26,13 @@ function future(id) {
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
-function notebook({ status = 'busy', held = null, ...more } = {}) {
+function notebook({
+  status = 'busy',
+  held = null,
+  session = 'other',
+  source = null,
+  ...more
+} = {}) {
   let cleared = 0;
   const futures = [];
   const adopted = [];
@@ -58,8 +66,8 @@ function notebook({ status = 'busy', held = null, ...more } = {}) {
     announced: { ...signal(), connect: slot => (announce = slot) },
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
-      const record = { request: 'r', cell: 'c', session: 'other', state: 'running', first: 1 };
-      begin([{ ...record, last: 1, asks: null, source: null, held: false, ...more }], []);
+      const record = { request: 'r', cell: 'c', session, state: 'running', first: 1 };
+      begin([{ ...record, last: 1, asks: null, source, held: false, ...more }], []);
       return Promise.resolve();
     }
   };
@@ -73,11 +81,23 @@ function notebook({ status = 'busy', held = null, ...more } = {}) {
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
-  const earlier = { mark: () => undefined };
+  const marks = [];
+  const earlier = { mark: (...mark) => marks.push(mark) };
   const gone = { tell: () => undefined };
-  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, null);
+  const sent = new SentCode(null);
+  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, sent, earlier, gone, null);
   const heard = record => announce(null, record);
-  return { replay, kernel, cell, futures, adopted, announce: heard, cleared: () => cleared };
+  return {
+    replay,
+    kernel,
+    cell,
+    futures,
+    adopted,
+    sent,
+    marks,
+    announce: heard,
+    cleared: () => cleared
+  };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -138,3 +158,26 @@ test('a request is not filled into a cell that a later one of another kernel fil
   await late.replay.start();
   assert.equal(late.cleared(), 1);
 });
+
+for (const [code, trusted] of [
+  ['1', true],
+  ['2', false]
+]) {
+  test(`what this tab ran is trusted while its cell is the same: ${trusted}`, async () => {
+    const { replay, cell, sent } = notebook();
+    sent.sent('r', sourceHash(code));
+    await replay.start();
+    assert.equal(cell.model.trusted, trusted);
+  });
+}
+
+for (const [session, isMine] of [
+  ['other', false],
+  ['earlier', true]
+]) {
+  test(`a mark tells another page's version from an earlier one: ${session}`, async () => {
+    const { replay, marks } = notebook({ session, source: sourceHash('2') });
+    await replay.start();
+    assert.deepEqual(marks, [['c', true, isMine]]);
+  });
+}

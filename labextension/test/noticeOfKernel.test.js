@@ -58,7 +58,7 @@ test('a kernel that did not come in place of another one says that this is still
 
 test('a kernel that ended says why', () => {
   const ended = { is: 'dead', reason: 'the kernel was killed', whileLaunching: false };
-  assert.equal(notice(ended).text, 'The kernel was killed. Restart the kernel to go on.');
+  assert.equal(notice(ended).text, 'The kernel was killed. Start it again to go on.');
   assert.match(notice({ ...ended, reason: '' }).text, /^The kernel ended unexpectedly\. /);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { outputOfDeath } from '../lib/replay/kernelDied.js';
+import { outputOfDeath } from '../lib/outputs/kernelDied.js';
 import { OwnRequests } from '../lib/replay/ownRequests.js';
 
 const reply = content => ({ header: { msg_type: 'execute_reply' }, content });
@@ -15,6 +15,16 @@ test('the death of a kernel is shown, and no other reply', () => {
       evalue: 'signal 11',
       traceback: ['KernelDied: signal 11']
     }
+  );
+  const shown = (status, evalue) => outputOfDeath(reply({ status, ename: 'KernelDied', evalue }));
+  const plain = text => ({ output_type: 'stream', name: 'stderr', text });
+  assert.deepEqual(
+    shown('aborted', 'signal 11'),
+    plain("Not run: the kernel ended before this cell's turn.\n")
+  );
+  assert.deepEqual(
+    shown('error', 'the kernel was shut down'),
+    plain('The kernel was shut down.\n')
   );
   assert.equal(outputOfDeath(reply({ status: 'error', ename: 'KeyError', evalue: '1' })), null);
   assert.equal(outputOfDeath(reply({ status: 'aborted' })), null);

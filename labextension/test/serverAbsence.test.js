@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { staysAway } from '../lib/kernels/serverAbsence.js';
+import { Signal } from '@lumino/signaling';
+
+import { pauseUnlessBack, staysAway } from '../lib/kernels/serverAbsence.js';
 
 /**
  * A server that answers as `answers(time)` says, at the given time in ms since its first failure;
@@ -63,4 +65,14 @@ test('a server that does not answer at all is away too', async () => {
   const away = await staysAway({ ask: () => new Promise(() => {}), now: () => time, wait });
   assert.equal(away, true);
   assert.ok(time >= 10_000);
+});
+
+test('a pause ends when a kernel is connected again, or after its time', async () => {
+  const streams = {};
+  streams.connected = new Signal(streams);
+  const hour = pauseUnlessBack(3_600_000, streams);
+  streams.connected.emit();
+  assert.equal(await hour, true);
+  assert.equal(await pauseUnlessBack(1, streams), false);
+  assert.equal(await pauseUnlessBack(1, null), false);
 });

@@ -17,8 +17,8 @@ class Cable:
     """A TCP port of this machine behind which a server is; each connection is passed on unread.
 
     While it is cut, connections end and new ones are refused, or only websockets. While it is
-    silent, they stay open, and nothing passes. While it is slow, each of them passes so many bytes a
-    second each way.
+    silent, they stay open, and nothing passes. While it is slow, each of them passes so many bytes
+    a second each way.
     """
 
     def __init__(self, url: str):

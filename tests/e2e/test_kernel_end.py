@@ -32,7 +32,7 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     def kill_again() -> bool:
         for child in agent.children():
             child.kill()
-        return "Restart the kernel to go on" in notice(ann).inner_text()
+        return "Start it again to go on" in notice(ann).inner_text()
 
     wait_for("the kernel to be given up", kill_again, 60)
     # Whether memory had run out is known only where there are cgroups.

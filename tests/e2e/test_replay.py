@@ -169,7 +169,7 @@ def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(
     expect(page.cell(0).locator(".cm-content")).to_have_text("print('another version')")
     assert page.output(0).strip() == "of the first version"
     mark = page.notebook.locator(".jp-fleet-EarlierVersion")
-    expect(mark).to_have_text("From an earlier version of this cell")
+    expect(mark).to_have_text("From another version of this cell")
     assert page.output(1).strip() == "unchanged"
     page.notebook.get_by_role("button", name="Show Output").click()
     expect(page.dialog).to_contain_text("of a cell that is gone")

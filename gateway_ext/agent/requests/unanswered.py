@@ -74,9 +74,9 @@ def last_messages(
     reply = reply_type(sent.message_type)
     if reply is not None and not sent.replied:
         content: dict[str, Any] = {"status": "aborted"}
-        if sent.running and sent.message_type == "execute_request":
+        if sent.message_type == "execute_request":
             content = {
-                "status": "error",
+                "status": "error" if sent.running else "aborted",
                 "ename": "KernelDied",
                 "evalue": reason,
                 "traceback": [],

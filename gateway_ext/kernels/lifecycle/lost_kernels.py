@@ -134,12 +134,13 @@ class LostKernels(KernelCare):
             words = await proxy.last_words()
             ending, _ = self._ending.get((record.kernel_id, record.epoch), ("", 0.0))
             if ending and ending not in words:
-                words = f"{ending}. {words}"
+                words = f"{ending}. {words}".removesuffix(". ")
             self._log.warning("kernel %s: its agent is dead", record.kernel_id)
             if proxy.FOUND_BY_NAME and not await proxy.end():
                 # Once it is marked, nobody looks for what is left of it in the cluster.
                 return
-            reason = f"the kernel's agent has ended. {words}".strip()
+            ended = "the kernel's process has ended"
+            reason = f"{ended}: {words}" if words else ended
             marked = await self._records.set_dead(record.kernel_id, record.epoch, reason)
             if marked and not proxy.FOUND_BY_NAME:
                 # What an agent that was killed could not remove itself.

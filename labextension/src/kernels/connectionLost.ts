@@ -9,7 +9,8 @@ import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/service
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { backOff } from '../page/backOff.js';
-import { staysAway } from './serverAbsence.js';
+import { IStreams, type Streams } from '../stream/streams.js';
+import { pauseUnlessBack, staysAway } from './serverAbsence.js';
 import { inFleet } from '../user/pageUser.js';
 
 /** How long to wait before the server is asked whether it is back: at first, and at most. */
@@ -24,9 +25,9 @@ export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
   id: 'jupyter-fleet:connection-lost',
   description: 'Says that the connection is lost when it is for long, and until it is back.',
   autoStart: true,
-  optional: [ITranslator],
+  optional: [IStreams, ITranslator],
   provides: IConnectionLost,
-  activate: (app: JupyterFrontEnd, translator: ITranslator | null) => {
+  activate: (app: JupyterFrontEnd, streams: Streams | null, translator: ITranslator | null) => {
     if (!inFleet()) {
       return ConnectionLost;
     }
@@ -35,7 +36,7 @@ export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
     const title = (translator ?? nullTranslator).load('jupyterlab').__('Server Connection Error');
     Dialog.tracker.widgetAdded.connect((_, dialog) => {
       if (dialog.node.ariaLabel?.startsWith(title)) {
-        void closeWhenBack(dialog, settings);
+        void closeWhenBack(dialog, settings, streams);
       }
     });
     const asking = { ask: () => askServer(settings), now: () => Date.now(), wait: pause };
@@ -52,10 +53,15 @@ export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
 
 async function closeWhenBack(
   dialog: Dialog<unknown>,
-  settings: ServerConnection.ISettings
+  settings: ServerConnection.ISettings,
+  streams: Streams | null
 ): Promise<void> {
   for (let asked = 0; !dialog.isDisposed; asked += 1) {
-    await shown(backOff(asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
+    const time = backOff(asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random());
+    if (await pauseUnlessBack(time, streams)) {
+      asked = 0;
+    }
+    await visible();
     if (dialog.isDisposed) {
       return;
     }
@@ -82,9 +88,8 @@ function pause(time: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, time));
 }
 
-/** Wait for the given time, and then until the page is visible. */
-async function shown(time: number): Promise<void> {
-  await pause(time);
+/** Wait until the page is visible. */
+async function visible(): Promise<void> {
   while (document.hidden) {
     await new Promise(resolve =>
       document.addEventListener('visibilitychange', resolve, { once: true })

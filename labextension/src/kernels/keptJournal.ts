@@ -1,3 +1,5 @@
+import { died } from '../outputs/kernelDied.js';
+
 /** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
 export interface IKeptJournal {
   readonly kernel: string;
@@ -87,8 +89,26 @@ export function newsOf(
   const latest = new Map(requests.map(one => [one.cell, one]));
   return cells.flatMap(cell => {
     const record = latest.get(cell.id);
-    return record && record.last > 0 && !isShown(record, cell) ? [record] : [];
+    if (!record) {
+      return [];
+    }
+    // Of a cell that never ended only its outputs tell whether it says so.
+    return isCut(record) || (record.last > 0 && !isShown(record, cell)) ? [record] : [];
   });
+}
+
+/** Whether a request ran when its kernel ended, and nobody has said anything about its end. */
+function isCut({ state }: IKeptRequest): boolean {
+  return state === 'running';
+}
+
+/** What the cell of a request shows after these outputs: one that never ended says so. */
+export function withEnd(
+  outputs: readonly IOutput[],
+  record: IKeptRequest,
+  head: IKeptHead
+): IOutput[] {
+  return isCut(record) ? [...outputs, died(endReason(head))] : [...outputs];
 }
 
 function isShown(record: IKeptRequest, { held, count, outputs }: IShownCell): boolean {

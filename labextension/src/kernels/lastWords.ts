@@ -19,7 +19,8 @@ import {
   newsOf,
   outputsOf,
   parseKept,
-  sameOutputs
+  sameOutputs,
+  withEnd
 } from './keptJournal.js';
 import { type ILastOutput, showLastWords } from './lastWordsDialog.js';
 
@@ -110,7 +111,7 @@ class LastWords {
       }
       const requests = head.requests.filter(({ cell }) => !later.has(cell));
       const news = hasEnded(head) ? newsOf(requests, this._cells()) : [];
-      const outputs = news.length ? await this._outputs(journal, news) : [];
+      const outputs = news.length ? await this._outputs(journal, news, head) : [];
       if (outputs.length) {
         return { head, outputs };
       }
@@ -122,14 +123,16 @@ class LastWords {
   /** What requests said, unless the cells show that already: files do not always say what they hold. */
   private async _outputs(
     journal: IKeptJournal,
-    news: readonly IKeptRequest[]
+    news: readonly IKeptRequest[],
+    head: IKeptHead
   ): Promise<ILastOutput[]> {
     const kept = await this._read(journal, false);
     const { serializer } = this._settings;
     const messages = kept?.messages.map(data => serializer.deserialize(data, V1)) ?? [];
     const cells = new Map(this._cells().map(cell => [cell.id, cell]));
-    return news.flatMap(({ request, cell, count, sent }) => {
-      const outputs = outputsOf(messages as never, request);
+    return news.flatMap(record => {
+      const { request, cell, count, sent } = record;
+      const outputs = withEnd(outputsOf(messages as never, request), record, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
       return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs }];
     });
@@ -137,7 +140,9 @@ class LastWords {
 
   private _tell(head: IKeptHead, outputs: readonly ILastOutput[]): void {
     const { _trans: trans } = this;
-    const reason = endReason(head);
+    // The line above says why, as long as the notebook has no other kernel.
+    const isSaid = this._panel.sessionContext.kernelDisplayStatus === 'dead';
+    const reason = isSaid ? '' : endReason(head);
     const more = trans.__('It had said more than this notebook shows.');
     const ended = reason
       ? trans.__('The last kernel of this notebook has ended: %1.', reason)

@@ -35,3 +35,29 @@ export async function staysAway({ ask, now, wait }: IAsking): Promise<boolean> {
     }
   }
 }
+
+/** What tells that a kernel's stream is connected: then a server is back. */
+interface IConnections {
+  readonly connected: {
+    connect(slot: () => void): void;
+    disconnect(slot: () => void): void;
+  };
+}
+
+/**
+ * Wait for the given time in ms, or until a stream is connected.
+ *
+ * @returns whether one is.
+ */
+export function pauseUnlessBack(time: number, streams: IConnections | null): Promise<boolean> {
+  return new Promise(resolve => {
+    const end = (isBack: boolean) => {
+      clearTimeout(timer);
+      streams?.connected.disconnect(back);
+      resolve(isBack);
+    };
+    const back = () => end(true);
+    const timer = setTimeout(() => end(false), time);
+    streams?.connected.connect(back);
+  });
+}

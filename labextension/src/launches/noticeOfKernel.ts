@@ -70,7 +70,7 @@ export function noticeOfKernel(
     const reason = endless(stage.reason) || trans.__('The kernel ended unexpectedly');
     const text = stage.whileLaunching
       ? trans.__('The kernel could not be started: %1.', reason)
-      : trans.__('%1. Restart the kernel to go on.', sentence(reason));
+      : trans.__('%1. Start it again to go on.', sentence(reason));
     return { text, urgent: true, actions: ['startAgain', 'startWith'] };
   }
   if (events.missed) {

@@ -6,6 +6,7 @@ import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
 import type { IHole } from './missingMessages.js';
 import type { Refill } from './refills.js';
+import { unheard } from './scheduledRequests.js';
 
 /** A future of JupyterLab's own for a request. */
 export type Future = Kernel.IShellFuture<
@@ -20,6 +21,8 @@ export interface IAdoption {
   /** What the page has of the cell. */
   readonly held: IHeld | null;
   readonly holes: readonly IHole[];
+  /** Whether this tab has sent the request itself, with the code that the cell still has. */
+  readonly isTrusted: boolean;
   /** Everything up to this number had been said when the agent described the request. */
   readonly horizon: number;
   /** Make a change of the notebook, with or without the mark that there is something to save. */
@@ -48,7 +51,8 @@ export function futureOf(
     metadata: { cellId: cell }
   });
   // Not disposed when it is done: later cells may change what it has displayed.
-  return kernel.sendShellMessage(message, true, false) as Future;
+  const make = () => kernel.sendShellMessage(message, true, false) as Future;
+  return record.state === 'done' ? unheard(kernel, make) : make();
 }
 
 /** The future of the request that fills an output area; null if there is none. */
@@ -76,8 +80,8 @@ const fillings = new WeakMap<Future, IFilling>();
 /**
  * Fill a cell with what a request has said and will say; again if the request fills it already.
  *
- * Its outputs run no scripts, whoever sent the request: everyone who uses the kernel can make it say
- * something in the name of any request.
+ * Its outputs run no scripts unless this tab has sent the request: JupyterLab trusts what it hears of such
+ * a request. Of others' code nobody here has decided that it may run.
  */
 export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): void {
   const { refill } = adoption;
@@ -98,7 +102,12 @@ export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): v
           outputArea.future = future;
         }
       }
-      untrust(model);
+      if (!adoption.isTrusted) {
+        untrust(model);
+      } else if (refill === 'refill') {
+        // As JupyterLab does when it runs a cell. What a cell keeps of a file stays as trusted as it is.
+        model.trusted = true;
+      }
       model.executionState = 'running';
     });
   }
@@ -120,7 +129,7 @@ function untrustOnce(future: Future): void {
   const filling = fillings.get(future)!;
   const { adoption, isOwn, isUntrusted } = filling;
   const model = adoption.cellNow(future)?.model;
-  if (model && !isOwn && !isUntrusted) {
+  if (model && !isOwn && !isUntrusted && !adoption.isTrusted) {
     filling.isUntrusted = true;
     adoption.change(() => untrust(model));
   }

@@ -12,14 +12,15 @@ export class EarlierVersions {
     private readonly _trans: TranslationBundle
   ) {}
 
-  /** Say whether the outputs of a cell are of an earlier version of it. */
-  mark(cell: string, isEarlier: boolean): void {
-    if (isEarlier !== this._marked.has(cell)) {
-      if (isEarlier) {
-        this._marked.add(cell);
-      } else {
-        this._marked.delete(cell);
-      }
+  /**
+   * Say whether the outputs of a cell are of another version of it; `isMine`: of one that this tab has run.
+   * What another page has run may be newer than what this one shows.
+   */
+  mark(cell: string, isOther: boolean, isMine = true): void {
+    if (isOther) {
+      this._marked.set(cell, isMine);
+      this.update();
+    } else if (this._marked.delete(cell)) {
       this.update();
     }
   }
@@ -40,12 +41,14 @@ export class EarlierVersions {
       } else if (!shown) {
         const line = document.createElement('div');
         line.className = MARK;
-        line.textContent = this._trans.__('From an earlier version of this cell');
+        line.textContent = this._marked.get(cell.model.id)
+          ? this._trans.__('From an earlier version of this cell')
+          : this._trans.__('From another version of this cell');
         cell.node.querySelector(':scope > .jp-Cell-outputWrapper')?.before(line);
       }
     }
   }
 
-  private readonly _marked = new Set<string>();
+  private readonly _marked = new Map<string, boolean>();
   private _isShown = false;
 }

@@ -52,8 +52,8 @@ export class GoneCells {
     this._notice.present(
       {
         text: this._trans._n(
-          'The kernel ran a cell that is not in this notebook any more.',
-          'The kernel ran %1 cells that are not in this notebook any more.',
+          'The kernel ran a cell that is not in this notebook.',
+          'The kernel ran %1 cells that are not in this notebook.',
           count
         ),
         urgent: false,
@@ -88,7 +88,7 @@ export class GoneCells {
       body.addWidget(new OutputArea({ model, rendermime }));
     }
     await showDialog({
-      title: this._trans.__('Cells That Are Gone'),
+      title: this._trans.__('Cells That Are Not in This Notebook'),
       body,
       buttons: [Dialog.okButton({ label: this._trans.__('Close') })]
     });

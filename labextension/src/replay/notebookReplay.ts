@@ -8,11 +8,12 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
-import { outputOfDeath } from './kernelDied.js';
+import { outputOfDeath } from '../outputs/kernelDied.js';
 import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, refillOf } from './refills.js';
+import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import type { TabSessions } from './tabSessions.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
@@ -26,6 +27,7 @@ export class NotebookReplay {
     private readonly _cells: NotebookCells,
     private readonly _unsaved: UnsavedOutputs,
     private readonly _tab: TabSessions,
+    private readonly _sentCode: SentCode,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
     private readonly _trans: TranslationBundle
@@ -161,8 +163,10 @@ export class NotebookReplay {
     if (refill === 'refill') {
       this._cells.began(id, record.request, record.sent, this._isMine(record));
     }
+    const source = sourceHash(cell.model.sharedModel.getSource());
     fillCell(cell, future, {
       record,
+      isTrusted: this._sentCode.has(record.request, source),
       refill,
       held,
       holes,
@@ -174,8 +178,8 @@ export class NotebookReplay {
         this._kernel.hasPendingInput = false;
       }
     });
-    const code = cell.model.sharedModel.getSource();
-    this._earlier.mark(id, record.source !== null && record.source !== sourceHash(code));
+    const isOther = record.source !== null && record.source !== source;
+    this._earlier.mark(id, isOther, this._isMine(record));
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
@@ -229,6 +233,7 @@ export class NotebookReplay {
       this._known.add(request);
       this._own.sent(request, cell);
       this._tab.add(this._stream.sessionId);
+      this._sentCode.sent(request, sourceHash(message.content.code));
       this._unfinished.began(request, cell);
       this._cells.began(cell, request, message.header.date, true);
       this._earlier.mark(cell, false);

@@ -17,6 +17,8 @@ import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
 import { NotebookReplay } from './notebookReplay.js';
 import { quietly } from './quietly.js';
+import { endScheduled } from './scheduledRequests.js';
+import { SentCode } from './sentCode.js';
 import { TabSessions } from './tabSessions.js';
 import { type IFileState, UnsavedOutputs } from './unsavedOutputs.js';
 
@@ -38,6 +40,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
     }
     const trans = fleetBundle(translator);
     const tab = new TabSessions(tabStorage());
+    const sent = new SentCode(tabStorage());
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {
@@ -47,7 +50,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       } else if (!followed.has(context)) {
         followed.add(context);
         panel.disposed.connect(() => followed.delete(context));
-        followNotebook(panel, streams, tab, app.serviceManager, trans);
+        followNotebook(panel, streams, tab, sent, app.serviceManager, trans);
       }
     });
   }
@@ -88,6 +91,7 @@ function followNotebook(
   panel: NotebookPanel,
   streams: Streams,
   tab: TabSessions,
+  sent: SentCode,
   { kernels, contents }: IManagers,
   trans: TranslationBundle
 ): void {
@@ -139,7 +143,18 @@ function followNotebook(
   followKernel(panel.sessionContext, streams, (kernel, stream) => {
     current?.end();
     gone.clear();
-    const next = new NotebookReplay(kernel, stream, cells, unsaved, tab, earlier, gone, trans);
+    endScheduled(kernel);
+    const next = new NotebookReplay(
+      kernel,
+      stream,
+      cells,
+      unsaved,
+      tab,
+      sent,
+      earlier,
+      gone,
+      trans
+    );
     current = next;
     void document.ready.then(() => (current === next ? next.start() : undefined));
   });

@@ -31,6 +31,7 @@ export class Streams {
       if (state.is === 'ended') {
         this._streams.delete(key);
       } else if (state.is === 'connected') {
+        this._connected.emit(stream);
         setTimeout(() => {
           if (stream.state === state) {
             // A server is back. Two streams that it does not keep must not wake each other.
@@ -45,6 +46,11 @@ export class Streams {
 
   get added(): ISignal<this, KernelStream> {
     return this._added;
+  }
+
+  /** A stream is connected, for the first time or again. */
+  get connected(): ISignal<this, KernelStream> {
+    return this._connected;
   }
 
   /** Something may have changed: streams that are cut are tried at once. */
@@ -67,6 +73,7 @@ export class Streams {
   }
 
   private readonly _streams = new Map<string, KernelStream>();
+  private readonly _connected = new Signal<this, KernelStream>(this);
   private readonly _added = new Signal<this, KernelStream>(this);
 }
 

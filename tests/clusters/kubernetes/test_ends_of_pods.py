@@ -30,7 +30,7 @@ def last_cell(fleet: PodFleet, kernel_id: str, code: str) -> Iterator[None]:
 
 def is_dead(fleet: PodFleet, kernel_id: str) -> bool:
     """Whether its agent is known to have ended, too: its own last words come earlier."""
-    return "the kernel's agent has ended" in reason(fleet, kernel_id)
+    return "the kernel's process has ended" in reason(fleet, kernel_id)
 
 
 def test_a_kernel_that_its_node_evicts_says_why(fleet: PodFleet) -> None:

@@ -11,7 +11,8 @@ KILLED = -signal.SIGKILL
 
 def test_an_end_in_words() -> None:
     assert why_ended(3, out_of_memory=None) == "the kernel ended with exit code 3"
-    assert "SIGSEGV" in why_ended(-signal.SIGSEGV, out_of_memory=None)
+    crashed = why_ended(-signal.SIGSEGV, out_of_memory=None)
+    assert crashed == "the kernel was ended by SIGSEGV (segmentation fault)"
     assert "signal 63" in why_ended(-63, out_of_memory=None)
     # A process of the kernel's was ended before: that is not why it crashed.
     assert "SIGSEGV" in why_ended(-signal.SIGSEGV, out_of_memory=True)

@@ -231,8 +231,8 @@ def test_what_is_finished_is_not_answered_again() -> None:
         for request, one in left.items()
     }
     idle = ("status", {"execution_state": "idle"})
-    aborted = ("execute_reply", {"status": "aborted"})
     died = {"status": "error", "ename": "KernelDied", "evalue": "why", "traceback": []}
+    aborted = ("execute_reply", {**died, "status": "aborted"})
     assert said == {
         "replied": [idle],
         "idle": [aborted],

@@ -113,8 +113,16 @@ def test_an_agent_that_says_goodbye_is_looked_at_at_once() -> None:
 def test_why_a_cluster_was_ending_a_pod_is_said_when_the_pod_is_gone() -> None:
     fleet = Fleet(BEING_ENDED, BEING_ENDED, GONE)
     skipped_time.run(fleet.lost_kernels.check(Link("dead")))  # type: ignore[arg-type]
-    ended = "the kernel's agent has ended. its pod was evicted. the pod does not exist any more"
+    ended = "the kernel's process has ended: its pod was evicted. the pod does not exist any more"
     assert fleet.reasons == [ended]
+
+
+def test_an_end_without_words_is_no_open_sentence() -> None:
+    silent, evicted = Fleet((AgentLife.DEAD, "")), Fleet(BEING_ENDED, (AgentLife.DEAD, ""))
+    for fleet in (silent, evicted):
+        skipped_time.run(fleet.lost_kernels.check(Link("dead")))  # type: ignore[arg-type]
+    assert silent.reasons == ["the kernel's process has ended"]
+    assert evicted.reasons == ["the kernel's process has ended: its pod was evicted"]
 
 
 def test_a_pod_that_is_being_ended_is_looked_at_often() -> None:

@@ -1,0 +1,39 @@
+import type { KernelMessage } from '@jupyterlab/services';
+
+const DIED = 'KernelDied';
+/** What the agent says when a person has shut the kernel down. */
+const SHUT_DOWN = 'the kernel was shut down';
+
+/** An output of nbformat. */
+export type Death =
+  | { output_type: 'error'; ename: string; evalue: string; traceback: string[] }
+  | { output_type: 'stream'; name: 'stderr'; text: string };
+
+/**
+ * What a cell shows whose kernel died in it, or before its turn: the agent says so in the reply alone, of
+ * which JupyterLab shows nothing. Null for all other replies.
+ */
+export function outputOfDeath(reply: KernelMessage.IExecuteReplyMsg): Death | null {
+  const { status, ename, evalue } = reply.content as unknown as Record<string, unknown>;
+  if (ename !== DIED) {
+    return null;
+  }
+  if (status === 'aborted') {
+    return plain("Not run: the kernel ended before this cell's turn.");
+  }
+  return status === 'error' ? died(String(evalue)) : null;
+}
+
+/** What a cell shows whose kernel has ended in it. `reason` may be empty. */
+export function died(reason: string): Death {
+  if (reason === SHUT_DOWN) {
+    // The person's own action is no error.
+    return plain('The kernel was shut down.');
+  }
+  const evalue = reason || 'the kernel ended while it ran this cell';
+  return { output_type: 'error', ename: DIED, evalue, traceback: [`${DIED}: ${evalue}`] };
+}
+
+function plain(line: string): Death {
+  return { output_type: 'stream', name: 'stderr', text: `${line}\n` };
+}
