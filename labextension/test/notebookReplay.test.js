@@ -125,7 +125,8 @@ test('of a kernel that JupyterLab takes for dead nothing is adopted, and the cel
 
 /** JupyterLab has sent a request that runs the cell. */
 function send(kernel, id) {
-  const msg = { header: { msg_id: id, msg_type: 'execute_request' }, metadata: { cellId: 'c' } };
+  const header = { msg_id: id, msg_type: 'execute_request' };
+  const msg = { header, metadata: { cellId: 'c' }, content: { code: '1' } };
   kernel.anyMessage.emit({ direction: 'send', msg });
 }
 
