@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -29,12 +30,19 @@ _MOST_WAITING_BYTES = 128 * 2**20
 """Of all parts that are on their way to labs or wait for their turn."""
 
 _FULL = "too much of other kernels waits to be kept"
-_NOT_YET = "the part that came before is still on its way"
 _IN_POOL = "the kernel is nobody's"
+_ANOTHER = "another part of this kernel is on its way"
 
 
 class NotKept(Exception):
     """No lab has kept a part; the text says why."""
+
+
+@dataclass
+class _OnTheWay:
+    part: bytes
+    link: AgentLink
+    """The newest one that has sent the part: its agent is answered there."""
 
 
 class KeptJournals:
@@ -46,8 +54,8 @@ class KeptJournals:
         self._labs = [url.rstrip("/") for url in labs]
         self._token_file = token_file
         self._log = log
-        self._on_the_way: dict[str, AgentLink] = {}
-        """By kernel: whose part is on its way to a lab."""
+        self._on_the_way: dict[str, _OnTheWay] = {}
+        """By kernel: an agent that connects again has another link."""
         self._waiting_bytes = 0
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._background = BackgroundTasks(log)
@@ -64,30 +72,31 @@ class KeptJournals:
         if not self.keeps or len(part) > MOST_PART_BYTES:
             raise ValueError(f"a part of a journal with {len(part)} bytes was not asked for")
         kernel_id = link.record.kernel_id
-        before = self._on_the_way.get(kernel_id)
-        if before is link:
-            # Sent again because its agent has waited for long: the answer comes.
+        earlier = self._on_the_way.get(kernel_id)
+        if earlier is not None and earlier.part == part:
+            # Sent again because its agent has waited for long or has a new link: the answer comes.
+            earlier.link = link
             return
-        if before is not None:
-            # The agent has dialed again, and did not hear what became of it.
-            link.answer_part(last, {"ok": False, "seconds": _PAUSE, "message": _NOT_YET})
+        if earlier is not None:
+            link.answer_part(last, {"ok": False, "seconds": _AGAIN_SECONDS, "message": _ANOTHER})
             return
         if self._waiting_bytes + len(part) > _MOST_WAITING_BYTES:
             link.answer_part(last, {"ok": False, "seconds": _AGAIN_SECONDS, "message": _FULL})
             return
-        self._on_the_way[kernel_id] = link
+        new = _OnTheWay(part, link)
+        self._on_the_way[kernel_id] = new
         self._waiting_bytes += len(part)
-        self._background.start(self._pass_on(kernel_id, link, last, part))
+        self._background.start(self._pass_on(kernel_id, new, last))
 
-    async def _pass_on(self, kernel_id: str, link: AgentLink, last: int, part: bytes) -> None:
+    async def _pass_on(self, kernel_id: str, new: _OnTheWay, last: int) -> None:
         begun = time.monotonic()
         try:
-            answer = await self._answer(link, part)
+            answer = await self._answer(new.link, new.part)
             await asyncio.sleep(max(0.0, _PAUSE - (time.monotonic() - begun)))
         finally:
             del self._on_the_way[kernel_id]
-            self._waiting_bytes -= len(part)
-        link.answer_part(last, answer)
+            self._waiting_bytes -= len(new.part)
+        new.link.answer_part(last, answer)
 
     async def _answer(self, link: AgentLink, part: bytes) -> dict[str, Any]:
         if link.pooled:

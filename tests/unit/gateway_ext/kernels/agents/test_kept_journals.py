@@ -133,20 +133,31 @@ def test_a_part_that_comes_again_before_its_answer_is_not_passed_on_twice(token:
     run(scenario, 1)
 
 
-def test_an_agent_that_dials_again_has_one_part_on_its_way(token: str) -> None:
+def test_an_agent_that_connects_again_is_answered_at_its_new_link(token: str) -> None:
     async def scenario(labs: list[ScriptedServer]) -> None:
-        route = ("POST", "/api/fleet/kernels/k/journal")
-        labs[0].script(*route, Answer(200, delay=0.5), Answer(200))
-        before, after = Link(kernel_id="k"), Link(kernel_id="k")
+        labs[0].script("POST", "/api/fleet/kernels/k/journal", Answer(200, delay=0.5))
+        cut, link = Link(kernel_id="k"), Link(kernel_id="k")
         journals = KeptJournals([labs[0].url], token, LOG)
-        send(journals, before)
-        send(journals, after)
-        ((_, answer),) = await after.answered()
-        assert answer["ok"] is False
-        assert await before.answered() == [(1, {"ok": True})]
+        send(journals, cut)
+        send(journals, link)
+        assert await link.answered() == [(1, {"ok": True})]
+        assert cut.answers == []
         assert len(labs[0].requests) == 1
-        send(journals, after)
-        assert (await after.answered())[1] == (1, {"ok": True})
+
+    run(scenario, 1)
+
+
+def test_another_part_of_a_kernel_waits_until_the_first_one_is_kept(token: str) -> None:
+    async def scenario(labs: list[ScriptedServer]) -> None:
+        labs[0].script("POST", "/api/fleet/kernels/k/journal", Answer(200, delay=0.5))
+        first, second = Link(kernel_id="k"), Link(kernel_id="k")
+        journals = KeptJournals([labs[0].url], token, LOG)
+        send(journals, first)
+        send(journals, second, part=b'"another"')
+        ((_, refused),) = await second.answered()
+        assert refused["ok"] is False
+        assert await first.answered() == [(1, {"ok": True})]
+        assert len(labs[0].requests) == 1
 
     run(scenario, 1)
 
