@@ -84,6 +84,11 @@ class BoundedSocket(WebSocketHandler):
         `on_message`, the result may be awaited."""
         raise NotImplementedError
 
+    def get_compression_options(self) -> None:
+        """Never compressed, whatever the server's settings say: the limit counts the bytes of
+        frames, and a short one could inflate to any length."""
+        return
+
     def get_websocket_protocol(self) -> Any:
         stock: Any = super().get_websocket_protocol()
         return None if stock is None else _BoundedProtocol(self, stock.params)

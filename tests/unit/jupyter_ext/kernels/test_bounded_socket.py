@@ -9,7 +9,11 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.tcpclient import TCPClient
 from tornado.web import Application
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import (
+    WebSocketClientConnection,
+    WebSocketHandler,
+    websocket_connect,
+)
 
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
 
@@ -32,7 +36,7 @@ class Echo(BoundedSocket):
 
 async def served(talk: Any) -> None:
     [listening] = bind_sockets(0, "127.0.0.1")
-    server = HTTPServer(Application([("/", Echo)]))
+    server = HTTPServer(Application([("/", Echo), ("/compressing", EchoOfCompressing)]))
     server.add_socket(listening)
     try:
         await asyncio.wait_for(talk(listening.getsockname()[1]), 30)
@@ -41,10 +45,33 @@ async def served(talk: Any) -> None:
         await server.close_all_connections()
 
 
+class Settings(WebSocketHandler):
+    """Compresses if the server's settings say so, as Jupyter Server's sockets do."""
+
+    def get_compression_options(self) -> Any:
+        return {}
+
+
+class EchoOfCompressing(Echo, Settings):
+    """As the lab's socket: the limit's class comes before the stock one."""
+
+
 def frame(opcode: int, payload: bytes, *, last: bool) -> bytes:
     """A client's frame, with a mask that changes nothing."""
     head = struct.pack("!BB", opcode | (0x80 if last else 0), 0x80 | 127)
     return head + struct.pack("!Q", len(payload)) + b"\0\0\0\0" + payload
+
+
+def test_no_message_is_compressed_even_if_client_and_server_would() -> None:
+    async def talk(port: int) -> None:
+        url = f"ws://127.0.0.1:{port}/compressing"
+        client = await websocket_connect(url, compression_options={})
+        assert "Sec-WebSocket-Extensions" not in client.headers
+        await client.write_message(b"a" * (LIMIT + 1), binary=True)
+        assert await client.read_message() == f"too long {LIMIT + 1} aaaa"
+        client.close()
+
+    asyncio.run(served(talk))
 
 
 @pytest.mark.parametrize("size", [0, 5, LIMIT - 1, LIMIT])
