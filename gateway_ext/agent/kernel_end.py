@@ -9,7 +9,7 @@ from .memory_limit import megabytes
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 """Also as a shell passes it on."""
 
-_MEANINGS = {signal.SIGSEGV: " (segmentation fault)"}
+_MEANINGS: dict[int, str] = {signal.SIGSEGV: " (segmentation fault)"}
 
 
 def is_killed(exit_code: int) -> bool:

@@ -78,6 +78,28 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     assert [(c["outputs"], c["execution_count"]) for c in notebook.cells()[:7]] == saved[:7]
 
 
+def test_a_tab_that_is_reloaded_in_a_cell_trusts_what_it_has_run(notebook: KernelNotebook) -> None:
+    svg = "from IPython.display import SVG, display\n"
+    svg += "display(SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>'))\n"
+    notebook.save({"done": "print('first')", "runs": svg + notebook.wait("svg") + svg})
+    page = notebook.open()
+    run_all(page)
+    pictures = page.cell(1).locator(".jp-RenderedSVG")
+    expect(pictures).to_have_count(1)
+    page.save()
+    wait_for("the notebook to be saved", lambda: not page.dirty, PATIENCE)
+    page.page.reload()
+    page.ready()
+    expect(pictures).to_have_count(1)
+    circle = page.notebook.locator(".jp-Notebook-ExecutionIndicator")
+    expect(circle).to_have_attribute("data-status", "busy")
+    notebook.go("svg")
+    wait_for("the end", lambda: prompts(page, 2) == ["[1]:", "[2]:"], PATIENCE)
+    expect(pictures).to_have_count(2)
+    # It counts no cell as scheduled whose end came before the reload.
+    expect(circle).to_have_attribute("data-status", "idle")
+
+
 def test_what_ran_to_its_end_without_a_page_is_there(notebook: KernelNotebook) -> None:
     done = str(notebook.folder / "done")
     notebook.folder.chmod(0o777)
