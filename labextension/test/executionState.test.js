@@ -84,6 +84,32 @@ test('the server ends the doubt when the end was not heard', () => {
   assert.equal(state.isUncertain, false);
 });
 
+test('a kernel whose death was not heard is not busy for ever, and its last words come first', () => {
+  const state = new ExecutionState(UNTRACKED);
+  assert.equal(shown([state.told('busy')]), 'busy');
+  assert.equal(state.told('dead'), null);
+  assert.equal(state.told('dead'), null);
+  assert.equal(shown([state.told('dead')]), 'dead');
+});
+
+test('a kernel that was dead already says nothing of it: its last words are still asked for', () => {
+  const state = new ExecutionState(UNTRACKED);
+  for (let times = 0; times < 9; times += 1) {
+    assert.equal(state.told('dead'), null);
+  }
+});
+
+test('a cell that ran before messages went missing counts until somebody knows', () => {
+  const before = new ExecutionState(UNTRACKED);
+  before.heard(status('busy', 'cell'));
+  const dead = new ExecutionState(UNTRACKED, before);
+  assert.equal(shown([dead.told('dead'), dead.told('dead'), dead.told('dead')]), 'dead');
+  const done = new ExecutionState(UNTRACKED, before);
+  assert.equal(shown([done.told('idle')]), 'idle');
+  const known = new ExecutionState(UNTRACKED, before);
+  assert.equal(shown([known.heard(status('idle', 'cell'))]), 'idle');
+});
+
 test('a kernel that starts again runs nothing', () => {
   const state = new ExecutionState(UNTRACKED);
   const heard = [

@@ -331,7 +331,7 @@ export class FakePage {
     this.streams = new Streams({
       signIn: this.signIn,
       serializer,
-      leftovers: new Leftovers(storage, 'ann'),
+      leftovers: new Leftovers(storage, () => this.signIn.user),
       untracked: ['kernel_info_request'],
       askModel: async () => fleet.model
     });
@@ -370,7 +370,6 @@ export class FakePage {
     for (const socket of this.socket._stream ? [this.stream] : []) {
       socket._connector.stop();
       socket._incoming.stop();
-      clearTimeout(socket._holdTimer);
     }
   }
 }

@@ -425,6 +425,59 @@ test('between the words of two processes JupyterLab gets a task', async () => {
   );
 });
 
+test('a message that servers take for none is answered after three times, and the rest goes on', async () => {
+  const { fleet, page } = await connected();
+  const good = page.send(request());
+  const take = fleet.take.bind(fleet);
+  let tries = 0;
+  fleet.take = (socket, data) => {
+    if (
+      typeof data !== 'string' &&
+      new globalThis.TextDecoder().decode(data).includes('unreadable')
+    ) {
+      tries += 1;
+      socket.end(1007, 'this is no message');
+    } else if (socket.readyState === 1) {
+      take(socket, data);
+    }
+  };
+  const bad = page.send(request('page', 'execute_request', { code: 'unreadable' }));
+  const next = page.send(request());
+  await until(() => fleet.ran.includes(next.header.msg_id));
+  assert.equal(tries, 3);
+  assert.deepEqual(
+    fleet.ran,
+    [good, next].map(({ header }) => header.msg_id)
+  );
+  const answers = page.heard.filter(
+    ({ parent_header }) => parent_header?.msg_id === bad.header.msg_id
+  );
+  assert.deepEqual(
+    answers.map(({ header }) => header.msg_type),
+    ['error', 'execute_reply', 'status']
+  );
+  assert.match(answers[1].content.evalue, /was not run/);
+  assert.equal(answers[2].content.execution_state, 'idle');
+  await until(() => page.stream.state.is === 'connected');
+});
+
+test('of a user who is not known yet nothing is delivered, and nothing is lost', async () => {
+  const storage = new FakeStorage();
+  const { fleet, page } = await connected(new FakeFleet(), { storage });
+  fleet.answers = 1006;
+  fleet.cut();
+  const cell = page.send(request());
+  page.leave();
+  fleet.answers = 'fleet.v1';
+  const next = await openPage(fleet, { storage, session: 'next' });
+  next.signIn.user = null;
+  await until(() => next.stream.state.is === 'connected');
+  assert.deepEqual(fleet.ran, []);
+  next.leave();
+  await connected(fleet, { storage, session: 'last' });
+  assert.deepEqual(fleet.ran, [cell.header.msg_id]);
+});
+
 /** The record of a request of another page's. */
 const record = (cell, state = 'done') => ({
   request: cell.header.msg_id,
@@ -555,6 +608,42 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   assert.equal(begun, 2);
   page.send(cell);
   await until(() => fleet.taken.some(({ header }) => header.msg_id === cell.header.msg_id));
+});
+
+test('what a cell of this page says behind an answer comes after it', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const numbers = [fleet.say(print('1 ', own)), fleet.say(print('2 ', own))];
+  fleet.replay([{ ...record(own, 'running'), session: 'page' }], ...numbers.map(one => [one]));
+  fleet.say(print('3 ', own));
+  const last = fleet.say(print('4', own));
+  assert.ok(page.stream._incoming.acknowledged < last - 1);
+  await answered;
+  await until(() => page.printed.endsWith('4'));
+  assert.equal(page.printed, '1 2 3 4');
+  await until(() => fleet.open[0].acknowledged === last);
+});
+
+test('a message of an answer that nobody can read holds up no other', async t => {
+  t.mock.method(console, 'error', () => undefined);
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  fleet._entries.push(new Uint8Array([1, 2, 3]).buffer);
+  const number = fleet.say(print('next', cell));
+  const answered = page.stream.replay(
+    () => ({}),
+    () => page.stream.adopt(cell.header.msg_id)
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([record(cell)], [number - 1, number]);
+  await answered;
+  assert.equal(page.printed, 'next');
 });
 
 test('the past does not change whether the kernel is busy now', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 
 import { join, MessageQueue } from '../lib/stream/messageQueue.js';
 import { OutputLimit } from '../lib/outputs/outputLimit.js';
@@ -129,5 +129,45 @@ test('a message that JupyterLab cannot take holds up none of those behind it', t
   queue.push(message('comm_open', {}));
   assert.deepEqual(taken, ['comm_open']);
   assert.equal(console.error.mock.callCount(), 1);
+  queue.clear();
+});
+
+test('a page that catches up gets much soon, in short slices, and then goes on as before', async t => {
+  let now = 0;
+  t.mock.method(globalThis.performance, 'now', () => now);
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const delivered = [];
+  let [slice, longest] = [0, 0];
+  const queue = new MessageQueue(new OutputLimit(), next => {
+    delivered.push(next);
+    now += 1;
+    slice += 1;
+    longest = Math.max(longest, slice);
+  });
+  const passes = async () => {
+    await new Promise(resolve => globalThis.setImmediate(resolve));
+    slice = 0;
+    now += 1;
+    mock.timers.tick(1);
+  };
+  queue.catchUp(true);
+  const sent = Array.from({ length: 500 }, (_, i) =>
+    message('display_data', { data: { 'text/plain': `${i}` } })
+  );
+  sent.forEach(next => queue.push(next));
+  let isEmpty = false;
+  void queue.emptied().then(() => (isEmpty = true));
+  for (let pauses = 0; !isEmpty && pauses < 1_000; pauses += 1) {
+    await passes();
+  }
+  assert.deepEqual(delivered, sent);
+  assert.ok(now < 1_000, `took ${now} ms for 500 displays that take 1 ms each`);
+  assert.ok(longest <= 15, `${longest} ms without a pause`);
+  queue.catchUp(false);
+  await passes();
+  now += 1_000;
+  sent.forEach(next => queue.push({ ...next, parent_header: { msg_id: 'next' } }));
+  assert.equal(delivered.length, 510);
   queue.clear();
 });

@@ -17,9 +17,10 @@ function future(id) {
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
-function notebook() {
+function notebook(status = 'busy') {
   const futures = [];
   const adopted = [];
+  let announce;
   const cell = {
     model: {
       trusted: true,
@@ -31,10 +32,14 @@ function notebook() {
   };
   const kernel = {
     clientId: 'page',
+    status,
     username: '',
     anyMessage: signal(),
     iopubMessage: signal(),
     sendShellMessage: message => {
+      if (status === 'dead') {
+        throw new Error('Kernel is dead');
+      }
       const made = future(message.header.msg_id);
       futures.push(made);
       return made;
@@ -42,7 +47,7 @@ function notebook() {
   };
   const stream = {
     sessionId: 'page',
-    announced: signal(),
+    announced: { ...signal(), connect: slot => (announce = slot) },
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
       const record = { request: 'r', cell: 'c', session: 'other', state: 'running', first: 1 };
@@ -60,7 +65,7 @@ function notebook() {
   const earlier = { mark: () => undefined };
   const gone = { tell: () => undefined };
   const replay = new NotebookReplay(kernel, stream, cells, unsaved, earlier, gone, null);
-  return { replay, cell, futures, adopted };
+  return { replay, cell, futures, adopted, announce: record => announce(null, record) };
 }
 
 test('a request that fills its cell already gets its messages again, and is not made again', async () => {
@@ -76,4 +81,12 @@ test('what another session ran is not trusted', async () => {
   const { replay, cell } = notebook();
   await replay.start();
   assert.equal(cell.model.trusted, false);
+});
+
+test('of a kernel that JupyterLab takes for dead nothing is adopted, and the cell is left alone', async () => {
+  const { replay, cell, adopted, announce } = notebook('dead');
+  await replay.start();
+  announce({ request: 'next', cell: 'c', session: 'other', state: 'running' });
+  assert.deepEqual(adopted, []);
+  assert.equal(cell.model.trusted, true);
 });

@@ -6,6 +6,7 @@ import { Wire } from '../lib/stream/wire.js';
 class Socket {
   static made = [];
   sent = [];
+  bufferedAmount = 0;
   isClosed = false;
   constructor(url, protocols) {
     Object.assign(this, { url, protocols });
@@ -25,9 +26,9 @@ class Socket {
 
 let events;
 
-function dial() {
+function dial(mostUnanswered = 2) {
   events = [];
-  const wire = new Wire('ws://lab', ['fleet.v1'], {
+  const wire = new Wire('ws://lab', ['fleet.v1'], mostUnanswered, {
     opened: protocol => events.push(['opened', protocol]),
     received: data => events.push(['received', data]),
     closed: (code, reason) => events.push(['closed', code, reason])
@@ -63,6 +64,31 @@ test('one that is silent for about 6 s is cut, and told of once', () => {
   assert.deepEqual(events.slice(1), [['closed', 1006, 'silent']]);
   wire.end(1000, 'again');
   assert.equal(events.length, 2);
+});
+
+test('one that may be silent for longer is cut later', () => {
+  const [, socket] = dial(4);
+  socket.open('fleet.v1');
+  for (let pings = 1; pings <= 4; pings += 1) {
+    mock.timers.tick(2_500);
+    assert.equal(socket.sent.length, pings);
+  }
+  mock.timers.tick(2_500);
+  assert.equal(socket.isClosed, true);
+});
+
+test('one that takes a long message is not silent for as long as it does', () => {
+  const [, socket] = dial();
+  socket.open('fleet.v1');
+  for (let left = 10; left > 0; left -= 1) {
+    socket.bufferedAmount = left;
+    mock.timers.tick(2_500);
+  }
+  assert.equal(socket.isClosed, false);
+  mock.timers.tick(2_500);
+  mock.timers.tick(2_500);
+  mock.timers.tick(2_500);
+  assert.equal(socket.isClosed, true);
 });
 
 test('a page that was busy or asleep for long does not take that for silence', () => {

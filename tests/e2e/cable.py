@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from urllib.parse import urlsplit
 
 _CHUNK = 65536
@@ -14,7 +15,7 @@ class Cable:
     """A TCP port of this machine behind which a server is; each connection is passed on unread.
 
     While it is cut, connections end and new ones are refused. While it is silent, they stay open,
-    and nothing passes.
+    and nothing passes. While it is slow, each of them passes so many bytes a second each way.
     """
 
     def __init__(self, url: str):
@@ -26,6 +27,7 @@ class Cable:
         self._passes = threading.Event()
         self._passes.set()
         self._is_cut = False
+        self._rate = float("inf")
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -37,9 +39,13 @@ class Cable:
     def silence(self) -> None:
         self._passes.clear()
 
+    def slow(self, bytes_per_second: float) -> None:
+        self._rate = bytes_per_second
+
     def restore(self) -> None:
         """Everything passes again; what was held up while it was silent first."""
         self._is_cut = False
+        self._rate = float("inf")
         self._passes.set()
 
     def close(self) -> None:
@@ -73,6 +79,7 @@ class Cable:
         try:
             while data := source.recv(_CHUNK):
                 self._passes.wait()
+                time.sleep(len(data) / self._rate)
                 sink.sendall(data)
         except OSError:
             pass

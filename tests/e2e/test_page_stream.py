@@ -126,6 +126,17 @@ def test_a_cut_of_ten_seconds_loses_and_doubles_nothing(
     is_quiet(page)
 
 
+def test_a_long_message_comes_over_a_slow_line(page: LabPage, cable: Cable) -> None:
+    cable.slow(60_000)
+    # 17 s, in which the page hears nothing.
+    page.run(0, "import secrets; print(secrets.token_hex(500_000)); print('all of it')")
+    wait_for("the reply", lambda: page.has_reply(0), 3 * BOUND)
+    assert page.output(0).strip().endswith("all of it")
+    cable.restore()
+    assert page.evaluate(1, "print('after')") == "after"
+    is_quiet(page)
+
+
 def test_a_cell_that_a_reloaded_page_had_just_sent_runs_once(
     page: LabPage, cable: Cable, runs: Path
 ) -> None:
@@ -136,6 +147,8 @@ def test_a_cell_that_a_reloaded_page_had_just_sent_runs_once(
     wait_for("the first cell", lambda: noted(runs) == ["taken"], BOUND)
     cable.cut()
     page.run(1, note(runs, "sent"))
+    # Only for the person who sent it.
+    assert "/ann/" in page.page.evaluate("Object.keys(sessionStorage).join()")
     cable.restore()
     page.page.reload(wait_until="domcontentloaded")
     page.ready()

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
+from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 PATIENCE = 60.0
 """Seconds that a step may take on a loaded machine."""
@@ -59,11 +61,16 @@ class Notebook:
 
     def open(self, user: str = "ann") -> LabPage:
         """In a browser profile of its own."""
+        page = self.open_dead(user)
+        page.wait_for_kernel()
+        return page
+
+    def open_dead(self, user: str) -> LabPage:
+        """The same, if its kernel cannot be used."""
         page = self._signed_in(self.fleet.url, self.fleet.token(user))
         # JupyterLab draws the cells that can be seen.
         page.page.set_viewport_size({"width": 1280, "height": 2400})
         page.open_path(self.path)
-        page.wait_for_kernel()
         return page
 
     def wait(self, name: str) -> str:
@@ -347,3 +354,33 @@ def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: Noteboo
         assert "[*]:" not in prompts(one, 2)
         assert one.output(1) == ""
     assert later.evaluate(2, "print('again')") == "again"
+
+
+def test_every_page_shows_what_the_cell_of_a_kernel_that_was_given_up_said(
+    notebook: Notebook,
+) -> None:
+    notebook.save({"crash": "for i in range(100): print(i, flush=True)\n" + notebook.wait("never")})
+    page = notebook.open()
+    run_all(page)
+    expect(page.cell(0)).to_contain_text("99")
+    (kernel_id,) = [k["id"] for k in notebook.files.kernels() if k["path"] == notebook.path]
+    (agent,) = map(psutil.Process, agents_of(kernel_id))
+
+    def is_given_up() -> bool:
+        for child in agent.children():
+            child.kill()
+        (kernel,) = [k for k in notebook.files.kernels() if k["id"] == kernel_id]
+        return str(kernel["state"]) == "dead"
+
+    wait_for("the kernel to be given up", is_given_up, PATIENCE)
+    later = notebook.open_dead("bob")
+    for one in (page, later):
+        expect(one.cell(0)).to_contain_text("KernelDied")
+        assert numbers(one.output(0)) == list(range(100))
+        assert "[*]:" not in prompts(one, 2)
+        status = one.page.locator("#jp-bottom-panel")
+        expect(status).not_to_contain_text(re.compile(r"\| (Idle|Busy)"))
+    later.choose_in_menu("Kernel", "Restart Kernel…")
+    later.choose("Restart")
+    later.wait_for_kernel()
+    assert later.evaluate(1, "print('again')") == "again"

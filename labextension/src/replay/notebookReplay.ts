@@ -54,6 +54,9 @@ export class NotebookReplay {
   }
 
   private _begin(index: readonly IIndexed[], missing: Runs): void {
+    if (this._isDead) {
+      return;
+    }
     const horizon = Math.max(0, ...index.map(({ last, asks }) => Math.max(last, asks ?? 0)));
     const holes = holesOf(index, missing);
     const cellOf = this._cells.matching(index);
@@ -70,6 +73,11 @@ export class NotebookReplay {
     }
   }
 
+  /** JupyterLab takes no messages of such a kernel, and makes no futures: cells keep what they have. */
+  private get _isDead(): boolean {
+    return this._kernel.status === 'dead';
+  }
+
   /** Another page or program has sent a request, or one has gone on. */
   private readonly _announced = (_: unknown, record: IRecord): void => {
     if (record.session === this._stream.sessionId) {
@@ -80,7 +88,7 @@ export class NotebookReplay {
     if (record.state === 'done') {
       void this._unsaved.ask();
     }
-    if (cell === null || this._known.has(request) || record.state === 'done') {
+    if (cell === null || this._known.has(request) || record.state === 'done' || this._isDead) {
       return;
     }
     this._known.add(request);

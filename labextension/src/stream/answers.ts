@@ -17,19 +17,33 @@ export function abortedAnswers(session: string, { channel, header }: IHeading): 
 }
 
 /** The answers to a request that is too long to be sent: the cell shows why. */
-export function tooLongAnswers(
+export function tooLongAnswers(session: string, heading: IHeading, bytes: number): Message[] {
+  return errorAnswers(
+    session,
+    heading,
+    'MessageTooLong',
+    `this has ${megabytes(bytes)} MB, and a page can send a kernel at most ` +
+      `${megabytes(LONGEST_MESSAGE)} MB at once: put long data into a file`
+  );
+}
+
+/** The answers to a request that servers take for no message, so that it never reaches the kernel. */
+export function invalidAnswers(session: string, heading: IHeading): Message[] {
+  return errorAnswers(
+    session,
+    heading,
+    'InvalidMessage',
+    'the server cannot read what this page sent, and it was not run: run it again, or reload the page'
+  );
+}
+
+function errorAnswers(
   session: string,
   { channel, header }: IHeading,
-  bytes: number
+  ename: string,
+  evalue: string
 ): Message[] {
-  const error = {
-    ename: 'MessageTooLong',
-    evalue:
-      `this has ${megabytes(bytes)} MB, and a page can send a kernel at most ` +
-      `${megabytes(LONGEST_MESSAGE)} MB at once: put long data into a file`,
-    traceback: [] as string[]
-  };
-  error.traceback.push(`${error.ename}: ${error.evalue}`);
+  const error = { ename, evalue, traceback: [`${ename}: ${evalue}`] };
   const rest = answers(session, channel, header, { status: 'error', ...error });
   return header.msg_type === 'execute_request'
     ? [madeMessage(session, 'iopub', 'error', error, header), ...rest]

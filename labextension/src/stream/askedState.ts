@@ -28,10 +28,10 @@ export class AskedState {
     this._state = new ExecutionState(_untracked);
   }
 
-  /** JupyterLab knows nothing of the kernel's state: it has connected, or messages are missing. */
+  /** JupyterLab has connected and knows nothing of the kernel's state; or messages are missing. */
   start(): void {
     this.stop();
-    this._state = new ExecutionState(this._untracked);
+    this._state = new ExecutionState(this._untracked, this._state);
     this._running = true;
     void this._askState(this._state, ASK_AGAIN_MS);
   }

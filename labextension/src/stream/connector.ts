@@ -8,6 +8,7 @@ import {
   pauseBefore,
   RIGHTS_PAUSE_MS
 } from './reconnecting.js';
+import { mostUnanswered, silencesAfter } from './silence.js';
 import { Wire } from './wire.js';
 
 /** A connection that was served for less did not work: it is tried again less and less often. */
@@ -95,17 +96,20 @@ export class Connector {
 
   private _dial(): void {
     const { url, protocols } = this._events.address();
-    let opened = false;
-    this._wire = new Wire(withUser(url, this._signIn.user), protocols, {
+    let opened: number | null = null;
+    const patience = mostUnanswered(this._silences);
+    this._wire = new Wire(withUser(url, this._signIn.user), protocols, patience, {
       opened: protocol => {
-        opened = true;
+        opened = performance.now();
         this._refused = 0;
         this._events.opened(protocol);
       },
       received: data => this._events.received(data),
       closed: (code, reason) => {
         this._wire = null;
-        void this._ended(code, reason, opened);
+        const lived = opened === null ? 0 : performance.now() - opened;
+        this._silences = silencesAfter(this._silences, { code, reason }, lived);
+        void this._ended(code, reason, opened !== null);
       }
     });
   }
@@ -150,6 +154,8 @@ export class Connector {
   /** Changes with each attempt, so that earlier ones know that they are over. */
   private _attempt = 0;
   private _failed = 0;
+  /** The connections in a row that silence has ended. */
+  private _silences = 0;
   private _servedAt = Infinity;
   private _refused = 0;
   private _stopped = false;

@@ -6,6 +6,9 @@ import type { Leftovers } from './leftovers.js';
 import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { Outgoing } from './outgoing.js';
 
+/** How often a message is sent that servers take for none. */
+const MOST_REFUSALS = 3;
+
 /**
  * The ends of a stream that send to its kernel: those of earlier pages of this tab, which deliver what
  * they had not, and then the page's own.
@@ -19,9 +22,13 @@ export class Ends {
     private readonly _pack: (message: KernelMessage.IMessage) => ArrayBuffer
   ) {
     this._own = this._newEnd();
-    this._left = _leftovers
-      .take(_kernelId)
-      .map(left => Outgoing.of(left, _leftovers, () => this._nothing()));
+  }
+
+  /** Look for what earlier pages have left: before the page's own end is connected first. */
+  findLeft(): void {
+    for (const left of this._leftovers.take(this._kernelId)) {
+      this._left.push(Outgoing.of(left, this._leftovers, () => this._nothing()));
+    }
   }
 
   get own(): Outgoing {
@@ -69,6 +76,24 @@ export class Ends {
     return this._own.takeBack(mayTakeBack);
   }
 
+  /**
+   * A server has taken what it was sent for no message: it means the first one that has not arrived, which
+   * would be sent again and again.
+   *
+   * @returns what is not sent any more, after several times.
+   */
+  refused(): ArrayBuffer[] {
+    const end = this.current;
+    const [first] = end;
+    if (!first) {
+      return [];
+    }
+    const message = `${end.nonce} ${first.number}`;
+    const times = this._refused.message === message ? this._refused.times + 1 : 1;
+    this._refused = { message, times };
+    return times < MOST_REFUSALS ? [] : end.takeBack(one => one === first.message);
+  }
+
   private _newEnd(): Outgoing {
     return new Outgoing(this._kernelId, this._sessionId, this._leftovers, () => this._nothing());
   }
@@ -77,6 +102,8 @@ export class Ends {
     return this._pack(madeMessage(this._sessionId, FLEET_CHANNEL, 'nothing', {}));
   }
 
-  private readonly _left: Outgoing[];
+  private readonly _left: Outgoing[] = [];
   private _own: Outgoing;
+  /** The message, by nonce and number, that servers have refused, and how often in a row. */
+  private _refused = { message: '', times: 0 };
 }

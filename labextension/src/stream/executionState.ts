@@ -9,6 +9,8 @@ type Message = KernelMessage.IMessage;
 const UNTRACKED = 'kernel_info_request';
 /** Represents the request that was running when the page connected. */
 const EARLIER = '';
+/** How often in a row the server says that a kernel is dead before the page does: its last words come first. */
+const MOST_DEAD = 3;
 
 /**
  * Whether a kernel is busy, from the moment when JupyterLab connects.
@@ -17,9 +19,15 @@ const EARLIER = '';
  * control channel, comes while a cell runs; and what runs when a page connects was said before.
  */
 export class ExecutionState {
-  /** @param untracked - The types of requests whose statuses JupyterLab ignores. */
-  constructor(untracked: readonly string[]) {
+  /**
+   * @param untracked - The types of requests whose statuses JupyterLab ignores.
+   * @param before - What was known before messages went missing; null if JupyterLab knows nothing.
+   */
+  constructor(untracked: readonly string[], before: ExecutionState | null = null) {
     this._untracked = new Set(untracked);
+    if (before?._running.size) {
+      this._running.add(EARLIER);
+    }
   }
 
   /** Whether only the server can tell if something runs that began before the page connected. */
@@ -83,9 +91,14 @@ export class ExecutionState {
     if (!this.isUncertain) {
       return null;
     }
+    this._deaths = state === 'dead' ? this._deaths + 1 : 0;
     if (state === 'busy') {
       this._running.add(EARLIER);
       return this._status('busy');
+    }
+    if (state === 'dead' && this._running.has(EARLIER)) {
+      // JupyterLab must not show it as busy for ever.
+      return this._deaths < MOST_DEAD ? null : this._status('dead');
     }
     this._running.delete(EARLIER);
     if (state !== 'idle') {
@@ -95,7 +108,7 @@ export class ExecutionState {
     return this._running.size ? null : this._status('idle');
   }
 
-  private _status(state: 'busy' | 'idle'): Message {
+  private _status(state: 'busy' | 'idle' | 'dead'): Message {
     // JupyterLab drops what waits when a message comes from another session of the kernel.
     return madeMessage(this._session, 'iopub', 'status', { execution_state: state });
   }
@@ -103,6 +116,7 @@ export class ExecutionState {
   private readonly _untracked: ReadonlySet<string>;
   private readonly _running = new Set<string>();
   private _knows = false;
+  private _deaths = 0;
   private _session = '';
 }
 

@@ -2,6 +2,7 @@ import type { KernelMessage } from '@jupyterlab/services';
 
 import { firstNumberOf } from './numbered.js';
 import { FLEET_CHANNEL } from './madeMessages.js';
+import { turn } from './turn.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -113,16 +114,4 @@ export function earliestOf(messages: Iterable<Message>): number {
     earliest = Math.min(earliest, firstNumberOf(message) ?? Infinity);
   }
   return earliest;
-}
-
-/** A task of its own; a timer would wait longer, and much longer in a page that is not visible. */
-function turn(): Promise<void> {
-  return new Promise(resolve => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

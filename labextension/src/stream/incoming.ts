@@ -9,9 +9,15 @@ import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf, replayed } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
+import { turn } from './turn.js';
 import { V1_PROTOCOL } from './wire.js';
 
 type Message = KernelMessage.IMessage;
+
+/** When nobody takes up old requests, what was held back goes on. */
+const HOLD_MS = 8_000;
+/** The messages of an answer are read for so long in one task. */
+const READ_MS = 10;
 
 /** What a page asks: what its cells hold, and what to do before the answer is handed over. */
 export interface IQuestion {
@@ -67,6 +73,7 @@ export interface IIncomingOptions {
 export class Incoming {
   constructor(private readonly _options: IIncomingOptions) {
     this._held = new HeldBack(_options.sessionId);
+    this._held.hold();
     this._handover = new Handover(message => this._give(message));
     this._queue = new MessageQueue(new OutputLimit(), message => this._handover.push(message));
     this.state = _options.state(message => this._queue.push(message));
@@ -81,6 +88,7 @@ export class Incoming {
   get acknowledged(): number {
     const waiting = Math.min(
       earliestOf(this._held.waiting),
+      earliestOf(this._behind),
       earliestOf(this._queue.waiting),
       earliestOf(this._handover.waiting)
     );
@@ -102,9 +110,28 @@ export class Incoming {
       return;
     }
     if (isFleet(message) && message.header.msg_type === ('replay' as string)) {
-      this._answering = this._answering.then(() => this._answer(message));
-    } else if (!this._held.takes(message)) {
+      this._parts += 1;
+      this._answering = this._answering
+        .then(() => this._answer(message))
+        .then(() => this._answered());
+    } else if (this._parts) {
+      this._behind.push(message);
+    } else {
+      this._takeLive(message);
+    }
+  }
+
+  private _takeLive(message: Message): void {
+    if (!this._held.takes(message)) {
       this.push(message);
+    }
+  }
+
+  /** A part of an answer has been taken; what came behind it is next. */
+  private _answered(): void {
+    this._parts -= 1;
+    if (!this._parts) {
+      this._behind.splice(0).forEach(message => this._takeLive(message));
     }
   }
 
@@ -146,15 +173,17 @@ export class Incoming {
 
   /** Nobody will take messages any more. */
   stop(): void {
+    clearTimeout(this._holdTimer);
     this.state.stop();
     this._queue.clear();
     this._handover.stop();
     this._giveUp();
   }
 
-  /** What others make the kernel say waits for a question. */
-  hold(): void {
-    this._held.hold();
+  /** The page is connected with a cursor for the first time; the journal is at `start`. */
+  begin(start: number): void {
+    this.received = start;
+    this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
   }
 
   /** Nobody asks: what has waited goes on. */
@@ -212,6 +241,7 @@ export class Incoming {
 
   private _giveUp(): void {
     this._asked = null;
+    this._queue.catchUp(false);
     this._question?.answered();
     this._question = null;
   }
@@ -244,11 +274,20 @@ export class Incoming {
       if (asked !== this._asked) {
         return;
       }
+      this._queue.catchUp(true);
       this._begin(asked, content);
     }
-    message.buffers!.forEach((buffer, at) => {
+    let looked = performance.now();
+    for (const [at, buffer] of message.buffers!.entries()) {
       this._replay(asked, content.numbers[at], (buffer as DataView).buffer);
-    });
+      if (performance.now() - looked > READ_MS) {
+        await turn();
+        if (asked !== this._asked) {
+          return;
+        }
+        looked = performance.now();
+      }
+    }
     if (content.part === content.parts) {
       this._asked = null;
       for (const waited of this._held.release()) {
@@ -256,12 +295,17 @@ export class Incoming {
           this.push(waited);
         }
       }
-      const { answered } = this._question!;
-      void this._queue
-        .emptied()
-        .then(() => this._handover.handled())
-        .then(answered);
+      void this._handled(this._question!);
     }
+  }
+
+  private async _handled({ answered }: IQuestion): Promise<void> {
+    await this._queue.emptied();
+    if (!this._asked) {
+      this._queue.catchUp(false);
+    }
+    await this._handover.handled();
+    answered();
   }
 
   private _begin(asked: IAsked, { index = [], missing, limit }: IReplayPart): void {
@@ -277,7 +321,14 @@ export class Incoming {
   }
 
   private _replay(asked: IAsked, number: number, data: ArrayBuffer): void {
-    const message = replayed(this._read(data, V1_PROTOCOL), number);
+    let message: Message;
+    try {
+      message = replayed(this._read(data, V1_PROTOCOL), number);
+    } catch (error) {
+      // The others must not wait for it.
+      console.error(error);
+      return;
+    }
     if (!isWanted(message, asked.adopted)) {
       return;
     }
@@ -306,9 +357,14 @@ export class Incoming {
   private readonly _held: HeldBack;
   private readonly _queue: MessageQueue;
   private readonly _handover: Handover;
+  private _holdTimer: ReturnType<typeof setTimeout> | undefined;
   private _question: IQuestion | null = null;
   private _asked: IAsked | null = null;
   private _answering: Promise<void> = Promise.resolve();
+  /** How many parts of answers have come and have not been taken. */
+  private _parts = 0;
+  /** What came behind them. */
+  private readonly _behind: Message[] = [];
 }
 
 function isFleet(message: Message): boolean {

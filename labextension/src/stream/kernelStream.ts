@@ -3,7 +3,7 @@ import { UUID } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { rolesChanged } from '../user/pageUser.js';
-import { abortedAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
+import { abortedAnswers, invalidAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
 import { modelUrl, streamUrl } from './addresses.js';
 import { AskedState } from './askedState.js';
 import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
@@ -13,7 +13,7 @@ import { FrameSender } from './frameSender.js';
 import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
 import { madeMessage } from './madeMessages.js';
-import type { Outcome } from './reconnecting.js';
+import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
 import { FLEET_PROTOCOL, V1_PROTOCOL } from './wire.js';
@@ -22,8 +22,6 @@ export type { StreamState } from './streamState.js';
 
 type Message = KernelMessage.IMessage;
 
-/** When nobody takes up old requests, what was held back goes on. */
-const HOLD_MS = 8_000;
 /** JupyterLab drops a socket and makes the next one at once, and lets a kernel go in the same way. */
 const SOCKET_MS = 1_000;
 /** For how long what was sent is still delivered then. */
@@ -57,7 +55,6 @@ export class KernelStream {
       send: message => this._sender.send(this._packed(message), false),
       onGiven: () => this._sender.acknowledgeSoon()
     });
-    this._incoming.hold();
     this._connector = new Connector(
       _settings.signIn,
       async () => (await askModel(model))?.status ?? null,
@@ -75,7 +72,6 @@ export class KernelStream {
   get state(): StreamState {
     return this._state;
   }
-
   get stateChanged(): ISignal<this, StreamState> {
     return this._stateChanged;
   }
@@ -202,6 +198,9 @@ export class KernelStream {
       return { url: this._url, protocols };
     }
     const { received } = this._incoming;
+    if (received === null) {
+      this._ends.findLeft();
+    }
     const knows = this._ends.isOwn && received !== null && this._journal !== null;
     const cursor = knows ? { journal: this._journal!, received } : null;
     return {
@@ -278,8 +277,7 @@ export class KernelStream {
   private _begin(start: number): void {
     if (this._ends.isOwn) {
       if (this._incoming.received === null) {
-        this._incoming.received = start;
-        this._holdTimer = setTimeout(() => this.release(), HOLD_MS);
+        this._incoming.begin(start);
       } else if (this._isOtherJournal) {
         this._incoming.startAnew(start);
       }
@@ -329,6 +327,10 @@ export class KernelStream {
 
   private _cut(outcome: Outcome, code: number, reason: string): boolean {
     this._sender.cut();
+    if (code === BAD_MESSAGE) {
+      const refused = this._ends.refused();
+      this._say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
+    }
     const isPlain = this._talk === 'plain';
     switch (outcome.then) {
       case 'signIn':
@@ -374,7 +376,6 @@ export class KernelStream {
   /** The kernel does not exist any more, or JupyterLab has let it go. */
   private async _finish(code: number, reason: string): Promise<void> {
     this._connector.stop();
-    clearTimeout(this._holdTimer);
     rolesChanged.disconnect(this._onRolesChanged);
     this._ends.renew();
     this._set({ is: 'ended', reason });
@@ -414,6 +415,5 @@ export class KernelStream {
   private _protocol = '';
   private _isWithoutCursor = false;
   private _isOtherJournal = false;
-  private _holdTimer: ReturnType<typeof setTimeout> | undefined;
   private _lingerTimer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -27,29 +27,20 @@ export interface ILeftover extends IEnd {
  */
 export class Leftovers {
   /**
-   * What other users of this tab have left is removed: nobody runs it with their own rights.
+   * What other users of this tab have left is removed as soon as this one is known: nobody runs it with
+   * their own rights. Until then nothing of the tab is touched, and what is to be kept is kept here.
    *
    * @param storage - The tab's `sessionStorage`; null if the browser has none for this page.
-   * @param user - Who uses the page.
+   * @param user - Who uses the page; null until that is known.
    */
-  constructor(storage: Storage | null, user: string) {
-    this._storage = storage;
-    this._prefix = `${PREFIX}/${encodeURIComponent(user)}`;
-    if (storage) {
-      removeOthers(storage, this._prefix);
-    }
-    this._left = storage ? readAll(storage, this._prefix) : [];
-    for (const left of this._left) {
-      const sizes = this._sizes(left);
-      for (const { number, message } of left.messages) {
-        sizes.set(number, message?.byteLength ?? 0);
-        this._bytes += message?.byteLength ?? 0;
-      }
-    }
-  }
+  constructor(
+    private readonly _storage: Storage | null,
+    private readonly _user: () => string | null
+  ) {}
 
   /** What earlier pages sent to a kernel. Each is returned once, and kept until it is dropped. */
   take(kernelId: string): ILeftover[] {
+    this._learnUser();
     const taken = this._left.filter(left => left.kernelId === kernelId);
     this._left = this._left.filter(left => left.kernelId !== kernelId);
     return taken;
@@ -57,7 +48,7 @@ export class Leftovers {
 
   /** Which journal the agent has that is sent what follows. */
   setJournal(end: IEnd, journal: string): void {
-    this._write(`${this._keyOf(end)}/journal`, journal);
+    this._write(`${keyOf(end)}/journal`, journal);
   }
 
   /** Keep a message; null for one that need not be sent again. */
@@ -65,7 +56,7 @@ export class Leftovers {
     const size = message?.byteLength ?? 0;
     const fits = size <= LONGEST_KEPT && this._bytes + size <= MOST_KEPT;
     const kept = message && fits ? textOf(message) : '';
-    if (this._write(`${this._keyOf(end)}/${number}`, kept)) {
+    if (this._write(`${keyOf(end)}/${number}`, kept)) {
       this._sizes(end).set(number, kept.length);
       this._bytes += kept.length;
     }
@@ -73,7 +64,7 @@ export class Leftovers {
 
   /** The agent has everything up to a number. */
   acknowledge(end: IEnd, number: number): void {
-    this._acknowledged.set(this._keyOf(end), { end, number });
+    this._acknowledged.set(keyOf(end), { end, number });
     this._timer ??= setTimeout(() => {
       this._timer = undefined;
       const acknowledged = [...this._acknowledged.values()];
@@ -86,17 +77,17 @@ export class Leftovers {
 
   /** Nothing of it is to be sent again. */
   drop(end: IEnd): void {
-    this._acknowledged.delete(this._keyOf(end));
+    this._acknowledged.delete(keyOf(end));
     this._remove(end, Infinity);
-    this._storage?.removeItem(`${this._keyOf(end)}/journal`);
-    this._kept.delete(this._keyOf(end));
+    this._removeItem(`${keyOf(end)}/journal`);
+    this._kept.delete(keyOf(end));
   }
 
   private _remove(end: IEnd, upTo: number): void {
     const sizes = this._sizes(end);
     for (const [number, size] of sizes) {
       if (number <= upTo) {
-        this._storage?.removeItem(`${this._keyOf(end)}/${number}`);
+        this._removeItem(`${keyOf(end)}/${number}`);
         sizes.delete(number);
         this._bytes -= size;
       }
@@ -104,37 +95,67 @@ export class Leftovers {
   }
 
   private _sizes(end: IEnd): Map<number, number> {
-    const key = this._keyOf(end);
+    const key = keyOf(end);
     const sizes = this._kept.get(key) ?? new Map<number, number>();
     this._kept.set(key, sizes);
     return sizes;
   }
 
+  private _learnUser(): void {
+    const early = this._early;
+    const user = early && this._user();
+    if (!early || user === null) {
+      return;
+    }
+    this._early = null;
+    this._prefix = `${PREFIX}/${encodeURIComponent(user)}`;
+    if (this._storage) {
+      removeOthers(this._storage, this._prefix);
+      this._left = readAll(this._storage, this._prefix);
+    }
+    for (const left of this._left) {
+      const sizes = this._sizes(left);
+      for (const { number, message } of left.messages) {
+        sizes.set(number, message?.byteLength ?? 0);
+        this._bytes += message?.byteLength ?? 0;
+      }
+    }
+    early.forEach((text, key) => this._write(key, text));
+  }
+
   /** @returns whether there was room. */
   private _write(key: string, text: string): boolean {
+    this._learnUser();
+    if (this._early) {
+      this._early.set(key, text);
+      return true;
+    }
     try {
-      this._storage?.setItem(key, text);
+      this._storage?.setItem(`${this._prefix}/${key}`, text);
       return true;
     } catch {
       return false;
     }
   }
 
-  private _keyOf(end: IEnd): string {
-    return keyOf(this._prefix, end);
+  private _removeItem(key: string): void {
+    if (!this._early?.delete(key)) {
+      this._storage?.removeItem(`${this._prefix}/${key}`);
+    }
   }
 
-  private readonly _storage: Storage | null;
-  private readonly _prefix: string;
+  /** What is kept while nobody knows whose it is. */
+  private _early: Map<string, string> | null = new Map();
+  private _prefix = '';
   private readonly _kept = new Map<string, Map<number, number>>();
   private readonly _acknowledged = new Map<string, { end: IEnd; number: number }>();
-  private _left: ILeftover[];
+  private _left: ILeftover[] = [];
   private _bytes = 0;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-function keyOf(prefix: string, { kernelId, sessionId, nonce }: IEnd): string {
-  return [prefix, ...[kernelId, sessionId, nonce].map(encodeURIComponent)].join('/');
+function keyOf({ kernelId, sessionId, nonce }: IEnd): string {
+  return [kernelId, sessionId, nonce].map(encodeURIComponent).join('/');
 }
 
 function removeOthers(storage: Storage, prefix: string): void {
@@ -159,14 +180,14 @@ function readAll(storage: Storage, prefix: string): ILeftover[] {
     const [kernelId, sessionId, nonce] = parts.map(decodeURIComponent);
     const end = { kernelId, sessionId, nonce };
     const text = storage.getItem(key)!;
-    const kept = messages.get(keyOf(prefix, end)) ?? [];
+    const kept = messages.get(keyOf(end)) ?? [];
     kept.push({ number, message: text ? bytesOf(text) : null });
-    messages.set(keyOf(prefix, end), kept);
-    ends.set(keyOf(prefix, end), end);
+    messages.set(keyOf(end), kept);
+    ends.set(keyOf(end), end);
   }
   return [...ends].map(([key, end]) => ({
     ...end,
-    journal: storage.getItem(`${key}/journal`),
+    journal: storage.getItem(`${prefix}/${key}/journal`),
     messages: messages.get(key)!.sort((one, other) => one.number - other.number)
   }));
 }

@@ -1,7 +1,8 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
-import { joinedNumbers } from './numbered.js';
 import { OUTPUT_TYPES, OutputLimit, parentOf } from '../outputs/outputLimit.js';
+import { joinedNumbers } from './numbered.js';
+import { turn } from './turn.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -17,6 +18,10 @@ const WINDOW_MS = 100;
 const LONGEST_REST_MS = 500;
 /** How often the end of an output that is being cut is shown. */
 const UPDATE_MS = 500;
+/** While a page catches up: how much between two looks at the clock, until when, and the pause after. */
+const PIECE = 15;
+const BUSY_MS = 12;
+const PAUSE_MS = 4;
 /** How far back a message may be joined to one that waits. */
 const LOOK_BACK = 64;
 
@@ -26,6 +31,9 @@ const LOOK_BACK = 64;
  * A few messages go through at once. What comes faster waits, and while it waits it is joined: text of
  * one stream to one message, what is cleared or replaced is left out. So a page is never more than
  * half busy with output, however fast a kernel prints.
+ *
+ * A page that catches up with what a kernel has said wants to have it soon: it is busy most of the time,
+ * in slices so short that a person who types does not notice.
  */
 export class MessageQueue {
   /** `deliver` is called with one message at a time, never from within itself. */
@@ -38,12 +46,18 @@ export class MessageQueue {
     for (const accepted of this._limit.accept(message)) {
       join(this._waiting, accepted);
     }
-    if (!this._resting && !this._delivering) {
-      this._slice();
-    }
+    this._goOn();
     if (this._limit.stale) {
       this._updateTimer ??= setTimeout(() => this._update(), UPDATE_MS);
     }
+  }
+
+  /** What is pushed from now on is what the page lacks, or is so no more. */
+  catchUp(begins: boolean): void {
+    clearTimeout(this._restTimer);
+    this._resting = false;
+    this._catchesUp = begins;
+    this._goOn();
   }
 
   /** Deliver all waiting messages now. */
@@ -95,9 +109,33 @@ export class MessageQueue {
     for (const message of this._limit.update()) {
       join(this._waiting, message);
     }
-    if (!this._resting) {
+    this._goOn();
+  }
+
+  private _goOn(): void {
+    if (this._catchesUp) {
+      void this._catchUp();
+    } else if (!this._resting && !this._delivering) {
       this._slice();
     }
+  }
+
+  private async _catchUp(): Promise<void> {
+    if (this._catching) {
+      return;
+    }
+    this._catching = true;
+    while (this._catchesUp && this._waiting.length) {
+      const started = performance.now();
+      do {
+        this._spent = 0;
+        this._give(PIECE);
+        // JupyterLab handles it.
+        await turn();
+      } while (this._catchesUp && this._waiting.length && performance.now() - started < BUSY_MS);
+      await pause();
+    }
+    this._catching = false;
   }
 
   /** Deliver as much as this time window allows; the rest waits for the next one. */
@@ -107,9 +145,17 @@ export class MessageQueue {
       this._windowStart = now;
       this._spent = 0;
     }
+    this._give(SLICE);
+    if (this._spent >= SLICE) {
+      this._rest(now);
+    }
+  }
+
+  /** Deliver what waits until so much has been spent. */
+  private _give(most: number): void {
     this._delivering = true;
     let count = 0;
-    while (count < this._waiting.length && this._spent < SLICE) {
+    while (count < this._waiting.length && this._spent < most) {
       const message = this._waiting[count++];
       this._spent += this._cost(message);
       this._handOver(message);
@@ -118,9 +164,6 @@ export class MessageQueue {
     this._delivering = false;
     if (!this._waiting.length) {
       this._empty();
-    }
-    if (this._spent >= SLICE) {
-      this._rest(now);
     }
   }
 
@@ -163,11 +206,20 @@ export class MessageQueue {
   private readonly _waiting: Message[] = [];
   private readonly _onEmpty: (() => void)[] = [];
   private _resting = false;
+  private _catchesUp = false;
+  private _catching = false;
   private _delivering = false;
   private _spent = 0;
   private _windowStart = 0;
   private _restTimer: ReturnType<typeof setTimeout> | undefined;
   private _updateTimer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Nobody waits for a page that is not visible; its timers take a second. */
+function pause(): Promise<void> {
+  return globalThis.document?.hidden
+    ? turn()
+    : new Promise(resolve => setTimeout(resolve, PAUSE_MS));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { backOff } from '../page/backOff.js';
 
 /** Close codes of kernels' websockets; see docs/protocols.md. */
+export const BAD_MESSAGE = 1007;
 export const SIGNED_OUT = 4401;
 export const NOT_ALLOWED = 4403;
 export const NO_SUCH_KERNEL = 4404;

@@ -26,7 +26,7 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     const streams = new Streams({
       signIn,
       serializer: stock.serializer,
-      leftovers: new Leftovers(tabStorage(), signIn.user ?? ''),
+      leftovers: new Leftovers(tabStorage(), () => signIn.user),
       untracked: JSON.parse(PageConfig.getOption('untracked_message_types') || '[]') as string[],
       askModel: asker(fetch)
     });

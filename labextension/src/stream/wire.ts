@@ -1,14 +1,10 @@
+import { PING_MS, SILENT } from './silence.js';
+
 /** The subprotocol of a stream that survives its connections. */
 export const FLEET_PROTOCOL = 'fleet.v1';
 /** What JupyterLab speaks. */
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
-const PING_MS = 2_500;
-/**
- * Pings that may stay without any answer: a connection that is silent for about 6 s is cut. Times do not
- * count: timers of a page that was busy, hidden or asleep come late.
- */
-const MOST_UNANSWERED = 2;
 /** A server that hangs takes a connection, and answers nothing: for minutes, if a browser may. */
 const HANDSHAKE_MS = 10_000;
 
@@ -26,8 +22,15 @@ export interface IWireEvents {
  * are texts that the lab answers.
  */
 export class Wire {
-  constructor(url: string, protocols: string | string[] | undefined, events: IWireEvents) {
+  /** @param mostUnanswered - How many pings may stay without an answer. */
+  constructor(
+    url: string,
+    protocols: string | string[] | undefined,
+    mostUnanswered: number,
+    events: IWireEvents
+  ) {
     this._events = events;
+    this._mostUnanswered = mostUnanswered;
     this._socket = protocols === undefined ? new WebSocket(url) : new WebSocket(url, protocols);
     this._socket.binaryType = 'arraybuffer';
     this._timer = setTimeout(() => this.end(1006, 'no answer'), HANDSHAKE_MS);
@@ -75,19 +78,27 @@ export class Wire {
   }
 
   private _ping(): void {
-    if (this._unanswered >= MOST_UNANSWERED) {
-      this.end(1006, 'silent');
+    if (this._socket.bufferedAmount < this._unsent) {
+      // The other end takes what the page sends.
+      this._unanswered = 0;
+    }
+    if (this._unanswered >= this._mostUnanswered) {
+      this.end(1006, SILENT);
       return;
     }
     this._unanswered += 1;
     this._socket.send('{"type": "ping"}');
+    this._unsent = this._socket.bufferedAmount;
     this._timer = setTimeout(() => this._ping(), PING_MS);
   }
 
   private readonly _events: IWireEvents;
   private readonly _socket: WebSocket;
   private _timer: ReturnType<typeof setTimeout>;
+  private readonly _mostUnanswered: number;
   private _unanswered = 0;
+  /** Bytes that waited to be sent at the last ping. */
+  private _unsent = 0;
   private _isOpen = false;
   private _ended = false;
 }

@@ -15,47 +15,53 @@ from tests.chaos.pages.fleet_contender import FleetContender
 from tests.chaos.pages.numbered_cell import NumberedCell
 from tests.chaos.pages.person import Person
 
-MESSAGES = 100_000
+LINES_AND_DISPLAYS = {
+    "100,000 lines": (100_000, 0),
+    "20,000 lines, 3,000 displays in between": (20_000, 3_000),
+}
 BEFORE_FIRST = 5.0
 """Seconds in which the page is closed before the cell prints."""
 LONGEST_CELL, LONGEST = 300.0, 60.0
 ROUNDS = 3
+LOOK = 0.02
+TYPED, PRINTS = 0, 1
+"""The cells: what grows must not move the one that is typed in."""
 
 
-def measure_of(browser: Browser, contender: Contender) -> Measure:
-    """Runs the cell, opens its notebook; infinite where the last line does not come."""
+def measure_of(browser: Browser, contender: Contender, lines: int, displays: int) -> Measure:
+    """Runs the cell, opens its notebook; infinite where the cell or its page never has the end."""
 
     def measure() -> tuple[float, dict[str, float]]:
         name = uuid.uuid4().hex[:8]
         folder = new_folder(contender, name)
-        cell = NumberedCell(MESSAGES, 0, 0.0, folder, delay=BEFORE_FIRST, flush=True)
+        cell = NumberedCell(lines, displays, 0.0, folder, delay=BEFORE_FIRST, flush=True)
         path = contender.path.replace(".ipynb", f"-{name}.ipynb")
-        contender.save_notebook(path, cell.source, "")
+        contender.save_notebook(path, "", cell.source)
         person = Person(browser, contender, path, lambda line: None)
+        last = f"{cell.total:06d} x"
         try:
             person.open()
             person.wait_for_kernel()
-            person.run()
+            person.run(PRINTS)
             person.wait("the cell's beginning", lambda: bool(cell.runs))
             person.close()
             person.wait("the cell's end", lambda: cell.ended, LONGEST_CELL)
             loaded = time.monotonic()
             person.open()
             shown = time.monotonic()
+            person.forget_tasks()
             # Somebody who goes on working meanwhile.
-            person.write(1, "# typed")
-            typed = time.monotonic() - shown
-            last = f"{MESSAGES:06d} x"
-            try:
-                person.wait("the last line", lambda: last in person.text(0), LONGEST, look=0.02)
-                took = time.monotonic() - shown
-            except TimeoutError:
-                took = float("inf")
-            return 1000 * took, {
-                "since_load": 1000 * (time.monotonic() - loaded),
+            person.write(TYPED, "# typed")
+            typed = time.monotonic()
+            person.wait("the end", lambda: last in person.last_outputs(PRINTS), LONGEST, look=LOOK)
+            ended = time.monotonic()
+            return 1000 * (ended - shown), {
+                "since_load": 1000 * (ended - loaded),
                 "longest_task": person.longest_task(),
-                "typed": 1000 * typed,
+                "typed": 1000 * (typed - shown),
             }
+        except TimeoutError:
+            return float("inf"), {}
         finally:
             person.close()
             contender.end_kernels()
@@ -66,16 +72,19 @@ def measure_of(browser: Browser, contender: Contender) -> Measure:
 def run(bench: Bench) -> Table:
     """Starts all of them, and opens a notebook of each in turns."""
     table = Table(
-        f"{MESSAGES:,} messages in a page that is opened after them",
+        "messages in a page that is opened after them, each flushed",
         list(CONTENDERS),
         FleetContender.name,
         "median ms (lowest) from the notebook's appearance to its last line; the same from the "
-        "page's load, longest task of the page, typing in another cell meanwhile (ms)",
+        "page's load, longest task of the page since the notebook's appearance, typing in another "
+        "cell meanwhile (ms)",
     )
     browser = bench.stack.enter_context(chromium())
-    measures: dict[str, Measure] = {
-        name: measure_of(browser, bench.stack.enter_context(running(name))) for name in CONTENDERS
-    }
+    contenders = {name: bench.stack.enter_context(running(name)) for name in CONTENDERS}
     rounds = Bench(min(ROUNDS, bench.rounds), bench.directory)
-    rounds.interleave(table, {"all": measures}, warm_up=False)
+    measures = {
+        line: {name: measure_of(browser, one, *counts) for name, one in contenders.items()}
+        for line, counts in LINES_AND_DISPLAYS.items()
+    }
+    rounds.interleave(table, measures, warm_up=False)
     return table

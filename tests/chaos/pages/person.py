@@ -56,6 +56,16 @@ READ = f"""index => {{
     kernel: connection ? connection.status + ' ' + connection.connectionStatus : 'none',
   }};
 }}"""
+LAST_OUTPUTS = f"""([index, outputs, characters]) => {{
+{FIND}
+  const all = cells && cells[index] ? cells[index].model.outputs : [];
+  const texts = [];
+  for (let at = Math.max(0, all.length - outputs); at < all.length; at += 1) {{
+    const {{ text, data }} = all.get(at).toJSON();
+    texts.push([text ?? data?.['text/plain'] ?? ''].flat().join('').slice(-characters));
+  }}
+  return texts.join('\\n');
+}}"""
 TEXT = f"""index => {{
 {FIND}
   return cells && cells[index] ? cells[index].node.innerText : null;
@@ -201,16 +211,24 @@ class Person:
         """What the page shows of a cell."""
         return self._evaluate(TEXT, cell) or ""
 
-    def _evaluate(self, script: str, cell: int) -> Any:
+    def last_outputs(self, cell: int = 0, outputs: int = 20, characters: int = 200) -> str:
+        """The ends of the last outputs that the page has of a cell, shown or not."""
+        return self._evaluate(LAST_OUTPUTS, [cell, outputs, characters]) or ""
+
+    def _evaluate(self, script: str, argument: int | list[int]) -> Any:
         if self._page is None:
             return None
         try:
-            return self._page.evaluate(script, cell)
+            return self._page.evaluate(script, argument)
         except PlaywrightError:
             return None
 
+    def forget_tasks(self) -> None:
+        """From now on count the page's tasks anew."""
+        self.page.evaluate("window.longestTask = 0")
+
     def longest_task(self) -> float:
-        """Milliseconds of the page's longest task since it was loaded."""
+        """Milliseconds of the page's longest task since it was loaded, or since `forget_tasks`."""
         return float(self.page.evaluate("window.longestTask"))
 
     def wait_for_kernel(self) -> None:
