@@ -40,6 +40,7 @@ from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.run_forever import run_forever
+from gateway_ext.kernels.unsent_bytes import UnsentBytes
 from gateway_ext.ownership import migrations
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
@@ -168,6 +169,9 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,
             fleet_held_messages=HeldMessages(self.max_held_bytes),
+            fleet_unsent_bytes=UnsentBytes(
+                self.max_unsent_bytes, self.max_unsent_bytes_per_person
+            ),
             fleet_cluster_answers=ClusterAnswers(
                 self.kernel_manager.cluster(KubernetesCluster),
                 self.kernel_manager.cluster(YarnCluster),

@@ -131,6 +131,18 @@ class GatewayOptions(HasTraits):
         "launched or have no owner. When there are more, the client that has sent the most is "
         "disconnected.",
     ).tag(config=True)
+    max_unsent_bytes = Integer(
+        256 * 1024 * 1024,
+        min=1024 * 1024,
+        help="How many bytes of what kernels say may wait for clients that read too slowly, for all "
+        "clients of this gateway together. When more waits, the client for which the most waits is "
+        "disconnected: it connects again and gets the rest from the kernel's journal.",
+    ).tag(config=True)
+    max_unsent_bytes_per_person = Integer(
+        64 * 1024 * 1024,
+        min=1024 * 1024,
+        help="The same for all clients of one person.",
+    ).tag(config=True)
     drain_seconds = Float(
         10.0,
         help="How many seconds a gateway that is told to stop waits for other gateways to "

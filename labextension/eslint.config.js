@@ -4,14 +4,18 @@ import tseslint from 'typescript-eslint';
 
 /** What tests use of Node's globals. */
 const NODE = [
+  'BroadcastChannel',
   'DOMException',
   'Event',
   'Response',
+  'TextEncoder',
   'URL',
+  'clearInterval',
   'clearTimeout',
   'console',
   'globalThis',
   'queueMicrotask',
+  'setInterval',
   'setTimeout'
 ];
 

@@ -77,6 +77,8 @@ export class FakeFleet {
   }
   /** What the server says of the kernel's model. */
   model = { status: 200, state: 'idle' };
+  /** The nonces that living pages of the browser hold. */
+  held = new Map();
   /** Whether acknowledgments of what it takes reach the page. */
   acknowledges = true;
 
@@ -286,6 +288,37 @@ export class FakeStorage {
   }
 }
 
+/** What a page of the browser holds, by nonce. */
+class FakeLivingPages {
+  constructor(held) {
+    this._held = held;
+  }
+  hold(nonce) {
+    this._held.set(nonce, this);
+  }
+  async claim(nonce) {
+    const isFree = (this._held.get(nonce) ?? this) === this;
+    if (isFree) {
+      this.hold(nonce);
+    }
+    return isFree;
+  }
+  release(nonce) {
+    if (this._held.get(nonce) === this) {
+      this._held.delete(nonce);
+    }
+  }
+  /** The page ends. */
+  end() {
+    for (const nonce of [...this._held.keys()]) {
+      this.release(nonce);
+    }
+  }
+}
+
+/** Of a browser in which no other page lives. */
+export const onlyPage = () => new FakeLivingPages(new Map());
+
 /** A page's login, which tests end. */
 export class FakeSignIn {
   user = 'ann';
@@ -326,12 +359,13 @@ export class FakePage {
   constructor(fleet, { storage = new FakeStorage(), session = 'page', url = 'ws://lab' } = {}) {
     connectTo(fleet);
     this.signIn = new FakeSignIn();
+    this.living = new FakeLivingPages(fleet.held);
     this.session = session;
     this.url = `${url}/api/kernels/kernel-1/channels?session_id=${session}`;
     this.streams = new Streams({
       signIn: this.signIn,
       serializer,
-      leftovers: new Leftovers(storage, () => this.signIn.user),
+      leftovers: new Leftovers(storage, () => this.signIn.user, this.living),
       untracked: ['kernel_info_request'],
       askModel: async () => fleet.model
     });
@@ -367,6 +401,7 @@ export class FakePage {
 
   /** The tab is closed or reloaded: no code of the page runs any more. */
   leave() {
+    this.living.end();
     for (const socket of this.socket._stream ? [this.stream] : []) {
       socket._connector.stop();
       socket._incoming.stop();

@@ -29,6 +29,7 @@ from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.place import Place
 from gateway_ext.kernels.refusal import Refusal, unreachable
+from gateway_ext.kernels.unsent_bytes import UnsentOfClient
 from gateway_ext.ownership.states import KernelState
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
@@ -49,7 +50,6 @@ from jupyter_ext.wire.routes import CHANNELS_ROUTE, LAUNCHING, pattern_of
 
 _CLOSE_CODES = {**FINAL, 421: OWNER_CHANGES, 503: TRY_AGAIN}
 _PING_SECONDS = 20.0
-_UNSENT_BYTES = 64 * 1024 * 1024
 _LONGEST_REASON = 120
 """A close frame holds 123 bytes of reason."""
 
@@ -65,7 +65,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self._identity: Identity | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._wire: FleetWire | LaunchWire | DeadWire | StockWire | None = None
-        self._unsent = 0
+        self._unsent: UnsentOfClient | None = None
         self._leave_room: Callable[[], None] | None = None
 
     @property
@@ -156,6 +156,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         # The event loop has its own clock.
         left = self._identity.expires - time.time()
         self._expiry = loop.call_later(left, self.end, NOT_ACCEPTED, "the token has expired")
+        all_unsent = self.settings["fleet_unsent_bytes"]
+        self._unsent = UnsentOfClient(all_unsent, self._identity.user, self._end_slow)
         self.manager.websockets.add(self)
         self._wire.start()
 
@@ -176,6 +178,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             self._expiry.cancel()
         if self._wire is not None:
             self._wire.stop()
+        if self._unsent is not None:
+            self._unsent.stop()
         if self._leave_room is not None:
             self._leave_room()
 
@@ -194,21 +198,23 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         """Closes the websocket."""
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
+    def _end_slow(self) -> None:
+        self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
+
     def push(self, frame: str | bytes) -> None:
         """Sends without waiting. A client that reads too slowly is disconnected: it reconnects and
         gets the rest from the kernel's journal."""
-        size = len(frame)
-        self._unsent += size
-        if self._unsent > _UNSENT_BYTES + size:
-            self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
+        size, unsent = len(frame), self._unsent
+        if unsent is None or not unsent.add(size):
             return
         try:
             written = self.write_message(frame, binary=isinstance(frame, bytes))
         except websocket.WebSocketClosedError:
+            unsent.sent(size)
             return
 
         def sent(written: "asyncio.Future[None]") -> None:
-            self._unsent -= size
+            unsent.sent(size)
             if not written.cancelled():
                 # A connection that ended meanwhile: on_close follows.
                 written.exception()

@@ -20,6 +20,8 @@ export interface IAddress {
 }
 
 export interface IConnectorEvents {
+  /** A connection is about to be made. */
+  prepare(): Promise<void>;
   /** Where to connect next. */
   address(): IAddress;
   opened(protocol: string): void;
@@ -86,12 +88,18 @@ export class Connector {
     const attempt = (this._attempt += 1);
     clearTimeout(this._timer);
     this._timer = setTimeout(() => {
-      void this._signIn.whenIn().then(() => {
-        if (attempt === this._attempt) {
-          this._dial();
-        }
-      });
+      void this._dialWhenReady(attempt);
     }, pause);
+  }
+
+  private async _dialWhenReady(attempt: number): Promise<void> {
+    await this._signIn.whenIn();
+    if (attempt === this._attempt) {
+      await this._events.prepare();
+    }
+    if (attempt === this._attempt) {
+      this._dial();
+    }
   }
 
   private _dial(): void {

@@ -25,9 +25,15 @@ export class Ends {
   }
 
   /** Look for what earlier pages have left: before the page's own end is connected first. */
-  findLeft(): void {
-    for (const left of this._leftovers.take(this._kernelId)) {
-      this._left.push(Outgoing.of(left, this._leftovers, () => this._nothing()));
+  async findLeft(): Promise<void> {
+    const own = this._own;
+    for (const left of await this._leftovers.take(this._kernelId)) {
+      if (own === this._own) {
+        this._left.push(Outgoing.of(left, this._leftovers, () => this._nothing()));
+      } else {
+        // Meanwhile a user has restarted the kernel.
+        this._leftovers.drop(left);
+      }
     }
   }
 
@@ -92,7 +98,7 @@ export class Ends {
   }
 
   private _newEnd(): Outgoing {
-    return new Outgoing(this._kernelId, this._sessionId, this._leftovers, () => this._nothing());
+    return Outgoing.anew(this._kernelId, this._sessionId, this._leftovers, () => this._nothing());
   }
 
   private _nothing(): ArrayBuffer {

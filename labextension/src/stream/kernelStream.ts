@@ -59,6 +59,7 @@ export class KernelStream {
       _settings.signIn,
       async () => (await askModel(model))?.status ?? null,
       {
+        prepare: () => this._prepare(),
         address: () => this._address(),
         opened: protocol => this._opened(protocol),
         received: data => this._received(data),
@@ -193,15 +194,18 @@ export class KernelStream {
     this._sender.send(message, true);
   }
 
+  private async _prepare(): Promise<void> {
+    if (!this._isWithoutCursor && this._incoming.received === null) {
+      await this._ends.findLeft();
+    }
+  }
+
   private _address(): IAddress {
     const { protocols } = this._socket ?? { protocols: [V1_PROTOCOL] };
     if (this._isWithoutCursor) {
       return { url: this._url, protocols };
     }
     const { received } = this._incoming;
-    if (received === null) {
-      this._ends.findLeft();
-    }
     const knows = this._ends.isOwn && received !== null && this._journal !== null;
     const cursor = knows ? { journal: this._journal!, received } : null;
     return {

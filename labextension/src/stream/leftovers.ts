@@ -1,3 +1,6 @@
+import { headingOf } from './clientFrames.js';
+import type { ILivingPages } from './livingPages.js';
+
 /** Bytes of one message, and of all, that are kept over a reload of the page. */
 const LONGEST_KEPT = 256 * 1024;
 const MOST_KEPT = 2 * 1024 * 1024;
@@ -32,18 +35,33 @@ export class Leftovers {
    *
    * @param storage - The tab's `sessionStorage`; null if the browser has none for this page.
    * @param user - Who uses the page; null until that is known.
+   * @param pages - Knows what living pages send themselves.
    */
   constructor(
     private readonly _storage: Storage | null,
-    private readonly _user: () => string | null
+    private readonly _user: () => string | null,
+    private readonly _pages: ILivingPages
   ) {}
 
-  /** What earlier pages sent to a kernel. Each is returned once, and kept until it is dropped. */
-  take(kernelId: string): ILeftover[] {
-    this._learnUser();
-    const taken = this._left.filter(left => left.kernelId === kernelId);
-    this._left = this._left.filter(left => left.kernelId !== kernelId);
-    return taken;
+  /** This page sends as a new end: what it keeps is not for copies of its tab. */
+  hold({ nonce }: IEnd): void {
+    this._pages.hold(nonce);
+  }
+
+  /**
+   * What earlier pages sent to a kernel. Each is returned once, and kept until it is dropped. What a
+   * living page sends itself is removed: this tab is a duplicate of that page's.
+   */
+  async take(kernelId: string): Promise<ILeftover[]> {
+    const found = this._find(kernelId);
+    const claimed = await Promise.all(found.map(({ nonce }) => this._pages.claim(nonce)));
+    found.filter((_, at) => !claimed[at]).forEach(left => this.drop(left));
+    return found.filter((_, at) => claimed[at]);
+  }
+
+  /** Nothing that earlier pages sent to a kernel shall be sent again. */
+  dropAll(kernelId: string): void {
+    this._find(kernelId).forEach(left => this.drop(left));
   }
 
   /** Which journal the agent has that is sent what follows. */
@@ -81,6 +99,14 @@ export class Leftovers {
     this._remove(end, Infinity);
     this._removeItem(`${keyOf(end)}/journal`);
     this._kept.delete(keyOf(end));
+    this._pages.release(end.nonce);
+  }
+
+  private _find(kernelId: string): ILeftover[] {
+    this._learnUser();
+    const found = this._left.filter(left => left.kernelId === kernelId);
+    this._left = this._left.filter(left => left.kernelId !== kernelId);
+    return found;
   }
 
   private _remove(end: IEnd, upTo: number): void {
@@ -158,38 +184,70 @@ function keyOf({ kernelId, sessionId, nonce }: IEnd): string {
   return [kernelId, sessionId, nonce].map(encodeURIComponent).join('/');
 }
 
-function removeOthers(storage: Storage, prefix: string): void {
+function keysUnder(storage: Storage, prefix: string): string[] {
   const keys = Array.from({ length: storage.length }, (_, at) => storage.key(at)!);
-  for (const key of keys) {
-    if (key.startsWith(`${PREFIX}/`) && !key.startsWith(`${prefix}/`)) {
+  return keys.filter(key => key.startsWith(`${prefix}/`));
+}
+
+function removeOthers(storage: Storage, prefix: string): void {
+  for (const key of keysUnder(storage, PREFIX)) {
+    if (!key.startsWith(`${prefix}/`)) {
       storage.removeItem(key);
     }
   }
 }
 
+/** What no page of ours has written is removed. */
 function readAll(storage: Storage, prefix: string): ILeftover[] {
   const ends = new Map<string, IEnd>();
   const messages = new Map<string, { number: number; message: ArrayBuffer | null }[]>();
-  for (let at = 0; at < storage.length; at += 1) {
-    const key = storage.key(at)!;
-    const parts = key.slice(prefix.length + 1).split('/');
-    const number = Number(parts[3]);
-    if (!key.startsWith(`${prefix}/`) || parts.length !== 4 || !Number.isSafeInteger(number)) {
-      continue;
+  for (const key of keysUnder(storage, prefix)) {
+    try {
+      const { end, number } = partsOf(key.slice(prefix.length + 1));
+      if (number === null) {
+        continue;
+      }
+      const kept = messages.get(keyOf(end)) ?? [];
+      kept.push({ number, message: messageOf(storage.getItem(key)!) });
+      messages.set(keyOf(end), kept);
+      ends.set(keyOf(end), end);
+    } catch {
+      storage.removeItem(key);
     }
-    const [kernelId, sessionId, nonce] = parts.map(decodeURIComponent);
-    const end = { kernelId, sessionId, nonce };
-    const text = storage.getItem(key)!;
-    const kept = messages.get(keyOf(end)) ?? [];
-    kept.push({ number, message: text ? bytesOf(text) : null });
-    messages.set(keyOf(end), kept);
-    ends.set(keyOf(end), end);
   }
   return [...ends].map(([key, end]) => ({
     ...end,
     journal: storage.getItem(`${prefix}/${key}/journal`),
     messages: messages.get(key)!.sort((one, other) => one.number - other.number)
   }));
+}
+
+/** Throws if a page of ours names nothing so. The number is null for a journal. */
+function partsOf(name: string): { end: IEnd; number: number | null } {
+  const [kernelId, sessionId, nonce, last, ...more] = name.split('/').map(decodeURIComponent);
+  const end = { kernelId, sessionId, nonce };
+  const number = last === 'journal' ? null : Number(last);
+  if (more.length || `${keyOf(end)}/${last}` !== name || !(number === null || isNumber(number))) {
+    throw new Error(`no leftover is named ${name}`);
+  }
+  return { end, number };
+}
+
+function isNumber(number: number): boolean {
+  return Number.isSafeInteger(number) && number > 0;
+}
+
+/** Null for a message that was too long. Throws if the text is none. */
+function messageOf(text: string): ArrayBuffer | null {
+  if (!text) {
+    return null;
+  }
+  const message = bytesOf(text);
+  const { header } = headingOf(message);
+  if (typeof header?.msg_id !== 'string' || typeof header.msg_type !== 'string') {
+    throw new Error('the message has no ID or no type');
+  }
+  return message;
 }
 
 /** Bytes as a text of as many characters: a storage takes nothing else. */

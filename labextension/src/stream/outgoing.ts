@@ -3,7 +3,7 @@ import { UUID } from '@lumino/coreutils';
 import { headingOf } from './clientFrames.js';
 import { FLEET_CHANNEL } from './madeMessages.js';
 import type { IEnd, ILeftover, Leftovers } from './leftovers.js';
-import { IPending, PendingMessages } from './pendingMessages.js';
+import { IPending, MOST_MISSING, PendingMessages } from './pendingMessages.js';
 
 /**
  * What one end of a stream sends: kept, also over a reload of the page, until the agent has it.
@@ -12,26 +12,37 @@ import { IPending, PendingMessages } from './pendingMessages.js';
  */
 export class Outgoing implements IEnd, Iterable<IPending> {
   /** @param nothing - A message that stands for one that is not sent after all. */
-  constructor(
+  private constructor(
     readonly kernelId: string,
     readonly sessionId: string,
+    readonly nonce: string,
     private readonly _leftovers: Leftovers,
     private readonly _nothing: () => ArrayBuffer
   ) {
-    this.nonce = UUID.uuid4().replace(/-/g, '');
     this._pending = new PendingMessages();
+  }
+
+  /** A new end, of this page. */
+  static anew(
+    kernelId: string,
+    sessionId: string,
+    leftovers: Leftovers,
+    nothing: () => ArrayBuffer
+  ): Outgoing {
+    const nonce = UUID.uuid4().replace(/-/g, '');
+    const outgoing = new Outgoing(kernelId, sessionId, nonce, leftovers, nothing);
+    leftovers.hold(outgoing);
+    return outgoing;
   }
 
   /** What an earlier page left. */
   static of(left: ILeftover, leftovers: Leftovers, nothing: () => ArrayBuffer): Outgoing {
-    const outgoing = new Outgoing(left.kernelId, left.sessionId, leftovers, nothing);
-    outgoing.nonce = left.nonce;
+    const { kernelId, sessionId, nonce } = left;
+    const outgoing = new Outgoing(kernelId, sessionId, nonce, leftovers, nothing);
     outgoing._journal = left.journal;
     outgoing._pending = new PendingMessages(withoutHoles(left, nothing));
     return outgoing;
   }
-
-  nonce: string;
 
   /** The journal of the agent that may have had some of it; null if nothing has been sent. */
   get journal(): string | null {
@@ -108,11 +119,18 @@ export class Outgoing implements IEnd, Iterable<IPending> {
   private _journal: string | null = null;
 }
 
-/** Agents take numbers without holes only: what could not be kept is sent as nothing. */
+/**
+ * Agents take numbers without holes only: what could not be kept is sent as nothing. What comes after
+ * more of it than a page can have sent is dropped.
+ */
 function withoutHoles({ messages }: ILeftover, nothing: () => ArrayBuffer): IPending[] {
   const all: IPending[] = [];
   for (const { number, message } of messages) {
-    for (let hole = (all[0]?.number ?? number) + all.length; hole < number; hole += 1) {
+    const next = (all[0]?.number ?? number) + all.length;
+    if (number - next > MOST_MISSING) {
+      break;
+    }
+    for (let hole = next; hole < number; hole += 1) {
       all.push({ number: hole, message: nothing() });
     }
     all.push({ number, message: message ?? nothing() });

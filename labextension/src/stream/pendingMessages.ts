@@ -1,3 +1,6 @@
+/** More numbers in a row than a tab's storage can miss. */
+export const MOST_MISSING = 100_000;
+
 /** A message to the kernel whose arrival has not been acknowledged. */
 export interface IPending {
   readonly number: number;
@@ -41,9 +44,16 @@ export class PendingMessages implements Iterable<IPending> {
     return count > 0;
   }
 
-  /** Send `fill` under the numbers that are missing between what the agent has and the first. */
+  /**
+   * Send `fill` under the numbers that are missing between what the agent has and the first. If they are
+   * too many, these are not the messages that the agent waits for: nothing is sent.
+   */
   fillUpFrom(acknowledged: number, fill: () => ArrayBuffer): void {
     const first = this._pending.length ? this._pending[0].number : 0;
+    if (first - acknowledged > MOST_MISSING) {
+      this._pending = [];
+      return;
+    }
     for (let number = first - 1; number > acknowledged; number -= 1) {
       this._pending.unshift({ number, message: fill() });
     }

@@ -62,9 +62,7 @@ export class Streams {
 
   /** A user restarts a kernel: what it has not taken yet shall not run. */
   dropPending(kernelId: string): void {
-    for (const left of this._settings.leftovers.take(kernelId)) {
-      this._settings.leftovers.drop(left);
-    }
+    this._settings.leftovers.dropAll(kernelId);
     for (const stream of this) {
       if (stream.kernelId === kernelId) {
         stream.dropPending();

@@ -1,11 +1,13 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 import { ServerConnection, ServiceManagerPlugin } from '@jupyterlab/services';
+import { UUID } from '@lumino/coreutils';
 
 import { tabStorage } from '../page/tabStorage.js';
 import type { SignIn } from '../user/signIn.js';
 import { Fetch, heldFetch } from '../user/signInFetch.js';
 import { ISignIn } from '../user/signInPlugin.js';
 import { Leftovers } from './leftovers.js';
+import { AskingPages, ILivingPages, LockingPages } from './livingPages.js';
 import { IStreams, Streams } from './streams.js';
 import type { IKernelAnswer } from './streamState.js';
 
@@ -27,7 +29,7 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     const streams = new Streams({
       signIn,
       serializer: stock.serializer,
-      leftovers: new Leftovers(tabStorage(), () => signIn.user),
+      leftovers: new Leftovers(tabStorage(), () => signIn.user, livingPages()),
       untracked: JSON.parse(PageConfig.getOption('untracked_message_types') || '[]') as string[],
       askModel: asker(fetch)
     });
@@ -38,6 +40,13 @@ export const streamsPlugin: ServiceManagerPlugin<Streams | null> = {
     return streams;
   }
 };
+
+/** Browsers have locks only for pages that come by https, or from this computer. */
+function livingPages(): ILivingPages {
+  return 'locks' in navigator
+    ? new LockingPages(navigator.locks)
+    : new AskingPages(new BroadcastChannel('jupyter-fleet:streams'), UUID.uuid4());
+}
 
 function asker(fetch: Fetch): (url: string) => Promise<IKernelAnswer | null> {
   return async url => {

@@ -1,0 +1,47 @@
+"""Many clients of one person that do not read: what waits for them is limited."""
+
+import socket
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import websocket
+
+from jupyter_ext.wire.close_codes import OWNER_CHANGES
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways
+from tests.integration.jupyter_ext.kernels.cursor_page import CursorPage, close_of, dial
+
+pytestmark = pytest.mark.timeout(120)
+
+MB = 1024 * 1024
+SLOW = 6
+
+
+@pytest.fixture(scope="module")
+def gateways() -> Iterator[Gateways]:
+    limits = {"max_unsent_bytes": 8 * MB, "max_unsent_bytes_per_person": 4 * MB}
+    with running_gateways(changes={"FleetGatewayApp": limits}) as gateways:
+        yield gateways
+
+
+def without_reading(url: str, kernel_id: str, headers: dict[str, str]) -> websocket.WebSocket:
+    query = {"session_id": uuid.uuid4().hex, "stream": uuid.uuid4().hex, "cursor": "1"}
+    client = dial(url, kernel_id, headers, query)
+    # The connection itself holds little.
+    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    while client.recv_data()[0] != websocket.ABNF.OPCODE_BINARY:
+        pass
+    return client
+
+
+def test_they_are_ended_and_who_reads_is_not(gateways: Gateways) -> None:
+    kernel_id, url = gateways.start_kernel(0), gateways.urls[0]
+    headers = gateways.client().headers
+    slow = [without_reading(url, kernel_id, headers) for _ in range(SLOW)]
+    with CursorPage([url], kernel_id, gateways.client("bob", demo="editor").headers) as page:
+        said = page.run("for _ in range(60): print('x' * 1000000, flush=True)")
+        assert len(said) == 60 * 1_000_001
+        assert page.ends == []
+    for client in slow:
+        code, reason = close_of(client)
+        assert (code, "too much is waiting to be read" in reason) == (OWNER_CHANGES, True)
