@@ -162,7 +162,9 @@ def test_a_question_waits_for_whoever_opens_the_notebook(notebook: KernelNoteboo
     assert again.evaluate(2, "print(a, b)") == "ann bob"
 
 
-def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(notebook: KernelNotebook) -> None:
+def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(
+    notebook: KernelNotebook,
+) -> None:
     notebook.save(
         {
             "edited": notebook.wait("go") + "print('of the first version')",
