@@ -47,6 +47,11 @@ class ReportedState:
         return asdict(self)
 
 
+_MOST_REQUESTS = 1000
+"""More than a kernel works on at once."""
+_LONGEST_ID = 256
+
+
 class Busyness:
     """Whether the kernel is busy, from its `status` messages.
 
@@ -59,7 +64,9 @@ class Busyness:
     def heard(self, execution_state: str, request: str) -> str:
         """The kernel's state after a `status` message about `request` ("" if it names none)."""
         if execution_state == "busy":
-            self._requests.add(request)
+            # Code of users can invent requests, and any number of them.
+            if len(request) <= _LONGEST_ID and len(self._requests) < _MOST_REQUESTS:
+                self._requests.add(request)
         elif execution_state == "idle":
             if request:
                 self._requests.discard(request)

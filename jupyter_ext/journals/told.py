@@ -128,7 +128,7 @@ def _add(number: int, message: bytes, requests: _Requests, streams: _Streams) ->
         kind = str(header.get("msg_type"))
         if channel == FLEET_CHANNEL:
             if kind == "request":
-                requests.known(_parsed(parts[3]))
+                requests.known(_record(parts[3]))
             return
         request = str(parent.get("msg_id") or "")
         requests.heard(channel, kind, request, parts[3], number)
@@ -164,7 +164,8 @@ class _Requests:
         if channel == "iopub":
             record["last"] = number
         if kind == "execute_input":
-            record["count"] = _parsed(content).get("execution_count")
+            count = _parsed(content).get("execution_count")
+            record["count"] = count if type(count) is int else None
         if kind == "execute_input" and record.get("state") == "queued":
             record["state"] = "running"
         if kind == "status" and _parsed(content).get("execution_state") == "idle":
@@ -223,6 +224,13 @@ def _printed(parts: list[bytes]) -> tuple[str, str] | None:
     if len(parts) > 4 or not isinstance(name, str) or not isinstance(text, str):
         return None
     return name, text
+
+
+def _record(part: bytes) -> dict[str, Any]:
+    """Raises ValueError for numbers that Python writes and browsers do not read."""
+    record = _parsed(part)
+    json.dumps(record, allow_nan=False)
+    return record
 
 
 def _parsed(part: bytes) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def _part(data: bytes, place: int) -> Part:
     if said > MOST_HEADER_BYTES or start + stored > len(data):
         raise PartError("it is shorter than it says, or its header is too long")
     try:
-        header = json.loads(data[place + _HEAD : start])
+        header = json.loads(data[place + _HEAD : start], parse_constant=_refused)
         raw_bytes = _number(header, "raw", 0)
         found = PartHeader(
             journal=str(header["journal"]),
@@ -140,8 +140,8 @@ def _part(data: bytes, place: int) -> Part:
             last=_number(header, "last", 1),
             missing=[(int(start), int(end)) for start, end in header["missing"]],
             requests=[one for one in list(header["requests"]) if isinstance(one, dict)],
-            process=str(header["process"])[:32],
-            reason=str(header["reason"])[:2000],
+            process=_text(header["process"])[:32],
+            reason=_text(header["reason"])[:2000],
             complete=header["complete"] is True,
             # Agents of the version before do not say it.
             behind=header.get("behind") is True,
@@ -160,6 +160,16 @@ def _number(header: Mapping[str, Any], name: str, least: int) -> int:
     if type(value) is not int or not least <= value <= MOST_NUMBER:
         raise ValueError(f"{name} is {value!r}")
     return value
+
+
+def _refused(name: str) -> float:
+    """Not JSON, though Python writes and reads it: browsers do not."""
+    raise ValueError(f"{name} is no number")
+
+
+def _text(value: Any) -> str:
+    """As text that can be encoded: JSON may have halves of characters."""
+    return str(value).encode(errors="replace").decode()
 
 
 def _decompressed(stored: bytes, raw_bytes: int) -> bytes:

@@ -21,6 +21,9 @@ theirs."""
 LONGEST_PARSED = 2**20
 """Bytes of a message's part: a longer one would hold the event loop while it is parsed."""
 
+LONGEST_ID = 256
+"""Characters of the ids of requests, cells and displays: clients and code of users choose them."""
+
 _DISPLAYS = frozenset({"display_data", "execute_result"})
 _DISPLAY_ID = re.compile(rb'"display_id"\s*:\s*"((?:[^"\\]|\\.){1,256})"')
 _TRANSIENT_BYTES = 1024
@@ -107,9 +110,11 @@ class RequestIndex:
         self, session: str, header: Mapping[str, Any], metadata: bytes, content: bytes, process: int
     ) -> Record | None:
         """A client has sent a message with this header. None if that is no execute_request, is
-        silent, or is known."""
+        silent, is known, or has an id that is too long."""
         request = str(header.get("msg_id"))
         if header.get("msg_type") != "execute_request" or self.has_come(request):
+            return None
+        if len(request) > LONGEST_ID:
             return None
         asked = _parsed(content)
         if asked is not None and asked.get("silent"):
@@ -120,12 +125,12 @@ class RequestIndex:
         code = asked.get("code") if asked is not None else None
         record = self._records[request] = Record(
             request,
-            cell if isinstance(cell, str) and cell else None,
+            cell if isinstance(cell, str) and 0 < len(cell) <= LONGEST_ID else None,
             session,
             hashlib.sha256(code.encode(errors="replace")).hexdigest()
             if isinstance(code, str)
             else None,
-            str(header["date"]) if header.get("date") else None,
+            str(header["date"])[:LONGEST_ID] if header.get("date") else None,
             process,
         )
         self._forget_some()
@@ -215,7 +220,7 @@ def display_id(content: bytes) -> str | None:
         return found[-1].decode(errors="replace") if found else None
     transient = (_parsed(content) or {}).get("transient")
     display = transient.get("display_id") if isinstance(transient, dict) else None
-    return display if isinstance(display, str) else None
+    return display if isinstance(display, str) and len(display) <= LONGEST_ID else None
 
 
 def _count(content: Mapping[str, Any] | None) -> int | None:

@@ -14,7 +14,8 @@ from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, parse_part
 
 from .index import Record, RequestIndex
-from .replay import append_replay, wanted
+from .questions import Questions
+from .replay import Wanted, append_replay, wanted
 from .unanswered import Unanswered, UnansweredRequests, last_messages
 
 _log = logging.getLogger("fleet.agent")
@@ -22,6 +23,8 @@ _log = logging.getLogger("fleet.agent")
 NOTHING = "nothing"
 """What a page sends, on the channel `fleet`, in place of a question whose answer nobody wants any
 more: its number may not be missing."""
+LONGEST_QUESTION = 8 * 2**20
+"""Bytes of what a page says it has, some 40,000 cells: a longer one would hold the event loop."""
 _ENDED_A_TURN = 50
 
 
@@ -32,6 +35,7 @@ class KernelRequests:
         """`append` adds a message to the journal; its last argument says that it is the end of a
         request."""
         self._append = append
+        self._questions = Questions(self._replay)
         self.index = RequestIndex()
         self._unanswered = UnansweredRequests()
         self._process = 0
@@ -166,19 +170,22 @@ class KernelRequests:
 
     def from_page(self, journal: Journal, session: str, parts: list[bytes]) -> None:
         """A page of this session has said something on the channel `fleet`; raises MessageError
-        if it asks and does not say what it has."""
+        if that has no header."""
         message_type = parse_part(parts[0]).get("msg_type")
         if message_type == "ask":
-            self._replay(journal, session, parts)
+            self._questions.ask(journal, session, parts)
         elif message_type != NOTHING:
             _log.debug("a page of a later version sent %r", message_type)
 
     def _replay(self, journal: Journal, session: str, parts: list[bytes]) -> None:
-        asked = parse_part(parts[3])
+        asked = _content(parts[3]) if len(parts[3]) <= LONGEST_QUESTION else {}
         cells = asked.get("cells")
-        if not isinstance(cells, dict):
-            raise MessageError(f"on the channel {FLEET_CHANNEL!r} pages ask with `cells`")
-        answer = wanted(self.index, cells)
+        if isinstance(cells, dict):
+            answer = wanted(self.index, cells)
+        else:
+            _log.warning("the session %s asks for no cells, or for too many", session)
+            # The page must go on: it holds back what others say until it has an answer.
+            answer = Wanted([], [])
         append_replay(journal, self._append, session, parts[0], answer)
         if not asked.get("adopt"):
             return

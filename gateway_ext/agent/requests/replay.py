@@ -2,13 +2,15 @@
 
 A replay is one entry of the journal for each part of about 1 MB. Such an entry names the messages
 and does not have them: they are read and merged when it is sent, and again if it is sent again, so
-that a replay takes neither the memory nor the disk of the journal.
+that a replay takes little of the journal's memory and disk. The index is compressed: that of
+thousands of cells would push others' output out of the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,14 +92,15 @@ def append_replay(
             content |= {"index": answer.index, "limit": journal.limit}
         message = make_message("", FLEET_CHANNEL, "replay", asked, content)
         channel, (header, parent, _, packed) = split_fleet(message)
-        stored = join_v1(channel, [header, parent, json.dumps(recipe).encode(), packed])
+        named = json.dumps(recipe).encode()
+        stored = join_v1(channel, [header, parent, named, zlib.compress(packed, 1)])
         append(Audience(Reach.REPLAY, session), stored, False)
 
 
 async def replayed(journal: Journal, stored: bytes) -> bytes:
     """The part of a replay, in the v1 layout, that an entry of the journal names."""
-    channel, (header, parent, recipe, content) = split_fleet(stored)
-    named = parse_part(recipe)
+    channel, (header, parent, recipe, packed) = split_fleet(stored)
+    named, content = parse_part(recipe), zlib.decompress(packed)
     requests = None if named["requests"] is None else frozenset(named["requests"])
     merged, missing = MergedStreams(), [named["missing"]]
     turn = 0

@@ -11,6 +11,7 @@ import pytest
 from gateway_ext.agent.entry import EVERYBODY, Audience, Entry, Reach
 from gateway_ext.agent.journal import Journal
 from gateway_ext.agent.requests import index as index_module
+from gateway_ext.agent.requests import kernel_requests
 from gateway_ext.agent.requests import replay as replay_module
 from gateway_ext.agent.requests.kernel_requests import KernelRequests
 from gateway_ext.agent.requests.merged_streams import LONGEST_MERGED
@@ -158,3 +159,28 @@ def test_a_long_text_is_not_parsed_to_merge_it() -> None:
     ((_, messages),) = agent.ask(a=None)
     shown = [len(content["text"]) for content in messages if "text" in content]
     assert shown == [LONGEST_MERGED, 7]
+
+
+def test_a_question_that_is_too_long_or_names_no_cells_is_answered_without_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent = Agent()
+    agent.execute("r", "a")
+    agent.print("r", "text")
+    monkeypatch.setattr(kernel_requests, "LONGEST_QUESTION", 1000)
+    ((content, messages),) = agent.ask(**dict.fromkeys(map(str, range(100))))
+    assert (content["index"], messages) == ([], [])
+    question = make_message("page", "fleet", "ask", b"{}", {"cells": 5})
+    agent.requests.from_page(agent.journal, "page", split_fleet(question)[1])
+    assert len(agent.ask(a=None)[0][1]) == 1
+
+
+def test_the_index_of_many_cells_takes_little_of_the_journal() -> None:
+    agent = Agent()
+    for number in range(1000):
+        agent.execute(f"{number:032x}", f"cell-{number}")
+    ((content, _),) = agent.ask()
+    assert len(content["index"]) == 1000
+    entry = agent.journal.get(agent.journal.last)
+    assert entry is not None
+    assert len(entry.message) < len(json.dumps(content["index"])) / 5

@@ -141,3 +141,18 @@ def test_the_newest_part_says_whether_more_had_been_said() -> None:
     behind, not_behind = part(1, 1, printed("a"), behind=True), part(2, 2, printed("b"))
     answers = [told(parts, None) for parts in ([behind], [behind, not_behind])]
     assert [answer and answer.behind for answer in answers] == [True, False]
+
+
+def test_what_browsers_cannot_read_is_in_no_answer() -> None:
+    invented = message("request", {**record("r2"), "sent": float("nan")}, channel="fleet")
+    counted = message("execute_input", {"execution_count": float("inf")})
+    answer = told([part(1, 3, invented, counted, printed("a"), requests=[record("r1")])], None)
+    assert answer is not None
+    (length,) = struct.unpack_from(">I", answer.packed({}))
+    head = json.loads(answer.packed({})[4 : 4 + length], parse_constant=refuse)
+    assert [one["request"] for one in head["requests"]] == ["r1"]
+    assert texts(answer.messages[-1:]) == [(3, "a")]
+
+
+def refuse(name: str) -> None:
+    raise AssertionError(name)

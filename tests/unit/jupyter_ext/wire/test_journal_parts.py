@@ -53,6 +53,11 @@ def test_a_number_that_is_infinite_is_refused() -> None:
         check_part(with_header(missing=[[float("inf"), 2]]))
 
 
+def test_halves_of_characters_do_not_reach_a_database() -> None:
+    header = check_part(with_header(process="\ud800", reason="a\udfffb"))
+    assert (header.process, header.reason) == ("?", "a?b")
+
+
 def test_parts_one_after_the_other_are_read_up_to_the_first_damage() -> None:
     part = pack_part(HEADER, MESSAGES)
     assert len(unpack_parts(part + part)) == 2

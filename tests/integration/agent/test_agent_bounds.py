@@ -1,0 +1,75 @@
+"""What one page or one kernel's code can do to an agent, and to those who share it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+import pytest
+
+from tests.integration.agent.scripted_gateway import Fleet, Stream
+
+MOST_GROWTH = 64 * 2**20
+"""Bytes: far more than the journal may take, far less than what is tried here."""
+
+
+def memory_of(fleet: Fleet) -> int:
+    return int(psutil.Process(fleet.agent.pid).memory_info().rss)
+
+
+DISPLAYS = """
+from IPython.display import publish_display_data
+for number in range(200):
+    display = str(number) + "x" * 1_000_000
+    publish_display_data({"text/plain": "1"}, transient={"display_id": display})
+"""
+BUSY = """
+import json
+kernel = get_ipython().kernel
+for number in range(200):
+    header = json.dumps(kernel.session.msg_header("status"), default=str).encode()
+    parent = json.dumps({"msg_id": str(number) + "x" * 1_000_000}).encode()
+    parts = [header, parent, b"{}", b'{"execution_state": "busy"}']
+    kernel.iopub_thread.send_multipart([b"x", b"<IDS|MSG>", kernel.session.sign(parts), *parts])
+"""
+
+
+@pytest.mark.parametrize("code", [DISPLAYS, BUSY], ids=["display ids", "busy requests"])
+def test_what_a_kernel_invents_takes_no_memory_beside_the_journal(fleet: Fleet, code: str) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        await page.run("1")
+        before = memory_of(fleet)
+        await page.run(code, 120)
+        assert memory_of(fleet) - before < MOST_GROWTH
+
+    asyncio.run(scenario())
+
+
+def test_the_questions_of_one_page_cost_others_nothing(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page, asking = Stream("page", cursor=True), Stream("asking", cursor=True)
+        await page.open(link)
+        await asking.open(link)
+        # As much index as 3000 usual cells have.
+        for number in range(30):
+            cell = await page.execute("pass", f"{number:040000}")
+        await page.reply(cell)
+        shown = await page.execute("for i in range(1000): print(i, 'x' * 6000, flush=True)", "a")
+        await page.reply(shown)
+        asking.take = lambda *frame: None  # type: ignore[method-assign]
+        for _ in range(60):
+            await asking.send("fleet", "ask", {"cells": {}, "adopt": False})
+        await page.run("1", 100)
+        later = Stream("later", cursor=True)
+        await later.open(link)
+        replay = await later.ask({"a": None})
+        assert replay.missing == []
+        assert replay.text(shown) == page.text(shown)
+
+    asyncio.run(scenario())
