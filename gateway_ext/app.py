@@ -169,9 +169,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,
             fleet_held_messages=HeldMessages(self.max_held_bytes),
-            fleet_unsent_bytes=UnsentBytes(
-                self.max_unsent_bytes, self.max_unsent_bytes_per_person
-            ),
+            fleet_unsent_bytes=UnsentBytes(self.max_unsent_bytes, self.max_unsent_bytes_per_person),
             fleet_cluster_answers=ClusterAnswers(
                 self.kernel_manager.cluster(KubernetesCluster),
                 self.kernel_manager.cluster(YarnCluster),
