@@ -134,9 +134,9 @@ class GatewayOptions(HasTraits):
     max_unsent_bytes = Integer(
         256 * 1024 * 1024,
         min=1024 * 1024,
-        help="How many bytes of what kernels say may wait for clients that read too slowly, for all "
-        "clients of this gateway together. When more waits, the client for which the most waits is "
-        "disconnected: it connects again and gets the rest from the kernel's journal.",
+        help="How many bytes of what kernels say may wait for clients that read too slowly, for "
+        "all clients of this gateway together. When more waits, the client for which the most "
+        "waits is disconnected: it connects again and gets the rest from the kernel's journal.",
     ).tag(config=True)
     max_unsent_bytes_per_person = Integer(
         64 * 1024 * 1024,

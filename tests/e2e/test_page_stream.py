@@ -159,6 +159,30 @@ def test_a_cell_that_a_reloaded_page_had_just_sent_runs_once(
     assert noted(runs) == ["taken", "sent", "last"]
 
 
+def test_a_duplicated_tab_leaves_to_the_first_what_that_has_sent(
+    page: LabPage, cable: Cable, runs: Path
+) -> None:
+    page.run(0, note(runs, "taken"))
+    wait_for("the first cell", lambda: noted(runs) == ["taken"], BOUND)
+    cable.cut()
+    # Too long to be kept over a reload.
+    page.run(1, f"{note(runs, 'long')} #{'x' * 300_000}")
+    kept = page.page.evaluate("JSON.stringify(Object.entries(sessionStorage))")
+    assert "/ann/" in kept
+    duplicate = page.page.context.new_page()
+    duplicate.add_init_script(
+        f"for (const [key, value] of {kept}) sessionStorage.setItem(key, value);"
+    )
+    cable.restore()
+    duplicate.goto(page.page.url, wait_until="domcontentloaded")
+    LabPage(duplicate, page.url).ready()
+    wait_for("the cell to run", lambda: noted(runs)[1:] == ["long"], BOUND)
+    # The copy has removed what is not its own.
+    left = "Object.keys(sessionStorage).join()"
+    wait_for("the copy to go", lambda: "/ann/" not in duplicate.evaluate(left), BOUND)
+    assert page.output(1) == "long"
+
+
 def test_a_restart_drops_what_the_kernel_has_not_got(
     page: LabPage, cable: Cable, runs: Path
 ) -> None:
