@@ -79,6 +79,7 @@ def test_parts_one_after_the_other_are_read_up_to_the_first_damage() -> None:
         {"last": True},
         {"raw": MOST_RAW_BYTES + 1},
         {"requests": None},
+        {"requests": [{"count": float("nan")}]},
         {"missing": [[1]]},
     ],
 )
