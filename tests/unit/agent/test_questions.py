@@ -10,6 +10,7 @@ from gateway_ext.agent.entry import EVERYBODY
 from gateway_ext.agent.journal import Journal
 from gateway_ext.agent.requests import questions as module
 from gateway_ext.agent.requests.questions import Questions
+from tests import skipped_time
 
 
 class FullJournal(Journal):
@@ -32,15 +33,13 @@ def test_a_question_waits_for_room_and_its_page_wants_only_the_last_answer() -> 
         for number in range(1, 100):
             questions.ask(journal, "a", [b"%d" % number])
             questions.ask(journal, "b", [b"%d" % number])
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(60)
         assert len(answered) == 1
         journal.behind = 0
-        async with asyncio.timeout(20):
-            while len(answered) < 3:  # noqa: ASYNC110 (nothing tells of it)
-                await asyncio.sleep(0.001)
+        await asyncio.sleep(60)
         assert answered[1:] == [("a", b"99"), ("b", b"99")]
 
-    asyncio.run(scenario())
+    skipped_time.run(scenario())
 
 
 def test_after_a_long_answer_others_have_their_turn() -> None:
