@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.conftest import OpenPage
+from tests.e2e.kernel_notebook import KernelNotebook, run_all
 from tests.e2e.lab_page import LabPage
-from tests.e2e.running_fleet import Files, Fleet
-from tests.e2e.test_replay import Notebook, run_all
 
 RAW = """
 import json
@@ -24,11 +19,6 @@ def publish(kind, content):
 """
 
 
-@pytest.fixture
-def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> Iterator[Notebook]:
-    return Notebook(fleet, files, signed_in, end.parent)
-
-
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
@@ -39,7 +29,7 @@ def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> Iter
     ],
 )
 def test_a_page_that_is_opened_again_shows_all_but_what_it_cannot_read(
-    notebook: Notebook, kind: str, content: str
+    notebook: KernelNotebook, kind: str, content: str
 ) -> None:
     published = f"publish({kind!r}, {content.encode()!r})"
     notebook.save(
