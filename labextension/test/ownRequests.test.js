@@ -28,6 +28,9 @@ test('the death of a kernel is shown, and no other reply', () => {
   );
   assert.equal(outputOfDeath(reply({ status: 'error', ename: 'KeyError', evalue: '1' })), null);
   assert.equal(outputOfDeath(reply({ status: 'aborted' })), null);
+  for (const own of ['the kernel was shut down', 'the kernel was restarted']) {
+    assert.equal(shown('aborted', own), null);
+  }
   assert.equal(outputOfDeath(reply({ status: 'ok' })), null);
 });
 

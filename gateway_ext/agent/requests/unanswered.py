@@ -74,7 +74,8 @@ def last_messages(
     reply = reply_type(sent.message_type)
     if reply is not None and not sent.replied:
         content: dict[str, Any] = {"status": "aborted"}
-        if sent.message_type == "execute_request":
+        # Without a reason it was interrupted before its turn, and its kernel lives.
+        if sent.message_type == "execute_request" and (sent.running or reason):
             content = {
                 "status": "error" if sent.running else "aborted",
                 "ename": "KernelDied",

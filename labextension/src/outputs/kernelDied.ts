@@ -1,8 +1,9 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
 const DIED = 'KernelDied';
-/** What the agent says when a person has shut the kernel down. */
+/** What the agent says when a person has shut the kernel down or restarted it. */
 const SHUT_DOWN = 'the kernel was shut down';
+const RESTARTED = 'the kernel was restarted';
 
 /** An output of nbformat. */
 export type Death =
@@ -19,6 +20,9 @@ export function outputOfDeath(reply: KernelMessage.IExecuteReplyMsg): Death | nu
     return null;
   }
   if (status === 'aborted') {
+    if (evalue === SHUT_DOWN || evalue === RESTARTED) {
+      return null;
+    }
     return plain("Not run: the kernel ended before this cell's turn.");
   }
   return status === 'error' ? died(String(evalue)) : null;
