@@ -8,8 +8,8 @@ from jupyter_ext.kernels.held_messages import HeldMessages, Holder
 class UnsentBytes:
     """Limits what waits for all clients together, and for those of each person.
 
-    When more waits, the client for which the most does is ended. A client that reads has nothing
-    waiting but for moments, and so is never that one.
+    When more waits, the client for which the most does is ended. For a client that reads, something
+    waits for moments only: it can be that one in a burst of output that alone exceeds the limit.
     """
 
     def __init__(self, most_bytes: int, most_per_person: int) -> None:
