@@ -178,7 +178,8 @@ def test_a_duplicated_tab_leaves_to_the_first_what_that_has_sent(
     LabPage(duplicate, page.url).ready()
     wait_for("the cell to run", lambda: noted(runs)[1:] == ["long"], BOUND)
     # The copy has removed what is not its own.
-    left = f"{kept}.filter(([key]) => key in sessionStorage).length"
+    pending = "key.startsWith('jupyter-fleet:pending/')"
+    left = f"{kept}.filter(([key]) => {pending} && key in sessionStorage).length"
     wait_for("the copy to go", lambda: duplicate.evaluate(left) == 0, BOUND)
     assert page.output(1).strip() == "long"
 

@@ -79,12 +79,7 @@ def test_every_kind_of_output_comes_through_reloads_as_the_kernel_said_it(
     expect(page.cell(6).locator("td")).to_have_text(["1", "2"])
     expect(page.cell(7)).to_contain_text("2999")
     assert "ValueError: <b>bad</b>" in page.output(9)
-    # A widget runs scripts: it waits for the person's trust, and then is the kernel's own.
-    expect(page.cell(8)).to_contain_text("IntSlider(value=7)")
-    page.page.keyboard.press("Control+Shift+C")
-    page.page.keyboard.insert_text("Trust Notebook")
-    page.page.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
-    page.choose("Trust")
+    # A widget runs scripts: this tab has run the cell itself, and shows it.
     handle = page.cell(8).locator(".noUi-handle")
     handle.focus()
     handle.press("ArrowRight")
