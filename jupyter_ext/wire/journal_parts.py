@@ -12,6 +12,7 @@ code of users: nothing in it is believed.
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 import zlib
@@ -132,7 +133,9 @@ def _part(data: bytes, place: int) -> Part:
     if said > MOST_HEADER_BYTES or start + stored > len(data):
         raise PartError("it is shorter than it says, or its header is too long")
     try:
-        header = json.loads(data[place + _HEAD : start], parse_constant=_refused)
+        header = json.loads(
+            data[place + _HEAD : start], parse_constant=_refused, parse_float=_finite
+        )
         raw_bytes = _number(header, "raw", 0)
         found = PartHeader(
             journal=str(header["journal"]),
@@ -165,6 +168,12 @@ def _number(header: Mapping[str, Any], name: str, least: int) -> int:
 def _refused(name: str) -> float:
     """Not JSON, though Python writes and reads it: browsers do not."""
     raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    """Python reads 1e999 as infinity, and writes that as no JSON."""
+    value = float(digits)
+    return value if math.isfinite(value) else _refused(digits)
 
 
 def _text(value: Any) -> str:

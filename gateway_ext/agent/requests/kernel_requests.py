@@ -25,6 +25,8 @@ NOTHING = "nothing"
 more: its number may not be missing."""
 LONGEST_QUESTION = 8 * 2**20
 """Bytes of what a page says it has, some 40,000 cells: a longer one would hold the event loop."""
+_LONGEST_HEADER = 2**16
+"""Bytes of a question's header, which each part of the answer repeats: pages' are far shorter."""
 _ENDED_A_TURN = 50
 
 
@@ -171,6 +173,9 @@ class KernelRequests:
     def from_page(self, journal: Journal, session: str, parts: list[bytes]) -> None:
         """A page of this session has said something on the channel `fleet`; raises MessageError
         if that has no header."""
+        if len(parts[0]) > _LONGEST_HEADER:
+            _log.warning("the session %s asks with a header that no page sends", session)
+            return
         message_type = parse_part(parts[0]).get("msg_type")
         if message_type == "ask":
             self._questions.ask(journal, session, parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 import psutil
 import pytest
@@ -56,10 +57,10 @@ def test_the_questions_of_one_page_cost_others_nothing(fleet: Fleet) -> None:
         page, asking = Stream("page", cursor=True), Stream("asking", cursor=True)
         await page.open(link)
         await asking.open(link)
-        # As much index as 3000 usual cells have.
-        for number in range(30):
-            cell = await page.execute("pass", f"{number:040000}")
-        await page.reply(cell)
+        for number in range(1, 3001):
+            cell = await page.execute("pass", str(uuid.uuid4()))
+            if number % 50 == 0:
+                await page.reply(cell)
         shown = await page.execute("for i in range(1000): print(i, 'x' * 6000, flush=True)", "a")
         await page.reply(shown)
         asking.take = lambda *frame: None  # type: ignore[method-assign]

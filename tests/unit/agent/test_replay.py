@@ -175,6 +175,14 @@ def test_a_question_that_is_too_long_or_names_no_cells_is_answered_without_any(
     assert len(agent.ask(a=None)[0][1]) == 1
 
 
+def test_a_question_with_a_header_that_no_page_sends_takes_nothing_of_the_journal() -> None:
+    agent = Agent()
+    question = make_message("page" * 2**15, "fleet", "ask", b"{}", {"cells": {}, "adopt": False})
+    agent.requests.from_page(agent.journal, "page", split_fleet(question)[1])
+    assert agent.journal.last == 0
+    assert len(agent.ask()) == 1
+
+
 def test_the_index_of_many_cells_takes_little_of_the_journal() -> None:
     agent = Agent()
     for number in range(1000):

@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,13 @@ def test_a_part_has_what_was_packed() -> None:
 def test_a_number_that_is_infinite_is_refused() -> None:
     with pytest.raises(PartError):
         check_part(with_header(missing=[[float("inf"), 2]]))
+
+
+def test_a_number_that_python_reads_as_infinity_is_refused() -> None:
+    part = pack_part(replace(HEADER, requests=[{"count": 1.25e99}]), MESSAGES)
+    assert check_part(part).requests == [{"count": 1.25e99}]
+    with pytest.raises(PartError, match=r"1\.25e999"):
+        check_part(part.replace(b"1.25e+99", b"1.25e999"))
 
 
 def test_halves_of_characters_do_not_reach_a_database() -> None:
