@@ -135,6 +135,8 @@ def test_what_was_said_after_an_earlier_lab_is_in_the_answer(mixed: Mixed) -> No
     print_until(socket, "1\n", [])
     socket.close()
     with CursorPage([mixed.now], kernel_id, headers) as other:
+        # It hears what is said from then on.
+        other.until(lambda: other.answered)
         gate.touch()
         other.until(lambda: any(one.content.get("state") == "done" for one in other.messages))
     page = CursorPage([mixed.now], kernel_id, headers)
