@@ -17,10 +17,11 @@ from typing import Any
 
 from ipykernel.control import ControlThread
 from ipykernel.heartbeat import Heartbeat
-from ipykernel.iostream import IOPubThread, OutStream
+from ipykernel.iostream import OutStream
 from ipykernel.shellchannel import ShellChannelThread
 
 from .credit_file import VARIABLE
+from .private_iopub import PrivateIOPubThread
 
 MOST_OWED = 8 * 2**20
 """Bytes that may be on the way to the agent; nothing waits below this."""
@@ -103,7 +104,7 @@ def _carries_the_kernel() -> bool:
     return isinstance(thread, kinds) or thread.name == "IOPub"
 
 
-class PacedIOPubThread(IOPubThread):
+class PacedIOPubThread(PrivateIOPubThread):
     """ipykernel's thread for output, which counts what is published.
 
     Displays and messages of widgets wait here, before they are sent.

@@ -9,6 +9,7 @@ grow: the agent always reads, and what prints faster than that waits (`output_cr
 import functools
 import os
 import sys
+from pathlib import Path
 
 # As ipykernel_launcher: users' files must not shadow what the kernel imports. IPython puts the
 # working directory back before the first cell.
@@ -37,7 +38,9 @@ class FleetKernelApp(kernelapp.IPKernelApp):
         context.setsockopt(zmq.SNDHWM, 0)
         self.credit = credit_from_environment()
         if self.credit is not None:
-            thread = functools.partial(PacedIOPubThread, credit=self.credit)
+            # Beside the sockets of the channels, whose paths end with 1 to 5.
+            forks_at = Path(f"{self.ip}-6") if self.transport == "ipc" else None
+            thread = functools.partial(PacedIOPubThread, credit=self.credit, forks_at=forks_at)
             kernelapp.IOPubThread = thread  # type: ignore[misc, assignment]
         super().init_iopub(context)
 

@@ -51,6 +51,9 @@ class Cable:
             return
         writers = {answers, calls}
         self._open |= writers
+        if self._refusing:
+            # It was cut while this one connected.
+            self._close_all()
         await asyncio.gather(self._copy(client, calls), self._copy(server, answers))
         self._open -= writers
 

@@ -42,13 +42,22 @@ def test_what_is_sent_in_a_silent_cut_comes_after_it(server: socket.socket, cabl
         assert client.recv(100) == b"answer"
 
 
-def test_a_loud_cut_closes_and_refuses(server: socket.socket, cable: Cable) -> None:
-    def ended(connection: socket.socket) -> bool:
-        try:
-            return connection.recv(100) == b""
-        except ConnectionResetError:
-            return True
+def ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
 
+
+def test_a_loud_cut_closes_what_is_just_connecting(server: socket.socket, cable: Cable) -> None:
+    for _ in range(50):
+        with connect(cable) as client, server.accept()[0]:
+            cable.cut(silently=False)
+            assert ended(client)
+        cable.restore()
+
+
+def test_a_loud_cut_closes_and_refuses(server: socket.socket, cable: Cable) -> None:
     with connect(cable) as client, server.accept()[0] as other:
         other.settimeout(20)
         cable.cut(silently=False)

@@ -44,6 +44,30 @@ def test_a_cell_runs_and_its_output_and_reply_come_back(fleet: Fleet, transport:
     asyncio.run(scenario())
 
 
+def test_our_python_kernel_listens_at_no_port_and_its_forks_are_heard(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running(kernelspec=kernel(*FLEET_KERNEL))
+        page = Stream("page")
+        await page.open(link)
+        where = "from ipykernel.connect import get_connection_file; print(get_connection_file())"
+        folder = Path((await page.run(where)).strip()).parent
+        fork = "import os, sys\nif not os.fork(): print('fork', flush=True); os._exit(0)\nos.wait()"
+        cell = await page.execute(fork)
+        await until(lambda: "fork" in page.text(cell), 20, "the fork's output")
+        assert psutil.Process(link.state["pid"]).net_connections(kind="tcp") == []
+        # What stands at the socket's place does not keep the kernel from restarting.
+        (socket,) = [path for path in folder.rglob("*-6") if path.is_socket()]
+        socket.unlink()
+        socket.mkdir()
+        (socket / "file").touch()
+        await link.command("restart")
+        await page.open(link)
+        assert await page.run("print(6 * 7)") == "42\n"
+
+    asyncio.run(scenario())
+
+
 def test_any_number_of_clients_come_and_go_and_so_many_at_once(fleet: Fleet) -> None:
     # Sockets of ZMQ and file descriptors, of the agent and of the kernel, would be used up.
     async def scenario() -> None:
