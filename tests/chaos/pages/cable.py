@@ -93,7 +93,12 @@ class Cable:
         self._call(restore)
 
     def _call(self, act: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(act)
+        """Returns when it is done: what is sent after a cut must not come through."""
+
+        async def call() -> None:
+            act()
+
+        asyncio.run_coroutine_threadsafe(call(), self._loop).result()
 
     def stop(self) -> None:
         """Closes everything."""
