@@ -33,6 +33,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 export NODE_EXTRA_CA_CERTS
 
+# Tests and fleets start hundreds of processes, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Interpreters, for tests.
 export FLEET_LAB_PYTHON := $(CURDIR)/$(LAB)/bin/python
 export FLEET_GATEWAY_PYTHON := $(CURDIR)/$(GATEWAY)/bin/python
@@ -153,9 +156,10 @@ $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 
 DEV := $(STAMPS)/lab-dev $(STAMPS)/gateway-dev $(STAMPS)/kernel-dev
 
-# Three at a time on two processors, since they wait for half of their time; the longest first.
-SUITES := test-gateway test-e2e test-xgb-ray test-fleet test-lab test-chaos test-agent lint \
-	test-labextension
+# Three at a time on two processors, since they wait for half of their time; the longest first, so
+# that none runs alone at the end.
+SUITES := test-gateway test-fleet test-e2e-output test-e2e-pages test-xgb-ray test-proxies test-lab \
+	test-agent test-chaos lint test-labextension
 PYTEST := -m pytest -q -m "not long and not chaos"
 
 # Without the plugins that start databases and stores, a test that needs one fails.
@@ -196,9 +200,17 @@ test-lab: test-install
 test-fleet: test-install
 	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) $(WITH_FLEETS)
 
+# The gateway's tests in two suites: `test-gateway` has those of what gateways do together.
+OF_ONE_GATEWAY := $(addprefix tests/integration/gateway_ext/,ownership process_proxies)
+
 .PHONY: test-gateway
 test-gateway: test-install
-	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) $(PYTEST) tests/unit/gateway_ext tests/integration/gateway_ext tests/peers
+	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) $(PYTEST) tests/integration/gateway_ext \
+		$(addprefix --ignore=,$(OF_ONE_GATEWAY))
+
+.PHONY: test-proxies
+test-proxies: test-install
+	@echo "== $@"; time $(FLEET_GATEWAY_PYTHON) $(PYTEST) tests/unit/gateway_ext $(OF_ONE_GATEWAY) tests/peers
 
 .PHONY: test-agent
 test-agent: test-install
@@ -213,9 +225,22 @@ test-xgb-ray: test-install
 test-chaos: test-install
 	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/chaos
 
+# The browser's tests in two suites, each with a fleet of its own: `test-e2e-output` has those of how
+# what kernels say reaches pages.
+OF_OUTPUT := $(patsubst %,tests/e2e/test_%.py,connection_words hostile_kernel killed_process last_words \
+	output_flood page_stream replaced_cells replay replay_rich rolling_restart two_pages)
+
+.PHONY: test-e2e-output
+test-e2e-output: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) $(OF_OUTPUT)
+
+.PHONY: test-e2e-pages
+test-e2e-pages: test-install
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/e2e $(addprefix --ignore=,$(OF_OUTPUT))
+
 .PHONY: test-e2e
-test-e2e: test-install
-	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/e2e
+test-e2e:
+	@$(MAKE) test-e2e-output test-e2e-pages
 
 .PHONY: test-install
 test-install: install $(STAMPS)/test-programs $(DEV)

@@ -59,7 +59,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> 
         yield fleet
     finally:
         ARTIFACTS.mkdir(exist_ok=True)
-        (ARTIFACTS / "e2e-fleet.log").write_text(fleet.log())
+        # Two suites may run at a time.
+        (ARTIFACTS / f"e2e-fleet-{fleet.port}.log").write_text(fleet.log())
         fleet.down("--kernels")
 
 

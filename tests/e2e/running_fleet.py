@@ -71,16 +71,16 @@ class Fleet:
         return str(status["login_url"])
 
     def processes(self, role: str) -> list[Process]:
+        return [process for process in self._listed() if process.role == role]
+
+    def process(self, name: str) -> Process:
+        return next(process for process in self._listed() if process.name == name)
+
+    def _listed(self) -> list[Process]:
         return [
             Process(p["name"], p["role"], p.get("pid"), p.get("url"), p["state"])
             for p in self.status()["processes"]
-            if p["role"] == role
         ]
-
-    def process(self, name: str) -> Process:
-        return next(
-            p for role in ("lab", "gateway") for p in self.processes(role) if p.name == name
-        )
 
     @cache  # noqa: B019 (there is one fleet, and it lives as long as the tests)
     def token(self, user: str, role: str = "editor") -> str:
