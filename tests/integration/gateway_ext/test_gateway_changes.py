@@ -111,8 +111,7 @@ def test_the_only_gateway_ends_and_comes_back(own_gateways: Gateways) -> None:
         assert channels.run("import os; print(os.getpid(), x + 1)") == f"{pid} 42\n"
 
 
-def test_a_gateway_that_was_frozen_does_nothing(own_gateways: Gateways) -> None:
-    gateways = own_gateways
+def test_a_gateway_that_was_frozen_does_nothing(gateways: Gateways) -> None:
     kernel_id = gateways.start_kernel(0)
     client = gateways.client()
     with client.channels(gateways.urls[1], kernel_id) as channels:
@@ -132,8 +131,7 @@ def test_a_gateway_that_was_frozen_does_nothing(own_gateways: Gateways) -> None:
         assert gateways.owner(kernel_id, 1) == gateways.urls[1]
 
 
-def test_the_agent_dies(own_gateways: Gateways) -> None:
-    gateways = own_gateways
+def test_the_agent_dies(gateways: Gateways) -> None:
     kernel_id = gateways.start_kernel(0)
     url = f"{gateways.urls[1]}/api/kernels/{kernel_id}"
     page = gateways.client().channels(gateways.urls[1], kernel_id)
@@ -167,11 +165,15 @@ time.sleep(600)
 """
 
 
+def agent_logs(gateways: Gateways) -> set[Path]:
+    return set((gateways.directory / "k").glob("**/agent.log"))
+
+
 @pytest.mark.parametrize("how", ["killed", "ended", "ending"])
 def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
-    own_gateways: Gateways, how: str
+    gateways: Gateways, how: str
 ) -> None:
-    gateways = own_gateways
+    logs_before = agent_logs(gateways)
     kernel_id = gateways.start_kernel(0)
     client = gateways.client()
     url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
@@ -187,8 +189,8 @@ def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
             # It takes seconds to end such a kernel.
             channels.wait_for_output(channels.execute(STUBBORN))
             os.kill(agent, signal.SIGTERM)
-            logs = list((gateways.directory / "k").glob("**/agent.log"))
-            wait_until(lambda: any("ending: " in log.read_text() for log in logs))
+            (log,) = agent_logs(gateways) - logs_before
+            wait_until(lambda: "ending: " in log.read_text())
     # As labs ask: nobody comes again for an answer.
     answer = client.call("POST", f"{url}/restart", direct=True)
     assert answer.status_code == 200, answer.text
@@ -198,9 +200,8 @@ def test_a_restart_at_the_moment_in_which_the_agent_ends_starts_a_new_one(
     assert agents_of(kernel_id) != [agent]
 
 
-def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> None:
-    gateways = own_gateways
-    kernel_id = gateways.start_kernel(0)
+def test_a_claim_that_comes_too_late_is_made_good(gateways: Gateways) -> None:
+    kernel_id, logged = gateways.start_kernel(0), len(gateways.log(0))
     with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
         pid = channels.run("import os; x = 41; print(os.getpid())")
         # What the other gateway wrote when the database answered at last: the agent had given it
@@ -221,7 +222,7 @@ def test_a_claim_that_comes_too_late_is_made_good(own_gateways: Gateways) -> Non
         assert gateways.client().call("POST", f"{url}/api/kernels/{kernel_id}/interrupt").ok
         with gateways.client().channels(url, kernel_id) as page:
             assert page.run("import os; print(os.getpid())") == pid
-    assert "its record has another owner" in gateways.log(0)
+    assert "its record has another owner" in gateways.log(0)[logged:]
 
 
 def test_an_agent_that_was_given_up_ends_and_harms_nothing(own_gateways: Gateways) -> None:
@@ -282,8 +283,7 @@ def test_a_kernel_is_deleted_while_its_agent_is_away(own_gateways: Gateways) -> 
     wait_until(lambda: not agents_of(kernel_id))
 
 
-def test_a_taken_port_is_one_clear_line(own_gateways: Gateways) -> None:
-    gateways = own_gateways
+def test_a_taken_port_is_one_clear_line(gateways: Gateways) -> None:
     second = gateways._start(0)
     assert second._process.wait(60) == 1
     lines = [line for line in gateways.log(0).splitlines() if "CRITICAL" in line or "C 2" in line]

@@ -268,23 +268,22 @@ def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_ha
     assert len(agents_of(kernel_id)) == 1
 
 
-@pytest.mark.parametrize("kernel", ["hangs", "apart"])
 @pytest.mark.parametrize("killed", [False, True], ids=["its gateway lives", "its gateway ends"])
-def test_a_launch_ends_when_its_time_is_over(
-    impatient: Gateways, kernel: str, killed: bool
-) -> None:
+def test_a_launch_ends_when_its_time_is_over(impatient: Gateways, killed: bool) -> None:
     gateways = impatient
-    kernel_id = begin(gateways, kernel)
-    if kernel == "hangs":
-        connected(gateways, kernel_id)
-    else:
-        wait_until(lambda: model(gateways, kernel_id)["location"])
+    hanging, apart = begin(gateways, "hangs"), begin(gateways, "apart")
+    connected(gateways, hanging)
+    wait_until(lambda: model(gateways, apart)["location"])
     if killed:
         gateways.processes[0].kill()
         gateways.urls.reverse()
-    ended = wait_until(
-        lambda: (one := model(gateways, kernel_id, 1 - killed))["state"] == "dead" and one, 60
-    )
-    assert ended["reason"].startswith(f"the kernel did not start within {LAUNCH_SECONDS} s")
-    assert ("no gateway found" in ended["reason"]) == (kernel == "apart")
-    wait_until(lambda: not agents_of(kernel_id))
+    for kernel_id in (hanging, apart):
+
+        def ended(kernel_id: str = kernel_id) -> Any:
+            found = model(gateways, kernel_id, 1 - killed)
+            return found if found["state"] == "dead" else None
+
+        reason = wait_until(ended, 60)["reason"]
+        assert reason.startswith(f"the kernel did not start within {LAUNCH_SECONDS} s")
+        assert ("no gateway found" in reason) == (kernel_id == apart)
+        wait_until(lambda kernel_id=kernel_id: not agents_of(kernel_id))
