@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from tornado import websocket
 
@@ -199,7 +200,11 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
     def _end_slow(self) -> None:
-        self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
+        """Ends the connection without a close frame: it would wait behind what is not read, which
+        would stay in memory for as long."""
+        stream: Any = self.ws_connection.stream if self.ws_connection is not None else None
+        if stream is not None:
+            stream.close()
 
     def push(self, frame: str | bytes) -> None:
         """Sends without waiting. A client that reads too slowly is disconnected: it reconnects and
