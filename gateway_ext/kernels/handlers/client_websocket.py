@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from tornado import websocket
 
@@ -200,11 +199,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
 
     def _end_slow(self) -> None:
-        """Ends the connection without a close frame: it would wait behind what is not read, which
-        would stay in memory for as long."""
-        stream: Any = self.ws_connection.stream if self.ws_connection is not None else None
-        if stream is not None:
-            stream.close()
+        self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")
 
     def push(self, frame: str | bytes) -> None:
         """Sends without waiting. A client that reads too slowly is disconnected: it reconnects and
