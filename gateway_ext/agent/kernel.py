@@ -21,7 +21,7 @@ from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
 from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
-from .kernel_state import ProcessState, ReportedState, utc_now
+from .kernel_state import ProcessState, ReportedState, reported_info, short_text, utc_now
 from .leases import make_leases_folder
 from .memory_limit import MemoryLimit
 from .orphans import end_orphans, reap_orphans
@@ -377,7 +377,7 @@ class Kernel:
             self._sessions.finished(request)
         if not request.startswith(run.channels.own_id):
             self.state.last_activity = utc_now()
-        self._kernel_session = str(header.get("session") or self._kernel_session)
+        self._kernel_session = short_text(header.get("session")) or self._kernel_session
         self.requests.received(session_id, channel, message_type, request, parts)
 
     def _answered(self, run: KernelRun, message_type: str, parts: list[bytes]) -> None:
@@ -385,19 +385,19 @@ class Kernel:
             return
         run.info_heard.set()
         try:
-            self._change(kernel_info=parse_part(parts[3]))
-        except MessageError:
-            _log.warning("the kernel's kernel_info_reply cannot be read")
+            self._change(kernel_info=reported_info(parts[3]))
+        except MessageError as error:
+            _log.warning("the kernel's kernel_info_reply is not reported: %s", error)
 
     def _heard_status(self, run: KernelRun, parts: list[bytes], request: str) -> None:
         run.iopub_heard.set()
         try:
-            heard = str(parse_part(parts[3])["execution_state"])
-        except (MessageError, KeyError):
+            heard = short_text(parse_part(parts[3]).get("execution_state"))
+        except MessageError:
             return
         if heard == "idle":
             self._sessions.finished(request)
-        if run is self._run and not run.expected_end:
+        if heard and run is self._run and not run.expected_end:
             self._change(execution_state=run.busyness.heard(heard, request))
 
     def _announce(self, execution_state: str, reason: str) -> None:

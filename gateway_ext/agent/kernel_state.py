@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from jupyter_ext.wire.messages import MessageError, parse_part
+
 
 class ProcessState(StrEnum):
     """The life of the kernel's process."""
@@ -50,6 +52,26 @@ class ReportedState:
 _MOST_REQUESTS = 1000
 """More than a kernel works on at once."""
 _LONGEST_ID = 256
+"""Characters: code of users can invent ids and states of any length."""
+_LONGEST_INFO = 2**15
+"""Bytes: gateways refuse an agent whose hello has more than 256 KB, and as text in JSON it may have
+several times as many."""
+_MOST_CONTAINERS = 90
+"""Gateways refuse what is nested more than 100 times."""
+
+
+def short_text(said: object) -> str:
+    """What the kernel says where it names a session or a state; empty if that is no text, or one
+    that is too long to be repeated."""
+    return said if isinstance(said, str) and len(said) <= _LONGEST_ID else ""
+
+
+def reported_info(content: bytes) -> dict[str, Any]:
+    """What gateways are told of a kernel_info_reply; raises MessageError if it cannot be read, or
+    if they would refuse it, and the agent with it."""
+    if len(content) > _LONGEST_INFO or content.count(b"{") + content.count(b"[") > _MOST_CONTAINERS:
+        raise MessageError("it is longer, or has more lists and objects, than gateways take")
+    return parse_part(content)
 
 
 class Busyness:

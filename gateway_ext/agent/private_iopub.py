@@ -7,6 +7,7 @@ write to that, and what has not the right first frame is printed into the cell t
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class PrivateIOPubThread(IOPubThread):
         """`forks_at` is the socket's path, in a folder that no other user can enter; None for
         ipykernel's TCP port."""
         self._forks_at = forks_at
+        self._handle = -1
         super().__init__(*arguments, **options)
 
     def _setup_pipe_in(self) -> None:
@@ -38,6 +40,8 @@ class PrivateIOPubThread(IOPubThread):
         pipe = self.socket.context.socket(zmq.PULL)
         pipe.linger = 0
         pipe.bind(f"ipc://{self._forks_at}")
+        # Of the file itself: nothing is opened.
+        self._handle = os.open(self._forks_at, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._pipe_in = ZMQStream(pipe, self.io_loop)
         self._pipe_in.on_recv(self._handle_pipe_msg)
 
@@ -49,5 +53,15 @@ class PrivateIOPubThread(IOPubThread):
         context = zmq.Context()
         pipe = context.socket(zmq.PUSH)
         pipe.linger = _MOST_MS_AT_THE_END
-        pipe.connect(f"ipc://{self._forks_at}")
+        pipe.connect(f"ipc://{self._way_of_forks(self._forks_at)}")
         return context, pipe
+
+    def _way_of_forks(self, path: Path) -> str:
+        """The path to connect to. Once the kernel's code has removed the socket's file, as `!rm -rf
+        /tmp/*` does, the handle still reaches it."""
+        try:
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                return str(path)
+        except OSError:
+            pass
+        return f"/proc/self/fd/{self._handle}"

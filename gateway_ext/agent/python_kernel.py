@@ -21,6 +21,7 @@ from ipykernel import kernelapp
 
 from .kept_output import keep_no_output
 from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
+from .text_packer import packer
 
 _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",
@@ -45,7 +46,8 @@ class FleetKernelApp(kernelapp.IPKernelApp):
         super().init_iopub(context)
 
     def init_io(self) -> None:
-        """Redirect output, which waits for credit."""
+        """Redirect output, which waits for credit and may have any text."""
+        self.session.pack = packer(self.session.pack)
         super().init_io()
         if self.credit is not None:
             for stream in (sys.stdout, sys.stderr):

@@ -25,6 +25,8 @@ MERGED_BYTES = 8 * 2**20
 MOST_JOURNALS = 5
 """Of one kernel: each is as big as one may be."""
 _DELETED_AT_ONCE = 100
+_READS = 3
+"""So often a journal is read anew whose objects are being merged meanwhile."""
 
 
 class KeptJournals:
@@ -83,7 +85,15 @@ class KeptJournals:
         some = to_merge(found[len(surplus) :])
         if len(some) < 2:
             return
-        body = await self._storage.objects(lambda bucket: _joined(bucket, journal, some))
+        bodies, missing = await self._storage.objects(
+            lambda bucket: _bodies(bucket, journal, some, MERGED_BYTES)
+        )
+        if missing:
+            # Another lab, which was given the same part, has merged them, and its object must not
+            # be replaced by one without them. It forgets them now, unless it has ended.
+            await self._delete(journal, missing)
+            return
+        body = b"".join(bodies)
         digest = hashlib.sha256(body).hexdigest()
         last = max(piece.last for piece in some)
         merged = Piece(some[0].first, last, len(body), merged=True, sha256=digest)
@@ -130,13 +140,18 @@ class KeptJournals:
     async def read(self, journal: Journal, before: int | None) -> tuple[Told | None, bool]:
         """The newest messages of a journal below the number `before`, and whether there are older
         ones."""
-        found = [
-            piece for piece in await self._pieces(journal) if before is None or piece.first < before
-        ]
-        some = newest(found, MOST_STORED_BYTES)
-        bodies = await self._storage.objects(
-            lambda bucket: _bodies(bucket, journal, some, MOST_STORED_BYTES)
-        )
+        for _ in range(_READS):
+            found = [
+                piece
+                for piece in await self._pieces(journal)
+                if before is None or piece.first < before
+            ]
+            some = newest(found, MOST_STORED_BYTES)
+            bodies, missing = await self._storage.objects(
+                lambda bucket, some=some: _bodies(bucket, journal, some, MOST_STORED_BYTES)
+            )
+            if not not_elsewhere(missing, some):
+                break
         answer = await asyncio.to_thread(told, bodies, before)
         return answer, answer is not None and bool(found) and answer.first > found[0].first
 
@@ -234,24 +249,32 @@ def newest(found: Sequence[Piece], most_bytes: int) -> list[Piece]:
     return some[::-1]
 
 
-def _joined(bucket: Bucket, journal: Journal, some: Sequence[Piece]) -> bytes:
-    return b"".join(_bodies(bucket, journal, some, MERGED_BYTES))
+def not_elsewhere(missing: Sequence[Piece], some: Sequence[Piece]) -> list[Piece]:
+    """Those of the missing objects that are not a part of another one which is there."""
+    there = [piece for piece in some if piece not in missing]
+    return [
+        piece
+        for piece in missing
+        if not any(one.first <= piece.first and piece.last <= one.last for one in there)
+    ]
 
 
 def _bodies(
     bucket: Bucket, journal: Journal, some: Sequence[Piece], most_bytes: int
-) -> list[bytes]:
-    """What the objects have, at most so many bytes together unless the first one has more."""
+) -> tuple[list[bytes], list[Piece]]:
+    """What the objects have, at most so many bytes together unless the first one has more, and
+    those that are not there: an object's row comes first, and another lab may be merging."""
     found: list[bytes] = []
+    missing: list[Piece] = []
     size = 0
     for piece in some:
         try:
             body = bucket.get(key_of(journal, piece))
         except ObjectMissing:
-            # Its row comes first, and another lab may be merging.
+            missing.append(piece)
             continue
         size += len(body)
         if found and size > most_bytes:
             break
         found.append(body)
-    return found
+    return found, missing

@@ -178,7 +178,7 @@ class RequestIndex:
                     record.state = "running"
             case "execute_reply":
                 said = _parsed(content) or {}
-                record.reply, record.asks = str(said.get("status")), None
+                record.reply, record.asks = str(said.get("status"))[:LONGEST_ID], None
                 record.count = _count(said) or record.count
                 if record.reply == "aborted":
                     record.state = "done"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 
 import psutil
 import pytest
 
-from tests.integration.agent.scripted_gateway import Fleet, Stream
+from tests.integration.agent.scripted_gateway import Fleet, Stream, until
 
 MOST_GROWTH = 64 * 2**20
 """Bytes: far more than the journal may take, far less than what is tried here."""
@@ -46,6 +47,60 @@ def test_what_a_kernel_invents_takes_no_memory_beside_the_journal(fleet: Fleet, 
         before = memory_of(fleet)
         await page.run(code, 120)
         assert memory_of(fleet) - before < MOST_GROWTH
+
+    asyncio.run(scenario())
+
+
+SPEAK = """
+import json
+kernel = get_ipython().kernel
+def speak(socket, kind, parent, content, **header):
+    header = json.dumps({**kernel.session.msg_header(kind), **header}, default=str).encode()
+    parts = [header, json.dumps(parent).encode(), b"{}", content.encode()]
+    socket.send_multipart([b"x", b"<IDS|MSG>", kernel.session.sign(parts), *parts])
+"""
+STATE = f"""{SPEAK}
+speak(kernel.iopub_thread, "status", {{}}, json.dumps({{"execution_state": "x" * 2_000_000}}))
+print("said", flush=True)
+"""
+SESSION = f"""{SPEAK}
+speak(kernel.iopub_thread, "clear_output", {{}}, '{{"wait": false}}', session="s" * 2_000_000)
+import os, signal, time
+time.sleep(2)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+LONGEST_FRAME = 256 * 1024
+"""What gateways take of an agent's state."""
+
+
+def test_a_state_that_a_kernel_invents_leaves_its_agent_able_to_connect(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        cell = await page.execute(STATE + "import time; time.sleep(600)")
+        await until(lambda: page.text(cell) == "said\n", 60, "the state is said")
+        page.messages.clear()
+        await link.command("interrupt")
+        await until(lambda: link.state["execution_state"] == "idle", 60, "idle")
+        assert all(len(json.dumps(state)) < LONGEST_FRAME for state in link.states)
+        assert {state["execution_state"] for state in link.states} <= {"starting", "idle", "busy"}
+
+    asyncio.run(scenario())
+
+
+def test_what_is_said_for_a_dead_kernel_does_not_repeat_what_it_invented(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        await page.execute(SESSION)
+        cells = [await page.execute("1") for _ in range(20)]
+        for cell in cells:
+            assert (await page.reply(cell, 60))["ename"] == "KernelDied"
+        assert all(len(said["session"]) < 100 for said in page.messages if said["parent"] in cells)
 
     asyncio.run(scenario())
 

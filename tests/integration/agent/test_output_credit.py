@@ -136,6 +136,16 @@ def test_code_goes_on_when_the_agent_is_gone(tmp_path: Path) -> None:
         agent.wait()
 
 
+def test_half_of_a_character_takes_no_other_text_along(tmp_path: Path) -> None:
+    with CreditedKernel(tmp_path) as kernel:
+        assert kernel.run(r"print('a'); print('\ud800'); print('b')") == "a\n?\nb\n"
+
+
+def test_an_error_with_half_of_a_character_is_shown(tmp_path: Path) -> None:
+    with CreditedKernel(tmp_path) as kernel:
+        assert kernel.reply(kernel.execute(r"raise ValueError('\ud800')"))["evalue"] == "?"
+
+
 def test_without_credit_nothing_waits(tmp_path: Path) -> None:
     with CreditedKernel(tmp_path, credit=False) as kernel:
         kernel.allowed = 0

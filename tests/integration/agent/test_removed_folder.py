@@ -58,6 +58,27 @@ def test_it_serves_pages_that_come_later_and_restarts_with_everything_made_again
     asyncio.run(scenario())
 
 
+FORKS = """
+import os
+for number in range(3):
+    if (child := os.fork()) == 0:
+        print(number, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize("remove", ["", REMOVE], ids=["there", "removed"])
+def test_what_forked_processes_print_comes(fleet: Fleet, remove: str) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        _, page = await opened(fleet)
+        cell = await page.execute(remove + FORKS)
+        await until(lambda: page.text(cell).split() == ["0", "1", "2"], 30, "what forks print")
+
+    asyncio.run(scenario())
+
+
 def test_a_kernel_that_crashes_with_it_is_started_again(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from gateway_ext.agent import sessions as sessions_module
 from gateway_ext.agent.gateway_list import GatewayList
-from gateway_ext.agent.kernel_state import Busyness
+from gateway_ext.agent.kernel_state import Busyness, reported_info, short_text
 from gateway_ext.agent.restart_policy import RestartPolicy
 from gateway_ext.agent.sessions import MOST_SESSIONS, Session, Sessions, TooManySessions
 from gateway_ext.agent.silence import Silence
+from jupyter_ext.wire.messages import MessageError
 
 
 def test_a_message_is_taken_once_for_each_client_end() -> None:
@@ -159,3 +163,21 @@ def test_the_idle_of_one_request_does_not_end_another() -> None:
     assert busyness.heard("idle", "cell") == "idle"
     busyness.heard("busy", "lost")
     assert busyness.heard("idle", "") == "idle"
+
+
+@pytest.mark.parametrize("said", ["x" * 1000, 1, None, ["busy"]])
+def test_what_is_no_short_text_is_not_repeated(said: object) -> None:
+    assert short_text(said) == ""
+    assert short_text("busy") == "busy"
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"": nested(levels - 1)} if levels else {}
+
+
+@pytest.mark.parametrize("said", [{"banner": "x" * 100_000}, nested(100)])
+def test_an_answer_that_gateways_would_refuse_is_not_reported(said: dict[str, Any]) -> None:
+    with pytest.raises(MessageError):
+        reported_info(json.dumps(said).encode())
+    usual = {"banner": "Python 3", "help_links": [{"text": str(n), "url": ""} for n in range(20)]}
+    assert reported_info(json.dumps(usual).encode()) == usual

@@ -130,6 +130,15 @@ def test_every_execute_request_is_known_when_it_comes_again(
     assert sent(index, "b", silent=False) is None, "sent again"
 
 
+def test_an_invented_status_of_a_reply_is_not_kept_at_any_length() -> None:
+    index = RequestIndex()
+    sent(index, "r")
+    index.heard("shell", "execute_reply", "r", packed(status="x" * 100_000), 1)
+    record = index.get("r")
+    assert record is not None
+    assert len(record.reply or "") < 1000
+
+
 def test_a_source_that_is_too_long_is_not_looked_at() -> None:
     shown = sent(RequestIndex(), "r", code="x" * LONGEST_PARSED)
     assert shown is not None

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -169,6 +170,50 @@ def test_a_lab_that_died_while_merging_loses_and_doubles_nothing(
     for number in range(5, 12):
         store.keep(number, number, f",{number}")
     assert store.text() == "1234" + "".join(f",{number}" for number in range(5, 12))
+
+
+@contextmanager
+def once_in_the_middle(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> Iterator[None]:
+    """`act` runs once, in front of the second object that somebody reads."""
+    get, read = Bucket.get, [0]
+
+    def get_late(bucket: Bucket, key: str) -> bytes:
+        read[0] += 1
+        if read[0] == 2:
+            act()
+        return get(bucket, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "get", get_late)
+        yield
+
+
+def test_two_labs_that_merge_the_same_parts_at_once_lose_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "MERGE_PARTS", 5)
+    for storage in store.storages:
+        # Not every store refuses to write an object anew.
+        monkeypatch.setattr(storage.bucket, "_create_only", False)
+    for number in range(1, 5):
+        store.keep(number, number, f"{number},")
+    # The store is slow: the gateway has given up, and sends the same part to another lab.
+    with once_in_the_middle(monkeypatch, lambda: store.keep(5, 5, "5,", lab=1)):
+        store.keep(5, 5, "5,")
+    assert store.text() == "1,2,3,4,5,"
+    for number in range(6, 12):
+        store.keep(number, number, f"{number},")
+    assert store.text() == "".join(f"{number}," for number in range(1, 12))
+
+
+def test_who_reads_while_parts_are_merged_misses_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "MERGE_PARTS", 5)
+    for number in range(1, 5):
+        store.keep(number, number, f"{number},")
+    with once_in_the_middle(monkeypatch, lambda: store.keep(5, 5, "5,")):
+        assert store.text() == "1,2,3,4,5,"
 
 
 def test_the_oldest_goes_when_there_is_too_much(store: Store) -> None:
