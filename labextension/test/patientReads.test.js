@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { patientReads } from '../lib/contents/patientReads.js';
+import { patientReads } from '../lib/user/patientReads.js';
 
 const FILE = 'http://lab/api/contents/demo/a.ipynb';
 const noLab = () => new Response('{}', { status: 503, headers: { 'Retry-After': '1' } });
@@ -29,6 +29,19 @@ test('a file that is opened while no lab answers is read when one does', async (
   const { fetch, asked } = world(noLab, noLab, () => new Response('here'));
   assert.equal(await (await fetch(FILE)).text(), 'here');
   assert.equal(asked.length, 3);
+});
+
+test('settings and layouts wait as well; what is asked again anyway does not', async () => {
+  for (const [path, times] of [
+    ['lab/api/settings', 2],
+    ['lab/api/workspaces/default', 2],
+    ['api/sessions', 1],
+    ['api/kernels/k', 1]
+  ]) {
+    const { fetch, asked } = world(noLab, () => new Response('here'));
+    await fetch(`http://lab/${path}`);
+    assert.equal(asked.length, times, path);
+  }
 });
 
 test('it says so when no lab has come for long', async () => {

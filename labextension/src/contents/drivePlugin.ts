@@ -8,7 +8,6 @@ import {
 } from '@jupyterlab/services';
 
 import { VersionedDrive } from './drive.js';
-import { patientReads } from './patientReads.js';
 import { inFleet } from '../user/pageUser.js';
 
 /** Replaces JupyterLab's own drive; that of a server without the fleet is the stock one. */
@@ -19,11 +18,7 @@ export const drivePlugin: ServiceManagerPlugin<Contents.IDrive> = {
   provides: IDefaultDrive,
   optional: [IServerSettings],
   activate: (_: null, settings: ServerConnection.ISettings | null) => {
-    if (!inFleet()) {
-      return new Drive({ serverSettings: settings ?? undefined });
-    }
-    const stock = settings ?? ServerConnection.makeSettings();
-    const fetch = patientReads((input, init) => stock.fetch.call(null, input, init));
-    return new VersionedDrive({ serverSettings: { ...stock, fetch } });
+    const options = { serverSettings: settings ?? undefined };
+    return inFleet() ? new VersionedDrive(options) : new Drive(options);
   }
 };

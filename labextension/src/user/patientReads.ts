@@ -1,7 +1,7 @@
 import { backOff } from '../page/backOff.js';
-import type { Fetch } from '../user/signInFetch.js';
+import type { Fetch } from './signInFetch.js';
 
-/** So long a file that is opened waits for labs: killed ones are back sooner. */
+/** So long a page waits for labs: killed ones are back sooner. */
 const LONGEST_MS = 30_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 3_000;
@@ -18,10 +18,10 @@ const REAL: IPatience = {
 };
 
 /**
- * `fetch` whose reads wait while no lab can answer.
+ * `fetch` whose reads of files, settings and layouts wait while no lab can answer.
  *
- * A file that cannot be read when it is opened is a dialog and a closed tab. A 503 with `Retry-After`
- * says that nothing but time is needed.
+ * JupyterLab asks for them once: a file that cannot be read is a dialog and a closed tab, settings that
+ * cannot be read are a page without menus. A 503 with `Retry-After` says that nothing but time is needed.
  */
 export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fetch {
   return async (input, init) => {
@@ -29,11 +29,18 @@ export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fet
     const since = now();
     for (let attempts = 0; ; attempts += 1) {
       const response = await fetch(request.clone());
-      const isLater = response.status === 503 && response.headers.has('Retry-After');
-      if (request.method !== 'GET' || !isLater || now() - since >= LONGEST_MS) {
+      if (!isRead(request) || !isLater(response) || now() - since >= LONGEST_MS) {
         return response;
       }
       await wait(backOff(attempts, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
     }
   };
+}
+
+function isRead({ method, url }: Request): boolean {
+  return method === 'GET' && /\/(lab\/api|api\/contents)(\/|$)/.test(new URL(url).pathname);
+}
+
+function isLater({ status, headers }: Response): boolean {
+  return status === 503 && headers.has('Retry-After');
 }
