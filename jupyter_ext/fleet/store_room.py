@@ -6,19 +6,17 @@ import shutil
 from pathlib import Path
 
 LEAST_PERCENT = 1
-"""With less of the disk free, SeaweedFS takes no data (its default, `-volume.minFreeSpace`)."""
-VOLUME_BYTES = 2**30
-"""What it wants for a new volume (`-master.volumeSizeLimitMB` in `configuration`)."""
+"""With less of its disk free, SeaweedFS takes no data (its default, `-volume.minFreeSpace`)."""
 
 
 def lack_of_room(free: int, total: int) -> str:
-    """Why a store on a disk with so many bytes refuses data, or soon will; "" if it has room."""
-    if free >= max(total * LEAST_PERCENT // 100, VOLUME_BYTES):
+    """Why a store on a disk with so many bytes takes no data; "" if it has room."""
+    if free * 100 >= total * LEAST_PERCENT:
         return ""
     return (
-        f"the disk of the embedded store has {free / 1e9:.1f} GB of {total / 1e9:.1f} GB left, and "
-        f"the store needs 1 GB for new volumes and always {LEAST_PERCENT} % of the disk: free some "
-        "space there, else files cannot be saved"
+        f"the disk of the embedded store has {free / 1e9:.2f} GB of {total / 1e9:.2f} GB left, and "
+        f"the store takes no data below {LEAST_PERCENT} %: free some space there, else no file can "
+        "be saved"
     )
 
 

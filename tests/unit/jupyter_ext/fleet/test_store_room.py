@@ -14,14 +14,14 @@ from jupyter_ext.fleet.store_room import lack_of_room, lack_on_disk
 GB = 10**9
 
 
-@pytest.mark.parametrize(("free", "total"), [(2 * GB, 3 * GB), (2 * GB, 150 * GB)])
+@pytest.mark.parametrize(("free", "total"), [(GB // 10, 3 * GB), (2 * GB, 150 * GB)])
 def test_a_store_with_room_says_nothing(free, total):
     assert lack_of_room(free, total) == ""
 
 
 @pytest.mark.parametrize(
     ("free", "total", "left"),
-    [(GB // 2, 50 * GB, "0.5 GB of 50.0 GB left"), (9 * GB, 1000 * GB, "9.0 GB of 1000.0 GB left")],
+    [(GB // 4, 50 * GB, "0.25 GB of 50.00 GB left"), (0, 3 * GB, "0.00 GB of 3.00 GB left")],
 )
 def test_a_store_without_room_says_what_it_needs_and_what_to_do(free, total, left):
     said = lack_of_room(free, total)
@@ -50,5 +50,5 @@ def test_a_store_that_takes_nothing_for_lack_of_room_says_so(monkeypatch, tmp_pa
         return str(refused.value)
 
     assert said(50 * GB).endswith("its last words")
-    assert "0.0 GB of 100.0 GB left" in said(0)
+    assert "0.00 GB of 100.00 GB left" in said(0)
     assert "InternalError" in said(0)
