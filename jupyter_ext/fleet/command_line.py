@@ -42,6 +42,7 @@ from jupyter_ext.fleet.status import (
     status,
 )
 from jupyter_ext.fleet.stop import end_kernels, stop
+from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.platform.counted import counted
 from jupyter_ext.platform.tokens import TokenError, TokenKeysError
@@ -212,8 +213,10 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
     answers = cluster_answers(data_dir, settings)
-    for line in [*notices(settings), *dropped, *warnings(answers, settings)]:
-        print(line, file=sys.stderr)
+    room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
+    for line in [*notices(settings), *dropped, *warnings(answers, settings), room]:
+        if line:
+            print(line, file=sys.stderr)
     if options.detach or running:
         return 0
     return supervise(data_dir)

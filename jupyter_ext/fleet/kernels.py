@@ -136,8 +136,8 @@ def _path_now(started_for: str, sessions: Sequence[Mapping[str, Any]]) -> str:
 
 
 def full_id(data_dir: DataDir, settings: Settings, beginning: str) -> str:
-    """The id of the kernel that begins so, or ``beginning`` itself if none of the list does; raises
-    `FleetError` if several do."""
+    """The id of the kernel that begins so; raises `FleetError` unless exactly one does. A whole id
+    is returned as it is: a kernel that was deleted has a history, and is in no list."""
     if len(beginning) == ID_LENGTH:
         return beginning
     return id_that_begins(beginning, ask(data_dir, settings, "GET", "/api/kernels"))
@@ -145,12 +145,18 @@ def full_id(data_dir: DataDir, settings: Settings, beginning: str) -> str:
 
 def id_that_begins(beginning: str, models: Iterable[Mapping[str, Any]]) -> str:
     """See `full_id`."""
-    found = sorted(one["id"] for one in models if one["id"].startswith(beginning.lower()))
+    wanted = beginning.lower()
+    found = sorted(one["id"] for one in models if wanted and one["id"].startswith(wanted))
     if len(found) > 1:
         raise FleetError(
             f"{len(found)} kernels have ids that begin with {beginning}: {', '.join(found)}"
         )
-    return found[0] if found else beginning
+    if not found:
+        raise FleetError(
+            f"no kernel has an id that begins with {beginning!r}: `jupyter fleet kernels` lists "
+            "them; of a deleted kernel give the whole id"
+        )
+    return found[0]
 
 
 def kernels_table(models: Sequence[Mapping[str, Any]], *, whole: bool = False) -> str:

@@ -38,6 +38,7 @@ from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_port
 from jupyter_ext.fleet.rollout import rollout
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings, load_settings, save_settings
+from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import builds, check_kernel_python, find_tools
 from jupyter_ext.platform.private_file import write_private
@@ -296,9 +297,9 @@ def _prepare_store(settings: Settings, data_dir: DataDir, aws: Mapping[str, str]
             prepare_bucket(bucket_url(settings), STORE_SECONDS)
     except bucket.StoreUnavailable as error:
         store = next(member for member in settings.members if member.role == "store")
+        words = lack_on_disk(data_dir.store) or last_words(data_dir, store)
         raise FleetError(
-            f"the embedded store does not accept data ({error.for_operator}): "
-            f"{last_words(data_dir, store)}"
+            f"the embedded store does not accept data ({error.for_operator}): {words}"
         ) from error
 
 

@@ -5,6 +5,7 @@ import { launchCancels } from './launches/launchCancels.js';
 import { fleetSocketClass, parsedOnce } from './stream/fleetSocket.js';
 import { withRestarts } from './stream/restarts.js';
 import { IStreams, Streams } from './stream/streams.js';
+import { patientReads } from './user/patientReads.js';
 import { heldFetch } from './user/signInFetch.js';
 import type { SignIn } from './user/signIn.js';
 import { ISignIn } from './user/signInPlugin.js';
@@ -23,7 +24,9 @@ export const serverSettings: ServiceManagerPlugin<ServerConnection.ISettings> = 
     }
     const held = heldFetch((input, init) => stock.fetch.call(null, input, init), signIn);
     return ServerConnection.makeSettings({
-      fetch: withRestarts(launchCancels(asyncStarts(held)), kernel => streams.dropPending(kernel)),
+      fetch: withRestarts(launchCancels(asyncStarts(patientReads(held))), kernel =>
+        streams.dropPending(kernel)
+      ),
       WebSocket: fleetSocketClass(signIn, streams),
       serializer: parsedOnce(stock.serializer)
     });

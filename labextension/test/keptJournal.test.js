@@ -9,7 +9,8 @@ import {
   outputsOf,
   parseKept,
   sameOutputs,
-  withEnd
+  withEnd,
+  withHoles
 } from '../lib/kernels/keptJournal.js';
 
 const message = (type, content, parent = 'r') => ({
@@ -83,6 +84,23 @@ test('cleared outputs are gone, at once or with the next one', () => {
     outputsOf([printed('a'), clear(true), printed('b')], 'r').map(one => one.text),
     ['b']
   );
+});
+
+test('what was too long for the store is named where it is missing', () => {
+  const holes = [
+    { count: 1, last: 12 },
+    { count: 2, last: 16 }
+  ];
+  const messages = [printed('a'), printed('other', 'r2'), printed('b')];
+  const text = count => `${count} missing`;
+  const outputs = outputsOf(withHoles(messages, [11, 13, 14], 'r', holes, text), 'r');
+  assert.deepEqual(
+    outputs.map(one => one.text ?? one.data['text/plain']),
+    ['a', '1 missing', 'b', '2 missing']
+  );
+  assert.equal(outputsOf(withHoles(messages, [11, 13, 14], 'r2', [], text), 'r2').length, 1);
+  // A cell that said nothing else.
+  assert.equal(outputsOf(withHoles([], [], 'r', [{ count: 1, last: 12 }], text), 'r').length, 1);
 });
 
 test('only what a cell does not show is news', () => {

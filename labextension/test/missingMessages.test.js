@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { holesOf, missingText } from '../lib/replay/missingMessages.js';
+import { holesOf, missingText } from '../lib/stream/missingMessages.js';
 import { trans } from './trans.js';
 
 const record = (request, first, last) => ({ request, first, last });

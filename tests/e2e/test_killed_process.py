@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -11,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenPage
 from tests.e2e.lab_page import wait_for
-from tests.e2e.running_fleet import Fleet, Process, connected, stop
+from tests.e2e.running_fleet import Files, Fleet, Process, connected, stop
 
 BOUND = 30.0
 """Seconds that decide; the aim is 10, and the time taken is printed."""
@@ -76,3 +77,30 @@ def test_a_killed_process_costs_neither_kernel_nor_page(
     if victim == "gateway":
         assert owning_gateway(fleet, kernel).pid != process.pid
     assert fleet.replaced(process).pid != process.pid
+
+
+def test_a_file_that_is_opened_while_no_lab_lives_opens_when_one_is_back(
+    fleet: Fleet, files: Files, signed_in: OpenPage
+) -> None:
+    path = "demo/waits.txt"
+    files.save(path, {"type": "file", "format": "text", "content": "here all the same"})
+    page = signed_in(fleet.url, fleet.token("ann"))
+    page.open_path("demo")
+    item = page.listed("waits.txt")
+    expect(item).to_be_visible()
+    labs = fleet.processes("lab")
+
+    supervisor = int((fleet.data_dir / "supervisor.pid").read_text())
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        for lab in labs:
+            stop(lab, signal.SIGKILL)
+        with page.page.expect_response(lambda answer: f"/contents/{path}" in answer.url) as asked:
+            item.dblclick()
+        assert asked.value.status == 503
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    expect(page.editor).to_contain_text("here all the same")
+    expect(page.dialog).to_have_count(0)
+    for lab in labs:
+        fleet.replaced(lab)

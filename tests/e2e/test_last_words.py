@@ -20,10 +20,11 @@ def notice(lab: LabPage) -> Locator:
 
 
 def notebook() -> dict[str, Any]:
-    """One cell that prints until its kernel ends."""
+    """One cell that prints until its kernel ends, and says more at once than the store keeps."""
     code = (
         "import time\nfor n in range(10**6):\n"
-        "    print('line', n, 'of the night', flush=True); time.sleep(.05)"
+        "    print('line', n, 'of the night', flush=True); time.sleep(.05)\n"
+        "    if n == 40: display({'application/x-long': 'x' * 9 * 2**20}, raw=True)"
     )
     cell = {"cell_type": "code", "id": "c1", "source": code, "metadata": {}, "outputs": []}
     return {
@@ -67,6 +68,7 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     notice(bob).get_by_role("button", name="Show Last Output").click()
     expect(bob.dialog).to_contain_text("line 100 of the night")
     expect(bob.dialog).to_contain_text("in its last 2 seconds may be missing")
+    expect(bob.dialog).to_contain_text("[… 1 message is missing here: the store does not have it")
     bob.choose("Put Into the Cells")
     expect(bob.cell(0)).to_contain_text("line 100 of the night")
     expect(notice(bob)).to_be_hidden()

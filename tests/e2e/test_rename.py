@@ -58,3 +58,24 @@ def test_a_renamed_notebook_keeps_its_kernel_on_every_page(
     wait_for("the notebook to be saved", lambda: not second.dirty, 30)
     expect(second.dialog).to_have_count(0)
     assert "written once more" in str(files.get(f"demo/{moved}")["content"])
+
+
+def test_a_notebook_that_cannot_have_the_name_of_another_says_so(
+    files: Files, ann: LabPage
+) -> None:
+    taken = f"taken-{uuid.uuid4().hex[:8]}.txt"
+    files.save(f"demo/{taken}", {"type": "file", "format": "text", "content": "theirs"})
+    mine = f"mine-{uuid.uuid4().hex[:8]}.txt"
+    files.save(f"demo/{mine}", {"type": "file", "format": "text", "content": "mine"})
+    ann.open_path(f"demo/{mine}")
+    expect(ann.editor).to_contain_text("mine")
+    tab = ann.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
+    tab.click(button="right")
+    ann.page.locator(".lm-Menu-itemLabel", has_text="Rename").first.click()
+    field = ann.dialog.locator("input")
+    field.fill(taken)
+    field.press("Enter")
+    expect(ann.dialog).to_contain_text(f"demo/{taken} already exists")
+    ann.choose("Dismiss")
+    expect(tab).to_contain_text(mine)
+    assert files.get(f"demo/{taken}")["content"] == "theirs"

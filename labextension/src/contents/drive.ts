@@ -4,6 +4,7 @@ import type { Signal } from '@lumino/signaling';
 
 import { choices, IKeptVersion } from './checkpointChoices.js';
 import { Choice, IConflict, readConflict } from './conflict.js';
+import { rememberFailure } from './failedRenames.js';
 import type { IOpenDocument, IPage } from './pageOfDrive.js';
 import { HeldVersions, kindOf, Version } from './heldVersions.js';
 import { namedError } from '../page/namedError.js';
@@ -119,7 +120,7 @@ export class VersionedDrive extends Drive {
     this._requireCreate(newLocalPath);
     // Their versions belong to that path.
     await this._queue.ended(oldLocalPath);
-    return super.rename(oldLocalPath, newLocalPath);
+    return rememberFailure(super.rename(oldLocalPath, newLocalPath));
   }
 
   /**

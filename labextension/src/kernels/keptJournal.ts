@@ -1,4 +1,5 @@
 import { died } from '../outputs/kernelDied.js';
+import type { IHole } from '../stream/missingMessages.js';
 
 /** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
 export interface IKeptJournal {
@@ -26,7 +27,8 @@ export interface IKeptRequest {
   readonly request: string;
   readonly cell: string | null;
   readonly count: number | null;
-  /** The number of its last output; 0 if there is none. */
+  /** The numbers of its first message and of its last output; 0 if there is none. */
+  readonly first: number;
   readonly last: number;
   readonly state: string;
   readonly sent: string | null;
@@ -126,6 +128,35 @@ export function sameOutputs(some: readonly IOutput[], others: readonly IOutput[]
 
 function plainOutput({ output_type: type, text, data, ename, evalue }: IOutput): unknown {
   return [type, Array.isArray(text) ? text.join('') : text, data, ename, evalue];
+}
+
+/**
+ * The messages, with one in the place of each hole of a request that says so.
+ *
+ * @param numbers - Those of the messages, in the same order.
+ */
+export function withHoles(
+  messages: readonly IKernelMessage[],
+  numbers: readonly number[],
+  request: string,
+  holes: readonly IHole[],
+  missingText: (count: number) => string
+): IKernelMessage[] {
+  const found: IKernelMessage[] = [];
+  const left = [...holes].sort((a, b) => a.last - b.last);
+  const tell = (before: number) => {
+    while (left.length && left[0].last < before) {
+      const data = { 'text/plain': missingText(left.shift()!.count) };
+      const header = { msg_type: 'display_data' };
+      found.push({ header, parent_header: { msg_id: request }, content: { data, metadata: {} } });
+    }
+  };
+  messages.forEach((message, at) => {
+    tell(numbers[at]);
+    found.push(message);
+  });
+  tell(Infinity);
+  return found;
 }
 
 /** The outputs that the messages of a request make, one after the other. */

@@ -8,6 +8,7 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { HELD } from '../contents/heldMetadata.js';
 import { ActionNotice } from '../page/actionNotice.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { holesOf, notKeptText } from '../stream/missingMessages.js';
 import { inFleet } from '../user/pageUser.js';
 import {
   endReason,
@@ -20,7 +21,8 @@ import {
   outputsOf,
   parseKept,
   sameOutputs,
-  withEnd
+  withEnd,
+  withHoles
 } from './keptJournal.js';
 import { type ILastOutput, showLastWords } from './lastWordsDialog.js';
 
@@ -129,10 +131,18 @@ class LastWords {
     const kept = await this._read(journal, false);
     const { serializer } = this._settings;
     const messages = kept?.messages.map(data => serializer.deserialize(data, V1)) ?? [];
+    const holes = holesOf(kept?.head.requests ?? [], kept?.head.missing ?? []);
     const cells = new Map(this._cells().map(cell => [cell.id, cell]));
     return news.flatMap(record => {
       const { request, cell, count, sent } = record;
-      const outputs = withEnd(outputsOf(messages as never, request), record, head);
+      const said = withHoles(
+        messages as never,
+        kept?.head.numbers ?? [],
+        request,
+        holes.get(request) ?? [],
+        count => notKeptText(count, this._trans)
+      );
+      const outputs = withEnd(outputsOf(said, request), record, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
       return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs }];
     });

@@ -4,7 +4,7 @@ import { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
-import type { IHole } from './missingMessages.js';
+import type { IHole } from '../stream/missingMessages.js';
 import type { Refill } from './refills.js';
 import { unheard } from './scheduledRequests.js';
 

@@ -9,7 +9,7 @@ import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
 import { outputOfDeath } from '../outputs/kernelDied.js';
-import { holesOf, type IHole, missingText } from './missingMessages.js';
+import { holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, refillOf } from './refills.js';

@@ -12,6 +12,7 @@ import { fleetBundle } from '../page/fleetBundle.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
+import { pageUser } from '../user/pageUser.js';
 import { EarlierVersions } from './earlierVersion.js';
 import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
@@ -40,7 +41,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
     }
     const trans = fleetBundle(translator);
     const tab = new TabSessions(tabStorage());
-    const sent = new SentCode(tabStorage());
+    const sent = new SentCode(tabStorage(), pageUser()?.username ?? null);
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {

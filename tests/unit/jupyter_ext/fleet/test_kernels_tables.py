@@ -148,7 +148,8 @@ def test_a_program_reads_the_whole_reason() -> None:
 def test_a_kernel_is_named_by_the_beginning_of_its_id() -> None:
     models = [model(id=one) for one in ("6f72f097-1", "6f72a000-2", "aa-3")]
     assert id_that_begins("6F72f", models) == "6f72f097-1"
-    # Of one that is deleted the id is asked for as it is.
-    assert id_that_begins("bb", models) == "bb"
+    for unknown in ("bb", ""):
+        with pytest.raises(FleetError, match=f"begins with '{unknown}': `jupyter fleet kernels`"):
+            id_that_begins(unknown, models)
     with pytest.raises(FleetError, match="2 kernels have ids that begin with 6f72: 6f72a000-2, "):
         id_that_begins("6f72", models)

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IRecord, Runs } from '../stream/record.js';
+import type { IRecord, Runs } from './record.js';
 
 /** A hole in what is known of a request: so many messages, of which the last had this number. */
 export interface IHole {
@@ -67,4 +67,14 @@ export function missingText(count: number, limit: number | null, trans: Translat
         missing,
         Math.round(limit / 1e6).toLocaleString('en')
       );
+}
+
+/** What stands in the place of messages that the store does not have. */
+export function notKeptText(count: number, trans: TranslationBundle): string {
+  return trans._n(
+    '[… %2 message is missing here: the store does not have it. It keeps none above 8 MB …]',
+    '[… %2 messages are missing here: the store does not have them. It keeps none above 8 MB …]',
+    count,
+    count.toLocaleString('en')
+  );
 }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { patientReads } from '../lib/user/patientReads.js';
+
+const FILE = 'http://lab/api/contents/demo/a.ipynb';
+const noLab = () => new Response('{}', { status: 503, headers: { 'Retry-After': '1' } });
+
+/** A fetch that gives these answers, the last one for ever, and a clock that waiting moves. */
+function world(...answers) {
+  const asked = [];
+  let time = 0;
+  const fetch = patientReads(
+    async request => {
+      asked.push(await request.text());
+      return (answers.length > 1 ? answers.shift() : answers[0])();
+    },
+    {
+      now: () => time,
+      wait: async ms => {
+        time += ms;
+      }
+    }
+  );
+  return { fetch, asked, time: () => time };
+}
+
+test('a file that is opened while no lab answers is read when one does', async () => {
+  const { fetch, asked } = world(noLab, noLab, () => new Response('here'));
+  assert.equal(await (await fetch(FILE)).text(), 'here');
+  assert.equal(asked.length, 3);
+});
+
+test('settings and layouts wait as well; what is asked again anyway does not', async () => {
+  for (const [path, times] of [
+    ['lab/api/settings', 2],
+    ['lab/api/workspaces/default', 2],
+    ['api/sessions', 1],
+    ['api/kernels/k', 1]
+  ]) {
+    const { fetch, asked } = world(noLab, () => new Response('here'));
+    await fetch(`http://lab/${path}`);
+    assert.equal(asked.length, times, path);
+  }
+});
+
+test('it says so when no lab has come for long', async () => {
+  const { fetch, time } = world(noLab);
+  assert.equal((await fetch(FILE)).status, 503);
+  assert.ok(time() >= 30_000 && time() < 40_000, `${time()}`);
+});
+
+test('what changes something is sent once', async () => {
+  const { fetch, asked } = world(noLab);
+  const init = { method: 'PUT', body: 'new' };
+  assert.equal((await fetch(FILE, init)).status, 503);
+  assert.deepEqual(asked, ['new']);
+});
+
+test('other refusals are shown at once', async () => {
+  for (const status of [404, 500, 503, 504]) {
+    const { fetch, asked } = world(() => new Response('{}', { status }));
+    assert.equal((await fetch(FILE)).status, status);
+    assert.equal(asked.length, 1);
+  }
+});
