@@ -179,6 +179,6 @@ for (const [session, isMine] of [
   test(`a mark tells another page's version from an earlier one: ${session}`, async () => {
     const { replay, marks } = notebook({ session, source: sourceHash('2') });
     await replay.start();
-    assert.deepEqual(marks, [['c', true, isMine]]);
+    assert.deepEqual(marks, [['c', sourceHash('2'), '1', isMine]]);
   });
 }

@@ -161,12 +161,12 @@ export class NotebookReplay {
       this._unfinished.began(record.request, id);
     }
     if (refill === 'refill') {
-      this._cells.began(id, record.request, record.sent, this._isMine(record));
+      this._cells.began(id, record.request, record.sent, record.source, this._isMine(record));
     }
-    const source = sourceHash(cell.model.sharedModel.getSource());
+    const text = cell.model.sharedModel.getSource();
     fillCell(cell, future, {
       record,
-      isTrusted: this._sentCode.has(record.request, source),
+      isTrusted: this._sentCode.has(record.request, sourceHash(text)),
       refill,
       held,
       holes,
@@ -178,8 +178,7 @@ export class NotebookReplay {
         this._kernel.hasPendingInput = false;
       }
     });
-    const isOther = record.source !== null && record.source !== source;
-    this._earlier.mark(id, isOther, this._isMine(record));
+    this._earlier.mark(id, record.source, text, this._isMine(record));
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
@@ -233,10 +232,11 @@ export class NotebookReplay {
       this._known.add(request);
       this._own.sent(request, cell);
       this._tab.add(this._stream.sessionId);
-      this._sentCode.sent(request, sourceHash(message.content.code));
+      const source = sourceHash(message.content.code);
+      this._sentCode.sent(request, source);
       this._unfinished.began(request, cell);
-      this._cells.began(cell, request, message.header.date, true);
-      this._earlier.mark(cell, false);
+      this._cells.began(cell, request, message.header.date, source, true);
+      this._earlier.mark(cell, null, '');
     }
   }
 

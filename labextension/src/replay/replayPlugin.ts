@@ -97,14 +97,16 @@ function followNotebook(
 ): void {
   const { content } = panel;
   const document = panel.context;
-  const cells = new NotebookCells(panel);
+  const earlier = new EarlierVersions(() => content.widgets, trans);
+  const cells = new NotebookCells(panel, ({ id, sharedModel }, held) =>
+    earlier.mark(id, held?.source ?? null, sharedModel.getSource())
+  );
   const unsaved = new UnsavedOutputs(document.model, {
     isAlone: () => isAlone(panel.sessionContext, streams, kernels),
     refresh: () => kernels.refreshRunning(),
     file: () => fileState(panel, cells, contents),
     patience: PATIENCE_MS + Math.random() * TURN_MS
   });
-  const earlier = new EarlierVersions(() => content.widgets, trans);
   const gone = new GoneCells(panel, trans);
   const updateMarks = () => earlier.update();
   const settle = () => unsaved.settle();
@@ -127,6 +129,10 @@ function followNotebook(
     }
   });
   content.modelContentChanged.connect(updateMarks);
+  // Also without a kernel, which would be asked what the cells hold.
+  const read = () => cells.read();
+  document.fileChanged.connect(read);
+  void document.ready.then(read);
   let replaced: ReturnType<typeof setTimeout> | undefined;
   content.model?.cells.changed.connect(() => {
     // JupyterLab itself moves what fills a cell that is moved.
