@@ -3,7 +3,7 @@ import type { KernelMessage } from '@jupyterlab/services';
 const DIED = 'KernelDied';
 /** What the agent says when a person has shut the kernel down or restarted it. */
 const SHUT_DOWN = 'the kernel was shut down';
-const RESTARTED = 'the kernel was restarted';
+export const RESTARTED = 'the kernel was restarted';
 
 /** An output of nbformat. */
 export type Death =

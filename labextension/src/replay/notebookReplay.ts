@@ -2,20 +2,20 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { outputOfDeath } from '../outputs/kernelDied.js';
+import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
-import { outputOfDeath } from '../outputs/kernelDied.js';
 import { holesOf, type IHole, missingText } from './missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, refillOf } from './refills.js';
 import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
-import type { TabSessions } from './tabSessions.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
 
@@ -26,7 +26,8 @@ export class NotebookReplay {
     private readonly _stream: KernelStream,
     private readonly _cells: NotebookCells,
     private readonly _unsaved: UnsavedOutputs,
-    private readonly _tab: TabSessions,
+    /** The sessions in which this tab has run cells: what these say is for this page to save. */
+    private readonly _tab: TabSet,
     private readonly _sentCode: SentCode,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,

@@ -9,6 +9,7 @@ import { sameContent } from '../contents/sameContent.js';
 import { settledOutputs } from '../contents/settledOutputs.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
@@ -19,7 +20,6 @@ import { NotebookReplay } from './notebookReplay.js';
 import { quietly } from './quietly.js';
 import { endScheduled } from './scheduledRequests.js';
 import { SentCode } from './sentCode.js';
-import { TabSessions } from './tabSessions.js';
 import { type IFileState, UnsavedOutputs } from './unsavedOutputs.js';
 
 /** Fills the cells of notebooks whose kernels went on without them, or are used by other pages. */
@@ -39,7 +39,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
-    const tab = new TabSessions(tabStorage());
+    const tab = new TabSet(tabStorage(), 'jupyter-fleet:sessions');
     const sent = new SentCode(tabStorage());
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
@@ -90,7 +90,7 @@ function followKernel(
 function followNotebook(
   panel: NotebookPanel,
   streams: Streams,
-  tab: TabSessions,
+  tab: TabSet,
   sent: SentCode,
   { kernels, contents }: IManagers,
   trans: TranslationBundle
