@@ -31,15 +31,18 @@ function notebook({
   held = null,
   session = 'other',
   source = null,
+  ended = () => null,
   ...more
 } = {}) {
   let cleared = 0;
   const futures = [];
   const adopted = [];
+  const shown = [];
   let announce;
   const cell = {
     model: {
       trusted: true,
+      outputs: { add: output => shown.push(output) },
       sharedModel: { transact: change => change(), getSource: () => '1' },
       clearExecution: () => (cleared += 1),
       deleteMetadata: () => undefined
@@ -52,6 +55,7 @@ function notebook({
     username: '',
     anyMessage: signal(),
     iopubMessage: signal(),
+    disposed: signal(),
     sendShellMessage: message => {
       if (status === 'dead') {
         throw new Error('Kernel is dead');
@@ -85,7 +89,18 @@ function notebook({
   const earlier = { mark: (...mark) => marks.push(mark) };
   const gone = { tell: () => undefined };
   const sent = new SentCode(null);
-  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, sent, earlier, gone, null);
+  const replay = new NotebookReplay(
+    kernel,
+    stream,
+    cells,
+    unsaved,
+    tab,
+    sent,
+    earlier,
+    gone,
+    ended,
+    null
+  );
   const heard = record => announce(null, record);
   return {
     replay,
@@ -95,6 +110,7 @@ function notebook({
     adopted,
     sent,
     marks,
+    shown,
     announce: heard,
     cleared: () => cleared
   };
@@ -182,3 +198,41 @@ for (const [session, isMine] of [
     assert.deepEqual(marks, [['c', sourceHash('2'), '1', isMine]]);
   });
 }
+
+/** The kernel runs a request that has been sent to it. */
+function begin(kernel, id) {
+  const msg = { header: { msg_type: 'execute_input' }, parent_header: { msg_id: id } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+}
+
+for (const [reason, runs, text] of [
+  ['out of memory', true, 'KernelDied: out of memory'],
+  ['', true, 'KernelDied: the kernel ended while it ran this cell'],
+  ['out of memory', false, "Not run: the kernel ended before this cell's turn.\n"],
+  ['the kernel was shut down', true, 'The kernel was shut down.\n'],
+  ['the kernel was shut down', false, undefined]
+]) {
+  test(`a cell says how its kernel ended if nobody else will: ${reason}, runs ${runs}`, async () => {
+    const { replay, kernel, cell, shown } = notebook({ ended: () => reason });
+    await replay.start();
+    if (runs) {
+      begin(kernel, 'r');
+    }
+    kernel.disposed.emit();
+    kernel.disposed.emit();
+    assert.deepEqual(
+      shown.map(output => output.text ?? output.traceback.join()),
+      text === undefined ? [] : [text]
+    );
+    assert.equal(cell.model.executionState, 'idle');
+  });
+}
+
+test('a cell says nothing of a kernel that its page only lets go', async () => {
+  const { replay, kernel, cell, shown } = notebook();
+  await replay.start();
+  begin(kernel, 'r');
+  kernel.disposed.emit();
+  assert.deepEqual(shown, []);
+  assert.equal(cell.model.executionState, 'running');
+});

@@ -2,7 +2,7 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { outputOfDeath } from '../outputs/kernelDied.js';
+import { type Death, died, notRun, outputOfDeath, SHUT_DOWN } from '../outputs/kernelDied.js';
 import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
@@ -31,8 +31,11 @@ export class NotebookReplay {
     private readonly _sentCode: SentCode,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
+    /** Why the kernel has ended, empty if nobody knows; null if it has not, only this page lets it go. */
+    private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
+    _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
     _stream.announced.connect(this._announced);
@@ -74,6 +77,7 @@ export class NotebookReplay {
   /** The notebook has another kernel, or is closed. */
   end(): void {
     this._isEnded = true;
+    this._kernel.disposed.disconnect(this._ended);
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
     this._stream.announced.disconnect(this._announced);
@@ -223,6 +227,8 @@ export class NotebookReplay {
       }
     } else if (msg.header.msg_type === 'execute_reply') {
       this._replied(msg as KernelMessage.IExecuteReplyMsg);
+    } else if (msg.header.msg_type === 'execute_input') {
+      this._unfinished.runs((msg.parent_header as { msg_id?: string }).msg_id ?? '');
     }
   };
 
@@ -253,11 +259,46 @@ export class NotebookReplay {
     if (!output || !future || future.msg.header.msg_id !== request) {
       return;
     }
-    const show = () => void this._widgetOf(id!, future)?.model.outputs.add({ ...output });
     void future.done.then(
-      () => (this._others.has(request) ? this._unsaved.change(show) : show()),
+      () => {
+        this._unfinished.ended(request, () => true);
+        this._showEnd(request, id!, future, output);
+      },
       () => undefined
     );
+  }
+
+  /** Cells whose ends the kernel, or its agent, has not said before it was gone: nobody will. */
+  private readonly _ended = (): void => {
+    const reason = this._endReason();
+    if (reason === null) {
+      return;
+    }
+    for (const { cell: id, request, runs } of this._unfinished.take()) {
+      const cell = this._cells.widget(id);
+      const future = cell && futureIn(cell.outputArea);
+      if (future?.msg.header.msg_id === request) {
+        const isAsked = reason === SHUT_DOWN;
+        this._showEnd(request, id, future, runs ? died(reason) : isAsked ? null : notRun());
+      }
+    }
+  };
+
+  private _showEnd(request: string, id: string, future: Future, output: Death | null): void {
+    const show = () => {
+      const model = this._widgetOf(id, future)?.model;
+      if (model) {
+        model.executionState = 'idle';
+        if (output) {
+          model.outputs.add({ ...output });
+        }
+      }
+    };
+    if (this._others.has(request)) {
+      this._unsaved.change(show);
+    } else {
+      show();
+    }
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {

@@ -8,6 +8,9 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { sameContent } from '../contents/sameContent.js';
 import { settledOutputs } from '../contents/settledOutputs.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { IKernelLaunches } from '../launches/launchesPlugin.js';
+import { SHUT_DOWN } from '../outputs/kernelDied.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
@@ -27,11 +30,12 @@ export const replay: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:replay',
   description: 'Shows what kernels said while no page listened.',
   autoStart: true,
-  requires: [IStreams],
+  requires: [IStreams, IKernelLaunches],
   optional: [IConsoleTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     streams: Streams | null,
+    launches: KernelLaunches,
     consoles: IConsoleTracker | null,
     translator: ITranslator | null
   ) => {
@@ -50,7 +54,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       } else if (!followed.has(context)) {
         followed.add(context);
         panel.disposed.connect(() => followed.delete(context));
-        followNotebook(panel, streams, tab, sent, app.serviceManager, trans);
+        followNotebook(panel, streams, tab, sent, launches, app.serviceManager, trans);
       }
     });
   }
@@ -92,6 +96,7 @@ function followNotebook(
   streams: Streams,
   tab: TabSet,
   sent: SentCode,
+  launches: KernelLaunches,
   { kernels, contents }: IManagers,
   trans: TranslationBundle
 ): void {
@@ -159,11 +164,28 @@ function followNotebook(
       sent,
       earlier,
       gone,
+      () => endReason(panel.sessionContext, kernel, launches),
       trans
     );
     current = next;
     void document.ready.then(() => (current === next ? next.start() : undefined));
   });
+}
+
+/** Why a document's kernel has ended, empty if nobody knows; null if it has not. */
+function endReason(
+  { isTerminating }: ISessionContext,
+  { id, status, model }: Kernel.IKernelConnection,
+  launches: KernelLaunches
+): string | null {
+  if (isTerminating) {
+    return SHUT_DOWN;
+  }
+  if (status !== 'dead') {
+    return null;
+  }
+  const stage = launches.stageOf(id);
+  return (stage.is === 'dead' && stage.reason) || model?.reason || '';
 }
 
 /** Whether no page but this one is connected to the kernel of a document. */
