@@ -81,7 +81,7 @@ function notebook({
     widget: () => cell,
     began: () => undefined,
     filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null,
-    cellOf: () => undefined
+    cellOf: request => (cell.outputArea.future?.msg.header.msg_id === request ? 'c' : undefined)
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
@@ -227,6 +227,20 @@ for (const [reason, runs, text] of [
     assert.equal(cell.model.executionState, 'idle');
   });
 }
+
+test('a cell that had ended says nothing of its kernel, also if nobody has announced that', async () => {
+  const { replay, kernel, cell, shown } = notebook({ session: 'page', ended: () => '' });
+  send(kernel, 'own');
+  cell.outputArea.future = { ...future('own'), done: Promise.resolve() };
+  begin(kernel, 'own');
+  const header = { msg_type: 'execute_reply' };
+  const msg = { header, parent_header: { msg_id: 'own' }, content: { status: 'ok' } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+  await Promise.resolve();
+  kernel.disposed.emit();
+  replay.end();
+  assert.deepEqual(shown, []);
+});
 
 test('a cell says nothing of a kernel that its page only lets go', async () => {
   const { replay, kernel, cell, shown } = notebook();

@@ -249,20 +249,22 @@ export class NotebookReplay {
 
   /** A cell whose kernel died says so. */
   private _replied(reply: KernelMessage.IExecuteReplyMsg): void {
-    const output = outputOfDeath(reply);
     const request = (reply.parent_header as { msg_id?: string }).msg_id ?? '';
     // Without a cursor nothing is announced.
     this._own.announced(request);
     const id = this._cells.cellOf(request);
     const cell = id === undefined ? undefined : this._cells.widget(id);
     const future = cell && futureIn(cell.outputArea);
-    if (!output || !future || future.msg.header.msg_id !== request) {
+    if (!future || future.msg.header.msg_id !== request) {
       return;
     }
     void future.done.then(
       () => {
-        this._unfinished.ended(request, () => true);
-        this._showEnd(request, id!, future, output);
+        this._unfinished.ended(request, of => this._cells.filledBy(of) === request);
+        const output = outputOfDeath(reply);
+        if (output) {
+          this._showEnd(request, id!, future, output);
+        }
       },
       () => undefined
     );
