@@ -20,7 +20,7 @@ _RECORD_STATUS = """
 window.fleetStatus = [];
 new MutationObserver(() => {
   const bar = document.querySelector('#jp-bottom-panel');
-  const said = bar?.textContent.match(/[|] ([A-Za-z]+)/)?.[1];
+  const said = bar?.textContent.match(/[|] (Idle|Dead|Unknown)/)?.[1];
   if (said && said !== window.fleetStatus.at(-1)) {
     window.fleetStatus.push(said);
   }
@@ -29,7 +29,7 @@ new MutationObserver(() => {
 
 
 def shown_status(lab: LabPage) -> list[str]:
-    """What the status bar has said of the kernel since the page was loaded."""
+    """Which of these the status bar has said of the kernel since the page was loaded."""
     said: list[str] = lab.page.evaluate("window.fleetStatus")
     return said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_cell, save
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_cell
 from tests.e2e.lab_page import LabPage, wait_for
 
 
@@ -22,7 +22,6 @@ def test_who_comes_after_a_restart_is_told_until_a_cell_is_run_or_the_line_is_cl
     wait_for("the reply", lambda: page.has_reply(0), PATIENCE)
     run_cell(page, 1)
     wait_for("the cell to run", lambda: page.prompt(1) == "[*]:", PATIENCE)
-    save(page)
     page.page.context.close()
     notebook.go("go")
 
