@@ -22,7 +22,7 @@ class EndedCells:
         self._requests: set[str] = set()
 
     def hides(self, message_type: str, request: str, content: bytes) -> bool:
-        """Whether clients get no such message of a kernel that is being ended. `content` is JSON."""
+        """Whether clients get no such message of a kernel that is ended. `content` is JSON."""
         if message_type in ("error", "execute_reply") and _is_interrupt(content):
             if len(self._requests) < _MOST:
                 self._requests.add(request)

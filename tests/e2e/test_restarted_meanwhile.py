@@ -1,4 +1,4 @@
-"""A kernel is restarted while no page looks: who opens its notebook reads that variables are gone."""
+"""Who opens a notebook whose kernel was restarted meanwhile reads that its variables are gone."""
 
 from __future__ import annotations
 
