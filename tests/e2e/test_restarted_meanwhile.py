@@ -25,11 +25,12 @@ def test_who_comes_after_a_restart_is_told_until_a_cell_is_run_or_the_line_is_cl
     page.page.context.close()
     notebook.go("go")
 
-    def is_restarted() -> bool:
+    def is_idle(reason: str) -> bool:
         (kernel,) = notebook.files.kernels()
-        return "exit code 7" in kernel["reason"] and kernel["execution_state"] == "idle"
+        is_said = reason in kernel["reason"] if reason else not kernel["reason"]
+        return is_said and kernel["execution_state"] == "idle"
 
-    wait_for("the kernel to be back", is_restarted, PATIENCE)
+    wait_for("the kernel to be back", lambda: is_idle("exit code 7"), PATIENCE)
     told = "The kernel ended with exit code 7. The kernel was restarted: its variables are gone."
     first = notebook.open()
     expect(notice(first)).to_contain_text(told)
@@ -51,6 +52,6 @@ def test_who_comes_after_a_restart_is_told_until_a_cell_is_run_or_the_line_is_cl
 
     first.choose_in_menu("Kernel", "Restart Kernel…")
     first.choose("Restart")
-    first.wait_for_kernel()
+    wait_for("the kernel to be back again", lambda: is_idle(""), PATIENCE)
     fourth = notebook.open("bob")
     expect(notice(fourth)).to_contain_text("The kernel was restarted: its variables are gone.")
