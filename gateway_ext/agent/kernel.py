@@ -122,10 +122,7 @@ class Kernel:
             await self._launch()
             run = self._run
         if run is not None:
-            waits = [asyncio.create_task(event.wait()) for event in (run.ready, run.ended)]
-            await asyncio.wait(waits, timeout=60, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            await run.answers_or_ends(60)
 
     async def shutdown(self, now: bool, reason: str) -> None:
         """End the process for good, with everything that it started; `now`: SIGKILL at once."""
@@ -370,6 +367,8 @@ class Kernel:
             return
         if session_id == run.channels.own_id:
             self._answered(run, message_type, parts)
+            return
+        if run.expected_end and run.ended_cells.hides(message_type, request, parts[3]):
             return
         if channel == "iopub" and message_type == "status":
             self._heard_status(run, parts, request)

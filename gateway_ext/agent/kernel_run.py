@@ -8,6 +8,7 @@ import signal
 import time
 
 from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
+from .ended_cells import EndedCells
 from .kernel_end import is_killed, why_ended
 from .kernel_process import KernelProcess
 from .kernel_state import Busyness
@@ -47,6 +48,7 @@ class KernelRun:
         self.expected_end = False
         self.busyness = Busyness()
         self.making_ready: asyncio.Task[None] | None = None
+        self.ended_cells = EndedCells()
         self.end_reason = ""
         """Why we ended it, if we did."""
         self.cgroup = memory_cgroup_of(process.pid)
@@ -75,6 +77,13 @@ class KernelRun:
         else:
             _log.warning("the kernel answers, but sends nothing on iopub")
         return True
+
+    async def answers_or_ends(self, seconds: float) -> None:
+        """Wait for either, so long at most."""
+        waits = [asyncio.create_task(event.wait()) for event in (self.ready, self.ended)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     def interrupt(self, mode: str) -> None:
         """Interrupt what runs, in the kernelspec's way (`signal` or `message`)."""

@@ -166,14 +166,18 @@ export class FakeFleet {
 
   /** Answer the last `ask`: the messages of these numbers, in parts. */
   replay(index, ...parts) {
+    this.answer({ index }, ...parts);
+  }
+
+  /** The same, with more in the first part. */
+  answer(more, ...parts) {
     const asked = this.taken.filter(({ header }) => header.msg_type === 'ask').at(-1);
     const fence = this._entries.length + parts.length;
     parts.forEach((numbers, at) => {
       const answer = message('replay', {}, asked.header, 'fleet', '');
       answer.content = { part: at + 1, parts: parts.length, fence, numbers, missing: [] };
       if (at === 0) {
-        answer.content.index = index;
-        answer.content.limit = 2000;
+        Object.assign(answer.content, { limit: 2000, ...more });
       }
       answer.buffers = numbers.map(number => new DataView(this._entries[number - 1]));
       this.say(answer);

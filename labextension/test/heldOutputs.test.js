@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { readHeld } from '../lib/contents/heldMetadata.js';
 import { HeldOutputs } from '../lib/replay/heldOutputs.js';
+import { isSource, sourceHash } from '../lib/replay/sourceHash.js';
 
 const always = () => true;
 const said = (request, number, type = 'stream', display = undefined, journal = null) => ({
@@ -27,6 +28,17 @@ test('a cell says when its request was sent, also in the file', () => {
   const held = { request: 'r1', number: 7, journal: 'j', sent: '2026-01-01T10:00:00Z' };
   assert.deepEqual(outputs.of('a'), held);
   assert.deepEqual(readHeld({ ...held, more: 1 }), held);
+});
+
+test('a cell says of which code its outputs are, also in the file and in few characters', () => {
+  const outputs = new HeldOutputs();
+  outputs.began('a', 'r1', null, sourceHash('x = 1'));
+  outputs.handled(said('r1', 7), always);
+  const held = readHeld({ ...outputs.of('a') });
+  assert.equal(held.source.length, 16);
+  assert.ok(isSource('x = 1', held.source));
+  assert.ok(!isSource('x = 2', held.source));
+  assert.equal(readHeld({ request: 'r1', number: 7, source: '' }).source, undefined);
 });
 
 test('a cell holds what was handled of the request that fills it', () => {

@@ -12,6 +12,7 @@ import {
   withEnd,
   withHoles
 } from '../lib/kernels/keptJournal.js';
+import { died } from '../lib/outputs/kernelDied.js';
 
 const message = (type, content, parent = 'r') => ({
   header: { msg_type: type },
@@ -123,6 +124,12 @@ test('outputs are the same however the file has them', () => {
   assert.ok(sameOutputs(some, others));
   assert.ok(!sameOutputs(some, []));
   assert.ok(!sameOutputs(some, [{ output_type: 'stream', name: 'stdout', text: 'a' }]));
+});
+
+test('a cell that says how its kernel ended has no news, in whichever words', () => {
+  const ended = why => [...outputsOf([printed('a')], 'r'), died(why)];
+  assert.ok(sameOutputs(ended('out of memory'), ended('')));
+  assert.ok(!sameOutputs(ended(''), outputsOf([printed('a')], 'r')));
 });
 
 test('a kernel that gateways do not know any more has ended', () => {

@@ -362,6 +362,26 @@ test('what was said between a lab of the version before and one of this comes af
   assert.equal(fleet.asked.length, 1, 'a cut with a cursor needs no question');
 });
 
+test('a page knows what its kernel lost before it was there, until something is run', async () => {
+  const { fleet, page } = await connected();
+  let changes = 0;
+  page.stream.stateChanged.connect(() => (changes += 1));
+  const answered = page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  await until(() => fleet.asked.length === 1);
+  const lost = { process: 1, reason: 'exit code 7' };
+  fleet.answer({ index: [], restarted: lost }, []);
+  await answered;
+  assert.deepEqual(page.stream.lost, lost);
+  assert.equal(changes, 1);
+  fleet.say(message('request', { request: 'late', process: 1, state: 'done' }, {}, 'fleet'));
+  fleet.say(message('request', { request: 'next', process: 2, state: 'queued' }, {}, 'fleet'));
+  await until(() => page.stream.lost === null);
+  assert.equal(changes, 2);
+});
+
 test('a lab of the version before brings nothing twice, and nothing that waits is lost', async () => {
   const { fleet, page } = await connected();
   page.stream.release();

@@ -31,15 +31,18 @@ function notebook({
   held = null,
   session = 'other',
   source = null,
+  ended = () => null,
   ...more
 } = {}) {
   let cleared = 0;
   const futures = [];
   const adopted = [];
+  const shown = [];
   let announce;
   const cell = {
     model: {
       trusted: true,
+      outputs: { add: output => shown.push(output) },
       sharedModel: { transact: change => change(), getSource: () => '1' },
       clearExecution: () => (cleared += 1),
       deleteMetadata: () => undefined
@@ -52,6 +55,7 @@ function notebook({
     username: '',
     anyMessage: signal(),
     iopubMessage: signal(),
+    disposed: signal(),
     sendShellMessage: message => {
       if (status === 'dead') {
         throw new Error('Kernel is dead');
@@ -77,7 +81,7 @@ function notebook({
     widget: () => cell,
     began: () => undefined,
     filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null,
-    cellOf: () => undefined
+    cellOf: request => (cell.outputArea.future?.msg.header.msg_id === request ? 'c' : undefined)
   };
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
@@ -85,7 +89,18 @@ function notebook({
   const earlier = { mark: (...mark) => marks.push(mark) };
   const gone = { tell: () => undefined };
   const sent = new SentCode(null);
-  const replay = new NotebookReplay(kernel, stream, cells, unsaved, tab, sent, earlier, gone, null);
+  const replay = new NotebookReplay(
+    kernel,
+    stream,
+    cells,
+    unsaved,
+    tab,
+    sent,
+    earlier,
+    gone,
+    ended,
+    null
+  );
   const heard = record => announce(null, record);
   return {
     replay,
@@ -95,6 +110,7 @@ function notebook({
     adopted,
     sent,
     marks,
+    shown,
     announce: heard,
     cleared: () => cleared
   };
@@ -179,6 +195,58 @@ for (const [session, isMine] of [
   test(`a mark tells another page's version from an earlier one: ${session}`, async () => {
     const { replay, marks } = notebook({ session, source: sourceHash('2') });
     await replay.start();
-    assert.deepEqual(marks, [['c', true, isMine]]);
+    assert.deepEqual(marks, [['c', sourceHash('2'), '1', isMine]]);
   });
 }
+
+/** The kernel runs a request that has been sent to it. */
+function begin(kernel, id) {
+  const msg = { header: { msg_type: 'execute_input' }, parent_header: { msg_id: id } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+}
+
+for (const [reason, runs, text] of [
+  ['out of memory', true, 'KernelDied: out of memory'],
+  ['', true, 'KernelDied: the kernel ended while it ran this cell'],
+  ['out of memory', false, "Not run: the kernel ended before this cell's turn.\n"],
+  ['the kernel was shut down', true, 'The kernel was shut down.\n'],
+  ['the kernel was shut down', false, undefined]
+]) {
+  test(`a cell says how its kernel ended if nobody else will: ${reason}, runs ${runs}`, async () => {
+    const { replay, kernel, cell, shown } = notebook({ ended: () => reason });
+    await replay.start();
+    if (runs) {
+      begin(kernel, 'r');
+    }
+    kernel.disposed.emit();
+    kernel.disposed.emit();
+    assert.deepEqual(
+      shown.map(output => output.text ?? output.traceback.join()),
+      text === undefined ? [] : [text]
+    );
+    assert.equal(cell.model.executionState, 'idle');
+  });
+}
+
+test('a cell that had ended says nothing of its kernel, also if nobody has announced that', async () => {
+  const { replay, kernel, cell, shown } = notebook({ session: 'page', ended: () => '' });
+  send(kernel, 'own');
+  cell.outputArea.future = { ...future('own'), done: Promise.resolve() };
+  begin(kernel, 'own');
+  const header = { msg_type: 'execute_reply' };
+  const msg = { header, parent_header: { msg_id: 'own' }, content: { status: 'ok' } };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+  await Promise.resolve();
+  kernel.disposed.emit();
+  replay.end();
+  assert.deepEqual(shown, []);
+});
+
+test('a cell says nothing of a kernel that its page only lets go', async () => {
+  const { replay, kernel, cell, shown } = notebook();
+  await replay.start();
+  begin(kernel, 'r');
+  kernel.disposed.emit();
+  assert.deepEqual(shown, []);
+  assert.equal(cell.model.executionState, 'running');
+});

@@ -78,6 +78,9 @@ test('a kernel that runs says nothing, but that it was restarted', () => {
   const restarted = notice({ is: 'running' }, { restarted: 'exit code 7' });
   assert.match(restarted.text, /^Exit code 7\. The kernel was restarted/);
   assert.equal(restarted.closable, true);
+  const asked = notice({ is: 'running' }, { restarted: 'the kernel was restarted' });
+  assert.equal(asked.text, 'The kernel was restarted: its variables are gone.');
+  assert.equal(asked.closable, true);
 });
 
 test('the toolbar has room for a few words', () => {

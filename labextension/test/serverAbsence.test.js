@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { Signal } from '@lumino/signaling';
 
-import { pauseUnlessBack, staysAway } from '../lib/kernels/serverAbsence.js';
+import { pauseUnlessBack, staysAway, untilBack } from '../lib/kernels/serverAbsence.js';
 
 /**
  * A server that answers as `answers(time)` says, at the given time in ms since its first failure;
@@ -72,7 +72,38 @@ test('a pause ends when a kernel is connected again, or after its time', async (
   streams.connected = new Signal(streams);
   const hour = pauseUnlessBack(3_600_000, streams);
   streams.connected.emit();
-  assert.equal(await hour, true);
-  assert.equal(await pauseUnlessBack(1, streams), false);
-  assert.equal(await pauseUnlessBack(1, null), false);
+  await hour;
+  await pauseUnlessBack(1, streams);
+  await pauseUnlessBack(1, null);
+});
+
+for (const silent of [false, true]) {
+  test(`a server that was away for an hour is found within seconds, silent: ${silent}`, async () => {
+    let time = 0;
+    const hour = 3_600_000;
+    const never = new Promise(() => {});
+    const isBack = await untilBack(
+      {
+        wait: async ms => {
+          await Promise.resolve();
+          time += ms;
+        },
+        ask: async () => {
+          if (time < hour) {
+            await (silent ? never : Promise.reject(new Error('Failed to fetch')));
+          }
+        },
+        random: () => 1
+      },
+      () => false
+    );
+    assert.equal(isBack, true);
+    assert.ok(time < hour + 6000);
+  });
+}
+
+test('nobody asks any more once the message is closed', async () => {
+  const ask = () => assert.fail('it is asked');
+  const isBack = await untilBack({ ask, wait: async () => {}, random: () => 0 }, () => true);
+  assert.equal(isBack, false);
 });

@@ -8,13 +8,34 @@ import psutil
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Files
+from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 
 def notice(lab: LabPage) -> Locator:
     return lab.notebook.locator(".jp-fleet-KernelNotice.jp-mod-warning")
 
 
+_RECORD_STATUS = """
+window.fleetStatus = [];
+new MutationObserver(() => {
+  const bar = document.querySelector('#jp-bottom-panel');
+  const said = bar?.textContent.match(/[|] (Idle|Dead|Unknown)/)?.[1];
+  if (said && said !== window.fleetStatus.at(-1)) {
+    window.fleetStatus.push(said);
+  }
+}).observe(document, {childList: true, subtree: true, characterData: true});
+"""
+
+
+def shown_status(lab: LabPage) -> list[str]:
+    """Which of these the status bar has said of the kernel since the page was loaded."""
+    said: list[str] = lab.page.evaluate("window.fleetStatus")
+    return said
+
+
 def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> None:
+    ann.page.add_init_script(_RECORD_STATUS)
     ann.open_path("demo")
     ann.new_notebook()
     expect(notice(ann)).to_be_hidden()
@@ -28,6 +49,8 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     # It says so once, not in a dialog of JupyterLab's as well.
     expect(ann.page.locator("#jp-bottom-panel")).to_contain_text("| Idle")
     expect(ann.dialog).to_have_count(0)
+    assert "Idle" in shown_status(ann)
+    assert "Unknown" not in shown_status(ann)
 
     def kill_again() -> bool:
         for child in agent.children():
@@ -42,8 +65,44 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     ann.page.reload(wait_until="domcontentloaded")
     ann.ready()
     expect(notice(ann)).to_contain_text("out of memory")
+    expect(ann.page.locator("#jp-bottom-panel")).to_contain_text("| Dead")
+    assert "Unknown" not in shown_status(ann)
     ann.choose_in_menu("Kernel", "Restart Kernel…")
     ann.choose("Restart")
     expect(notice(ann)).to_be_hidden()
     expect(ann.page.locator("#jp-bottom-panel")).to_contain_text(re.compile(r"\| (Idle|Busy)"))
     assert ann.evaluate(0, "print(6 * 7)") == "42"
+
+
+_RUNS = "print('on', flush=True); import time; time.sleep(600)"
+
+
+def test_a_cell_whose_kernel_is_shut_down_says_so_in_one_line(ann: LabPage) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    ann.run(0, _RUNS)
+    expect(ann.cell(0)).to_contain_text("on")
+    ann.choose_in_menu("Kernel", "Shut Down Kernel$")
+    expect(ann.cell(0).locator(".jp-OutputArea-output")).to_have_text(
+        ["on", "The kernel was shut down."]
+    )
+    expect(ann.cell(0).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+
+
+def test_a_cell_says_how_its_kernel_ended_also_if_the_agent_is_killed(
+    ann: LabPage, files: Files
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    ann.run(0, _RUNS)
+    ann.run(1, "print('never')")
+    expect(ann.cell(0)).to_contain_text("on")
+    (kernel,) = files.kernels()
+    (agent,) = map(psutil.Process, agents_of(kernel["id"]))
+    for process in [agent, *agent.children(recursive=True)]:
+        process.kill()
+    expect(ann.cell(0)).to_contain_text("KernelDied", timeout=120_000)
+    expect(ann.cell(1)).to_contain_text("Not run: the kernel ended before this cell's turn.")
+    for index in (0, 1):
+        expect(ann.cell(index).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    expect(notice(ann)).to_contain_text("Start it again to go on")

@@ -194,7 +194,8 @@ def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(
     expect(mark).to_have_text("From another version of this cell")
     assert page.output(1).strip() == "unchanged"
     page.notebook.get_by_role("button", name="Show Output").click()
-    expect(page.dialog).to_contain_text("of a cell that is gone")
+    expect(page.dialog.locator("pre").first).to_have_text("print('of a cell that is gone')")
+    expect(page.dialog.locator(".jp-OutputArea-output")).to_contain_text("of a cell that is gone")
     page.choose("Close")
     page.cell(0).locator(".cm-content").click()
     page.page.keyboard.press("Shift+Enter")

@@ -15,7 +15,7 @@ from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, pars
 
 from .index import Record, RequestIndex
 from .questions import Questions
-from .replay import Wanted, append_replay, wanted
+from .replay import Restarted, Wanted, append_replay, wanted
 from .unanswered import Unanswered, UnansweredRequests, last_messages
 
 _log = logging.getLogger("fleet.agent")
@@ -41,6 +41,7 @@ class KernelRequests:
         self.index = RequestIndex()
         self._unanswered = UnansweredRequests()
         self._process = 0
+        self._ended = Restarted(0, "")
 
     def new_process(self) -> None:
         """The kernel has a new process."""
@@ -131,6 +132,7 @@ class KernelRequests:
     async def died(self, reason: str, kernel_session: str) -> None:
         """The process has ended, and with it what it had not answered. There may be thousands:
         everybody else gets a turn meanwhile."""
+        self._ended = Restarted(self._process, reason)
         for number, (request, sent) in enumerate(self._unanswered.take().items(), 1):
             self._end(request, sent, reason, kernel_session)
             if number % _ENDED_A_TURN == 0:
@@ -186,11 +188,11 @@ class KernelRequests:
         asked = _content(parts[3]) if len(parts[3]) <= LONGEST_QUESTION else {}
         cells = asked.get("cells")
         if isinstance(cells, dict):
-            answer = wanted(self.index, cells)
+            answer = wanted(self.index, cells, self._ended)
         else:
             _log.warning("the session %s asks for no cells, or for too many", session)
             # The page must go on: it holds back what others say until it has an answer.
-            answer = Wanted([], [])
+            answer = Wanted([], [], None)
         append_replay(journal, self._append, session, parts[0], answer)
         if not asked.get("adopt"):
             return

@@ -12,7 +12,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway_ext.agent.entry import Audience, Entry, Reach
@@ -37,14 +37,24 @@ _MESSAGES_A_TURN = 100
 
 
 @dataclass(frozen=True)
+class Restarted:
+    """The kernel's process that ended last: 1, 2, …, or 0 if none has, and why."""
+
+    process: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Wanted:
-    """What a page gets: the index, and the records whose messages it lacks."""
+    """What a page gets: the index, the records whose messages it lacks, and the process that ended
+    last, if that had run something and nothing was run since."""
 
     index: list[dict[str, Any]]
     records: list[Record]
+    restarted: Restarted | None
 
 
-def wanted(index: RequestIndex, cells: Mapping[str, Any]) -> Wanted:
+def wanted(index: RequestIndex, cells: Mapping[str, Any], ended: Restarted) -> Wanted:
     """What a page lacks that has `{cell: {request, number} or null}`: of each cell the latest
     request, unless it is done and the page has all of it."""
     described, records = [], []
@@ -54,7 +64,8 @@ def wanted(index: RequestIndex, cells: Mapping[str, Any]) -> Wanted:
         described.append(record.shown() | {"held": held, "gone": cell not in cells})
         if not held or record.state != "done":
             records.append(record)
-    return Wanted(described, records)
+    last = max((record.process for record in index), default=ended.process + 1)
+    return Wanted(described, records, ended if last <= ended.process else None)
 
 
 def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
@@ -89,7 +100,8 @@ def append_replay(
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
         if number == 1:
             recipe["missing"] = missing
-            content |= {"index": answer.index, "limit": journal.limit}
+            restarted = None if answer.restarted is None else asdict(answer.restarted)
+            content |= {"index": answer.index, "limit": journal.limit, "restarted": restarted}
         message = make_message("", FLEET_CHANNEL, "replay", asked, content)
         channel, (header, parent, _, packed) = split_fleet(message)
         named = json.dumps(recipe).encode()

@@ -1,6 +1,6 @@
 /**
  * The key in a cell's metadata that says which request the saved outputs are of, and up to which
- * number of the kernel's journal: `{"request", "number", "journal", "sent"}`.
+ * number of the kernel's journal: `{"request", "number", "journal", "sent", "source"}`.
  */
 export const HELD = 'jupyter_fleet';
 
@@ -12,6 +12,8 @@ export interface IHeldMetadata {
   readonly journal?: string;
   /** When the request was sent, ISO 8601; absent if nobody has said it. */
   readonly sent?: string;
+  /** The start of the SHA-256 of the code that it ran, in hexadecimal; absent if it is not known. */
+  readonly source?: string;
 }
 
 /** Read a cell's metadata; null if they do not say it. */
@@ -19,7 +21,7 @@ export function readHeld(value: unknown): IHeldMetadata | null {
   if (value === null || typeof value !== 'object') {
     return null;
   }
-  const { request, number, journal, sent } = value as Record<string, unknown>;
+  const { request, number, journal, sent, source } = value as Record<string, unknown>;
   if (typeof request !== 'string' || typeof number !== 'number') {
     return null;
   }
@@ -27,6 +29,8 @@ export function readHeld(value: unknown): IHeldMetadata | null {
     request,
     number,
     ...(typeof journal === 'string' && { journal }),
-    ...(typeof sent === 'string' && { sent })
+    ...(typeof sent === 'string' && { sent }),
+    // Of nothing else could it be told whether it is the start.
+    ...(typeof source === 'string' && source && { source })
   };
 }

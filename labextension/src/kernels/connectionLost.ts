@@ -8,14 +8,9 @@ import { Dialog } from '@jupyterlab/apputils';
 import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { backOff } from '../page/backOff.js';
 import { IStreams, type Streams } from '../stream/streams.js';
-import { pauseUnlessBack, staysAway } from './serverAbsence.js';
+import { pauseUnlessBack, staysAway, untilBack } from './serverAbsence.js';
 import { inFleet } from '../user/pageUser.js';
-
-/** How long to wait before the server is asked whether it is back: at first, and at most. */
-const FIRST_PAUSE_MS = 2_000;
-const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * Opens JupyterLab's "Server Connection Error" only when no server has answered for 10 s, and closes it
@@ -56,22 +51,13 @@ async function closeWhenBack(
   settings: ServerConnection.ISettings,
   streams: Streams | null
 ): Promise<void> {
-  for (let asked = 0; !dialog.isDisposed; asked += 1) {
-    const time = backOff(asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random());
-    if (await pauseUnlessBack(time, streams)) {
-      asked = 0;
-    }
+  const wait = async (time: number) => {
+    await pauseUnlessBack(time, streams);
     await visible();
-    if (dialog.isDisposed) {
-      return;
-    }
-    try {
-      await askServer(settings);
-    } catch {
-      continue;
-    }
+  };
+  const asking = { ask: () => askServer(settings), wait, random: () => Math.random() };
+  if (await untilBack(asking, () => dialog.isDisposed)) {
     dialog.reject();
-    return;
   }
 }
 

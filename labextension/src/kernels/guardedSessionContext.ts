@@ -9,6 +9,8 @@ import type { FirstKernels } from './firstKernels.js';
 import { isBarred } from '../user/fleetUser.js';
 import { joinSession } from './joinSession.js';
 import type { KernelEnder } from './kernelEnder.js';
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { shownStatus } from '../launches/shownStatus.js';
 import { pageUser } from '../user/pageUser.js';
 import { changeOrRemember } from './refusedChange.js';
 import { startAgain } from './startAgain.js';
@@ -27,6 +29,7 @@ interface IPending {
 export function guardSessionContexts(
   ender: KernelEnder,
   firstKernels: FirstKernels<ISessionContext>,
+  launches: KernelLaunches,
   trans: TranslationBundle
 ): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- each is called on its context
@@ -98,14 +101,15 @@ export function guardSessionContexts(
     }
   };
 
-  // The connection to a kernel that has ended is closed, which JupyterLab would tell instead.
   const shown = Object.getOwnPropertyDescriptor(SessionContext.prototype, 'kernelDisplayStatus')!;
   Object.defineProperty(SessionContext.prototype, 'kernelDisplayStatus', {
     configurable: true,
     get(this: SessionContext): ISessionContext.KernelDisplayStatus {
       const status = shown.get!.call(this) as ISessionContext.KernelDisplayStatus;
-      const isDead = status === 'disconnected' && this.session?.kernel?.status === 'dead';
-      return isDead ? 'dead' : status;
+      const kernel = this.session?.kernel;
+      return kernel
+        ? shownStatus(status, kernel.status === 'dead', launches.stageOf(kernel.id))
+        : status;
     }
   });
 

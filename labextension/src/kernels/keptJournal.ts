@@ -1,4 +1,4 @@
-import { died } from '../outputs/kernelDied.js';
+import { DIED, died } from '../outputs/kernelDied.js';
 import type { IHole } from '../stream/missingMessages.js';
 
 /** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
@@ -127,6 +127,10 @@ export function sameOutputs(some: readonly IOutput[], others: readonly IOutput[]
 }
 
 function plainOutput({ output_type: type, text, data, ename, evalue }: IOutput): unknown {
+  if (ename === DIED) {
+    // Who was there and who was not may have been told in other words.
+    return ename;
+  }
   return [type, Array.isArray(text) ? text.join('') : text, data, ename, evalue];
 }
 

@@ -206,6 +206,7 @@ class PanelKernel {
       { ...notice, actions: buttonsOf(notice.actions, this._acts, this._trans) },
       () => {
         this._restarted = null;
+        this._reach.seeRestart();
         this._change.close();
         this._update();
       }
@@ -217,7 +218,7 @@ class PanelKernel {
       stage,
       {
         refused: this._refused,
-        restarted: this._restarted,
+        restarted: this._restarted ?? this._reach.restartReason,
         startsAgain: this._startsAgain,
         missed: this._change.missed
       },

@@ -1,5 +1,7 @@
 import type { Kernel } from '@jupyterlab/services';
 
+import { TabSet } from '../page/tabSet.js';
+import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import type { Streams } from '../stream/streams.js';
 import type { StreamState } from '../stream/streamState.js';
@@ -11,6 +13,7 @@ export class KernelReach {
     private readonly _streams: Streams | null,
     private readonly _changed: () => void
   ) {
+    this._seen = new TabSet(tabStorage(), 'jupyter-fleet:seen-restarts');
     _streams?.added.connect(this._onAdded);
   }
 
@@ -23,6 +26,23 @@ export class KernelReach {
   get endReason(): string {
     const state = this.state;
     return state?.is === 'ended' ? state.reason : '';
+  }
+
+  /** Why the kernel was restarted before this page was there; null if it was not, or somebody has seen it. */
+  get restartReason(): string | null {
+    const lost = this._stream?.lost;
+    return lost && !this._seen.has(this._restartId) ? lost.reason : null;
+  }
+
+  /** A person has read that it was. */
+  seeRestart(): void {
+    if (this._stream?.lost) {
+      this._seen.add(this._restartId);
+    }
+  }
+
+  private get _restartId(): string {
+    return `${this._stream?.journal} ${this._stream?.lost?.process}`;
   }
 
   /** This is the document's kernel from now on. */
@@ -59,6 +79,7 @@ export class KernelReach {
     }
   };
 
+  private readonly _seen: TabSet;
   private _kernel: Kernel.IKernelConnection | null = null;
   private _stream: KernelStream | null = null;
 }

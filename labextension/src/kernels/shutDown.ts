@@ -11,6 +11,8 @@ import { fleetBundle } from '../page/fleetBundle.js';
 import { FirstKernels } from './firstKernels.js';
 import { guardSessionContexts } from './guardedSessionContext.js';
 import { KernelEnder } from './kernelEnder.js';
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
 import { replaceCommand } from '../page/replaceCommand.js';
 
@@ -19,9 +21,11 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:shut-down',
   description: 'Keeps other people\'s kernels out of "Shut Down All".',
   autoStart: true,
+  requires: [IKernelLaunches],
   optional: [IRunningSessionManagers, ITranslator],
   activate: (
     app: JupyterFrontEnd,
+    launches: KernelLaunches,
     running: IRunningSessionManagers | null,
     translator: ITranslator | null
   ) => {
@@ -36,7 +40,7 @@ export const shutDown: JupyterFrontEndPlugin<void> = {
         firstKernels.opened(sessionContext);
       }
     });
-    guardSessionContexts(ender, firstKernels, trans);
+    guardSessionContexts(ender, firstKernels, launches, trans);
     replaceShutDownCommands(app, ender, trans);
     if (running) {
       // The style sheet makes room for the label beside the section's title.

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { RESTARTED } from '../outputs/kernelDied.js';
 import type { IMissedKernel } from './formerKernel.js';
 import type { Stage } from './launchStage.js';
 import { launchWords, phaseWords, sentence } from './launchWords.js';
@@ -12,7 +13,7 @@ export type KernelAction =
 export interface IKernelEvents {
   /** Why the server refused to start one, or the dead one again; null if it did not. */
   readonly refused: string | null;
-  /** Why the kernel was started again by itself; null if it was not. */
+  /** Why the kernel was started again, by itself or by somebody while no page was open; null if it was not. */
   readonly restarted: string | null;
   /** Whether a person has asked for it to be started again, and the server has not answered. */
   readonly startsAgain: boolean;
@@ -88,6 +89,14 @@ export function noticeOfKernel(
           );
     const urgent = reason !== null;
     return { text, urgent, actions: ['startAgain', 'startWith'], closable: true };
+  }
+  if (events.restarted === RESTARTED) {
+    return {
+      text: trans.__('The kernel was restarted: its variables are gone.'),
+      urgent: false,
+      actions: [],
+      closable: true
+    };
   }
   if (events.restarted !== null) {
     const reason = events.restarted || trans.__('The kernel ended unexpectedly');

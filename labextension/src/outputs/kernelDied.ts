@@ -1,9 +1,9 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
-const DIED = 'KernelDied';
+export const DIED = 'KernelDied';
 /** What the agent says when a person has shut the kernel down or restarted it. */
-const SHUT_DOWN = 'the kernel was shut down';
-const RESTARTED = 'the kernel was restarted';
+export const SHUT_DOWN = 'the kernel was shut down';
+export const RESTARTED = 'the kernel was restarted';
 
 /** An output of nbformat. */
 export type Death =
@@ -23,7 +23,7 @@ export function outputOfDeath(reply: KernelMessage.IExecuteReplyMsg): Death | nu
     if (evalue === SHUT_DOWN || evalue === RESTARTED) {
       return null;
     }
-    return plain("Not run: the kernel ended before this cell's turn.");
+    return notRun();
   }
   return status === 'error' ? died(String(evalue)) : null;
 }
@@ -31,11 +31,19 @@ export function outputOfDeath(reply: KernelMessage.IExecuteReplyMsg): Death | nu
 /** What a cell shows whose kernel has ended in it. `reason` may be empty. */
 export function died(reason: string): Death {
   if (reason === SHUT_DOWN) {
-    // The person's own action is no error.
+    // A person's action is no error.
     return plain('The kernel was shut down.');
+  }
+  if (reason === RESTARTED) {
+    return plain('The kernel was restarted.');
   }
   const evalue = reason || 'the kernel ended while it ran this cell';
   return { output_type: 'error', ename: DIED, evalue, traceback: [`${DIED}: ${evalue}`] };
+}
+
+/** What a cell shows whose turn never came. */
+export function notRun(): Death {
+  return plain("Not run: the kernel ended before this cell's turn.");
 }
 
 function plain(line: string): Death {

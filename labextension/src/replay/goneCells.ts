@@ -1,13 +1,21 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { OutputArea, OutputAreaModel } from '@jupyterlab/outputarea';
+import { KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
 import { ActionNotice } from '../page/actionNotice.js';
 import type { IHeld, IIndexed, IRecord } from '../stream/record.js';
 import type { Future } from './adoptedRequest.js';
+import { firstLines } from './firstLines.js';
 import { isNewsOfGone } from './refills.js';
+
+interface IGone {
+  readonly area: OutputArea;
+  /** What was run, as the kernel has said it again; empty if it has not, or the journal has lost it. */
+  code: string;
+}
 
 /** Keeps what was said to cells that are not in the notebook any more, and shows it on demand. */
 export class GoneCells {
@@ -32,15 +40,23 @@ export class GoneCells {
     held: Iterable<IHeld | null>,
     adopt: () => Future
   ): void {
-    if (this._areas.has(record) || !isNewsOfGone(record, records, held)) {
+    if (this._gone.has(record) || !isNewsOfGone(record, records, held)) {
       return;
     }
     const area = new OutputArea({
       model: new OutputAreaModel({ trusted: false }),
       rendermime: this._panel.content.rendermime
     });
-    area.future = adopt();
-    this._areas.set(record, area);
+    const gone: IGone = { area, code: '' };
+    const future = adopt();
+    future.registerMessageHook(message => {
+      if (KernelMessage.isExecuteInputMsg(message)) {
+        gone.code = message.content.code;
+      }
+      return true;
+    });
+    area.future = future;
+    this._gone.set(record, gone);
   }
 
   /** Everything that was to be added is there: say so if there is something to show. */
@@ -67,24 +83,30 @@ export class GoneCells {
   /** The kernel is another one. */
   clear(): void {
     this._notice.hide();
-    for (const area of this._areas.values()) {
+    for (const { area } of this._gone.values()) {
       area.dispose();
     }
-    this._areas.clear();
+    this._gone.clear();
   }
 
-  private _shown(): [IRecord, OutputArea][] {
-    return [...this._areas].filter(([, { model }]) => model.length > 0);
+  private _shown(): [IRecord, IGone][] {
+    return [...this._gone].filter(([, { area }]) => area.model.length > 0);
   }
 
   private async _show(): Promise<void> {
     const body = new Panel();
     body.addClass('jp-fleet-GoneCells');
-    for (const [record, { model, rendermime }] of this._shown()) {
+    for (const [record, { area, code }] of this._shown()) {
+      const { model, rendermime } = area;
       const when = record.sent ? new Date(record.sent).toLocaleString() : '';
       const line = new Widget();
       line.node.textContent = `[${record.count ?? ' '}] ${when}`;
       body.addWidget(line);
+      if (code) {
+        const source = new Widget({ node: document.createElement('pre') });
+        source.node.textContent = firstLines(code);
+        body.addWidget(source);
+      }
       body.addWidget(new OutputArea({ model, rendermime }));
     }
     await showDialog({
@@ -94,6 +116,6 @@ export class GoneCells {
     });
   }
 
-  private readonly _areas = new Map<IRecord, OutputArea>();
+  private readonly _gone = new Map<IRecord, IGone>();
   private readonly _notice: ActionNotice;
 }

@@ -1,4 +1,5 @@
 import type { IHeld } from '../stream/record.js';
+import { SAVED_LENGTH } from './sourceHash.js';
 
 /** What of a message on iopub says which outputs it changes. */
 export interface IHandled {
@@ -23,9 +24,20 @@ export class HeldOutputs {
    * The outputs of a cell are those of this request from now on; it has nothing of it yet.
    *
    * @param sent - When the request was sent, ISO 8601; null if nobody knows.
+   * @param source - The `sourceHash` of what it ran; null if nobody knows.
    */
-  began(cell: string, request: string, sent: string | null = null): void {
-    this.holds(cell, { request, number: 0, ...(sent !== null && { sent }) });
+  began(
+    cell: string,
+    request: string,
+    sent: string | null = null,
+    source: string | null = null
+  ): void {
+    this.holds(cell, {
+      request,
+      number: 0,
+      ...(sent !== null && { sent }),
+      ...(source !== null && { source: source.slice(0, SAVED_LENGTH) })
+    });
   }
 
   /** The outputs of a cell hold this. */

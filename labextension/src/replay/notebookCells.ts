@@ -13,7 +13,11 @@ const NAMES_CELLS = 5;
 
 /** The code cells of a notebook, and what their outputs hold of the kernel's journal. */
 export class NotebookCells {
-  constructor(private readonly _panel: NotebookPanel) {}
+  /** @param onRead - Called with each cell that comes from the file, and with what that says of it. */
+  constructor(
+    private readonly _panel: NotebookPanel,
+    private readonly _onRead: (cell: ICellModel, held: IHeld | null) => void
+  ) {}
 
   /** How often what the cells hold has changed in a way that is for this page to save. */
   get changes(): number {
@@ -37,7 +41,7 @@ export class NotebookCells {
 
   /** What each cell holds. */
   held(): Record<string, IHeld | null> {
-    this._readNew();
+    this.read();
     return Object.fromEntries(
       [...this._code()].map(({ id }) => [id, this._outputs.of(id)] as const)
     );
@@ -67,13 +71,20 @@ export class NotebookCells {
    * A cell's outputs are those of this request from now on.
    *
    * @param sent - When the request was sent, ISO 8601; null if nobody knows.
+   * @param source - The `sourceHash` of what it ran; null if nobody knows.
    * @param isMine - Whether this page saves them.
    */
-  began(id: string, request: string, sent: string | null, isMine: boolean): void {
+  began(
+    id: string,
+    request: string,
+    sent: string | null,
+    source: string | null,
+    isMine: boolean
+  ): void {
     const model = this.widget(id)?.model;
     if (model) {
       this._models.set(id, model);
-      this._outputs.began(id, request, sent);
+      this._outputs.began(id, request, sent, source);
       this._changes += isMine ? 1 : 0;
     }
   }
@@ -108,7 +119,7 @@ export class NotebookCells {
   }
 
   /** Cells that were loaded from the file, now or when it was reverted, hold what it says. */
-  private _readNew(): void {
+  read(): void {
     for (const model of this._code()) {
       if (this._models.get(model.id) !== model) {
         this._models.set(model.id, model);
@@ -118,6 +129,7 @@ export class NotebookCells {
         } else {
           this._outputs.forget(model.id);
         }
+        this._onRead(model, held);
       }
     }
   }

@@ -2,20 +2,20 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { type Death, died, notRun, outputOfDeath, SHUT_DOWN } from '../outputs/kernelDied.js';
+import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
+import { holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
-import { outputOfDeath } from '../outputs/kernelDied.js';
-import { holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, refillOf } from './refills.js';
 import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
-import type { TabSessions } from './tabSessions.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
 
@@ -26,12 +26,16 @@ export class NotebookReplay {
     private readonly _stream: KernelStream,
     private readonly _cells: NotebookCells,
     private readonly _unsaved: UnsavedOutputs,
-    private readonly _tab: TabSessions,
+    /** The sessions in which this tab has run cells: what these say is for this page to save. */
+    private readonly _tab: TabSet,
     private readonly _sentCode: SentCode,
     private readonly _earlier: EarlierVersions,
     private readonly _gone: GoneCells,
+    /** Why the kernel has ended, empty if nobody knows; null if it has not, only this page lets it go. */
+    private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
+    _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
     _stream.announced.connect(this._announced);
@@ -73,6 +77,7 @@ export class NotebookReplay {
   /** The notebook has another kernel, or is closed. */
   end(): void {
     this._isEnded = true;
+    this._kernel.disposed.disconnect(this._ended);
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
     this._stream.announced.disconnect(this._announced);
@@ -161,12 +166,12 @@ export class NotebookReplay {
       this._unfinished.began(record.request, id);
     }
     if (refill === 'refill') {
-      this._cells.began(id, record.request, record.sent, this._isMine(record));
+      this._cells.began(id, record.request, record.sent, record.source, this._isMine(record));
     }
-    const source = sourceHash(cell.model.sharedModel.getSource());
+    const text = cell.model.sharedModel.getSource();
     fillCell(cell, future, {
       record,
-      isTrusted: this._sentCode.has(record.request, source),
+      isTrusted: this._sentCode.has(record.request, sourceHash(text)),
       refill,
       held,
       holes,
@@ -178,8 +183,7 @@ export class NotebookReplay {
         this._kernel.hasPendingInput = false;
       }
     });
-    const isOther = record.source !== null && record.source !== source;
-    this._earlier.mark(id, isOther, this._isMine(record));
+    this._earlier.mark(id, record.source, text, this._isMine(record));
   }
 
   private _adopt(record: IRecord, id: string | null, same: Future | null = null): Future {
@@ -223,6 +227,8 @@ export class NotebookReplay {
       }
     } else if (msg.header.msg_type === 'execute_reply') {
       this._replied(msg as KernelMessage.IExecuteReplyMsg);
+    } else if (msg.header.msg_type === 'execute_input') {
+      this._unfinished.runs((msg.parent_header as { msg_id?: string }).msg_id ?? '');
     }
   };
 
@@ -233,30 +239,68 @@ export class NotebookReplay {
       this._known.add(request);
       this._own.sent(request, cell);
       this._tab.add(this._stream.sessionId);
-      this._sentCode.sent(request, sourceHash(message.content.code));
+      const source = sourceHash(message.content.code);
+      this._sentCode.sent(request, source);
       this._unfinished.began(request, cell);
-      this._cells.began(cell, request, message.header.date, true);
-      this._earlier.mark(cell, false);
+      this._cells.began(cell, request, message.header.date, source, true);
+      this._earlier.mark(cell, null, '');
     }
   }
 
   /** A cell whose kernel died says so. */
   private _replied(reply: KernelMessage.IExecuteReplyMsg): void {
-    const output = outputOfDeath(reply);
     const request = (reply.parent_header as { msg_id?: string }).msg_id ?? '';
     // Without a cursor nothing is announced.
     this._own.announced(request);
     const id = this._cells.cellOf(request);
     const cell = id === undefined ? undefined : this._cells.widget(id);
     const future = cell && futureIn(cell.outputArea);
-    if (!output || !future || future.msg.header.msg_id !== request) {
+    if (!future || future.msg.header.msg_id !== request) {
       return;
     }
-    const show = () => void this._widgetOf(id!, future)?.model.outputs.add({ ...output });
     void future.done.then(
-      () => (this._others.has(request) ? this._unsaved.change(show) : show()),
+      () => {
+        this._unfinished.ended(request, of => this._cells.filledBy(of) === request);
+        const output = outputOfDeath(reply);
+        if (output) {
+          this._showEnd(request, id!, future, output);
+        }
+      },
       () => undefined
     );
+  }
+
+  /** Cells whose ends the kernel, or its agent, has not said before it was gone: nobody will. */
+  private readonly _ended = (): void => {
+    const reason = this._endReason();
+    if (reason === null) {
+      return;
+    }
+    for (const { cell: id, request, runs } of this._unfinished.take()) {
+      const cell = this._cells.widget(id);
+      const future = cell && futureIn(cell.outputArea);
+      if (future?.msg.header.msg_id === request) {
+        const isAsked = reason === SHUT_DOWN;
+        this._showEnd(request, id, future, runs ? died(reason) : isAsked ? null : notRun());
+      }
+    }
+  };
+
+  private _showEnd(request: string, id: string, future: Future, output: Death | null): void {
+    const show = () => {
+      const model = this._widgetOf(id, future)?.model;
+      if (model) {
+        model.executionState = 'idle';
+        if (output) {
+          model.outputs.add({ ...output });
+        }
+      }
+    };
+    if (this._others.has(request)) {
+      this._unsaved.change(show);
+    } else {
+      show();
+    }
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {

@@ -8,7 +8,11 @@ import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { sameContent } from '../contents/sameContent.js';
 import { settledOutputs } from '../contents/settledOutputs.js';
 import { watchKernelPanels } from '../kernels/kernelPanels.js';
+import type { KernelLaunches } from '../launches/kernelLaunches.js';
+import { IKernelLaunches } from '../launches/launchesPlugin.js';
+import { SHUT_DOWN } from '../outputs/kernelDied.js';
 import { fleetBundle } from '../page/fleetBundle.js';
+import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
@@ -20,7 +24,6 @@ import { NotebookReplay } from './notebookReplay.js';
 import { quietly } from './quietly.js';
 import { endScheduled } from './scheduledRequests.js';
 import { SentCode } from './sentCode.js';
-import { TabSessions } from './tabSessions.js';
 import { type IFileState, UnsavedOutputs } from './unsavedOutputs.js';
 
 /** Fills the cells of notebooks whose kernels went on without them, or are used by other pages. */
@@ -28,11 +31,12 @@ export const replay: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-fleet:replay',
   description: 'Shows what kernels said while no page listened.',
   autoStart: true,
-  requires: [IStreams],
+  requires: [IStreams, IKernelLaunches],
   optional: [IConsoleTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     streams: Streams | null,
+    launches: KernelLaunches,
     consoles: IConsoleTracker | null,
     translator: ITranslator | null
   ) => {
@@ -40,7 +44,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       return;
     }
     const trans = fleetBundle(translator);
-    const tab = new TabSessions(tabStorage());
+    const tab = new TabSet(tabStorage(), 'jupyter-fleet:sessions');
     const sent = new SentCode(tabStorage(), pageUser()?.username ?? null);
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
@@ -51,7 +55,7 @@ export const replay: JupyterFrontEndPlugin<void> = {
       } else if (!followed.has(context)) {
         followed.add(context);
         panel.disposed.connect(() => followed.delete(context));
-        followNotebook(panel, streams, tab, sent, app.serviceManager, trans);
+        followNotebook(panel, streams, tab, sent, launches, app.serviceManager, trans);
       }
     });
   }
@@ -91,21 +95,24 @@ function followKernel(
 function followNotebook(
   panel: NotebookPanel,
   streams: Streams,
-  tab: TabSessions,
+  tab: TabSet,
   sent: SentCode,
+  launches: KernelLaunches,
   { kernels, contents }: IManagers,
   trans: TranslationBundle
 ): void {
   const { content } = panel;
   const document = panel.context;
-  const cells = new NotebookCells(panel);
+  const earlier = new EarlierVersions(() => content.widgets, trans);
+  const cells = new NotebookCells(panel, ({ id, sharedModel }, held) =>
+    earlier.mark(id, held?.source ?? null, sharedModel.getSource())
+  );
   const unsaved = new UnsavedOutputs(document.model, {
     isAlone: () => isAlone(panel.sessionContext, streams, kernels),
     refresh: () => kernels.refreshRunning(),
     file: () => fileState(panel, cells, contents),
     patience: PATIENCE_MS + Math.random() * TURN_MS
   });
-  const earlier = new EarlierVersions(() => content.widgets, trans);
   const gone = new GoneCells(panel, trans);
   const updateMarks = () => earlier.update();
   const settle = () => unsaved.settle();
@@ -128,6 +135,10 @@ function followNotebook(
     }
   });
   content.modelContentChanged.connect(updateMarks);
+  // Also without a kernel, which would be asked what the cells hold.
+  const read = () => cells.read();
+  document.fileChanged.connect(read);
+  void document.ready.then(read);
   let replaced: ReturnType<typeof setTimeout> | undefined;
   content.model?.cells.changed.connect(() => {
     // JupyterLab itself moves what fills a cell that is moved.
@@ -154,11 +165,28 @@ function followNotebook(
       sent,
       earlier,
       gone,
+      () => endReason(panel.sessionContext, kernel, launches),
       trans
     );
     current = next;
     void document.ready.then(() => (current === next ? next.start() : undefined));
   });
+}
+
+/** Why a document's kernel has ended, empty if nobody knows; null if it has not. */
+function endReason(
+  { isTerminating }: ISessionContext,
+  { id, status, model }: Kernel.IKernelConnection,
+  launches: KernelLaunches
+): string | null {
+  if (isTerminating) {
+    return SHUT_DOWN;
+  }
+  if (status !== 'dead') {
+    return null;
+  }
+  const stage = launches.stageOf(id);
+  return (stage.is === 'dead' && stage.reason) || model?.reason || '';
 }
 
 /** Whether no page but this one is connected to the kernel of a document. */

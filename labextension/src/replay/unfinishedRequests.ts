@@ -9,6 +9,22 @@ export class UnfinishedRequests {
     this._requests.set(cell, request);
   }
 
+  /** The kernel runs this request, not only has it. */
+  runs(request: string): void {
+    this._running = request;
+  }
+
+  /** All of them, by their cells, and whether the kernel runs it; they are forgotten. */
+  take(): { readonly cell: string; readonly request: string; readonly runs: boolean }[] {
+    const taken = [...this._requests].map(([cell, request]) => ({
+      cell,
+      request,
+      runs: request === this._running
+    }));
+    this._requests.clear();
+    return taken;
+  }
+
   /** A request is over; `isShown`: its cell is there, and shows all that it said. */
   ended(request: string, isShown: (cell: string) => boolean): void {
     for (const [cell, unfinished] of this._requests) {
@@ -43,6 +59,7 @@ export class UnfinishedRequests {
     return lost;
   }
 
+  private _running: string | null = null;
   /** By cell. */
   private readonly _requests = new Map<string, string>();
 }

@@ -2,6 +2,7 @@ import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
 import { AskedState } from './askedState.js';
+import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
@@ -33,6 +34,8 @@ interface IReplayPart {
   readonly index?: readonly IIndexed[];
   /** How many bytes the journal keeps; absent from agents of the version before. */
   readonly limit?: number;
+  /** Null if nothing was lost; absent from agents of the version before. */
+  readonly restarted?: IEndedProcess | null;
   readonly numbers: readonly number[];
   readonly missing: Runs;
   readonly fence: number;
@@ -57,6 +60,8 @@ export interface IIncomingOptions {
   /** Gives JupyterLab a message or, if that cannot be read, its data. */
   readonly give: (data: unknown) => void;
   readonly announce: (record: IRecord) => void;
+  /** Called when `earlier` has changed. */
+  readonly restarted: () => void;
   /** Sends a message to the agent. */
   readonly send: (message: Message) => void;
   /** Called when something has been handed over. */
@@ -77,10 +82,12 @@ export class Incoming {
     this._held.hold();
     this._handover = new Handover(message => this._give(message));
     this._queue = new MessageQueue(new OutputLimit(), message => this._handover.push(message));
+    this.earlier = new EarlierProcess(_options.restarted);
     this.state = _options.state(message => this._queue.push(message));
   }
 
   readonly state: AskedState;
+  readonly earlier: EarlierProcess;
 
   /** The last number that has come; null if the page has never been connected with a cursor. */
   received: number | null = null;
@@ -341,8 +348,9 @@ export class Incoming {
     answered();
   }
 
-  private _begin(asked: IAsked, { index = [], missing, limit }: IReplayPart): void {
+  private _begin(asked: IAsked, { index = [], missing, limit, restarted }: IReplayPart): void {
     this.limit = limit ?? this.limit;
+    this.earlier.told(restarted);
     asked.done = new Set(
       index.filter(({ state }) => state === 'done').map(({ request }) => request)
     );
@@ -377,7 +385,9 @@ export class Incoming {
     if (!isFleet(message)) {
       this._options.give(message);
     } else if (message.header.msg_type === ('request' as string)) {
-      this._options.announce(message.content as unknown as IRecord);
+      const record = message.content as unknown as IRecord;
+      this.earlier.heard(record);
+      this._options.announce(record);
     }
     if (numberOf(message) !== undefined) {
       this._options.onGiven();

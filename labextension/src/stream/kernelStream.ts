@@ -9,6 +9,7 @@ import { AskedState } from './askedState.js';
 import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
 import { Ends } from './ends.js';
 import { Connector, IAddress } from './connector.js';
+import type { IEndedProcess } from './earlierProcess.js';
 import { FrameSender } from './frameSender.js';
 import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
@@ -52,6 +53,7 @@ export class KernelStream {
         new AskedState(untracked, async () => (await askModel(model))?.state ?? null, say),
       give: data => this._socket?.deliver(data),
       announce: record => this._announced.emit(record),
+      restarted: () => this._stateChanged.emit(this._state),
       send: message => this._sender.send(this._packed(message), false),
       onGiven: () => this._sender.acknowledgeSoon()
     });
@@ -80,6 +82,11 @@ export class KernelStream {
   /** The id of the kernel's journal; null if it has none, or has not told yet. */
   get journal(): string | null {
     return this._journal;
+  }
+
+  /** See `EarlierProcess`. A change counts as one of `state`. */
+  get lost(): IEndedProcess | null {
+    return this._incoming.earlier.lost;
   }
 
   /** How many bytes the kernel's journal keeps; null if it has not said. */

@@ -43,4 +43,6 @@ export interface IHeld {
   readonly journal?: string;
   /** When the request was sent, ISO 8601, if it is known. */
   readonly sent?: string;
+  /** The start of the SHA-256 of the code that it ran, in hexadecimal, if it is known. */
+  readonly source?: string;
 }

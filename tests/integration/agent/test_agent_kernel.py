@@ -188,6 +188,30 @@ def test_a_busy_kernel_can_be_restarted(fleet: Fleet) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("command", ["shutdown", "restart"])
+def test_a_cell_whose_kernel_is_ended_says_that_and_not_that_it_was_interrupted(
+    fleet: Fleet, command: str
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        cell = await page.execute("print('on', flush=True)\nwhile True: pass")
+        await until(lambda: page.text(cell), 10, "the cell runs")
+        await link.command(command)
+        await until(lambda: page.of(cell, "execute_reply"), 20, "its reply")
+        (reply,) = page.of(cell, "execute_reply")
+        words = "shut down" if command == "shutdown" else "restarted"
+        assert reply["content"]["ename"] == "KernelDied"
+        assert reply["content"]["evalue"] == f"the kernel was {words}"
+        assert page.of(cell, "error") == []
+        states = [m["content"]["execution_state"] for m in page.of(cell, "status")]
+        assert states == ["busy", "idle"]
+
+    asyncio.run(scenario())
+
+
 def test_a_kernel_that_crashes_is_started_again_and_pages_are_told(fleet: Fleet) -> None:
     async def scenario() -> None:
         fleet.gateway()

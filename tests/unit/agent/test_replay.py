@@ -97,6 +97,26 @@ def test_a_page_that_lacks_nothing_gets_one_part_with_the_index() -> None:
     assert messages == []
 
 
+def test_a_page_is_told_what_its_kernel_lost_with_a_process_until_something_is_run() -> None:
+    agent = Agent()
+
+    def restarted() -> Any:
+        return agent.ask(a=None)[0][0]["restarted"]
+
+    asyncio.run(agent.requests.died("never used", "k"))
+    agent.requests.new_process()
+    assert restarted() is None, "there was nothing to lose"
+    agent.execute("r", "a")
+    assert restarted() is None
+    asyncio.run(agent.requests.died("why", "k"))
+    lost = {"process": 2, "reason": "why"}
+    assert restarted() == lost
+    agent.requests.new_process()
+    assert restarted() == lost
+    agent.execute("q", "b")
+    assert restarted() is None
+
+
 def test_what_the_journal_has_lost_is_missing() -> None:
     agent = Agent(limit=20_000)
     agent.execute("r", "a")
