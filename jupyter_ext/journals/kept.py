@@ -148,7 +148,7 @@ class KeptJournals:
             ]
             some = newest(found, MOST_STORED_BYTES)
             bodies, missing = await self._storage.objects(
-                lambda bucket, some=some: _bodies(bucket, journal, some, MOST_STORED_BYTES)
+                partial(_bodies, journal=journal, some=some, most_bytes=MOST_STORED_BYTES)
             )
             if not not_elsewhere(missing, some):
                 break

@@ -2,17 +2,26 @@
 
 Tornado resets such a connection while the client is still sending, so that the client never reads
 the close frame, and nobody learns why a cell does not run.
+
+What is sent to many of them is in memory once, however many do not read it.
 """
 
 from __future__ import annotations
 
+import struct
 import sys
+from asyncio import Future
 from typing import Any
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol13
 
 _HEAD_BYTES = 64 * 1024
 """How much is kept of a frame that is too long: the message's header is in it."""
+
+
+_SHARED_BYTES = 2**16
+"""From this length on a frame's data is not copied behind its header: its length takes 8 bytes
+there."""
 
 
 class _Kept(bytearray):
@@ -50,6 +59,14 @@ class _BoundedProtocol(WebSocketProtocol13):
     def _fragmented_message_buffer(self, value: bytearray | None) -> None:
         self._size = 0 if self._frames is None else self._frames.size
         self._frames = None if value is None else _Kept(bytes(value), self._limit)
+
+    def _write_frame(self, fin: bool, opcode: int, data: bytes, flags: int = 0) -> Future[None]:
+        if len(data) < _SHARED_BYTES:
+            return super()._write_frame(fin, opcode, data, flags)
+        header = struct.pack("!BBQ", (self.FIN if fin else 0) | opcode | flags, 127, len(data))
+        self._wire_bytes_out += len(header) + len(data)
+        self.stream.write(header)
+        return self.stream.write(data)
 
     async def _read_bytes(self, n: int) -> bytes:
         if n <= self._limit:

@@ -1,7 +1,9 @@
 """Many clients of one person that do not read: what waits for them is limited."""
 
+import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import websocket
@@ -55,3 +57,21 @@ def test_they_are_ended_and_who_reads_is_not(gateways: Gateways) -> None:
             assert len(page.run("print('x' * 1000000)")) == 1_000_001
         assert page.ends == []
     assert all(read_to_the_end(client) < 30 * 1_000_000 for client in slow)
+
+
+def most_memory(gateways: Gateways) -> int:
+    """The most bytes that the first gateway has had in memory."""
+    status = Path(f"/proc/{gateways.processes[0].pid}/status").read_text()
+    return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
+def test_a_long_message_is_in_memory_once_for_all_of_them(gateways: Gateways) -> None:
+    kernel_id, url = gateways.start_kernel(0), gateways.urls[0]
+    people = [gateways.client(f"user{number}", demo="editor").headers for number in range(20)]
+    slow = [without_reading(url, kernel_id, headers) for headers in people]
+    before = most_memory(gateways)
+    with CursorPage([url], kernel_id, gateways.client("bob", demo="editor").headers) as page:
+        assert len(page.run("print('x' * 50_000_000)")) == 50_000_001
+    assert most_memory(gateways) - before < 10 * 50_000_000
+    for client in slow:
+        client.shutdown()
