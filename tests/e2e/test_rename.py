@@ -76,6 +76,6 @@ def test_a_notebook_that_cannot_have_the_name_of_another_says_so(
     field.fill(taken)
     field.press("Enter")
     expect(ann.dialog).to_contain_text(f"demo/{taken} already exists")
-    ann.choose("Dismiss")
+    ann.choose("Close")
     expect(tab).to_contain_text(mine)
     assert files.get(f"demo/{taken}")["content"] == "theirs"
