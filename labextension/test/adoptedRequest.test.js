@@ -26,6 +26,17 @@ class FakeFuture {
     }
   }
 
+  /** As JupyterLab's own: it is done after a reply and an idle state. */
+  msg = { header: { msg_id: 'r', session: 's' } };
+  handled = [];
+  async handleMsg(message) {
+    this.handled.push(message);
+    const of = channel => this.handled.find(one => one.channel === channel);
+    if (of('shell') && of('iopub')?.content.execution_state === 'idle') {
+      this.resolve(of('shell'));
+    }
+  }
+
   async reply(content) {
     this.resolve({ content });
     await this.done;
@@ -137,6 +148,29 @@ for (const type of ['display_data', 'execute_result', 'update_display_data']) {
     assert.equal(cell.model.trusted, true, 'a person trusts it again');
   });
 }
+
+test('JupyterLab knows that a request is over whose end this page was not there for', async () => {
+  const record = { request: 'r', count: 7, asks: null, state: 'done', reply: 'error' };
+  fill({ refill: 'follow', record });
+  const reply = await future.done;
+  assert.deepEqual(reply.content, { status: 'error', execution_count: 7 });
+  assert.equal(reply.parent_header.msg_id, 'r');
+  await Promise.resolve();
+  assert.equal(cell.model.executionState, 'idle');
+  assert.deepEqual(cell.texts, ['before']);
+});
+
+test('a request that goes on, or whose messages come again, is not over', () => {
+  for (const [state, refill] of [
+    ['running', 'follow'],
+    ['done', 'refill'],
+    ['done', 'append']
+  ]) {
+    future = new FakeFuture();
+    fill({ refill, record: { request: 'r', count: 7, asks: null, state, reply: null } });
+    assert.deepEqual(future.handled, []);
+  }
+});
 
 test('a cell that this page has run stays trusted unless it is filled again', () => {
   cell.outputArea.reattachFuture(future);

@@ -181,6 +181,7 @@ class PanelKernel {
       return;
     }
     const stage = this._stage;
+    this._reach.note(stage?.is === 'dead');
     this._change.look();
     this._showReach(stage);
     const lives = stage?.is === 'launching' || stage?.is === 'running';

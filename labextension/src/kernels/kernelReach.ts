@@ -41,6 +41,18 @@ export class KernelReach {
     }
   }
 
+  /**
+   * How things stand by now: whoever has this page before them when the kernel is dead knows what a
+   * restart has cost.
+   */
+  note(isDead: boolean): void {
+    if (isDead) {
+      this._deadKernel = this._kernel?.id ?? null;
+    } else if (this._deadKernel !== null && this._deadKernel === this._kernel?.id) {
+      this.seeRestart();
+    }
+  }
+
   private get _restartId(): string {
     return `${this._stream?.journal} ${this._stream?.lost?.process}`;
   }
@@ -81,5 +93,7 @@ export class KernelReach {
 
   private readonly _seen: TabSet;
   private _kernel: Kernel.IKernelConnection | null = null;
+  /** The ID of the kernel that was dead while it was the document's. */
+  private _deadKernel: string | null = null;
   private _stream: KernelStream | null = null;
 }

@@ -2,6 +2,7 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { OutputArea } from '@jupyterlab/outputarea';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 
+import { madeMessage } from '../stream/madeMessages.js';
 import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
 import type { IHole } from '../stream/missingMessages.js';
@@ -115,8 +116,25 @@ export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): v
     outputArea.reattachFuture(future);
   }
   if (!before) {
+    if (refill === 'follow' && adoption.record.state === 'done' && !isAttached) {
+      end(future, adoption.record);
+    }
     wire(future);
   }
+}
+
+/**
+ * Let JupyterLab know that a request is over whose last messages the page has seen before it was loaded:
+ * it would take the cell for running once a person has undone that it was deleted.
+ */
+function end(future: Future, { reply, count }: IRecord): void {
+  const { header } = future.msg;
+  const content = { status: reply ?? 'ok', execution_count: count };
+  // The interface hides how JupyterLab's own messages come to it.
+  const handler = future as Future & { handleMsg(message: KernelMessage.IMessage): Promise<void> };
+  void handler.handleMsg(madeMessage(header.session, 'shell', 'execute_reply', content, header));
+  const idle = { execution_state: 'idle' };
+  void handler.handleMsg(madeMessage(header.session, 'iopub', 'status', idle, header));
 }
 
 function untrust(model: CodeCell['model']): void {
