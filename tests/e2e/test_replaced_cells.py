@@ -87,14 +87,13 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
         assert numbers("".join(output["text"])) == list(range(200)), (turn, name)
 
     # What is over stays over, also for a page that was not there then.
-    prompt = page.prompt(0)
+    cells = page.notebook.locator(".jp-Notebook-cell")
+    count, prompt = cells.count(), page.prompt(0)
     save(page)
     page.page.reload(wait_until="domcontentloaded")
     page.ready()
     page.wait_for_kernel()
-    wait_for("the cells of the file", lambda: page.prompt(0) == prompt, PATIENCE)
-    cells = page.notebook.locator(".jp-Notebook-cell")
-    count = cells.count()
+    expect(cells).to_have_count(count)
     press("x")(page)
     expect(cells).to_have_count(count - 1)
     page.page.keyboard.press("z")
