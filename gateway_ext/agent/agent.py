@@ -86,7 +86,9 @@ class Agent:
             limit,
         )
         self._kernel.excess = lambda: self._journal.excess
+        self._kernel.requests.on_superseded = self._journal.supersede
         self._journal.on_written = self._kernel.give_credit
+        self._journal.sent_to_all = self._sent_to_all
         self._tail = JournalTail(self._journal, self._said)
         self._calls = KernelCalls()
         self._call_socket: CallSocket | None = None
@@ -188,6 +190,9 @@ class Agent:
             self._sender.wake()
         self._tail.wake()
         return entry
+
+    def _sent_to_all(self) -> int:
+        return self._journal.last if self._sender is None else self._sender.sent_to_all
 
     def _said(self) -> Said:
         state = self._kernel.state

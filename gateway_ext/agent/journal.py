@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from .entry import CURSORS, Audience, Entry, Reach
+from .number_set import NumberSet
 from .segments.disk import JournalDisk
 
 _log = logging.getLogger("fleet.agent")
@@ -35,10 +36,11 @@ class Journal:
     """Messages numbered 1, 2, 3, … The newest are in memory, those before them on disk.
 
     `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
-    bound of its own. Without a disk, or while it is full or fails, long messages are dropped first
-    as long as short ones take no more than half of the limit. The newest message is kept whatever
-    its size, and its size does not cause others to be dropped. The ends of requests outlive their
-    output, so that a client that missed some of it still learns that the cell has ended.
+    bound of its own. What is superseded is left out of memory: its number is neither here nor
+    missing. Without a disk, or while it is full or fails, long messages are dropped first as long
+    as short ones take no more than half of the limit. The newest message is kept whatever its size,
+    and its size does not cause others to be dropped. The ends of requests outlive their output, so
+    that a client that missed some of it still learns that the cell has ended.
     """
 
     def __init__(
@@ -68,8 +70,13 @@ class Journal:
         self._bytes = 0
         self._writing_bytes = 0
         self._short_bytes = 0
-        self._short: deque[int] = deque()
-        self._long: deque[int] = deque()
+        self._short: dict[int, None] = {}
+        self._long: dict[int, None] = {}
+        self._steps: deque[int] = deque()
+        """Messages that make no difference any more, as soon as nobody waits for them."""
+        self._superseded = NumberSet()
+        self.sent_to_all: Callable[[], int] = lambda: self.last
+        """Up to which number everybody who reads has got everything."""
         self._dropped: dict[Audience, tuple[int, int]] = {}
         """For whom messages are gone: the first number, 0 if that is not known, and the last."""
         self._spilling: asyncio.Task[None] | None = None
@@ -93,13 +100,29 @@ class Journal:
         self.last += 1
         entry = self._entries[self.last] = Entry(self.last, audience, message)
         while self._holds_too_much():
-            self._drop(self._entries.pop(self._oldest()))
+            self._drop(self._take(self._oldest()))
         self._bytes += len(message)
         self._place(entry)
         if is_end and len(message) <= SHORT_BYTES:
             self._keep_end(entry)
+        self._leave_out_steps()
         self._spill_soon()
         return entry
+
+    def supersede(self, number: int) -> None:
+        """An older message makes no difference any more, whatever readers have had of it and of
+        what came after it. It is left out once nobody waits for it, unless it is on disk by then.
+        """
+        self._steps.append(number)
+        self._leave_out_steps()
+
+    def _leave_out_steps(self) -> None:
+        sent = self.sent_to_all() if self._steps else 0
+        while self._steps and self._steps[0] <= sent:
+            number = self._steps.popleft()
+            if number in self._entries:
+                self._bytes -= len(self._take(number).message)
+                self._superseded.add(number)
 
     def _keep_end(self, entry: Entry) -> None:
         self._ends[entry.sequence] = entry
@@ -122,17 +145,25 @@ class Journal:
 
     def _place(self, entry: Entry) -> None:
         if len(entry.message) <= SHORT_BYTES:
-            self._short.append(entry.sequence)
+            self._short[entry.sequence] = None
             self._short_bytes += len(entry.message)
         else:
-            self._long.append(entry.sequence)
+            self._long[entry.sequence] = None
+
+    def _take(self, number: int) -> Entry:
+        """Take a message out of memory. Its bytes still count."""
+        entry = self._entries.pop(number)
+        if number in self._short:
+            del self._short[number]
+            self._short_bytes -= len(entry.message)
+        else:
+            del self._long[number]
+        return entry
 
     def _oldest(self) -> int:
         if self._long and (not self._short or self._short_bytes <= self._limit // 2):
-            return self._long.popleft()
-        number = self._short.popleft()
-        self._short_bytes -= len(self._entries[number].message)
-        return number
+            return next(iter(self._long))
+        return next(iter(self._short))
 
     def _drop(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
@@ -203,14 +234,10 @@ class Journal:
             wanted -= len(entry.message)
             if wanted <= 0:
                 break
-        for number, entry in self._writing.items():
-            del self._entries[number]
-            self._writing_bytes += len(entry.message)
-            if len(entry.message) <= SHORT_BYTES:
-                self._short_bytes -= len(entry.message)
-        for numbers in (self._short, self._long):
-            while numbers and numbers[0] in self._writing:
-                numbers.popleft()
+        for number in self._writing:
+            self._writing_bytes += len(self._take(number).message)
+        while self._steps and self._steps[0] not in self._entries:
+            self._steps.popleft()
         return list(self._writing.values())
 
     def _put_back(self) -> None:
@@ -248,6 +275,15 @@ class Journal:
             return entry
         return await self._disk.read(sequence)
 
+    def past_superseded(self, number: int) -> int:
+        """The last of the superseded numbers that follow `number`, or `number` itself."""
+        return self._superseded.next_outside(number + 1) - 1
+
+    def without_superseded(self, runs: list[list[int]]) -> list[list[int]]:
+        """The runs, [first, last] each, of the numbers of `runs` that are not superseded: those of
+        them that are not here are missing."""
+        return self._superseded.without(runs)
+
     def next_from(self, number: int) -> int:
         """From which number on there may be messages, `number` or a higher one: millions may have
         been dropped."""
@@ -281,7 +317,7 @@ class Journal:
             entry = self.get(number)
             if entry is None:
                 continue
-            if size and (number > end + 1 or size >= _PIECE_BYTES):
+            if size and (number > self.past_superseded(end) + 1 or size >= _PIECE_BYTES):
                 yield start, end, size
                 size = 0
             if not size:

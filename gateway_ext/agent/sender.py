@@ -79,6 +79,8 @@ class Sender:
         self._first: deque[dict[str, Any] | tuple[int, Stream]] = deque()
         self._live: dict[int, Stream] = {}
         self._missing: deque[_Missing] = deque()
+        self._in_turn: _Missing | None = None
+        """The one of them that is being sent something."""
         self._sent = journal.last
         self._awake = asyncio.Event()
         self._answered = asyncio.Event()
@@ -180,12 +182,32 @@ class Sender:
         await self._connection.send(json.dumps(result))
         self._missing.append(_Missing(stream, start, told))
 
+    @property
+    def sent_to_all(self) -> int:
+        """Up to which number every open stream was sent what it wants; the journal's last one if
+        none is open."""
+        behind = [*self._missing, *([self._in_turn] if self._in_turn is not None else ())]
+        sent = [one.sent for one in behind if not one.stream.closed]
+        return min([*sent, self._sent] if self._live else sent, default=self._journal.last)
+
     async def _send_missed(self) -> None:
         """Send some of what one of the streams that lag behind has missed: each in its turn."""
-        behind = self._missing.popleft()
+        behind = self._in_turn = self._missing.popleft()
+        await self._send_some(behind)
+        if not behind.stream.closed:
+            if behind.sent < self._sent:
+                self._missing.append(behind)
+            else:
+                self._live[behind.stream.number] = behind.stream
+        self._in_turn = None
+
+    async def _send_some(self, behind: _Missing) -> None:
         stream = behind.stream
         size = 0
-        while not stream.closed and behind.sent < self._sent and size < _TURN_BYTES:
+        while not stream.closed and size < _TURN_BYTES:
+            behind.sent = min(self._journal.past_superseded(behind.sent), self._sent)
+            if behind.sent >= self._sent:
+                return
             entry = await self._journal.read(behind.sent + 1)
             lost = entry is None and behind.sent + 1 > behind.told
             if lost and self._gap(stream, behind.sent):
@@ -199,12 +221,6 @@ class Sender:
                     raise TooSlow
             elif stream.wants(entry):
                 size += await self._send_to(stream, entry)
-        if stream.closed:
-            return
-        if behind.sent < self._sent:
-            self._missing.append(behind)
-        else:
-            self._live[stream.number] = stream
 
     async def _send_live(self) -> None:
         size = 0
@@ -213,6 +229,9 @@ class Sender:
 
     async def _send_next(self) -> int:
         """Send the next message to the live streams; returns how long it is."""
+        self._sent = self._journal.past_superseded(self._sent)
+        if self._sent >= self._journal.last:
+            return 0
         entry = await self._journal.read(self._sent + 1)
         if entry is None and any(self._gap(stream, self._sent) for stream in self._live.values()):
             raise TooSlow

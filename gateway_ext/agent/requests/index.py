@@ -197,12 +197,19 @@ class RequestIndex:
             self._forget_some()
 
     def _updated(self, content: bytes, number: int) -> None:
-        display = display_id(content)
-        shown = self._displays.get(display, {}) if display is not None else {}
-        for request in shown.values():
+        _, requests = self.shown(content) or ("", [])
+        for request in requests:
             if (record := self._records.get(request)) is not None:
                 record.add(number)
                 record.last = number
+
+    def shown(self, content: bytes) -> tuple[str, list[str]] | None:
+        """Which display a message with this content changes, and the requests that show it; None if
+        it changes none."""
+        display = display_id(content)
+        if display is None:
+            return None
+        return display, list(self._displays.get(display, {}).values())
 
     def answered(self) -> None:
         """A page has answered a question of the kernel."""

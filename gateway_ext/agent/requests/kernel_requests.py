@@ -16,6 +16,7 @@ from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, pars
 from .index import Record, RequestIndex
 from .questions import Questions
 from .replay import Restarted, Wanted, append_replay, wanted
+from .superseded import SupersededSteps
 from .unanswered import Unanswered, UnansweredRequests, last_messages
 
 _log = logging.getLogger("fleet.agent")
@@ -39,6 +40,9 @@ class KernelRequests:
         self._append = append
         self._questions = Questions(self._replay)
         self.index = RequestIndex()
+        self.on_superseded: Callable[[int], None] = lambda number: None
+        """Called with the number of a message that makes no difference any more."""
+        self._steps = SupersededSteps()
         self._unanswered = UnansweredRequests()
         self._process = 0
         self._ended = Restarted(0, "")
@@ -115,8 +119,19 @@ class KernelRequests:
         for audience in self._audiences(session, channel, request):
             number = self._append(audience, message, is_end).sequence
             done = self.index.heard(channel, message_type, request, content, number) or done
+            if channel == "iopub":
+                self._look_for_steps(message_type, request, content, number)
         if done is not None:
             self._announce(done)
+
+    def _look_for_steps(
+        self, message_type: str, request: str, content: bytes, number: int
+    ) -> None:
+        is_update = message_type == "update_display_data"
+        shown = self.index.shown(content) if is_update else None
+        superseded = self._steps.heard(message_type, request, content, number, shown)
+        if superseded is not None:
+            self.on_superseded(superseded)
 
     def _audiences(self, session: str | None, channel: str, request: str) -> list[Audience]:
         record = self.index.get(request)

@@ -79,7 +79,7 @@ def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
                 size = 0
             parts[-1].append([start, end])
             size += length
-    return parts, without(numbers, union(parts))
+    return parts, journal.without_superseded(without(numbers, union(parts)))
 
 
 def append_replay(
@@ -116,14 +116,14 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
     requests = None if named["requests"] is None else frozenset(named["requests"])
     merged, missing = MergedStreams(), [named["missing"]]
     turn = 0
-    for first, last in named["runs"]:
+    for first, last in journal.without_superseded(named["runs"]):
         for number in range(first, last + 1):
             turn += 1
             if turn % _MESSAGES_A_TURN == 0:
                 await asyncio.sleep(0)
             entry = await journal.read(number)
             if entry is None:
-                missing.append([[number, number]])
+                missing.append(journal.without_superseded([[number, number]]))
             elif requests is None or _belongs(entry.message, requests):
                 merged.add(number, entry.message)
     numbered = merged.finish()

@@ -52,7 +52,7 @@ async def take(journal: Journal, after: int) -> Taken:
     number, newest, size, turn = after + 1, journal.last, 0, 0
     messages: list[tuple[int, bytes]] = []
     missing: Runs = []
-    while number <= newest and size < PART_BYTES:
+    while (number := journal.past_superseded(number - 1) + 1) <= newest and size < PART_BYTES:
         turn += 1
         if turn % _MESSAGES_A_TURN == 0:
             await asyncio.sleep(0)
@@ -60,7 +60,8 @@ async def take(journal: Journal, after: int) -> Taken:
         if entry is None:
             # Millions of numbers may be gone.
             following = min(max(journal.next_from(number + 1), number + 1), newest + 1)
-            _add_run(missing, number, following - 1)
+            for first, last in journal.without_superseded([[number, following - 1]]):
+                _add_run(missing, first, last)
             number = following
             continue
         if is_kept(entry):
@@ -71,7 +72,7 @@ async def take(journal: Journal, after: int) -> Taken:
         elif entry.audience.reach in _KEPT:
             _add_run(missing, number, number)
         number += 1
-    return Taken(number - 1, messages, missing)
+    return Taken(min(number - 1, newest), messages, missing)
 
 
 def _add_run(missing: Runs, first: int, last: int) -> None:

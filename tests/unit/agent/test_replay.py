@@ -8,61 +8,15 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.entry import EVERYBODY, Audience, Entry, Reach
-from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.entry import EVERYBODY
 from gateway_ext.agent.requests import index as index_module
 from gateway_ext.agent.requests import kernel_requests
 from gateway_ext.agent.requests import replay as replay_module
-from gateway_ext.agent.requests.kernel_requests import KernelRequests
 from gateway_ext.agent.requests.merged_streams import LONGEST_MERGED
 from gateway_ext.agent.requests.replay import replayed
 from jupyter_ext.wire.made_messages import make_message
-from jupyter_ext.wire.messages import join_v1, split_fleet, split_v1
-
-
-class Agent:
-    """The agent's journal and requests, without a kernel."""
-
-    def __init__(self, limit: int = 10**9) -> None:
-        self.journal = Journal(limit)
-        self.requests = KernelRequests(self._append)
-        self.requests.new_process()
-
-    def _append(self, audience: Audience, message: bytes, is_end: bool) -> Entry:
-        return self.journal.append(audience, message, is_end=is_end)
-
-    def execute(self, request: str, cell: str) -> None:
-        header = {"msg_id": request, "msg_type": "execute_request"}
-        parts = [json.dumps(p).encode() for p in (header, {}, {"cellId": cell}, {"code": ""})]
-        self.requests.sent("page", "shell", header, parts)
-        self.requests.given("page", "shell", parts)
-
-    def say(self, request: str, kind: str, content: dict[str, Any]) -> None:
-        message = make_message(
-            "k", "iopub", kind, json.dumps({"msg_id": request}).encode(), content
-        )
-        _, parts = split_v1(message)
-        self.requests.received(None, "iopub", kind, request, parts)
-
-    def print(self, request: str, text: str) -> None:
-        self.say(request, "stream", {"name": "stdout", "text": text})
-
-    def ask(self, **cells: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        """The contents of the parts of the replay, and those of the messages in each."""
-        before = self.journal.last
-        asked = {"cells": cells, "adopt": False}
-        question = make_message("page", "fleet", "ask", b"{}", asked)
-        self.requests.from_page(self.journal, "page", split_fleet(question)[1])
-        parts = []
-        for number in range(before + 1, self.journal.last + 1):
-            entry = self.journal.get(number)
-            assert entry is not None
-            assert entry.audience == (Reach.REPLAY, "page")
-            message = asyncio.run(replayed(self.journal, entry.message))
-            _, (_, _, _, content, *buffers) = split_fleet(message)
-            told = [json.loads(split_v1(one)[1][3]) for one in buffers]
-            parts.append((json.loads(content), told))
-        return parts
+from jupyter_ext.wire.messages import join_v1, split_fleet
+from tests.unit.agent.requests_agent import Agent
 
 
 def test_parts_are_cut_by_length_and_together_have_all_in_order(
