@@ -11,9 +11,15 @@ Said = tuple[str, str, dict[str, Any]]
 """The request, the type of the message, and its content."""
 
 
+def _in_units(text: str) -> str:
+    """A character for each UTF-16 unit: JavaScript counts in them."""
+    packed = text.encode("utf-16-le", "surrogatepass")
+    return "".join(chr(packed[at] + 256 * packed[at + 1]) for at in range(0, len(packed), 2))
+
+
 def written(text: str, cursor: int, more: str) -> tuple[str, int]:
     """The text of an output, and where in it one writes, when there is more text."""
-    for piece in re.split(r"([\n\r\b])", more):
+    for piece in re.split(r"([\n\r\b])", _in_units(more)):
         if piece == "\r":
             cursor = text.rfind("\n", 0, cursor) + 1
         elif piece == "\n":

@@ -10,6 +10,7 @@ from gateway_ext.agent.entry import Audience, Entry, Reach
 from gateway_ext.agent.journal import Journal
 from gateway_ext.agent.requests.kernel_requests import KernelRequests
 from gateway_ext.agent.requests.replay import replayed
+from gateway_ext.agent.segments.disk import JournalDisk
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import split_fleet, split_v1
 
@@ -17,8 +18,8 @@ from jupyter_ext.wire.messages import split_fleet, split_v1
 class Agent:
     """What a page may ask, and what its kernel says is up to the test."""
 
-    def __init__(self, limit: int = 10**9) -> None:
-        self.journal = Journal(limit)
+    def __init__(self, limit: int = 10**9, disk: JournalDisk | None = None) -> None:
+        self.journal = Journal(limit, disk=disk)
         self.requests = KernelRequests(self._append)
         self.requests.on_superseded = self.journal.supersede
         self.requests.new_process()
