@@ -1,4 +1,5 @@
-"""The journal leaves out what makes no difference, once nobody waits for it, and misses none of it."""
+"""The journal leaves out what makes no difference once nobody waits for it, and none of it is
+missing."""
 
 from __future__ import annotations
 
@@ -56,7 +57,7 @@ def test_what_is_left_out_makes_room_for_others() -> None:
     for number in range(1000, 2000):
         journal.append(EVERYBODY, b"y" * 5000)
         journal.supersede(number - 1)
-    assert here(journal) == [1, 1999] or here(journal) == [1999]
+    assert here(journal) == [1999]
     assert journal.gap("page", 1) is None
 
 
@@ -67,34 +68,19 @@ def test_what_is_superseded_is_missed_by_nobody() -> None:
             journal.append(EVERYBODY, b"%d" % number * 50)
         # The first ones were lost, and of the others two are superseded.
         lost = [number for number in range(1, 11) if not journal.get(number)]
-        assert lost == list(range(1, 5))
+        assert lost == [1, 2, 3]
         for number in (6, 7):
             journal.supersede(number)
-        assert here(journal) == [5, 8, 9, 10]
+        assert here(journal) == [4, 5, 8, 9, 10]
         parts, missing = in_parts(journal, [[1, 10]])
-        assert missing == [[1, 4]]
+        assert missing == [[1, 3]]
         # One piece: a replay does not name each step.
-        assert parts == [[[5, 10]]]
+        assert parts == [[[4, 10]]]
         taken = await take(journal, 0)
-        assert [number for number, _ in taken.messages] == [5, 8, 9, 10]
-        assert (taken.last, taken.missing) == (10, [[1, 4]])
+        assert [number for number, _ in taken.messages] == [4, 5, 8, 9, 10]
+        assert (taken.last, taken.missing) == (10, [[1, 3]])
         later = await take(journal, 5)
         assert ([number for number, _ in later.messages], later.missing) == ([8, 9, 10], [])
-
-    asyncio.run(scenario())
-
-
-def test_a_part_of_the_store_never_says_more_than_was_there_when_it_was_begun() -> None:
-    async def scenario() -> None:
-        journal = Journal(10**6)
-        journal.append(EVERYBODY, b"first")
-        journal.append(EVERYBODY, b"step")
-        newest = journal.last
-        journal.append(EVERYBODY, b"step")
-        journal.supersede(2)
-        taken = await take(journal, 0)
-        assert taken.last == newest + 1
-        assert [number for number, _ in taken.messages] == [1, 3]
 
     asyncio.run(scenario())
 
@@ -129,8 +115,9 @@ def bar(number: int, steps: int) -> tuple[str, dict[str, Any]]:
     """As tqdm writes it."""
     percent = 100 * number // steps
     done = "█" * (percent // 10)
-    rate = f"{number:>6}/{steps} [{number / 9000:08.2f}<{(steps - number) / 9000:08.2f}, 9000.00it/s]"
-    return "stream", {"name": "stderr", "text": f"\r{percent:3}%|{done:10}| {rate}"}
+    rate = f"[{number / 9000:08.2f}<{(steps - number) / 9000:08.2f}, 9000.00it/s]"
+    text = f"\r{percent:3}%|{done:10}| {number:>6}/{steps} {rate}"
+    return "stream", {"name": "stderr", "text": text}
 
 
 def figure(number: int, steps: int) -> tuple[str, dict[str, Any]]:
@@ -170,8 +157,8 @@ async def run_steps(
     agent.say("r", "status", {"execution_state": "busy"})
     for number in range(steps):
         agent.say("r", *step(number, steps))
-        if number % 100 == 0:
-            await asyncio.sleep(0)
+        while agent.journal.excess or (number % 100 == 0 and agent.journal._spilling):
+            await asyncio.sleep(0.001)
     agent.say("r", "status", {"execution_state": "idle"})
     while agent.journal._spilling is not None:
         await agent.journal._spilling

@@ -114,3 +114,76 @@ def test_what_is_lost_after_a_stream_was_told_of_a_gap_is_no_part_of_that_gap() 
     agent.sender.open(1, agent.streams[0])
     with pytest.raises(TooSlow):
         asyncio.run(asyncio.wait_for(agent.sender.run(), 5))
+
+
+def test_steps_reach_who_reads_before_they_are_left_out() -> None:
+    agent = Agent()
+    agent.journal.sent_to_all = lambda: agent.sender.sent_to_all
+
+    def work() -> None:
+        for number in range(1, 4):
+            agent.journal.append(EVERYBODY, b"step")
+            if number > 1:
+                agent.journal.supersede(number - 1)
+
+    assert asyncio.run(agent.run(work)) == [(ALL, 1), (ALL, 2), (ALL, 3)]
+    agent.journal.append(EVERYBODY, b"more")
+    assert [agent.journal.get(number) is not None for number in range(1, 5)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_a_stream_that_lags_behind_keeps_the_steps_that_it_has_not_got() -> None:
+    agent = Agent()
+    agent.journal.sent_to_all = lambda: agent.sender.sent_to_all
+    sent_to_all: list[int] = []
+
+    def look(sent: Any) -> None:
+        sent_to_all.append(agent.sender.sent_to_all)
+        if sent == (1, 2):
+            # While it is being sent what it has missed.
+            agent.journal.supersede(3)
+
+    async def scenario() -> None:
+        for _ in range(4):
+            agent.journal.append(EVERYBODY, b"missed")
+        agent.frames.before_sending = look
+        sending = asyncio.create_task(agent.sender.run())
+        agent.sender.open(1, agent.streams[0])
+        await agent.sender.caught_up(5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert agent.frames.sent == ["result", (1, 1), (1, 2), (1, 3), (1, 4)]
+    assert sent_to_all[1:] == sorted(sent_to_all[1:])
+    assert agent.sender.sent_to_all == 4
+
+
+def test_what_was_left_out_before_a_gap_does_not_end_the_connection() -> None:
+    agent = Agent(limit=20)
+
+    async def scenario() -> None:
+        for _ in range(3):
+            agent.journal.append(EVERYBODY, b"step")
+        agent.journal.supersede(2)
+        sending = asyncio.create_task(agent.sender.run())
+        agent.sender.open(1, agent.streams[0])
+
+        def lose(sent: Any) -> None:
+            if sent == (1, 1):
+                # From here on the kernel says more than there is room for.
+                agent.frames.before_sending = lambda sent: None
+                for _ in range(2):
+                    agent.journal.append(EVERYBODY, b"x" * 15)
+
+        agent.frames.before_sending = lose
+        await agent.sender.caught_up(5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert agent.frames.sent == ["result", (1, 1), (1, 3), (1, 4), (1, 5)]
