@@ -28,6 +28,7 @@ from .process_tree import descendants, end_all
 from .segments.disk import JournalDisk
 from .sender import Sender, TooSlow
 from .sessions import Sessions
+from .slow_readers import Reader, SlowReaders
 from .socket_folder import SocketFolder
 from .start_document import (
     StartDocument,
@@ -89,6 +90,8 @@ class Agent:
         self._kernel.requests.on_superseded = self._journal.supersede
         self._journal.on_written = self._kernel.give_credit
         self._journal.sent_to_all = self._sent_to_all
+        self._commands: Commands | None = None
+        self._journal.until_read = SlowReaders(self._readers, self._cut).have
         self._tail = JournalTail(self._journal, self._said)
         self._calls = KernelCalls()
         self._call_socket: CallSocket | None = None
@@ -193,6 +196,16 @@ class Agent:
 
     def _sent_to_all(self) -> int:
         return self._journal.last if self._sender is None else self._sender.sent_to_all
+
+    def _readers(self) -> list[Reader]:
+        # Another kernel does not wait: what it says meanwhile would be lost instead.
+        if self._commands is None or not self._kernel.waits_for_credit:
+            return []
+        return self._commands.readers()
+
+    def _cut(self, sessions: list[str]) -> None:
+        if self._commands is not None:
+            self._commands.cut(sessions)
 
     def _said(self) -> Said:
         state = self._kernel.state
@@ -320,7 +333,7 @@ class Agent:
         self._handover = None
         self._connection = connection
         sender = self._sender = Sender(connection, self._journal)
-        commands = Commands(
+        commands = self._commands = Commands(
             connection,
             sender,
             self._kernel,
@@ -367,7 +380,7 @@ class Agent:
             commands.close_all()
             self._calls.disconnected()
             self._tail.disconnected()
-            self._sender = self._connection = None
+            self._sender = self._connection = self._commands = None
             _log.info("gateway %s: connection ended", connection.url)
         return False
 

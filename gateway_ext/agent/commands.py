@@ -18,6 +18,7 @@ from .kernel_process import LaunchError
 from .kernel_state import ProcessState
 from .sender import Sender, Stream
 from .sessions import Session, Sessions, TooManySessions
+from .slow_readers import Reader
 from .start_document import StartDocumentError
 
 _log = logging.getLogger("fleet.agent")
@@ -191,6 +192,22 @@ class Commands:
         _log.info("closing a stream of session %s: %s", stream.session.session_id, reason)
         self._close(stream.number)
         self._sender.post({"type": "closed", "stream": stream.number, "reason": reason})
+
+    def readers(self) -> list[Reader]:
+        """The open pages that the journal waits for."""
+        return [
+            Reader(stream.session.session_id, stream.has)
+            for stream in self._streams.values()
+            if stream.cursor and stream.has >= stream.session.excused_until
+        ]
+
+    def cut(self, sessions: list[str]) -> None:
+        """End the streams of pages that read too slowly. Nobody waits for them before they have
+        what there is by now."""
+        for stream in list(self._streams.values()):
+            if stream.cursor and stream.session.session_id in sessions:
+                stream.session.excused_until = self._journal.last
+                self._end_stream(stream, "it reads too slowly")
 
     async def _restart(self) -> dict[str, Any]:
         # What a page sent before, and has not arrived yet, must not run in the new process.

@@ -7,7 +7,7 @@ import logging
 import secrets
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
 
 from .entry import CURSORS, Audience, Entry, Reach
@@ -60,6 +60,9 @@ class Journal:
         """Whether the disk has failed since something was last written."""
         self._retrying: asyncio.TimerHandle | None = None
         self._least_batch = min(BATCH_BYTES, limit // 4)
+        self.until_read: Callable[[int], Awaitable[None]] | None = None
+        """Waits for those who still need messages up to this number, which are to be dropped."""
+        self._waits_for_readers = False
         self.on_written: Callable[[], None] = lambda: None
         """Called when messages have been written to disk, or cannot be."""
         self._entries: dict[int, Entry] = {}
@@ -92,8 +95,14 @@ class Journal:
 
     @property
     def excess(self) -> int:
-        """By how many bytes the memory is above its bound because they wait for the disk."""
+        """By how many bytes the memory is above its bound because they wait for the disk, or for
+        those who read."""
         return max(0, self._bytes - self._limit) if self._writes else 0
+
+    @property
+    def is_disk_behind(self) -> bool:
+        """Whether the disk is slower than what comes."""
+        return self.excess > 0 and not self._waits_for_readers
 
     def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
         """Number a message and keep it; `is_end` says that it tells the end of a request."""
@@ -198,6 +207,7 @@ class Journal:
         if self._disk is None:
             return
         batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
+        await self._wait_for_readers(self._disk.goes_for(batch))
         try:
             # Compressing takes longer than writing, and what waits too long is lost.
             in_haste = self.excess > MOST_UNWRITTEN * 3 // 4
@@ -213,6 +223,15 @@ class Journal:
         self._writing_bytes = 0
         self._writing.clear()
         self.on_written()
+
+    async def _wait_for_readers(self, number: int) -> None:
+        if self.until_read is None or not number:
+            return
+        self._waits_for_readers = True
+        try:
+            await self.until_read(number)
+        finally:
+            self._waits_for_readers = False
 
     def _fail(self, error: Exception) -> None:
         if not self._outage:

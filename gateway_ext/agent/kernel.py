@@ -16,6 +16,7 @@ from jupyter_ext.wire.messages import MessageError, parse_part
 
 from .call_socket import CallSocket
 from .client_messages import ClientMessages
+from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
 from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
@@ -151,6 +152,11 @@ class Kernel:
     def reap(self) -> None:
         """Reap processes that the kernel started, whose parents have ended and that have ended."""
         reap_orphans(self._own_pids())
+
+    @property
+    def waits_for_credit(self) -> bool:
+        """Whether its code waits while there is no room for what it prints."""
+        return self._files.credit is not None and waits_for_credit(self._document.argv)
 
     def give_credit(self) -> None:
         """Let code that prints go on: `excess` has become less."""
@@ -306,12 +312,7 @@ class Kernel:
         _log.error("the kernel is dead: %s", reason)
         self._messages.abort_waiting(self._kernel_session, next_process=False)
         await end_orphans(self._own_pids)
-        self._change(
-            process=ProcessState.DEAD,
-            execution_state="dead",
-            pid=None,
-            reason=reason,
-        )
+        self._change(process=ProcessState.DEAD, execution_state="dead", pid=None, reason=reason)
         # What has come since then.
         self._messages.abort_waiting(self._kernel_session, next_process=False)
         self._announce("dead", reason)

@@ -47,6 +47,12 @@ class Stream:
     closed: bool = False
 
     @property
+    def has(self) -> int:
+        """Up to which number its client has everything."""
+        received = self.received if self.same_journal else None
+        return max(self.session.acknowledged, received or 0)
+
+    @property
     def acknowledged(self) -> int:
         """The client's highest number that the kernel was given."""
         return self.session.received_from(self.nonce)

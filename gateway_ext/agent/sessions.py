@@ -27,6 +27,8 @@ class Session:
     """By the nonce of the client's end: the last number that the kernel was given."""
     in_flight: set[str] = field(default_factory=set)
     """Ids of requests that the kernel was given and has not finished."""
+    excused_until: int = 0
+    """Nobody waits for it before it has acknowledged this number: it was too slow."""
     idle_since: float | None = None
     """Since when nobody has a stream open (monotonic seconds), None while somebody has."""
 

@@ -46,7 +46,7 @@ class Questions:
             self._answering = None
 
     def _may_answer(self, journal: Journal) -> bool:
-        return not journal.excess and time.monotonic() >= self._not_before
+        return not journal.is_disk_behind and time.monotonic() >= self._not_before
 
     def _answer_now(self, journal: Journal, session: str, parts: list[bytes]) -> None:
         begun = time.monotonic()

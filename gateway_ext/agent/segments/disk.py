@@ -50,8 +50,8 @@ class JournalDisk:
     async def write(self, entries: Sequence[Entry], *, compress: bool = True) -> None:
         """Write entries that are newer than all others here, for which the oldest may have to go;
         raises OSError."""
-        room = room_for(entries, self.most_bytes)
-        dropped = self._table.drop_oldest(self.most_bytes - room, self._writer.open_path)
+        most_bytes = self.most_bytes - room_for(entries, self.most_bytes)
+        dropped = self._table.drop_oldest(most_bytes, self._writer.open_path)
         # A reader may ask for them while they are being deleted.
         for _, newest in dropped:
             self._lose(newest)
@@ -62,6 +62,11 @@ class JournalDisk:
             self._table.add(block)
         if self._finishing is None:
             self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)
+
+    def goes_for(self, entries: Sequence[Entry]) -> int:
+        """The last number that `write` would drop for these entries, 0 if none."""
+        most_bytes = self.most_bytes - room_for(entries, self.most_bytes)
+        return self._table.last_beyond(most_bytes, self._writer.open_path)
 
     def _delete_and_write(
         self, paths: Sequence[Path], entries: Sequence[Entry], compress: bool

@@ -119,15 +119,25 @@ class SegmentTable:
         """Forget the oldest segments until the others take at most `most_bytes`, or all that are
         older than the file `but`. Returns the files, and the highest number that was lost for each
         audience."""
-        count = 0
-        for segment in self._segments:
-            if self._bytes <= most_bytes or segment.path == but:
-                break
-            self._bytes -= segment.disk_bytes
-            count += 1
-        dropped = [(segment.path, segment.newest) for segment in self._segments[:count]]
+        count = self._count_beyond(most_bytes, but)
+        going = self._segments[:count]
         del self._segments[:count]
-        return dropped
+        self._bytes -= sum(segment.disk_bytes for segment in going)
+        return [(segment.path, segment.newest) for segment in going]
+
+    def last_beyond(self, most_bytes: int, but: Path | None) -> int:
+        """The last number that `drop_oldest` would drop, 0 if none."""
+        count = self._count_beyond(most_bytes, but)
+        return self._segments[count - 1].lasts[-1] if count else 0
+
+    def _count_beyond(self, most_bytes: int, but: Path | None) -> int:
+        left, count = self._bytes, 0
+        for segment in self._segments:
+            if left <= most_bytes or segment.path == but:
+                break
+            left -= segment.disk_bytes
+            count += 1
+        return count
 
     def drop(self, path: Path) -> dict[Audience, int]:
         """Forget what is in a file. Returns the highest number that was lost for each audience."""

@@ -161,29 +161,3 @@ def test_a_stream_that_lags_behind_keeps_the_steps_that_it_has_not_got() -> None
     assert agent.frames.sent == ["result", (1, 1), (1, 2), (1, 3), (1, 4)]
     assert sent_to_all[1:] == sorted(sent_to_all[1:])
     assert agent.sender.sent_to_all == 4
-
-
-def test_what_was_left_out_before_a_gap_does_not_end_the_connection() -> None:
-    agent = Agent(limit=20)
-
-    async def scenario() -> None:
-        for _ in range(3):
-            agent.journal.append(EVERYBODY, b"step")
-        agent.journal.supersede(2)
-        sending = asyncio.create_task(agent.sender.run())
-        agent.sender.open(1, agent.streams[0])
-
-        def lose(sent: Any) -> None:
-            if sent == (1, 1):
-                # From here on the kernel says more than there is room for.
-                agent.frames.before_sending = lambda sent: None
-                for _ in range(2):
-                    agent.journal.append(EVERYBODY, b"x" * 15)
-
-        agent.frames.before_sending = lose
-        await agent.sender.caught_up(5)
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-
-    asyncio.run(scenario())
-    assert agent.frames.sent == ["result", (1, 1), (1, 3), (1, 4), (1, 5)]

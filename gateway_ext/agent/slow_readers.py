@@ -1,0 +1,46 @@
+"""Pages that read more slowly than the kernel prints: before the journal drops what they lack it
+waits for them, for a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+MOST_SECONDS = 30.0
+"""Within this time a page must have got what is to be dropped, usually a segment of 8 MB."""
+_LOOK_SECONDS = 0.05
+
+
+class Reader(NamedTuple):
+    """An open page of a session, and the number up to which it has everything."""
+
+    session: str
+    has: int
+
+
+def who_lacks(readers: Iterable[Reader], number: int) -> list[str]:
+    """The sessions that do not have everything up to this number."""
+    return [reader.session for reader in readers if reader.has < number]
+
+
+class SlowReaders:
+    """Waits for those who read."""
+
+    def __init__(
+        self, readers: Callable[[], Iterable[Reader]], cut: Callable[[list[str]], None]
+    ) -> None:
+        """`readers` says who reads now, and for whom nobody waits is not among them; `cut` ends the
+        streams of sessions that have taken too long: they come back, and are told of the gap."""
+        self._readers = readers
+        self._cut = cut
+
+    async def have(self, number: int) -> None:
+        """Return when all have everything up to this number, or have taken too long."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + MOST_SECONDS
+        while slow := who_lacks(self._readers(), number):
+            if loop.time() >= end:
+                self._cut(slow)
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
