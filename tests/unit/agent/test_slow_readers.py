@@ -1,0 +1,107 @@
+"""The journal waits for open pages before it drops what they lack, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+from gateway_ext.agent.entry import EVERYBODY
+from gateway_ext.agent.journal import MOST_UNWRITTEN, Journal
+from gateway_ext.agent.segments.disk import JournalDisk
+from gateway_ext.agent.sender import Stream
+from gateway_ext.agent.sessions import Session
+from gateway_ext.agent.slow_readers import MOST_SECONDS, Reader, SlowReaders, who_lacks
+from tests import skipped_time
+
+
+def test_who_has_all_that_goes_lacks_nothing() -> None:
+    readers = [Reader("slow", 9), Reader("just", 10), Reader("fast", 100)]
+    assert who_lacks(readers, 10) == ["slow"]
+    assert who_lacks(readers, 9) == []
+    assert who_lacks([], 10**9) == []
+
+
+def test_who_reads_in_time_is_waited_for() -> None:
+    async def scenario() -> None:
+        has, cut = 0, list[list[str]]()
+        readers = SlowReaders(lambda: [Reader("a", has), Reader("b", 99)], cut.append)
+        waiting = asyncio.create_task(readers.have(10))
+        for number in range(11):
+            assert not waiting.done()
+            has = number
+            await asyncio.sleep(MOST_SECONDS / 12)
+        await waiting
+        assert cut == []
+
+    skipped_time.run(scenario())
+
+
+def test_who_takes_too_long_is_cut_and_others_are_not() -> None:
+    async def scenario() -> None:
+        cut = list[list[str]]()
+        readers = SlowReaders(lambda: [Reader("a", 9), Reader("b", 10)], cut.append)
+        begun = asyncio.get_running_loop().time()
+        await readers.have(10)
+        assert cut == [["a"]]
+        assert 0 <= asyncio.get_running_loop().time() - begun - MOST_SECONDS < 1
+
+    skipped_time.run(scenario())
+
+
+def test_who_has_gone_is_not_waited_for() -> None:
+    async def scenario() -> None:
+        open_pages, cut = [Reader("a", 0)], list[list[str]]()
+        readers = SlowReaders(lambda: open_pages, cut.append)
+        waiting = asyncio.create_task(readers.have(10))
+        await asyncio.sleep(1)
+        open_pages.clear()
+        await waiting
+        assert cut == []
+
+    skipped_time.run(scenario())
+
+
+def test_a_stream_has_what_its_client_has_said() -> None:
+    session = Session("page", 5)
+    assert Stream(1, session, "nonce", None, cursor=True).has == 5
+    assert Stream(1, session, "nonce", 3, cursor=True).has == 5
+    assert Stream(1, session, "nonce", 9, cursor=True).has == 9
+    # Of another journal.
+    assert Stream(1, session, "nonce", 9, same_journal=False, cursor=True).has == 5
+
+
+def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        disk, made = JournalDisk(tmp_path / "journal", "j", "k", 2**22), random.Random(1)
+        journal, has, waited = Journal(2**21, disk=disk), 0, list[int]()
+
+        async def until_read(number: int) -> None:
+            waited.append(number)
+            while has < number:  # noqa: ASYNC110 (the test says it)
+                await asyncio.sleep(0.001)
+
+        journal.until_read = until_read
+        # As a kernel with credit: it stops when so much waits.
+        while journal.excess < MOST_UNWRITTEN // 2:
+            journal.append(EVERYBODY, made.randbytes(50_000))
+            await asyncio.sleep(0)
+            if journal._spilling is not None and not waited:
+                await asyncio.wait([journal._spilling], timeout=0.01)
+        assert waited
+        assert not journal.is_disk_behind, "pages' questions are answered meanwhile"
+        found = [await journal.read(number) for number in range(1, journal.last + 1)]
+        assert None not in found
+        assert journal.gap("page", 0) is None
+        has = 10**9
+        while journal._spilling is not None:
+            await journal._spilling
+        assert journal.excess == 0
+        gap = journal.gap("page", 0)
+        # No more than it had waited for.
+        assert gap is not None
+        assert gap[1] == waited[-1]
+        assert waited == sorted(waited)
+        await journal.close()
+
+    asyncio.run(scenario())
