@@ -119,6 +119,13 @@ class GatewayOptions(HasTraits):
         "compressed: about ten times as much output. What is older than that is lost, and pages "
         "are told so. 0: nothing, memory alone keeps the journal.",
     ).tag(config=True)
+    journal_comm_bytes = Integer(
+        100 * 1024 * 1024,
+        min=1024 * 1024,
+        help="How many more bytes there are on that disk for messages of widgets (comm_open, "
+        "comm_msg and comm_close), compressed. The oldest of them go first, and never does "
+        "anything else for them. Only pages that were away and had the ones before are told.",
+    ).tag(config=True)
     max_message_bytes = Integer(
         1025 * 1024 * 1024,
         help="The longest kernel message that is relayed, in bytes. Not less than what agents "

@@ -26,6 +26,7 @@ from .kernel_watch import KernelWatch
 from .memory_limit import MemoryLimit
 from .process_tree import descendants, end_all
 from .segments.disk import JournalDisk
+from .segments.split_disk import SplitDisk
 from .sender import Sender, TooSlow
 from .sessions import Sessions
 from .slow_readers import Reader, SlowReaders
@@ -389,6 +390,9 @@ def _journal(document: StartDocument) -> Journal:
     journal_id = secrets.token_hex(16)
     disk = None
     if document.journal_disk_bytes:
-        folder = document.directory / "journal"
-        disk = JournalDisk(folder, journal_id, document.kernel_id, document.journal_disk_bytes)
+        folder, kernel = document.directory, document.kernel_id
+        disk = SplitDisk(
+            JournalDisk(folder / "journal", journal_id, kernel, document.journal_disk_bytes),
+            JournalDisk(folder / "journal-comms", journal_id, kernel, document.journal_comm_bytes),
+        )
     return Journal(document.journal_memory_bytes, journal_id=journal_id, disk=disk)

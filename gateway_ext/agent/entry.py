@@ -16,6 +16,8 @@ class Reach(IntEnum):
     CURSORS = 3
     REPLAY = 4
     """The cursor streams of a session. What they get is made of other messages when it is sent."""
+    COMM = 5
+    """Everybody; a message of a widget, which has a smaller place in the journal."""
 
 
 class Audience(NamedTuple):
@@ -33,7 +35,7 @@ class Audience(NamedTuple):
         """Whether a stream of this session is to get the message; `cursor` says that it is a
         cursor stream."""
         match self.reach:
-            case Reach.EVERYBODY:
+            case Reach.EVERYBODY | Reach.COMM:
                 return True
             case Reach.SESSION:
                 return self.session == session
@@ -47,6 +49,7 @@ class Audience(NamedTuple):
 
 EVERYBODY = Audience(Reach.EVERYBODY)
 CURSORS = Audience(Reach.CURSORS)
+COMM = Audience(Reach.COMM)
 
 
 class Entry(NamedTuple):

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
 
-from .entry import CURSORS, Audience, Entry, Reach
+from .entry import COMM, CURSORS, Audience, Entry, Reach
 from .number_set import NumberSet
 from .segments.disk import JournalDisk
+from .segments.split_disk import SplitDisk
 
 _log = logging.getLogger("fleet.agent")
 
@@ -28,6 +29,8 @@ ENDS_BYTES = 2**20
 """How much of what says that a request has ended is kept, whatever else is dropped."""
 _RETRY_SECONDS = 30.0
 """After this time a disk that failed is tried again."""
+_COMM_SHARE = 4
+"""Where memory is full, messages of widgets go first unless they take less than this part of it."""
 _PIECE_BYTES = 2**16
 """How much of what is in memory a replay takes as one piece."""
 
@@ -37,8 +40,8 @@ class Journal:
 
     `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
     bound of its own. What is superseded is left out of memory: its number is neither here nor
-    missing. Without a disk, or while it is full or fails, long messages are dropped first as long
-    as short ones take no more than half of the limit. The newest message is kept whatever its size,
+    missing. Without a disk, or while it is full or fails, messages of widgets are dropped first
+    above a quarter of the limit, then long ones as long as short ones take no more than half. The newest message is kept whatever its size,
     and its size does not cause others to be dropped. The ends of requests outlive their output, so
     that a client that missed some of it still learns that the cell has ended.
     """
@@ -48,7 +51,7 @@ class Journal:
         limit: int,
         *,
         journal_id: str | None = None,
-        disk: JournalDisk | None = None,
+        disk: JournalDisk | SplitDisk | None = None,
     ) -> None:
         self.id = journal_id or secrets.token_hex(16)
         self._limit = limit
@@ -75,6 +78,10 @@ class Journal:
         self._short_bytes = 0
         self._short: dict[int, None] = {}
         self._long: dict[int, None] = {}
+        self._comms: dict[int, None] = {}
+        self._comm_bytes = 0
+        self._comm_numbers = NumberSet()
+        """Of all messages of widgets, also of those that are gone."""
         self._steps: deque[int] = deque()
         """Messages that make no difference any more, as soon as nobody waits for them."""
         self._superseded = NumberSet()
@@ -149,11 +156,16 @@ class Journal:
         unwritten = self._bytes - self._writing_bytes
         if unwritten <= self._limit + MOST_UNWRITTEN:
             return False
-        longest = max((len(self._entries[number].message) for number in self._long), default=0)
+        long = chain(self._long, self._comms)
+        longest = max((len(self._entries[number].message) for number in long), default=0)
         return unwritten - longest > self._limit + MOST_UNWRITTEN
 
     def _place(self, entry: Entry) -> None:
-        if len(entry.message) <= SHORT_BYTES:
+        if entry.audience == COMM:
+            self._comms[entry.sequence] = None
+            self._comm_bytes += len(entry.message)
+            self._comm_numbers.add(entry.sequence)
+        elif len(entry.message) <= SHORT_BYTES:
             self._short[entry.sequence] = None
             self._short_bytes += len(entry.message)
         else:
@@ -162,7 +174,10 @@ class Journal:
     def _take(self, number: int) -> Entry:
         """Take a message out of memory. Its bytes still count."""
         entry = self._entries.pop(number)
-        if number in self._short:
+        if number in self._comms:
+            del self._comms[number]
+            self._comm_bytes -= len(entry.message)
+        elif number in self._short:
             del self._short[number]
             self._short_bytes -= len(entry.message)
         else:
@@ -170,6 +185,11 @@ class Journal:
         return entry
 
     def _oldest(self) -> int:
+        """What goes next if something must: the oldest of those that take more than their share."""
+        if self._comms and (
+            self._comm_bytes > self._limit // _COMM_SHARE or not (self._short or self._long)
+        ):
+            return next(iter(self._comms))
         if self._long and (not self._short or self._short_bytes <= self._limit // 2):
             return next(iter(self._long))
         return next(iter(self._short))
@@ -266,6 +286,8 @@ class Journal:
         self._short.clear()
         self._long.clear()
         self._short_bytes = 0
+        self._comms.clear()
+        self._comm_bytes = 0
         for entry in self._entries.values():
             self._place(entry)
 
@@ -299,9 +321,13 @@ class Journal:
         return self._superseded.next_outside(number + 1) - 1
 
     def without_superseded(self, runs: list[list[int]]) -> list[list[int]]:
-        """The runs, [first, last] each, of the numbers of `runs` that are not superseded: those of
-        them that are not here are missing."""
+        """The runs, [first, last] each, of the numbers of `runs` that are not superseded."""
         return self._superseded.without(runs)
+
+    def lacking(self, gone: list[list[int]]) -> list[list[int]]:
+        """Of numbers that are not here those whose messages a cell lacks. Messages of widgets are
+        lacked only by who had them until then: others ask the kernel for the state."""
+        return self._comm_numbers.without(self._superseded.without(gone))
 
     def next_from(self, number: int) -> int:
         """From which number on there may be messages, `number` or a higher one: millions may have

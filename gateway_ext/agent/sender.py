@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_ext.wire.frames import EVERY_STREAM, pack_agent_frame
 
 from .connection import Connection
-from .entry import EVERYBODY, Entry, Reach
+from .entry import COMM, EVERYBODY, Entry, Reach
 from .journal import Journal
 from .requests.replay import replayed
 from .sessions import Session
@@ -249,7 +249,7 @@ class Sender:
             return 0
         # To a stream that lags behind, or that the gateway does not know to be closed yet,
         # EVERY_STREAM would mean that it has all that was before.
-        if entry.audience == EVERYBODY and not self._missing and not self._first:
+        if entry.audience in (EVERYBODY, COMM) and not self._missing and not self._first:
             await self._connection.send(
                 pack_agent_frame(EVERY_STREAM, entry.sequence, 0, entry.message)
             )

@@ -16,6 +16,7 @@ _ALSO_READ_AT_START = ("GLIBC_TUNABLES", "LANG", "LC_", "MALLOC_", "TZ")
 """The same of variables that load nothing."""
 
 JOURNAL_DISK_BYTES = 2**30
+JOURNAL_COMM_BYTES = 100 * 2**20
 """Of a journal whose start document does not say it, as those of older gateways."""
 
 
@@ -63,6 +64,7 @@ class StartDocument:
     environment: dict[str, str]
     packages: Packages | None = None
     journal_disk_bytes: int = JOURNAL_DISK_BYTES
+    journal_comm_bytes: int = JOURNAL_COMM_BYTES
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
     keep_process_group: bool = False
@@ -143,6 +145,7 @@ def parse_start_document(text: str) -> StartDocument:
         cwd=_absolute(raw, "cwd") if raw.get("cwd") else Path.cwd(),
         journal_memory_bytes=int(_positive(raw, _memory_field(raw))),
         journal_disk_bytes=_bytes_from_0(raw, "journal_disk_bytes", JOURNAL_DISK_BYTES),
+        journal_comm_bytes=_bytes_from_0(raw, "journal_comm_bytes", JOURNAL_COMM_BYTES),
         ping_seconds=_positive(raw, "ping_seconds"),
         ping_timeout=_positive(raw, "ping_timeout"),
         orphan_seconds=_positive(raw, "orphan_seconds"),

@@ -97,6 +97,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             agent_command=list(app.agent_command),
             journal_memory_bytes=app.journal_memory_bytes,
             journal_disk_bytes=app.journal_disk_bytes,
+            journal_comm_bytes=app.journal_comm_bytes,
             ping_seconds=app.ping_seconds,
             ping_timeout=app.ping_timeout,
             orphan_seconds=app.orphan_seconds,

@@ -48,6 +48,7 @@ class AgentSettings:
     agent_command: list[str]
     journal_memory_bytes: int
     journal_disk_bytes: int
+    journal_comm_bytes: int
     ping_seconds: float
     ping_timeout: float
     orphan_seconds: float
@@ -108,6 +109,7 @@ def start_document(
         "directory": directory,
         "journal_memory_bytes": settings.journal_memory_bytes,
         "journal_disk_bytes": settings.journal_disk_bytes,
+        "journal_comm_bytes": settings.journal_comm_bytes,
         # What agents of the version before read.
         "journal_bytes": settings.journal_memory_bytes,
         "ping_seconds": settings.ping_seconds,

@@ -70,6 +70,7 @@ def beside_pod(start: AgentStart, settings: AgentSettings, command: list[str]) -
         "settings": [
             settings.journal_memory_bytes,
             settings.journal_disk_bytes,
+            settings.journal_comm_bytes,
             settings.ping_seconds,
             settings.ping_timeout,
         ],

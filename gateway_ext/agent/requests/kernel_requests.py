@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from gateway_ext.agent.entry import CURSORS, Audience, Entry, Reach
+from gateway_ext.agent.entry import COMM, CURSORS, Audience, Entry, Reach
 from gateway_ext.agent.journal import Journal
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, parse_part
@@ -29,6 +29,7 @@ LONGEST_QUESTION = 8 * 2**20
 _LONGEST_HEADER = 2**16
 """Bytes of a question's header, which each part of the answer repeats: pages' are far shorter."""
 _ENDED_A_TURN = 50
+_COMMS = frozenset({"comm_open", "comm_msg", "comm_close"})
 
 
 class KernelRequests:
@@ -116,7 +117,7 @@ class KernelRequests:
         done = None
         is_idle = message_type == "status" and b'"idle"' in content
         is_end = is_idle or message_type.endswith("_reply")
-        for audience in self._audiences(session, channel, request):
+        for audience in self._audiences(session, channel, message_type, request):
             number = self._append(audience, message, is_end).sequence
             done = self.index.heard(channel, message_type, request, content, number) or done
             if channel == "iopub":
@@ -133,8 +134,12 @@ class KernelRequests:
         if superseded is not None:
             self.on_superseded(superseded)
 
-    def _audiences(self, session: str | None, channel: str, request: str) -> list[Audience]:
+    def _audiences(
+        self, session: str | None, channel: str, message_type: str, request: str
+    ) -> list[Audience]:
         record = self.index.get(request)
+        if channel == "iopub" and message_type in _COMMS:
+            return [COMM]
         if session is None or record is None:
             return [Audience.of_session(session)]
         if channel == "shell" and record.cell is not None:

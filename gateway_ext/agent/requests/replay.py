@@ -79,7 +79,7 @@ def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
                 size = 0
             parts[-1].append([start, end])
             size += length
-    return parts, journal.without_superseded(without(numbers, union(parts)))
+    return parts, journal.lacking(without(numbers, union(parts)))
 
 
 def append_replay(
@@ -123,7 +123,7 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
                 await asyncio.sleep(0)
             entry = await journal.read(number)
             if entry is None:
-                missing.append(journal.without_superseded([[number, number]]))
+                missing.append(journal.lacking([[number, number]]))
             elif requests is None or _belongs(entry.message, requests):
                 merged.add(number, entry.message)
     numbered = merged.finish()

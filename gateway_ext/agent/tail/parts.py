@@ -23,7 +23,7 @@ _MESSAGES_A_TURN = 100
 _RECORD_BYTES = 16
 """More than a part has beside each message."""
 
-_KEPT = frozenset({Reach.EVERYBODY, Reach.SESSION_AND_CURSORS, Reach.CURSORS})
+_KEPT = frozenset({Reach.EVERYBODY, Reach.SESSION_AND_CURSORS, Reach.CURSORS, Reach.COMM})
 """Outputs, states, replies of cells and what pages are told of requests. Other replies interest
 only who asked, and a replay has no messages of its own."""
 
@@ -60,7 +60,7 @@ async def take(journal: Journal, after: int) -> Taken:
         if entry is None:
             # Millions of numbers may be gone.
             following = min(max(journal.next_from(number + 1), number + 1), newest + 1)
-            for first, last in journal.without_superseded([[number, following - 1]]):
+            for first, last in journal.lacking([[number, following - 1]]):
                 _add_run(missing, first, last)
             number = following
             continue

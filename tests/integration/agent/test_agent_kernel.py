@@ -497,6 +497,7 @@ def test_a_kernelspec_s_variables_count_from_the_first_process_on(fleet: Fleet) 
         ({"agent_key": "zz"}, "agent_key must be hexadecimal"),
         ({"journal_memory_bytes": 0}, "journal_memory_bytes must be a number above 0"),
         ({"journal_disk_bytes": -1}, "journal_disk_bytes must be a whole number from 0"),
+        ({"journal_comm_bytes": -1}, "journal_comm_bytes must be a whole number from 0"),
     ],
 )
 def test_a_start_document_that_cannot_be_used_is_refused_in_words(

@@ -261,3 +261,42 @@ def test_a_question_that_cannot_be_read_is_dropped(fleet: Fleet) -> None:
         assert await page.run("print(1)") == "1\n"
 
     asyncio.run(scenario())
+
+
+def test_a_widget_that_moves_all_the_time_costs_no_output(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        limits = {"journal_memory_bytes": 2**18, "journal_comm_bytes": 2**18}
+        link = await fleet.running(**limits, journal_disk_bytes=2**24)
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        before = page.received
+        cell = await page.execute(
+            "import comm, os\n"
+            "one = comm.create_comm(target_name='t')\n"
+            "for i in range(3000):\n"
+            "    one.send({'value': i, 'noise': os.urandom(300).hex()})\n"
+            "    if i % 100 == 0: print(i, flush=True)",
+            "a",
+        )
+        await page.reply(cell, 120)
+        assert len(page.of(cell, "comm_msg")) == 3000
+        printed = "".join(f"{i}\n" for i in range(0, 3000, 100))
+        assert page.text(cell) == printed
+        # A new page gets all that the cell shows, and is told of nothing else.
+        later = Stream("later", cursor=True)
+        await later.open(link)
+        replay = await later.ask({"a": None})
+        assert replay.text(cell) == printed
+        assert replay.missing == []
+        moved = [m["content"]["data"]["value"] for m in replay.of(cell, "comm_msg")]
+        assert 0 < len(moved) < 3000
+        assert moved == list(range(3000 - len(moved), 3000))
+        # One that had the widget before is told.
+        await page.close()
+        opened = await page.open(link, received=max(before, 0))
+        first, last = opened["gap"]
+        assert first == max(before, 0) + 1
+        assert last < replay.of(cell, "comm_msg")[0]["sequence"]
+
+    asyncio.run(scenario())
