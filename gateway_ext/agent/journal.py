@@ -41,9 +41,10 @@ class Journal:
     `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
     bound of its own. What is superseded is left out of memory: its number is neither here nor
     missing. Without a disk, or while it is full or fails, messages of widgets are dropped first
-    above a quarter of the limit, then long ones as long as short ones take no more than half. The newest message is kept whatever its size,
-    and its size does not cause others to be dropped. The ends of requests outlive their output, so
-    that a client that missed some of it still learns that the cell has ended.
+    above a quarter of the limit, then long ones as long as short ones take no more than half of it.
+    The newest message is kept whatever its size, and its size does not cause others to be dropped.
+    The ends of requests outlive their output, so that a client that missed some of it still learns
+    that the cell has ended.
     """
 
     def __init__(

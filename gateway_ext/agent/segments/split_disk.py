@@ -1,7 +1,7 @@
 """The journal's part on disk where messages of widgets have a budget of their own.
 
-A widget that is changed thousands of times a second says much that nobody needs later: pages get the
-state of widgets from the kernel. It must not push out what cells have printed.
+A widget that is changed thousands of times a second says much that nobody needs later: pages get
+the state of widgets from the kernel. It must not push out what cells have printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from gateway_ext.agent.entry import COMM, Audience, Entry
 
 from .disk import JournalDisk
-from .format import SegmentError
 from .table import Place
 
 _log = logging.getLogger("fleet.agent")
@@ -65,7 +64,8 @@ class SplitDisk:
             return
         try:
             await self._comms.write(comms, compress=compress)
-        except (OSError, SegmentError) as error:
+        except Exception as error:
+            # The others are there: nobody may write them again.
             if not others:
                 raise
             if not self._failed:

@@ -279,7 +279,9 @@ def test_a_widget_that_moves_all_the_time_costs_no_output(fleet: Fleet) -> None:
             "    if i % 100 == 0: print(i, flush=True)",
             "a",
         )
-        await page.reply(cell, 120)
+        while not page.idle(cell):
+            await page.acknowledge()
+            await asyncio.sleep(0.05)
         assert len(page.of(cell, "comm_msg")) == 3000
         printed = "".join(f"{i}\n" for i in range(0, 3000, 100))
         assert page.text(cell) == printed
