@@ -198,7 +198,8 @@ class Commands:
         return [
             Reader(stream.session.session_id, stream.has)
             for stream in self._streams.values()
-            if stream.cursor and stream.has >= stream.session.excused_until
+            if stream.cursor and stream.start is not None
+            if stream.has >= stream.session.excused_until
         ]
 
     def cut(self, sessions: list[str]) -> None:

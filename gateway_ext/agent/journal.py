@@ -31,6 +31,7 @@ _RETRY_SECONDS = 30.0
 """After this time a disk that failed is tried again."""
 _COMM_SHARE = 4
 """Where memory is full, messages of widgets go first unless they take less than this part of it."""
+_SLOW_SECONDS = 0.01
 _PIECE_BYTES = 2**16
 """How much of what is in memory a replay takes as one piece."""
 
@@ -67,6 +68,8 @@ class Journal:
         self.until_read: Callable[[int], Awaitable[None]] | None = None
         """Waits for those who still need messages up to this number, which are to be dropped."""
         self._waits_for_readers = False
+        self._readers_are_slow = False
+        """Whether it has last waited for them for long: the disk is not what is slow then."""
         self.on_written: Callable[[], None] = lambda: None
         """Called when messages have been written to disk, or cannot be."""
         self._entries: dict[int, Entry] = {}
@@ -228,10 +231,10 @@ class Journal:
         if self._disk is None:
             return
         batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
-        await self._wait_for_readers(self._disk.goes_for(batch))
         try:
+            await self._wait_for_readers(self._disk.goes_for(batch))
             # Compressing takes longer than writing, and what waits too long is lost.
-            in_haste = self.excess > MOST_UNWRITTEN * 3 // 4
+            in_haste = self.excess > MOST_UNWRITTEN * 3 // 4 and not self._readers_are_slow
             await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.
@@ -248,11 +251,14 @@ class Journal:
     async def _wait_for_readers(self, number: int) -> None:
         if self.until_read is None or not number:
             return
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         self._waits_for_readers = True
         try:
             await self.until_read(number)
         finally:
             self._waits_for_readers = False
+        self._readers_are_slow = loop.time() - begun > _SLOW_SECONDS
 
     def _fail(self, error: Exception) -> None:
         if not self._outage:

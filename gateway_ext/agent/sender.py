@@ -45,12 +45,13 @@ class Stream:
     cursor: bool = False
     """Whether its other end remembers by itself what it has, over any connection."""
     closed: bool = False
+    start: int | None = None
+    """After which number it gets everything; None until it has been opened."""
 
     @property
     def has(self) -> int:
-        """Up to which number its client has everything."""
-        received = self.received if self.same_journal else None
-        return max(self.session.acknowledged, received or 0)
+        """Up to which number its client has all that it wants."""
+        return max(self.session.acknowledged, self.start or 0)
 
     @property
     def acknowledged(self) -> int:
@@ -165,7 +166,7 @@ class Sender:
             await self._connection.send(json.dumps(item))
 
     async def _open(self, command: int, stream: Stream) -> None:
-        start = stream.session.start(
+        start = stream.start = stream.session.start(
             stream.received,
             self._journal.last,
             cursor=stream.cursor,

@@ -62,13 +62,13 @@ def test_who_has_gone_is_not_waited_for() -> None:
     skipped_time.run(scenario())
 
 
-def test_a_stream_has_what_its_client_has_said() -> None:
+def test_a_stream_has_what_was_before_it_and_what_its_client_has_said() -> None:
     session = Session("page", 5)
-    assert Stream(1, session, "nonce", None, cursor=True).has == 5
-    assert Stream(1, session, "nonce", 3, cursor=True).has == 5
-    assert Stream(1, session, "nonce", 9, cursor=True).has == 9
-    # Of another journal.
-    assert Stream(1, session, "nonce", 9, same_journal=False, cursor=True).has == 5
+    assert Stream(1, session, "nonce", 3, start=3).has == 5
+    # A page that comes back without a number asks for what it lacks, and gets the rest live.
+    assert Stream(1, session, "nonce", None, cursor=True, start=9).has == 9
+    session.acknowledge(10)
+    assert Stream(1, session, "nonce", None, cursor=True, start=9).has == 10
 
 
 def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) 
             journal.append(EVERYBODY, made.randbytes(50_000))
             while journal._spilling is not None and not waited:
                 await asyncio.sleep(0.001)
-        # As a kernel with credit: it stops when so much waits.
+        # A kernel with credit stops when so much waits.
         while journal.excess < MOST_UNWRITTEN // 2:
             journal.append(EVERYBODY, made.randbytes(50_000))
         assert not journal.is_disk_behind, "pages' questions are answered meanwhile"
