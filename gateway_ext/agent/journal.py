@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from bisect import bisect_left
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
 
@@ -80,9 +80,10 @@ class Journal:
         self._bytes = 0
         self._writing_bytes = 0
         self._short_bytes = 0
-        self._short: dict[int, None] = {}
-        self._long: dict[int, None] = {}
-        self._comms: dict[int, None] = {}
+        # The first one of these is found at once, however many before it are gone.
+        self._short: OrderedDict[int, None] = OrderedDict()
+        self._long: OrderedDict[int, None] = OrderedDict()
+        self._comms: OrderedDict[int, None] = OrderedDict()
         self._comm_bytes = 0
         self._comm_numbers = NumberSet()
         """Of all messages of widgets, also of those that are gone."""
