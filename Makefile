@@ -250,7 +250,7 @@ test-install: install $(STAMPS)/test-programs $(DEV)
 
 .PHONY: test-long
 test-long: test-install ## the tests that take too long for every change (Spark's need Java 17)
-	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/unit/protocol tests/integration/xgb_ray tests/integration/agent
+	@$(FLEET_KERNEL_PYTHON) -m pytest -q -m long tests/unit/agent tests/unit/protocol tests/integration/xgb_ray tests/integration/agent
 	@$(FLEET_GATEWAY_PYTHON) -m pytest -q -m long tests/integration/gateway_ext
 	@$(FLEET_LAB_PYTHON) -m pytest -q -m long tests/integration/jupyter_ext tests/e2e
 
