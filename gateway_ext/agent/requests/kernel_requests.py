@@ -125,9 +125,7 @@ class KernelRequests:
         if done is not None:
             self._announce(done)
 
-    def _look_for_steps(
-        self, message_type: str, request: str, content: bytes, number: int
-    ) -> None:
+    def _look_for_steps(self, message_type: str, request: str, content: bytes, number: int) -> None:
         is_update = message_type == "update_display_data"
         shown = self.index.shown(content) if is_update else None
         superseded = self._steps.heard(message_type, request, content, number, shown)

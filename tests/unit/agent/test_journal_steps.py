@@ -27,6 +27,16 @@ def here(journal: Journal) -> list[int]:
     return [number for number in range(1, journal.last + 1) if journal.get(number)]
 
 
+async def written(journal: Journal) -> None:
+    """Wait until all is on disk that should be."""
+    while journal._spilling is not None:
+        await journal._spilling
+
+
+def stored_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir()) if folder.exists() else 0
+
+
 def test_a_step_stays_until_everybody_has_got_it() -> None:
     journal, sent = Journal(1000), 0
     journal.sent_to_all = lambda: sent
@@ -94,8 +104,7 @@ def test_a_step_that_is_on_its_way_to_the_disk_stays_there(tmp_path: Path) -> No
             journal.append(EVERYBODY, b"step" * 25)
             if number > 1:
                 journal.supersede(number - 1)
-            if journal._spilling is not None:
-                await journal._spilling
+            await written(journal)
         on_disk = [number for number in range(1, 101) if not journal.get(number)]
         assert on_disk
         sent = 100
@@ -157,12 +166,11 @@ async def run_steps(
     agent.say("r", "status", {"execution_state": "busy"})
     for number in range(steps):
         agent.say("r", *step(number, steps))
-        while agent.journal.excess or (number % 100 == 0 and agent.journal._spilling):
-            await asyncio.sleep(0.001)
+        if number % 100 == 0:
+            await written(agent.journal)
     agent.say("r", "status", {"execution_state": "idle"})
-    while agent.journal._spilling is not None:
-        await agent.journal._spilling
-    stored = sum(file.stat().st_size for file in folder.iterdir()) if folder.exists() else 0
+    await written(agent.journal)
+    stored = stored_bytes(folder)
     begun = time.monotonic()
     said = await replay(agent)
     seconds = time.monotonic() - begun

@@ -84,7 +84,7 @@ def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) 
         journal.until_read = until_read
         while not waited:
             journal.append(EVERYBODY, made.randbytes(50_000))
-            while journal._spilling is not None and not waited:
+            while journal._spilling is not None and not waited:  # noqa: ASYNC110 (a thread writes)
                 await asyncio.sleep(0.001)
         # A kernel with credit stops when so much waits.
         while journal.excess < MOST_UNWRITTEN // 2:

@@ -108,7 +108,7 @@ def test_steps_of_a_progress_bar_are_superseded_by_the_next_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "before, after",
+    ("before", "after"),
     [
         # Something of it would be seen.
         (stream("\rlong"), stream("\rer")),
@@ -160,7 +160,7 @@ def test_other_cells_do_not_come_between_two_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind, data",
+    ("kind", "data"),
     [
         ("comm_open", {}),
         ("comm_close", {}),
