@@ -48,6 +48,30 @@ export function holesOf(
   return holes;
 }
 
+/** What is left of holes for whoever has everything up to a number. */
+export function holesBehind(holes: readonly IHole[], number: number): IHole[] {
+  return holes
+    .filter(({ last }) => last > number)
+    .map(({ count, last }) => ({ count: Math.min(count, last - number), last }));
+}
+
+/** Tells of numbers, in ascending order, before which of them others are missing. */
+export class HoleEnds {
+  constructor(missing: Runs) {
+    this._ends = missing.map(([, last]) => last);
+  }
+
+  /** Whether numbers are missing between this one and the one that was asked about before. */
+  isPassed(number: number): boolean {
+    const left = this._ends.filter(last => last > number);
+    const isPassed = left.length < this._ends.length;
+    this._ends = left;
+    return isPassed;
+  }
+
+  private _ends: readonly number[];
+}
+
 /**
  * What stands in the place of missing messages.
  *
