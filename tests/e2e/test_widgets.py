@@ -1,0 +1,105 @@
+"""Widgets of a kernel that lives: beside a running cell, and in another browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_all, run_cell
+from tests.e2e.lab_page import LabPage, wait_for
+
+SLIDER = "import ipywidgets\nslider = ipywidgets.IntSlider(value=7)\n"
+
+NOTE_STATES = """
+window.fleetStates = [];
+const bar = document.querySelector('#jp-bottom-panel');
+new MutationObserver(() => window.fleetStates.push(bar.innerText)).observe(
+  bar, {subtree: true, childList: true, characterData: true}
+);
+"""
+"""From now on, all that the status bar says."""
+
+
+def handle(page: LabPage) -> Locator:
+    return page.cell(0).locator(".noUi-handle")
+
+
+def value(page: LabPage) -> Locator:
+    return page.cell(0).locator(".widget-readout")
+
+
+def move(page: LabPage) -> None:
+    handle(page).focus()
+    handle(page).press("ArrowRight")
+
+
+def trust(page: LabPage) -> None:
+    """Trust the notebook by the command of JupyterLab."""
+    page.page.keyboard.press("Control+Shift+C")
+    page.page.locator(".lm-CommandPalette-input").last.fill("Trust Notebook")
+    page.page.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
+    page.choose("Trust")
+
+
+def test_the_kernel_is_busy_while_a_cell_runs_whatever_a_widget_asks_of_it(
+    notebook: KernelNotebook, end: Path
+) -> None:
+    """What a page says to a widget goes to a subshell of the kernel, which is idle after that."""
+    end.touch()
+    end.chmod(0o666)
+    notebook.save(
+        {
+            "slider": SLIDER + f"def note(change): open({str(end)!r}, 'a').write"
+            "(f'{change[\"new\"]} ')\nslider.observe(note, 'value')\ndisplay(slider)",
+            "runs": notebook.wait("go") + "print('done')",
+        }
+    )
+    page = notebook.open()
+    run_all(page)
+    expect(handle(page)).to_have_count(1)
+    bar = page.page.locator("#jp-bottom-panel")
+    expect(bar).to_contain_text(re.compile(r"\| Busy"))
+    expect(page.cell(1).locator(".jp-InputPrompt")).to_have_text("[*]:")
+    page.page.evaluate(NOTE_STATES)
+    # A widget sends its next value when the page has heard that the kernel is done with the last.
+    for number in range(8, 12):
+        move(page)
+        wait_for("the kernel", lambda to=number: f"{to} " in end.read_text(), PATIENCE)
+    assert page.prompt(1) == "[*]:"
+    expect(bar).to_contain_text(re.compile(r"\| Busy"))
+    said = page.page.evaluate("window.fleetStates")
+    assert not [text for text in said if re.search(r"\| (Idle|Unknown)", text)]
+    notebook.go("go")
+    wait_for("the reply", lambda: page.prompt(1) == "[2]:", PATIENCE)
+    expect(bar).to_contain_text(re.compile(r"\| Idle"))
+
+
+def test_a_widget_is_text_in_another_browser_until_the_notebook_is_trusted(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save({"slider": SLIDER + "display(slider)"})
+    ann = notebook.open()
+    run_cell(ann, 0)
+    move(ann)
+    expect(value(ann)).to_have_text("8")
+
+    bob = notebook.open("bob")
+    expect(bob.cell(0)).to_contain_text("IntSlider(value=7)")
+    expect(handle(bob)).to_have_count(0)
+    trust(bob)
+    # As the kernel has it by now, in both pages.
+    expect(value(bob)).to_have_text("8")
+    move(bob)
+    expect(value(ann)).to_have_text("9")
+    assert ann.evaluate(1, "slider.value") == "9"
+
+    # A browser that comes when all pages are gone.
+    for page in (ann, bob):
+        page.page.context.close()
+    later = notebook.open("carl")
+    expect(later.cell(0)).to_contain_text("IntSlider(value=7)")
+    run_cell(later, 0)
+    move(later)
+    expect(value(later)).to_have_text("8")
