@@ -102,8 +102,12 @@ def append_replay(
     mixed = any(record.has_others for record in answer.records)
     requests = [record.request for record in answer.records] if mixed else None
     for number, runs in enumerate(parts, 1):
-        recipe = {"runs": union([runs]), "requests": requests, "missing": []}
-        recipe["holes"] = holes_within(runs, missing)
+        recipe = {
+            "runs": union([runs]),
+            "requests": requests,
+            "missing": [],
+            "holes": holes_within(runs, missing),
+        }
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
         if number == 1:
             recipe["missing"] = missing
