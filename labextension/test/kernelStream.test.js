@@ -656,8 +656,7 @@ test('text on both sides of missing messages comes in messages of its own', asyn
   await until(() => fleet.asked.length === 1);
   fleet.answer(
     { index: [record(cell, 'running')], missing: [[numbers[3], numbers[5]]] },
-    [0, 1, 2].map(at => numbers[at]),
-    [6, 7, 8].map(at => numbers[at])
+    [0, 1, 2, 6, 7, 8].map(at => numbers[at])
   );
   await answered;
   await until(() => texts.join('') === '0 1 2 6 7 8 ');

@@ -15,7 +15,11 @@ from tests.e2e.conftest import OpenPage
 from tests.e2e.kernel_notebook import PATIENCE, save
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files
-from tests.integration.jupyter_ext.kernels.earlier_version import EarlierGateways, EarlierLabs
+from tests.integration.jupyter_ext.kernels.earlier_version import (
+    EarlierGateways,
+    EarlierLabs,
+    upgrade,
+)
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
@@ -41,8 +45,8 @@ class EarlierFleet:
         return self.gateways.signer.sign(user, {"demo": "editor"}, 3600)
 
     def upgrade(self) -> None:
-        self.gateways.upgrade()
-        self.labs.upgrade()
+        upgrade(self.gateways)
+        upgrade(self.labs)
 
     def kill_labs(self) -> None:
         """All of them at once; returns when they run again."""

@@ -57,19 +57,18 @@ export function holesBehind(holes: readonly IHole[], number: number): IHole[] {
 
 /** Tells of numbers, in ascending order, before which of them others are missing. */
 export class HoleEnds {
-  constructor(missing: Runs) {
-    this._ends = missing.map(([, last]) => last);
-  }
+  constructor(private readonly _missing: Runs) {}
 
   /** Whether numbers are missing between this one and the one that was asked about before. */
   isPassed(number: number): boolean {
-    const left = this._ends.filter(last => last > number);
-    const isPassed = left.length < this._ends.length;
-    this._ends = left;
-    return isPassed;
+    const before = this._passed;
+    while (this._passed < this._missing.length && this._missing[this._passed][1] < number) {
+      this._passed += 1;
+    }
+    return this._passed > before;
   }
 
-  private _ends: readonly number[];
+  private _passed = 0;
 }
 
 /**

@@ -36,13 +36,6 @@ class EarlierGateways(Gateways):
         super().__init__(directory, count)
         put_earlier(directory / "code", "gateway_ext/agent")
 
-    def upgrade(self) -> None:
-        """Replaces them by gateways of this version, one after the other."""
-        self.code = REPOSITORY
-        for number, process in enumerate(self.processes):
-            process.stop()
-            self.start_again(number)
-
 
 class EarlierLabs(Labs):
     """Labs of the version before."""
@@ -53,9 +46,10 @@ class EarlierLabs(Labs):
         put_earlier(self.code, "jupyter_ext")
         super().__init__(directory, *arguments, **more)
 
-    def upgrade(self) -> None:
-        """Replaces them by labs of this version, one after the other."""
-        self.code = REPOSITORY
-        for number, process in enumerate(self.processes):
-            process.stop()
-            self.start_again(number)
+
+def upgrade(servers: Gateways | Labs) -> None:
+    """Replaces servers of the version before by those of this one, one after the other."""
+    servers.code = REPOSITORY
+    for number, process in enumerate(servers.processes):
+        process.stop()
+        servers.start_again(number)
