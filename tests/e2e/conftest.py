@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.e2e.kernel_notebook import KernelNotebook
 from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
-from tests.e2e.short_journals import write_short_journals
 from tests.e2e.slow_kernel import SlowKernel
 
 CHROMIUM_FLAGS = [
@@ -54,7 +53,6 @@ def slow_kernel() -> Iterator[SlowKernel]:
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> Iterator[Fleet]:
     """One fleet for all tests: each test leaves it whole."""
-    write_short_journals(slow_kernel.kernelspecs)
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     try:
         fleet.up("--kernelspecs", str(slow_kernel.kernelspecs))
