@@ -229,8 +229,9 @@ test-chaos: test-install
 
 # The browser's tests in two suites, each with a fleet of its own: `test-e2e-output` has those of how
 # what kernels say reaches pages.
-OF_OUTPUT := $(patsubst %,tests/e2e/test_%.py,connection_words hostile_kernel killed_process last_words \
-	output_flood page_stream replaced_cells replay replay_rich two_pages)
+OF_OUTPUT := $(patsubst %,tests/e2e/test_%.py,connection_words earlier_kernels hostile_kernel \
+	killed_process last_words output_flood page_stream replaced_cells replay replay_rich \
+	two_pages widgets)
 
 .PHONY: test-e2e-output
 test-e2e-output: test-install

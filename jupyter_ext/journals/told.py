@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,8 +47,8 @@ class Told:
     behind: bool = False
     """Whether the kernel had said more already when the newest part was made."""
     messages: list[tuple[int, bytes]] = field(default_factory=list)
-    """Numbered, in the v1 layout. The parts of a stream that follow each other are merged; such a
-    message has the number of the last of them."""
+    """Numbered, in the v1 layout. The parts of a stream that follow each other are merged, unless
+    something is missing between them; such a message has the number of the last of them."""
 
     def packed(self, about: dict[str, Any]) -> bytes:
         """The body of an answer: `>I` length of a JSON object and the object, which is `about` and
@@ -106,14 +107,21 @@ def _joined(parts: Sequence[Part], before: int | None) -> Told:
         # The same part, or what it was merged into, may be there twice.
         if header.last <= found.last:
             continue
+        missing = [list(run) for run in header.missing if run[1] > found.last]
         if found.last and header.first > found.last + 1:
-            found.missing.append([found.last + 1, header.first - 1])
-        found.missing += [list(run) for run in header.missing if run[1] > found.last]
+            missing.insert(0, [found.last + 1, header.first - 1])
+        found.missing += missing
+        holes = deque(last for _, last in missing)
         for record in header.requests:
             requests.known(record)
         for number, message in messages:
+            while holes and holes[0] < number:
+                holes.popleft()
+                streams.finish()
             if number > found.last and (before is None or number < before):
                 _add(number, message, requests, streams)
+        if holes:
+            streams.finish()
         found.last = header.last if before is None else min(header.last, before - 1)
     found.behind = parts[-1][0].behind
     streams.finish()

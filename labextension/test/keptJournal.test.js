@@ -29,6 +29,14 @@ const record = (cell, changes = {}) => ({
   sent: null,
   ...changes
 });
+const kept = changes => ({
+  journal: 'j2',
+  journals: ['j2', 'j1'],
+  process: 'running',
+  reason: '',
+  end: null,
+  ...changes
+});
 const cell = (id, changes = {}) => ({ id, count: null, outputs: [], held: null, ...changes });
 
 test('an answer has a head and messages', () => {
@@ -136,22 +144,36 @@ test('a kernel that gateways do not know any more has ended', () => {
   assert.ok(hasEnded({ end: null }));
   assert.ok(hasEnded({ end: { state: 'dead' } }));
   assert.ok(!hasEnded({ end: { state: 'unreachable' } }));
-  assert.equal(endReason({ end: { reason: 'evicted' }, reason: '' }), 'evicted');
-  assert.equal(endReason({ end: null, reason: '' }), '');
+});
+
+test('a kernel has ended for the reason of its last process', () => {
+  const end = { state: 'dead', reason: 'evicted' };
+  assert.equal(endReason(kept({ end })), 'evicted');
+  assert.equal(endReason(kept({})), '');
+  const dead = { process: 'dead', reason: 'exit code 7' };
+  assert.equal(endReason(kept({ ...dead, end })), 'exit code 7');
+  assert.equal(endReason(kept(dead)), 'exit code 7');
+  assert.equal(endReason(kept({ process: 'dead', end })), 'evicted');
+  // Another process ran after the one that this is about, and its agent was killed without a word.
+  for (const process of ['running', 'restarting']) {
+    const before = { process, reason: 'exit code 7' };
+    assert.equal(endReason(kept({ ...before, end })), 'evicted');
+    assert.equal(endReason(kept(before)), '');
+  }
+  // A later launch was evicted.
+  assert.equal(endReason(kept({ journal: 'j1', end })), '');
+  assert.equal(endReason(kept({ journal: 'j1', ...dead, end })), 'exit code 7');
 });
 
 test('a cell that never ended says so, whatever the notebook holds of it', () => {
   const cut = record('a', { state: 'running', last: 0 });
-  const head = { end: { state: 'dead', reason: "the kernel's process has ended" }, reason: '' };
+  const head = kept({ end: { state: 'dead', reason: "the kernel's process has ended" } });
   const held = { request: 'r-a', number: 9 };
   assert.deepEqual(newsOf([cut], [cell('a', { held })]), [cut]);
   const said = [{ output_type: 'stream', name: 'stdout', text: 'a' }];
   const [first, death] = withEnd(said, cut, head);
   assert.deepEqual(first, said[0]);
   assert.deepEqual([death.ename, death.evalue], ['KernelDied', "the kernel's process has ended"]);
-  assert.equal(
-    withEnd([], cut, { end: null, reason: '' })[0].evalue,
-    'the kernel ended while it ran this cell'
-  );
+  assert.equal(withEnd([], cut, kept({}))[0].evalue, 'the kernel ended while it ran this cell');
   assert.deepEqual(withEnd(said, record('a'), head), said);
 });

@@ -640,6 +640,30 @@ test('what others run waits for the answer, which comes before it', async () => 
   assert.deepEqual(fleet.ran, []);
 });
 
+test('text on both sides of missing messages comes in messages of its own', async () => {
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  const numbers = Array.from({ length: 9 }, (_, at) => fleet.say(print(`${at} `, cell)));
+  const texts = [];
+  page.socket.onmessage = ({ data }) => data.content.text && texts.push(data.content.text);
+  const answered = page.stream.replay(
+    () => ({}),
+    () => {
+      page.stream.adopt(cell.header.msg_id);
+      page.send(cell);
+    }
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.answer(
+    { index: [record(cell, 'running')], missing: [[numbers[3], numbers[5]]] },
+    [0, 1, 2, 6, 7, 8].map(at => numbers[at])
+  );
+  await answered;
+  await until(() => texts.join('') === '0 1 2 6 7 8 ');
+  assert.ok(texts.length < 6, 'joined');
+  assert.ok(texts.every(text => !text.includes('2 6')));
+});
+
 test('of an answer, what nobody adopts is left out, and what came live is not', async () => {
   const fleet = new FakeFleet();
   const { page } = await connected(fleet);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
 import { join, MessageQueue } from '../lib/stream/messageQueue.js';
+import { replayed } from '../lib/stream/numbered.js';
 import { OutputLimit } from '../lib/outputs/outputLimit.js';
 
 let number = 0;
@@ -58,6 +59,12 @@ test('text is not moved past a widget that begins to catch it, or past the end o
   ]);
   const idle = message('status', { execution_state: 'idle' });
   assert.deepEqual(joined(print('a'), idle, print('b')), ['a', 'status', 'b']);
+});
+
+test('text is not joined to text before missing messages', () => {
+  const behind = replayed(print('b'), 7, true);
+  assert.deepEqual(joined(print('a'), behind, print('c')), ['a', 'bc']);
+  assert.deepEqual(joined(print('a'), replayed(print('b'), 7), print('c')), ['abc']);
 });
 
 test('what is cleared before anybody could see it is left out', () => {

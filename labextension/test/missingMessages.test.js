@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { holesOf, missingText } from '../lib/stream/missingMessages.js';
+import { HoleEnds, holesBehind, holesOf, missingText } from '../lib/stream/missingMessages.js';
 import { trans } from './trans.js';
 
 const record = (request, first, last) => ({ request, first, last });
@@ -40,6 +40,31 @@ test('of two requests a number counts for the one that began last', () => {
 test('requests that have said nothing have no holes', () => {
   assert.deepEqual(holes([record('a', 0, 0)], [[1, 5]]), {});
   assert.deepEqual(holes([record('a', 1, 9)], []), {});
+});
+
+test('who has everything up to a number lacks only what is behind it', () => {
+  const some = [
+    { count: 3, last: 5 },
+    { count: 4, last: 12 },
+    { count: 2, last: 20 }
+  ];
+  assert.deepEqual(holesBehind(some, 0), some);
+  assert.deepEqual(holesBehind(some, 5), some.slice(1));
+  assert.deepEqual(holesBehind(some, 10), [{ count: 2, last: 12 }, some[2]]);
+  assert.deepEqual(holesBehind(some, 20), []);
+});
+
+test('each hole ends before one of the numbers that follow', () => {
+  const ends = new HoleEnds([
+    [1, 3],
+    [6, 6],
+    [8, 9]
+  ]);
+  assert.deepEqual(
+    [4, 5, 7, 10, 11].filter(number => ends.isPassed(number)),
+    [4, 7, 10]
+  );
+  assert.ok(!new HoleEnds([]).isPassed(1));
 });
 
 test('the text says how much is missing', () => {

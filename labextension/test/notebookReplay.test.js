@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { NotebookReplay } from '../lib/replay/notebookReplay.js';
 import { SentCode } from '../lib/replay/sentCode.js';
 import { sourceHash } from '../lib/replay/sourceHash.js';
+import { replayed } from '../lib/stream/numbered.js';
+import { trans } from './trans.js';
 
 const signal = () => {
   const slots = [];
@@ -15,14 +17,15 @@ const signal = () => {
 };
 
 function future(id) {
-  return {
+  const made = {
     msg: { header: { msg_id: id } },
     isDisposed: false,
     onIOPub: () => undefined,
     onStdin: () => undefined,
-    registerMessageHook: () => undefined,
+    registerMessageHook: hook => (made.hook = hook),
     done: new Promise(() => undefined)
   };
+  return made;
 }
 
 /** A notebook with one cell; its page has made `futures`, and told the stream of `adopted`. */
@@ -32,6 +35,7 @@ function notebook({
   session = 'other',
   source = null,
   ended = () => null,
+  missing = [],
   ...more
 } = {}) {
   let cleared = 0;
@@ -47,7 +51,7 @@ function notebook({
       clearExecution: () => (cleared += 1),
       deleteMetadata: () => undefined
     },
-    outputArea: { future: null }
+    outputArea: { future: null, reattachFuture: made => (cell.outputArea.future = made) }
   };
   const kernel = {
     clientId: 'page',
@@ -67,11 +71,12 @@ function notebook({
   };
   const stream = {
     sessionId: 'page',
+    limit: 1e6,
     announced: { ...signal(), connect: slot => (announce = slot) },
     adopt: (request, isNew) => adopted.push([request, isNew]),
     replay: (_, begin) => {
       const record = { request: 'r', cell: 'c', session, state: 'running', first: 1 };
-      begin([{ ...record, last: 1, asks: null, source, held: false, ...more }], []);
+      begin([{ ...record, last: 1, asks: null, source, held: false, ...more }], missing);
       return Promise.resolve();
     }
   };
@@ -99,7 +104,7 @@ function notebook({
     earlier,
     gone,
     ended,
-    null
+    trans
   );
   const heard = record => announce(null, record);
   return {
@@ -123,6 +128,26 @@ test('a request that fills its cell already gets its messages again, and is not 
   await replay.start();
   assert.equal(futures.length, 1);
   assert.deepEqual(adopted.slice(1), [['r', false]]);
+});
+
+test('of what the journal has lost a cell says only what it has not', async () => {
+  const { replay, futures, shown, cleared } = notebook({
+    held: { request: 'r', number: 5 },
+    last: 20,
+    missing: [
+      [1, 3],
+      [5, 12]
+    ]
+  });
+  await replay.start();
+  for (const number of [4, 13]) {
+    futures[0].hook(replayed({ header: { msg_type: 'stream' } }, number));
+  }
+  assert.equal(cleared(), 0);
+  assert.deepEqual(
+    shown.map(({ data }) => data['text/plain']),
+    ["[… 7 messages are missing here: the kernel's journal keeps 1 MB …]"]
+  );
 });
 
 test('what another session ran is not trusted', async () => {

@@ -21,7 +21,12 @@ class ServerDied(Exception):
 
 
 class ServerProcess:
-    """`command`, started at once with its output in `log`, in a session of its own."""
+    """`command`, started at once with its output in `log`, in a session of its own.
+
+    Linux kills it when the thread that has started it ends, not only the process: what a test
+    starts again while it goes on must not be started by a thread that is done then. All servers of
+    a client may be gone in this way, and the client looks as if it had stalled.
+    """
 
     def __init__(
         self,

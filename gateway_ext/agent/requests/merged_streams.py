@@ -36,21 +36,22 @@ class MergedStreams:
         run = _as_run(number, message)
         before = self._run
         if run is None:
-            self._end_run()
+            self.end_run()
             self._merged.append((number, message))
         elif before is not None and (before.name, before.parts[1]) == (run.name, run.parts[1]):
             before.number = number
             before.texts += run.texts
         else:
-            self._end_run()
+            self.end_run()
             self._run = run
 
     def finish(self) -> list[tuple[int, bytes]]:
         """All messages that were added."""
-        self._end_run()
+        self.end_run()
         return self._merged
 
-    def _end_run(self) -> None:
+    def end_run(self) -> None:
+        """What comes next is not adjacent to what has come: something is missing between them."""
         run, self._run = self._run, None
         if run is None:
             return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -82,6 +83,11 @@ def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
     return parts, journal.lacking(without(numbers, union(parts)))
 
 
+def holes_within(runs: Runs, missing: Runs) -> list[int]:
+    """Where numbers are missing between those of these runs: the last number of each hole."""
+    return [last for _, last in missing if runs and runs[0][0] < last < runs[-1][1]]
+
+
 def append_replay(
     journal: Journal,
     append: Callable[[Audience, bytes, bool], Entry],
@@ -96,7 +102,12 @@ def append_replay(
     mixed = any(record.has_others for record in answer.records)
     requests = [record.request for record in answer.records] if mixed else None
     for number, runs in enumerate(parts, 1):
-        recipe = {"runs": union([runs]), "requests": requests, "missing": []}
+        recipe = {
+            "runs": union([runs]),
+            "requests": requests,
+            "missing": [],
+            "holes": holes_within(runs, missing),
+        }
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
         if number == 1:
             recipe["missing"] = missing
@@ -115,15 +126,22 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
     named, content = parse_part(recipe), zlib.decompress(packed)
     requests = None if named["requests"] is None else frozenset(named["requests"])
     merged, missing = MergedStreams(), [named["missing"]]
+    holes = deque(named["holes"])
     turn = 0
     for first, last in journal.without_superseded(named["runs"]):
         for number in range(first, last + 1):
             turn += 1
             if turn % _MESSAGES_A_TURN == 0:
                 await asyncio.sleep(0)
+            while holes and holes[0] < number:
+                holes.popleft()
+                merged.end_run()
             entry = await journal.read(number)
             if entry is None:
-                missing.append(journal.lacking([[number, number]]))
+                lacks = journal.lacking([[number, number]])
+                missing.append(lacks)
+                if lacks:
+                    merged.end_run()
             elif requests is None or _belongs(entry.message, requests):
                 merged.add(number, entry.message)
     numbered = merged.finish()

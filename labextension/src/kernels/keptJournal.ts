@@ -7,13 +7,17 @@ export interface IKeptJournal {
   readonly journal: string;
   /** When it said the last of it. */
   readonly changed: string;
-  /** Why its process had ended, by the word of its agent; empty if the agent did not say it. */
+  /** What its agent said last of its process, as in docs/protocols.md: `running`, `dead` … */
+  readonly process: string;
+  /** What its agent said of that: also why an earlier process ended, after which another one ran. */
   readonly reason: string;
 }
 
 /** The head of what a lab answers. */
 export interface IKeptHead extends IKeptJournal {
-  /** The kernel as gateways know it; null if they do not. */
+  /** The journals of all launches of the kernel, the newest first. */
+  readonly journals: readonly string[];
+  /** The kernel as gateways know it, at its last launch; null if they do not. */
   readonly end: { readonly state: string; readonly reason: string } | null;
   /** What it said in its last seconds may be missing; null if it is not known how many. */
   readonly lost_seconds: number | null;
@@ -78,9 +82,16 @@ export function hasEnded({ end }: IKeptHead): boolean {
   return end === null || end.state === 'dead' || end.state === 'deleted';
 }
 
-/** Why it has ended; empty if nobody knows. */
-export function endReason({ end, reason }: IKeptHead): string {
-  return reason || end?.reason || '';
+/**
+ * Why it has ended; empty if nobody knows. Where the agent ended before it could say so, its last reason
+ * is that of an earlier process.
+ */
+export function endReason({ end, journal, journals, process, reason }: IKeptHead): string {
+  if (process === 'dead' && reason) {
+    return reason;
+  }
+  // What gateways know is about the last launch.
+  return journal === journals[0] ? (end?.reason ?? '') : '';
 }
 
 /** For each cell of the notebook its last request, if the cell does not show all of that. */

@@ -6,7 +6,7 @@ import { type Death, died, notRun, outputOfDeath, SHUT_DOWN } from '../outputs/k
 import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
-import { holesOf, type IHole, missingText } from '../stream/missingMessages.js';
+import { holesBehind, holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
@@ -109,7 +109,10 @@ export class NotebookReplay {
       if (id === null) {
         this._gone.add(record, index, Object.values(held), () => this._adopt(record, null));
       } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal)) {
-        this._fill(record, id, held[id], refillOf(record, held[id], missing), own, horizon);
+        const has = held[id];
+        const refill = refillOf(record, has, missing);
+        const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;
+        this._fill(record, id, has, refill, lacks, horizon);
       }
     }
   }

@@ -1,6 +1,7 @@
 import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
+import { Asked } from './asked.js';
 import { AskedState } from './askedState.js';
 import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
@@ -8,7 +9,7 @@ import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
 import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
-import { numbered, numberOf, replayed } from './numbered.js';
+import { numbered, numberOf } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import { SeenMessages } from './seenMessages.js';
 import { turn } from './turn.js';
@@ -41,16 +42,6 @@ interface IReplayPart {
   readonly fence: number;
   readonly part: number;
   readonly parts: number;
-}
-
-/** A question that is being answered. */
-interface IAsked {
-  /** The `msg_id` of the `ask`. */
-  readonly id: string;
-  readonly adopted: Set<string>;
-  readonly numbers: Set<number>;
-  /** The requests in the answer that are done. */
-  done: ReadonlySet<string>;
 }
 
 export interface IIncomingOptions {
@@ -287,12 +278,7 @@ export class Incoming {
       cells: this._question!.cells(),
       adopt: true
     });
-    this._asked = {
-      id: message.header.msg_id,
-      adopted: new Set(),
-      numbers: new Set(),
-      done: new Set()
-    };
+    this._asked = new Asked(message.header.msg_id);
     this._options.send(message);
   }
 
@@ -348,12 +334,10 @@ export class Incoming {
     answered();
   }
 
-  private _begin(asked: IAsked, { index = [], missing, limit, restarted }: IReplayPart): void {
+  private _begin(asked: Asked, { index = [], missing, limit, restarted }: IReplayPart): void {
     this.limit = limit ?? this.limit;
     this.earlier.told(restarted);
-    asked.done = new Set(
-      index.filter(({ state }) => state === 'done').map(({ request }) => request)
-    );
+    asked.answered(index, missing);
     try {
       this._question!.begin(index, missing);
     } catch (error) {
@@ -361,10 +345,10 @@ export class Incoming {
     }
   }
 
-  private _replay(asked: IAsked, number: number, data: ArrayBuffer): void {
+  private _replay(asked: Asked, number: number, data: ArrayBuffer): void {
     let message: Message;
     try {
-      message = replayed(this._read(data, V1_PROTOCOL), number);
+      message = this._read(data, V1_PROTOCOL);
     } catch (error) {
       // The others must not wait for it.
       console.error(error);
@@ -373,7 +357,7 @@ export class Incoming {
     if (!isWanted(message, asked.adopted)) {
       return;
     }
-    asked.numbers.add(number);
+    message = asked.numbered(message, number);
     if (asked.done.has(parentOf(message))) {
       this._queue.push(past(message));
     } else {
@@ -403,7 +387,7 @@ export class Incoming {
   private readonly _handover: Handover;
   private _holdTimer: ReturnType<typeof setTimeout> | undefined;
   private _question: IQuestion | null = null;
-  private _asked: IAsked | null = null;
+  private _asked: Asked | null = null;
   private _answering: Promise<void> = Promise.resolve();
   /** How many parts of answers have come and have not been taken. */
   private _parts = 0;

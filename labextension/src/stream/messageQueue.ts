@@ -1,7 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
 import { OUTPUT_TYPES, OutputLimit, parentOf } from '../outputs/outputLimit.js';
-import { joinedNumbers } from './numbered.js';
+import { isBehindHole, joinedNumbers } from './numbered.js';
 import { turn } from './turn.js';
 
 type Message = KernelMessage.IMessage;
@@ -229,7 +229,7 @@ export function join(waiting: Message[], next: Message): void {
   const type = next.channel === 'iopub' ? next.header.msg_type : '';
   if (type === 'stream') {
     leaveOutCleared(waiting, next);
-    const at = lastOf(waiting, next);
+    const at = isBehindHole(next) ? -1 : lastOf(waiting, next);
     const found = waiting[at] as KernelMessage.IStreamMsg | undefined;
     const stream = next as KernelMessage.IStreamMsg;
     if (found?.header.msg_type === 'stream' && found.content.name === stream.content.name) {

@@ -48,6 +48,29 @@ export function holesOf(
   return holes;
 }
 
+/** What is left of holes for whoever has everything up to a number. */
+export function holesBehind(holes: readonly IHole[], number: number): IHole[] {
+  return holes
+    .filter(({ last }) => last > number)
+    .map(({ count, last }) => ({ count: Math.min(count, last - number), last }));
+}
+
+/** Tells of numbers, in ascending order, before which of them others are missing. */
+export class HoleEnds {
+  constructor(private readonly _missing: Runs) {}
+
+  /** Whether numbers are missing between this one and the one that was asked about before. */
+  isPassed(number: number): boolean {
+    const before = this._passed;
+    while (this._passed < this._missing.length && this._missing[this._passed][1] < number) {
+      this._passed += 1;
+    }
+    return this._passed > before;
+  }
+
+  private _passed = 0;
+}
+
 /**
  * What stands in the place of missing messages.
  *

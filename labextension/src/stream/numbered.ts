@@ -9,6 +9,8 @@ interface INumbers {
   /** The message that is the earliest of those that were joined; undefined for one of a replay. */
   readonly first: number | undefined;
   readonly last: number;
+  /** Whether messages are missing before it. */
+  readonly isBehindHole?: boolean;
 }
 
 type Numbered = Message & { readonly [NUMBERS]?: INumbers };
@@ -18,9 +20,18 @@ export function numbered(message: Message, number: number): Message {
   return { ...message, [NUMBERS]: { first: number, last: number } } as Message;
 }
 
-/** A message that was in a replay: it waits for no acknowledgment of its own. */
-export function replayed(message: Message, number: number): Message {
-  return { ...message, [NUMBERS]: { first: undefined, last: number } } as Message;
+/**
+ * A message that was in a replay: it waits for no acknowledgment of its own.
+ *
+ * @param isBehindHole - Whether messages are missing before it.
+ */
+export function replayed(message: Message, number: number, isBehindHole = false): Message {
+  return { ...message, [NUMBERS]: { first: undefined, last: number, isBehindHole } } as Message;
+}
+
+/** Whether messages are missing before this one: it cannot be joined to an earlier one. */
+export function isBehindHole(message: Message): boolean {
+  return !!(message as Numbered)[NUMBERS]?.isBehindHole;
 }
 
 /** `message` with what `next` said in it as well. */
@@ -31,7 +42,7 @@ export function joinedNumbers(message: Message, next: Message): Message {
     ? message
     : ({
         ...message,
-        [NUMBERS]: { first: before?.first ?? after.first, last: after.last }
+        [NUMBERS]: { ...before, first: before?.first ?? after.first, last: after.last }
       } as Message);
 }
 

@@ -250,6 +250,9 @@ class Channels:
 class Gateways:
     """Several gateways of one fleet."""
 
+    code = REPOSITORY
+    """Where the gateways' own code is."""
+
     def __init__(
         self,
         directory: Path,
@@ -370,7 +373,7 @@ class Gateways:
             self.directory / f"gateway-{number}.log",
             environment={
                 **os.environ,
-                "PYTHONPATH": str(REPOSITORY),
+                "PYTHONPATH": str(self.code),
                 "JUPYTER_CONFIG_DIR": str(folder),
                 "JUPYTER_DATA_DIR": str(folder),
                 "JUPYTER_RUNTIME_DIR": str(folder),

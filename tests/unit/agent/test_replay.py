@@ -90,6 +90,33 @@ def test_what_the_journal_has_lost_is_missing() -> None:
     assert again["missing"] == [[first, content["index"][0]["last"]]]
 
 
+@pytest.mark.parametrize("part_bytes", [2**20, 12_000])
+def test_what_was_printed_on_both_sides_of_a_hole_is_not_merged(
+    monkeypatch: pytest.MonkeyPatch, part_bytes: int
+) -> None:
+    monkeypatch.setattr(replay_module, "PART_BYTES", part_bytes)
+    # Long messages go first.
+    agent = Agent(limit=30_000)
+    agent.execute("r", "a")
+    for number in range(20):
+        agent.print("r", f"{number}".ljust(5000 if 5 <= number < 18 else 10))
+    parts = agent.ask(a=None)
+    lost = parts[0][0]["missing"]
+    printed = [
+        (number, message["text"].split())
+        for content, messages in parts
+        for number, message in zip(content["numbers"], messages, strict=True)
+        if "text" in message
+    ]
+    (before, head), *rest = printed
+    assert head == ["0", "1", "2", "3", "4"]
+    assert before < lost[0][0]
+    tail = [int(word) for _, text in rest for word in text]
+    assert tail == list(range(tail[0], 20))
+    assert tail[0] > 5
+    assert rest[0][0] > lost[0][1]
+
+
 def test_runs_with_others_messages_are_replayed_without_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -60,6 +60,9 @@ def start_bare_labs(
 class Labs:
     """Several labs of one fleet, which share nothing but database, store and keys."""
 
+    code = REPOSITORY
+    """Where the labs' own code is."""
+
     def __init__(
         self,
         directory: Path,
@@ -122,7 +125,7 @@ class Labs:
         folder = str(self._folder(number))
         return {
             **os.environ,
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(self.code),
             "JUPYTER_CONFIG_DIR": folder,
             "JUPYTER_DATA_DIR": folder,
             "JUPYTER_RUNTIME_DIR": folder,

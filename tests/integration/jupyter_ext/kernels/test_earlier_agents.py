@@ -1,35 +1,19 @@
 """Kernels that the version before has started: their agents have no journal ID."""
 
-import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from jupyter_ext.wire.frames import SUBPROTOCOL
-from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, Gateways
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways
 from tests.integration.jupyter_ext.kernels.cursor_page import close_of, dial
+from tests.integration.jupyter_ext.kernels.earlier_version import put_earlier
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
 pytestmark = pytest.mark.timeout(180)
-
-BEFORE = "d674056"
-"""A commit whose agents have no journal ID."""
-
-
-def put_earlier_agent(code: Path) -> None:
-    """Replaces the agents' code by that of the version before."""
-    agent = "gateway_ext/agent"
-    command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, agent]
-    archive = subprocess.run(command, capture_output=True)
-    if archive.returncode:
-        pytest.skip(f"this checkout has no history: {archive.stderr.decode()}")
-    shutil.rmtree(code / agent)
-    subprocess.run(["tar", "-x", "-C", str(code)], input=archive.stdout, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +22,7 @@ def earlier(seaweedfs: SeaweedFS) -> Iterator[Fleet]:
     with short_folder("fleet-old-") as directory:
         gateways = Gateways(directory, 1)
         try:
-            put_earlier_agent(directory / "code")
+            put_earlier(directory / "code", "gateway_ext/agent")
             labs = Labs(directory, gateways.signer, gateways.urls, seaweedfs, 1)
             try:
                 yield Fleet(labs, gateways)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,21 +14,14 @@ import websocket
 from jupyter_ext.wire.frames import SUBPROTOCOL, pack_client_frame, unpack_client_frame
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, join_v1, split_fleet
-from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, Gateways
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways
 from tests.integration.jupyter_ext.kernels.cursor_page import CursorPage, dial
+from tests.integration.jupyter_ext.kernels.earlier_version import EarlierLabs
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
-from tests.integration.jupyter_ext.kernels.test_earlier_agents import BEFORE
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.short_folder import short_folder
 
 pytestmark = pytest.mark.timeout(180)
-
-
-class EarlierLabs(Labs):
-    """Labs of the version before, which know no cursors."""
-
-    def environment(self, number: int) -> dict[str, str]:
-        return super().environment(number) | {"PYTHONPATH": str(self.directory)}
 
 
 @dataclass
@@ -41,15 +33,6 @@ class Mixed:
     before: str
 
 
-def put_earlier_lab(directory: Path) -> None:
-    """Puts the labs' code of the version before into a folder."""
-    command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, "jupyter_ext"]
-    archive = subprocess.run(command, capture_output=True)
-    if archive.returncode:
-        pytest.skip(f"this checkout has no history: {archive.stderr.decode()}")
-    subprocess.run(["tar", "-x", "-C", str(directory)], input=archive.stdout, check=True)
-
-
 @pytest.fixture(scope="module")
 def mixed(seaweedfs: SeaweedFS) -> Iterator[Mixed]:
     with short_folder("fleet-mix-") as directory:
@@ -58,7 +41,6 @@ def mixed(seaweedfs: SeaweedFS) -> Iterator[Mixed]:
         try:
             folder = directory / "before"
             folder.mkdir()
-            put_earlier_lab(folder)
             shutil.copy(directory / "jwks.json", folder)
             for kind, where in ((Labs, directory), (EarlierLabs, folder)):
                 started.append(kind(where, gateways.signer, gateways.urls, seaweedfs, 1))

@@ -63,6 +63,18 @@ def test_what_is_gone_is_named() -> None:
     assert answer.missing == [[2, 4], [6, 6]]
 
 
+def test_what_is_printed_on_both_sides_of_a_hole_is_not_merged() -> None:
+    one = pack_part(
+        PartHeader(JOURNAL, 1, 5, missing=[(3, 3)]),
+        [(number, printed(str(number))) for number in (1, 2, 4, 5)],
+    )
+    two = part(6, 8, printed("6"), printed("7"), missing=[(8, 8)])
+    answer = told([one, two, part(9, 9, printed("9"))], None)
+    assert answer is not None
+    assert texts(answer.messages) == [(2, "12"), (7, "4567"), (9, "9")]
+    assert answer.missing == [[3, 3], [8, 8]]
+
+
 def test_requests_are_as_far_as_their_messages_say() -> None:
     announced = message("request", record("r1"), channel="fleet")
     answer = told(
@@ -93,7 +105,7 @@ def test_a_damaged_part_hides_no_other() -> None:
     damaged[-8] ^= 255
     answer = told([part(1, 1, printed("a")) + bytes(damaged) + part(3, 3, printed("c"))], None)
     assert answer is not None
-    assert texts(answer.messages) == [(3, "ac")]
+    assert texts(answer.messages) == [(1, "a"), (3, "c")], "it is missing between them"
     assert answer.missing == [[2, 2]]
 
 
