@@ -56,6 +56,8 @@ class Contender(ABC):
     """The kernelspec of the notebooks."""
     path: str
     """Of the notebook, on the server."""
+    asks_of_conflicts = True
+    """Whether one person who is alone with a notebook may be asked which version to keep."""
 
     def __init__(self, folder: Path) -> None:
         """Starts everything in `folder`, whose path must be short."""

@@ -22,6 +22,7 @@ class FleetContender(Contender):
     name = "fleet"
     kernel = "python"
     path = "demo/pages.ipynb"
+    asks_of_conflicts = False
 
     def start(self) -> None:
         self.fleet = Fleet(self.folder / "f")
