@@ -1,10 +1,13 @@
 """What counts as wrong in a run whose lines are all there."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.pages.lines import CONFLICT, FULL, SHORT, Outcome, Size, broken_promises
+
+DIALOG = Path(__file__).parents[3] / "labextension" / "src" / "contents" / "conflictDialog.ts"
 
 
 def outcome(faults: int, **dialogs: int) -> Outcome:
@@ -25,6 +28,7 @@ def test_a_conflict_is_wrong_where_nobody_may_be_asked() -> None:
     assert broken_promises(asked, SHORT, asks_of_conflicts=True) == []
     other = outcome(SHORT.faults, **{"Server Connection Error": 2})
     assert broken_promises(other, SHORT, asks_of_conflicts=False) == []
+    assert f"title: trans.__('{CONFLICT}')" in DIALOG.read_text()
 
 
 def test_faults_are_due_before_the_cell_ends() -> None:
