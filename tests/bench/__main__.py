@@ -1,4 +1,7 @@
-"""`python -m tests.bench [row …]`: measures and prints the tables. Exits with 1 if a bar is not met."""
+"""`python -m tests.bench [row …]`: measures and prints the tables.
+
+Exits with 1 if something that was promised is not kept.
+"""
 
 import argparse
 import importlib

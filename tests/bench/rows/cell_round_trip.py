@@ -217,7 +217,9 @@ def stock_gateway(bench: Bench, program: Sequence[str] = ("-m", "enterprise_gate
     return _server(bench, "stock-gateway", command, port, "/api/kernelspecs")
 
 
-def fleet_of_one(bench: Bench, name: str = "fleet", code: Path | None = None) -> tuple[str, str, str]:
+def fleet_of_one(
+    bench: Bench, name: str = "fleet", code: Path | None = None
+) -> tuple[str, str, str]:
     """A fleet's front, the gateway of a kernel-to-be, and a token. `code` is what it runs, unless
     it is what is installed."""
     data_dir = bench.directory / name

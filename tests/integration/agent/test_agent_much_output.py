@@ -1,4 +1,4 @@
-"""Cells that print more than memory holds: nothing is missing, and neither agent nor kernel grows."""
+"""Cells that print more than memory holds: all of it comes, and neither agent nor kernel grows."""
 
 from __future__ import annotations
 
