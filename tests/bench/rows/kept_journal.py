@@ -86,15 +86,11 @@ def kill(kernel_id: str) -> float:
 
 def stored(fleet: Fleet, kernel_id: str) -> str:
     """What the store has once nothing more comes: a part may still be on its way."""
-    texts = [fleet.text(kernel_id)]
-
-    def is_settled() -> bool:
+    before, text = "", fleet.text(kernel_id)
+    while text != before:
         time.sleep(1)
-        texts.append(fleet.text(kernel_id))
-        return texts[-1] == texts[-2] != ""
-
-    wait_until(is_settled, SECONDS)
-    return texts[-1]
+        before, text = text, fleet.text(kernel_id)
+    return text
 
 
 def bars(table: Table) -> list[Limit]:
