@@ -28,7 +28,8 @@ class FleetContender(Contender):
     def start(self) -> None:
         self.fleet = Fleet(self.folder / "f")
         self._kernelspecs = self.folder / "kernelspecs"
-        agent = self.late.command(f"{os.environ['FLEET_KERNEL_PYTHON']} -m gateway_ext.agent")
+        python = os.environ["FLEET_KERNEL_PYTHON"]
+        agent = self.late.command(f'{python} -m gateway_ext.agent "$@"')
         proxy = "gateway_ext.process_proxies.local.LocalAgentProxy"
         self.late.write_kernelspec(
             self._kernelspecs,
