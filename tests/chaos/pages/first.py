@@ -99,9 +99,7 @@ def _run_one(
 ) -> Notebook:
     ran = folder / f"ran-{number}"
     write = f"file = open({str(ran)!r}, 'a'); file.write"
-    sources = [
-        f"{write}('{cell}\\n'); file.close(); print('did {cell}')" for cell in range(CELLS)
-    ]
+    sources = [f"{write}('{cell}\\n'); file.close(); print('did {cell}')" for cell in range(CELLS)]
     contender.save_notebook(path, *sources, kernel=contender.late.name)
     kernels, starts = contender.kernel_ids(), contender.late.starts
     person.open()

@@ -199,7 +199,8 @@ def test_what_a_cell_in_which_its_kernel_died_said_is_in_the_store_with_the_reas
     go = fleet.gateways.directory / f"go-{kernel_id}"
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
     with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
-        request = channels.execute(f"for n in range(200): print(n, flush=True)\n{wait}{code}")
+        lines = "for n in range(200): print(n, flush=True)\n"
+        request = channels.execute(f"{lines}{wait}{code}", cellId="a")
         said = ""
         while not said.endswith("\n199\n"):
             said += channels.wait_for_output(request)
