@@ -225,7 +225,7 @@ test-xgb-ray: test-install
 
 .PHONY: test-chaos
 test-chaos: test-install
-	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/chaos
+	@echo "== $@"; time $(FLEET_LAB_PYTHON) $(PYTEST) tests/chaos tests/bench
 
 # The browser's tests in two suites, each with a fleet of its own: `test-e2e-output` has those of how
 # what kernels say reaches pages.

@@ -1,4 +1,7 @@
-"""`python -m tests.bench [row …]`: measures and prints the tables."""
+"""`python -m tests.bench [row …]`: measures and prints the tables.
+
+Exits with 1 if something that was promised is not kept.
+"""
 
 import argparse
 import importlib
@@ -15,7 +18,7 @@ from tests.bench.table import add_kept, keep, show
 
 
 def main() -> int:
-    """Runs the named rows, or all of them."""
+    """Runs the named rows, or all of them; 1 if one does not keep what was promised."""
     known = sorted(module.name for module in pkgutil.iter_modules(rows.__path__))
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(known)}")
@@ -30,6 +33,7 @@ def main() -> int:
     unknown = set(arguments.rows) - set(known)
     if unknown:
         parser.error(f"there is no row {min(unknown)!r}: choose from {', '.join(known)}")
+    unmet = False
     for name in arguments.rows or known:
         directory = Path(tempfile.mkdtemp(prefix="fleet-bench-"))
         before = machine()
@@ -45,9 +49,11 @@ def main() -> int:
             kept.parent.mkdir(parents=True, exist_ok=True)
             add_kept(table, kept)
             keep(table, kept)
-        bars = show_bars(table, row.bars(table)) if hasattr(row, "bars") else ""
-        print(f"\n{show(table)}\n{bars}\nbefore: {before}\nafter:  {machine()}", flush=True)
-    return 0
+        bars = show_bars(table, row.bars(table)) if hasattr(row, "bars") else []
+        unmet |= any(bar.met is False for bar in bars)
+        text = "\n".join(bar.text for bar in bars)
+        print(f"\n{show(table)}\n{text}\nbefore: {before}\nafter:  {machine()}", flush=True)
+    return 1 if unmet else 0
 
 
 if __name__ == "__main__":

@@ -179,6 +179,12 @@ class Files:
         name: str = answer.json()["default"]
         return name
 
+    def journal(self, kernel_id: str) -> bytes:
+        """What the store has of a kernel, messages and all; empty before it has anything."""
+        url = f"{self.url}/api/fleet/kernels/{kernel_id}/journal"
+        answer = self.session.get(url, timeout=30)
+        return answer.content if answer.ok else b""
+
     def delete_kernels(self) -> None:
         """End every kernel that this user may see."""
         for kernel in self.kernels():

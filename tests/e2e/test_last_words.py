@@ -35,13 +35,6 @@ def notebook() -> dict[str, Any]:
     }
 
 
-def kept(files: Files, kernel_id: str) -> bytes:
-    """What the store has of a kernel, messages and all."""
-    url = f"{files.url}/api/fleet/kernels/{kernel_id}/journal"
-    answer = files.session.get(url, timeout=30)
-    return answer.content if answer.ok else b""
-
-
 def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     fleet: Fleet, files: Files, lab_urls: tuple[str, str], signed_in: OpenPage, ann: LabPage
 ) -> None:
@@ -53,20 +46,22 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     expect(ann.cell(0)).to_contain_text("line 0 of the night")
     (kernel_id,) = [one["id"] for one in files.kernels() if one["path"] == NOTEBOOK]
     ann.page.context.close()
-    wait_for("the store", lambda: b"line 100 of the night" in kept(files, kernel_id), 60)
+    wait_for("the store", lambda: b"line 100 of the night" in files.journal(kernel_id), 60)
     (agent,) = map(psutil.Process, agents_of(kernel_id))
     for process in [agent, *agent.children(recursive=True)]:
         process.kill()
 
-    def is_dead() -> bool:
-        return any(k["id"] == kernel_id and k["state"] == "dead" for k in files.kernels())
+    def reason() -> str:
+        (kernel,) = [one for one in files.kernels() if one["id"] == kernel_id]
+        return str(kernel["reason"]) if kernel["state"] == "dead" else ""
 
-    wait_for("the gateways to find out", is_dead, 120)
+    why = wait_for("the gateways to find out", reason, 120)
     bob = signed_in(lab_urls[1], fleet.token("bob"))
     bob.open_path(NOTEBOOK)
     expect(notice(bob)).to_contain_text("It had said more than this notebook shows")
     notice(bob).get_by_role("button", name="Show Last Output").click()
     expect(bob.dialog).to_contain_text("line 100 of the night")
+    expect(bob.dialog).to_contain_text(f"The kernel has ended: {why}. It said this until")
     expect(bob.dialog).to_contain_text("in its last 2 seconds may be missing")
     expect(bob.dialog).to_contain_text("[… 1 message is missing here: the store does not have it")
     bob.choose("Put Into the Cells")

@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.kernel_notebook import KernelNotebook, run_all
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
+from tests.integration.jupyter_ext.journals.test_journals_of_kernels import Answer
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """A fleet with limits: 30 s of idleness, one kernel for each user."""
+    """A fleet with limits: 30 s of idleness, one kernel for each user, 400 MiB for each kernel."""
     fleet = Fleet(tmp_path_factory.mktemp("limited"))
     limits = ["--cull-idle", "30s", "--cull-warning", "15s", "--max-kernels-per-user", "1"]
+    limits += ["--kernel-memory", "400M"]
     try:
         fleet.command("up", "--detach", "--port", str(fleet.port), *limits)
         yield fleet
@@ -71,3 +75,29 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
         "because it was idle", timeout=90_000
     )
     assert Files(url, token).kernels() == []
+
+
+def test_a_cell_that_needs_too_much_memory_says_so_in_the_page_and_in_the_store(
+    limited: Fleet, signed_in: Callable[[str, str], LabPage], end: Path
+) -> None:
+    files = Files(limited.url, limited.token("carol"))
+    notebook = KernelNotebook(limited, files, signed_in, end.parent)
+    greedy = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
+    lines = "for n in range(100): print('line', n, flush=True)\n"
+    notebook.save({"greedy": lines + notebook.wait("go") + greedy, "queued": "print('never')"})
+    page = notebook.open("bob")
+    run_all(page)
+    expect(page.cell(0)).to_contain_text("line 99")
+    (kernel_id,) = [k["id"] for k in files.kernels() if k["path"] == notebook.path]
+    notebook.go("go")
+    expect(page.cell(0)).to_contain_text(re.compile("KernelDied: out of memory: .* 400 MB"))
+    all_lines = [f"line {n}" for n in range(100)]
+    assert re.findall(r"^line \d+$", page.output(0), re.MULTILINE) == all_lines
+    assert page.output(1) == "Not run: the kernel ended before this cell's turn.\n"
+
+    def kept() -> Answer | None:
+        body = files.journal(kernel_id)
+        return Answer.of(body) if b"KernelDied" in body and b"out of memory" in body else None
+
+    assert wait_for("the store", kept, 60).text.splitlines() == all_lines
+    expect(page.dialog).to_have_count(0)

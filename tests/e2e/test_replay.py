@@ -20,6 +20,7 @@ from tests.e2e.kernel_notebook import (
 )
 from tests.e2e.lab_page import wait_for
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of
+from tests.integration.jupyter_ext.journals.test_journals_of_kernels import Answer
 
 
 def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
@@ -293,6 +294,14 @@ def test_a_cell_in_which_the_kernel_died_says_so_in_every_page(notebook: KernelN
         assert numbers(one.output(0)) == list(range(100))
         assert "[*]:" not in prompts(one, 2)
         assert one.output(1) == "Not run: the kernel ended before this cell's turn.\n"
+    # And in the store, in case that its container is gone by the time somebody looks.
+    (kernel_id,) = [k["id"] for k in notebook.files.kernels() if k["path"] == notebook.path]
+
+    def kept() -> Answer | None:
+        body = notebook.files.journal(kernel_id)
+        return Answer.of(body) if b"KernelDied" in body and b"SIGSEGV" in body else None
+
+    assert numbers(wait_for("the store", kept, PATIENCE).text) == list(range(100))
     assert later.evaluate(2, "print('again')") == "again"
 
 

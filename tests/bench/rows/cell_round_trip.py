@@ -2,7 +2,8 @@
 
 The yardstick is a kernel on this machine with a client on its ZMQ sockets (`jupyter_client`); the
 peers are `jupyter_server` with a local kernel and `jupyter_server --gateway-url` in front of a
-stock Enterprise Gateway. All kernels are ipykernel from the kernel's environment.
+stock Enterprise Gateway, and our own version before journals. All kernels are ipykernel from the
+kernel's environment.
 """
 
 import json
@@ -21,19 +22,24 @@ import websocket
 from jupyter_client.manager import KernelManager
 
 from jupyter_ext.wire.messages import join_v1, split_v1
+from tests.bench.bars import Bar
 from tests.bench.bench import Bench, Measure, milliseconds_of
+from tests.bench.earlier_version import put_earlier_version
 from tests.bench.table import Table
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
+from tests.servers.short_folder import short_folder
 
-DIRECT, GATEWAY, LAB, STOCK_LOCAL, STOCK_GATEWAY = (
+DIRECT, GATEWAY, LAB, BEFORE, STOCK_LOCAL, STOCK_GATEWAY = (
     "local kernel, ZMQ client",
     "ours, gateway",
     "ours, lab and gateway",
+    "version before, lab and gateway",
     "jupyter_server, local kernel",
     "jupyter_server, stock gateway",
 )
 CELLS = 40
+LINE = "one cell"
 SILENCE, LONGEST_SILENCE = 3.0, 30.0
 V1 = "v1.kernel.websocket.jupyter.org"
 FLEET_COMMAND = Path(sys.executable).parent / "jupyter-fleet"
@@ -211,10 +217,14 @@ def stock_gateway(bench: Bench, program: Sequence[str] = ("-m", "enterprise_gate
     return _server(bench, "stock-gateway", command, port, "/api/kernelspecs")
 
 
-def fleet_of_one(bench: Bench) -> tuple[str, str, str]:
-    """A fleet's front, the gateway of a kernel-to-be, and a token."""
-    data_dir = bench.directory / "fleet"
+def fleet_of_one(
+    bench: Bench, name: str = "fleet", code: Path | None = None
+) -> tuple[str, str, str]:
+    """A fleet's front, the gateway of a kernel-to-be, and a token. `code` is what it runs, unless
+    it is what is installed."""
+    data_dir = bench.directory / name
     (port,) = free_ports(1)
+    environment = os.environ | ({"PYTHONPATH": str(code)} if code else {})
 
     def fleet(*arguments: str) -> str:
         return subprocess.run(
@@ -223,6 +233,7 @@ def fleet_of_one(bench: Bench) -> tuple[str, str, str]:
             capture_output=True,
             text=True,
             timeout=300,
+            env=environment,
         ).stdout
 
     bench.stack.callback(fleet, "down", "--kernels")
@@ -232,9 +243,16 @@ def fleet_of_one(bench: Bench) -> tuple[str, str, str]:
     return urls["front"], urls["gateway"], fleet("token", "bench").strip()
 
 
+def fleet_of_before(bench: Bench) -> tuple[str, str, str]:
+    """The same of the version before journals."""
+    folder = bench.stack.enter_context(short_folder("fleet-before-"))
+    folder.chmod(0o755)
+    return fleet_of_one(bench, "before", put_earlier_version(folder / "code"))
+
+
 def run(bench: Bench) -> Table:
     """Starts all of them and sends cells through each in turns."""
-    names = [LAB, GATEWAY, DIRECT, STOCK_LOCAL, STOCK_GATEWAY]
+    names = [LAB, BEFORE, GATEWAY, DIRECT, STOCK_LOCAL, STOCK_GATEWAY]
     table = Table(
         "Cell round trip (1 + 1, reply and idle)",
         names,
@@ -242,9 +260,11 @@ def run(bench: Bench) -> Table:
         f"median ms (lowest) of one cell, from {CELLS} cells in a row",
     )
     front, gateway, token = fleet_of_one(bench)
+    front_before, _, token_before = fleet_of_before(bench)
     ours = {"name": "python", "project": "demo", "path": "demo/bench.ipynb"}
     kernels: dict[str, DirectKernel | WebsocketKernel] = {
         LAB: WebsocketKernel(bench, front, token, ours),
+        BEFORE: WebsocketKernel(bench, front_before, token_before, ours),
         GATEWAY: WebsocketKernel(bench, gateway, token, ours),
         DIRECT: DirectKernel(bench),
         STOCK_LOCAL: WebsocketKernel(
@@ -268,5 +288,10 @@ def run(bench: Bench) -> Table:
         return lambda: (milliseconds_of(cells) / CELLS, {})
 
     lines = {name: measure_of(kernel) for name, kernel in kernels.items()}
-    bench.interleave(table, {"one cell": lines})
+    bench.interleave(table, {LINE: lines})
     return table
+
+
+def bars(table: Table) -> list[Bar]:
+    """Journals have made it no slower, give or take a tenth."""
+    return [Bar(LINE, BEFORE, at_most=1.1)]

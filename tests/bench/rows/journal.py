@@ -1,22 +1,36 @@
-"""What the agent's journal on disk costs: cells that print much while a page reads, through our
-Python kernel and its agent, with the journal on disk and in memory alone."""
+"""What the journal costs: cells that print much while a page reads, through an agent.
+
+Ours is the kernel with credit and its agent with the journal on disk. Beside it: the same with the
+journal in memory alone; agent and kernel of the version before, which has no journal, only a buffer
+for connections that are lost; and stock ipykernel through the same agent with the journal on disk.
+"""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from tests.bench.bars import Bar, Limit
 from tests.bench.bench import Bench, Measure
+from tests.bench.earlier_version import put_earlier_version
 from tests.bench.table import Table
-from tests.integration.agent.scripted_gateway import Fleet, Link, Stream
+from tests.integration.agent.scripted_gateway import KERNELSPEC, Fleet, Link, Stream
 from tests.servers.short_folder import short_folder
 
-DISK, MEMORY = "journal on disk", "memory alone"
-LIMITS = {DISK: (2**20, 2**30), MEMORY: (64 * 2**20, 0)}
-"""Bytes in memory and on disk: so little in memory that nearly everything goes to disk."""
+DISK, MEMORY, BEFORE, STOCK = (
+    "journal on disk",
+    "memory alone",
+    "version before, no journal",
+    "stock ipykernel, journal on disk",
+)
+MEMORY_BYTES = 64 * 2**20
+ON_DISK = {"journal_memory_bytes": 2**20, "journal_disk_bytes": 2**30}
+"""So little in memory that nearly everything goes to disk."""
 LINES = {
     "200,000 prints of 100 characters": (200_000, "for i in range(200_000): print(i, 'x' * 92)"),
     "20,000 flushed prints": (20_000, "for i in range(20_000): print(i, 'x' * 92, flush=True)"),
@@ -29,15 +43,32 @@ def run(bench: Bench) -> Table:
     """Each cell in turns, at one agent of each kind."""
     table = Table(
         "The journal",
-        [DISK, MEMORY],
+        [DISK, MEMORY, BEFORE, STOCK],
         DISK,
         "median ms (lowest) from the request to reply and idle; prints/s; MB/s; CPU ms of agent "
-        "and kernel; the agent's memory in MB",
+        "and kernel; memory of agent and kernel in MB; lines that never came",
     )
     runner = bench.stack.enter_context(asyncio.Runner())
-    agents = {name: started(bench, runner, *limits) for name, limits in LIMITS.items()}
+    folder = bench.stack.enter_context(short_folder("fleet-before-"))
+    folder.chmod(0o755)
+    earlier = put_earlier_version(folder / "code")
+    python = os.environ["FLEET_KERNEL_PYTHON"]
+    agent = [python, "-m", "gateway_ext.agent"]
+    spec = json.loads(KERNELSPEC.read_text())
+    stock = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec_before = json.loads((earlier / "kernelspecs" / "python" / "kernel.json").read_text())
+    contestants: dict[str, tuple[list[str], dict[str, Any]]] = {
+        DISK: (agent, ON_DISK),
+        MEMORY: (agent, {"journal_memory_bytes": MEMORY_BYTES, "journal_disk_bytes": 0}),
+        BEFORE: (
+            ["env", f"PYTHONPATH={earlier}", *agent],
+            {"journal_bytes": MEMORY_BYTES, "kernelspec": spec_before},
+        ),
+        STOCK: (agent, {**ON_DISK, "kernelspec": {**spec, "argv": stock}}),
+    }
+    agents = {name: started(bench, runner, *one) for name, one in contestants.items()}
     lines = {
-        line: {name: measure_of(runner, *agent, prints, code) for name, agent in agents.items()}
+        line: {name: measure_of(runner, *one, prints, code) for name, one in agents.items()}
         for line, (prints, code) in LINES.items()
     }
     bench.interleave(table, lines)
@@ -45,19 +76,18 @@ def run(bench: Bench) -> Table:
 
 
 def started(
-    bench: Bench, runner: asyncio.Runner, memory_bytes: int, disk_bytes: int
+    bench: Bench, runner: asyncio.Runner, command: list[str], document: Mapping[str, Any]
 ) -> tuple[Fleet, Link, Stream]:
-    """An agent with a kernel, its connection, and a page."""
+    """An agent with a kernel, its connection, and a page; `document` has what is special of its
+    start."""
     fleet = Fleet(Path(bench.stack.enter_context(short_folder("fleet-journal-"))))
     bench.stack.callback(fleet.stop)
-    fleet.agent_command = [os.environ["FLEET_KERNEL_PYTHON"], "-m", "gateway_ext.agent"]
+    fleet.agent_command = command
     page = Stream("page", cursor=True)
 
     async def start() -> Link:
         fleet.gateway()
-        link = await fleet.running(
-            journal_memory_bytes=memory_bytes, journal_disk_bytes=disk_bytes, ping_timeout=60
-        )
+        link = await fleet.running(ping_timeout=60, **document)
         await page.open(link)
         return link
 
@@ -76,8 +106,6 @@ def measure_of(
         begun = time.perf_counter()
         text = runner.run(page.run(code, seconds=120))
         taken = time.perf_counter() - begun
-        if text.count("\n") != prints:
-            raise RuntimeError(f"{text.count(chr(10))} of {prints} lines came")
         agent_seconds, kernel_seconds = (
             processor_seconds(process) - before
             for process, before in zip((agent, kernel), used, strict=True)
@@ -87,7 +115,9 @@ def measure_of(
             "MB/s": len(text) / taken / 1e6,
             "agent": agent_seconds * 1000,
             "kernel": kernel_seconds * 1000,
-            "MB": agent.memory_info().rss / 1e6,
+            "agent MB": agent.memory_info().rss / 1e6,
+            "kernel MB": kernel.memory_info().rss / 1e6,
+            "lost": prints - text.count("\n"),
         }
 
     return measure
@@ -97,3 +127,15 @@ def processor_seconds(process: psutil.Process) -> float:
     """What a process has used, in all its threads."""
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def bars(table: Table) -> list[Bar | Limit]:
+    """It may be one part in twenty slower than the stock kernel, and nothing may be lost."""
+    return [
+        bar
+        for line in LINES
+        for bar in (
+            Bar(line, STOCK, at_least=0.95),
+            Limit(line, 0, figure="lost", every_round=True),
+        )
+    ]

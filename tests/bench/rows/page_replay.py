@@ -7,6 +7,7 @@ import uuid
 
 from playwright.sync_api import Browser
 
+from tests.bench.bars import Limit
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
 from tests.chaos.pages.chromium import CONTENDERS, chromium, new_folder, running
@@ -23,6 +24,7 @@ BEFORE_FIRST = 5.0
 """Seconds in which the page is closed before the cell prints."""
 LONGEST_CELL, LONGEST = 300.0, 60.0
 ROUNDS = 3
+MOST_MS, MOST_TYPED_MS = 5000, 1000
 LOOK = 0.02
 TYPED, PRINTS = 0, 1
 """The cells: what grows must not move the one that is typed in."""
@@ -88,3 +90,12 @@ def run(bench: Bench) -> Table:
     }
     rounds.interleave(table, measures, warm_up=False)
     return table
+
+
+def bars(table: Table) -> list[Limit]:
+    """All of it is soon there, and somebody who types meanwhile does not wait for it."""
+    return [
+        limit
+        for line in LINES_AND_DISPLAYS
+        for limit in (Limit(line, MOST_MS), Limit(line, MOST_TYPED_MS, figure="typed"))
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
+from tests.bench.bars import Limit
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
 from tests.chaos.pages.chromium import CONTENDERS, chromium, running
@@ -19,6 +20,8 @@ from tests.chaos.pages.person import Person
 ROUNDS = 5
 BEFORE_CELL = 0.5
 LONGEST = 30.0
+MOST_MS = 1500
+LINE = "one cell"
 
 
 class FirstAnswer(threading.Thread):
@@ -83,5 +86,10 @@ def run(bench: Bench) -> Table:
         bench.stack.callback(person.close)
         person.open()
         measures[name] = measure_of(contender, person)
-    Bench(ROUNDS, bench.directory).interleave(table, {"one cell": measures}, warm_up=False)
+    Bench(ROUNDS, bench.directory).interleave(table, {LINE: measures}, warm_up=False)
     return table
+
+
+def bars(table: Table) -> list[Limit]:
+    """The output is there soon after the first lab, and nobody is asked anything."""
+    return [Limit(LINE, MOST_MS), Limit(LINE, 0, figure="dialogs", every_round=True)]

@@ -1,5 +1,5 @@
-"""`python -m tests.chaos.pages [lines|kills|elsewhere …]`: one script for a page of this project
-and of those that it is compared with.
+"""`python -m tests.chaos.pages [lines|kills|elsewhere|first …]`: one script for a page of this
+project and of those that it is compared with.
 
 Prints what was lost and doubled by contender and seed, and exits with 1 if anything was with this
 project. The same seed makes the same faults.
@@ -23,11 +23,13 @@ from tests.chaos.pages import lines
 from tests.chaos.pages.chromium import CONTENDERS, chromium, running
 from tests.chaos.pages.contender import Contender
 from tests.chaos.pages.elsewhere import run_elsewhere
+from tests.chaos.pages.first import run_first
 from tests.chaos.pages.fleet_contender import FleetContender
 from tests.chaos.pages.kills import run_kills
 
-SCRIPTS = ("lines", "kills", "elsewhere")
+SCRIPTS = ("lines", "kills", "elsewhere", "first")
 SHORT_KILLS, FULL_KILLS = 10, 200
+SHORT_NOTEBOOKS, FULL_NOTEBOOKS = 4, 20
 SHORT_SECONDS, FULL_SECONDS = 15.0, 300.0
 ARTIFACTS = Path(__file__).parents[3] / "artifacts"
 
@@ -55,6 +57,9 @@ def outcomes(
         if script == "kills":
             kills = options.kills or (FULL_KILLS if options.full else SHORT_KILLS)
             yield run_kills(browser, contender, seed, kills, log)
+        elif script == "first":
+            notebooks = FULL_NOTEBOOKS if options.full else SHORT_NOTEBOOKS
+            yield run_first(browser, contender, seed, notebooks, log)
         else:
             size = lines.FULL if options.full else lines.SHORT
             yield lines.LinesRun(browser, contender, seed, size, log).run()

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import requests
 
 from tests.chaos.pages.cable import Cable
+from tests.chaos.pages.late_kernel import LateKernel
 
 Pause = Callable[[float], None]
 """Lets so many seconds pass while the page lives on."""
@@ -56,10 +57,13 @@ class Contender(ABC):
     """The kernelspec of the notebooks."""
     path: str
     """Of the notebook, on the server."""
+    asks_of_conflicts = True
+    """Whether one person who is alone with a notebook may be asked which version to keep."""
 
     def __init__(self, folder: Path) -> None:
         """Starts everything in `folder`, whose path must be short."""
         self.folder = folder
+        self.late = LateKernel(folder / "late")
         self.start()
         self.cable = Cable(self.port)
         self.direct = f"http://127.0.0.1:{self.port}"
@@ -68,7 +72,7 @@ class Contender(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start all processes."""
+        """Start all processes, with the kernelspec of `late`."""
 
     @abstractmethod
     def stop_processes(self) -> None:
@@ -109,8 +113,19 @@ class Contender(ABC):
     @abstractmethod
     def _address(self, page: str) -> str: ...
 
-    def save_notebook(self, path: str, *sources: str) -> None:
-        """Write a new notebook with these cells."""
+    @property
+    @abstractmethod
+    def runs_kernels(self) -> str:
+        """The address of the server that runs the kernels."""
+
+    def kernel_ids(self) -> set[str]:
+        """The kernels that run there."""
+        answer = self._session.get(f"{self.runs_kernels}/api/kernels", timeout=60)
+        answer.raise_for_status()
+        return {model["id"] for model in answer.json()}
+
+    def save_notebook(self, path: str, *sources: str, kernel: str = "") -> None:
+        """Write a new notebook with these cells; `kernel` is a kernelspec other than usual."""
         cells = [
             {
                 "cell_type": "code",
@@ -122,7 +137,8 @@ class Contender(ABC):
             }
             for number, source in enumerate(sources)
         ]
-        spec = {"name": self.kernel, "display_name": self.kernel, "language": "python"}
+        name = kernel or self.kernel
+        spec = {"name": name, "display_name": name, "language": "python"}
         content = {
             "cells": cells,
             "metadata": {"kernelspec": spec},

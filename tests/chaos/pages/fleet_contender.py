@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -22,15 +23,28 @@ class FleetContender(Contender):
     name = "fleet"
     kernel = "python"
     path = "demo/pages.ipynb"
+    asks_of_conflicts = False
 
     def start(self) -> None:
         self.fleet = Fleet(self.folder / "f")
-        self.fleet.up()
+        self._kernelspecs = self.folder / "kernelspecs"
+        python = os.environ["FLEET_KERNEL_PYTHON"]
+        agent = self.late.command(f'{python} -m gateway_ext.agent "$@"')
+        proxy = "gateway_ext.process_proxies.local.LocalAgentProxy"
+        self.late.write_kernelspec(
+            self._kernelspecs,
+            ["python", "-m", "gateway_ext.agent.python_kernel", "-f", "{connection_file}"],
+            process_proxy={"class_name": proxy, "config": {"agent_command": agent}},
+        )
+        self._up()
         self._supervisor = Supervisor(DataDir.at(self.fleet.data_dir))
         self._token = self.fleet.token("ann")
         status = self.fleet.status()["processes"]
         self._urls = {process["name"]: process["url"] for process in status}
         self._roles = {process["name"]: process["role"] for process in status}
+
+    def _up(self) -> None:
+        self.fleet.up("--kernelspecs", str(self._kernelspecs))
 
     def stop_processes(self) -> None:
         self.fleet.down("--kernels")
@@ -42,6 +56,11 @@ class FleetContender(Contender):
     @property
     def authorization(self) -> str:
         return f"Bearer {self._token}"
+
+    @property
+    def runs_kernels(self) -> str:
+        # Each of them knows all.
+        return next(self._urls[name] for name, role in self._roles.items() if role == "gateway")
 
     def _address(self, page: str) -> str:
         return f"{self.cable.address}/login?token={self._token}&next={page}"
@@ -76,7 +95,7 @@ class FleetContender(Contender):
     def _kill_supervisor(self, draw: random.Random, pause: Pause) -> None:
         kill(self._supervisor.pid())
         pause(draw.uniform(0, LONGEST_OUTAGE))
-        self.fleet.up()
+        self._up()
 
     def kill_server_of_page(self) -> Callable[[], None]:
         gateways = {

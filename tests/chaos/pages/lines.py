@@ -20,10 +20,14 @@ from tests.chaos.pages.person import Person
 
 TWO_AT_ONCE = 0.3
 """How often something happens to a process while the person is cut off or away."""
+SHORTEST_PAUSE = 0.2
+"""Seconds between two faults at least."""
 SAVES = 0.3
 """How often the person saves after a fault."""
 SETTLE = 60.0
 """Seconds after the cell's end until a page must show it."""
+CONFLICT = "File Changed"
+"""The title of the dialog in which a page asks which version of the notebook to keep."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Size:
     def between(self) -> float:
         """Seconds between two faults on average, so that there are enough."""
         return 0.4 * self.seconds / self.faults
+
+    def due(self, seconds: float) -> float:
+        """How many faults there must have been after so many seconds; the last ones come early:
+        the cell may end sooner than it says, and not in the middle of a fault."""
+        return 1.25 * self.faults * seconds / self.seconds
 
 
 SHORT = Size(1_000, 20, 60, 5, (3, 6), 5)
@@ -75,6 +84,18 @@ class Outcome:
         if self.dialogs:
             text.append(f"dialogs: {dict(self.dialogs)}")
         return "; ".join(text)
+
+
+def broken_promises(outcome: Outcome, size: Size, *, asks_of_conflicts: bool) -> list[str]:
+    """What is wrong whatever became of the lines. `asks_of_conflicts` allows the dialog in which
+    one person, alone with a notebook, is asked which version to keep."""
+    made, asked = outcome.faults.total(), outcome.dialogs[CONFLICT]
+    wrong = []
+    if made < size.faults:
+        wrong.append(f"only {made} of {size.faults} faults")
+    if asked and not asks_of_conflicts:
+        wrong.append(f"asked {asked} times which version to keep")
+    return wrong
 
 
 class LinesRun:
@@ -112,20 +133,28 @@ class LinesRun:
             self._outcome.wrong.append(str(error).splitlines()[0])
         finally:
             self.person.close()
-        self._outcome.dialogs = self.person.dialogs
-        return self._outcome
+        outcome = self._outcome
+        outcome.dialogs = self.person.dialogs
+        outcome.wrong += broken_promises(
+            outcome, self._size, asks_of_conflicts=self._contender.asks_of_conflicts
+        )
+        return outcome
 
     def _over(self) -> bool:
         return self.cell.ended or self.cell.kernel_lost
 
     def _make_faults(self) -> None:
-        limit = time.monotonic() + 2 * self._size.seconds
+        began = time.monotonic()
+        limit = began + 2 * self._size.seconds
         number = 0
         while not self._over() and time.monotonic() < limit:
             # Each draws for itself, so that the same seed makes the same faults.
             draw = random.Random(f"{self._outcome.seed}-{number}")
             number += 1
-            self.person.pause(draw.uniform(0.2, 2 * self._size.between))
+            pause = draw.uniform(SHORTEST_PAUSE, 2 * self._size.between)
+            # On a slow machine faults take longer, and there must be enough of them.
+            late = self._outcome.faults.total() < self._size.due(time.monotonic() - began)
+            self.person.pause(SHORTEST_PAUSE if late else pause)
             if self._over():
                 break
             self._make_fault(draw)

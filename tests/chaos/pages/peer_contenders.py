@@ -33,7 +33,12 @@ class PeerContender(Contender):
             )
         spec = self.folder / "kernels" / "bench" / "kernel.json"
         spec.parent.mkdir(parents=True)
-        spec.write_text(KERNELSPEC.format(python=os.environ["FLEET_KERNEL_PYTHON"]))
+        kernel_python = os.environ["FLEET_KERNEL_PYTHON"]
+        spec.write_text(KERNELSPEC.format(python=kernel_python))
+        program = f'{kernel_python} -m ipykernel_launcher -f "$1"'
+        self.late.write_kernelspec(
+            self.folder / "kernels", [*self.late.command(program), "{connection_file}"]
+        )
         self.root = self.folder / "root"
         self.root.mkdir()
         (self._port,) = free_ports(1)
@@ -79,6 +84,10 @@ class PeerContender(Contender):
         return self._port
 
     @property
+    def runs_kernels(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def authorization(self) -> str:
         return f"token {TOKEN}"
 
@@ -118,6 +127,7 @@ class StockContender(PeerContender):
 
     def start_servers(self, python: Path) -> dict[str, ServerProcess]:
         (port,) = free_ports(1)
+        self._gateway = f"http://127.0.0.1:{port}"
         gateway = self.process(
             *(os.environ["FLEET_GATEWAY_PYTHON"], "-m", "enterprise_gateway", "--ip=127.0.0.1"),
             *(f"--port={port}", "--EnterpriseGatewayApp.port_retries=0"),
@@ -125,9 +135,13 @@ class StockContender(PeerContender):
             "--EnterpriseGatewayApp.list_kernels=True",
             name="gateway",
         )
-        wait_for_answer(f"http://127.0.0.1:{port}/api")
-        server = self.server(python, f"--gateway-url=http://127.0.0.1:{port}")
+        wait_for_answer(f"{self._gateway}/api")
+        server = self.server(python, f"--gateway-url={self._gateway}")
         return {"server": server, "gateway": gateway}
+
+    @property
+    def runs_kernels(self) -> str:
+        return self._gateway
 
 
 class NbmodelContender(PeerContender):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.session import Session
 
 from gateway_ext.agent.credit_file import VARIABLE, CreditFile
+from tests.integration.agent.memory import peak_memory
 
 REPOSITORY = Path(__file__).parents[3]
 KEY = b"key"
@@ -242,7 +242,4 @@ class CreditedKernel:
 
     def peak_memory(self) -> int:
         """Bytes that the kernel had in memory at most."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found is not None
-        return int(found[1]) * 1024
+        return peak_memory(self.process.pid)

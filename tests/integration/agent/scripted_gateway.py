@@ -82,7 +82,7 @@ class Stream:
             received=have,
             **more,
         )
-        self.journal = self.opened["journal"]
+        self.journal = self.opened.get("journal")
         for sequence in range(self.opened["acknowledged"] + 1, len(self.sent) + 1):
             await self._transmit(sequence)
         return self.opened

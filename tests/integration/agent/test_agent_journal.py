@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
+from tests.integration.agent.scripted_gateway import Fleet, Stream, until
 
 
 def test_a_message_of_20_mb_passes_and_comes_again_after_a_reconnection(fleet: Fleet) -> None:
@@ -155,62 +155,6 @@ def test_a_gateway_that_takes_nothing_holds_neither_kernel_nor_agent(
             return
         assert any(gaps)
         assert 0 < len(page.text(cell)) < 60_000_000
-
-    asyncio.run(scenario())
-
-
-def printing(lines: int) -> str:
-    """Code that prints so many numbered lines of about 100 characters."""
-    return f"for i in range({lines}): print(i, 'x' * 96)"
-
-
-async def print_unread(fleet: Fleet, page: Stream, link: Link, lines: int) -> tuple[str, int]:
-    """Have numbered lines printed while no stream is open; returns the request, and by how much the
-    agent's memory has grown at most, in bytes."""
-    await page.run("import pathlib")
-    agent = psutil.Process(fleet.agent.pid)
-    before = most = agent.memory_info().rss
-    cell = await page.execute(f"{printing(lines)}\npathlib.Path('printed').touch()", "a")
-    await page.close()
-    end = time.monotonic() + lines / 2000 + 60
-    while not (fleet.cwd / "printed").exists() or link.state["execution_state"] != "idle":
-        assert time.monotonic() < end, "the cell does not end"
-        most = max(most, agent.memory_info().rss)
-        await asyncio.sleep(0.02)
-    return cell, most - before
-
-
-def expected(lines: int) -> str:
-    tail = "x" * 96
-    return "".join(f"{number} {tail}\n" for number in range(lines))
-
-
-@pytest.mark.parametrize(
-    "lines", [200_000, pytest.param(2_000_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
-)
-def test_what_is_printed_while_nobody_reads_is_complete_and_takes_no_memory(
-    fleet: Fleet, lines: int
-) -> None:
-    async def scenario() -> None:
-        memory_bytes = 4 * 2**20
-        fleet.gateway()
-        link = await fleet.running(journal_memory_bytes=memory_bytes)
-        page = Stream("page", cursor=True)
-        await page.open(link)
-        cell, grown = await print_unread(fleet, page, link, lines)
-        assert grown < memory_bytes + 20 * 2**20, f"{grown / 2**20:.0f} MB"
-        folder = fleet.directory / "journal"
-        assert folder.stat().st_mode & 0o777 == 0o700
-        assert sum(file.stat().st_size for file in folder.iterdir()) < lines * 100 / 4
-        later = Stream("later", cursor=True)
-        await later.open(link)
-        replay = await later.ask({"a": None})
-        assert replay.missing == []
-        assert replay.text(cell) == expected(lines)
-        # A stream that goes on where it was gets the same.
-        await page.open(link)
-        await page.reply(cell, 60 + lines / 5000)
-        assert page.text(cell) == expected(lines)
 
     asyncio.run(scenario())
 

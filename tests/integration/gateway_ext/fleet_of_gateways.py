@@ -138,7 +138,9 @@ class Channels:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def send(self, kind: str, content: dict[str, Any], channel: str = "shell") -> str:
+    def send(
+        self, kind: str, content: dict[str, Any], channel: str = "shell", **metadata: str
+    ) -> str:
         """Sends a message; its id."""
         message_id = uuid.uuid4().hex
         header = {
@@ -154,7 +156,7 @@ class Channels:
                 "channel": channel,
                 "header": header,
                 "parent_header": {},
-                "metadata": {},
+                "metadata": metadata,
                 "content": content,
                 "buffers": [],
             }
@@ -193,10 +195,10 @@ class Channels:
             elif opcode == websocket.ABNF.OPCODE_BINARY:
                 self._early.append(data)
 
-    def execute(self, code: str) -> str:
-        """Sends a cell; the id of the request."""
+    def execute(self, code: str, **metadata: str) -> str:
+        """Sends a cell; the id of the request. A page's has a `cellId`."""
         content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
-        return self.send("execute_request", {**content, "user_expressions": {}})
+        return self.send("execute_request", {**content, "user_expressions": {}}, **metadata)
 
     def wait_for_output(self, request: str) -> str:
         """The first text that the cell prints from now on."""

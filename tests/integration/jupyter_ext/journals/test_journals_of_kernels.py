@@ -32,6 +32,10 @@ from tests.servers.short_folder import short_folder
 JOURNAL = "0123456789abcdef" * 2
 OTHER_JOURNAL = "f" * 32
 NOTEBOOK = "demo/a.ipynb"
+MEMORY = 300 * 2**20
+"""What a kernel may use, in bytes."""
+SEGFAULT = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+USE_TOO_MUCH = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Fleet:
         changes = {
             "lab_urls": [f"http://127.0.0.1:{port}" for port in ports],
             "service_token_file": str(token),
+            "kernel_memory": MEMORY,
         }
         self.gateways = Gateways(directory, 2, changes={"FleetGatewayApp": changes})
         token.write_text(self.gateways.signer.sign("gateway", {}, 3600, service="gateway"))
@@ -180,6 +185,41 @@ def test_a_kernel_that_was_shut_down_has_said_everything(fleet: Fleet) -> None:
     assert [record["state"] for record in found.head["requests"]] == ["done", "done"]
     errors = [content["ename"] for kind, _, content in found.messages if kind == "error"]
     assert errors == ["ZeroDivisionError"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(SEGFAULT, "SIGSEGV (segmentation fault)"), (USE_TOO_MUCH, "out of memory: ")],
+    ids=["segmentation fault", "out of memory"],
+)
+def test_what_a_cell_in_which_its_kernel_died_said_is_in_the_store_with_the_reason(
+    fleet: Fleet, code: str, reason: str
+) -> None:
+    kernel_id = fleet.start_kernel()
+    go = fleet.gateways.directory / f"go-{kernel_id}"
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
+    with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
+        lines = "for n in range(200): print(n, flush=True)\n"
+        request = channels.execute(f"{lines}{wait}{code}", cellId="a")
+        said = ""
+        while not said.endswith("\n199\n"):
+            said += channels.wait_for_output(request)
+        go.touch()
+        _, reply = channels.finish(request)
+    assert (reply["status"], reply["ename"]) == ("error", "KernelDied")
+    assert reason in reply["evalue"]
+
+    def replies() -> list[dict[str, Any]]:
+        found = fleet.kept(kernel_id, lab=1)
+        messages = [] if found is None else found.messages
+        return [content for kind, _, content in messages if kind == "execute_reply"]
+
+    assert wait_until(replies, 60) == [reply]
+    found = fleet.kept(kernel_id, lab=1)
+    assert found is not None
+    assert found.text == said == "".join(f"{n}\n" for n in range(200))
+    (record,) = found.head["requests"]
+    assert (record["request"], record["state"]) == (request, "done")
 
 
 def test_nothing_is_lost_or_doubled_while_gateways_and_labs_are_killed(fleet: Fleet) -> None:
