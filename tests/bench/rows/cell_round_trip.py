@@ -2,13 +2,12 @@
 
 The yardstick is a kernel on this machine with a client on its ZMQ sockets (`jupyter_client`); the
 peers are `jupyter_server` with a local kernel and `jupyter_server --gateway-url` in front of a
-stock Enterprise Gateway, and our own version before journals. All kernels are ipykernel from the
-kernel's environment.
+stock Enterprise Gateway, and lab, gateway and agent of our own version before journals. None has a
+front. All kernels are ipykernel from the kernel's environment.
 """
 
 import json
 import os
-import subprocess
 import sys
 import time
 import uuid
@@ -24,10 +23,13 @@ from jupyter_client.manager import KernelManager
 from jupyter_ext.wire.messages import join_v1, split_v1
 from tests.bench.bars import Bar
 from tests.bench.bench import Bench, Measure, milliseconds_of
-from tests.bench.earlier_version import put_earlier_version
 from tests.bench.table import Table
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways
+from tests.integration.jupyter_ext.kernels.earlier_version import EarlierGateways, EarlierLabs
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, Labs
 from tests.servers.ports import free_ports
 from tests.servers.process import ServerProcess
+from tests.servers.seaweedfs import SeaweedFS, start_seaweedfs
 from tests.servers.short_folder import short_folder
 
 DIRECT, GATEWAY, LAB, BEFORE, STOCK_LOCAL, STOCK_GATEWAY = (
@@ -42,7 +44,6 @@ CELLS = 40
 LINE = "one cell"
 SILENCE, LONGEST_SILENCE = 3.0, 30.0
 V1 = "v1.kernel.websocket.jupyter.org"
-FLEET_COMMAND = Path(sys.executable).parent / "jupyter-fleet"
 
 
 class DirectKernel:
@@ -217,37 +218,22 @@ def stock_gateway(bench: Bench, program: Sequence[str] = ("-m", "enterprise_gate
     return _server(bench, "stock-gateway", command, port, "/api/kernelspecs")
 
 
-def fleet_of_one(
-    bench: Bench, name: str = "fleet", code: Path | None = None
-) -> tuple[str, str, str]:
-    """A fleet's front, the gateway of a kernel-to-be, and a token. `code` is what it runs, unless
-    it is what is installed."""
-    data_dir = bench.directory / name
-    (port,) = free_ports(1)
-    environment = os.environ | ({"PYTHONPATH": str(code)} if code else {})
-
-    def fleet(*arguments: str) -> str:
-        return subprocess.run(
-            [str(FLEET_COMMAND), *arguments, "--data-dir", str(data_dir)],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env=environment,
-        ).stdout
-
-    bench.stack.callback(fleet, "down", "--kernels")
-    fleet("up", "--detach", "--port", str(port), "--labs", "1", "--gateways", "1")
-    processes = json.loads(fleet("status", "--json"))["processes"]
-    urls = {process["role"]: process["url"] for process in processes}
-    return urls["front"], urls["gateway"], fleet("token", "bench").strip()
-
-
-def fleet_of_before(bench: Bench) -> tuple[str, str, str]:
-    """The same of the version before journals."""
-    folder = bench.stack.enter_context(short_folder("fleet-before-"))
-    folder.chmod(0o755)
-    return fleet_of_one(bench, "before", put_earlier_version(folder / "code"))
+def lab_and_gateway(
+    bench: Bench, store: SeaweedFS, gateways_of: type[Gateways], labs_of: type[Labs]
+) -> Fleet:
+    """One of each, of one version; what kernels say goes to the store if that version does so."""
+    folder = bench.stack.enter_context(short_folder("fleet-cell-"))
+    ports, token = free_ports(1), folder / "gateway-token"
+    changes = {
+        "lab_urls": [f"http://127.0.0.1:{port}" for port in ports],
+        "service_token_file": str(token),
+    }
+    gateways = gateways_of(folder, 1, changes={"FleetGatewayApp": changes})
+    bench.stack.callback(gateways.stop)
+    token.write_text(gateways.signer.sign("gateway", {}, 36_000, service="gateway"))
+    labs = labs_of(folder, gateways.signer, gateways.urls, store, 1, ports=ports)
+    bench.stack.callback(labs.stop)
+    return Fleet(labs, gateways)
 
 
 def run(bench: Bench) -> Table:
@@ -259,13 +245,20 @@ def run(bench: Bench) -> Table:
         LAB,
         f"median ms (lowest) of one cell, from {CELLS} cells in a row",
     )
-    front, gateway, token = fleet_of_one(bench)
-    front_before, _, token_before = fleet_of_before(bench)
-    ours = {"name": "python", "project": "demo", "path": "demo/bench.ipynb"}
+    store = start_seaweedfs(bench.stack.enter_context(short_folder("fleet-s3-")))
+    bench.stack.callback(store.stop)
+    now = lab_and_gateway(bench, store, Gateways, Labs)
+    before = lab_and_gateway(bench, store, EarlierGateways, EarlierLabs)
+
+    def ours(fleet: Fleet, urls: list[str]) -> WebsocketKernel:
+        token = fleet.labs.signer.sign("bench", {"demo": "owner"}, 36_000)
+        body = {"name": "lossless", "project": "demo", "path": "demo/bench.ipynb"}
+        return WebsocketKernel(bench, urls[0], token, body)
+
     kernels: dict[str, DirectKernel | WebsocketKernel] = {
-        LAB: WebsocketKernel(bench, front, token, ours),
-        BEFORE: WebsocketKernel(bench, front_before, token_before, ours),
-        GATEWAY: WebsocketKernel(bench, gateway, token, ours),
+        LAB: ours(now, now.urls),
+        BEFORE: ours(before, before.urls),
+        GATEWAY: ours(now, now.gateways.urls),
         DIRECT: DirectKernel(bench),
         STOCK_LOCAL: WebsocketKernel(
             bench, stock_lab(bench, "stock-lab"), "bench", {"name": "bench"}

@@ -17,9 +17,9 @@ import psutil
 
 from tests.bench.bars import Bar, Limit
 from tests.bench.bench import Bench, Measure
-from tests.bench.earlier_version import put_earlier_version
 from tests.bench.table import Table
 from tests.integration.agent.scripted_gateway import KERNELSPEC, Fleet, Link, Stream
+from tests.integration.jupyter_ext.kernels.earlier_version import put_earlier
 from tests.servers.short_folder import short_folder
 
 DISK, MEMORY, BEFORE, STOCK = (
@@ -51,17 +51,17 @@ def run(bench: Bench) -> Table:
     runner = bench.stack.enter_context(asyncio.Runner())
     folder = bench.stack.enter_context(short_folder("fleet-before-"))
     folder.chmod(0o755)
-    earlier = put_earlier_version(folder / "code")
+    put_earlier(folder, "gateway_ext", "kernelspecs")
     python = os.environ["FLEET_KERNEL_PYTHON"]
     agent = [python, "-m", "gateway_ext.agent"]
     spec = json.loads(KERNELSPEC.read_text())
     stock = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec_before = json.loads((earlier / "kernelspecs" / "python" / "kernel.json").read_text())
+    spec_before = json.loads((folder / "kernelspecs" / "python" / "kernel.json").read_text())
     contestants: dict[str, tuple[list[str], dict[str, Any]]] = {
         DISK: (agent, ON_DISK),
         MEMORY: (agent, {"journal_memory_bytes": MEMORY_BYTES, "journal_disk_bytes": 0}),
         BEFORE: (
-            ["env", f"PYTHONPATH={earlier}", *agent],
+            ["env", f"PYTHONPATH={folder}", *agent],
             {"journal_bytes": MEMORY_BYTES, "kernelspec": spec_before},
         ),
         STOCK: (agent, {**ON_DISK, "kernelspec": {**spec, "argv": stock}}),

@@ -4,8 +4,12 @@ All kernels are ipykernel from the kernel's environment; ours never drops what i
 to a kernel's output that stock servers have are taken off.
 """
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import websocket
 
@@ -15,11 +19,11 @@ from tests.bench.rows.cell_round_trip import (
     STOCK_GATEWAY,
     STOCK_LOCAL,
     WebsocketKernel,
-    fleet_of_one,
     stock_gateway,
     stock_lab,
 )
 from tests.bench.table import Table
+from tests.servers.ports import free_ports
 
 TOTAL = 100_000_000
 WRITES = {
@@ -28,6 +32,28 @@ WRITES = {
 }
 """Of the first, ipykernel makes messages of many MB: more than a lab takes from a stock gateway."""
 UNLIMITED = "--ZMQChannelsWebsocketConnection.limit_rate=False"
+FLEET_COMMAND = Path(sys.executable).parent / "jupyter-fleet"
+
+
+def fleet_of_one(bench: Bench) -> tuple[str, str]:
+    """A fleet's front, and a token."""
+    data_dir = bench.directory / "fleet"
+    (port,) = free_ports(1)
+
+    def fleet(*arguments: str) -> str:
+        return subprocess.run(
+            [str(FLEET_COMMAND), *arguments, "--data-dir", str(data_dir)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        ).stdout
+
+    bench.stack.callback(fleet, "down", "--kernels")
+    fleet("up", "--detach", "--port", str(port), "--labs", "1", "--gateways", "1")
+    processes = json.loads(fleet("status", "--json"))["processes"]
+    (front,) = (process["url"] for process in processes if process["role"] == "front")
+    return front, fleet("token", "bench").strip()
 
 
 def run(bench: Bench) -> Table:
@@ -38,7 +64,7 @@ def run(bench: Bench) -> Table:
         LAB,
         "median ms (lowest) from the request to reply and idle; MB/s; bytes lost",
     )
-    front, _, token = fleet_of_one(bench)
+    front, token = fleet_of_one(bench)
     gateway_url = stock_gateway(bench)
     kernels = {
         LAB: WebsocketKernel(

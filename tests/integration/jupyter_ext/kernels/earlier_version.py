@@ -29,12 +29,12 @@ def put_earlier(directory: Path, *folders: str) -> None:
 class EarlierGateways(Gateways):
     """Gateways of the version before, and agents of it for all kernels that they start."""
 
-    def __init__(self, directory: Path, count: int) -> None:
+    def __init__(self, directory: Path, count: int, **more: Any) -> None:
         self.code = directory / "before"
         self.code.mkdir()
         put_earlier(self.code, "gateway_ext", "jupyter_ext")
-        super().__init__(directory, count)
-        put_earlier(directory / "code", "gateway_ext/agent")
+        super().__init__(directory, count, **more)
+        put_earlier(directory / "code", "gateway_ext", "jupyter_ext")
 
 
 class EarlierLabs(Labs):
