@@ -1,7 +1,11 @@
 """Whether what was promised is kept, and what is said of it."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
+from tests.bench import __main__ as program
 from tests.bench.bars import Bar, Limit, show_bars
 from tests.bench.table import Table
 
@@ -53,3 +57,16 @@ def test_a_round_that_never_ended_breaks_a_limit() -> None:
 def test_a_bar_compares_with_a_peer_that_was_measured(bar: Bar, met: bool | None) -> None:
     [judged] = show_bars(table([10, 10], [20, 20]), [bar])
     assert judged.met is met
+
+
+@pytest.mark.parametrize(("most", "code"), [(20, 0), (19, 1)])
+def test_the_bench_fails_if_a_limit_is_not_met(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], most: int, code: int
+) -> None:
+    row = SimpleNamespace(
+        run=lambda bench: table([10, 20, 30], []), bars=lambda table: [Limit("a cell", most)]
+    )
+    monkeypatch.setattr(program, "importlib", SimpleNamespace(import_module=lambda name: row))
+    monkeypatch.setattr(sys, "argv", ["bench", "printing"])
+    assert program.main() == code
+    assert ("NOT met" in capsys.readouterr().out) is bool(code)
