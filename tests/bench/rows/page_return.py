@@ -86,7 +86,8 @@ def run(bench: Bench) -> Table:
         bench.stack.callback(person.close)
         person.open()
         measures[name] = measure_of(contender, person)
-    Bench(ROUNDS, bench.directory).interleave(table, {LINE: measures}, warm_up=False)
+    rounds = Bench(min(ROUNDS, bench.rounds), bench.directory)
+    rounds.interleave(table, {LINE: measures}, warm_up=False)
     return table
 
 
