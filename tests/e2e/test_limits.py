@@ -83,7 +83,8 @@ def test_a_cell_that_needs_too_much_memory_says_so_in_the_page_and_in_the_store(
 ) -> None:
     files = Files(limited.url, limited.token("carol"))
     notebook = KernelNotebook(limited, files, signed_in, end.parent)
-    greedy = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
+    # Its agent may see it only when it has all of that.
+    greedy = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]; time.sleep(99)"
     lines = "for n in range(100): print('line', n, flush=True)\n"
     notebook.save({"greedy": lines + notebook.wait("go") + greedy, "queued": "print('never')"})
     page = notebook.open("bob")

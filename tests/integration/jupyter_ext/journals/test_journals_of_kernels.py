@@ -35,7 +35,8 @@ NOTEBOOK = "demo/a.ipynb"
 MEMORY = 300 * 2**20
 """What a kernel may use, in bytes."""
 SEGFAULT = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-USE_TOO_MUCH = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]"
+USE_TOO_MUCH = "held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]; time.sleep(99)"
+"""Its agent may see it only when it has all of that."""
 
 
 @dataclass
