@@ -21,12 +21,12 @@ class Cable:
         self._target = port
         (self.port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{self.port}"
-        self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
         self._refusing = False
         ready = threading.Event()
 
         async def serve() -> None:
+            self._loop = asyncio.get_running_loop()
             self._passing = asyncio.Event()
             self._passing.set()
             self._ended = asyncio.Event()
@@ -36,7 +36,7 @@ class Cable:
                 await self._ended.wait()
                 self._close_all()
 
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(serve(),))
+        self._thread = threading.Thread(target=asyncio.run, args=(serve(),))
         self._thread.start()
         ready.wait()
 

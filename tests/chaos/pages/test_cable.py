@@ -1,5 +1,6 @@
 """A network that is cut, silently and loudly."""
 
+import gc
 import socket
 from collections.abc import Iterator
 
@@ -71,3 +72,18 @@ def test_a_loud_cut_closes_and_refuses(server: socket.socket, cable: Cable) -> N
         client.sendall(b"again")
         other.settimeout(20)
         assert other.recv(100) == b"again"
+
+
+def test_nothing_is_left_of_connections_that_are_open_at_the_end(
+    server: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    cable = Cable(server.getsockname()[1])
+    with connect(cable) as client, server.accept()[0] as other:
+        other.settimeout(20)
+        client.sendall(b"before")
+        assert other.recv(100) == b"before"
+        cable.stop()
+        assert ended(client)
+    del cable
+    gc.collect()
+    assert caplog.records == []
