@@ -102,8 +102,6 @@ def test_a_cell_that_needs_too_much_memory_says_so_in_the_page_and_in_the_store(
         return Answer.of(body) if b"KernelDied" in body and b"out of memory" in body else None
 
     found = wait_for("the store", kept, 60)
-    # The kernel also warns of comms that the page's widgets ask for.
-    streams = [content for kind, _, content in found.messages if kind == "stream"]
-    printed = "".join(each["text"] for each in streams if each["name"] == "stdout")
-    assert printed.splitlines() == all_lines
+    requests = {record["cell"]: record["request"] for record in found.head["requests"]}
+    assert found.text_of(requests["greedy"]).splitlines() == all_lines
     expect(page.dialog).to_have_count(0)

@@ -79,7 +79,9 @@ def keeping(
 
 
 def numbers(answer: Answer) -> list[int]:
-    return [int(text.split()[1]) for text in answer.text.splitlines()]
+    """Of the lines, without what a kernel that was started again says of itself."""
+    (request,) = (record["request"] for record in answer.head["requests"])
+    return [int(text.split()[1]) for text in answer.text_of(request).splitlines()]
 
 
 def kill_agent(pods: PodFleet, kernel_id: str) -> None:
