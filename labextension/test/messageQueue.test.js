@@ -112,6 +112,63 @@ test('a flood is handed over in order, joined, and all of it', async () => {
   assert.equal(text, Array.from({ length: 3000 }, (_, i) => `${i}\n`).join(''));
 });
 
+/**
+ * Hand over what widgets say, each message of which takes the page `takes` ms.
+ *
+ * Timers are those of a browser: each fires as soon as it may, which in a page that is not visible is once
+ * a second, or once a minute for one that timers have begun which timers have begun, and so on.
+ *
+ * @returns how long it took, and how much time the page had for nothing else; in ms.
+ */
+async function handOver(t, count, takes, isHidden = false) {
+  let [now, level, slice, longest] = [0, 0, 0, 0];
+  t.mock.method(globalThis.performance, 'now', () => now);
+  t.mock.method(globalThis, 'setTimeout', (callback, wait = 0) => {
+    const own = level + 1;
+    globalThis.setImmediate(() => {
+      now += isHidden ? Math.max(wait, own >= 5 ? 60_000 : 1_000) : wait;
+      [level, slice] = [own, 0];
+      callback();
+      level = 0;
+    });
+  });
+  globalThis.document = { hidden: isHidden };
+  let left = count;
+  await new Promise(resolve => {
+    // JupyterLab handles a message in a promise that follows.
+    const queue = new MessageQueue(new OutputLimit(), async () => {
+      await null;
+      [now, slice] = [now + takes, slice + takes];
+      longest = Math.max(longest, slice);
+      if ((left -= 1) === 0) {
+        resolve();
+      }
+    });
+    for (let i = 0; i < count; i += 1) {
+      queue.push(comm({ state: { value: i } }));
+    }
+  });
+  t.mock.restoreAll();
+  delete globalThis.document;
+  return { took: now, longest };
+}
+
+test('the page hears soon what widgets say thousands of times a second', async t => {
+  const { took, longest } = await handOver(t, 20_000, 0.1);
+  assert.ok(took < 8_000, `${took} ms`);
+  assert.ok(longest <= 200, `${longest} ms without a pause`);
+});
+
+test('of what takes the page long there is no more at once than before', async t => {
+  const { longest } = await handOver(t, 2_000, 4);
+  assert.ok(longest <= 200, `${longest} ms without a pause`);
+});
+
+test('a page that is not visible does not fall behind', async t => {
+  const { took } = await handOver(t, 20_000, 0.1, true);
+  assert.ok(took < 20_000, `${took} ms`);
+});
+
 test('the end of a connection hands over all that waits', () => {
   const delivered = [];
   const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));

@@ -98,6 +98,8 @@ export class NotebookReplay {
     const holes = holesOf(index, missing);
     const cellOf = this._cells.matching(index);
     const held = this._cells.held();
+    // eslint-disable-next-line no-restricted-properties -- Other pages' clocks are compared with it.
+    const now = Date.now();
     for (const record of index) {
       this._known.add(record.request);
       this._own.announced(record.request);
@@ -108,7 +110,7 @@ export class NotebookReplay {
       const own = holes.get(record.request) ?? [];
       if (id === null) {
         this._gone.add(record, index, Object.values(held), () => this._adopt(record, null));
-      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal)) {
+      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
         const refill = refillOf(record, has, missing);
         const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;
