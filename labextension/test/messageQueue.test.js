@@ -31,7 +31,7 @@ function joined(...messages) {
     join(waiting, next);
   }
   return waiting.map(
-    ({ header, content }) => content.text ?? content.data?.['text/plain'] ?? header.msg_type
+    ({ header, content }) => content?.text ?? content?.data?.['text/plain'] ?? header.msg_type
   );
 }
 
@@ -59,6 +59,19 @@ test('text is not moved past a widget that begins to catch it, or past the end o
   ]);
   const idle = message('status', { execution_state: 'idle' });
   assert.deepEqual(joined(print('a'), idle, print('b')), ['a', 'status', 'b']);
+});
+
+test('whatever waits, what comes after it is joined and left out as before', () => {
+  for (const odd of [
+    comm({ state: 'running' }),
+    comm({ state: 1 }),
+    comm(null),
+    message('comm_msg', null),
+    message('display_data', null, 'other')
+  ]) {
+    const shown = joined(odd, print('a'), print('b'), update('d', '1'), update('d', '2'));
+    assert.deepEqual(shown.slice(1), ['ab', '2'], JSON.stringify(odd.content));
+  }
 });
 
 test('text is not joined to text before missing messages', () => {

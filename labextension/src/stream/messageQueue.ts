@@ -307,8 +307,9 @@ function ordersOutputs(message: Message): boolean {
   if (message.header.msg_type !== 'comm_msg') {
     return message.header.msg_type.startsWith('comm_');
   }
-  const state = (message.content as { data?: { state?: object } }).data?.state;
-  return !!state && ('msg_id' in state || 'outputs' in state);
+  // Code of users may have published anything.
+  const state = (message.content as { data?: { state?: unknown } } | null)?.data?.state;
+  return typeof state === 'object' && !!state && ('msg_id' in state || 'outputs' in state);
 }
 
 /** If the output was to be cleared when the next one comes, what waits before that is never seen. */
@@ -353,6 +354,6 @@ function leaveOutReplaced(waiting: Message[], next: Message): void {
 }
 
 function displayId(message: Message): string | undefined {
-  const content = message.content as { transient?: { display_id?: string } };
-  return content.transient?.display_id;
+  const content = message.content as { transient?: { display_id?: string } } | null;
+  return content?.transient?.display_id;
 }
