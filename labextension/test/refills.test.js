@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 
-import { cellsByOrder, isNewsOfGone, isOlder, refillOf } from '../lib/replay/refills.js';
+import {
+  cellsByOrder,
+  isNewsOfGone,
+  isOlder,
+  newestHeld,
+  refillOf
+} from '../lib/replay/refills.js';
 import { sourceHash } from '../lib/replay/sourceHash.js';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
@@ -104,11 +110,12 @@ test('a cell that is gone is news if it runs, or spoke after all that is known',
     null,
     { request: 'of another journal', number: 900 }
   ];
-  const all = [record(), { request: 'r2' }];
-  assert.equal(isNewsOfGone(record({ last: 51 }), all, held), true);
-  assert.equal(isNewsOfGone(record({ last: 49 }), all, held), false);
-  assert.equal(isNewsOfGone(record({ last: 49, state: 'running' }), all, held), true);
-  assert.equal(isNewsOfGone(record({ last: 1 }), all, []), true);
+  const newest = newestHeld([record(), { request: 'r2' }], held);
+  assert.equal(newest, 50);
+  assert.equal(isNewsOfGone(record({ last: 51 }), newest), true);
+  assert.equal(isNewsOfGone(record({ last: 49 }), newest), false);
+  assert.equal(isNewsOfGone(record({ last: 49, state: 'running' }), newest), true);
+  assert.equal(isNewsOfGone(record({ last: 1 }), newestHeld([record()], [])), true);
 });
 
 test('the hash of a source is the SHA-256 of its UTF-8', () => {

@@ -82,16 +82,15 @@ export function cellsByOrder(
 }
 
 /**
- * Whether a person is told of a request whose cell is not in the notebook: it has not ended, or it said
- * something after all that the cells hold.
+ * The highest number of what cells hold of a kernel's requests.
  *
+ * @param records - All requests of the kernel.
  * @param held - What the cells hold.
  */
-export function isNewsOfGone(
-  record: IIndexed,
-  records: readonly IRecord[],
+export function newestHeld(
+  records: readonly Pick<IRecord, 'request'>[],
   held: Iterable<IHeld | null>
-): boolean {
+): number {
   const known = new Set(records.map(({ request }) => request));
   let newest = 0;
   for (const one of held) {
@@ -100,5 +99,15 @@ export function isNewsOfGone(
       newest = Math.max(newest, one.number);
     }
   }
+  return newest;
+}
+
+/**
+ * Whether a person is told of a request whose cell is not in the notebook: it has not ended, or it said
+ * something after all that the cells hold.
+ *
+ * @param newest - See `newestHeld`.
+ */
+export function isNewsOfGone(record: Pick<IRecord, 'state' | 'last'>, newest: number): boolean {
   return record.state !== 'done' || record.last > newest;
 }
