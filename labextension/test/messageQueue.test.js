@@ -95,6 +95,13 @@ test('of several updates of one display the last is left', () => {
   assert.deepEqual(joined(update('a', '1'), update('b', 'x'), update('a', '2')), ['x', '2']);
 });
 
+test('of hundreds of displays that change in turn each waits once', () => {
+  const turns = [1, 2, 3].map(turn =>
+    Array.from({ length: 300 }, (_, i) => update(`d${i}`, `${turn}`))
+  );
+  assert.deepEqual(joined(...turns.flat()), Array(300).fill('3'));
+});
+
 test('a few messages go through at once', () => {
   const delivered = [];
   const queue = new MessageQueue(new OutputLimit(), next => delivered.push(next));

@@ -34,6 +34,8 @@ const BUSY_MS = 12;
 const PAUSE_MS = 4;
 /** How far back a message may be joined to one that waits. */
 const LOOK_BACK = 64;
+/** How far back a change of a display may take the place of another one: a cell may show many bars. */
+const LOOK_BACK_FOR_DISPLAY = 512;
 
 /**
  * Hands a kernel's messages to JupyterLab, in order, and leaves the page time for the person.
@@ -338,7 +340,7 @@ function leaveOutCleared(waiting: Message[], next: Message): void {
 /** Of several updates of one display only the last one is visible. */
 function leaveOutReplaced(waiting: Message[], next: Message): void {
   const id = displayId(next);
-  const stop = Math.max(0, waiting.length - LOOK_BACK);
+  const stop = Math.max(0, waiting.length - LOOK_BACK_FOR_DISPLAY);
   for (let at = waiting.length - 1; id && at >= stop; at -= 1) {
     const message = waiting[at];
     if (ordersOutputs(message) || message.header.msg_type === 'clear_output') {
