@@ -108,14 +108,14 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
 def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
     notebook: KernelNotebook, fleet: Fleet, signed_in: OpenPage
 ) -> None:
-    notebook.save({"gone": "print('of a cell that is gone')", "same": "print('unchanged')"})
+    notebook.save({"same": "print('unchanged')", "gone": "print('of a cell that is gone')"})
     first = notebook.open()
     run_all(first)
     wait_for("the cells", lambda: first.prompt(1) == "[2]:", PATIENCE)
     first.page.close()
 
     def remove(content: dict[str, list[object]]) -> None:
-        del content["cells"][0]
+        del content["cells"][1]
 
     notebook.edit(remove)
     page = signed_in(fleet.url, fleet.token("ann"))
