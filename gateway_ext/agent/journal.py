@@ -84,6 +84,7 @@ class Journal:
         self._short: OrderedDict[int, None] = OrderedDict()
         self._long: OrderedDict[int, None] = OrderedDict()
         self._comms: OrderedDict[int, None] = OrderedDict()
+        self._long_comms: set[int] = set()
         self._comm_bytes = 0
         self._comm_numbers = NumberSet()
         """Of all messages of widgets, also of those that are gone."""
@@ -161,13 +162,15 @@ class Journal:
         unwritten = self._bytes - self._writing_bytes
         if unwritten <= self._limit + MOST_UNWRITTEN:
             return False
-        long = chain(self._long, self._comms)
+        long = chain(self._long, self._long_comms)
         longest = max((len(self._entries[number].message) for number in long), default=0)
         return unwritten - longest > self._limit + MOST_UNWRITTEN
 
     def _place(self, entry: Entry) -> None:
         if entry.audience == COMM:
             self._comms[entry.sequence] = None
+            if len(entry.message) > SHORT_BYTES:
+                self._long_comms.add(entry.sequence)
             self._comm_bytes += len(entry.message)
             self._comm_numbers.add(entry.sequence)
         elif len(entry.message) <= SHORT_BYTES:
@@ -181,6 +184,7 @@ class Journal:
         entry = self._entries.pop(number)
         if number in self._comms:
             del self._comms[number]
+            self._long_comms.discard(number)
             self._comm_bytes -= len(entry.message)
         elif number in self._short:
             del self._short[number]
@@ -295,6 +299,7 @@ class Journal:
         self._long.clear()
         self._short_bytes = 0
         self._comms.clear()
+        self._long_comms.clear()
         self._comm_bytes = 0
         for entry in self._entries.values():
             self._place(entry)

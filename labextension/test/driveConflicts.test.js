@@ -271,8 +271,14 @@ test('a lost answer hides neither what others wrote nor what is of another kind'
   assert.equal(page.questions.length, 2);
 });
 
-test('a save that nobody answers is made again, of what is there by then', async t => {
+/** Time that passes only when a test says so. */
+function mockTime(t) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  t.mock.method(globalThis.performance, 'now', () => Date.now());
+}
+
+test('a save that nobody answers is made again, of what is there by then', async t => {
+  mockTime(t);
   server.save('demo/a.txt', 'start');
   const document = await page.open('demo/a.txt');
   server.before = async ({ method }) => (method === 'PUT' ? 502 : undefined);
@@ -288,7 +294,7 @@ test('a save that nobody answers is made again, of what is there by then', async
 });
 
 test('a person hears of a save that nobody has answered for 10 s, and not before', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  mockTime(t);
   server.save('demo/a.txt', 'start');
   const document = await page.open('demo/a.txt');
   let heard = null;
@@ -317,7 +323,7 @@ test('a person hears of a save that nobody has answered for 10 s, and not before
 });
 
 test('an upload, and a save over a version that nobody named, are not made again', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  mockTime(t);
   server.before = async ({ method }) => (method === 'PUT' ? 502 : undefined);
   const options = { type: 'file', format: 'text', content: 'x' };
   await assert.rejects(page.drive.save('demo/new.txt', options), { message: 'no' });

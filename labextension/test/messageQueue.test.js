@@ -31,7 +31,7 @@ function joined(...messages) {
     join(waiting, next);
   }
   return waiting.map(
-    ({ header, content }) => content.text ?? content.data?.['text/plain'] ?? header.msg_type
+    ({ header, content }) => content?.text ?? content?.data?.['text/plain'] ?? header.msg_type
   );
 }
 
@@ -61,6 +61,19 @@ test('text is not moved past a widget that begins to catch it, or past the end o
   assert.deepEqual(joined(print('a'), idle, print('b')), ['a', 'status', 'b']);
 });
 
+test('whatever waits, what comes after it is joined and left out as before', () => {
+  for (const odd of [
+    comm({ state: 'running' }),
+    comm({ state: 1 }),
+    comm(null),
+    message('comm_msg', null),
+    message('display_data', null, 'other')
+  ]) {
+    const shown = joined(odd, print('a'), print('b'), update('d', '1'), update('d', '2'));
+    assert.deepEqual(shown.slice(1), ['ab', '2'], JSON.stringify(odd.content));
+  }
+});
+
 test('text is not joined to text before missing messages', () => {
   const behind = replayed(print('b'), 7, true);
   assert.deepEqual(joined(print('a'), behind, print('c')), ['a', 'bc']);
@@ -80,6 +93,13 @@ test('a clear without another output keeps what it would clear', () => {
 
 test('of several updates of one display the last is left', () => {
   assert.deepEqual(joined(update('a', '1'), update('b', 'x'), update('a', '2')), ['x', '2']);
+});
+
+test('of hundreds of displays that change in turn each waits once', () => {
+  const turns = [1, 2, 3].map(turn =>
+    Array.from({ length: 300 }, (_, i) => update(`d${i}`, `${turn}`))
+  );
+  assert.deepEqual(joined(...turns.flat()), Array(300).fill('3'));
 });
 
 test('a few messages go through at once', () => {
@@ -110,6 +130,63 @@ test('a flood is handed over in order, joined, and all of it', async () => {
   assert.ok(delivered.length < 100);
   const text = delivered.map(({ content }) => content.text ?? '').join('');
   assert.equal(text, Array.from({ length: 3000 }, (_, i) => `${i}\n`).join(''));
+});
+
+/**
+ * Hand over what widgets say, each message of which takes the page `takes` ms.
+ *
+ * Timers are those of a browser: each fires as soon as it may, which in a page that is not visible is once
+ * a second, or once a minute for one that timers have begun which timers have begun, and so on.
+ *
+ * @returns how long it took, and how much time the page had for nothing else; in ms.
+ */
+async function handOver(t, count, takes, isHidden = false) {
+  let [now, level, slice, longest] = [0, 0, 0, 0];
+  t.mock.method(globalThis.performance, 'now', () => now);
+  t.mock.method(globalThis, 'setTimeout', (callback, wait = 0) => {
+    const own = level + 1;
+    globalThis.setImmediate(() => {
+      now += isHidden ? Math.max(wait, own >= 5 ? 60_000 : 1_000) : wait;
+      [level, slice] = [own, 0];
+      callback();
+      level = 0;
+    });
+  });
+  globalThis.document = { hidden: isHidden };
+  let left = count;
+  await new Promise(resolve => {
+    // JupyterLab handles a message in a promise that follows.
+    const queue = new MessageQueue(new OutputLimit(), async () => {
+      await null;
+      [now, slice] = [now + takes, slice + takes];
+      longest = Math.max(longest, slice);
+      if ((left -= 1) === 0) {
+        resolve();
+      }
+    });
+    for (let i = 0; i < count; i += 1) {
+      queue.push(comm({ state: { value: i } }));
+    }
+  });
+  t.mock.restoreAll();
+  delete globalThis.document;
+  return { took: now, longest };
+}
+
+test('the page hears soon what widgets say thousands of times a second', async t => {
+  const { took, longest } = await handOver(t, 20_000, 0.1);
+  assert.ok(took < 8_000, `${took} ms`);
+  assert.ok(longest <= 200, `${longest} ms without a pause`);
+});
+
+test('of what takes the page long there is no more at once than before', async t => {
+  const { longest } = await handOver(t, 2_000, 4);
+  assert.ok(longest <= 200, `${longest} ms without a pause`);
+});
+
+test('a page that is not visible does not fall behind', async t => {
+  const { took } = await handOver(t, 20_000, 0.1, true);
+  assert.ok(took < 20_000, `${took} ms`);
 });
 
 test('the end of a connection hands over all that waits', () => {

@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 
-import { cellsByOrder, isNewsOfGone, isOlder, refillOf } from '../lib/replay/refills.js';
+import {
+  cellsByOrder,
+  isNewsOfGone,
+  isOlder,
+  newestHeld,
+  refillOf
+} from '../lib/replay/refills.js';
 import { sourceHash } from '../lib/replay/sourceHash.js';
 
+const NOW = Date.parse('2026-01-01T12:00:00Z');
 const record = more => ({
   request: 'r1',
   cell: 'a',
@@ -39,21 +46,36 @@ test('what the page has of messages that the journal lost stays', () => {
 test('a cell keeps a later request of another kernel, and not one of the same journal', () => {
   const [early, late] = ['2026-01-01T10:00:00.000Z', '2026-01-01T11:00:00+00:00'];
   const of = (sent, journal) => ({ request: 'mine', number: 5, sent, journal });
-  assert.equal(isOlder(record({ sent: early }), of(late, 'theirs'), 'ours'), true);
-  assert.equal(isOlder(record({ sent: early }), of(late, undefined), 'ours'), true);
-  assert.equal(isOlder(record({ sent: late }), of(early, 'theirs'), 'ours'), false);
+  assert.equal(isOlder(record({ sent: early }), of(late, 'theirs'), 'ours', NOW), true);
+  assert.equal(isOlder(record({ sent: early }), of(late, undefined), 'ours', NOW), true);
+  assert.equal(isOlder(record({ sent: late }), of(early, 'theirs'), 'ours', NOW), false);
   // The clocks of two users differ, and the journal knows the order.
-  assert.equal(isOlder(record({ sent: early }), of(late, 'ours'), 'ours'), false);
+  assert.equal(isOlder(record({ sent: early }), of(late, 'ours'), 'ours', NOW), false);
   const same = { request: 'r1', number: 5, sent: late };
-  assert.equal(isOlder(record({ sent: early }), same, 'ours'), false);
+  assert.equal(isOlder(record({ sent: early }), same, 'ours', NOW), false);
+});
+
+test('a cell is filled whose outputs a clock has dated that was ahead by hours', () => {
+  const held = { request: 'mine', number: 5, sent: '2026-01-01T20:00:00.000Z', journal: 'theirs' };
+  const sent = '2026-01-01T11:00:00.000Z';
+  assert.equal(isOlder(record({ sent }), held, 'ours', NOW), false);
+  // Clocks differ a little.
+  const soon = new Date(NOW + 60_000).toISOString();
+  assert.equal(isOlder(record({ sent }), { ...held, sent: soon }, 'ours', NOW), true);
 });
 
 test('a cell of which nobody knows when it ran is filled', () => {
   const sent = '2026-01-01T10:00:00.000Z';
-  assert.equal(isOlder(record({ sent }), null, 'ours'), false);
-  assert.equal(isOlder(record({ sent }), { request: 'mine', number: 5 }, 'ours'), false);
-  assert.equal(isOlder(record({ sent: null }), { request: 'x', number: 5, sent }, 'ours'), false);
-  assert.equal(isOlder(record({ sent }), { request: 'x', number: 5, sent: '?' }, 'ours'), false);
+  assert.equal(isOlder(record({ sent }), null, 'ours', NOW), false);
+  assert.equal(isOlder(record({ sent }), { request: 'mine', number: 5 }, 'ours', NOW), false);
+  assert.equal(
+    isOlder(record({ sent: null }), { request: 'x', number: 5, sent }, 'ours', NOW),
+    false
+  );
+  assert.equal(
+    isOlder(record({ sent }), { request: 'x', number: 5, sent: '?' }, 'ours', NOW),
+    false
+  );
 });
 
 const ran = (request, source) => ({ request, source });
@@ -88,11 +110,12 @@ test('a cell that is gone is news if it runs, or spoke after all that is known',
     null,
     { request: 'of another journal', number: 900 }
   ];
-  const all = [record(), { request: 'r2' }];
-  assert.equal(isNewsOfGone(record({ last: 51 }), all, held), true);
-  assert.equal(isNewsOfGone(record({ last: 49 }), all, held), false);
-  assert.equal(isNewsOfGone(record({ last: 49, state: 'running' }), all, held), true);
-  assert.equal(isNewsOfGone(record({ last: 1 }), all, []), true);
+  const newest = newestHeld([record(), { request: 'r2' }], held);
+  assert.equal(newest, 50);
+  assert.equal(isNewsOfGone(record({ last: 51 }), newest), true);
+  assert.equal(isNewsOfGone(record({ last: 49 }), newest), false);
+  assert.equal(isNewsOfGone(record({ last: 49, state: 'running' }), newest), true);
+  assert.equal(isNewsOfGone(record({ last: 1 }), newestHeld([record()], [])), true);
 });
 
 test('the hash of a source is the SHA-256 of its UTF-8', () => {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
-from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_cell, save
+from tests.e2e.conftest import OpenPage
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_all, run_cell, save
 from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.running_fleet import Fleet
 
 
 def reload_from_disk(page: LabPage) -> None:
@@ -99,3 +103,39 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
     page.page.keyboard.press("z")
     expect(cells).to_have_count(count)
     wait_for("its prompt", lambda: page.prompt(0) == prompt, PATIENCE)
+
+
+def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
+    notebook: KernelNotebook, fleet: Fleet, signed_in: OpenPage
+) -> None:
+    notebook.save({"same": "print('unchanged')", "gone": "print('of a cell that is gone')"})
+    first = notebook.open()
+    run_all(first)
+    wait_for("the cells", lambda: first.prompt(1) == "[2]:", PATIENCE)
+    first.page.close()
+
+    def remove(content: dict[str, list[object]]) -> None:
+        del content["cells"][1]
+
+    notebook.edit(remove)
+    page = signed_in(fleet.url, fleet.token("ann"))
+    streams: list[WebSocketRoute] = []
+
+    def pass_on(stream: WebSocketRoute) -> None:
+        stream.connect_to_server()
+        streams.append(stream)
+
+    page.page.route_web_socket(re.compile("/channels"), pass_on)
+    page.open_path(notebook.path)
+    page.wait_for_kernel()
+    show = page.notebook.get_by_role("button", name="Show Output")
+    code = page.dialog.locator("pre", has_text="print(")
+    show.click()
+    expect(code).to_have_count(1)
+    page.choose("Close")
+    streams[-1].send(json.dumps({"type": "gap", "from": 1, "to": 2, "limit": 100}))
+    # What the kernel says now is shown behind the answer to what the page asks after a gap.
+    assert page.evaluate(1, "6 * 7") == "42"
+    show.click()
+    expect(code).to_have_count(1)
+    page.choose("Close")

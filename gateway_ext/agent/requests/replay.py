@@ -12,8 +12,9 @@ import asyncio
 import json
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import Any
 
 from gateway_ext.agent.entry import Audience, Entry, Reach
@@ -88,6 +89,21 @@ def holes_within(runs: Runs, missing: Runs) -> list[int]:
     return [last for _, last in missing if runs and runs[0][0] < last < runs[-1][1]]
 
 
+def requests_within(records: Iterable[Record], parts: Iterable[Runs]) -> Iterator[list[str]]:
+    """For each of these parts, which are in order, the requests that may have messages there: all
+    of thousands in each of thousands of parts would be more than the journal has room for."""
+    coming = deque(sorted((r for r in records if r.numbers), key=lambda r: r.numbers[0][0]))
+    reached: list[Record] = []
+    for runs in parts:
+        if not runs:
+            yield []
+            continue
+        while coming and coming[0].numbers[0][0] <= runs[-1][1]:
+            reached.append(coming.popleft())
+        reached = [record for record in reached if record.numbers[-1][1] >= runs[0][0]]
+        yield [record.request for record in reached]
+
+
 def append_replay(
     journal: Journal,
     append: Callable[[Audience, bytes, bool], Entry],
@@ -100,8 +116,9 @@ def append_replay(
     parts, missing = in_parts(journal, union(record.numbers for record in answer.records))
     fence = journal.last + len(parts)
     mixed = any(record.has_others for record in answer.records)
-    requests = [record.request for record in answer.records] if mixed else None
-    for number, runs in enumerate(parts, 1):
+    within: Iterable[list[str] | None]
+    within = requests_within(answer.records, parts) if mixed else repeat(None)
+    for number, (runs, requests) in enumerate(zip(parts, within, strict=False), 1):
         recipe = {
             "runs": union([runs]),
             "requests": requests,

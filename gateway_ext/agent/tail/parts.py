@@ -23,7 +23,7 @@ _MESSAGES_A_TURN = 100
 _RECORD_BYTES = 16
 """More than a part has beside each message."""
 
-_KEPT = frozenset({Reach.EVERYBODY, Reach.SESSION_AND_CURSORS, Reach.CURSORS, Reach.COMM})
+_KEPT = frozenset({Reach.EVERYBODY, Reach.SESSION_AND_CURSORS, Reach.CURSORS})
 """Outputs, states, replies of cells and what pages are told of requests. Other replies interest
 only who asked, and a replay has no messages of its own."""
 

@@ -50,6 +50,8 @@ class JournalTail:
         self._journal = journal
         self._said = said
         self._kept = 0
+        self._looked_at = 0
+        """Up to which number there is nothing else to be kept: the next part says so."""
         self._part: _Part | None = None
         self._send: Callable[[bytes], Awaitable[None]] | None = None
         self._answer: asyncio.Future[dict[str, Any] | None] | None = None
@@ -111,7 +113,7 @@ class JournalTail:
                 await self._pause(_LONGEST_PAUSE)
 
     def _has_more(self) -> bool:
-        return self._ending.is_set() or self._journal.last > self._kept
+        return self._ending.is_set() or self._journal.last > self._looked_at
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless the kernel has ended."""
@@ -139,7 +141,8 @@ class JournalTail:
         if self._refused:
             self._refused = False
             _log.info("the journal is kept outside of the container again")
-        self._kept, self._part = part.last, None
+        self._kept = self._looked_at = part.last
+        self._part = None
         if part.complete:
             self._complete.set()
 
@@ -158,12 +161,12 @@ class JournalTail:
         """The next part; None if nothing of what follows is worth keeping."""
         complete = self._ending.is_set()
         newest = self._journal.last
-        taken = Taken(self._kept, [], [])
-        if self._journal.last > self._kept:
-            taken = await take(self._journal, self._kept)
+        taken = Taken(self._looked_at, [], [])
+        if self._journal.last > self._looked_at:
+            taken = await take(self._journal, self._looked_at)
         complete = complete and taken.last == self._journal.last
         if not taken.messages and not taken.missing and not complete:
-            self._kept, self._behind = taken.last, False
+            self._looked_at, self._behind = taken.last, False
             return None
         self._behind = taken.last < self._journal.last
         said = self._said()

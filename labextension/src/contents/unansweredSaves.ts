@@ -1,5 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 
+import { steadyTime } from '../page/steadyTime.js';
+
 /** For how long a document's saves may go unanswered before a person hears of it. */
 const PATIENCE_MS = 10_000;
 /** After this time a save that nobody answered is made again. */
@@ -33,7 +35,7 @@ export class UnansweredSaves {
    * @returns whether to make it again before a person hears of it.
    */
   add(document: string, content: unknown): boolean {
-    const now = Date.now();
+    const now = steadyTime();
     const unanswered = this._documents.get(document) ?? { since: null, sent: [] };
     this._documents.set(document, unanswered);
     unanswered.since ??= now;

@@ -8,6 +8,7 @@ import { Dialog } from '@jupyterlab/apputils';
 import { KernelSpecAPI, ServerConnection, SessionAPI } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { steadyTime } from '../page/steadyTime.js';
 import { IStreams, type Streams } from '../stream/streams.js';
 import { pauseUnlessBack, staysAway, untilBack } from './serverAbsence.js';
 import { inFleet } from '../user/pageUser.js';
@@ -34,7 +35,7 @@ export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
         void closeWhenBack(dialog, settings, streams);
       }
     });
-    const asking = { ask: () => askServer(settings), now: () => Date.now(), wait: pause };
+    const asking = { ask: () => askServer(settings), now: steadyTime, wait: pause };
     let saying: Promise<void> | null = null;
     const sayWhenAway: IConnectionLost = async (...failure) => {
       if (await staysAway(asking)) {

@@ -48,6 +48,7 @@ class IdleNotices {
     for (const model of this._app.serviceManager.kernels.running()) {
       listed.set(model.id, model);
     }
+    // eslint-disable-next-line no-restricted-properties -- A server says when it will end kernels.
     const now = Date.now();
     const endings = toWarnOf(listed.values(), new Set(open.keys()), now);
     for (const { id, at } of endings) {

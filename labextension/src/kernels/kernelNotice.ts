@@ -29,6 +29,7 @@ import { refusedKernel, takeRefused } from './refusedChange.js';
 import { silenceDialogs } from './silentDialogs.js';
 import { reconnect, startAgain } from './startAgain.js';
 import { IStartOptions, type StartOptions } from './startOptions.js';
+import { steadyTime } from '../page/steadyTime.js';
 import { IStreams, type Streams } from '../stream/streams.js';
 import { inFleet } from '../user/pageUser.js';
 import type { SignIn } from '../user/signIn.js';
@@ -190,19 +191,21 @@ class PanelKernel {
       void this._reconnect();
     }
     const reach = this._reach.state;
-    const between = noticeOfStream(reach, stage, Date.now(), this._trans);
+    const between = noticeOfStream(reach, stage, steadyTime(), this._trans);
     const notice = between ?? this._noticeOfKernel(stage);
     this._setClock(stage?.is === 'launching' || reach?.is === 'cut');
     this._setLabel(
       between
-        ? labelOfStream(reach, stage, Date.now(), this._trans)
+        ? labelOfStream(reach, stage, steadyTime(), this._trans)
         : labelOfKernel(stage, this._trans)
     );
     if (!notice || (!between && this._isQuick(stage))) {
       this._hide();
       return;
     }
-    this._notice.setAside(this._duration(notice));
+    // eslint-disable-next-line no-restricted-properties -- A server says since when a kernel starts.
+    const now = between ? steadyTime() : Date.now();
+    this._notice.setAside(durationWords(notice.since, now, this._trans));
     this._notice.present(
       { ...notice, actions: buttonsOf(notice.actions, this._acts, this._trans) },
       () => {
@@ -243,11 +246,11 @@ class PanelKernel {
       this._launchSeen = null;
       return false;
     }
-    this._launchSeen ??= Date.now();
+    this._launchSeen ??= steadyTime();
     const { phase, message, position } = stage.launch;
     // Each start waits for its turn, if only for a moment, and then for its process.
     const waits = !!position || !(phase === 'starting' || phase === 'connecting' || !message);
-    return !waits && Date.now() - this._launchSeen < QUICK_START_MS;
+    return !waits && steadyTime() - this._launchSeen < QUICK_START_MS;
   }
 
   /** JupyterLab shows what a kernel said last, and knows nothing of what is out of reach. */
@@ -270,10 +273,6 @@ class PanelKernel {
       clearInterval(this._clock);
       this._clock = undefined;
     }
-  }
-
-  private _duration({ since }: IKernelNotice): string {
-    return durationWords(since, Date.now(), this._trans);
   }
 
   private _setLabel(text: string): void {

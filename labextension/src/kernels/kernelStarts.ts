@@ -1,5 +1,6 @@
 import type { ISignal } from '@lumino/signaling';
 
+import { steadyTime } from '../page/steadyTime.js';
 import type { Stage } from '../launches/launchStage.js';
 
 /** What the wait for a kernel needs of JupyterLab's session context. */
@@ -100,7 +101,7 @@ export class KernelStarts<T extends IStartingContext> {
   /** Wait for a start in progress, if there is one. */
   private async _startUnderWay(context: T): Promise<'none' | 'ended'> {
     let outcome: 'none' | 'ended' = 'none';
-    const given = Date.now() + this._patience;
+    const given = steadyTime() + this._patience;
     await this._watchReady(context);
     while (!context.isDisposed && !hasKernel(context)) {
       if (this._isStarting(context)) {
@@ -108,11 +109,11 @@ export class KernelStarts<T extends IStartingContext> {
         await this._change(context);
       } else if (!this._isSettled(context)) {
         // Its first kernel has not been asked for yet: it will be, once the document is there.
-        if (Date.now() >= given) {
+        if (steadyTime() >= given) {
           return 'none';
         }
         outcome = 'ended';
-        await this._change(context, given - Date.now());
+        await this._change(context, given - steadyTime());
       } else if (outcome === 'none') {
         return 'none';
       } else {

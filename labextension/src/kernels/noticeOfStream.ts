@@ -13,7 +13,7 @@ export const SHORT_CUT_MS = 1_000;
  *
  * @param state - Of their stream; null if there is none.
  * @param stage - How far the kernel has come, as far as the page has heard.
- * @param now - `Date.now()`.
+ * @param now - `steadyTime()`.
  */
 export function noticeOfStream(
   state: StreamState | null,

@@ -6,12 +6,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
 import { ActionNotice } from '../page/actionNotice.js';
-import type { IHeld, IIndexed, IRecord } from '../stream/record.js';
+import type { IRecord } from '../stream/record.js';
 import type { Future } from './adoptedRequest.js';
 import { firstLines } from './firstLines.js';
 import { isNewsOfGone } from './refills.js';
 
 interface IGone {
+  readonly record: IRecord;
   readonly area: OutputArea;
   /** What was run, as the kernel has said it again; empty if it has not, or the journal has lost it. */
   code: string;
@@ -30,24 +31,20 @@ export class GoneCells {
   /**
    * Keep the outputs of a request whose cell is gone, if they are news.
    *
-   * @param records - All requests of this kernel.
-   * @param held - What the cells of the notebook hold.
+   * @param newest - What the cells of the notebook hold; see `newestHeld`.
    * @param adopt - Makes the future of the request.
    */
-  add(
-    record: IIndexed,
-    records: readonly IRecord[],
-    held: Iterable<IHeld | null>,
-    adopt: () => Future
-  ): void {
-    if (this._gone.has(record) || !isNewsOfGone(record, records, held)) {
+  add(record: IRecord, newest: number, adopt: () => Future): void {
+    if (!isNewsOfGone(record, newest)) {
       return;
     }
+    // After a gap in the journal all is said again. JupyterLab knows a future by its request.
+    this._gone.get(record.request)?.area.dispose();
     const area = new OutputArea({
       model: new OutputAreaModel({ trusted: false }),
       rendermime: this._panel.content.rendermime
     });
-    const gone: IGone = { area, code: '' };
+    const gone: IGone = { record, area, code: '' };
     const future = adopt();
     future.registerMessageHook(message => {
       if (KernelMessage.isExecuteInputMsg(message)) {
@@ -56,7 +53,7 @@ export class GoneCells {
       return true;
     });
     area.future = future;
-    this._gone.set(record, gone);
+    this._gone.set(record.request, gone);
   }
 
   /** Everything that was to be added is there: say so if there is something to show. */
@@ -89,14 +86,14 @@ export class GoneCells {
     this._gone.clear();
   }
 
-  private _shown(): [IRecord, IGone][] {
-    return [...this._gone].filter(([, { area }]) => area.model.length > 0);
+  private _shown(): IGone[] {
+    return [...this._gone.values()].filter(({ area }) => area.model.length > 0);
   }
 
   private async _show(): Promise<void> {
     const body = new Panel();
     body.addClass('jp-fleet-GoneCells');
-    for (const [record, { area, code }] of this._shown()) {
+    for (const { record, area, code } of this._shown()) {
       const { model, rendermime } = area;
       const when = record.sent ? new Date(record.sent).toLocaleString() : '';
       const line = new Widget();
@@ -116,6 +113,6 @@ export class GoneCells {
     });
   }
 
-  private readonly _gone = new Map<IRecord, IGone>();
+  private readonly _gone = new Map<string, IGone>();
   private readonly _notice: ActionNotice;
 }

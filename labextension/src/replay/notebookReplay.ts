@@ -13,7 +13,7 @@ import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
-import { isOlder, refillOf } from './refills.js';
+import { isOlder, newestHeld, refillOf } from './refills.js';
 import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
@@ -98,6 +98,9 @@ export class NotebookReplay {
     const holes = holesOf(index, missing);
     const cellOf = this._cells.matching(index);
     const held = this._cells.held();
+    const newest = newestHeld(index, Object.values(held));
+    // eslint-disable-next-line no-restricted-properties -- Other pages' clocks are compared with it.
+    const now = Date.now();
     for (const record of index) {
       this._known.add(record.request);
       this._own.announced(record.request);
@@ -107,8 +110,8 @@ export class NotebookReplay {
       const id = cellOf(record);
       const own = holes.get(record.request) ?? [];
       if (id === null) {
-        this._gone.add(record, index, Object.values(held), () => this._adopt(record, null));
-      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal)) {
+        this._gone.add(record, newest, () => this._adopt(record, null));
+      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
         const refill = refillOf(record, has, missing);
         const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;

@@ -20,23 +20,29 @@ export function refillOf(record: IIndexed, held: IHeld | null, missing: Runs): R
     : 'refill';
 }
 
+/** By how much the clocks of those who run cells may differ. */
+const CLOCKS_DIFFER_MS = 600_000;
+
 /**
  * Whether a cell holds a later request than this one, of another kernel or of a connection without a
  * journal: then its outputs are nowhere but in the page.
  *
  * @param journal - The journal that has the request. In it, its latest request of a cell is the later
  * one, whatever the clocks of those who sent them say.
+ * @param now - `Date.now()`: what a cell holds of the future was sent by a clock that was wrong.
  */
 export function isOlder(
   record: Pick<IRecord, 'request' | 'sent'>,
   held: IHeld | null,
-  journal: string | null
+  journal: string | null,
+  now: number
 ): boolean {
   if (!held?.sent || !record.sent || held.request === record.request) {
     return false;
   }
   const isOfJournal = held.journal !== undefined && held.journal === journal;
-  return !isOfJournal && Date.parse(record.sent) < Date.parse(held.sent);
+  const sent = Date.parse(held.sent);
+  return !isOfJournal && sent <= now + CLOCKS_DIFFER_MS && Date.parse(record.sent) < sent;
 }
 
 /** A code cell as the page has it. */
@@ -76,16 +82,15 @@ export function cellsByOrder(
 }
 
 /**
- * Whether a person is told of a request whose cell is not in the notebook: it has not ended, or it said
- * something after all that the cells hold.
+ * The highest number of what cells hold of a kernel's requests.
  *
+ * @param records - All requests of the kernel.
  * @param held - What the cells hold.
  */
-export function isNewsOfGone(
-  record: IIndexed,
-  records: readonly IRecord[],
+export function newestHeld(
+  records: readonly Pick<IRecord, 'request'>[],
   held: Iterable<IHeld | null>
-): boolean {
+): number {
   const known = new Set(records.map(({ request }) => request));
   let newest = 0;
   for (const one of held) {
@@ -94,5 +99,15 @@ export function isNewsOfGone(
       newest = Math.max(newest, one.number);
     }
   }
+  return newest;
+}
+
+/**
+ * Whether a person is told of a request whose cell is not in the notebook: it has not ended, or it said
+ * something after all that the cells hold.
+ *
+ * @param newest - See `newestHeld`.
+ */
+export function isNewsOfGone(record: Pick<IRecord, 'state' | 'last'>, newest: number): boolean {
   return record.state !== 'done' || record.last > newest;
 }

@@ -2,6 +2,7 @@ import type { KernelMessage } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { steadyTime } from '../page/steadyTime.js';
 import { rolesChanged } from '../user/pageUser.js';
 import { abortedAnswers, invalidAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
 import { modelUrl, streamUrl } from './addresses.js';
@@ -176,7 +177,7 @@ export class KernelStream {
         this._connector.disconnect();
         this._talk = null;
       }
-      this._linger(Date.now() + LINGER_MS);
+      this._linger(steadyTime() + LINGER_MS);
     }
   }
 
@@ -360,7 +361,7 @@ export class KernelStream {
         break;
       case 'again':
         if (this._state.is !== 'connecting' || outcome.why === 'unreachable') {
-          const since = this._state.is === 'cut' ? this._state.since : Date.now();
+          const since = this._state.is === 'cut' ? this._state.since : steadyTime();
           this._set({ is: 'cut', since, why: outcome.why, reason });
         }
     }
@@ -376,7 +377,7 @@ export class KernelStream {
 
   private _linger(until: number): void {
     this._lingerTimer = setTimeout(() => {
-      if (this._ends.isEmpty || Date.now() >= until) {
+      if (this._ends.isEmpty || steadyTime() >= until) {
         void this._finish(1000, '');
       } else {
         this._linger(until);

@@ -16,6 +16,16 @@ const CHARACTERS_PER_UNIT = 20_000;
 const WINDOW_MS = 100;
 /** The longest wait after a slice; the page had as long to itself as the slice had taken. */
 const LONGEST_REST_MS = 500;
+/**
+ * Of what JupyterLab makes nothing of, widgets say thousands a second: there is more of it in a slice, up
+ * to so many times as much, the longer a slice takes less than the first time, and less again above the
+ * second one.
+ */
+const MOST_TIMES = 32;
+const SHORT_SLICE_MS = 40;
+const LONG_SLICE_MS = 80;
+/** Nobody waits for a page that is not visible, whose timers come once a second: so much more at once. */
+const HIDDEN_TIMES = 8;
 /** How often the end of an output that is being cut is shown. */
 const UPDATE_MS = 500;
 /** While a page catches up: how much between two looks at the clock, until when, and the pause after. */
@@ -24,6 +34,8 @@ const BUSY_MS = 12;
 const PAUSE_MS = 4;
 /** How far back a message may be joined to one that waits. */
 const LOOK_BACK = 64;
+/** How far back a change of a display may take the place of another one: a cell may show many bars. */
+const LOOK_BACK_FOR_DISPLAY = 512;
 
 /**
  * Hands a kernel's messages to JupyterLab, in order, and leaves the page time for the person.
@@ -56,6 +68,7 @@ export class MessageQueue {
   catchUp(begins: boolean): void {
     clearTimeout(this._restTimer);
     this._resting = false;
+    this._times = 1;
     this._catchesUp = begins;
     this._goOn();
   }
@@ -144,10 +157,12 @@ export class MessageQueue {
     if (now - this._windowStart > WINDOW_MS) {
       this._windowStart = now;
       this._spent = 0;
+      this._times = 1;
     }
-    this._give(SLICE);
-    if (this._spent >= SLICE) {
-      this._rest(now);
+    const most = isHidden() ? HIDDEN_TIMES * SLICE : SLICE;
+    this._give(most);
+    if (this._spent >= most) {
+      this._rest(now, most);
     }
   }
 
@@ -176,26 +191,45 @@ export class MessageQueue {
     }
   }
 
-  private _rest(started: number): void {
+  private _rest(started: number, most: number): void {
     this._resting = true;
-    // JupyterLab handles what it was given before this timer, and draws it.
-    this._restTimer = setTimeout(() => {
-      const taken = performance.now() - started;
-      this._restTimer = setTimeout(
-        () => {
-          this._resting = false;
-          this._windowStart = performance.now();
-          this._spent = 0;
-          this._slice();
-        },
-        Math.min(Math.max(taken, WINDOW_MS), LONGEST_REST_MS)
-      );
-    }, 0);
+    const rest = (this._rests += 1);
+    const handled = () => {
+      if (rest === this._rests && this._resting) {
+        this._restAfter(performance.now() - started, most);
+      }
+    };
+    // JupyterLab handles what it was given before this, and draws it.
+    if (isHidden()) {
+      // A page that is not visible draws nothing, and a timer that another one has begun takes a minute.
+      void turn().then(handled);
+    } else {
+      this._restTimer = setTimeout(handled, 0);
+    }
+  }
+
+  /** @param taken - How many ms JupyterLab has needed for `most`. */
+  private _restAfter(taken: number, most: number): void {
+    const slice = (taken * SLICE) / most;
+    if (slice < SHORT_SLICE_MS) {
+      this._times = Math.min(2 * this._times, MOST_TIMES);
+    } else if (slice > LONG_SLICE_MS) {
+      this._times = Math.max(this._times / 2, 1);
+    }
+    this._restTimer = setTimeout(
+      () => {
+        this._resting = false;
+        this._windowStart = performance.now();
+        this._spent = 0;
+        this._slice();
+      },
+      Math.min(Math.max(taken, WINDOW_MS), LONGEST_REST_MS)
+    );
   }
 
   private _cost(message: Message): number {
     if (message.header.msg_type !== 'stream') {
-      return message.header.msg_type === 'display_data' ? 5 : 1;
+      return message.header.msg_type === 'display_data' ? 5 : 1 / this._times;
     }
     const { text } = (message as KernelMessage.IStreamMsg).content;
     return 3 + (text.length + this._limit.held(message)) / CHARACTERS_PER_UNIT;
@@ -210,6 +244,9 @@ export class MessageQueue {
   private _catching = false;
   private _delivering = false;
   private _spent = 0;
+  /** How many times as much there is in a slice of what takes the page little time. */
+  private _times = 1;
+  private _rests = 0;
   private _windowStart = 0;
   private _restTimer: ReturnType<typeof setTimeout> | undefined;
   private _updateTimer: ReturnType<typeof setTimeout> | undefined;
@@ -217,9 +254,11 @@ export class MessageQueue {
 
 /** Nobody waits for a page that is not visible; its timers take a second. */
 function pause(): Promise<void> {
-  return globalThis.document?.hidden
-    ? turn()
-    : new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+  return isHidden() ? turn() : new Promise(resolve => setTimeout(resolve, PAUSE_MS));
+}
+
+function isHidden(): boolean {
+  return globalThis.document?.hidden ?? false;
 }
 
 /**
@@ -270,8 +309,9 @@ function ordersOutputs(message: Message): boolean {
   if (message.header.msg_type !== 'comm_msg') {
     return message.header.msg_type.startsWith('comm_');
   }
-  const state = (message.content as { data?: { state?: object } }).data?.state;
-  return !!state && ('msg_id' in state || 'outputs' in state);
+  // Code of users may have published anything.
+  const state = (message.content as { data?: { state?: unknown } } | null)?.data?.state;
+  return typeof state === 'object' && !!state && ('msg_id' in state || 'outputs' in state);
 }
 
 /** If the output was to be cleared when the next one comes, what waits before that is never seen. */
@@ -300,7 +340,7 @@ function leaveOutCleared(waiting: Message[], next: Message): void {
 /** Of several updates of one display only the last one is visible. */
 function leaveOutReplaced(waiting: Message[], next: Message): void {
   const id = displayId(next);
-  const stop = Math.max(0, waiting.length - LOOK_BACK);
+  const stop = Math.max(0, waiting.length - LOOK_BACK_FOR_DISPLAY);
   for (let at = waiting.length - 1; id && at >= stop; at -= 1) {
     const message = waiting[at];
     if (ordersOutputs(message) || message.header.msg_type === 'clear_output') {
@@ -316,6 +356,6 @@ function leaveOutReplaced(waiting: Message[], next: Message): void {
 }
 
 function displayId(message: Message): string | undefined {
-  const content = message.content as { transient?: { display_id?: string } };
-  return content.transient?.display_id;
+  const content = message.content as { transient?: { display_id?: string } } | null;
+  return content?.transient?.display_id;
 }

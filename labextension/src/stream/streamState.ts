@@ -9,7 +9,7 @@ export type StreamState =
   | { readonly is: 'connecting' }
   | { readonly is: 'connected' }
   /**
-   * Cut since a time (`Date.now()`), and being tried again. `network`: no lab answers; `owner`: the
+   * Cut since a time (`steadyTime()`), and being tried again. `network`: no lab answers; `owner`: the
    * gateway that owns the kernel changes; `unreachable`: the servers say why, in `reason`.
    */
   | {

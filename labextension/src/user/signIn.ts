@@ -1,3 +1,5 @@
+import { steadyTime } from '../page/steadyTime.js';
+
 /**
  * Whether the browser is signed in as the person whom this page belongs to.
  *
@@ -84,7 +86,7 @@ export class SignIn {
   ended(): void {
     if (this._state === 'in') {
       this._set('checking');
-      this._attempts = Date.now() - this._foundAt < SOON ? 1 : 0;
+      this._attempts = steadyTime() - this._foundAt < SOON ? 1 : 0;
       this._askAfter(this._attempts ? pauseAfter(0) : 0);
     }
   }
@@ -141,7 +143,7 @@ export class SignIn {
     this._otherUser = state === 'other' ? (found ?? this._otherUser) : null;
     if (state === 'in') {
       clearTimeout(this._timer);
-      this._foundAt = Date.now();
+      this._foundAt = steadyTime();
     } else {
       this._askAfter(pauseAfter(this._attempts));
       this._attempts += 1;

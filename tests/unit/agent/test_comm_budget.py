@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_ext.agent.entry import COMM, EVERYBODY, Audience
-from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.journal import MOST_UNWRITTEN, Journal
 from gateway_ext.agent.requests.replay import in_parts
 from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.segments.split_disk import SplitDisk, without_overlaps
@@ -170,3 +172,34 @@ def test_what_widgets_say_is_known_and_goes_to_everybody() -> None:
     ((content, messages),) = agent.ask(a=None)
     assert len(messages) == 4
     assert content["missing"] == []
+
+
+class CountedLooks(OrderedDict[int, None]):
+    """Counts how many of its keys somebody looks at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        for key in super().__iter__():
+            self.looks += 1
+            yield key
+
+
+def test_each_message_of_a_widget_is_dropped_without_a_look_at_all_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        journal = Journal(2**20, disk=split_disk(tmp_path, 2**30, 2**20))
+        # The disk takes nothing any more.
+        stands = journal._spilling = asyncio.create_task(asyncio.sleep(3600))
+        comms = journal._comms = CountedLooks()
+        most = (2**20 + MOST_UNWRITTEN) // 400 + 1
+        for _ in range(most + 1000):
+            journal.append(COMM, bytes(400))
+        assert len(comms) == most
+        assert comms.looks < 3000
+        # A long one drops none of them.
+        for length in (2**20, 400):
+            journal.append(COMM, bytes(length))
+        assert len(comms) >= most
+        stands.cancel()
+
+    asyncio.run(scenario())

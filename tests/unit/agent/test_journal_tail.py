@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.connection import Unreachable
-from gateway_ext.agent.entry import CURSORS, EVERYBODY, Audience, Reach
+from gateway_ext.agent.entry import COMM, CURSORS, EVERYBODY, Audience, Reach
 from gateway_ext.agent.journal import Journal
 from gateway_ext.agent.requests.index import Record
 from gateway_ext.agent.tail import parts as parts_module
 from gateway_ext.agent.tail import sender as sender_module
 from gateway_ext.agent.tail.parts import MOST_REQUESTS, take, unfinished
 from gateway_ext.agent.tail.sender import JournalTail, Said
+from jupyter_ext.journals.told import told
 from jupyter_ext.wire.frames import JOURNAL_PART, unpack_agent_frame
 from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, messages_of, parts_in
 from tests import skipped_time
@@ -219,6 +220,33 @@ async def test_replies_that_interest_one_page_alone_are_not_sent(gateway: Gatewa
     gateway.say(b"reply of a cell", Audience(Reach.SESSION_AND_CURSORS, "s"))
     gateway.say(b"request", CURSORS)
     await gateway.until(lambda: len(gateway.messages) == 2)
+
+
+@with_gateway
+async def test_what_is_not_worth_keeping_is_not_missing(gateway: Gateway) -> None:
+    gateway.connect()
+    gateway.say(b"a")
+    await gateway.until(lambda: len(gateway.messages) == 1)
+    for _ in range(3):
+        gateway.say(b"replay", Audience(Reach.REPLAY, "s"))
+        # Nothing else comes for long.
+        await asyncio.sleep(5)
+    gateway.say(b"b")
+    await gateway.until(lambda: len(gateway.messages) == 2)
+    assert [(one.first, one.last) for one in gateway.headers] == [(1, 1), (2, 5)]
+    found = told(gateway.parts, None)
+    assert found is not None
+    assert (found.last, found.missing) == (5, [])
+
+
+def test_widgets_push_out_no_output_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_module, "PART_BYTES", 1000)
+    journal = Journal(10**8)
+    for _ in range(100):
+        journal.append(COMM, b"moved" * 100)
+    journal.append(COMM, bytes(MOST_RAW_BYTES))
+    journal.append(EVERYBODY, b"printed")
+    assert skipped_time.run(take(journal, 0)) == (102, [(102, b"printed")], [])
 
 
 def test_a_part_is_full_at_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,3 +193,30 @@ def test_the_index_of_many_cells_takes_little_of_the_journal() -> None:
     entry = agent.journal.get(agent.journal.last)
     assert entry is not None
     assert len(entry.message) < len(json.dumps(content["index"])) / 5
+
+
+def test_of_many_cells_each_part_names_those_that_have_something_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(index_module, "MOST_RUNS", 2)
+    monkeypatch.setattr(replay_module, "PART_BYTES", 2**16)
+    agent = Agent()
+    requests = [f"{number:032x}" for number in range(300)]
+    for number, request in enumerate(requests):
+        agent.execute(request, f"cell-{number}")
+    # A thread of the first one goes on in the second one.
+    for number in range(5):
+        for request in requests[:2]:
+            agent.print(request, f"{number} ")
+    for request in requests[1:]:
+        agent.print(request, request * 50)
+    said, before = agent.journal.last, agent.journal._bytes
+    parts = agent.ask()
+    first = agent.journal.get(said + 1)
+    assert first is not None
+    assert len(parts) > 5
+    texts = {text["text"] for _, messages in parts for text in messages}
+    assert texts >= {request * 50 for request in requests[2:]}
+    # The index is in the first one.
+    taken = agent.journal._bytes - before - len(first.message)
+    assert taken / (len(parts) - 1) < 3000
