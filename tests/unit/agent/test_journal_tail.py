@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,7 +19,9 @@ from gateway_ext.agent.tail.parts import MOST_REQUESTS, take, unfinished
 from gateway_ext.agent.tail.sender import JournalTail, Said
 from jupyter_ext.wire.frames import JOURNAL_PART, unpack_agent_frame
 from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, messages_of, parts_in
+from jupyter_ext.wire.messages import split_fleet
 from tests import skipped_time
+from tests.unit.agent.requests_agent import Agent
 
 
 @pytest.fixture(autouse=True)
@@ -219,6 +222,21 @@ async def test_replies_that_interest_one_page_alone_are_not_sent(gateway: Gatewa
     gateway.say(b"reply of a cell", Audience(Reach.SESSION_AND_CURSORS, "s"))
     gateway.say(b"request", CURSORS)
     await gateway.until(lambda: len(gateway.messages) == 2)
+
+
+@pytest.mark.parametrize("cell", ["a", None])
+def test_why_a_process_ended_in_a_cell_is_sent_also_if_its_client_has_no_cell_ids(
+    cell: str | None,
+) -> None:
+    agent = Agent()
+    agent.execute("r", cell)
+    agent.say("r", "status", {"execution_state": "busy"})
+    asyncio.run(agent.requests.died("out of memory", "k"))
+    messages = [split_fleet(one)[1] for _, one in asyncio.run(take(agent.journal, 0)).messages]
+    (reply,) = [parts[3] for parts in messages if b'"execute_reply"' in parts[0]]
+    said = json.loads(reply)
+    assert (said["status"], said["ename"]) == ("error", "KernelDied")
+    assert said["evalue"] == "out of memory"
 
 
 def test_a_part_is_full_at_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
