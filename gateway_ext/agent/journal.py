@@ -108,14 +108,15 @@ class Journal:
 
     @property
     def excess(self) -> int:
-        """By how many bytes the memory is above its bound because they wait for the disk, or for
-        those who read."""
-        return max(0, self._bytes - self._limit) if self._writes else 0
+        """How many bytes are in memory because they wait for the disk, or for those who read. With
+        what a kernel may owe the memory has no more than its bound, unless that is very small."""
+        unpaced = max(self._limit - MOST_UNWRITTEN, self._limit // 2 + self._least_batch)
+        return max(0, self._bytes - unpaced) if self._writes else 0
 
     @property
     def is_disk_behind(self) -> bool:
         """Whether the disk is slower than what comes."""
-        return self.excess > 0 and not self._waits_for_readers
+        return self.excess > MOST_UNWRITTEN // 2 and not self._waits_for_readers
 
     def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
         """Number a message and keep it; `is_end` says that it tells the end of a request."""
