@@ -190,9 +190,7 @@ class KernelRequests:
         for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
             session = None if channel == "iopub" else sent.session
             packed = json.dumps(content).encode()
-            self._tell(
-                session, channel, message_type, request, message, packed, by_agent=True
-            )
+            self._tell(session, channel, message_type, request, message, packed, by_agent=True)
 
     # -- pages --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Whoever reads, from wherever and whenever, sees the same in the end as if nothing were left out."""
+"""Whoever reads, from wherever and whenever, sees in the end what they would see of all steps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway_ext.agent.connection import Connection
+from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.sender import Sender, Stream
 from gateway_ext.agent.sessions import Session
-from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.tail.parts import take
 from jupyter_ext.wire.frames import EVERY_STREAM, unpack_agent_frame
 from jupyter_ext.wire.made_messages import make_message
@@ -25,7 +25,7 @@ from tests.unit.agent.requests_agent import Agent
 from tests.unit.agent.test_superseded_steps import display, stream, update
 
 PAGES = 4
-"""The odd ones are opened late, and ask what their cells lack; the even ones read from the start."""
+"""The odd ones ask what their cells lack when they are opened; the even ones read from the start."""
 CELLS = "ab"
 STEPS = st.sampled_from(["\r1", "\r2 of 9", "\r3\r", "4 of 9\r", "\r\n", "5\n", "\r6\b", "7"])
 SAID = st.one_of(
@@ -76,7 +76,7 @@ class Page:
         if self.received is not None and number <= self.received:
             return
         self.received = number
-        channel, (header, parent, _, content, *buffers) = split_fleet(message)
+        channel, (header, _, _, content, *buffers) = split_fleet(message)
         if channel == "fleet" and json.loads(header)["msg_type"] == "replay":
             told = json.loads(content)
             assert told["missing"] == []
@@ -233,7 +233,7 @@ class Fleet:
             self.line.may_send.release()
         async with asyncio.timeout(30):
             # The agent may put off answers.
-            while any(page.fence < 0 for page in self.pages):  # noqa: ASYNC110
+            while any(page.fence < 0 for page in self.pages):
                 await asyncio.sleep(0.001)
                 self.wake()
         await self.sender.caught_up(30)
