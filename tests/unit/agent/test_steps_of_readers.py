@@ -25,7 +25,7 @@ from tests.unit.agent.requests_agent import Agent
 from tests.unit.agent.test_superseded_steps import display, stream, update
 
 PAGES = 4
-"""The odd ones ask what their cells lack when they are opened; the even ones read from the start."""
+"""The odd ones ask what their cells lack when they are opened, the even ones read all of it."""
 CELLS = "ab"
 STEPS = st.sampled_from(["\r1", "\r2 of 9", "\r3\r", "4 of 9\r", "\r\n", "5\n", "\r6\b", "7"])
 SAID = st.one_of(
