@@ -8,7 +8,7 @@ import secrets
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from .entry import COMM, CURSORS, Audience, Entry, Reach
 from .number_set import NumberSet
@@ -32,6 +32,7 @@ _RETRY_SECONDS = 30.0
 _COMM_SHARE = 4
 """Where memory is full, messages of widgets go first unless they take less than this part of it."""
 _SLOW_SECONDS = 0.01
+_MOST_HOLES = 1000
 _PIECE_BYTES = 2**16
 """How much of what is in memory a replay takes as one piece."""
 
@@ -108,14 +109,15 @@ class Journal:
 
     @property
     def excess(self) -> int:
-        """By how many bytes the memory is above its bound because they wait for the disk, or for
-        those who read."""
-        return max(0, self._bytes - self._limit) if self._writes else 0
+        """How many bytes are in memory because they wait for the disk, or for those who read. With
+        what a kernel may owe the memory has no more than its bound, unless that is very small."""
+        unpaced = max(self._limit - MOST_UNWRITTEN, self._limit // 2 + self._least_batch)
+        return max(0, self._bytes - unpaced) if self._writes else 0
 
     @property
     def is_disk_behind(self) -> bool:
         """Whether the disk is slower than what comes."""
-        return self.excess > 0 and not self._waits_for_readers
+        return self.excess > MOST_UNWRITTEN // 2 and not self._waits_for_readers
 
     def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
         """Number a message and keep it; `is_end` says that it tells the end of a request."""
@@ -140,7 +142,8 @@ class Journal:
 
     def _leave_out_steps(self) -> None:
         sent = self.sent_to_all() if self._steps else 0
-        while self._steps and self._steps[0] <= sent:
+        # Those that are on disk, or lost, by now are waited for by nobody.
+        while self._steps and (self._steps[0] <= sent or self._steps[0] not in self._entries):
             number = self._steps.popleft()
             if number in self._entries:
                 self._bytes -= len(self._take(number).message)
@@ -287,8 +290,6 @@ class Journal:
                 break
         for number in self._writing:
             self._writing_bytes += len(self._take(number).message)
-        while self._steps and self._steps[0] not in self._entries:
-            self._steps.popleft()
         return list(self._writing.values())
 
     def _put_back(self) -> None:
@@ -333,14 +334,23 @@ class Journal:
         """The last of the superseded numbers that follow `number`, or `number` itself."""
         return self._superseded.next_outside(number + 1) - 1
 
-    def without_superseded(self, runs: list[list[int]]) -> list[list[int]]:
+    def without_superseded(self, runs: list[list[int]]) -> Iterator[list[int]]:
         """The runs, [first, last] each, of the numbers of `runs` that are not superseded."""
         return self._superseded.without(runs)
 
     def lacking(self, gone: list[list[int]]) -> list[list[int]]:
-        """Of numbers that are not here those whose messages a cell lacks. Messages of widgets are
-        lacked only by who had them until then: others ask the kernel for the state."""
-        return self._comm_numbers.without(self._superseded.without(gone))
+        """Of numbers that are not here, in runs, those whose messages a cell lacks. Messages of
+        widgets are lacked only by who had them until then: others ask the kernel for the state.
+        Where too much was left out in between, it is counted as well."""
+        lacking: list[list[int]] = []
+        for first, last in gone:
+            left = self._comm_numbers.without(self._superseded.without([[first, last]]))
+            most = max(1, _MOST_HOLES - len(lacking))
+            runs = list(islice(left, most + 1))
+            if len(runs) > most:
+                runs[most - 1 :] = [[runs[most - 1][0], last]]
+            lacking += runs
+        return lacking
 
     def next_from(self, number: int) -> int:
         """From which number on there may be messages, `number` or a higher one: millions may have

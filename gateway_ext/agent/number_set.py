@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _BITS = 12
 _SIZE = 1 << _BITS
@@ -36,16 +36,15 @@ class NumberSet:
             number = found
         return number
 
-    def without(self, runs: Iterable[list[int]]) -> list[list[int]]:
-        """The runs, [first, last] each, of the numbers of `runs` that are not in it."""
-        left: list[list[int]] = []
+    def without(self, runs: Iterable[list[int]]) -> Iterator[list[int]]:
+        """The runs, [first, last] each, of the numbers of `runs` that are not in it: there may be
+        millions."""
         for first, last in runs:
             start = self.next_outside(first)
             while start <= last:
                 end = min(self._next_inside(start, last + 1) - 1, last)
-                left.append([start, end])
+                yield [start, end]
                 start = self.next_outside(end + 1)
-        return left
 
     def _next_inside(self, number: int, stop: int) -> int:
         """The first number from this one on that is in it, or one from `stop` on."""

@@ -28,7 +28,7 @@ MOST_OWED = 8 * 2**20
 MOST_BUFFERED = 2 * 2**20
 """Characters of one stream that may wait for being sent: `StringIO` takes four bytes for each, and
 a message is copied several times, by the agent as well."""
-_FLUSHED_ABOVE = 2**20
+_FLUSHED_ABOVE = 2**19
 _STEP = 2**16
 """A stream looks at the credit each time that so many characters were written to it."""
 _PAUSE_SECONDS = 0.002

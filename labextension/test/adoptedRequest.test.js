@@ -223,6 +223,18 @@ test('missing messages are shown where they are missing', async () => {
   assert.deepEqual(cell.texts.slice(6), ['1 missing']);
 });
 
+test('holes with nothing between them are shown as one', () => {
+  fill({
+    holes: [
+      { count: 1, last: 9 },
+      { count: 1, last: 11 },
+      { count: 2, last: 14 }
+    ]
+  });
+  future.iopub('15', 15);
+  assert.deepEqual(cell.texts, ['4 missing', '15']);
+});
+
 test('what a cell has of lost messages stays, and nothing of it comes twice', () => {
   fill({
     refill: 'append',

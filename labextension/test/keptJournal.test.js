@@ -108,6 +108,13 @@ test('what was too long for the store is named where it is missing', () => {
     ['a', '1 missing', 'b', '2 missing']
   );
   assert.equal(outputsOf(withHoles(messages, [11, 13, 14], 'r2', [], text), 'r2').length, 1);
+  // With nothing but another cell's output between them.
+  const between = [
+    { count: 3, last: 9 },
+    { count: 1, last: 12 }
+  ];
+  const [missing] = outputsOf(withHoles(messages.slice(1), [10, 14], 'r', between, text), 'r');
+  assert.equal(missing.data['text/plain'], '4 missing');
   // A cell that said nothing else.
   assert.equal(outputsOf(withHoles([], [], 'r', [{ count: 1, last: 12 }], text), 'r').length, 1);
 });

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { HoleEnds, holesBehind, holesOf, missingText } from '../lib/stream/missingMessages.js';
+import {
+  HoleEnds,
+  holesBehind,
+  holesOf,
+  missingText,
+  takeHoles
+} from '../lib/stream/missingMessages.js';
 import { trans } from './trans.js';
 
 const record = (request, first, last) => ({ request, first, last });
@@ -52,6 +58,16 @@ test('who has everything up to a number lacks only what is behind it', () => {
   assert.deepEqual(holesBehind(some, 5), some.slice(1));
   assert.deepEqual(holesBehind(some, 10), [{ count: 2, last: 12 }, some[2]]);
   assert.deepEqual(holesBehind(some, 20), []);
+});
+
+test('what is missing before a number is taken at once', () => {
+  const left = [
+    { count: 3, last: 5 },
+    { count: 4, last: 12 },
+    { count: 2, last: 20 }
+  ];
+  assert.deepEqual([takeHoles(left, 5), takeHoles(left, 13), takeHoles(left, 14)], [0, 7, 0]);
+  assert.deepEqual(left, [{ count: 2, last: 20 }]);
 });
 
 test('each hole ends before one of the numbers that follow', () => {

@@ -113,11 +113,13 @@ class KernelRequests:
         request: str,
         message: bytes,
         content: bytes,
+        *,
+        by_agent: bool = False,
     ) -> None:
         done = None
         is_idle = message_type == "status" and b'"idle"' in content
         is_end = is_idle or message_type.endswith("_reply")
-        for audience in self._audiences(session, channel, message_type, request):
+        for audience in self._audiences(session, channel, message_type, request, by_agent):
             number = self._append(audience, message, is_end).sequence
             done = self.index.heard(channel, message_type, request, content, number) or done
             if channel == "iopub":
@@ -133,14 +135,16 @@ class KernelRequests:
             self.on_superseded(superseded)
 
     def _audiences(
-        self, session: str | None, channel: str, message_type: str, request: str
+        self, session: str | None, channel: str, message_type: str, request: str, by_agent: bool
     ) -> list[Audience]:
         record = self.index.get(request)
         if channel == "iopub" and message_type in _COMMS:
             return [COMM]
         if session is None or record is None:
             return [Audience.of_session(session)]
-        if channel == "shell" and record.cell is not None:
+        # Nothing but this reply says why something did not end: also clients without cells, and who
+        # looks into the store, want to know that.
+        if channel == "shell" and (record.cell is not None or by_agent):
             return [Audience(Reach.SESSION_AND_CURSORS, session)]
         sessions = dict.fromkeys([session, record.adopted or session])
         return [Audience(Reach.SESSION, one) for one in sessions]
@@ -186,7 +190,7 @@ class KernelRequests:
         for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
             session = None if channel == "iopub" else sent.session
             packed = json.dumps(content).encode()
-            self._tell(session, channel, message_type, request, message, packed)
+            self._tell(session, channel, message_type, request, message, packed, by_agent=True)
 
     # -- pages --------------------------------------------------------------------------------
 

@@ -146,13 +146,15 @@ class JournalDisk:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise SegmentError(f"{place.path} is no file")
-            stored = os.pread(file, place.end - place.offset, place.offset)
+            start = place.offset + BLOCK_HEADER_BYTES
+            header = os.pread(file, BLOCK_HEADER_BYTES, place.offset)
+            stored = os.pread(file, place.end - start, start)
         finally:
             os.close(file)
-        block = unpack_block_header(stored, place.offset)
+        block = unpack_block_header(header, place.offset)
         if (block.end, block.raw_bytes) != (place.end, place.raw_bytes):
             raise SegmentError(f"the block at {place.offset} is not the one that was written")
-        return unpack_block(block, stored[BLOCK_HEADER_BYTES:], self._codec)
+        return unpack_block(block, stored, self._codec)
 
     def _keep(self, key: tuple[Path, int], entries: dict[int, Entry], raw_bytes: int) -> None:
         self._cache[key] = entries

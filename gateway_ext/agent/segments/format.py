@@ -128,11 +128,13 @@ def pack_block(entries: Sequence[Entry], codec: Codec | None) -> tuple[bytes, in
     for number, (reach, session), message in entries:
         name = session.encode()
         pieces += [_RECORD.pack(number, reach, len(name), len(message)), name, message]
-    raw = b"".join(pieces)
-    stored = raw if codec is None else codec.compress(raw)
-    if len(stored) >= len(raw):
-        stored = raw
-    return _pack(stored, len(raw), entries[0].sequence, len(entries)), len(raw)
+    stored = raw = b"".join(pieces)
+    raw_bytes = len(raw)
+    if codec is not None and len(shrunk := codec.compress(raw)) < raw_bytes:
+        stored = shrunk
+    # A block may be one message of any length, and is copied once more.
+    del raw
+    return _pack(stored, raw_bytes, entries[0].sequence, len(entries)), raw_bytes
 
 
 def _pack(stored: bytes, raw_bytes: int, first: int, count: int) -> bytes:

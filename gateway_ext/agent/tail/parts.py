@@ -24,8 +24,8 @@ _RECORD_BYTES = 16
 """More than a part has beside each message."""
 
 _KEPT = frozenset({Reach.EVERYBODY, Reach.SESSION_AND_CURSORS, Reach.CURSORS})
-"""Outputs, states, replies of cells and what pages are told of requests. Other replies interest
-only who asked, and a replay has no messages of its own."""
+"""Outputs, states, replies of cells, why others did not end, and what pages are told of requests.
+Other replies interest only who asked, and a replay has no messages of its own."""
 
 
 class Taken(NamedTuple):

@@ -1,5 +1,5 @@
 import { DIED, died } from '../outputs/kernelDied.js';
-import type { IHole } from '../stream/missingMessages.js';
+import { type IHole, takeHoles } from '../stream/missingMessages.js';
 
 /** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
 export interface IKeptJournal {
@@ -160,14 +160,17 @@ export function withHoles(
   const found: IKernelMessage[] = [];
   const left = [...holes].sort((a, b) => a.last - b.last);
   const tell = (before: number) => {
-    while (left.length && left[0].last < before) {
-      const data = { 'text/plain': missingText(left.shift()!.count) };
+    const count = takeHoles(left, before);
+    if (count) {
+      const data = { 'text/plain': missingText(count) };
       const header = { msg_type: 'display_data' };
       found.push({ header, parent_header: { msg_id: request }, content: { data, metadata: {} } });
     }
   };
   messages.forEach((message, at) => {
-    tell(numbers[at]);
+    if (message.parent_header.msg_id === request) {
+      tell(numbers[at]);
+    }
     found.push(message);
   });
   tell(Infinity);

@@ -5,7 +5,7 @@ import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { madeMessage } from '../stream/madeMessages.js';
 import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
-import type { IHole } from '../stream/missingMessages.js';
+import { type IHole, takeHoles } from '../stream/missingMessages.js';
 import type { Refill } from './refills.js';
 import { unheard } from './scheduledRequests.js';
 
@@ -199,8 +199,8 @@ export function isAnswered(
 /** Show where messages are missing, before the one with this number. */
 function showHoles(future: Future, number: number): void {
   const { adoption, left } = fillings.get(future)!;
-  while (left.length && left[0].last < number) {
-    const { count } = left.shift()!;
+  const count = takeHoles(left, number);
+  if (count) {
     adoption.change(() => {
       adoption.cellNow(future)?.model.outputs.add({
         output_type: 'display_data',

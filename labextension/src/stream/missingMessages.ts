@@ -55,6 +55,18 @@ export function holesBehind(holes: readonly IHole[], number: number): IHole[] {
     .map(({ count, last }) => ({ count: Math.min(count, last - number), last }));
 }
 
+/**
+ * Take the holes before a number out of a list that is in order: how many messages are missing there,
+ * 0 if none. With nothing between them they are one hole to people.
+ */
+export function takeHoles(left: IHole[], before: number): number {
+  let count = 0;
+  while (left.length && left[0].last < before) {
+    count += left.shift()!.count;
+  }
+  return count;
+}
+
 /** Tells of numbers, in ascending order, before which of them others are missing. */
 export class HoleEnds {
   constructor(private readonly _missing: Runs) {}

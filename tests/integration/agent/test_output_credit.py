@@ -189,6 +189,24 @@ def test_200_mb_with_a_slow_reader_take_little_memory(tmp_path: Path) -> None:
         assert kernel.peak_memory() - before < 60 * MB
 
 
+def test_a_print_of_1_mb_is_sent_at_once(tmp_path: Path) -> None:
+    """Two of them in one message would take twice as much memory in each copy of that."""
+    with CreditedKernel(tmp_path) as kernel:
+        # Only how much waits, and not for how long, causes it to be sent.
+        kernel.run(
+            "import sys, time\nsys.stdout.flush_interval = 3600\n"
+            "written = sys.stdout.write('x' * 1_000_000)\n"
+            "while sum(one.tell() for one in sys.stdout._buffers.values()): time.sleep(0.01)\n"
+            "sys.stdout.write('after')"
+        )
+        sent = [
+            len(content["text"])
+            for kind, _, content in kernel.messages
+            if kind == "stream" and content["name"] == "stdout"
+        ]
+    assert sent == [1_000_000, len("after")]
+
+
 def test_ipython_keeps_nothing_of_what_is_printed_and_says_so(tmp_path: Path) -> None:
     with CreditedKernel(tmp_path) as kernel:
         kernel.run("print('printed')\n'result'")

@@ -27,7 +27,7 @@ class Agent:
     def _append(self, audience: Audience, message: bytes, is_end: bool) -> Entry:
         return self.journal.append(audience, message, is_end=is_end)
 
-    def execute(self, request: str, cell: str) -> None:
+    def execute(self, request: str, cell: str | None) -> None:
         header = {"msg_id": request, "msg_type": "execute_request"}
         parts = [json.dumps(p).encode() for p in (header, {}, {"cellId": cell}, {"code": ""})]
         self.requests.sent("page", "shell", header, parts)

@@ -294,6 +294,33 @@ def test_a_disk_that_has_room_again_is_used_again(
     asyncio.run(scenario())
 
 
+def test_a_kernel_that_waits_for_credit_has_filled_no_more_than_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        limit = 2 * MOST_UNWRITTEN
+        journal = on_disk(tmp_path, limit, 2**30)
+        held = asyncio.Event()
+
+        async def never(disk: JournalDisk, entries: list[Entry], **options: bool) -> None:
+            await held.wait()
+
+        monkeypatch.setattr(JournalDisk, "write", never)
+        assert journal.excess == 0
+        # So much may be owed.
+        while journal.excess <= MOST_UNWRITTEN:
+            journal.append(EVERYBODY, b"x" * 2**20)
+            await asyncio.sleep(0)
+        assert journal.is_disk_behind
+        assert limit < journal._bytes <= limit + 2 * 2**20
+        held.set()
+        await written(journal)
+        assert journal.excess == 0
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_disk_that_is_slower_than_the_kernel_bounds_the_memory_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,14 +335,14 @@ def test_a_disk_that_is_slower_than_the_kernel_bounds_the_memory_all_the_same(
             await write(disk, entries, **options)
 
         monkeypatch.setattr(JournalDisk, "write", slow)
-        excess, on_written = 0, []
+        memory, on_written = 0, []
         journal.on_written = lambda: on_written.append(journal.excess)
         for _ in range(60):
             journal.append(EVERYBODY, b"x" * 2**20)
             await asyncio.sleep(0)
-            excess = max(excess, journal.excess)
+            memory = max(memory, journal._bytes)
         # What is being written, one message of any size, and the newest one come on top.
-        assert 0 < excess <= MOST_UNWRITTEN + 3 * 2**20
+        assert limit < memory <= limit + MOST_UNWRITTEN + 3 * 2**20
         assert not on_written
         held.set()
         await written(journal)

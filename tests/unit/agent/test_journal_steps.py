@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,37 @@ def test_what_is_superseded_is_missed_by_nobody() -> None:
         assert ([number for number, _ in later.messages], later.missing) == ([8, 9, 10], [])
 
     asyncio.run(scenario())
+
+
+def test_steps_that_somebody_waits_for_in_vain_take_no_memory() -> None:
+    journal = Journal(10_000)
+    journal.sent_to_all = lambda: 0
+    for number in range(1, 10_000):
+        journal.append(EVERYBODY, b"step" * 50)
+        journal.supersede(number - 1)
+    assert len(journal._steps) < 100
+
+
+def test_much_that_is_lost_between_steps_is_told_in_few_words() -> None:
+    journal = Journal(1000)
+    for number in range(1, 200_000, 2):
+        journal.append(EVERYBODY, b"lost" * 50)
+        journal.append(EVERYBODY, b"step" * 50)
+        journal.supersede(number + 1 - 2)
+    journal.append(EVERYBODY, b"x" * 900)
+    tracemalloc.start()
+    try:
+        _, missing = in_parts(journal, [[1, journal.last]])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+    assert missing[:3] == [[1, 1], [3, 3], [5, 5]]
+    assert len(missing) <= 1000
+    # All are in it, and at its end more than those.
+    assert missing[-1][1] == here(journal)[0] - 1
+    few = [one for first, last in missing[:-1] for one in range(first, last + 1)]
+    assert few == list(range(1, missing[-1][0], 2))
 
 
 def test_a_step_that_is_on_its_way_to_the_disk_stays_there(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,7 +20,9 @@ from gateway_ext.agent.tail.sender import JournalTail, Said
 from jupyter_ext.journals.told import told
 from jupyter_ext.wire.frames import JOURNAL_PART, unpack_agent_frame
 from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, messages_of, parts_in
+from jupyter_ext.wire.messages import split_fleet
 from tests import skipped_time
+from tests.unit.agent.requests_agent import Agent
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +250,21 @@ def test_widgets_push_out_no_output_of_the_store(monkeypatch: pytest.MonkeyPatch
     journal.append(COMM, bytes(MOST_RAW_BYTES))
     journal.append(EVERYBODY, b"printed")
     assert skipped_time.run(take(journal, 0)) == (102, [(102, b"printed")], [])
+
+
+@pytest.mark.parametrize("cell", ["a", None])
+def test_why_a_process_ended_in_a_cell_is_sent_also_if_its_client_has_no_cell_ids(
+    cell: str | None,
+) -> None:
+    agent = Agent()
+    agent.execute("r", cell)
+    agent.say("r", "status", {"execution_state": "busy"})
+    asyncio.run(agent.requests.died("out of memory", "k"))
+    messages = [split_fleet(one)[1] for _, one in asyncio.run(take(agent.journal, 0)).messages]
+    (reply,) = [parts[3] for parts in messages if b'"execute_reply"' in parts[0]]
+    said = json.loads(reply)
+    assert (said["status"], said["ename"]) == ("error", "KernelDied")
+    assert said["evalue"] == "out of memory"
 
 
 def test_a_part_is_full_at_about_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

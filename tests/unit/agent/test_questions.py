@@ -7,14 +7,14 @@ import time
 from itertools import pairwise
 
 from gateway_ext.agent.entry import EVERYBODY
-from gateway_ext.agent.journal import Journal
+from gateway_ext.agent.journal import MOST_UNWRITTEN, Journal
 from gateway_ext.agent.requests import questions as module
 from gateway_ext.agent.requests.questions import Questions
 from tests import skipped_time
 
 
 class FullJournal(Journal):
-    """A journal whose disk is behind."""
+    """A journal whose disk is as far behind as the test says, in bytes."""
 
     behind = 0
 
@@ -29,7 +29,7 @@ def test_a_question_waits_for_room_and_its_page_wants_only_the_last_answer() -> 
         questions = Questions(lambda _, session, parts: answered.append((session, parts[0])))
         questions.ask(journal, "a", [b"0"])
         assert answered == [("a", b"0")]
-        journal.behind = 1
+        journal.behind = MOST_UNWRITTEN
         for number in range(1, 100):
             questions.ask(journal, "a", [b"%d" % number])
             questions.ask(journal, "b", [b"%d" % number])

@@ -117,6 +117,34 @@ def test_what_was_printed_on_both_sides_of_a_hole_is_not_merged(
     assert rest[0][0] > lost[0][1]
 
 
+def test_what_is_superseded_is_no_hole_beside_one() -> None:
+    agent = Agent(limit=30_000)
+    agent.execute("r", "a")
+
+    def bar() -> list[int]:
+        """Numbers of the steps that are left out."""
+        first = agent.journal.last + 2
+        for text in ("start\n", *(f"\r{number}" for number in range(5))):
+            agent.print("r", text)
+        return list(range(first, first + 4))
+
+    steps = bar()
+    long = agent.journal.last + 1
+    for number in range(10):
+        agent.print("r", f"{number}".ljust(5000))
+    steps += bar()
+    lost = [long, long + 10 - sum(agent.journal.get(long + n) is not None for n in range(10)) - 1]
+    assert lost[0] < lost[1] < long + 9
+    assert not any(map(agent.journal.get, steps))
+    ((content, messages),) = agent.ask(a=None)
+    assert content["missing"] == [lost]
+    first, second = [message["text"] for message in messages if "text" in message]
+    # Merged over the steps, and not over what is missing.
+    assert first == "start\n\r4"
+    assert second.split()[0] == f"{lost[1] - long + 1}"
+    assert second.endswith(" start\n\r4")
+
+
 def test_runs_with_others_messages_are_replayed_without_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -194,19 +194,24 @@ def test_a_kernel_that_was_shut_down_has_said_everything(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
-    [(SEGFAULT, "SIGSEGV (segmentation fault)"), (USE_TOO_MUCH, "out of memory: ")],
-    ids=["segmentation fault", "out of memory"],
+    ("code", "reason", "cell"),
+    [
+        (SEGFAULT, "SIGSEGV (segmentation fault)", {"cellId": "a"}),
+        # As nbclient, papermill and scheduled runs send it.
+        (SEGFAULT, "SIGSEGV (segmentation fault)", {}),
+        (USE_TOO_MUCH, "out of memory: ", {"cellId": "a"}),
+    ],
+    ids=["segmentation fault", "no cell id", "out of memory"],
 )
 def test_what_a_cell_in_which_its_kernel_died_said_is_in_the_store_with_the_reason(
-    fleet: Fleet, code: str, reason: str
+    fleet: Fleet, code: str, reason: str, cell: dict[str, str]
 ) -> None:
     kernel_id = fleet.start_kernel()
     go = fleet.gateways.directory / f"go-{kernel_id}"
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
     with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
         lines = "for n in range(200): print(n, flush=True)\n"
-        request = channels.execute(f"{lines}{wait}{code}", cellId="a")
+        request = channels.execute(f"{lines}{wait}{code}", **cell)
         said = ""
         while not said.endswith("\n199\n"):
             said += channels.wait_for_output(request)
