@@ -6,8 +6,14 @@ import type { IIndexed, Runs } from './record.js';
 
 /** A question that is being answered. */
 export class Asked {
-  /** @param id - The `msg_id` of the `ask`. */
-  constructor(readonly id: string) {}
+  /**
+   * @param id - The `msg_id` of the `ask`.
+   * @param requests - Those that fill cells of the page.
+   */
+  constructor(
+    readonly id: string,
+    readonly requests: ReadonlySet<string>
+  ) {}
 
   readonly adopted = new Set<string>();
   /** Those of the messages that have come in the answer. */

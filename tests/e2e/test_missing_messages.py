@@ -1,0 +1,111 @@
+"""A kernel has said more than its journal keeps: its cell shows where messages are missing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.cable import Cable
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_all, save
+from tests.e2e.lab_page import LabPage, wait_for
+from tests.e2e.short_journals import FULL, SHORT
+
+FIRST = 10
+"""So many lines are printed while the page listens."""
+LINES = 600
+"""4.8 MB of text that cannot be compressed by more than a quarter: several times what is kept."""
+
+MISSING = re.compile(
+    r"\[… ([\d,]+) messages are missing here: the kernel's journal keeps ([\d,]+) MB …\]"
+)
+
+
+def shown(cell: dict[str, Any]) -> list[list[int] | str]:
+    """The outputs of a cell: the numbers of the lines that it printed, or another text."""
+    found: list[list[int] | str] = []
+    for output in cell["outputs"]:
+        if output["output_type"] == "stream":
+            text = "".join(output["text"])
+            found.append([int(line.split()[0]) for line in text.splitlines()])
+        else:
+            found.append("".join(output["data"]["text/plain"]))
+    return found
+
+
+def count_in(text: list[int] | str) -> int:
+    """How many messages are missing."""
+    assert isinstance(text, str)
+    found = MISSING.fullmatch(text)
+    assert found is not None, text
+    return int(found[1].replace(",", ""))
+
+
+def saved(page: LabPage, notebook: KernelNotebook) -> list[list[int] | str]:
+    """The outputs of the first cell, once the page has saved them."""
+    save(page)
+    return wait_for("outputs in the file", lambda: shown(notebook.cells()[0]), PATIENCE)
+
+
+@pytest.mark.parametrize("kernel", [SHORT, FULL])
+def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
+    notebook: KernelNotebook, cable: Cable, kernel: str
+) -> None:
+    done = notebook.folder / "done"
+    notebook.folder.chmod(0o777)
+    line = "print(i, base64.b64encode(os.urandom(6000)).decode(), flush=True)"
+    notebook.save(
+        {
+            "lines": f"import base64, os\nfor i in range({FIRST}): {line}\n"
+            + notebook.wait("go")
+            + f"for i in range({FIRST}, {LINES}): {line}\n"
+            f"pathlib.Path({str(done)!r}).touch()",
+            "next": "print('next', 6 * 7)",
+        },
+        kernel=kernel,
+    )
+    page = notebook.open(lab=cable.url)
+    run_all(page)
+    wait_for("the first lines", lambda: f"\n{FIRST - 1} " in page.output(0), PATIENCE)
+    cable.cut()
+    notebook.go("go")
+    wait_for("the last line", done.exists, PATIENCE)
+    cable.restore()
+
+    missing = page.cell(0).locator(".jp-OutputArea-output", has_text=MISSING)
+    expect(missing).to_have_count(1)
+    wait_for("the reply", lambda: page.has_reply(1), PATIENCE)
+    head, gap, tail = saved(page, notebook)
+    # The page does not draw it: it is far below.
+    assert notebook.printed(1) == "next 42\n"
+    # It has what it heard itself; what the disk took is there as well.
+    assert head == list(range(len(head)))
+    assert len(head) >= FIRST
+    assert tail == list(range(LINES - len(tail), LINES))
+    assert count_in(gap) == LINES - len(tail) - len(head)
+
+    page.page.close()
+    # Whoever was not there at all.
+    notebook.edit(without_outputs)
+    other = notebook.open("bob")
+    expect(other.cell(0).locator(".jp-OutputArea-output", has_text=MISSING)).to_have_count(1)
+    wait_for("the replies", lambda: other.has_reply(0) and other.has_reply(1), PATIENCE)
+    *before, gap, tail = saved(other, notebook)
+    assert tail == list(range(LINES - len(tail), LINES))
+    if kernel == SHORT:
+        assert "keeps 1 MB" in str(gap)
+        # Its first line is gone, and so is what says that the cell has begun.
+        assert before == []
+        assert count_in(gap) > LINES - len(tail)
+    else:
+        assert before == [head]
+        assert count_in(gap) == LINES - len(tail) - len(head)
+    assert other.evaluate(2, "print('after')") == "after"
+    expect(other.dialog).to_have_count(0)
+
+
+def without_outputs(content: dict[str, Any]) -> None:
+    for cell in content["cells"]:
+        cell.update(outputs=[], execution_count=None, metadata={})
