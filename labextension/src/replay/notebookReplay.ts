@@ -18,6 +18,7 @@ import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
+import { WidgetStates } from './widgetStates.js';
 
 /** What this page knows of a kernel's requests, and how they fill the cells of one notebook. */
 export class NotebookReplay {
@@ -35,6 +36,7 @@ export class NotebookReplay {
     private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
+    this._widgets = new WidgetStates(_kernel, messages => _stream.say(messages));
     _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
@@ -77,6 +79,7 @@ export class NotebookReplay {
   /** The notebook has another kernel, or is closed. */
   end(): void {
     this._isEnded = true;
+    this._widgets.end();
     this._kernel.disposed.disconnect(this._ended);
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
@@ -307,6 +310,7 @@ export class NotebookReplay {
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
+    this._widgets.handled(message);
     const { display_id: display } =
       (message.content as { transient?: { display_id?: string } }).transient ?? {};
     const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
@@ -325,6 +329,7 @@ export class NotebookReplay {
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
+  private readonly _widgets: WidgetStates;
   private readonly _unfinished = new UnfinishedRequests();
   /** The requests that other pages have sent, and save. */
   private readonly _others = new Set<string>();

@@ -194,11 +194,16 @@ export class KernelStream {
         return;
       }
       if (tooLong) {
-        this._say(tooLongAnswers(this._voice, heading, message.byteLength));
+        this.say(tooLongAnswers(this._voice, heading, message.byteLength));
         return;
       }
     }
     this._sender.send(message, true);
+  }
+
+  /** Give JupyterLab messages in place of the kernel. */
+  say(messages: readonly Message[]): void {
+    messages.forEach(message => this._incoming.push(message));
   }
 
   private async _prepare(): Promise<void> {
@@ -301,7 +306,7 @@ export class KernelStream {
   private _noticed(notice: INotice): void {
     const status = launchStatus(notice);
     if (status) {
-      this._say([madeMessage(this._voice, 'iopub', 'status', status)]);
+      this.say([madeMessage(this._voice, 'iopub', 'status', status)]);
     } else if (notice.type === 'journal') {
       this._setJournal(notice.id as string);
     } else if (notice.type === 'interrupted') {
@@ -328,19 +333,14 @@ export class KernelStream {
   }
 
   private _abort(messages: readonly ArrayBuffer[]): void {
-    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
-  }
-
-  /** What the page says to JupyterLab in place of the kernel. */
-  private _say(messages: readonly Message[]): void {
-    messages.forEach(message => this._incoming.push(message));
+    this.say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
   }
 
   private _cut(outcome: Outcome, code: number, reason: string): boolean {
     this._sender.cut();
     if (code === BAD_MESSAGE) {
       const refused = this._ends.refused();
-      this._say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
+      this.say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
     }
     const isPlain = this._talk === 'plain';
     switch (outcome.then) {
