@@ -59,7 +59,11 @@ test('each widget that the page has gets its state, with its own buffers', () =>
   const what = made.map(({ content, buffers }) => [content.comm_id, content.data, buffers]);
   assert.deepEqual(what, [
     ['slider', { method: 'update', state: { value: 8 }, buffer_paths: [] }, []],
-    ['image', { method: 'update', state: { format: 'png' }, buffer_paths: [['value', 0]] }, [picture]]
+    [
+      'image',
+      { method: 'update', state: { format: 'png' }, buffer_paths: [['value', 0]] },
+      [picture]
+    ]
   ]);
   for (const { channel, header } of made) {
     assert.deepEqual([channel, header.msg_type, header.session], ['iopub', 'comm_msg', 'kernel']);
