@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
 import { FleetSocket } from '../lib/stream/fleetSocket.js';
+import { numberOf } from '../lib/stream/numbered.js';
 import {
   FakeFleet,
   FakePage,
@@ -798,6 +799,25 @@ test('what a cell of this page says after a gap waits until the page knows where
   await until(() => page.printed.endsWith('8'));
   assert.deepEqual(shown, ['', '1 ']);
   assert.equal(page.printed, '1 7 8');
+});
+
+test('what a cell holds is not joined to what it lacks', async () => {
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  const numbers = [fleet.say(print('held ', cell)), fleet.say(print('lacks ', cell))];
+  numbers.push(fleet.say(print('more', cell)));
+  const answered = page.stream.replay(
+    () => ({ c: { request: cell.header.msg_id, number: numbers[0] }, empty: null }),
+    () => page.stream.adopt(cell.header.msg_id)
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([record(cell)], numbers);
+  await answered;
+  const texts = page.types('stream').map(one => [numberOf(one), one.content.text]);
+  assert.deepEqual(texts, [
+    [numbers[0], 'held '],
+    [numbers[2], 'lacks more']
+  ]);
 });
 
 test('what waits for an answer after a gap is handed over when the kernel is gone', async () => {

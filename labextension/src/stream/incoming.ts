@@ -290,8 +290,7 @@ export class Incoming {
       cells,
       adopt: true
     });
-    const held = Object.values(cells).flatMap(one => one?.request ?? []);
-    this._asked = new Asked(message.header.msg_id, new Set(held));
+    this._asked = new Asked(message.header.msg_id, Object.values(cells));
     this._options.send(message);
   }
 
