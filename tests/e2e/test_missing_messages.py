@@ -73,10 +73,12 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
 ) -> None:
     done = notebook.folder / "done"
     notebook.folder.chmod(0o777)
-    line = "print(i, base64.b64encode(os.urandom(6000)).decode(), flush=True)"
+    # One message each, whenever the kernel flushes by itself.
+    line = "sys.stdout.write(f'{i} {base64.b64encode(os.urandom(6000)).decode()}\\n'); "
+    line += "sys.stdout.flush()"
     notebook.save(
         {
-            "lines": f"import base64, os\nfor i in range({FIRST}): {line}\n"
+            "lines": f"import base64, os, sys\nfor i in range({FIRST}): {line}\n"
             + notebook.wait("go")
             + f"for i in range({FIRST}, {LINES}): {line}\n"
             f"pathlib.Path({str(done)!r}).touch()",
