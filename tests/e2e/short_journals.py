@@ -18,7 +18,7 @@ if most:
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 os.execv(sys.executable, [sys.executable, "-m", "gateway_ext.agent"])
 """
-"""An agent whose start document says something else, and whose files cannot get longer than that."""
+"""An agent whose start document says something else, and whose files have a longest length."""
 
 MEMORY_BYTES = 2**18
 

@@ -55,8 +55,8 @@ def saved(page: LabPage, notebook: KernelNotebook) -> list[list[int] | str]:
 
 
 def unaccounted(outputs: list[list[int] | str]) -> int:
-    """How many lines are neither there nor said to be missing where they are; below 0: so many other
-    messages are missing before them."""
+    """How many lines are neither there nor said to be missing where they are; below 0: so many
+    other messages are missing before them."""
     end = LINES
     for output in reversed(outputs):
         if isinstance(output, list):

@@ -48,8 +48,8 @@ class Restarted:
 @dataclass(frozen=True)
 class Wanted:
     """What a page gets: the index, the records whose messages it lacks, up to which numbers it has
-    something of these, and the process that ended last, if that had run something and nothing was run
-    since."""
+    something of these, and the process that ended last, if that had run something and nothing was
+    run since."""
 
     index: list[dict[str, Any]]
     records: list[Record]

@@ -23,7 +23,7 @@ LINES = 6000
 
 
 class StockPage(threading.Thread):
-    """It has one session, and no numbers: it may get a message twice, and knows it by its `msg_id`."""
+    """It has one session, and no numbers: what comes twice it knows by its `msg_id`."""
 
     def __init__(self, labs: Sequence[str], kernel_id: str, headers: dict[str, str]) -> None:
         super().__init__()
