@@ -25,7 +25,6 @@ import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
-import { WidgetStates } from './widgetStates.js';
 
 /** A cell that was not done, and what fills it. */
 interface ILeft {
@@ -52,7 +51,6 @@ export class NotebookReplay {
     private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
-    this._widgets = new WidgetStates(_kernel, messages => _stream.say(messages));
     _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
@@ -103,7 +101,6 @@ export class NotebookReplay {
   /** The notebook has another kernel, or is closed. */
   end(): void {
     this._isEnded = true;
-    this._widgets.end();
     this._kernel.disposed.disconnect(this._ended);
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
@@ -338,7 +335,6 @@ export class NotebookReplay {
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
-    this._widgets.handled(message);
     const { display_id: display } =
       (message.content as { transient?: { display_id?: string } }).transient ?? {};
     const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
@@ -357,7 +353,6 @@ export class NotebookReplay {
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
-  private readonly _widgets: WidgetStates;
   private readonly _unfinished = new UnfinishedRequests();
   /** The cells that were not done when the kernel's connection ended. */
   private _left: ILeft[] = [];

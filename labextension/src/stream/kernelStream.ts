@@ -194,16 +194,11 @@ export class KernelStream {
         return;
       }
       if (tooLong) {
-        this.say(tooLongAnswers(this._voice, heading, message.byteLength));
+        this._say(tooLongAnswers(this._voice, heading, message.byteLength));
         return;
       }
     }
     this._sender.send(message, true);
-  }
-
-  /** Give JupyterLab messages in place of the kernel. */
-  say(messages: readonly Message[]): void {
-    messages.forEach(message => this._incoming.push(message));
   }
 
   private async _prepare(): Promise<void> {
@@ -306,7 +301,7 @@ export class KernelStream {
   private _noticed(notice: INotice): void {
     const status = launchStatus(notice);
     if (status) {
-      this.say([madeMessage(this._voice, 'iopub', 'status', status)]);
+      this._say([madeMessage(this._voice, 'iopub', 'status', status)]);
     } else if (notice.type === 'journal') {
       this._setJournal(notice.id as string);
     } else if (notice.type === 'interrupted') {
@@ -333,14 +328,19 @@ export class KernelStream {
   }
 
   private _abort(messages: readonly ArrayBuffer[]): void {
-    this.say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
+    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
+  }
+
+  /** What the page says to JupyterLab in place of the kernel. */
+  private _say(messages: readonly Message[]): void {
+    messages.forEach(message => this._incoming.push(message));
   }
 
   private _cut(outcome: Outcome, code: number, reason: string): boolean {
     this._sender.cut();
     if (code === BAD_MESSAGE) {
       const refused = this._ends.refused();
-      this.say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
+      this._say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
     }
     const isPlain = this._talk === 'plain';
     switch (outcome.then) {

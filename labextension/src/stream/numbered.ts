@@ -29,12 +29,6 @@ export function replayed(message: Message, number: number, isBehindHole = false)
   return { ...message, [NUMBERS]: { first: undefined, last: number, isBehindHole } } as Message;
 }
 
-/** Whether a message was in a replay. */
-export function isReplayed(message: Message): boolean {
-  const numbers = (message as Numbered)[NUMBERS];
-  return numbers !== undefined && numbers.first === undefined;
-}
-
 /** Whether messages are missing before this one: it cannot be joined to an earlier one. */
 export function isBehindHole(message: Message): boolean {
   return !!(message as Numbered)[NUMBERS]?.isBehindHole;
