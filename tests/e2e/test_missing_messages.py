@@ -109,8 +109,8 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
     found = saved(other, notebook)
     if kernel == SHORT:
         assert "keeps 1 MB" in str(found[0])
-        # Its first line is gone, and so is what says that the cell has begun.
-        assert -5 < unaccounted(found) < 0
+        # Its first line is gone, and perhaps what says that the cell has begun.
+        assert -5 < unaccounted(found) <= 0
     else:
         # What the disk took at first is there.
         assert found[0] == outputs[0]

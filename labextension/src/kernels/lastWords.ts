@@ -5,7 +5,7 @@ import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
-import { HELD, readHeld } from '../contents/heldMetadata.js';
+import { HELD } from '../contents/heldMetadata.js';
 import { ActionNotice } from '../page/actionNotice.js';
 import { fleetBundle } from '../page/fleetBundle.js';
 import { holesOf, notKeptText } from '../stream/missingMessages.js';
@@ -134,13 +134,7 @@ class LastWords {
     const holes = holesOf(kept?.head.requests ?? [], kept?.head.missing ?? []);
     const cells = new Map(this._cells().map(cell => [cell.id, cell]));
     return news.flatMap(record => {
-      const { request, cell, count, sent, last } = record;
-      const held = {
-        request,
-        number: last,
-        journal: journal.journal,
-        ...(sent !== null && { sent })
-      };
+      const { request, cell, count, sent } = record;
       const said = withHoles(
         messages as never,
         kept?.head.numbers ?? [],
@@ -150,7 +144,7 @@ class LastWords {
       );
       const outputs = withEnd(outputsOf(said, request), record, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
-      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs, held }];
+      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs }];
     });
   }
 
@@ -186,15 +180,14 @@ class LastWords {
 
   /** Put what was shown into the cells, for which somebody has asked. */
   private _put(outputs: readonly ILastOutput[]): void {
-    for (const { cell, count, outputs: said, held } of outputs) {
+    for (const { cell, count, outputs: said } of outputs) {
       const model = this._widgets().find(one => one.model.id === cell)?.model;
       if (model) {
         // Others may have run it: their outputs run no scripts here.
         model.trusted = false;
         model.outputs.fromJSON(said as never);
         model.executionCount = count;
-        const before = readHeld(model.getMetadata(HELD));
-        model.setMetadata(HELD, { ...(before?.request === held.request && before), ...held });
+        model.deleteMetadata(HELD);
       }
     }
   }

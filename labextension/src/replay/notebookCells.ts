@@ -83,7 +83,7 @@ export class NotebookCells {
   ): void {
     const model = this.widget(id)?.model;
     if (model) {
-      this._follow(model);
+      this._models.set(id, model);
       this._outputs.began(id, request, sent, source);
       this._changes += isMine ? 1 : 0;
     }
@@ -122,32 +122,16 @@ export class NotebookCells {
   read(): void {
     for (const model of this._code()) {
       if (this._models.get(model.id) !== model) {
-        this._follow(model);
-        this._onRead(model, this._readHeld(model));
+        this._models.set(model.id, model);
+        const held = readHeld(model.getMetadata(HELD));
+        if (held) {
+          this._outputs.holds(model.id, held);
+        } else {
+          this._outputs.forget(model.id);
+        }
+        this._onRead(model, held);
       }
     }
-  }
-
-  private _follow(model: ICellModel): void {
-    this._models.set(model.id, model);
-    model.metadataChanged.connect(this._onMetadataChanged);
-  }
-
-  /** Others have filled the cell, and say with what. */
-  private readonly _onMetadataChanged = (model: ICellModel, { key }: { key?: string }): void => {
-    if (key === HELD && this._models.get(model.id) === model) {
-      this._readHeld(model);
-    }
-  };
-
-  private _readHeld(model: ICellModel): IHeld | null {
-    const held = readHeld(model.getMetadata(HELD));
-    if (held) {
-      this._outputs.holds(model.id, held);
-    } else {
-      this._outputs.forget(model.id);
-    }
-    return held;
   }
 
   private *_code(): Iterable<ICellModel> {
