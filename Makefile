@@ -230,7 +230,7 @@ test-chaos: test-install
 # The browser's tests in two suites, each with a fleet of its own: `test-e2e-output` has those of how
 # what kernels say reaches pages.
 OF_OUTPUT := $(patsubst %,tests/e2e/test_%.py,connection_words earlier_kernels hostile_kernel \
-	killed_process last_words output_flood page_stream replaced_cells replay replay_rich \
+	killed_process last_words missing_messages output_flood page_stream replaced_cells replay replay_rich \
 	two_pages widgets)
 
 .PHONY: test-e2e-output

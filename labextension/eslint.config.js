@@ -4,9 +4,11 @@ import tseslint from 'typescript-eslint';
 
 /** What tests use of Node's globals. */
 const NODE = [
+  'AbortController',
   'BroadcastChannel',
   'DOMException',
   'Event',
+  'ReadableStream',
   'Response',
   'TextEncoder',
   'URL',

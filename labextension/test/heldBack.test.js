@@ -48,6 +48,25 @@ test("the page's own requests do not wait, nor what answers none, nor replies", 
   assert.equal(held.takes(waits), false);
 });
 
+test('of texts that come again with the answer, no more waits than a page can keep', () => {
+  const held = new HeldBack('page');
+  const [filled, other] = [request('page'), request('page')];
+  held.holdAll(new Set([filled.header.msg_id]));
+  const text = 'x'.repeat(1_000_000);
+  for (let count = 0; count < 20; count += 1) {
+    assert.equal(held.takes(print(text, filled)), true);
+    assert.equal(held.takes(print(text, other)), true);
+  }
+  const display = message('display_data', {}, filled.header);
+  assert.equal(held.takes(display), true);
+  const waiting = held.release();
+  const of = ({ header }) =>
+    waiting.filter(({ parent_header }) => parent_header.msg_id === header.msg_id);
+  assert.equal(of(filled).length, 9);
+  assert.equal(of(other).length, 20);
+  assert.equal(waiting.at(-1), display);
+});
+
 test('what waits in the queue comes before the page adopts, not twice', async t => {
   const fleet = new FakeFleet();
   const page = new FakePage(fleet);

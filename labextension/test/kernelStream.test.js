@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
 import { FleetSocket } from '../lib/stream/fleetSocket.js';
+import { numberOf } from '../lib/stream/numbered.js';
 import {
   FakeFleet,
   FakePage,
@@ -770,6 +771,72 @@ test('after a gap the page asks again, and the cell is filled anew', async () =>
   assert.equal(begun, 2);
   page.send(cell);
   await until(() => fleet.taken.some(({ header }) => header.msg_id === cell.header.msg_id));
+});
+
+test('what a cell of this page says after a gap waits until the page knows where the gap is', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const shown = [];
+  const begin = index => {
+    shown.push(page.printed);
+    if (index.length) {
+      page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+      page.stream.adopt(own.header.msg_id, false);
+    }
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([], []);
+  await answered;
+  const first = fleet.say(print('1 ', own));
+  await until(() => page.printed === '1 ');
+  fleet.text({ type: 'gap', from: first + 1, to: first + 5, limit: 1000 });
+  const numbers = [first, fleet.say(print('7 ', own))];
+  await until(() => fleet.asked.length === 2);
+  await tick(50);
+  fleet.replay([{ ...record(own, 'running'), session: 'page' }], numbers);
+  fleet.say(print('8', own));
+  await until(() => page.printed.endsWith('8'));
+  assert.deepEqual(shown, ['', '1 ']);
+  assert.equal(page.printed, '1 7 8');
+});
+
+test('what a cell holds is not joined to what it lacks', async () => {
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  const numbers = [fleet.say(print('held ', cell)), fleet.say(print('lacks ', cell))];
+  numbers.push(fleet.say(print('more', cell)));
+  const answered = page.stream.replay(
+    () => ({ c: { request: cell.header.msg_id, number: numbers[0] }, empty: null }),
+    () => page.stream.adopt(cell.header.msg_id)
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([record(cell)], numbers);
+  await answered;
+  const texts = page.types('stream').map(one => [numberOf(one), one.content.text]);
+  assert.deepEqual(texts, [
+    [numbers[0], 'held '],
+    [numbers[2], 'lacks more']
+  ]);
+});
+
+test('what waits for an answer after a gap is handed over when the kernel is gone', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const answered = page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.replay([], []);
+  await answered;
+  fleet.text({ type: 'gap', from: 1, to: 5, limit: 1000 });
+  fleet.say(print('last', own));
+  await until(() => fleet.asked.length === 2);
+  assert.equal(page.printed, '');
+  fleet.cut(4404);
+  await until(() => page.stream.state.is === 'ended');
+  await until(() => page.printed === 'last');
 });
 
 test('what a cell of this page says behind an answer comes after it', async () => {

@@ -54,6 +54,7 @@ function notebook({
     outputArea: { future: null, reattachFuture: made => (cell.outputArea.future = made) }
   };
   const kernel = {
+    id: 'kernel',
     clientId: 'page',
     status,
     username: '',
@@ -91,7 +92,8 @@ function notebook({
   const unsaved = { change: change => change(), ask: () => Promise.resolve() };
   const tab = { has: session => session === 'earlier', add: () => undefined };
   const marks = [];
-  const earlier = { mark: (...mark) => marks.push(mark) };
+  const forgotten = [];
+  const earlier = { mark: (...mark) => marks.push(mark), forget: cell => forgotten.push(cell) };
   const gone = { tell: () => undefined };
   const sent = new SentCode(null);
   const replay = new NotebookReplay(
@@ -115,6 +117,7 @@ function notebook({
     adopted,
     sent,
     marks,
+    forgotten,
     shown,
     announce: heard,
     cleared: () => cleared
@@ -272,6 +275,30 @@ test('a cell says nothing of a kernel that its page only lets go', async () => {
   await replay.start();
   begin(kernel, 'r');
   kernel.disposed.emit();
+  replay.replacedBy(kernel.id);
   assert.deepEqual(shown, []);
   assert.equal(cell.model.executionState, 'running');
+});
+
+for (const runs of [true, false]) {
+  test(`a cell says that another kernel was chosen while it ran: ${runs}`, async () => {
+    const { replay, kernel, cell, shown } = notebook();
+    await replay.start();
+    if (runs) {
+      begin(kernel, 'r');
+    }
+    kernel.disposed.emit();
+    replay.replacedBy('another');
+    assert.deepEqual(
+      shown.map(({ text }) => text),
+      runs ? ['Another kernel was chosen while this cell ran.\n'] : []
+    );
+    assert.equal(cell.model.executionState, 'idle');
+  });
+}
+
+test('a cell that this page runs again is not of an earlier version any more', async () => {
+  const { kernel, forgotten } = notebook();
+  send(kernel, 'own');
+  assert.deepEqual(forgotten, ['c']);
 });

@@ -31,6 +31,46 @@ test('a file that is opened while no lab answers is read when one does', async (
   assert.equal(asked.length, 3);
 });
 
+/** The server goes: before it has answered, or before all of its answer has come. */
+const refused = () => Promise.reject(new TypeError('Failed to fetch'));
+const halfAnAnswer = () =>
+  new Response(
+    new ReadableStream({
+      start: stream => stream.enqueue(new TextEncoder().encode('{"content": ')),
+      pull: stream => stream.error(new TypeError('Failed to fetch'))
+    })
+  );
+
+test('a file is read again from a server that was away or went while it answered', async () => {
+  const { fetch, asked } = world(refused, halfAnAnswer, refused, () => new Response('here'));
+  assert.equal(await (await fetch(FILE)).text(), 'here');
+  assert.equal(asked.length, 4);
+});
+
+test('a server that stays away is an error in the end', async () => {
+  for (const answer of [refused, halfAnAnswer]) {
+    const { fetch, time } = world(answer);
+    await assert.rejects(fetch(FILE), /Failed to fetch/);
+    assert.ok(time() >= 30_000 && time() < 40_000, `${time()}`);
+  }
+});
+
+test('what nobody waits for any more is not asked again', async () => {
+  const abort = new AbortController();
+  const { fetch, asked } = world(() => {
+    abort.abort();
+    return Promise.reject(abort.signal.reason);
+  });
+  await assert.rejects(fetch(FILE, { signal: abort.signal }), { name: 'AbortError' });
+  assert.equal(asked.length, 1);
+});
+
+test('what changes something fails at once where no server is', async () => {
+  const { fetch, asked } = world(refused);
+  await assert.rejects(fetch(FILE, { method: 'PUT', body: 'new' }), /Failed to fetch/);
+  assert.equal(asked.length, 1);
+});
+
 test('settings and layouts wait as well; what is asked again anyway does not', async () => {
   for (const [path, times] of [
     ['lab/api/settings', 2],

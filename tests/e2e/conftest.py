@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.e2e.cable import Cable
 from tests.e2e.kernel_notebook import KernelNotebook
 from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
+from tests.e2e.short_journals import write_short_journals
 from tests.e2e.slow_kernel import SlowKernel
 
 CHROMIUM_FLAGS = [
@@ -53,6 +55,7 @@ def slow_kernel() -> Iterator[SlowKernel]:
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> Iterator[Fleet]:
     """One fleet for all tests: each test leaves it whole."""
+    write_short_journals(slow_kernel.kernelspecs)
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     try:
         fleet.up("--kernelspecs", str(slow_kernel.kernelspecs))
@@ -156,6 +159,14 @@ def end() -> Iterator[Path]:
 @pytest.fixture
 def notebook(fleet: Fleet, files: Files, signed_in: OpenPage, end: Path) -> KernelNotebook:
     return KernelNotebook(fleet, files, signed_in, end.parent)
+
+
+@pytest.fixture
+def cable(fleet: Fleet) -> Iterator[Cable]:
+    """The way to the fleet, which a test cuts."""
+    cable = Cable(fleet.url)
+    yield cable
+    cable.close()
 
 
 @pytest.fixture

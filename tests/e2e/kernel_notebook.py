@@ -29,9 +29,10 @@ class KernelNotebook:
         self.folder = folder
         self._signed_in = signed_in
 
-    def save(self, sources: dict[str, str], minor: int = 5) -> None:
-        """Save it with these cells, by their ids, and an empty one."""
-        kernel = self.files.default_kernel()
+    def save(self, sources: dict[str, str], minor: int = 5, *, kernel: str | None = None) -> None:
+        """Save it with these cells, by their ids, and an empty one; `kernel` is its kernelspec if
+        that is not the default one."""
+        kernel = kernel or self.files.default_kernel()
         spec = {"name": kernel, "display_name": kernel, "language": "python"}
         cells = []
         for cell_id, source in (sources | {"spare": ""}).items():

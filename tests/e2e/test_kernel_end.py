@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files
+from tests.e2e.slow_kernel import PLAIN_TITLE
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of
 
 
@@ -87,6 +88,24 @@ def test_a_cell_whose_kernel_is_shut_down_says_so_in_one_line(ann: LabPage) -> N
         ["on", "The kernel was shut down."]
     )
     expect(ann.cell(0).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+
+
+def test_a_cell_says_so_if_another_kernel_is_chosen_while_it_runs(ann: LabPage) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    ann.run(0, _RUNS)
+    ann.run(1, "print('never')")
+    expect(ann.cell(0)).to_contain_text("on")
+    ann.choose_in_menu("Kernel", "Change Kernel")
+    ann.dialog.locator("select").first.select_option(label=PLAIN_TITLE)
+    ann.choose("Select( Kernel)?")
+    expect(ann.cell(0).locator(".jp-OutputArea-output")).to_have_text(
+        ["on", "Another kernel was chosen while this cell ran."]
+    )
+    for index in (0, 1):
+        expect(ann.cell(index).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    assert ann.evaluate(2, "print('next')", 60) == "next"
+    assert ann.output(1) == ""
 
 
 def test_a_cell_says_how_its_kernel_ended_also_if_the_agent_is_killed(

@@ -8,9 +8,11 @@ import time
 
 import psutil
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+from tests.e2e.cable import Cable
 from tests.e2e.conftest import OpenPage
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, save
 from tests.e2e.lab_page import wait_for
 from tests.e2e.running_fleet import Files, Fleet, Process, connected, stop
 
@@ -103,4 +105,44 @@ def test_a_file_that_is_opened_while_no_lab_lives_opens_when_one_is_back(
     expect(page.editor).to_contain_text("here all the same")
     expect(page.dialog).to_have_count(0)
     for lab in labs:
+        fleet.replaced(lab)
+
+
+def test_a_page_opens_its_notebook_though_all_labs_die_while_it_is_loaded(
+    fleet: Fleet, notebook: KernelNotebook, cable: Cable
+) -> None:
+    notebook.save({"first": ""})
+    page = notebook.open(lab=cable.url)
+    kernel = page.evaluate(0, "import os; print(os.getpid())")
+    save(page)
+
+    def kill_labs() -> list[Process]:
+        labs = fleet.processes("lab")
+        for lab in labs:
+            stop(lab, signal.SIGKILL)
+        return labs
+
+    for lab in kill_labs():
+        fleet.replaced(lab)
+    killed: list[Process] = []
+
+    def kill_again(route: Route) -> None:
+        if not killed:
+            # Nobody answers at first, not even that there is no lab.
+            cable.cut()
+            killed.extend(kill_labs())
+        route.continue_()
+
+    asked = f"**/api/contents/{notebook.path}?*"
+    page.page.route(asked, kill_again)
+    with page.page.expect_event("requestfailed", lambda one: notebook.path in one.url):
+        page.page.reload(wait_until="domcontentloaded")
+    page.page.unroute(asked)
+    cable.restore()
+    page.ready()
+    expect(page.cell(0)).to_contain_text(kernel)
+    page.wait_for_kernel()
+    assert page.evaluate(1, "print(os.getpid())", PATIENCE) == kernel
+    expect(page.dialog).to_have_count(0)
+    for lab in killed:
         fleet.replaced(lab)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from tests.e2e.test_killed_process import serving_lab
 from tests.e2e.test_login_expiry import sign_in
 
 BOUND = 60.0
-
-
-@pytest.fixture
-def cable(fleet: Fleet) -> Iterator[Cable]:
-    cable = Cable(fleet.url)
-    yield cable
-    cable.close()
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ class KernelRequests:
         else:
             _log.warning("the session %s asks for no cells, or for too many", session)
             # The page must go on: it holds back what others say until it has an answer.
-            answer = Wanted([], [], None)
+            answer = Wanted([], [], [], None)
         append_replay(journal, self._append, session, parts[0], answer)
         if not asked.get("adopt"):
             return

@@ -48,26 +48,30 @@ class Restarted:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a page gets: the index, the records whose messages it lacks, and the process that ended
-    last, if that had run something and nothing was run since."""
+    """What a page gets: the index, the records whose messages it lacks, up to which numbers it has
+    something of these, and the process that ended last, if that had run something and nothing was
+    run since."""
 
     index: list[dict[str, Any]]
     records: list[Record]
+    held: list[int]
     restarted: Restarted | None
 
 
 def wanted(index: RequestIndex, cells: Mapping[str, Any], ended: Restarted) -> Wanted:
     """What a page lacks that has `{cell: {request, number} or null}`: of each cell the latest
     request, unless it is done and the page has all of it."""
-    described, records = [], []
+    described, records, numbers = [], [], []
     for cell, record in index.latest().items():
         has = cells.get(cell)
         held = isinstance(has, dict) and record.is_held(has.get("request"), has.get("number"))
         described.append(record.shown() | {"held": held, "gone": cell not in cells})
         if not held or record.state != "done":
             records.append(record)
+            if isinstance(has, dict) and isinstance(number := has.get("number"), int):
+                numbers.append(number)
     last = max((record.process for record in index), default=ended.process + 1)
-    return Wanted(described, records, ended if last <= ended.process else None)
+    return Wanted(described, records, numbers, ended if last <= ended.process else None)
 
 
 def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
@@ -84,9 +88,11 @@ def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:
     return parts, journal.lacking(without(numbers, union(parts)))
 
 
-def holes_within(runs: Runs, missing: Runs) -> list[int]:
-    """Where numbers are missing between those of these runs: the last number of each hole."""
-    return [last for _, last in missing if runs and runs[0][0] < last < runs[-1][1]]
+def stops_within(runs: Runs, missing: Runs, held: list[int]) -> list[int]:
+    """The numbers after which messages of these runs are not merged with those before: the last one
+    of each hole, and of what the page has."""
+    last = {last for _, last in missing} | set(held)
+    return sorted(one for one in last if runs and runs[0][0] <= one < runs[-1][1])
 
 
 def requests_within(records: Iterable[Record], parts: Iterable[Runs]) -> Iterator[list[str]]:
@@ -123,7 +129,7 @@ def append_replay(
             "runs": union([runs]),
             "requests": requests,
             "missing": [],
-            "holes": holes_within(runs, missing),
+            "stops": stops_within(runs, missing, answer.held),
         }
         content: dict[str, Any] = {"part": number, "parts": len(parts), "fence": fence}
         if number == 1:
@@ -143,15 +149,15 @@ async def replayed(journal: Journal, stored: bytes) -> bytes:
     named, content = parse_part(recipe), zlib.decompress(packed)
     requests = None if named["requests"] is None else frozenset(named["requests"])
     merged, missing = MergedStreams(), [named["missing"]]
-    holes = deque(named["holes"])
+    stops = deque(named["stops"])
     turn = 0
     for first, last in journal.without_superseded(named["runs"]):
         for number in range(first, last + 1):
             turn += 1
             if turn % _MESSAGES_A_TURN == 0:
                 await asyncio.sleep(0)
-            while holes and holes[0] < number:
-                holes.popleft()
+            while stops and stops[0] < number:
+                stops.popleft()
                 merged.end_run()
             entry = await journal.read(number)
             if entry is None:

@@ -4,6 +4,8 @@ export const DIED = 'KernelDied';
 /** What the agent says when a person has shut the kernel down or restarted it. */
 export const SHUT_DOWN = 'the kernel was shut down';
 export const RESTARTED = 'the kernel was restarted';
+/** What the page says when the document has got another kernel. */
+export const REPLACED = 'another kernel was chosen';
 
 /** An output of nbformat. */
 export type Death =
@@ -36,6 +38,9 @@ export function died(reason: string): Death {
   }
   if (reason === RESTARTED) {
     return plain('The kernel was restarted.');
+  }
+  if (reason === REPLACED) {
+    return plain('Another kernel was chosen while this cell ran.');
   }
   const evalue = reason || 'the kernel ended while it ran this cell';
   return { output_type: 'error', ename: DIED, evalue, traceback: [`${DIED}: ${evalue}`] };

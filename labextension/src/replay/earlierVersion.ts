@@ -37,7 +37,14 @@ export class EarlierVersions {
     if (source !== null && !isSource(text, source)) {
       this._runs.set(cell, { source, isMine, text, isOther: true });
       this.update();
-    } else if (this._runs.delete(cell)) {
+    } else {
+      this.forget(cell);
+    }
+  }
+
+  /** The outputs of a cell are of what it has now. */
+  forget(cell: string): void {
+    if (this._runs.delete(cell)) {
       this.update();
     }
   }

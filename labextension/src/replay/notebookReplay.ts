@@ -2,7 +2,14 @@ import type { CodeCell } from '@jupyterlab/cells';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { type Death, died, notRun, outputOfDeath, SHUT_DOWN } from '../outputs/kernelDied.js';
+import {
+  type Death,
+  died,
+  notRun,
+  outputOfDeath,
+  REPLACED,
+  SHUT_DOWN
+} from '../outputs/kernelDied.js';
 import type { TabSet } from '../page/tabSet.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
@@ -18,6 +25,15 @@ import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
 import { UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
+
+/** A cell that was not done, and what fills it. */
+interface ILeft {
+  readonly id: string;
+  readonly request: string;
+  readonly future: Future;
+  /** Whether the kernel ran it, not only had it. */
+  readonly runs: boolean;
+}
 
 /** What this page knows of a kernel's requests, and how they fill the cells of one notebook. */
 export class NotebookReplay {
@@ -72,6 +88,14 @@ export class NotebookReplay {
       },
       (index, missing) => this._begin(index, missing, only)
     );
+  }
+
+  /** The notebook gets this kernel from now on. */
+  replacedBy(kernel: string): void {
+    if (kernel !== this._kernel.id) {
+      this._showEnds(REPLACED);
+    }
+    this.end();
   }
 
   /** The notebook has another kernel, or is closed. */
@@ -249,7 +273,7 @@ export class NotebookReplay {
       this._sentCode.sent(request, source);
       this._unfinished.began(request, cell);
       this._cells.began(cell, request, message.header.date, source, true);
-      this._earlier.mark(cell, null, '');
+      this._earlier.forget(cell);
     }
   }
 
@@ -278,19 +302,23 @@ export class NotebookReplay {
 
   /** Cells whose ends the kernel, or its agent, has not said before it was gone: nobody will. */
   private readonly _ended = (): void => {
-    const reason = this._endReason();
-    if (reason === null) {
-      return;
-    }
-    for (const { cell: id, request, runs } of this._unfinished.take()) {
+    this._left = this._unfinished.take().flatMap(({ cell: id, request, runs }) => {
       const cell = this._cells.widget(id);
       const future = cell && futureIn(cell.outputArea);
-      if (future?.msg.header.msg_id === request) {
-        const isAsked = reason === SHUT_DOWN;
-        this._showEnd(request, id, future, runs ? died(reason) : isAsked ? null : notRun());
-      }
+      return future?.msg.header.msg_id === request ? [{ id, request, future, runs }] : [];
+    });
+    const reason = this._endReason();
+    if (reason !== null) {
+      this._showEnds(reason);
     }
   };
+
+  private _showEnds(reason: string): void {
+    const isAsked = reason === SHUT_DOWN || reason === REPLACED;
+    for (const { id, request, future, runs } of this._left.splice(0)) {
+      this._showEnd(request, id, future, runs ? died(reason) : isAsked ? null : notRun());
+    }
+  }
 
   private _showEnd(request: string, id: string, future: Future, output: Death | null): void {
     const show = () => {
@@ -329,6 +357,8 @@ export class NotebookReplay {
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
   private readonly _unfinished = new UnfinishedRequests();
+  /** The cells that were not done when the kernel's connection ended. */
+  private _left: ILeft[] = [];
   /** The requests that other pages have sent, and save. */
   private readonly _others = new Set<string>();
   private _adopting = false;

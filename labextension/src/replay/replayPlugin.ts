@@ -153,7 +153,7 @@ function followNotebook(
     gone.clear();
   });
   followKernel(panel.sessionContext, streams, (kernel, stream) => {
-    current?.end();
+    current?.replacedBy(kernel.id);
     gone.clear();
     endScheduled(kernel);
     const next = new NotebookReplay(

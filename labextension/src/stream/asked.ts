@@ -2,12 +2,25 @@ import type { KernelMessage } from '@jupyterlab/services';
 
 import { HoleEnds } from './missingMessages.js';
 import { replayed } from './numbered.js';
-import type { IIndexed, Runs } from './record.js';
+import type { IHeld, IIndexed, Runs } from './record.js';
 
 /** A question that is being answered. */
 export class Asked {
-  /** @param id - The `msg_id` of the `ask`. */
-  constructor(readonly id: string) {}
+  /**
+   * @param id - The `msg_id` of the `ask`.
+   * @param held - What the page has of each cell.
+   */
+  constructor(
+    readonly id: string,
+    held: readonly (IHeld | null)[]
+  ) {
+    const known = held.filter(one => one !== null);
+    this.requests = new Set(known.map(({ request }) => request));
+    this._held = known.map(({ number }) => [number, number] as const);
+  }
+
+  /** The requests that fill cells of the page. */
+  readonly requests: ReadonlySet<string>;
 
   readonly adopted = new Set<string>();
   /** Those of the messages that have come in the answer. */
@@ -23,15 +36,17 @@ export class Asked {
     this._done = new Set(
       index.filter(({ state }) => state === 'done').map(({ request }) => request)
     );
-    this._holes = new HoleEnds(missing);
+    // What the page has of a cell is not joined to what it lacks either.
+    this._stops = new HoleEnds([...missing, ...this._held].sort(([, a], [, b]) => a - b));
   }
 
   /** The next message of the answer, with its number. */
   numbered(message: KernelMessage.IMessage, number: number): KernelMessage.IMessage {
     this.numbers.add(number);
-    return replayed(message, number, this._holes.isPassed(number));
+    return replayed(message, number, this._stops.isPassed(number));
   }
 
   private _done: ReadonlySet<string> = new Set();
-  private _holes = new HoleEnds([]);
+  private _stops = new HoleEnds([]);
+  private readonly _held: Runs;
 }

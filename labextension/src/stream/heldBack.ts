@@ -1,10 +1,13 @@
-import type { KernelMessage } from '@jupyterlab/services';
+import { KernelMessage } from '@jupyterlab/services';
 
 import { parentOf } from '../outputs/outputLimit.js';
 import { FLEET_CHANNEL } from './madeMessages.js';
 import { numberOf } from './numbered.js';
 
 type Message = KernelMessage.IMessage;
+
+/** So many characters are kept of texts that come again. */
+const MOST_TEXT = 8_000_000;
 
 /** What a page has got by the answer to its question. */
 export interface IAnswered {
@@ -48,16 +51,23 @@ export class HeldBack {
     this._waiting ??= [];
   }
 
-  /** The answer is there: all that comes after it waits until it has been handed over. */
-  holdAll(): void {
+  /**
+   * All that comes waits until the answer has been handed over.
+   *
+   * @param again - The requests whose texts come again in the answer: a page that was away for a
+   * night cannot keep all of them.
+   */
+  holdAll(again: ReadonlySet<string> = new Set()): void {
     this.hold();
     this._isAll = true;
+    this._again = again;
+    this._text = 0;
   }
 
   /** @returns whether the message waits now. */
   takes(message: Message): boolean {
     const waits = this._waiting !== null && (this._isAll || this._isOthers(message));
-    if (waits) {
+    if (waits && !this._isTooMuch(message)) {
       this._waiting!.push(message);
     }
     return waits;
@@ -68,6 +78,7 @@ export class HeldBack {
     const waited = this._waiting ?? [];
     this._waiting = null;
     this._isAll = false;
+    this._again = new Set();
     return waited;
   }
 
@@ -79,6 +90,16 @@ export class HeldBack {
     );
   }
 
+  private _isTooMuch(message: Message): boolean {
+    if (!this._again.has(parentOf(message)) || !KernelMessage.isStreamMsg(message)) {
+      return false;
+    }
+    this._text += message.content.text.length;
+    return this._text > MOST_TEXT;
+  }
+
   private _isAll = false;
+  private _again: ReadonlySet<string> = new Set();
+  private _text = 0;
   private _waiting: Message[] | null = null;
 }

@@ -184,6 +184,13 @@ export class Incoming {
     await this._handover.handled();
   }
 
+  /** Nothing will come any more, no answer either: hand over all that waits. */
+  async finish(): Promise<void> {
+    this._asked = null;
+    this.release();
+    await this.flush();
+  }
+
   /** Nobody will take messages any more. */
   stop(): void {
     clearTimeout(this._holdTimer);
@@ -230,12 +237,16 @@ export class Incoming {
     }
   }
 
-  /** Messages are missing from a journal that keeps so many bytes: the cells lack something. */
+  /**
+   * Messages are missing from a journal that keeps so many bytes: the cells lack something, also those
+   * of this page. What follows waits for the answer, which says where.
+   */
   missed(limit: number | null): void {
     this.limit = limit;
     this.state.start();
     if (this._question) {
       this._ask();
+      this._held.holdAll(this._asked!.requests);
     }
   }
 
@@ -274,11 +285,12 @@ export class Incoming {
 
   private _ask(): void {
     this._held.hold();
+    const cells = this._question!.cells();
     const message = madeMessage(this._options.sessionId, FLEET_CHANNEL, 'ask', {
-      cells: this._question!.cells(),
+      cells,
       adopt: true
     });
-    this._asked = new Asked(message.header.msg_id);
+    this._asked = new Asked(message.header.msg_id, Object.values(cells));
     this._options.send(message);
   }
 

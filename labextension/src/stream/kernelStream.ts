@@ -392,7 +392,7 @@ export class KernelStream {
     this._ends.renew();
     this._set({ is: 'ended', reason });
     if (this._socket) {
-      await this._incoming.flush();
+      await this._incoming.finish();
     }
     this._incoming.stop();
     this._socket?.closed(code, reason);

@@ -21,16 +21,28 @@ const REAL: IPatience = {
  * `fetch` whose reads of files, settings and layouts wait while no lab can answer.
  *
  * JupyterLab asks for them once: a file that cannot be read is a dialog and a closed tab, settings that
- * cannot be read are a page without menus. A 503 with `Retry-After` says that nothing but time is needed.
+ * cannot be read are a page without menus. A 503 with `Retry-After` says that nothing but time is needed;
+ * so does a server that is not there, or goes before all of its answer has come.
  */
 export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fetch {
   return async (input, init) => {
     const request = new Request(input, init);
+    if (!isRead(request)) {
+      return fetch(request);
+    }
     const since = now();
     for (let attempts = 0; ; attempts += 1) {
-      const response = await fetch(request.clone());
-      if (!isRead(request) || !isLater(response) || now() - since >= LONGEST_MS) {
-        return response;
+      const isLast = now() - since >= LONGEST_MS;
+      try {
+        const response = await fetch(request.clone());
+        if (!isLater(response) || isLast) {
+          await response.clone().arrayBuffer();
+          return response;
+        }
+      } catch (error) {
+        if (isLast || request.signal.aborted) {
+          throw error;
+        }
       }
       await wait(backOff(attempts, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
     }

@@ -145,6 +145,19 @@ def test_what_is_superseded_is_no_hole_beside_one() -> None:
     assert second.endswith(" start\n\r4")
 
 
+def test_what_a_page_has_of_a_cell_is_not_merged_with_what_it_lacks() -> None:
+    agent = Agent()
+    agent.execute("r", "a")
+    numbers = []
+    for number in range(10):
+        agent.print("r", f"{number} ")
+        numbers.append(agent.journal.last)
+    ((content, messages),) = agent.ask(a={"request": "r", "number": numbers[3]})
+    texts = [message["text"] for message in messages if "text" in message]
+    assert texts == ["0 1 2 3 ", "4 5 6 7 8 9 "]
+    assert content["numbers"][-2:] == [numbers[3], numbers[9]]
+
+
 def test_runs_with_others_messages_are_replayed_without_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
