@@ -345,13 +345,15 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock tools $(LOCKS)/tools.in; \
 	lock release $(LOCKS)/release.in; \
 	lock mutants $(LOCKS)/mutants.in; \
-	lock lab pyproject.toml --extra lab; \
+	lock lab pyproject.toml --extra lab --excludes $(LOCKS)/lab-without.txt; \
 	lock peer-jupyterlab $(LOCKS)/peer-jupyterlab.in -c $(LOCKS)/lab.txt; \
 	lock peer-nbmodel $(LOCKS)/peer-nbmodel.in -c $(LOCKS)/lab.txt; \
-	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
+	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt \
+		--excludes $(LOCKS)/lab-without.txt; \
 	lock gateway pyproject.toml --extra gateway; \
 	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
-	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt; \
+	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt \
+		--excludes $(LOCKS)/lab-without.txt; \
 	lock gateway-dev pyproject.toml --extra gateway --extra dev -c $(LOCKS)/gateway.txt; \
 	lock kernel-dev pyproject.toml --extra kernel --extra xgb-ray --extra dev --extra xgb-ray-dev \
 		-c $(LOCKS)/kernel.txt
