@@ -8,21 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.e2e.chromium import launch
 from tests.e2e.kernel_notebook import KernelNotebook
 from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
 from tests.e2e.slow_kernel import SlowKernel
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
@@ -67,9 +57,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=CHROMIUM_FLAGS
-        )
+        browser = launch(playwright)
         yield browser
         browser.close()
 
