@@ -117,6 +117,7 @@ $(STAMPS)/kernel: $(LOCKS)/kernel.txt $(STAMPS)/tools
 	$(call environment,kernel,$(KERNEL_HOME),$<)
 	@ln -sfn $(KERNEL_HOME) $(KERNEL)
 
+# Without --no-deps, what a lock leaves out would be missed, and pyspark be built again each time.
 $(STAMPS)/%-dev: $(LOCKS)/%-dev.txt $(STAMPS)/%
 	@echo "adding what tests need to the $* environment"
 	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --no-deps --require-hashes -r $<
