@@ -67,7 +67,7 @@ down: ## stop the fleet that `make up` with the same UP started; kernels go on
 	$(LAB)/bin/jupyter-fleet down "$${where[@]}"
 
 .PHONY: install
-install: $(STAMPS)/programs $(STAMPS)/lab-package $(STAMPS)/gateway-package $(STAMPS)/kernel-package ## build the three environments
+install: $(STAMPS)/programs $(STAMPS)/lab-package $(STAMPS)/gateway-package $(STAMPS)/kernel-compiled ## build the three environments
 
 # --- what the machine must have
 
@@ -82,8 +82,8 @@ $(STAMPS)/node: deploy/debian-packages | $(STAMPS)
 	@deploy/debian-packages nodejs:node
 	@touch $@
 
-$(STAMPS)/test-programs: deploy/debian-packages | $(STAMPS)
-	@deploy/debian-packages chromium:chromium fonts-dejavu-core mariadb-server-core:mariadbd \
+$(STAMPS)/test-programs: deploy/debian-packages Makefile | $(STAMPS)
+	@deploy/debian-packages chromium-headless-shell fonts-dejavu-core mariadb-server-core:mariadbd \
 		mariadb-client-core:mariadb iproute2:ip
 	@touch $@
 
@@ -117,9 +117,10 @@ $(STAMPS)/kernel: $(LOCKS)/kernel.txt $(STAMPS)/tools
 	$(call environment,kernel,$(KERNEL_HOME),$<)
 	@ln -sfn $(KERNEL_HOME) $(KERNEL)
 
+# Without --no-deps, what a lock leaves out would be missed, and pyspark be built again each time.
 $(STAMPS)/%-dev: $(LOCKS)/%-dev.txt $(STAMPS)/%
 	@echo "adding what tests need to the $* environment"
-	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --require-hashes -r $<
+	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --no-deps --require-hashes -r $<
 	@touch $@
 
 # --- the package: one wheel, in all three
@@ -150,6 +151,19 @@ $(STAMPS)/wheel: $(STAMPS)/package.sources $(STAMPS)/labextension $(STAMPS)/tool
 $(STAMPS)/%-package: $(STAMPS)/wheel $(STAMPS)/%
 	@echo "installing jupyter-fleet in the $* environment"
 	@umask 022 && $(UV_INSTALL) $(ENVS)/$*/bin/python --no-deps --reinstall dist/*.whl
+	@touch $@
+
+# uv compiles nothing, and kernels of other users cannot keep what they compile: without this, each
+# would compile again what it and its cells import (a second for pandas).
+COMPILED := gateway_ext.agent.__main__ gateway_ext.agent.fork_server gateway_ext.agent.python_kernel \
+	gateway_ext.kernel_tools.fleet_magic gateway_ext.kernel_tools.pip_magic \
+	anywidget boto3 duckdb ipywidgets matplotlib.pyplot matplotlib_inline.backend_inline pandas \
+	plotly.express polars pyarrow.parquet scipy.stats sklearn.ensemble tqdm.auto
+empty :=
+comma := ,
+$(STAMPS)/kernel-compiled: $(STAMPS)/kernel-package
+	@echo "compiling what kernels import"
+	@umask 022 && $(KERNEL)/bin/python -c 'import $(subst $(empty) ,$(comma) ,$(strip $(COMPILED)))'
 	@touch $@
 
 # --- checks
@@ -345,13 +359,15 @@ lock: $(STAMPS)/tools ## bring the locked requirements in line with pyproject.to
 	lock tools $(LOCKS)/tools.in; \
 	lock release $(LOCKS)/release.in; \
 	lock mutants $(LOCKS)/mutants.in; \
-	lock lab pyproject.toml --extra lab; \
+	lock lab pyproject.toml --extra lab --excludes $(LOCKS)/lab-without.txt; \
 	lock peer-jupyterlab $(LOCKS)/peer-jupyterlab.in -c $(LOCKS)/lab.txt; \
 	lock peer-nbmodel $(LOCKS)/peer-nbmodel.in -c $(LOCKS)/lab.txt; \
-	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt; \
+	lock fleet pyproject.toml --extra lab --extra fleet -c $(LOCKS)/lab.txt \
+		--excludes $(LOCKS)/lab-without.txt; \
 	lock gateway pyproject.toml --extra gateway; \
 	lock kernel pyproject.toml --extra kernel --extra xgb-ray; \
-	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt; \
+	lock lab-dev pyproject.toml --extra lab --extra dev --extra lab-dev -c $(LOCKS)/lab.txt \
+		--excludes $(LOCKS)/lab-without.txt; \
 	lock gateway-dev pyproject.toml --extra gateway --extra dev -c $(LOCKS)/gateway.txt; \
 	lock kernel-dev pyproject.toml --extra kernel --extra xgb-ray --extra dev --extra xgb-ray-dev \
 		-c $(LOCKS)/kernel.txt

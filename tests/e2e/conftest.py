@@ -9,22 +9,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.e2e.cable import Cable
+from tests.e2e.chromium import launch
 from tests.e2e.kernel_notebook import KernelNotebook
 from tests.e2e.lab_page import LabPage
+from tests.e2e.profiles import Profiles
 from tests.e2e.running_fleet import Files, Fleet
 from tests.e2e.short_journals import write_short_journals
 from tests.e2e.slow_kernel import SlowKernel
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
@@ -70,20 +61,23 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, slow_kernel: SlowKernel) -> 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=CHROMIUM_FLAGS
-        )
+        browser = launch(playwright)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> Profiles:
+    return Profiles(browser)
+
+
 @pytest.fixture
-def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPage]:
+def new_page(profiles: Profiles, request: pytest.FixtureRequest) -> Iterator[NewPage]:
     """Make a page of its own browser profile that will show the JupyterLab at an address."""
     opened: list[tuple[BrowserContext, LabPage, list[str]]] = []
 
     def new_page(url: str) -> LabPage:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context = profiles.take()
         page = context.new_page()
         console: list[str] = []
         page.on("console", lambda message: console.append(f"{message.type}: {message.text}"))
@@ -100,7 +94,11 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPa
             if not lab.page.is_closed():
                 lab.page.screenshot(path=ARTIFACTS / f"{name}-{number}.png")
             (ARTIFACTS / f"{name}-{number}.console.log").write_text("\n".join(console))
-        context.close()
+            context.close()
+        elif lab.clock_is_real:
+            profiles.give_back(context)
+        else:
+            context.close()
 
 
 @pytest.fixture

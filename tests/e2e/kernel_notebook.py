@@ -79,7 +79,7 @@ class KernelNotebook:
         """The same, if its kernel cannot be used."""
         page = self._signed_in(lab or self.fleet.url, self.fleet.token(user))
         if clock:
-            page.page.clock.install()
+            page.take_clock()
         # JupyterLab draws the cells that can be seen.
         page.page.set_viewport_size({"width": 1280, "height": 2400})
         page.open_path(self.path)

@@ -40,6 +40,7 @@ class LabPage:
         page.set_default_timeout(PATIENCE_MS)
         self.kernel_sockets = 0
         """How many websockets to kernels the page has opened so far."""
+        self.clock_is_real = True
         self._open_sockets: set[WebSocket] = set()
         page.on("websocket", self._count)
 
@@ -48,6 +49,11 @@ class LabPage:
             self.kernel_sockets += 1
             self._open_sockets.add(socket)
             socket.on("close", lambda closed: self._open_sockets.discard(closed))
+
+    def take_clock(self) -> None:
+        """Give the page a clock that goes when a test says so (`page.clock`)."""
+        self.clock_is_real = False
+        self.page.clock.install()
 
     def kernel_lost(self) -> bool:
         """Whether the page has seen the websocket of its only kernel close and not opened another.

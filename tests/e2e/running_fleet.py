@@ -16,6 +16,10 @@ from typing import Any
 import psutil
 import requests
 
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.settings import load_settings
+from jupyter_ext.fleet.status import describe
+from jupyter_ext.fleet.supervisor import Supervisor
 from tests.e2e.lab_page import wait_for
 from tests.servers.ports import free_ports
 
@@ -24,7 +28,7 @@ COMMAND = Path(sys.executable).parent / "jupyter-fleet"
 
 @dataclass(frozen=True)
 class Process:
-    """One line of `jupyter fleet status --json`."""
+    """A process of the fleet, as `jupyter fleet status` describes it."""
 
     name: str
     role: str
@@ -77,9 +81,16 @@ class Fleet:
         return next(process for process in self._listed() if process.name == name)
 
     def _listed(self) -> list[Process]:
+        """Asked without the command: tests wait for changes of it, and the command takes a tenth of
+        a second of a processor."""
+        data_dir = DataDir.at(self.data_dir)
+        settings = load_settings(data_dir)
+        assert settings is not None
+        states = Supervisor(data_dir).states()
+        listed = [describe(member, states.get(member.name)) for member in settings.members]
         return [
-            Process(p["name"], p["role"], p.get("pid"), p.get("url"), p["state"])
-            for p in self.status()["processes"]
+            Process(one["name"], one["role"], one["pid"], one["url"], one["state"])
+            for one in listed
         ]
 
     @cache  # noqa: B019 (there is one fleet, and it lives as long as the tests)

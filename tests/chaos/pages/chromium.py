@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.chaos.pages.contender import Contender
 from tests.chaos.pages.fleet_contender import FleetContender
 from tests.chaos.pages.peer_contenders import NbmodelContender, StockContender
-from tests.e2e.conftest import CHROMIUM_FLAGS
+from tests.e2e.chromium import launch
 
 CONTENDERS: dict[str, type[Contender]] = {
     one.name: one for one in (FleetContender, StockContender, NbmodelContender)
@@ -23,9 +23,7 @@ CONTENDERS: dict[str, type[Contender]] = {
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=CHROMIUM_FLAGS
-        )
+        browser = launch(playwright)
         try:
             yield browser
         finally:

@@ -1,9 +1,11 @@
 """The kernel environment shows figures and tables with what its own lock installs."""
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,15 @@ _CASES = {
 
 def _names(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9.-]+)==", (_LOCKS / lock).read_text(), re.MULTILINE))
+
+
+def test_what_cells_import_most_is_compiled_before_anybody_imports_it() -> None:
+    """Kernels of other users cannot keep what they compile."""
+    installed = Path(sysconfig.get_path("purelib"))
+    for module in ("plotly/express/_imshow.py", "sklearn/ensemble/_stacking.py"):
+        source = installed / module
+        assert source.is_file()
+        assert Path(importlib.util.cache_from_source(str(source))).is_file(), source
 
 
 @pytest.mark.parametrize("library", _CASES)

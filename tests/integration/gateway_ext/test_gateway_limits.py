@@ -106,7 +106,9 @@ def test_an_idle_kernel_is_ended_after_a_warning_and_one_that_works_is_not(
         for channels in (page, keeping):
             channels.run("1")
         computing.run(
-            "import threading\ndef work():\n    while True: sum(range(1000))\n"
+            # Several times what makes it work, and no whole core.
+            "import threading, time\n"
+            "def work():\n    while True: sum(range(200_000)); time.sleep(0.01)\n"
             "threading.Thread(target=work, daemon=True).start()"
         )
         # The gateway that does not own it knows as well.

@@ -13,6 +13,8 @@ import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import end_leftovers
+from jupyter_ext.fleet.settings import load_settings
+from jupyter_ext.fleet.status import status
 from jupyter_ext.fleet.supervisor import Supervisor
 from tests.servers.ports import free_ports
 
@@ -52,7 +54,11 @@ class FleetUnderTest:
         return json.loads(done.stdout)
 
     def processes(self) -> dict[str, dict]:
-        return {one["name"]: one for one in self.status()["processes"]}
+        """Those of `status`, asked without the command: tests wait for changes of them, and the
+        command takes a tenth of a second of a processor."""
+        settings = load_settings(self.data_dir)
+        assert settings is not None
+        return {one["name"]: one for one in status(self.data_dir, settings)["processes"]}
 
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""

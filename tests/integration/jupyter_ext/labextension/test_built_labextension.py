@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.conftest import CHROMIUM_FLAGS
+from tests.e2e.chromium import launch
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.servers.ports import free_ports
 
@@ -110,9 +110,7 @@ def test_the_lock_names_no_registry() -> None:
 def test_a_server_without_the_fleet_sees_a_stock_page(stock_lab: str) -> None:
     asked: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", headless=True, args=CHROMIUM_FLAGS
-        )
+        browser = launch(playwright)
         page = browser.new_page()
 
         page.on("request", lambda request: asked.append(request.url))
