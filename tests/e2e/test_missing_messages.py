@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.cable import Cable
 from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, run_all, save
 from tests.e2e.lab_page import LabPage, wait_for
-from tests.e2e.short_journals import FULL, SHORT
+from tests.e2e.short_journals import FULL
 
 FIRST = 10
 """So many lines are printed while the page listens."""
@@ -55,8 +54,7 @@ def saved(page: LabPage, notebook: KernelNotebook) -> list[list[int] | str]:
 
 
 def unaccounted(outputs: list[list[int] | str]) -> int:
-    """How many lines are neither there nor said to be missing where they are; below 0: so many
-    other messages are missing before them."""
+    """How many lines are neither there nor said to be missing where they are."""
     end = LINES
     for output in reversed(outputs):
         if isinstance(output, list):
@@ -67,9 +65,8 @@ def unaccounted(outputs: list[list[int] | str]) -> int:
     return end
 
 
-@pytest.mark.parametrize("kernel", [SHORT, FULL])
 def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
-    notebook: KernelNotebook, cable: Cable, kernel: str
+    notebook: KernelNotebook, cable: Cable
 ) -> None:
     done = notebook.folder / "done"
     notebook.folder.chmod(0o777)
@@ -84,7 +81,7 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
             f"pathlib.Path({str(done)!r}).touch()",
             "next": "print('next', 6 * 7)",
         },
-        kernel=kernel,
+        kernel=FULL,
     )
     page = notebook.open(lab=cable.url)
     run_all(page)
@@ -107,14 +104,9 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
     other = notebook.open("bob")
     expect(other.cell(0).locator(".jp-OutputArea-output", has_text=MISSING)).not_to_have_count(0)
     found = saved(other, notebook)
-    if kernel == SHORT:
-        assert "keeps 1 MB" in str(found[0])
-        # Its first line is gone, and perhaps what says that the cell has begun.
-        assert -5 < unaccounted(found) <= 0
-    else:
-        # What the disk took at first is there.
-        assert found[0] == outputs[0]
-        assert unaccounted(found) == 0
+    # What the disk took at first is there.
+    assert found[0] == outputs[0]
+    assert unaccounted(found) == 0
     assert other.evaluate(2, "print('after')") == "after"
     expect(other.dialog).to_have_count(0)
 
