@@ -9,14 +9,15 @@ from typing import Any, cast
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_ext.auth.user import current_identity
+from jupyter_ext.auth.user import current_identity, current_ticket
 from jupyter_ext.contents.http_errors import raises_http_errors
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.journals.kept import KeptJournals
-from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel
+from jupyter_ext.journals.rows import AnotherPart, AnotherProject, EarlierOwner, Journal, Kernel
 from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BYTES, USER_BYTES
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.platform.fair_turns import FairTurns
+from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.journal_parts import MOST_NUMBER, PartError
@@ -45,15 +46,20 @@ class JournalHandler(ErrorBody, APIHandler):
     @web.authenticated
     @raises_http_errors
     async def post(self, kernel_id: str) -> None:
-        """Keep a part, which the kernel's gateway passes on. Other services may not."""
-        identity = current_identity()
-        if identity is None or identity.service != "gateway":
+        """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
+        the version before; other services may not."""
+        ticket, identity = current_ticket(), current_identity()
+        if ticket is not None:
+            kernel = _kernel_of(ticket)
+        elif identity is not None and identity.service == "gateway":
+            kernel = self._kernel(kernel_id)
+        else:
             raise web.HTTPError(403, "only gateways pass on what kernels say")
         try:
-            await self._journals.keep(self._kernel(kernel_id), self.request.body)
+            await self._journals.keep(kernel, self.request.body)
         except PartError as error:
             raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
-        except (AnotherPart, AnotherProject) as error:
+        except (AnotherPart, AnotherProject, EarlierOwner) as error:
             raise web.HTTPError(409, str(error)) from error
         self.set_status(204)
         self.finish()
@@ -170,6 +176,17 @@ def journal_model(journal: Journal) -> dict[str, Any]:
         "reason": journal.reason,
         "complete": journal.complete,
     }
+
+
+def _kernel_of(ticket: KernelTicket) -> Kernel:
+    return Kernel(
+        _short(ticket.kernel_id, KERNEL_BYTES),
+        ticket.project,
+        _short(ticket.path.strip("/"), PATH_BYTES),
+        _short(ticket.username, USER_BYTES),
+        _short(ticket.kernel_name, KERNEL_NAME_BYTES),
+        ticket.epoch,
+    )
 
 
 def _may_see(project: str) -> bool:
