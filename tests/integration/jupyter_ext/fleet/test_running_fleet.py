@@ -29,7 +29,9 @@ def test_everything_runs_and_answers(running_fleet):
     status = running_fleet.status()
     assert status["url"] == f"http://127.0.0.1:{running_fleet.port}/"
     roles = [one["role"] for one in status["processes"]]
-    assert sorted(roles) == ["front", "gateway", "gateway", "lab", "lab", "store"]
+    assert sorted(roles) == [
+        *("front", "gateway", "gateway", "kernel-front", "lab", "lab", "store")
+    ]
     assert {one["state"] for one in status["processes"]} == {"running"}
     assert requests.get(f"{status['url']}api", timeout=10).json()["version"]
 
