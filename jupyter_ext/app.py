@@ -145,8 +145,8 @@ class JupyterFleet(ExtensionApp):
         900.0,
         min=1.0,
         config=True,
-        help="Seconds for which a kernel's ticket is valid, with which what runs beside that kernel "
-        "calls labs. The kernel's gateway gets a new one when half of the time has passed.",
+        help="Seconds for which a kernel's ticket is valid, with which what runs beside that "
+        "kernel calls labs. The kernel's gateway gets a new one when half of the time has passed.",
     )
 
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)

@@ -142,8 +142,8 @@ class LabClient:
         return await self._http.fetch(request, raise_error=False)
 
     def _ask_for_another(self) -> None:
-        """Labs have another secret now, long before the ticket's time is over, or are of the version
-        before again, which gives no tickets: then the agent has none."""
+        """Labs have another secret now, long before the ticket's time is over, or are of the
+        version before again, which gives no tickets: then the agent has none."""
         if self._ask is not None:
             self._ticket = None
             self._ask({"type": "ticket"})

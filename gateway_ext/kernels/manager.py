@@ -16,12 +16,12 @@ from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
-from gateway_ext.kernels.agents.claim_pace import ClaimPace
 from gateway_ext.kernels.agents.agent_tickets import TICKETS_AT_ONCE, AgentTickets
+from gateway_ext.kernels.agents.claim_pace import ClaimPace
 from gateway_ext.kernels.agents.kept_journals import KeptJournals
 from gateway_ext.kernels.agents.lab_calls import LabCalls
-from gateway_ext.kernels.agents.pipes import PipeRoom
 from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.agents.pipes import PipeRoom
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls

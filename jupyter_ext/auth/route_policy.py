@@ -36,8 +36,8 @@ class Who(Enum):
     SERVICES = "services"
     """The fleet's own servers (tokens with `service`)."""
     KERNELS = "kernels"
-    """What runs beside the kernel in the group `kernel` of the URL, with that kernel's ticket, which
-    no other route takes; and the fleet's own servers."""
+    """What runs beside the kernel in the group `kernel` of the URL, with that kernel's ticket,
+    which no other route takes; and the fleet's own servers."""
 
 
 class Answer(Enum):

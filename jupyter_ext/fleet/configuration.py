@@ -319,9 +319,7 @@ def programs(
     return found
 
 
-def _nginx(
-    name: str, config: Path, settings: Settings, data_dir: DataDir, tools: Tools
-) -> Program:
+def _nginx(name: str, config: Path, settings: Settings, data_dir: DataDir, tools: Tools) -> Program:
     return Program(
         name=name,
         role="kernel-front" if name == KERNEL_FRONT else "front",

@@ -32,6 +32,8 @@ _READERS = 2
 """So many people read at once, each one answer: what one gets is several times in memory."""
 _MOST_WAITING = 4
 """So many requests of a person wait for their turn."""
+_WRITERS = 16
+"""So many kernels' parts are written at once, one of each: more is no agent's doing."""
 _END_SECONDS = 3.0
 """How long gateways are asked for a kernel's end."""
 
@@ -39,9 +41,12 @@ _END_SECONDS = 3.0
 class JournalHandler(ErrorBody, APIHandler):
     """`/api/fleet/kernels/{id}/journal`."""
 
-    def initialize(self, journals: KeptJournals, turns: FairTurns[str]) -> None:
+    def initialize(
+        self, journals: KeptJournals, turns: FairTurns[str], writers: FairTurns[str]
+    ) -> None:
         self._journals = journals
         self._turns = turns
+        self._writers = writers
 
     @web.authenticated
     @raises_http_errors
@@ -55,8 +60,12 @@ class JournalHandler(ErrorBody, APIHandler):
             kernel = self._kernel(kernel_id)
         else:
             raise web.HTTPError(403, "only gateways pass on what kernels say")
+        if self._writers.waiting(kernel.id) >= _MOST_WAITING:
+            self.set_header("Retry-After", "1")
+            raise web.HTTPError(503, "other parts of this kernel come first: try again")
         try:
-            await self._journals.keep(kernel, self.request.body)
+            async with self._writers.turn(kernel.id):
+                await self._journals.keep(kernel, self.request.body)
         except PartError as error:
             raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
         except (AnotherPart, AnotherProject, EarlierOwner) as error:
@@ -205,6 +214,10 @@ def handlers(journals: KeptJournals) -> list[tuple[Any, ...]]:
     arguments = {"journals": journals}
     turns: FairTurns[str] = FairTurns(_READERS, 1)
     return [
-        (pattern_of(JOURNAL_ROUTE), JournalHandler, {**arguments, "turns": turns}),
+        (
+            pattern_of(JOURNAL_ROUTE),
+            JournalHandler,
+            {**arguments, "turns": turns, "writers": FairTurns(_WRITERS, 1)},
+        ),
         (r"/api/fleet/journals/(?P<path>.+)", DocumentJournalsHandler, arguments),
     ]

@@ -1,6 +1,7 @@
 """Gets tickets for the kernels of this gateway from labs, and gives them to their agents."""
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
@@ -40,9 +41,7 @@ class _Held:
 class AgentTickets:
     """One ticket for each agent that is connected here, renewed in time."""
 
-    def __init__(
-        self, labs: LabCalls, kernel_urls: Sequence[str], log: logging.Logger
-    ) -> None:
+    def __init__(self, labs: LabCalls, kernel_urls: Sequence[str], log: logging.Logger) -> None:
         """`kernel_urls` are where agents may reach labs themselves."""
         self._labs = labs
         self._kernel_urls = [url.rstrip("/") for url in kernel_urls]
@@ -68,10 +67,8 @@ class AgentTickets:
     async def run(self, links: Iterable[AgentLink]) -> None:
         """Gives tickets until canceled; `links` are the present ones each time."""
         while self._labs.possible:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _LOOK_SECONDS)
-            except TimeoutError:
-                pass
             self._wake.clear()
             now = asyncio.get_running_loop().time()
             if now < self._not_before:
@@ -136,8 +133,8 @@ class AgentTickets:
 
 
 def needs_ticket(link: AgentLink, renew_at: float, now: float) -> bool:
-    """Whether the link's agent should get a new ticket now: it asked for one, or half of the time of
-    the one that it has is over. Kernels that are nobody's get none."""
+    """Whether the link's agent should get a new ticket now: it asked for one, or half of the time
+    of the one that it has is over. Kernels that are nobody's get none."""
     if link.pooled or link.must_learn_claim:
         return False
     return link.wants_ticket or now >= renew_at

@@ -1,6 +1,5 @@
 """Calls of agents to labs that go through this gateway, which reads nothing of what is in them."""
 
-import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Sequence
@@ -81,7 +80,7 @@ class Pipe:
                     max_buffer_size=4 * _CHUNK,
                     timeout=_CONNECT_SECONDS,
                 )
-            except (OSError, asyncio.TimeoutError) as error:
+            except (OSError, TimeoutError) as error:
                 problem = f"{lab}: {error}"
                 continue
             stream.set_nodelay(True)
@@ -102,8 +101,8 @@ class Pipe:
         self._connection.finish()
 
     async def answer(self, receiver: HTTPMessageDelegate) -> None:
-        """Passes the answer to `receiver`, and waits for what its methods return; returns when it is
-        complete, or the lab has ended it."""
+        """Passes the answer to `receiver`, and waits for what its methods return; returns when it
+        is complete, or the lab has ended it."""
         await self._connection.read_response(receiver)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The routes at which agents call labs through the gateway that owns their kernel."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from tornado import web
@@ -123,10 +124,8 @@ class PipeHandler(RefusedCalls):
     async def _relay(self) -> None:
         assert self._pipe is not None  # noqa: S101 - for the type checker
         answer = _Answer(self)
-        try:
+        with contextlib.suppress(OSError, StreamClosedError, HTTPInputError):
             await self._pipe.answer(answer)
-        except (OSError, StreamClosedError, HTTPInputError):
-            pass
         if not answer.complete and self._headers_written:
             # A part of an answer must not be taken for all of it.
             self._abort()

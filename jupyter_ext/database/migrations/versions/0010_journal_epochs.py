@@ -16,6 +16,4 @@ def upgrade() -> None:
     it."""
     columns = sa.inspect(op.get_bind()).get_columns(TABLE)
     if not any(column["name"] == "epoch" for column in columns):
-        op.add_column(
-            TABLE, sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0")
-        )
+        op.add_column(TABLE, sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"))

@@ -149,7 +149,11 @@ def test_an_advertised_address_is_one_more_and_for_gateways_alone(data_dir, secr
     assert "192.0.2.7" not in front
     assert app["kernel_lab_urls"] == ["http://192.0.2.7:11013"]
     for_kernels = kernel_front_config(
-        KERNEL_TEMPLATE.read_text(), settings, data_dir, as_root=True, addresses=["192.0.2.7", "::5"]
+        KERNEL_TEMPLATE.read_text(),
+        settings,
+        data_dir,
+        as_root=True,
+        addresses=["192.0.2.7", "::5"],
     )
     assert re.findall(r"^ +listen (.*);", for_kernels, re.M) == [
         *("127.0.0.1:11013", "192.0.2.7:11013", "[::5]:11013")

@@ -58,7 +58,7 @@ def test_a_changed_ticket_is_refused(place: int, byte: int) -> None:
 
 
 def test_the_ticket_of_another_fleet_is_refused() -> None:
-    with pytest.raises(TicketError, match="[Ss]ignature"):
+    with pytest.raises(TicketError, match=r"[Ss]ignature"):
         KernelTickets(SECRET).verify(KernelTickets(b"another").issue(TICKET, 60))
 
 
