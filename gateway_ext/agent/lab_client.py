@@ -120,7 +120,7 @@ class LabClient:
             )
             try:
                 response = await self._fetch(request)
-            except (OSError, HTTPClientError) as error:
+            except (OSError, HTTPClientError, ValueError) as error:
                 self._avoided[url] = time.monotonic() + _AVOIDED_SECONDS
                 problem = f"{url}: {error}"
                 continue

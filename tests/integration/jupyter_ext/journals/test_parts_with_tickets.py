@@ -4,10 +4,12 @@ or through the owner; and what labs refuse."""
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -282,6 +284,25 @@ def test_tampered_expired_and_outdated_tickets_are_refused(fleet: FleetWithFront
     url = f"{fleet.url('t-3')}?token={token}"
     cookies = {"jupyter-fleet-login": token}
     assert bare.call("POST", url, data=PART, cookies=cookies).status_code in (401, 403)
+
+
+def test_one_kernel_has_few_parts_at_a_lab_and_others_do_not_wait_for_it(
+    fleet: FleetWithFront,
+) -> None:
+    holder = fleet.holder("t-6")
+    parts = [pack_part(PartHeader(JOURNAL, number, number), []) for number in range(1, 11)]
+    with ThreadPoolExecutor(10) as senders:
+        fleet.store.process.signal(signal.SIGSTOP)
+        try:
+            sent = [senders.submit(fleet.post, holder, "t-6", part) for part in parts]
+            refused, _ = wait(sent, return_when=FIRST_COMPLETED)
+            assert {one.result() for one in refused} == {503}
+        finally:
+            fleet.store.process.signal(signal.SIGCONT)
+        statuses = {one.result() for one in sent}
+    assert 503 in statuses
+    # None is lost for good.
+    assert [fleet.post(holder, "t-6", part) for part in parts] == [204] * 10
 
 
 def test_only_gateways_get_tickets_and_only_whole_ones(fleet: FleetWithFront) -> None:
