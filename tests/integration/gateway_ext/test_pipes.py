@@ -79,7 +79,7 @@ class Fleet:
         (self._process(number) / "clear_refs").write_text("5")
 
     def _process(self, number: int) -> Path:
-        return Path(f"/proc/{self.gateways.processes[number].process.pid}")
+        return Path(f"/proc/{self.gateways.processes[number].pid}")
 
 
 @pytest.fixture(scope="module")
