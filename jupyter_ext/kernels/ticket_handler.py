@@ -29,7 +29,7 @@ class TicketHandler(ErrorBody, APIHandler):
             raise web.HTTPError(403, "only gateways get tickets, for the kernels that they own")
         said = self.get_json_body()
         try:
-            claims: dict[str, Any] = {**dict(said), "sub": kernel_id}
+            claims: dict[str, Any] = {**dict(said or {}), "sub": kernel_id}
             ticket = tickets_of(self).issue(ticket_from_claims(claims), self._seconds)
         except (KeyError, TypeError, ValueError) as error:
             raise web.HTTPError(400, f"the kernel is not described: {error!r}") from error

@@ -3,7 +3,6 @@
 import ssl
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
@@ -112,8 +111,8 @@ class Pipe:
 
 def copied(headers: HTTPHeaders, names: Sequence[str]) -> HTTPHeaders:
     """Those of the headers that have these names."""
-    found: Any = HTTPHeaders()
+    found = HTTPHeaders()
     for name in names:
         if name in headers:
             found[name] = headers[name]
-    return found  # type: ignore[no-any-return]
+    return found

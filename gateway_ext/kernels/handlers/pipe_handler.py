@@ -78,6 +78,10 @@ class PipeHandler(RefusedCalls):
         self._moved()
         try:
             self._pipe = await Pipe.open(self.manager.lab_calls.labs)
+            if not self._kernel_id:
+                # The agent has gone meanwhile.
+                self._close()
+                raise Refusal(503, "the call has ended")
             headers = copied(self.request.headers, _REQUEST_HEADERS)
             base_url = self.settings["base_url"].rstrip("/")
             target = (self.request.uri or "").removeprefix(base_url)
@@ -96,7 +100,9 @@ class PipeHandler(RefusedCalls):
     def _abort(self) -> None:
         """Ends both sides, without a word: the answer may have begun."""
         self._close()
-        self.request.connection.stream.close()  # type: ignore[union-attr]
+        connection: Any = self.request.connection
+        if connection.stream is not None:
+            connection.stream.close()
 
     async def data_received(self, chunk: bytes) -> None:
         self._moved()
@@ -119,7 +125,7 @@ class PipeHandler(RefusedCalls):
         if not self._headers_written and not self._finished:
             raise Refusal(503, self._broken or "the lab has ended the call: try again")
 
-    get = put = post = delete = _through  # type: ignore[assignment]
+    get = put = post = delete = _through
 
     async def _relay(self) -> None:
         assert self._pipe is not None  # noqa: S101 - for the type checker
@@ -171,13 +177,13 @@ class _Answer(HTTPMessageDelegate):
         self._handler = handler
         self.complete = False
 
-    async def headers_received(  # type: ignore[override]
+    async def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
         if isinstance(start_line, ResponseStartLine):
             await self._handler.answered(start_line.code, headers)
 
-    async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]
+    async def data_received(self, chunk: bytes) -> None:
         await self._handler.pass_on(chunk)
 
     def finish(self) -> None:
