@@ -35,6 +35,7 @@ from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
 from gateway_ext.kernels.handlers.kernel_handlers import kernel_handlers
 from gateway_ext.kernels.handlers.kernelspec_handler import kernelspec_handlers
 from gateway_ext.kernels.handlers.launch_options_handler import launch_options_handlers
+from gateway_ext.kernels.handlers.pipe_handler import pipe_handlers
 from gateway_ext.kernels.handlers.refused_calls import NothingHere
 from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
@@ -154,6 +155,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             *kernel_handlers,
             *gateway_handlers,
             *launch_options_handlers,
+            *pipe_handlers,
             *guarded,
             (r"/.*", NothingHere),
         ]
@@ -226,6 +228,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         self._tasks = [
             asyncio.ensure_future(self.membership.run()),
             asyncio.ensure_future(manager.links.run()),
+            asyncio.ensure_future(manager.agent_tickets.run(manager.links)),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
                 manager.lost_kernels.leave_overtaken,

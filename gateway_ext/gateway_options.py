@@ -45,6 +45,18 @@ class GatewayOptions(HasTraits):
         "kernel's container. One that answers is enough. Without them, or without "
         "service_token_file, it is kept beside the kernel only.",
     ).tag(config=True)
+    kernel_lab_urls = List(
+        Unicode(),
+        help="Base URLs under which kernels' agents reach labs themselves: of the front's listener "
+        "for kernels. Without them, or where none answers, agents call labs through their gateway, "
+        "which uses lab_urls.",
+    ).tag(config=True)
+    max_pipes = Integer(
+        64,
+        min=1,
+        help="How many calls of agents to labs go through this gateway at once; four of one kernel "
+        "at most. Each takes about 0.3 MB.",
+    ).tag(config=True)
     service_token_file = Unicode(
         help="A file with this gateway's own token, with which it calls labs. Read at each call."
     ).tag(config=True)

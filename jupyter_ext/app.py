@@ -43,6 +43,7 @@ from jupyter_ext.kernels.handlers import handlers as kernel_handlers
 from jupyter_ext.kernels.launch_options_handler import handlers as launch_options_handlers
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
+from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.safe_logs import make_logs_safe
@@ -138,6 +139,14 @@ class JupyterFleet(ExtensionApp):
         help="How many bytes the store keeps of what one kernel says, compressed: about ten times "
         "as much output. What is older than that is deleted. JournalSweep.keep_days says for how "
         "long it is kept after the kernel's end.",
+    )
+
+    ticket_seconds = Float(
+        900.0,
+        min=1.0,
+        config=True,
+        help="Seconds for which a kernel's ticket is valid, with which what runs beside that "
+        "kernel calls labs. The kernel's gateway gets a new one when half of the time has passed.",
     )
 
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
@@ -292,6 +301,7 @@ class JupyterFleet(ExtensionApp):
         self._journals = KeptJournals(storage, self.journal_bytes)
         self.handlers.extend(journal_handlers(self._journals))
         self.handlers.extend(kernel_handlers)
+        self.handlers.extend(ticket_handlers(self.ticket_seconds))
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)
         self.handlers.extend(launch_choices_handlers)

@@ -23,6 +23,7 @@ from .journal import Journal
 from .kernel import Kernel
 from .kernel_calls import KernelCalls
 from .kernel_watch import KernelWatch
+from .lab_client import LabClient
 from .memory_limit import MemoryLimit
 from .process_tree import descendants, end_all
 from .segments.disk import JournalDisk
@@ -40,6 +41,7 @@ from .start_document import (
 )
 from .tail.parts import unfinished
 from .tail.sender import JournalTail, Said
+from .tail.ways import InLink, Way, WithTicket
 
 _log = logging.getLogger("fleet.agent")
 
@@ -93,7 +95,9 @@ class Agent:
         self._journal.sent_to_all = self._sent_to_all
         self._commands: Commands | None = None
         self._journal.until_read = SlowReaders(self._readers, self._cut).have
-        self._tail = JournalTail(self._journal, self._said)
+        self._tail = JournalTail(self._journal, self._said, self._way)
+        self._labs = LabClient(self._tail.wake)
+        self._with_ticket, self._in_link = WithTicket(self._labs), InLink(self._tail.wake)
         self._calls = KernelCalls()
         self._call_socket: CallSocket | None = None
         self._watch = KernelWatch(document, self._kernel, limit)
@@ -175,11 +179,12 @@ class Agent:
         end_all(descendants(os.getpid()))
 
     async def _say_goodbye(self) -> None:
-        """Send the remaining messages to the gateway, including the kernel's end."""
+        """Send the remaining messages to labs and the gateway, including the kernel's end."""
+        if self._sender is not None:
+            self._tell()
+        await self._tail.finish(_LAST_PART_SECONDS)
         if self._sender is None or self._connection is None:
             return
-        self._tell()
-        await self._tail.finish(_LAST_PART_SECONDS)
         await self._sender.caught_up(1.0)
         await self._connection.flushed(1.0)
         self._has_left = True
@@ -212,6 +217,12 @@ class Agent:
         state = self._kernel.state
         requests = unfinished(self._kernel.requests.index)
         return Said(state.process.value, state.reason or "", requests)
+
+    def _way(self) -> Way | None:
+        """How parts of the journal can be sent now."""
+        if self._with_ticket.possible:
+            return self._with_ticket
+        return self._in_link if self._in_link.possible else None
 
     def _state_changed(self) -> None:
         if self._telling is None:
@@ -344,7 +355,8 @@ class Agent:
             on_handover=lambda gateways: self._hand_over(connection, sender, gateways),
             on_gateways=lambda gateways: self._gateways.welcomed(connection.url, gateways),
             on_called=self._calls.called,
-            on_kept=self._tail.answered,
+            on_kept=self._in_link.answered,
+            on_ticket=self._labs.given,
             on_claim=self._claim,
         )
         _log.info("gateway %s, epoch %s", connection.url, connection.epoch)
@@ -361,7 +373,8 @@ class Agent:
                 _log.warning("dropped a text frame that is not JSON")
 
         self._calls.connected(sender.post, connection.calls)
-        self._tail.connected(connection.send, keeps=connection.keeps_journals)
+        self._labs.connected(connection.url, sender.post)
+        self._in_link.connected(connection.send, keeps=connection.keeps_journals)
         connection.listen(receive)
         sending = asyncio.create_task(sender.run())
         closed = asyncio.create_task(connection.closed.wait())
@@ -380,7 +393,8 @@ class Agent:
             connection.drop()
             commands.close_all()
             self._calls.disconnected()
-            self._tail.disconnected()
+            self._labs.disconnected()
+            self._in_link.disconnected()
             self._sender = self._connection = self._commands = None
             _log.info("gateway %s: connection ended", connection.url)
         return False

@@ -46,12 +46,13 @@ class Commands:
         on_gateways: Callable[[list[str]], None],
         on_called: Callable[[dict[str, Any]], None],
         on_kept: Callable[[dict[str, Any]], None],
+        on_ticket: Callable[[dict[str, Any]], None],
         on_claim: Callable[[Any, int], None],
     ) -> None:
         """`on_shutdown` is called when the kernel has been ended, `on_handover` with gateways to
         go to, `on_gateways` with those that there are, `on_called` with the answer to a call of the
-        kernel, `on_kept` with that to a part of the journal, `on_claim` with what a kernel that was
-        nobody's is, and the epoch from now on."""
+        kernel, `on_kept` with that to a part of the journal, `on_ticket` with a ticket for labs,
+        `on_claim` with what a kernel that was nobody's is, and the epoch from now on."""
         self._connection = connection
         self._sender = sender
         self._kernel = kernel
@@ -62,6 +63,7 @@ class Commands:
         self._on_gateways = on_gateways
         self._on_called = on_called
         self._on_kept = on_kept
+        self._on_ticket = on_ticket
         self._on_claim = on_claim
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,6 +78,9 @@ class Commands:
             return
         if isinstance(frame, dict) and frame.get("type") == "kept":
             self._on_kept(frame)
+            return
+        if isinstance(frame, dict) and frame.get("type") == "ticket":
+            self._on_ticket(frame)
             return
         if not isinstance(frame, dict) or frame.get("type") != "command":
             return

@@ -16,9 +16,12 @@ from traitlets.config import LoggingConfigurable
 
 from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
+from gateway_ext.kernels.agents.agent_tickets import TICKETS_AT_ONCE, AgentTickets
 from gateway_ext.kernels.agents.claim_pace import ClaimPace
 from gateway_ext.kernels.agents.kept_journals import KeptJournals
+from gateway_ext.kernels.agents.lab_calls import LabCalls
 from gateway_ext.kernels.agents.links import AgentLinks
+from gateway_ext.kernels.agents.pipes import PipeRoom
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.calls.kernel_calls import KernelCalls
@@ -127,6 +130,9 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
             log=self.log,
         )
         self.kept_journals = KeptJournals(app.lab_urls, app.service_token_file, self.log)
+        self.lab_calls = LabCalls(app.lab_urls, app.service_token_file, TICKETS_AT_ONCE)
+        self.agent_tickets = AgentTickets(self.lab_calls, app.kernel_lab_urls, self.log)
+        self.pipe_room = PipeRoom(app.max_pipes)
         self.websockets: set[OpenWebsocket] = set()
         self.client_room = ClientRoom()
         self.board = LaunchBoard(app.launch_records, self.log)
@@ -233,6 +239,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
     def _agent_connected(self, link: AgentLink) -> None:
         self.board.connected(link)
         self.pools.connected(link)
+        self.agent_tickets.connected(link)
 
     def cluster(self, kind: type[ClusterT]) -> ClusterT:
         """The cluster of that kind, as this gateway's configuration describes it."""

@@ -20,8 +20,14 @@ from jupyter_ext.auth.logout import FleetLogoutHandler
 from jupyter_ext.auth.open_requests import OpenRequests
 from jupyter_ext.auth.page_user import page_user
 from jupyter_ext.auth.route_policy import Answer, decide
-from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.auth.user import FleetUser, KernelSide
 from jupyter_ext.platform.json_bodies import JsonRefused
+from jupyter_ext.platform.kernel_tickets import (
+    KernelTicket,
+    KernelTickets,
+    TicketError,
+    is_ticket,
+)
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 # Browsers silently drop cookies above 4096 bytes.
@@ -91,15 +97,15 @@ class FleetIdentityProvider(IdentityProvider):
         self.open_requests.add(page)
         # Error pages ask for the user as well, and come before the answer.
         page.current_user = page._jupyter_current_user = None
-        identity = self._identity(page)
-        if isinstance(page, Template404) and identity is not None:
-            return FleetUser.of(identity)
+        caller = self._caller(page)
+        if isinstance(page, Template404) and caller is not None:
+            return _user_of(caller)
         path = page.request.path
         base_url = page.base_url.rstrip("/")
-        if identity is not None:
-            _check_user(page, identity)
+        if isinstance(caller, Identity):
+            _check_user(page, caller)
         method, path = page.request.method or "GET", path.removeprefix(base_url)
-        decision = decide(method, path, identity)
+        decision = decide(method, path, caller)
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]
@@ -108,7 +114,7 @@ class FleetIdentityProvider(IdentityProvider):
             raise web.HTTPError(401, problem)
         if decision.answer is Answer.ALLOW:
             await self._check_body(method, path, page.request.body)
-        return FleetUser.of(identity) if identity is not None else None
+        return _user_of(caller)
 
     async def _check_body(self, method: str, path: str, body: bytes) -> None:
         try:
@@ -119,17 +125,22 @@ class FleetIdentityProvider(IdentityProvider):
         except JsonRefused as error:
             raise web.HTTPError(error.status, str(error)) from error
 
-    def _identity(self, handler: JupyterHandler) -> Identity | None:
+    def _caller(self, handler: JupyterHandler) -> Identity | KernelTicket | None:
         handler.login_problem = ""  # type: ignore[attr-defined]
         match = self.auth_header_pat.match(handler.request.headers.get("Authorization", ""))
         if match:
+            token = match[2].strip()
             try:
-                identity = self.verifier.verify(match[2].strip())
-            except TokenError as error:
+                caller: Identity | KernelTicket = (
+                    tickets_of(handler).verify(token)
+                    if is_ticket(token)
+                    else self.verifier.verify(token)
+                )
+            except (TokenError, TicketError) as error:
                 raise web.HTTPError(401, str(error)) from error
             # Only an explicit token exempts a request from the XSRF check; a cookie never does.
             handler._token_authenticated = True  # type: ignore[attr-defined]
-            return identity
+            return caller
         # The token decides how long a login is valid.
         cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
         if not cookie:
@@ -174,6 +185,18 @@ class FleetIdentityProvider(IdentityProvider):
     def identity_model(self, user: User) -> dict[str, Any]:
         """What `/api/me` shows of the user, including the roles, which a new login may change."""
         return {**cast(FleetUser, user).model(), **page_user(cast(FleetUser, user).identity)}
+
+
+def tickets_of(handler: web.RequestHandler) -> KernelTickets:
+    """Issues and checks tickets of kernels, with the secret that all labs share."""
+    secret = handler.settings["cookie_secret"]
+    return KernelTickets(secret.encode() if isinstance(secret, str) else secret)
+
+
+def _user_of(caller: Identity | KernelTicket | None) -> User | None:
+    if isinstance(caller, KernelTicket):
+        return KernelSide.of(caller)
+    return None if caller is None else FleetUser.of(caller)
 
 
 def _check_user(handler: JupyterHandler, identity: Identity) -> None:

@@ -14,6 +14,7 @@ from enum import Enum
 from urllib.parse import unquote
 
 from jupyter_ext.platform import export_formats
+from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
@@ -34,6 +35,9 @@ class Who(Enum):
     """Editors of the project in the group `path` of the URL."""
     SERVICES = "services"
     """The fleet's own servers (tokens with `service`)."""
+    KERNELS = "kernels"
+    """What runs beside the kernel in the group `kernel` of the URL, with that kernel's ticket,
+    which no other route takes; and the fleet's own servers."""
 
 
 class Answer(Enum):
@@ -115,16 +119,18 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
     _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),
     _rule(Who.USERS, "GET", rf"/api/kernels/{_UUID}/channels"),
-    # What kernels have said: gateways write it, viewers of its project read it.
-    _rule(Who.SERVICES, "POST", rf"/api/fleet/kernels/{_UUID}/journal"),
+    # What kernels have said: what runs beside them writes it, viewers of its project read it.
+    # Gateways write it for agents of the version before.
+    _rule(Who.KERNELS, "POST", rf"/api/fleet/kernels/(?P<kernel>{_UUID})/journal"),
+    _rule(Who.SERVICES, "POST", rf"/api/fleet/kernels/{_UUID}/ticket"),
     _rule(Who.USERS, "GET", rf"/api/fleet/kernels/{_UUID}/journal"),
     _rule(Who.VIEWERS, "GET", r"/api/fleet/journals(?P<path>/.*)"),
     _rule(Who.SERVICES, "GET", r"/metrics"),
 )
 
 
-def decide(method: str, path: str, identity: Identity | None) -> Decision:
-    """Whether `identity` (None: nobody is logged in) may send `method` to `path`.
+def decide(method: str, path: str, caller: Identity | KernelTicket | None) -> Decision:
+    """Whether `caller` (None: nobody is logged in) may send `method` to `path`.
 
     `path` is the request's path below the base URL, still escaped, without the query.
     """
@@ -134,6 +140,9 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
             for rule in RULES
             if method in rule.methods and (match := rule.pattern.fullmatch(path))
         ]
+        if isinstance(caller, KernelTicket):
+            return _with_ticket(matches, caller)
+        identity = caller
         if not matches:
             if identity is None:
                 return Decision(Answer.LOG_IN)
@@ -143,11 +152,11 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
             return Decision(Answer.ALLOW)
         if identity is None:
             return Decision(Answer.LOG_IN)
-        if identity.service == "gateway" and rule.who is not Who.SERVICES:
+        if identity.service == "gateway" and rule.who not in (Who.SERVICES, Who.KERNELS):
             return Decision(Answer.REFUSE, "gateways have no business with what users have")
         if identity.service or rule.who is Who.USERS:
             return Decision(Answer.ALLOW)
-        if rule.who is Who.SERVICES:
+        if rule.who in (Who.SERVICES, Who.KERNELS):
             return Decision(Answer.REFUSE, f"{path} is for the fleet's own servers")
         project, _ = split_path(unquote(match["path"]))
     except (ProjectNameError, ProjectPathError):
@@ -162,6 +171,14 @@ def decide(method: str, path: str, identity: Identity | None) -> Decision:
     role = Role.EDITOR if rule.who is Who.EDITORS else Role.VIEWER
     if not identity.may(project, role):
         return Decision(Answer.REFUSE, f"you are not {article(role)} of the project {project!r}")
+    return Decision(Answer.ALLOW)
+
+
+def _with_ticket(matches: list[tuple[Rule, re.Match[str]]], ticket: KernelTicket) -> Decision:
+    if not matches or matches[0][0].who is not Who.KERNELS:
+        return Decision(Answer.REFUSE, "a kernel's ticket is not for this route")
+    if matches[0][1]["kernel"] != ticket.kernel_id:
+        return Decision(Answer.REFUSE, "the ticket is another kernel's")
     return Decision(Answer.ALLOW)
 
 

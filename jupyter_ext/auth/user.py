@@ -8,6 +8,7 @@ from typing import Any
 from jupyter_server.auth import User
 from jupyter_server.base.call_context import CallContext
 
+from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.tokens import Identity
 
 
@@ -40,6 +41,19 @@ class FleetUser(User):
         }
 
 
+@dataclass
+class KernelSide(User):
+    """What runs beside one kernel, which called with that kernel's ticket: nobody who is logged
+    in."""
+
+    ticket: KernelTicket = field(kw_only=True, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, ticket: KernelTicket) -> KernelSide:
+        """The holder of a verified ticket."""
+        return cls(username=f"kernel {ticket.kernel_id}", ticket=ticket)
+
+
 def initials_of(display_name: str) -> str:
     """Up to two letters: the initials of the first and the last word of the name."""
     words = display_name.split()
@@ -53,6 +67,13 @@ def current_identity() -> Identity | None:
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     identity = getattr(getattr(handler, "current_user", None), "identity", None)
     return identity if isinstance(identity, Identity) else None
+
+
+def current_ticket() -> KernelTicket | None:
+    """The ticket of the request that is being handled; None for callers without one."""
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    user = getattr(handler, "current_user", None)
+    return user.ticket if isinstance(user, KernelSide) else None
 
 
 def current_username() -> str | None:

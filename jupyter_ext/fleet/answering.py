@@ -16,7 +16,13 @@ PAUSE = 0.2
 MOST_STARTS = 3
 """A program that ends this often before its first answer has failed to start."""
 
-PROBES = {"lab": "/api/me", "front": "/api", "gateway": "/api/kernelspecs", "store": "/healthz"}
+PROBES = {
+    "lab": "/api/me",
+    "front": "/api",
+    "kernel-front": "/front-health",
+    "gateway": "/api/kernelspecs",
+    "store": "/healthz",
+}
 
 
 def answers(member: Member, service_token: str, timeout: float = 5.0) -> bool:

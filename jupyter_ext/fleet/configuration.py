@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.kubeconfig import PROJECT
 from jupyter_ext.fleet.limits import gateway_limits
-from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.tools import Tools
@@ -23,7 +22,13 @@ from jupyter_ext.fleet.tools import Tools
 EMBEDDED_BUCKET = "fleet"
 REGION = "us-east-1"
 
-CHECKS = {"front": "/front-health", "lab": "/api", "gateway": "/api", "store": "/healthz"}
+CHECKS = {
+    "front": "/front-health",
+    "kernel-front": "/front-health",
+    "lab": "/api",
+    "gateway": "/api",
+    "store": "/healthz",
+}
 """The path that the supervisor requests from each kind of program. None of these needs another
 program, the database or the disk."""
 
@@ -62,7 +67,7 @@ class Program:
 
     name: str
     role: str
-    """``lab``, ``gateway``, ``store`` or ``front``."""
+    """``lab``, ``gateway``, ``store``, ``front`` or ``kernel-front``."""
     command: tuple[str, ...]
     url: str
     stop_signal: str
@@ -203,6 +208,7 @@ def gateway_config(
             "encryption_keys_file": str(secrets.encryption_keys),
             # The front knows which labs there are and which of them answer.
             "lab_urls": [settings.url()],
+            "kernel_lab_urls": [settings.advertised_url(KERNEL_FRONT)],
             "service_token_file": str(secrets.service_token("gateway")),
             "kernels_dir": str(data_dir.kernels),
             "first_uid": data_dir.first_uid,
@@ -240,26 +246,6 @@ def cluster_environment(settings: Settings) -> dict[str, str]:
     return dict.fromkeys(("HADOOP_CONF_DIR", "YARN_CONF_DIR"), settings.yarn_conf)
 
 
-def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
-    """nginx's configuration: ``deploy/nginx/fleet.conf.template`` with the addresses filled in."""
-
-    def labs(options: str) -> str:
-        ports = [settings.ports[name] for name in settings.lab_names]
-        return "\n        ".join(f"server 127.0.0.1:{port} {options};" for port in ports)
-
-    values = {
-        "LISTEN": f"127.0.0.1:{settings.port}",
-        "LABS": labs("max_fails=0"),
-        "PAGE_LABS": labs("max_fails=1 fail_timeout=5s"),
-        "STATE": str(data_dir.front),
-        # Another user could not pass the data directory.
-        "USER": "user root;" if as_root else "",
-    }
-    head, separator, body = template.partition("\ndaemon off;")
-    # The head explains the marks themselves.
-    return head + separator + re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], body)
-
-
 def programs(
     settings: Settings,
     data_dir: DataDir,
@@ -268,24 +254,18 @@ def programs(
     builds: Builds,
     aws: Mapping[str, str],
     clusters: Clusters = NO_CLUSTERS,
+    kernel_front: str = "",
 ) -> list[Program]:
-    """Every program of the fleet; the order is the one in which they are shown."""
+    """Every program of the fleet; the order is the one in which they are shown. ``kernel_front`` is
+    the configuration of the front's listener for kernels."""
     found = [
-        Program(
-            name=FRONT,
-            role="front",
-            command=(
-                str(tools.nginx),
-                *("-e", "stderr"),
-                *("-p", str(data_dir.front)),
-                *("-c", str(data_dir.front_config)),
-            ),
-            url=settings.url(),
-            # QUIT would wait for open pages.
-            stop_signal="TERM",
-            stop_seconds=3,
-            environment={},
-        )
+        _nginx(FRONT, data_dir.front_config, settings, data_dir, tools),
+        # What agents send meanwhile goes through their gateways: it need not load another
+        # configuration while it runs.
+        replace(
+            _nginx(KERNEL_FRONT, data_dir.kernel_front_config, settings, data_dir, tools),
+            configuration={"nginx": kernel_front},
+        ),
     ]
     for name in settings.lab_names:
         folder = data_dir.labs / name
@@ -337,6 +317,24 @@ def programs(
     if tools.weed is not None:
         found.append(_store(tools.weed, settings, data_dir, secrets, builds.store))
     return found
+
+
+def _nginx(name: str, config: Path, settings: Settings, data_dir: DataDir, tools: Tools) -> Program:
+    return Program(
+        name=name,
+        role="kernel-front" if name == KERNEL_FRONT else "front",
+        command=(
+            str(tools.nginx),
+            *("-e", "stderr"),
+            *("-p", str(data_dir.front)),
+            *("-c", str(config)),
+        ),
+        url=settings.url(name),
+        # QUIT would wait for open pages.
+        stop_signal="TERM",
+        stop_seconds=3,
+        environment={},
+    )
 
 
 def _store(

@@ -135,6 +135,11 @@ class DataDir:
         return self.config / "nginx.conf"
 
     @property
+    def kernel_front_config(self) -> Path:
+        """That of the front's listener for kernels."""
+        return self.config / "nginx-kernels.conf"
+
+    @property
     def loaded_front_config(self) -> Path:
         """A copy of the configuration that nginx was last told to read."""
         return self.front / "loaded.conf"

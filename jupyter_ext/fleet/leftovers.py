@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.process_stat import ProcessStat
 
 NGINX_MASTER = "nginx: master process "
@@ -45,7 +45,9 @@ def program_of(arguments: list[str], data_dir: DataDir) -> str | None:
             return one.removeprefix(config).partition("/")[0]
     if f"-dir={data_dir.store}" in arguments:
         return "store"
-    return FRONT if ("-c", str(data_dir.front_config)) in pairwise(arguments) else None
+    configs = {FRONT: data_dir.front_config, KERNEL_FRONT: data_dir.kernel_front_config}
+    pairs = set(pairwise(arguments))
+    return next((name for name, file in configs.items() if ("-c", str(file)) in pairs), None)
 
 
 def first_of_each(found: list[Leftover]) -> dict[str, Leftover]:
@@ -67,8 +69,8 @@ def find_leftovers(data_dir: DataDir) -> list[Leftover]:
             worker = arguments[0].startswith(NGINX_WORKER)
             if worker:
                 # Only the log that it has open shows which fleet it belongs to.
-                ours = os.readlink(folder / "fd" / "2") == str(data_dir.log(FRONT))
-                name = FRONT if ours else None
+                logs = {str(data_dir.log(one)): one for one in (FRONT, KERNEL_FRONT)}
+                name = logs.get(os.readlink(folder / "fd" / "2"))
             else:
                 name = program_of(arguments, data_dir)
         except OSError:

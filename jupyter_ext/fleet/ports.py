@@ -14,6 +14,8 @@ LOWEST, HIGHEST = 10000, 22767
 GRPC_OFFSET = 10000
 
 FRONT = "front"
+KERNEL_FRONT = "front-kernels"
+"""The front's listener for kernels."""
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
@@ -55,7 +57,7 @@ def assign_ports(
     advertised: Callable[[int], bool] = lambda port: True,
 ) -> dict[str, int]:
     """Give each of ``names`` a port: the saved one, or else a free one. ``advertised`` says whether
-    a gateway could listen on a port where clusters reach it.
+    a gateway, or the front's listener for kernels, could listen on a port where clusters reach it.
 
     A saved port that another program has taken is replaced. For gateways, whose addresses are
     known to the agents of running kernels, and for the front, this raises `FleetError` instead.
@@ -70,7 +72,7 @@ def assign_ports(
         return (
             free(port)
             and (not name.startswith("store-") or free(port + GRPC_OFFSET))
-            and (not name.startswith("gateway-") or advertised(port))
+            and (not name.startswith(("gateway-", KERNEL_FRONT)) or advertised(port))
         )
 
     ports = {FRONT: front}

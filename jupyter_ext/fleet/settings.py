@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.ports import FRONT
+from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 from jupyter_ext.platform.private_file import write_private
 
@@ -35,7 +35,7 @@ class Member:
 
     name: str
     role: str
-    """``front``, ``lab``, ``gateway`` or ``store``."""
+    """``front``, ``kernel-front``, ``lab``, ``gateway`` or ``store``."""
     url: str
 
 
@@ -233,22 +233,26 @@ class Settings:
     def port_names(self) -> list[str]:
         """The programs, other than the front, that need a port."""
         store = () if self.bucket else STORE_PORTS
-        return [*self.lab_names, *self.gateway_names, *store]
+        return [*self.lab_names, *self.gateway_names, KERNEL_FRONT, *store]
 
     def url(self, name: str = FRONT) -> str:
         """Address of a program, by default of the front."""
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
 
-    def advertised_url(self, gateway: str) -> str:
-        """Address of a gateway for labs, agents and the other gateways."""
+    def advertised_url(self, name: str) -> str:
+        """Address of a gateway for labs, agents and the other gateways; of the front's listener for
+        kernels, for agents."""
         host = "127.0.0.1" if self.advertise is None else in_url(self.advertise)
-        return f"http://{host}:{self.ports[gateway]}"
+        return f"http://{host}:{self.ports[name]}"
 
     @property
     def members(self) -> list[Member]:
         """Every process of this fleet, in the order in which they are shown."""
         found = [Member(FRONT, FRONT, self.url())]
+        # A fleet that the version before has started has none.
+        if KERNEL_FRONT in self.ports:
+            found.append(Member(KERNEL_FRONT, "kernel-front", self.url(KERNEL_FRONT)))
         found += [Member(name, "lab", self.url(name)) for name in self.lab_names]
         found += [Member(name, "gateway", self.url(name)) for name in self.gateway_names]
         if self.bucket is None:

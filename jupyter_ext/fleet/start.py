@@ -23,7 +23,6 @@ from jupyter_ext.fleet.configuration import (
     bucket_environment,
     bucket_url,
     definitions,
-    front_config,
     inherited,
     programs,
     store_environment,
@@ -32,6 +31,7 @@ from jupyter_ext.fleet.data_dir import ROOT_KERNELS, DataDir
 from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
+from jupyter_ext.fleet.fronts import front_config, kernel_front_config
 from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
@@ -85,6 +85,8 @@ class _Prepared:
     fleet: list[Program]
     front: str
     """nginx's configuration."""
+    kernel_front: str
+    """That of the front's listener for kernels."""
     secrets: SecretFiles
     aws: Mapping[str, str]
     python: Path
@@ -128,15 +130,23 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     aws = store_environment(settings, secrets, os.environ)
     _check_urls(settings, aws)
     _make_kernels_folder(data_dir, as_root=as_root)
-    fleet = programs(settings, data_dir, secrets, tools, builds(tools), aws, clusters)
     front = front_config(tools.front_template.read_text(), settings, data_dir, as_root=as_root)
-    return _Prepared(settings, fleet, front, secrets, aws, tools.lab_python)
+    kernel_front = kernel_front_config(
+        tools.kernel_front_template.read_text(),
+        settings,
+        data_dir,
+        as_root=as_root,
+        addresses=addresses,
+    )
+    build = builds(tools)
+    fleet = programs(settings, data_dir, secrets, tools, build, aws, clusters, kernel_front)
+    return _Prepared(settings, fleet, front, kernel_front, secrets, aws, tools.lab_python)
 
 
 def _apply(data_dir: DataDir, prepared: _Prepared) -> None:
     running = running_programs(data_dir)
     with _kept_if_it_works(data_dir, prepared.settings):
-        _write_configuration(prepared.fleet, prepared.front, data_dir)
+        _write_configuration(prepared, data_dir)
         supervisor = Supervisor(data_dir)
         try:
             _have_supervisor(supervisor, prepared.python)
@@ -210,20 +220,22 @@ def _make_kernels_folder(data_dir: DataDir, *, as_root: bool) -> None:
         ) from error
 
 
-def _write_configuration(fleet: list[Program], front: str, data_dir: DataDir) -> None:
-    for program in fleet:
+def _write_configuration(prepared: _Prepared, data_dir: DataDir) -> None:
+    for program in prepared.fleet:
         if program.role == "lab":
             _write_json(data_dir.lab_config(program.name), program.configuration)
         elif program.role == "gateway":
             _write_json(data_dir.gateway_config(program.name), program.configuration)
-    write_private(data_dir.front_config, front)
-    _write_json(data_dir.programs, definitions(fleet, data_dir))
+    write_private(data_dir.front_config, prepared.front)
+    write_private(data_dir.kernel_front_config, prepared.kernel_front)
+    _write_json(data_dir.programs, definitions(prepared.fleet, data_dir))
 
 
 def _remove_configuration_of_others(fleet: list[Program], data_dir: DataDir) -> None:
     """A lab of an earlier, larger fleet leaves no configuration behind."""
     kept = {program.name for program in fleet}
-    kept |= {data_dir.front_config.name, data_dir.programs.name}
+    kept |= {file.name for file in (data_dir.front_config, data_dir.kernel_front_config)}
+    kept.add(data_dir.programs.name)
     for one in data_dir.config.iterdir():
         if one.name not in kept:
             shutil.rmtree(one) if one.is_dir() else one.unlink()

@@ -35,6 +35,11 @@ class Tools:
     front_template: Path
     kernelspecs: Path
 
+    @property
+    def kernel_front_template(self) -> Path:
+        """Of the front's listener for kernels."""
+        return self.front_template.with_name("kernels.conf.template")
+
 
 def find_tools(*, gateway_env: str | None, kernel_env: str | None, embedded_store: bool) -> Tools:
     """Find everything, or raise `FleetError` for what is missing.

@@ -9,14 +9,15 @@ from typing import Any, cast
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from jupyter_ext.auth.user import current_identity
+from jupyter_ext.auth.user import current_identity, current_ticket
 from jupyter_ext.contents.http_errors import raises_http_errors
 from jupyter_ext.error_body import ErrorBody
 from jupyter_ext.journals.kept import KeptJournals
-from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel
+from jupyter_ext.journals.rows import AnotherPart, AnotherProject, EarlierOwner, Journal, Kernel
 from jupyter_ext.journals.tables import KERNEL_BYTES, KERNEL_NAME_BYTES, PATH_BYTES, USER_BYTES
 from jupyter_ext.kernels.manager import FleetKernelManager, project_of, require_role
 from jupyter_ext.platform.fair_turns import FairTurns
+from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.wire.journal_parts import MOST_NUMBER, PartError
@@ -31,6 +32,8 @@ _READERS = 2
 """So many people read at once, each one answer: what one gets is several times in memory."""
 _MOST_WAITING = 4
 """So many requests of a person wait for their turn."""
+_WRITERS = 16
+"""So many kernels' parts are written at once, one of each: more is no agent's doing."""
 _END_SECONDS = 3.0
 """How long gateways are asked for a kernel's end."""
 
@@ -38,22 +41,34 @@ _END_SECONDS = 3.0
 class JournalHandler(ErrorBody, APIHandler):
     """`/api/fleet/kernels/{id}/journal`."""
 
-    def initialize(self, journals: KeptJournals, turns: FairTurns[str]) -> None:
+    def initialize(
+        self, journals: KeptJournals, turns: FairTurns[str], writers: FairTurns[str]
+    ) -> None:
         self._journals = journals
         self._turns = turns
+        self._writers = writers
 
     @web.authenticated
     @raises_http_errors
     async def post(self, kernel_id: str) -> None:
-        """Keep a part, which the kernel's gateway passes on. Other services may not."""
-        identity = current_identity()
-        if identity is None or identity.service != "gateway":
+        """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
+        the version before; other services may not."""
+        ticket, identity = current_ticket(), current_identity()
+        if ticket is not None:
+            kernel = _kernel_of(ticket)
+        elif identity is not None and identity.service == "gateway":
+            kernel = self._kernel(kernel_id)
+        else:
             raise web.HTTPError(403, "only gateways pass on what kernels say")
+        if self._writers.waiting(kernel.id) >= _MOST_WAITING:
+            self.set_header("Retry-After", "1")
+            raise web.HTTPError(503, "other parts of this kernel come first: try again")
         try:
-            await self._journals.keep(self._kernel(kernel_id), self.request.body)
+            async with self._writers.turn(kernel.id):
+                await self._journals.keep(kernel, self.request.body)
         except PartError as error:
             raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
-        except (AnotherPart, AnotherProject) as error:
+        except (AnotherPart, AnotherProject, EarlierOwner) as error:
             raise web.HTTPError(409, str(error)) from error
         self.set_status(204)
         self.finish()
@@ -172,6 +187,17 @@ def journal_model(journal: Journal) -> dict[str, Any]:
     }
 
 
+def _kernel_of(ticket: KernelTicket) -> Kernel:
+    return Kernel(
+        _short(ticket.kernel_id, KERNEL_BYTES),
+        ticket.project,
+        _short(ticket.path.strip("/"), PATH_BYTES),
+        _short(ticket.username, USER_BYTES),
+        _short(ticket.kernel_name, KERNEL_NAME_BYTES),
+        ticket.epoch,
+    )
+
+
 def _may_see(project: str) -> bool:
     identity = current_identity()
     return identity is not None and identity.may(project, Role.VIEWER)
@@ -188,6 +214,10 @@ def handlers(journals: KeptJournals) -> list[tuple[Any, ...]]:
     arguments = {"journals": journals}
     turns: FairTurns[str] = FairTurns(_READERS, 1)
     return [
-        (pattern_of(JOURNAL_ROUTE), JournalHandler, {**arguments, "turns": turns}),
+        (
+            pattern_of(JOURNAL_ROUTE),
+            JournalHandler,
+            {**arguments, "turns": turns, "writers": FairTurns(_WRITERS, 1)},
+        ),
         (r"/api/fleet/journals/(?P<path>.+)", DocumentJournalsHandler, arguments),
     ]

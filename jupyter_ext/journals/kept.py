@@ -39,7 +39,7 @@ class KeptJournals:
 
     async def keep(self, kernel: Kernel, part: bytes) -> None:
         """Keep a part; once more the same changes nothing. Raises PartError for what is none, and
-        rows.AnotherPart and rows.AnotherProject."""
+        rows.AnotherPart, rows.AnotherProject and rows.EarlierOwner."""
         header = check_part(part)
         digest = hashlib.sha256(part).hexdigest()
         journal = await self._storage.sql(

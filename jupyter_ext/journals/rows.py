@@ -29,6 +29,9 @@ class Kernel:
     path: str
     username: str
     kernel_name: str
+    epoch: int = 0
+    """Of the owner whose ticket this comes from; 0 from gateways of the version before, which say
+    none."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class AnotherProject(Exception):
     """The journal belongs to a kernel of another project."""
 
 
+class EarlierOwner(Exception):
+    """The kernel has had another owner since: whoever sent this may be the agent of a launch that
+    was given up."""
+
+
 def document_key(path: str) -> str:
     """By what journals of a document are found."""
     return hashlib.sha256(path.encode()).hexdigest()
@@ -79,8 +87,10 @@ def note_part(
     connection: Connection, kernel: Kernel, header: PartHeader, size: int, sha256: str
 ) -> Journal:
     """Note that there will be a part of so many bytes with this digest. Once more for the same part
-    changes nothing. Raises AnotherPart and AnotherProject."""
+    changes nothing. Raises AnotherPart, AnotherProject and EarlierOwner."""
     now = now_utc(connection)
+    if kernel.epoch:
+        _refuse_earlier_owner(connection, kernel)
     if _locked(connection, kernel.id, header.journal) is None:
         _add(connection, kernel, header.journal, now)
     is_new = _add_piece(connection, kernel.id, header, size, sha256)
@@ -102,6 +112,10 @@ def note_part(
             process=header.process,
             reason=reason,
             complete=header.complete,
+            epoch=case(
+                (kernel_journal.c.epoch < kernel.epoch, kernel.epoch),
+                else_=kernel_journal.c.epoch,
+            ),
             **(grown if is_new else {}),
         )
     )
@@ -109,6 +123,17 @@ def note_part(
     if found is None or found.project != kernel.project:
         raise AnotherProject(f"the kernel {kernel.id} is not one of the project {kernel.project!r}")
     return found
+
+
+def _refuse_earlier_owner(connection: Connection, kernel: Kernel) -> None:
+    # In all its journals: each launch has one of its own.
+    query = select(func.max(kernel_journal.c.epoch)).where(kernel_journal.c.kernel_id == kernel.id)
+    seen = connection.execute(query).scalar_one()
+    if seen is not None and seen > kernel.epoch:
+        raise EarlierOwner(
+            f"the kernel {kernel.id} has an owner with the epoch {seen}: the ticket's is"
+            f" {kernel.epoch}"
+        )
 
 
 def _add(connection: Connection, kernel: Kernel, journal: str, now: datetime) -> None:

@@ -43,6 +43,9 @@ kernel_journal = Table(
     Column("process", String(32), nullable=False),
     Column("reason", ByteString(REASON_BYTES), nullable=False),
     Column("complete", Boolean, nullable=False),
+    # The highest one whose owner's ticket a part came with: parts of earlier owners are refused. 0
+    # while all of them came through gateways of the version before.
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
     Index(None, "document"),
     Index(None, "alive"),
     **_INNODB,

@@ -17,6 +17,8 @@ LEFTOVERS_ROUTE = "/api/fleet/leftovers"
 POOLS_ROUTE = "/api/fleet/pools"
 LAUNCH_OPTIONS_ROUTE = "/api/fleet/kernelspecs/{name}/launch-options"
 JOURNAL_ROUTE = "/api/fleet/kernels/{kernel_id}/journal"
+"""At a lab; what runs beside a kernel calls it with a ticket, also through the kernel's gateway."""
+TICKET_ROUTE = "/api/fleet/kernels/{kernel_id}/ticket"
 """At a lab."""
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 

@@ -1,26 +1,24 @@
-"""Sends the journal to gateways in parts, one at a time, as long as they keep it."""
+"""Sends the journal to where it is kept, in parts, one at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from gateway_ext.agent.connection import Unreachable
 from gateway_ext.agent.journal import Journal
-from jupyter_ext.wire.frames import JOURNAL_PART, pack_agent_frame
 from jupyter_ext.wire.journal_parts import PartHeader, pack_part
 
 from .parts import Taken, take
+from .ways import NotKept, Way
 
 _log = logging.getLogger("fleet.agent")
 
 GATHER_SECONDS = 0.75
 """So long what the kernel says is gathered: with the way to the store less than two seconds."""
-_ANSWER_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
 _LAST_PAUSE = 0.25
 """When the kernel has ended: little time is left."""
@@ -44,17 +42,20 @@ class _Part:
 
 class JournalTail:
     """What has not been kept waits in the journal: here is one part at most. It is sent again, the
-    same to the byte, until a gateway has answered that it is kept."""
+    same to the byte, until it has been answered that it is kept."""
 
-    def __init__(self, journal: Journal, said: Callable[[], Said]) -> None:
+    def __init__(
+        self, journal: Journal, said: Callable[[], Said], way: Callable[[], Way | None]
+    ) -> None:
+        """`way` is how parts can be sent now, None if they cannot; whenever that may have changed,
+        `wake` must be called."""
         self._journal = journal
         self._said = said
+        self._way = way
         self._kept = 0
         self._looked_at = 0
         """Up to which number there is nothing else to be kept: the next part says so."""
         self._part: _Part | None = None
-        self._send: Callable[[bytes], Awaitable[None]] | None = None
-        self._answer: asyncio.Future[dict[str, Any] | None] | None = None
         self._changed = asyncio.Event()
         self._ending = asyncio.Event()
         self._complete = asyncio.Event()
@@ -63,32 +64,14 @@ class JournalTail:
         """Whether the last part was full: the next one is sent at once."""
 
     def wake(self) -> None:
-        """The journal has a new message."""
+        """The journal has a new message, or there may be a way."""
         self._changed.set()
-
-    def connected(self, send: Callable[[bytes], Awaitable[None]], *, keeps: bool) -> None:
-        """From now on there is a gateway; whether it keeps journals. `send` raises Unreachable."""
-        self._send = send if keeps else None
-        self._changed.set()
-
-    def disconnected(self) -> None:
-        """The gateway is gone; whether it has kept the part that it has is not known."""
-        self._send = None
-        self._answered(None)
-
-    def answered(self, frame: dict[str, Any]) -> None:
-        """The gateway's answer to the part that it has."""
-        self._answered(frame)
-
-    def _answered(self, frame: dict[str, Any] | None) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(frame)
 
     async def finish(self, seconds: float) -> None:
         """The kernel has ended: send what is left, at most for so many seconds."""
         self._ending.set()
         self._changed.set()
-        if self._send is None:
+        if self._way() is None:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._complete.wait(), seconds)
@@ -97,7 +80,7 @@ class JournalTail:
         """Send until canceled."""
         while not self._complete.is_set():
             await self._changed.wait()
-            if self._send is None or not self._has_more():
+            if self._way() is None or not self._has_more():
                 self._changed.clear()
                 continue
             if self._part is None and not self._behind:
@@ -105,7 +88,7 @@ class JournalTail:
             try:
                 await self._send_part()
             except Unreachable:
-                # `disconnected` follows.
+                # It is noticed by others, who say when there is a way again.
                 self._changed.clear()
             except Exception:
                 # Whatever it is: the kernel goes on.
@@ -123,20 +106,12 @@ class JournalTail:
     async def _send_part(self) -> None:
         if self._part is None:
             self._part = await self._next_part()
-        part, send = self._part, self._send
-        if part is None or send is None:
+        part, way = self._part, self._way()
+        if part is None or way is None:
             return
-        self._answer = asyncio.get_running_loop().create_future()
-        await send(pack_agent_frame(JOURNAL_PART, part.last, 0, part.data))
-        try:
-            answer = await asyncio.wait_for(self._answer, _ANSWER_SECONDS)
-        except TimeoutError:
-            # Its answer may still come: the gateway takes no other part before it.
-            return
-        if answer is None or answer.get("last") != part.last:
-            return
-        if answer.get("ok") is not True:
-            await self._was_refused(answer)
+        not_kept = await way.send(part.last, part.data)
+        if not_kept is not None:
+            await self._was_refused(not_kept)
             return
         if self._refused:
             self._refused = False
@@ -146,16 +121,17 @@ class JournalTail:
         if part.complete:
             self._complete.set()
 
-    async def _was_refused(self, answer: dict[str, Any]) -> None:
+    async def _was_refused(self, refusal: NotKept) -> None:
+        if not refusal.seconds:
+            # Nobody has refused it: the connection has ended.
+            return
         level = logging.DEBUG if self._refused else logging.WARNING
         self._refused = True
-        _log.log(level, "the journal cannot be kept at the moment: %s", answer.get("message"))
-        seconds = answer.get("seconds")
-        good = isinstance(seconds, int | float) and 0 < seconds < _LONGEST_PAUSE
+        _log.log(level, "the journal cannot be kept at the moment: %s", refusal.message)
         if self._ending.is_set():
             await asyncio.sleep(_LAST_PAUSE)
         else:
-            await self._pause(float(seconds) if good else _LONGEST_PAUSE)  # type: ignore[arg-type]
+            await self._pause(refusal.seconds)
 
     async def _next_part(self) -> _Part | None:
         """The next part; None if nothing of what follows is worth keeping."""

@@ -145,6 +145,8 @@ class AgentLink:
         """Whether its record, which is in a pool, becomes a user's at this moment."""
         self.claim_problem = ""
         """Why the agent could not be told until now whose its kernel is."""
+        self.wants_ticket = False
+        """Whether the agent has asked for another ticket."""
         self._deleted = False
         # Of the connection: below the record's from a claim until the agent knows of it.
         self._agent_epoch = record.epoch
@@ -358,6 +360,8 @@ class AgentLink:
             if ended is not None:
                 ended.client.end(OWNER_CHANGES, str(document.get("reason") or ""))
                 self._on_change(self)
+        elif kind == "ticket":
+            self.wants_ticket = True
         elif kind == "call":
             if len(frame) > LONGEST_CALL:
                 raise ValueError(f"a call has {len(frame)} characters")
@@ -395,6 +399,11 @@ class AgentLink:
         """Says whether the part of the journal with this last number is kept."""
         if not self.lost:
             self._send(json.dumps({"type": "kept", "last": last, **answer}))
+
+    def give_ticket(self, document: Mapping[str, Any]) -> None:
+        """Gives the agent a ticket, with which it calls labs."""
+        if not self.lost:
+            self._send(json.dumps({"type": "ticket", **document}))
 
     def announce(self, gateways: list[str]) -> None:
         """Tells the agent which gateways there are now."""

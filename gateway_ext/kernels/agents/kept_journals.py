@@ -1,26 +1,25 @@
-"""Passes parts of kernels' journals on to labs, which keep them in the store."""
+"""Passes parts of kernels' journals on to labs, which keep them in the store.
+
+Only for agents of the version before, and while labs of the version before issue no tickets: other
+agents call labs themselves (`agent_tickets`).
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
-
 from gateway_ext.kernels.agents.agent_link import AgentLink
+from gateway_ext.kernels.agents.lab_calls import LabCalls, NotAnswered
 from gateway_ext.kernels.background_tasks import BackgroundTasks
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 from jupyter_ext.wire.routes import JOURNAL_ROUTE, path_of
 
 _AT_ONCE = 16
 """Parts on their way to labs; others wait for their turn."""
-_CONNECT_SECONDS = 2.0
-_LAB_SECONDS = 20.0
 _PAUSE = 0.25
 """Between two parts of one kernel: about 4 MB of messages a second."""
 _AGAIN_SECONDS = 3.0
@@ -32,10 +31,6 @@ _MOST_WAITING_BYTES = 128 * 2**20
 _FULL = "too much of other kernels waits to be kept"
 _IN_POOL = "the kernel is nobody's"
 _ANOTHER = "another part of this kernel is on its way"
-
-
-class NotKept(Exception):
-    """No lab has kept a part; the text says why."""
 
 
 @dataclass
@@ -51,21 +46,19 @@ class KeptJournals:
 
     def __init__(self, labs: Sequence[str], token_file: str, log: logging.Logger) -> None:
         """`labs` are base URLs; the gateway is known to them by the token in the file."""
-        self._labs = [url.rstrip("/") for url in labs]
-        self._token_file = token_file
+        self._labs = LabCalls(labs, token_file, _AT_ONCE)
         self._log = log
         self._on_the_way: dict[str, _OnTheWay] = {}
         """By kernel: an agent that connects again has another link."""
         self._waiting_bytes = 0
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._background = BackgroundTasks(log)
-        self._http: SimpleAsyncHTTPClient | None = None
         self._away = False
 
     @property
     def keeps(self) -> bool:
         """Whether agents should send parts."""
-        return bool(self._labs and self._token_file)
+        return self._labs.possible
 
     def receive(self, link: AgentLink, last: int, part: bytes) -> None:
         """Passes a part on and answers its agent; raises ValueError for one that no agent sends."""
@@ -104,7 +97,7 @@ class KeptJournals:
         try:
             async with self._turns:
                 await self._keep(link, part)
-        except NotKept as error:
+        except NotAnswered as error:
             self._note(str(error))
             message = str(error)[:_MOST_MESSAGE]
             return {"ok": False, "seconds": _AGAIN_SECONDS, "message": message}
@@ -132,40 +125,4 @@ class KeptJournals:
         }
         # A kernel that was claimed from a pool is known by the id of its record.
         path = f"{path_of(JOURNAL_ROUTE, kernel_id=record.kernel_id)}?{urlencode(about)}"
-        problem = ""
-        for _ in self._labs:
-            lab = self._labs[0]
-            problem = await self._post(lab, path, part)
-            if not problem:
-                return
-            # The next part goes to another one first.
-            self._labs.append(self._labs.pop(0))
-        raise NotKept(problem)
-
-    async def _post(self, lab: str, path: str, part: bytes) -> str:
-        """Why the lab has not kept the part; empty if it has."""
-        if self._http is None:
-            # Bound to the event loop that runs.
-            self._http = SimpleAsyncHTTPClient(force_instance=True, max_clients=_AT_ONCE)
-        try:
-            token = await asyncio.to_thread(Path(self._token_file).read_text)
-            response = await self._http.fetch(
-                HTTPRequest(
-                    lab + path,
-                    method="POST",
-                    headers={
-                        "Authorization": f"Bearer {token.strip()}",
-                        "Content-Type": "application/octet-stream",
-                    },
-                    body=part,
-                    connect_timeout=_CONNECT_SECONDS,
-                    request_timeout=_LAB_SECONDS,
-                    follow_redirects=False,
-                ),
-                raise_error=False,
-            )
-        except (OSError, HTTPClientError) as error:
-            return f"{lab}: {error}"
-        if response.code < 300:
-            return ""
-        return f"{lab}: {response.code} {response.body[:_MOST_MESSAGE].decode(errors='replace')}"
+        await self._labs.post(path, part, "application/octet-stream")

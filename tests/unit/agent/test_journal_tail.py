@@ -17,6 +17,7 @@ from gateway_ext.agent.tail import parts as parts_module
 from gateway_ext.agent.tail import sender as sender_module
 from gateway_ext.agent.tail.parts import MOST_REQUESTS, take, unfinished
 from gateway_ext.agent.tail.sender import JournalTail, Said
+from gateway_ext.agent.tail.ways import InLink
 from jupyter_ext.journals.told import told
 from jupyter_ext.wire.frames import JOURNAL_PART, unpack_agent_frame
 from jupyter_ext.wire.journal_parts import MOST_RAW_BYTES, PartHeader, messages_of, parts_in
@@ -38,14 +39,18 @@ def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 class Gateway:
     """Keeps parts, and answers as it is told to."""
 
-    def __init__(self, tail: JournalTail, journal: Journal) -> None:
-        self.tail = tail
+    def __init__(self, journal: Journal) -> None:
+        self.tail = JournalTail(journal, lambda: Said("running", "", []), self.way)
+        self.link = InLink(self.tail.wake)
         self.journal = journal
         self.parts: list[bytes] = []
         self.answer: Callable[[int], dict[str, Any] | None] = lambda last: {"ok": True}
 
+    def way(self) -> InLink | None:
+        return self.link if self.link.possible else None
+
     def connect(self, *, keeps: bool = True) -> None:
-        self.tail.connected(self.receive, keeps=keeps)
+        self.link.connected(self.receive, keeps=keeps)
 
     async def receive(self, frame: bytes) -> None:
         stream, last, _, part = unpack_agent_frame(frame)
@@ -53,7 +58,7 @@ class Gateway:
         self.parts.append(part)
         answer = self.answer(last)
         if answer is not None:
-            asyncio.get_running_loop().call_soon(self.tail.answered, {"last": last, **answer})
+            asyncio.get_running_loop().call_soon(self.link.answered, {"last": last, **answer})
 
     @property
     def headers(self) -> list[PartHeader]:
@@ -83,10 +88,10 @@ def with_gateway(test: Callable[[Gateway], Coroutine[Any, Any, None]]) -> Callab
 
     async def run() -> None:
         journal = Journal(10**6)
-        tail = JournalTail(journal, lambda: Said("running", "", []))
-        running = asyncio.create_task(tail.run())
+        gateway = Gateway(journal)
+        running = asyncio.create_task(gateway.tail.run())
         try:
-            await test(Gateway(tail, journal))
+            await test(gateway)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -127,7 +132,7 @@ async def test_a_gateway_that_keeps_nothing_gets_nothing(gateway: Gateway) -> No
     gateway.say(b"a")
     await asyncio.sleep(5)
     assert gateway.parts == []
-    gateway.tail.disconnected()
+    gateway.link.disconnected()
     gateway.connect()
     await gateway.until(lambda: gateway.messages == [b"a"])
 
@@ -139,7 +144,7 @@ async def test_a_part_without_an_answer_is_sent_again_unchanged(gateway: Gateway
     gateway.say(b"a")
     await gateway.until(lambda: len(gateway.parts) == 1)
     gateway.say(b"b")
-    gateway.tail.disconnected()
+    gateway.link.disconnected()
     gateway.answer = lambda last: {"ok": True}
     gateway.connect()
     await gateway.until(lambda: len(gateway.parts) == 3)
@@ -164,10 +169,10 @@ async def test_a_connection_that_breaks_while_sending_loses_nothing(gateway: Gat
     async def broken(frame: bytes) -> None:
         raise Unreachable("gone")
 
-    gateway.tail.connected(broken, keeps=True)
+    gateway.link.connected(broken, keeps=True)
     gateway.say(b"a")
     await asyncio.sleep(5)
-    gateway.tail.disconnected()
+    gateway.link.disconnected()
     gateway.connect()
     await gateway.until(lambda: gateway.messages == [b"a"])
 

@@ -97,6 +97,7 @@ class Agent:
             on_gateways=lambda gateways: None,
             on_called=lambda frame: None,
             on_kept=lambda frame: None,
+            on_ticket=lambda frame: None,
             on_claim=self._claim,
         )
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_ext.fleet.configuration import front_config
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.fronts import front_config
 from jupyter_ext.fleet.settings import Settings
 from tests.integration.jupyter_ext.fleet.conftest import wait_until
 from tests.servers.ports import free_ports

@@ -1,10 +1,12 @@
 """A fleet that runs: its addresses, what it survives, what it keeps."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import requests
 
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.tools import find_tools
+from tests.integration.gateway_ext.fleet_of_gateways import Client
 from tests.integration.jupyter_ext.fleet.conftest import COMMAND, wait_until
 from tests.servers.ports import free_ports
 
@@ -29,7 +32,9 @@ def test_everything_runs_and_answers(running_fleet):
     status = running_fleet.status()
     assert status["url"] == f"http://127.0.0.1:{running_fleet.port}/"
     roles = [one["role"] for one in status["processes"]]
-    assert sorted(roles) == ["front", "gateway", "gateway", "lab", "lab", "store"]
+    assert sorted(roles) == [
+        *("front", "gateway", "gateway", "kernel-front", "lab", "lab", "store")
+    ]
     assert {one["state"] for one in status["processes"]} == {"running"}
     assert requests.get(f"{status['url']}api", timeout=10).json()["version"]
 
@@ -69,7 +74,7 @@ def test_a_token_of_the_command_line_opens_its_project_only(running_fleet):
     assert requests.get(f"{url}/demo", timeout=10).status_code in (401, 403)
 
 
-@pytest.mark.parametrize("name", ["lab-1", "gateway-2", "front", "store"])
+@pytest.mark.parametrize("name", ["lab-1", "gateway-2", "front", "front-kernels", "store"])
 def test_a_killed_process_is_started_again(running_fleet, name):
     before = running_fleet.processes()
     os.kill(before[name]["pid"], signal.SIGKILL)
@@ -81,7 +86,13 @@ def test_a_killed_process_is_started_again(running_fleet, name):
     wait_until(f"another {name}", replaced)
     token = running_fleet.run("token", "ada").strip()
     url = before[name]["url"]
-    path = {"lab-1": "/api", "gateway-2": "/api/kernelspecs", "front": "/api", "store": "/healthz"}
+    path = {
+        "lab-1": "/api",
+        "gateway-2": "/api/kernelspecs",
+        "front": "/api",
+        "front-kernels": "/front-health",
+        "store": "/healthz",
+    }
 
     def answers():
         try:
@@ -95,6 +106,51 @@ def test_a_killed_process_is_started_again(running_fleet, name):
     assert {other: now[other]["pid"] for other in others} == {
         other: before[other]["pid"] for other in others
     }
+
+
+def test_what_a_kernel_says_reaches_labs_by_their_listener_for_kernels(running_fleet):
+    processes = running_fleet.processes()
+    gateways = [one for name, one in processes.items() if name.startswith("gateway-")]
+    client = Client(running_fleet.run("token", "ada", "--project", "demo=owner").strip())
+    body = {"name": "python", "project": "demo"}
+    answer = client.call("POST", f"{gateways[0]['url']}/api/kernels", json=body)
+    assert answer.status_code == 201, answer.text
+    kernel_id = answer.json()["id"]
+    url = f"http://127.0.0.1:{running_fleet.port}/api/fleet/kernels/{kernel_id}/journal"
+
+    def kept(word):
+        return word.encode() in client.call("GET", url).content
+
+    go = Path(tempfile.gettempdir()) / f"fleet-go-{kernel_id}"
+    try:
+        with client.channels(gateways[0]["url"], kernel_id) as channels:
+            request = channels.execute(
+                f"import pathlib, time\nprint('one' + 'word')\n"
+                f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\n"
+                "print('last' + 'word')"
+            )
+            channels.wait_for_output(request)
+            wait_until("a part is kept", lambda: kept("oneword"))
+        for gateway in gateways:
+            os.kill(gateway["pid"], signal.SIGSTOP)
+        try:
+            go.touch()
+            # No gateway could pass it on.
+            wait_until("the next part is kept", lambda: kept("lastword"))
+        finally:
+            for gateway in gateways:
+                # The supervisor may have replaced it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(gateway["pid"], signal.SIGCONT)
+    finally:
+        go.unlink(missing_ok=True)
+    wait_until(
+        "the kernel is ended",
+        lambda: (
+            client.call("DELETE", f"{gateways[0]['url']}/api/kernels/{kernel_id}").status_code
+            in (204, 404)
+        ),
+    )
 
 
 def test_up_on_a_running_fleet_changes_nothing_or_says_why(running_fleet):

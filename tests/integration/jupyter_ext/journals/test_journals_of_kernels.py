@@ -72,14 +72,18 @@ class Answer:
 class Fleet:
     """Two labs and two gateways, which keep what kernels say."""
 
-    def __init__(self, directory: Path, store: SeaweedFS) -> None:
+    def __init__(
+        self, directory: Path, store: SeaweedFS, ports: list[int] | None = None, **options: Any
+    ) -> None:
+        """`ports` are of the labs, `options` are more of the gateways."""
         self.store = store
-        ports = free_ports(2)
+        ports = ports or free_ports(2)
         token = directory / "gateway-token"
         changes = {
             "lab_urls": [f"http://127.0.0.1:{port}" for port in ports],
             "service_token_file": str(token),
             "kernel_memory": MEMORY,
+            **options,
         }
         self.gateways = Gateways(directory, 2, changes={"FleetGatewayApp": changes})
         token.write_text(self.gateways.signer.sign("gateway", {}, 3600, service="gateway"))

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,7 +19,14 @@ from jupyter_ext.database.engine import now_utc
 from jupyter_ext.journals import kept as kept_module
 from jupyter_ext.journals import rows
 from jupyter_ext.journals.kept import KeptJournals, key_of
-from jupyter_ext.journals.rows import AnotherPart, AnotherProject, Journal, Kernel, Piece
+from jupyter_ext.journals.rows import (
+    AnotherPart,
+    AnotherProject,
+    EarlierOwner,
+    Journal,
+    Kernel,
+    Piece,
+)
 from jupyter_ext.journals.sweep import JournalSweep
 from jupyter_ext.journals.tables import kernel_journal
 from jupyter_ext.wire.journal_parts import PartHeader, pack_part
@@ -102,6 +110,24 @@ def test_another_part_with_the_same_numbers_is_refused(store: Store) -> None:
         store.keep(1, 2, "x" * 100_000, "b", lab=1)
     assert store.pieces() == before
     assert store.text() == "ab"
+
+
+def test_parts_of_an_earlier_owner_are_refused_in_every_journal_of_the_kernel(
+    store: Store,
+) -> None:
+    store.keep(1, 1, "a")
+    store.keep(2, 2, "b", kernel=replace(KERNEL, epoch=5))
+    # The same part again, under the next owner.
+    store.keep(2, 2, "b", lab=1, kernel=replace(KERNEL, epoch=6))
+    with pytest.raises(EarlierOwner):
+        store.keep(3, 3, "c", kernel=replace(KERNEL, epoch=5))
+    other = pack_part(PartHeader("f" * 32, 1, 1), [])
+    with pytest.raises(EarlierOwner):
+        store.run(store.labs[1].keep(replace(KERNEL, epoch=5), other))
+    # Another kernel's is no business of this one, and gateways of the version before say no epoch.
+    store.keep(1, 1, "a", kernel=replace(KERNEL, id="k2", epoch=1))
+    store.keep(3, 3, "c")
+    assert store.text() == "abc"
 
 
 def test_a_part_deleted_while_it_is_written_leaves_no_object(

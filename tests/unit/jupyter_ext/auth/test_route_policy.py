@@ -4,6 +4,7 @@ import pytest
 
 from jupyter_ext.auth.route_policy import Answer, decide
 from jupyter_ext.auth.user import FleetUser, initials_of
+from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 
@@ -160,3 +161,31 @@ def test_a_user_shows_no_token() -> None:
 )
 def test_initials(name: str, initials: str) -> None:
     assert initials_of(name) == initials
+
+
+TICKET = KernelTicket("k-1", "demo", Role.OWNER, "ada", "demo/a.ipynb", "python", 1)
+
+
+def test_a_ticket_opens_the_routes_of_its_kernel_alone() -> None:
+    assert decide("POST", "/api/fleet/kernels/k-1/journal", TICKET).answer is Answer.ALLOW
+    for method, path in (
+        ("POST", "/api/fleet/kernels/k-2/journal"),
+        ("GET", "/api/fleet/kernels/k-1/journal"),
+        ("POST", "/api/fleet/kernels/k-1/ticket"),
+        ("GET", "/api/contents/demo/a.ipynb"),
+        ("PUT", "/api/contents/demo/a.ipynb"),
+        ("POST", "/api/kernels"),
+        ("GET", "/api/kernels/k-1/channels"),
+        ("GET", "/api/me"),
+        ("GET", "/metrics"),
+        ("GET", "/nothing"),
+    ):
+        decision = decide(method, path, TICKET)
+        assert (decision.answer, decision.status) == (Answer.REFUSE, 403), (method, path)
+
+
+def test_the_routes_of_kernels_are_closed_to_people() -> None:
+    for path in ("/api/fleet/kernels/k-1/journal", "/api/fleet/kernels/k-1/ticket"):
+        assert decide("POST", path, OWNER).answer is Answer.REFUSE
+        assert decide("POST", path, None).answer is Answer.LOG_IN
+        assert decide("POST", path, identity("gateway")).answer is Answer.ALLOW

@@ -145,6 +145,7 @@ def test_a_fleet_that_is_down_is_listed_as_stopped(capsys, known):
     assert {one["state"] for one in document["processes"]} == {"stopped"}
     assert [one["role"] for one in document["processes"]] == [
         "front",
+        "kernel-front",
         *["lab"] * 2,
         *["gateway"] * 2,
         "store",

@@ -9,13 +9,17 @@ from jupyter_ext.fleet import configuration
 from jupyter_ext.fleet.build import Builds
 from jupyter_ext.fleet.clusters import Clusters
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.fronts import front_config, kernel_front_config
 from jupyter_ext.fleet.kubeconfig import Context
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
 from jupyter_ext.fleet.supervised_program import Definition
 from jupyter_ext.fleet.tools import Tools
+from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
+from jupyter_ext.wire.routes import JOURNAL_ROUTE, path_of
 
 TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template"
+KERNEL_TEMPLATE = TEMPLATE.with_name("kernels.conf.template")
 TOOLS = Tools(
     lab_python=Path("/e/lab/bin/python"),
     gateway=Path("/e/gateway/bin/jupyter-fleet-gateway"),
@@ -31,6 +35,7 @@ PORTS = {
     "lab-2": 11002,
     "gateway-1": 11011,
     "gateway-2": 11012,
+    "front-kernels": 11013,
     "store-s3": 11021,
     "store-master": 11022,
     "store-volume": 11023,
@@ -140,8 +145,19 @@ def test_an_advertised_address_is_one_more_and_for_gateways_alone(data_dir, secr
     assert app["gateway_url"] == "http://192.0.2.7:11011"
     fleet = configuration.programs(settings, data_dir, secrets, TOOLS, BUILDS, {})
     assert all(one.url.startswith("http://127.0.0.1:") for one in fleet)
-    front = configuration.front_config(TEMPLATE.read_text(), settings, data_dir, as_root=True)
+    front = front_config(TEMPLATE.read_text(), settings, data_dir, as_root=True)
     assert "192.0.2.7" not in front
+    assert app["kernel_lab_urls"] == ["http://192.0.2.7:11013"]
+    for_kernels = kernel_front_config(
+        KERNEL_TEMPLATE.read_text(),
+        settings,
+        data_dir,
+        as_root=True,
+        addresses=["192.0.2.7", "::5"],
+    )
+    assert re.findall(r"^ +listen (.*);", for_kernels, re.M) == [
+        *("127.0.0.1:11013", "192.0.2.7:11013", "[::5]:11013")
+    ]
 
 
 def test_spark_submit_finds_hadoops_configuration(data_dir, secrets):
@@ -210,7 +226,7 @@ def test_little_of_the_environment_is_inherited():
 
 
 def test_the_front_knows_every_lab(data_dir):
-    text = configuration.front_config(TEMPLATE.read_text(), SETTINGS, data_dir, as_root=True)
+    text = front_config(TEMPLATE.read_text(), SETTINGS, data_dir, as_root=True)
     assert re.findall(r"^ +server (127.*);", text, re.M) == [
         "127.0.0.1:11001 max_fails=0",
         "127.0.0.1:11002 max_fails=0",
@@ -221,6 +237,31 @@ def test_the_front_knows_every_lab(data_dir):
     assert f'pid "{data_dir.front}/nginx.pid";' in text
     assert "\nuser root;" in text
     assert not re.search(r"^[^#]*@[A-Z_]+@", text, re.M)
+
+
+def test_the_front_for_kernels_knows_every_lab_and_takes_parts_of_journals(data_dir):
+    text = kernel_front_config(KERNEL_TEMPLATE.read_text(), SETTINGS, data_dir, as_root=False)
+    assert re.findall(r"^ +server (127.*);", text, re.M) == [
+        "127.0.0.1:11001 max_fails=0",
+        "127.0.0.1:11002 max_fails=0",
+    ]
+    assert not re.search("^user root", text, re.M)
+    assert not re.search(r"^[^#]*@[A-Z_]+@", text, re.M)
+    (most,) = re.findall(r"client_max_body_size (\d+)k;", text)
+    assert int(most) * 1024 == MOST_PART_BYTES
+    (location,) = re.findall(r"location ~ (\S+) ", text)
+    assert re.search(location, path_of(JOURNAL_ROUTE, kernel_id="k-1"))
+
+
+def test_another_lab_replaces_the_front_for_kernels_and_no_other(data_dir, secrets):
+    def runs(text):
+        fleet = configuration.programs(
+            SETTINGS, data_dir, secrets, TOOLS, BUILDS, {}, kernel_front=text
+        )
+        return {one.name: one.runs for one in fleet}
+
+    before, after = runs("a lab"), runs("two labs")
+    assert {name for name in before if before[name] != after[name]} == {"front-kernels"}
 
 
 def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
@@ -236,6 +277,7 @@ def test_the_supervisor_is_told_everything_about_a_program(data_dir, fleet):
     urls = {one.name: one.url for one in fleet}
     assert checks == {
         "front": urls["front"] + "/front-health",
+        "front-kernels": urls["front-kernels"] + "/front-health",
         "lab-1": urls["lab-1"] + "/api",
         "lab-2": urls["lab-2"] + "/api",
         "gateway-1": urls["gateway-1"] + "/api",
@@ -295,6 +337,7 @@ def test_the_store_stays_at_home(fleet):
 def test_programs_of_a_fleet(fleet):
     assert [(one.name, one.role) for one in fleet] == [
         ("front", "front"),
+        ("front-kernels", "kernel-front"),
         ("lab-1", "lab"),
         ("lab-2", "lab"),
         ("gateway-1", "gateway"),

@@ -24,6 +24,10 @@ D = DataDir.at("/d")
         ),
         ("front", ["nginx", "-e", "stderr", "-p", "/d/front", "-c", "/d/config/nginx.conf", ""]),
         ("front", ["nginx: master process /usr/sbin/nginx -p /d/front -c /d/config/nginx.conf"]),
+        (
+            "front-kernels",
+            ["nginx: master process /usr/sbin/nginx -p /d/front -c /d/config/nginx-kernels.conf"],
+        ),
         ("store", ["weed", "server", "-dir=/d/store", "-s3"]),
     ],
 )

@@ -41,7 +41,7 @@ def rolled_out(monkeypatch, tmp_path):
         ports = {f"lab-{n + 1}": 12001 + n for n in range(labs)} | {"gateway-1": 12009}
         settings = Settings(labs=labs, gateways=1, bucket="s3://b", ports=ports)
         fleet = [SimpleNamespace(name=name, runs=runs) for name, runs in wanted.items()]
-        prepared = start._Prepared(settings, fleet, "", secrets, {}, Path("python"))
+        prepared = start._Prepared(settings, fleet, "", "", secrets, {}, Path("python"))
         monkeypatch.setattr(start, "answers", lambda member, token: True)
         monkeypatch.setattr(start, "wait_for", lambda members, *_: list(members))
         monkeypatch.setattr(start, "_load_front", lambda *_: said.append("load front"))

@@ -159,4 +159,6 @@ def test_a_url_is_shown_without_its_password(url, shown):
 
 def test_an_external_bucket_needs_no_store_ports():
     assert "store-s3" in Settings().port_names
-    assert Settings(bucket="s3://b", labs=1, gateways=1).port_names == ["lab-1", "gateway-1"]
+    assert Settings(bucket="s3://b", labs=1, gateways=1).port_names == [
+        *("lab-1", "gateway-1", "front-kernels")
+    ]

@@ -1,0 +1,79 @@
+"""Calls of this gateway to labs, with its own token."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+_CONNECT_SECONDS = 2.0
+_LAB_SECONDS = 20.0
+_MOST_MESSAGE = 200
+
+
+class NotAnswered(Exception):
+    """No lab has done what was asked; the text says what the last one said. `refused` is whether
+    that was an answer which does not become another one: labs of the version before have no such
+    call."""
+
+    def __init__(self, message: str, *, refused: bool) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class LabCalls:
+    """One lab after the other is asked, first the one that answered last."""
+
+    def __init__(self, labs: Sequence[str], token_file: str, at_once: int) -> None:
+        """`labs` are base URLs; the gateway is known to them by the token in the file, which is
+        read at each call."""
+        self.labs = [url.rstrip("/") for url in labs]
+        self._token_file = token_file
+        self._at_once = at_once
+        self._http: SimpleAsyncHTTPClient | None = None
+
+    @property
+    def possible(self) -> bool:
+        """Whether the gateway knows labs and has a token for them."""
+        return bool(self.labs and self._token_file)
+
+    async def post(self, path: str, body: bytes, content_type: str) -> bytes:
+        """The body of the first good answer; raises NotAnswered."""
+        problem = NotAnswered("no lab is known", refused=False)
+        for _ in self.labs:
+            try:
+                return await self._post(self.labs[0], path, body, content_type)
+            except NotAnswered as error:
+                problem = error
+            # The next call goes to another one first.
+            self.labs.append(self.labs.pop(0))
+        raise problem
+
+    async def _post(self, lab: str, path: str, body: bytes, content_type: str) -> bytes:
+        if self._http is None:
+            # Bound to the event loop that runs.
+            self._http = SimpleAsyncHTTPClient(force_instance=True, max_clients=self._at_once)
+        try:
+            token = await asyncio.to_thread(Path(self._token_file).read_text)
+            response = await self._http.fetch(
+                HTTPRequest(
+                    lab + path,
+                    method="POST",
+                    headers={
+                        "Authorization": f"Bearer {token.strip()}",
+                        "Content-Type": content_type,
+                    },
+                    body=body,
+                    connect_timeout=_CONNECT_SECONDS,
+                    request_timeout=_LAB_SECONDS,
+                    follow_redirects=False,
+                ),
+                raise_error=False,
+            )
+        except (OSError, HTTPClientError) as error:
+            raise NotAnswered(f"{lab}: {error}", refused=False) from error
+        if response.code < 300:
+            return response.body
+        words = response.body[:_MOST_MESSAGE].decode(errors="replace")
+        raise NotAnswered(f"{lab}: {response.code} {words}", refused=response.code < 500)

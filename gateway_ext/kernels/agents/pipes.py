@@ -1,0 +1,118 @@
+"""Calls of agents to labs that go through this gateway, which reads nothing of what is in them."""
+
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    RequestStartLine,
+)
+from tornado.iostream import IOStream
+from tornado.tcpclient import TCPClient
+
+MOST_BODY = 2**40
+"""Bytes: what labs accept is for them to say."""
+_CHUNK = 64 * 1024
+"""Bytes that are on their way in each direction, twice at most."""
+_MOST_HEADERS = 64 * 1024
+_CONNECT_SECONDS = 2.0
+_PER_KERNEL = 4
+
+
+class LabsAway(Exception):
+    """No lab takes a connection."""
+
+
+class PipeRoom:
+    """How many calls go through the gateway at once, of one kernel and of all."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of_kernel: Counter[str] = Counter()
+
+    def enter(self, kernel_id: str) -> bool:
+        """Takes a place; False if there is none."""
+        if self._of_kernel.total() >= self._most or self._of_kernel[kernel_id] >= _PER_KERNEL:
+            return False
+        self._of_kernel[kernel_id] += 1
+        return True
+
+    def leave(self, kernel_id: str) -> None:
+        """Gives a place back."""
+        self._of_kernel[kernel_id] -= 1
+        if not self._of_kernel[kernel_id]:
+            del self._of_kernel[kernel_id]
+
+
+class Pipe:
+    """One connection to a lab, for one call. Its methods raise StreamClosedError when the lab ends
+    it, and OSError."""
+
+    def __init__(self, stream: IOStream, host: str) -> None:
+        self._stream = stream
+        self._host = host
+        parameters = HTTP1ConnectionParameters(
+            no_keep_alive=True,
+            chunk_size=_CHUNK,
+            max_header_size=_MOST_HEADERS,
+            max_body_size=MOST_BODY,
+        )
+        self._connection = HTTP1Connection(stream, True, parameters)
+
+    @classmethod
+    async def open(cls, labs: Sequence[str]) -> "Pipe":
+        """To the first lab that takes a connection; raises LabsAway."""
+        problem = "no lab is known"
+        for lab in labs:
+            url = urlsplit(lab)
+            options = ssl.create_default_context() if url.scheme == "https" else None
+            port = url.port or (443 if options else 80)
+            try:
+                stream = await TCPClient().connect(
+                    url.hostname or "",
+                    port,
+                    ssl_options=options,
+                    max_buffer_size=4 * _CHUNK,
+                    timeout=_CONNECT_SECONDS,
+                )
+            except (OSError, TimeoutError) as error:
+                problem = f"{lab}: {error}"
+                continue
+            stream.set_nodelay(True)
+            return cls(stream, url.netloc)
+        raise LabsAway(problem)
+
+    async def begin(self, method: str, target: str, headers: HTTPHeaders) -> None:
+        """Sends the head of the call."""
+        headers["Host"] = self._host
+        await self._connection.write_headers(RequestStartLine(method, target, ""), headers)
+
+    async def send(self, chunk: bytes) -> None:
+        """Sends a piece of the body; returns when the system has taken it."""
+        await self._connection.write(chunk)
+
+    def sent(self) -> None:
+        """The body is complete."""
+        self._connection.finish()
+
+    async def answer(self, receiver: HTTPMessageDelegate) -> None:
+        """Passes the answer to `receiver`, and waits for what its methods return; returns when it
+        is complete, or the lab has ended it."""
+        await self._connection.read_response(receiver)
+
+    def close(self) -> None:
+        """Ends the connection at once."""
+        self._stream.close()
+
+
+def copied(headers: HTTPHeaders, names: Sequence[str]) -> HTTPHeaders:
+    """Those of the headers that have these names."""
+    found = HTTPHeaders()
+    for name in names:
+        if name in headers:
+            found[name] = headers[name]
+    return found

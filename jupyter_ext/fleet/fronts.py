@@ -1,0 +1,65 @@
+"""nginx's configurations, for people and for kernels: ``deploy/nginx`` with the addresses filled
+in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from jupyter_ext.fleet.advertised_address import in_url
+from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.ports import KERNEL_FRONT
+from jupyter_ext.fleet.settings import Settings
+
+
+def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_root: bool) -> str:
+    """The front's: ``fleet.conf.template``."""
+    return _filled_in(
+        template,
+        {
+            "LISTEN": f"127.0.0.1:{settings.port}",
+            "LABS": _labs(settings, "max_fails=0"),
+            "PAGE_LABS": _labs(settings, "max_fails=1 fail_timeout=5s"),
+            "STATE": str(data_dir.front),
+            "USER": _user(as_root),
+        },
+    )
+
+
+def kernel_front_config(
+    template: str,
+    settings: Settings,
+    data_dir: DataDir,
+    *,
+    as_root: bool,
+    addresses: Sequence[str] = (),
+) -> str:
+    """That of the front's listener for kernels: ``kernels.conf.template``. Clusters reach it at
+    ``addresses``."""
+    port = settings.ports[KERNEL_FRONT]
+    listens = [f"listen {in_url(one)}:{port};" for one in dict.fromkeys(["127.0.0.1", *addresses])]
+    return _filled_in(
+        template,
+        {
+            "LISTEN": "\n        ".join(listens),
+            "LABS": _labs(settings, "max_fails=0"),
+            "STATE": str(data_dir.front),
+            "USER": _user(as_root),
+        },
+    )
+
+
+def _filled_in(template: str, values: Mapping[str, str]) -> str:
+    head, separator, body = template.partition("\ndaemon off;")
+    # The head explains the marks themselves.
+    return head + separator + re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], body)
+
+
+def _labs(settings: Settings, options: str) -> str:
+    ports = [settings.ports[name] for name in settings.lab_names]
+    return "\n        ".join(f"server 127.0.0.1:{port} {options};" for port in ports)
+
+
+def _user(as_root: bool) -> str:
+    # Another user could not pass the data directory.
+    return "user root;" if as_root else ""
