@@ -56,12 +56,19 @@ class JournalDisk:
         for _, newest in dropped:
             self._lose(newest)
         paths = [path for path, _ in dropped]
+        self._forget(paths)
         loop = asyncio.get_running_loop()
         write = self._delete_and_write
         for block in await loop.run_in_executor(self._thread, write, paths, entries, compress):
             self._table.add(block)
         if self._finishing is None:
             self._finishing = loop.call_later(_SEGMENT_SECONDS, self._finish)
+
+    def _forget(self, paths: Sequence[Path]) -> None:
+        """What is dropped is gone for readers, too: they would get it without what came next."""
+        for key in [key for key in self._cache if key[0] in paths]:
+            del self._cache[key], self._cached[key]
+            self._read_last = {}
 
     def goes_for(self, entries: Sequence[Entry]) -> int:
         """The last number that `write` would drop for these entries, 0 if none."""

@@ -46,6 +46,8 @@ class Agent:
     def ask(self, **cells: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """The contents of the parts of the replay, and those of the messages in each."""
         before = self.journal.last
+        # On a loaded machine the answer before may have taken long enough for this one to wait.
+        self.requests._questions._not_before = 0.0
         asked = {"cells": cells, "adopt": False}
         question = make_message("page", "fleet", "ask", b"{}", asked)
         self.requests.from_page(self.journal, "page", split_fleet(question)[1])

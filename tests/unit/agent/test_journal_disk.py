@@ -41,6 +41,20 @@ def overwrite(folder: Path) -> None:
         file.write_bytes(b"\0" * file.stat().st_size)
 
 
+def test_what_was_read_before_it_went_is_gone_as_well(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        disk, first = JournalDisk(tmp_path, "j", "k", 2**20), 1
+        await disk.write(noise(10, first=1))
+        while disk.next_from(1) == 1:
+            assert await disk.read(1) is not None
+            first += 10
+            await disk.write(noise(10, first=first))
+        assert await disk.read(1) is None
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
 def test_the_oldest_segments_go_and_say_what_they_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
