@@ -52,9 +52,10 @@ class Pipe:
     """One connection to a lab, for one call. Its methods raise StreamClosedError when the lab ends
     it, and OSError."""
 
-    def __init__(self, stream: IOStream, host: str) -> None:
+    def __init__(self, stream: IOStream, host: str, base_path: str) -> None:
         self._stream = stream
         self._host = host
+        self._base_path = base_path
         parameters = HTTP1ConnectionParameters(
             no_keep_alive=True,
             chunk_size=_CHUNK,
@@ -83,13 +84,14 @@ class Pipe:
                 problem = f"{lab}: {error}"
                 continue
             stream.set_nodelay(True)
-            return cls(stream, url.netloc)
+            return cls(stream, url.netloc, url.path.rstrip("/"))
         raise LabsAway(problem)
 
     async def begin(self, method: str, target: str, headers: HTTPHeaders) -> None:
-        """Sends the head of the call."""
+        """Sends the head of the call; `target` is below the lab's base URL."""
         headers["Host"] = self._host
-        await self._connection.write_headers(RequestStartLine(method, target, ""), headers)
+        start_line = RequestStartLine(method, self._base_path + target, "")
+        await self._connection.write_headers(start_line, headers)
 
     async def send(self, chunk: bytes) -> None:
         """Sends a piece of the body; returns when the system has taken it."""
