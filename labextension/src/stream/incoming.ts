@@ -328,7 +328,8 @@ export class Incoming {
     }
     if (content.part === content.parts) {
       this._asked = null;
-      for (const waited of this._held.release()) {
+      // Behind the answer to an earlier question there may be some of this one as well.
+      for (const waited of [...this._held.release(), ...this._behind.splice(0)]) {
         if (!isAnswered(waited, { ...asked, fence: content.fence })) {
           this.push(waited);
         }
