@@ -14,8 +14,8 @@ from tornado.httputil import (
 from tornado.iostream import IOStream
 from tornado.tcpclient import TCPClient
 
-MOST_BODY = 2**40
-"""Bytes: what labs accept is for them to say."""
+_MOST_ANSWER = 2**40
+"""Bytes: what labs answer passes whatever its length."""
 _CHUNK = 64 * 1024
 """Bytes that are on their way in each direction, twice at most."""
 _MOST_HEADERS = 64 * 1024
@@ -30,7 +30,9 @@ class LabsAway(Exception):
 class PipeRoom:
     """How many calls go through the gateway at once, of one kernel and of all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """`most_bytes` is for the body of each."""
+        self.most_bytes = most_bytes
         self._most = most
         self._of_kernel: Counter[str] = Counter()
 
@@ -60,7 +62,7 @@ class Pipe:
             no_keep_alive=True,
             chunk_size=_CHUNK,
             max_header_size=_MOST_HEADERS,
-            max_body_size=MOST_BODY,
+            max_body_size=_MOST_ANSWER,
         )
         self._connection = HTTP1Connection(stream, True, parameters)
 

@@ -14,7 +14,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from gateway_ext.kernels.agents.pipes import MOST_BODY, LabsAway, Pipe, PipeRoom, copied
+from gateway_ext.kernels.agents.pipes import LabsAway, Pipe, PipeRoom, copied
 from gateway_ext.kernels.handlers.authentication import bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
@@ -68,11 +68,15 @@ class PipeHandler(RefusedCalls):
             raise owner_unknown(kernel_id)
         if not self.manager.agent_tickets.was_given(link, token):
             raise Refusal(401, "this is not the ticket that the kernel's agent was given here")
+        length, most = self.request.headers.get("Content-Length", ""), self._room.most_bytes
+        if length.isdecimal() and int(length[:20]) > most:
+            raise Refusal(413, f"the body has {length[:20]} bytes, more than {most}")
         if not self._room.enter(kernel_id):
             raise Refusal(503, "too many calls of kernels go through this gateway: try again")
         self._kernel_id = kernel_id
         connection: Any = self.request.connection
-        connection.set_max_body_size(MOST_BODY)
+        # Also of one that does not say how long it is.
+        connection.set_max_body_size(most)
         # A body takes as long as labs let it: `_moved` ends calls in which nothing moves.
         connection.set_body_timeout(None)
         self._moved()
