@@ -54,10 +54,10 @@ class Pipe:
     """One connection to a lab, for one call. Its methods raise StreamClosedError when the lab ends
     it, and OSError."""
 
-    def __init__(self, stream: IOStream, host: str, base_path: str) -> None:
+    def __init__(self, stream: IOStream, lab: str) -> None:
+        self.lab = lab
+        """Its base URL."""
         self._stream = stream
-        self._host = host
-        self._base_path = base_path
         parameters = HTTP1ConnectionParameters(
             no_keep_alive=True,
             chunk_size=_CHUNK,
@@ -86,13 +86,14 @@ class Pipe:
                 problem = f"{lab}: {error}"
                 continue
             stream.set_nodelay(True)
-            return cls(stream, url.netloc, url.path.rstrip("/"))
+            return cls(stream, lab)
         raise LabsAway(problem)
 
     async def begin(self, method: str, target: str, headers: HTTPHeaders) -> None:
         """Sends the head of the call; `target` is below the lab's base URL."""
-        headers["Host"] = self._host
-        start_line = RequestStartLine(method, self._base_path + target, "")
+        url = urlsplit(self.lab)
+        headers["Host"] = url.netloc
+        start_line = RequestStartLine(method, url.path.rstrip("/") + target, "")
         await self._connection.write_headers(start_line, headers)
 
     async def send(self, chunk: bytes) -> None:

@@ -54,6 +54,7 @@ class PipeHandler(RefusedCalls):
         self._answer: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._broken = ""
+        self._has_answer = False
 
     @property
     def _room(self) -> PipeRoom:
@@ -81,7 +82,7 @@ class PipeHandler(RefusedCalls):
         connection.set_body_timeout(None)
         self._moved()
         try:
-            self._pipe = await Pipe.open(self.manager.lab_calls.labs)
+            self._pipe = await Pipe.open([*self.manager.lab_calls.labs])
             if not self._kernel_id:
                 # The agent has gone meanwhile.
                 self._close()
@@ -144,6 +145,7 @@ class PipeHandler(RefusedCalls):
 
     async def answered(self, status: int, headers: HTTPHeaders) -> None:
         """The lab has begun to answer."""
+        self._has_answer = True
         self._moved()
         self.set_status(status)
         self.clear_header("Content-Type")
@@ -169,6 +171,9 @@ class PipeHandler(RefusedCalls):
             self._idle.cancel()
         if self._pipe is not None:
             self._pipe.close()
+            if not self._has_answer:
+                # A lab that is stuck takes connections all the same.
+                self.manager.lab_calls.ask_last(self._pipe.lab)
         if self._kernel_id:
             self._room.leave(self._kernel_id)
             self._kernel_id = ""

@@ -1,4 +1,4 @@
-"""How long the bodies are that a gateway passes on to labs, whoever sends them."""
+"""What a gateway passes on to labs, whoever sends it, and to which of them."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from gateway_ext.kernels.agents.lab_calls import LabCalls
 from gateway_ext.kernels.agents.pipes import PipeRoom
 from gateway_ext.kernels.handlers.pipe_handler import pipe_handlers
 
@@ -40,10 +41,10 @@ class Lab:
 
 
 class Call:
-    """A call of an agent at a gateway with that lab."""
+    """A call of an agent at a gateway with these labs."""
 
-    def __init__(self, lab: Lab, port: int) -> None:
-        self.lab = lab
+    def __init__(self, labs: list[Lab], port: int) -> None:
+        self.labs, self.lab = labs, labs[0]
         self._port = port
 
     async def begin(self, header: str) -> None:
@@ -67,19 +68,20 @@ class Call:
 
 @contextlib.asynccontextmanager
 async def call_at_a_gateway() -> AsyncIterator[Call]:
-    lab = Lab()
-    listening = await asyncio.start_server(lab.serve, "127.0.0.1", 0)
-    lab_port = listening.sockets[0].getsockname()[1]
+    labs = [Lab(), Lab()]
+    listening = [await asyncio.start_server(lab.serve, "127.0.0.1", 0) for lab in labs]
+    addresses = [one.sockets[0].getsockname() for one in listening]
+    urls = [f"http://{host}:{port}" for host, port in addresses]
     manager = SimpleNamespace(
         links={"k-1": object()},
         agent_tickets=SimpleNamespace(was_given=lambda link, token: token == "t-1"),
         pipe_room=PipeRoom(4, MOST),
-        lab_calls=SimpleNamespace(labs=[f"http://127.0.0.1:{lab_port}"]),
+        lab_calls=LabCalls(urls, "token", 4),
     )
     server = HTTPServer(web.Application(pipe_handlers, kernel_manager=manager, base_url="/"))
     socket, port = bind_unused_port()
     server.add_sockets([socket])
-    call = Call(lab, port)
+    call = Call(labs, port)
     try:
         async with asyncio.timeout(30):
             yield call
@@ -87,9 +89,10 @@ async def call_at_a_gateway() -> AsyncIterator[Call]:
         call.end()
         server.stop()
         await server.close_all_connections()
-        if lab.connections:
-            await lab.ended.wait()
-        listening.close()
+        for lab, one in zip(labs, listening, strict=True):
+            if lab.connections:
+                await lab.ended.wait()
+            one.close()
 
 
 def test_a_body_of_the_allowed_length_passes() -> None:
@@ -120,5 +123,19 @@ def test_one_that_does_not_say_its_length_ends_when_it_is_too_long() -> None:
             await call.send(*[b"64\r\n" + PIECE + b"\r\n"] * 20)
             await call.lab.ended.wait()
             assert call.lab.bytes <= MOST
+
+    asyncio.run(scenario())
+
+
+def test_after_a_lab_that_does_not_answer_another_one_is_asked() -> None:
+    async def scenario() -> None:
+        async with call_at_a_gateway() as call:
+            for lab in call.labs:
+                await call.begin(f"Content-Length: {MOST}")
+                await call.send(*[PIECE] * 10)
+                await lab.has_all.wait()
+                # The agent has waited long enough.
+                call.end()
+                await lab.ended.wait()
 
     asyncio.run(scenario())
