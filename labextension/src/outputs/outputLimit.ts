@@ -73,6 +73,11 @@ export class OutputLimit {
     return this._execution(parent).accept(message);
   }
 
+  /** All that an execution has said comes again, from the first message on. */
+  beginAnew(execution: string): void {
+    this._executions.delete(execution);
+  }
+
   /** Whether `update` has something new. */
   get stale(): boolean {
     return [...this._executions.values()].some(execution => execution.stale);

@@ -269,7 +269,10 @@ export class Incoming {
 
   /** A request that the question's `begin` adopts gets its messages from the first one. */
   adopt(request: string): void {
-    this._asked?.adopted.add(request);
+    if (this._asked) {
+      this._asked.adopted.add(request);
+      this._queue.beginAnew(request);
+    }
   }
 
   private _read(data: string | ArrayBuffer, protocol: string): Message {
