@@ -17,9 +17,7 @@ export interface IBounds {
   tailOutputs: number;
 }
 
-/**
- * A size that JupyterLab can append to ten times a second, in a notebook that can still be saved.
- */
+/** A size that JupyterLab can append to ten times a second, in a notebook that can still be saved. */
 export const BOUNDS: IBounds = {
   headLines: 20_000,
   headCharacters: 2_000_000,
