@@ -935,3 +935,51 @@ test('the page hears of each stream that is connected', async () => {
   await until(() => page.stream.state.is === 'connected');
   assert.equal(times, 1);
 });
+
+test('what came behind the answer to an earlier question, and is in the next one, comes once', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const index = [{ ...record(own, 'running'), session: 'page' }];
+  const numbers = [fleet.say(print('1 ', own))];
+  fleet.replay(index, numbers);
+  numbers.push(fleet.say(print('2 ', own)));
+  // The page has not taken the answer yet when it hears of a gap.
+  fleet.text({ type: 'gap', from: 1, to: 1, limit: 1000 });
+  assert.equal(fleet.asked.length, 2);
+  fleet.replay(index, numbers);
+  fleet.say(print('3', own));
+  await answered;
+  await until(() => page.printed.endsWith('3'));
+  assert.equal(page.printed, '1 2 3');
+});
+
+test('what comes again after a gap does not count twice towards what a notebook keeps', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const index = [{ ...record(own, 'running'), session: 'page' }];
+  fleet.replay(index, []);
+  await answered;
+  // More than half of the lines that are kept.
+  const text = 'line\n'.repeat(1_000);
+  const numbers = Array.from({ length: 15 }, () => fleet.say(print(text, own)));
+  await until(() => page.printed === text.repeat(15));
+  fleet.text({ type: 'gap', from: 1, to: 1, limit: 1000 });
+  await until(() => fleet.asked.length === 2);
+  fleet.replay(index, numbers);
+  fleet.say(print('end', own));
+  await until(() => page.printed.endsWith('end') || page.types('display_data').length > 0);
+  assert.deepEqual(page.types('display_data'), []);
+  assert.equal(page.printed, `${text.repeat(15)}end`);
+});
