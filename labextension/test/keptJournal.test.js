@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TextDecoder, TextEncoder } from 'node:util';
 
+import { readHeld } from '../lib/contents/heldMetadata.js';
 import {
   endReason,
   hasEnded,
+  heldOf,
   newsOf,
   outputsOf,
   parseKept,
@@ -131,6 +133,22 @@ test('only what a cell does not show is news', () => {
   assert.deepEqual(news({ count: 3, outputs }), []);
   assert.deepEqual(news({ count: 2, outputs }), ['r-a']);
   assert.deepEqual(newsOf([record('a', { last: 0 })], [cell('a')]), []);
+});
+
+test('a cell into which all of a request is put holds it, and is no news any more', () => {
+  const [sent, source] = ['2026-01-01T10:00:00Z', 'ab'.repeat(32)];
+  const one = record('a', { sent, source });
+  const held = heldOf(one, 'j1');
+  assert.deepEqual(held, {
+    request: 'r-a',
+    number: 9,
+    journal: 'j1',
+    sent,
+    source: source.slice(0, 16)
+  });
+  assert.deepEqual(readHeld({ ...held }), held);
+  assert.deepEqual(newsOf([one], [cell('a', { held })]), []);
+  assert.deepEqual(Object.keys(heldOf(record('a'), 'j1')), ['request', 'number', 'journal']);
 });
 
 test('outputs are the same however the file has them', () => {

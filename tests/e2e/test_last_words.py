@@ -8,6 +8,7 @@ import psutil
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import OpenPage
+from tests.e2e.kernel_notebook import save
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
 from tests.integration.gateway_ext.fleet_of_gateways import agents_of
@@ -35,6 +36,12 @@ def notebook() -> dict[str, Any]:
     }
 
 
+def held(files: Files) -> int:
+    """Up to which number of the journal the file has what the kernel said; 0 if it does not say."""
+    (cell,) = files.get(NOTEBOOK)["content"]["cells"][:1]
+    return int(cell["metadata"].get("jupyter_fleet", {}).get("number", 0))
+
+
 def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     fleet: Fleet, files: Files, lab_urls: tuple[str, str], signed_in: OpenPage, ann: LabPage
 ) -> None:
@@ -44,6 +51,8 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
     expect(ann.cell(0)).to_contain_text("line 0 of the night")
+    ann.save()
+    saved = wait_for("a save", lambda: held(files), 60)
     (kernel_id,) = [one["id"] for one in files.kernels() if one["path"] == NOTEBOOK]
     ann.page.context.close()
     wait_for("the store", lambda: b"line 100 of the night" in files.journal(kernel_id), 60)
@@ -67,3 +76,6 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     bob.choose("Put Into the Cells")
     expect(bob.cell(0)).to_contain_text("line 100 of the night")
     expect(notice(bob)).to_be_hidden()
+    save(bob)
+    assert held(files) > saved
+    assert "line 100 of the night" in str(files.get(NOTEBOOK)["content"]["cells"][0]["outputs"])

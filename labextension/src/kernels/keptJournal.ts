@@ -1,3 +1,4 @@
+import { type IHeldMetadata, SOURCE_LENGTH } from '../contents/heldMetadata.js';
 import { DIED, died } from '../outputs/kernelDied.js';
 import { type IHole, takeHoles } from '../stream/missingMessages.js';
 
@@ -36,6 +37,8 @@ export interface IKeptRequest {
   readonly last: number;
   readonly state: string;
   readonly sent: string | null;
+  /** The SHA-256 of its code, in hexadecimal; null if it is not known. */
+  readonly source: string | null;
 }
 
 /** A code cell of the notebook. */
@@ -129,6 +132,20 @@ function isShown(record: IKeptRequest, { held, count, outputs }: IShownCell): bo
     return held.request === record.request && held.number >= record.last;
   }
   return outputs.length > 0 && count !== null && count === record.count;
+}
+
+/** What a cell holds that shows all that the store has of a request. */
+export function heldOf(
+  { request, last, sent, source }: IKeptRequest,
+  journal: string
+): IHeldMetadata {
+  return {
+    request,
+    number: last,
+    journal,
+    ...(sent && { sent }),
+    ...(source && { source: source.slice(0, SOURCE_LENGTH) })
+  };
 }
 
 /** Whether a cell shows these outputs already. */

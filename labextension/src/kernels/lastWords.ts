@@ -13,6 +13,7 @@ import { inFleet } from '../user/pageUser.js';
 import {
   endReason,
   hasEnded,
+  heldOf,
   type IKeptHead,
   type IKeptJournal,
   type IKeptRequest,
@@ -135,6 +136,7 @@ class LastWords {
     const cells = new Map(this._cells().map(cell => [cell.id, cell]));
     return news.flatMap(record => {
       const { request, cell, count, sent } = record;
+      const held = heldOf(record, journal.journal);
       const said = withHoles(
         messages as never,
         kept?.head.numbers ?? [],
@@ -144,7 +146,7 @@ class LastWords {
       );
       const outputs = withEnd(outputsOf(said, request), record, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
-      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs }];
+      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs, held }];
     });
   }
 
@@ -180,14 +182,14 @@ class LastWords {
 
   /** Put what was shown into the cells, for which somebody has asked. */
   private _put(outputs: readonly ILastOutput[]): void {
-    for (const { cell, count, outputs: said } of outputs) {
+    for (const { cell, count, outputs: said, held } of outputs) {
       const model = this._widgets().find(one => one.model.id === cell)?.model;
       if (model) {
         // Others may have run it: their outputs run no scripts here.
         model.trusted = false;
         model.outputs.fromJSON(said as never);
         model.executionCount = count;
-        model.deleteMetadata(HELD);
+        model.setMetadata(HELD, { ...held });
       }
     }
   }

@@ -4,6 +4,7 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
+import type { IHeldMetadata } from '../contents/heldMetadata.js';
 import { endReason, type IKeptHead, type IOutput } from './keptJournal.js';
 
 /** What a kernel said last to one cell. */
@@ -12,6 +13,7 @@ export interface ILastOutput {
   readonly count: number | null;
   readonly sent: string | null;
   readonly outputs: readonly IOutput[];
+  readonly held: IHeldMetadata;
 }
 
 /**
