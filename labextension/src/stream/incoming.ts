@@ -3,7 +3,7 @@ import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
 import { Asked, type IReplayPart } from './asked.js';
 import { AskedState } from './askedState.js';
-import { EarlierProcess } from './earlierProcess.js';
+import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
@@ -380,6 +380,8 @@ export class Incoming {
       const record = message.content as unknown as IRecord;
       this.earlier.heard(record);
       this._options.announce(record);
+    } else if (message.header.msg_type === ('restarted' as string)) {
+      this.earlier.restarted((message.content as { restarted: IEndedProcess | null }).restarted);
     }
     if (numberOf(message) !== undefined) {
       this._options.onGiven();
