@@ -12,6 +12,7 @@ import { holesOf, notKeptText } from '../stream/missingMessages.js';
 import { inFleet } from '../user/pageUser.js';
 import {
   endReason,
+  failedWithoutCell,
   hasEnded,
   heldOf,
   type IKeptHead,
@@ -114,6 +115,9 @@ class LastWords {
       }
       const requests = head.requests.filter(({ cell }) => !later.has(cell));
       const news = hasEnded(head) ? newsOf(requests, this._cells()) : [];
+      if (hasEnded(head) && !later.size) {
+        news.push(...failedWithoutCell(requests));
+      }
       const outputs = news.length ? await this._outputs(journal, news, head) : [];
       if (outputs.length) {
         return { head, outputs };
@@ -144,9 +148,9 @@ class LastWords {
         holes.get(request) ?? [],
         count => notKeptText(count, this._trans)
       );
-      const outputs = withEnd(outputsOf(said, request), record, head);
+      const outputs = withEnd(outputsOf(said, request), record, messages as never, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
-      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs, held }];
+      return same || !outputs.length ? [] : [{ cell, count, sent, outputs, held }];
     });
   }
 
