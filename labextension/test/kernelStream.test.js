@@ -383,6 +383,32 @@ test('a page knows what its kernel lost before it was there, until something is 
   assert.equal(changes, 2);
 });
 
+for (const isOwn of [false, true]) {
+  test(`a page that has asked already is told of a restart: its own ${isOwn}`, async () => {
+    const { fleet, page } = await connected();
+    const answered = page.stream.replay(
+      () => ({}),
+      () => undefined
+    );
+    await until(() => fleet.asked.length === 1);
+    fleet.answer({ index: [], restarted: null }, []);
+    await answered;
+    if (isOwn) {
+      page.streams.dropPending('kernel-1');
+    }
+    const tell = restarted => fleet.say(message('restarted', { restarted }, {}, 'fleet', ''));
+    const lost = { process: 1, reason: 'the kernel was restarted' };
+    tell(lost);
+    await until(() => page.stream.lost !== null);
+    assert.deepEqual(page.stream.lost, { ...lost, isOwn });
+    fleet.say(message('request', { request: 'next', process: 2, state: 'queued' }, {}, 'fleet'));
+    await until(() => page.stream.lost === null);
+    tell({ ...lost, process: 2 });
+    await until(() => page.stream.lost !== null);
+    assert.equal(page.stream.lost.isOwn, false, 'the next one is of another page');
+  });
+}
+
 test('a lab of the version before brings nothing twice, and nothing that waits is lost', async () => {
   const { fleet, page } = await connected();
   page.stream.release();

@@ -384,6 +384,8 @@ export class Incoming {
       const record = message.content as unknown as IRecord;
       this.earlier.heard(record);
       this._options.announce(record);
+    } else if (message.header.msg_type === ('restarted' as string)) {
+      this.earlier.restarted((message.content as { restarted: IEndedProcess | null }).restarted);
     }
     if (numberOf(message) !== undefined) {
       this._options.onGiven();
