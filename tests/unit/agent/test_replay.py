@@ -118,7 +118,7 @@ def test_each_part_says_what_of_it_was_lost_before_it_was_sent(
     monkeypatch.setattr(replay_module, "PART_BYTES", 12_000)
     agent = Agent(limit=100_000)
     agent.execute("r", "a")
-    printed = []
+    printed: list[int] = []
     for number in range(10):
         agent.print("r", f"{number}".ljust(5000))
         printed.append(agent.journal.last)
@@ -129,7 +129,7 @@ def test_each_part_says_what_of_it_was_lost_before_it_was_sent(
     parts = [agent.journal.get(said + part) for part in range(1, len(asked) + 1)]
     for _ in range(30):
         agent.journal.append(EVERYBODY, b"x" * 5000)
-    missing = []
+    missing: list[int] = []
     for part, (before, _) in zip(parts, asked, strict=True):
         assert part is not None
         late = asyncio.run(replayed(agent.journal, part.message))
