@@ -61,10 +61,14 @@ class Fleet:
         return http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
 
     def refused(self, kernel_id: str, *, ticket: str | None = None, number: int = 0) -> int:
-        """The status of a call that is answered before its body is complete."""
+        """The status of a call that is answered before its body is complete; 0 if it goes on."""
         connection = self.call(kernel_id, ticket=ticket, number=number)
+        assert connection.sock is not None
+        connection.sock.settimeout(5)
         try:
             return connection.getresponse().status
+        except TimeoutError:
+            return 0
         finally:
             connection.close()
 

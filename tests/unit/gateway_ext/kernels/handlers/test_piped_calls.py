@@ -16,8 +16,7 @@ from gateway_ext.kernels.handlers.pipe_handler import pipe_handlers
 
 MOST = 1000
 HEAD = (
-    "POST /api/fleet/kernels/k-1/journal HTTP/1.1\r\nHost: gateway\r\n"
-    "Authorization: Bearer t-1\r\n"
+    "POST /api/fleet/kernels/k-1/journal HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer t-1\r\n"
 )
 PIECE = b"~" * 100
 
