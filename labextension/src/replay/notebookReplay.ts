@@ -18,6 +18,7 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
+import { HeardWidgets } from './heardWidgets.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, newestHeld, refillOf } from './refills.js';
@@ -51,6 +52,7 @@ export class NotebookReplay {
     private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
+    this._widgets = new HeardWidgets(_kernel);
     _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
@@ -61,7 +63,8 @@ export class NotebookReplay {
   async start(): Promise<void> {
     await this._stream.replay(
       () => this._cells.held(),
-      (index, missing) => this._begin(index, missing)
+      (index, missing) => this._begin(index, missing),
+      message => this._widgets.lacks(message)
     );
     if (!this._isEnded) {
       this._isReplaying = false;
@@ -86,7 +89,8 @@ export class NotebookReplay {
         isFirst = false;
         return this._cells.held();
       },
-      (index, missing) => this._begin(index, missing, only)
+      (index, missing) => this._begin(index, missing, only),
+      message => this._widgets.lacks(message)
     );
   }
 
@@ -338,6 +342,7 @@ export class NotebookReplay {
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
+    this._widgets.handled(message);
     const { display_id: display } =
       (message.content as { transient?: { display_id?: string } }).transient ?? {};
     const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
@@ -356,6 +361,7 @@ export class NotebookReplay {
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
+  private readonly _widgets: HeardWidgets;
   private readonly _unfinished = new UnfinishedRequests();
   /** The cells that were not done when the kernel's connection ended. */
   private _left: ILeft[] = [];

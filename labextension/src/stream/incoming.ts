@@ -26,6 +26,8 @@ const READ_MS = 10;
 export interface IQuestion {
   readonly cells: () => Record<string, IHeld | null>;
   readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
+  /** Whether the page lacks a message of the answer. */
+  readonly lacks: (message: Message) => boolean;
   /** Called when the first answer has been handled. */
   readonly answered: () => void;
 }
@@ -370,6 +372,9 @@ export class Incoming {
       return;
     }
     message = asked.numbered(message, number);
+    if (!this._question!.lacks(message)) {
+      return;
+    }
     if (asked.done.has(parentOf(message))) {
       this._queue.push(past(message));
     } else {

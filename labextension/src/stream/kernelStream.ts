@@ -111,17 +111,19 @@ export class KernelStream {
    * @param cells - What each code cell holds, by cell id. Called again when the question was lost (by a
    * restart), after a gap in the journal, and after a connection without a cursor.
    * @param begin - Called before the messages of an answer are handed over. It adopts.
+   * @param lacks - Whether JupyterLab is to get a message of an answer.
    * @returns when the first answer has been handled.
    */
   replay(
     cells: () => Record<string, IHeld | null>,
-    begin: (index: readonly IIndexed[], missing: Runs) => void
+    begin: (index: readonly IIndexed[], missing: Runs) => void,
+    lacks: (message: Message) => boolean = () => true
   ): Promise<void> {
     if (this._state.is === 'ended') {
       return Promise.resolve();
     }
     const asks = this._talk === 'plain' ? 'askLater' : 'ask';
-    return new Promise(answered => this._incoming[asks]({ cells, begin, answered }));
+    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
