@@ -1,10 +1,9 @@
 import type { KernelMessage } from '@jupyterlab/services';
-import { UUID } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { steadyTime } from '../page/steadyTime.js';
 import { rolesChanged } from '../user/pageUser.js';
-import { abortedAnswers, invalidAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
+import { LONGEST_MESSAGE } from './answers.js';
 import { modelUrl, streamUrl } from './addresses.js';
 import { AskedState } from './askedState.js';
 import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
@@ -14,13 +13,11 @@ import type { IEndedProcess } from './earlierProcess.js';
 import { FrameSender } from './frameSender.js';
 import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
-import { madeMessage } from './madeMessages.js';
+import { PageVoice } from './pageVoice.js';
 import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
 import { FLEET_PROTOCOL, V1_PROTOCOL } from './wire.js';
-
-export type { StreamState } from './streamState.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -197,7 +194,7 @@ export class KernelStream {
         return;
       }
       if (tooLong) {
-        this._say(tooLongAnswers(this._voice, heading, message.byteLength));
+        this._voice.tooLong(heading, message.byteLength);
         return;
       }
     }
@@ -304,11 +301,11 @@ export class KernelStream {
   private _noticed(notice: INotice): void {
     const status = launchStatus(notice);
     if (status) {
-      this._say([madeMessage(this._voice, 'iopub', 'status', status)]);
+      this._voice.status(status);
     } else if (notice.type === 'journal') {
       this._setJournal(notice.id as string);
     } else if (notice.type === 'interrupted') {
-      this._abort(this._ends.interrupt());
+      this._voice.aborted(this._ends.interrupt());
     } else if (notice.type === 'gap' && this._ends.isOwn) {
       this._incoming.missed(notice.limit as number | null);
     }
@@ -323,27 +320,17 @@ export class KernelStream {
     }
     // The agent that it was sent to may have had it: this one must not run it again.
     if (isOwn) {
-      this._abort(current.drop());
+      this._voice.aborted(current.drop());
       current.belongsTo(journal);
     } else {
       this._nextEnd();
     }
   }
 
-  private _abort(messages: readonly ArrayBuffer[]): void {
-    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
-  }
-
-  /** What the page says to JupyterLab in place of the kernel. */
-  private _say(messages: readonly Message[]): void {
-    messages.forEach(message => this._incoming.push(message));
-  }
-
   private _cut(outcome: Outcome, code: number, reason: string): boolean {
     this._sender.cut();
     if (code === BAD_MESSAGE) {
-      const refused = this._ends.refused();
-      this._say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
+      this._voice.invalid(this._ends.refused());
     }
     const isPlain = this._talk === 'plain';
     switch (outcome.then) {
@@ -417,8 +404,7 @@ export class KernelStream {
   private readonly _ends: Ends;
   private readonly _sender: FrameSender;
   private readonly _adopted = new Set<string>();
-  /** The session of what the page says in place of the kernel. */
-  private readonly _voice = UUID.uuid4();
+  private readonly _voice = new PageVoice(message => this._incoming.push(message));
   private _socket: IStreamSocket | null = null;
   private _openedSocket: IStreamSocket | null = null;
   private _state: StreamState = { is: 'connecting' };
