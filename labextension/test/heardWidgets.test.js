@@ -98,7 +98,9 @@ class WidgetManager {
   async _make(id, comm, state) {
     const made = tick(5).then(() => {
       const model = { value: state.value };
-      comm.onMsg = ({ content }) => void (model.value = content.data.state.value);
+      comm.onMsg = ({ content }) => {
+        model.value = content.data.state.value;
+      };
       return model;
     });
     this.models.set(id, made);
