@@ -150,7 +150,11 @@ async function openedPage(t) {
   const made = fleet.say(open('slider', 'IntSliderModel', cell.header));
   fleet.say(change('slider', 8, request('other', 'comm_msg').header));
   const widgets = new HeardWidgets(kernel);
-  kernel.iopubMessage.connect((_, said) => widgets.handled(said));
+  const handled = new Set();
+  kernel.iopubMessage.connect((_, said) => {
+    widgets.handled(said);
+    handled.add(said.header.msg_id);
+  });
   const manager = new WidgetManager(kernel);
   const record = { request: cell.header.msg_id, cell: 'c', session: 'other', state: 'done' };
   const answered = stream.replay(
@@ -175,7 +179,13 @@ async function openedPage(t) {
     answered,
     replay: () => fleet.replay([{ ...record, first: made, last: made }], [made]),
     states: () => fleet.say(present('control', taken('comm_msg').header)),
-    move: value => fleet.say(change('slider', value, request('other', 'comm_msg').header))
+    move: value => fleet.say(change('slider', value, request('other', 'comm_msg').header)),
+    /** JupyterLab has handled everything that was said until now. */
+    caughtUp: () => {
+      const last = message('status', { execution_state: 'busy' }, request('other').header);
+      fleet.say(last);
+      return until(() => handled.has(last.header.msg_id));
+    }
   };
 }
 
@@ -187,12 +197,11 @@ for (const order of ['states first', 'replay first']) {
       step();
     }
     await page.answered;
-    await until(() => page.manager.models.has('slider'));
+    await page.caughtUp();
     const value = async () => (await page.manager.models.get('slider')).value;
-    await tick(50);
     assert.equal(await value(), 8);
     page.move(9);
-    await tick(50);
+    await page.caughtUp();
     assert.equal(await value(), 9);
   });
 }
