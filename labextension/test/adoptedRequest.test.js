@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 
-import { fillCell } from '../lib/replay/adoptedRequest.js';
+import { addHoles, fillCell } from '../lib/replay/adoptedRequest.js';
 import { replayed } from '../lib/stream/numbered.js';
 
 /** The future of a request, handled as JupyterLab does. */
@@ -247,6 +247,25 @@ test('what a cell has of lost messages stays, and nothing of it comes twice', ()
   assert.deepEqual(cell.texts, ['before', '3 missing', '16']);
   assert.equal(cell.model.executionState, 'running');
 });
+
+for (const [refill, count] of [
+  ['refill', 5],
+  ['append', 3]
+]) {
+  test(`what is lost while a cell is being filled is shown where it is: ${refill}`, () => {
+    fill({ refill, held: { request: 'r', number: 12 }, holes: [{ count: 2, last: 32 }] });
+    addHoles(future, [{ count: 5, last: 15 }]);
+    future.iopub('16', 16);
+    addHoles(future, [{ count: 4, last: 20 }]);
+    future.iopub('17', 17);
+    for (const number of [22, 33]) {
+      future.iopub(`${number}`, number);
+    }
+    const shown = [`${count} missing`, '16', '17', '4 missing', '22', '2 missing', '33'];
+    assert.deepEqual(cell.texts.slice(-7), shown);
+    assert.equal(cell.texts.length, refill === 'append' ? 8 : 7);
+  });
+}
 
 test('a complete cell is left as it is, and shows what is still said', () => {
   fill({ refill: 'follow' });

@@ -79,6 +79,8 @@ export class FakeFleet {
   model = { status: 200, state: 'idle' };
   /** The nonces that living pages of the browser hold. */
   held = new Map();
+  /** What the journal has lost of each part of an answer, when that is sent. */
+  missing = [];
   /** Whether acknowledgments of what it takes reach the page. */
   acknowledges = true;
 
@@ -175,7 +177,8 @@ export class FakeFleet {
     const fence = this._entries.length + parts.length;
     parts.forEach((numbers, at) => {
       const answer = message('replay', {}, asked.header, 'fleet', '');
-      answer.content = { part: at + 1, parts: parts.length, fence, numbers, missing: [] };
+      const missing = this.missing[at] ?? [];
+      answer.content = { part: at + 1, parts: parts.length, fence, numbers, missing };
       if (at === 0) {
         Object.assign(answer.content, { limit: 2000, ...more });
       }

@@ -665,6 +665,35 @@ test('text on both sides of missing messages comes in messages of its own', asyn
   assert.ok(texts.every(text => !text.includes('2 6')));
 });
 
+test('what is lost of a later part of an answer is told before what follows', async t => {
+  t.mock.method(console, 'error', () => undefined);
+  const { fleet, page } = await connected();
+  const cell = request('other');
+  const numbers = Array.from({ length: 8 }, (_, at) => fleet.say(print(`${at} `, cell)));
+  const texts = [];
+  page.socket.onmessage = ({ data }) => data.content.text && texts.push(data.content.text);
+  const lost = [[numbers[2], numbers[4]]];
+  const told = [];
+  const answered = page.stream.replay(
+    () => ({}),
+    () => {
+      page.stream.adopt(cell.header.msg_id);
+      page.send(cell);
+    },
+    missing => {
+      told.push([missing, texts.join('').includes('5')]);
+      throw new Error('a notebook that fails');
+    }
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.missing = [[], lost];
+  fleet.replay([record(cell, 'running')], numbers.slice(0, 2), numbers.slice(5));
+  await answered;
+  await until(() => texts.join('') === '0 1 5 6 7 ');
+  assert.deepEqual(told, [[lost, false]]);
+  assert.ok(texts.every(text => !text.includes('1 5')));
+});
+
 test('of an answer, what nobody adopts is left out, and what came live is not', async () => {
   const fleet = new FakeFleet();
   const { page } = await connected(fleet);

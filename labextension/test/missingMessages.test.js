@@ -83,6 +83,22 @@ test('each hole ends before one of the numbers that follow', () => {
   assert.ok(!new HoleEnds([]).isPassed(1));
 });
 
+test('numbers that turn out to be missing later end before one of those that follow, too', () => {
+  const ends = new HoleEnds([
+    [1, 3],
+    [20, 22]
+  ]);
+  assert.deepEqual([ends.isPassed(4), ends.isPassed(5)], [true, false]);
+  ends.add([
+    [6, 7],
+    [10, 12]
+  ]);
+  assert.deepEqual(
+    [8, 9, 13, 19, 23].filter(number => ends.isPassed(number)),
+    [8, 13, 23]
+  );
+});
+
 test('the text says how much is missing', () => {
   assert.equal(
     missingText(1, null, trans),

@@ -36,6 +36,7 @@ function notebook({
   source = null,
   ended = () => null,
   missing = [],
+  later = [],
   ...more
 } = {}) {
   let cleared = 0;
@@ -75,9 +76,10 @@ function notebook({
     limit: 1e6,
     announced: { ...signal(), connect: slot => (announce = slot) },
     adopt: (request, isNew) => adopted.push([request, isNew]),
-    replay: (_, begin) => {
+    replay: (_, begin, lacks) => {
       const record = { request: 'r', cell: 'c', session, state: 'running', first: 1 };
       begin([{ ...record, last: 1, asks: null, source, held: false, ...more }], missing);
+      later.forEach(lacks);
       return Promise.resolve();
     }
   };
@@ -151,6 +153,34 @@ test('of what the journal has lost a cell says only what it has not', async () =
     shown.map(({ data }) => data['text/plain']),
     ["[… 7 messages are missing here: the kernel's journal keeps 1 MB …]"]
   );
+});
+
+test('a cell says what the journal has lost of later parts of an answer, with the first one', async () => {
+  const { replay, futures, shown } = notebook({
+    last: 20,
+    missing: [[3, 5]],
+    later: [[[6, 12]], [[16, 17]]]
+  });
+  await replay.start();
+  for (const number of [1, 13, 18]) {
+    futures[0].hook(replayed({ header: { msg_type: 'stream' } }, number));
+  }
+  assert.deepEqual(
+    shown.map(({ data }) => data['text/plain'].split(' ')[1]),
+    ['10', '2']
+  );
+});
+
+test('a page that was cut off keeps what the journal has lost of what it has heard', async () => {
+  const { replay, cell, cleared } = notebook({
+    session: 'page',
+    held: { request: 'r', number: 5 },
+    last: 20,
+    missing: [[4, 12]]
+  });
+  cell.outputArea.future = future('r');
+  await replay.start();
+  assert.equal(cleared(), 0);
 });
 
 test('what another session ran is not trusted', async () => {

@@ -24,23 +24,35 @@ const record = more => ({
 
 test('a cell that holds all of an ended request is left alone', () => {
   const held = { request: 'r1', number: 20 };
-  assert.equal(refillOf(record({ held: true }), held, []), 'follow');
+  assert.equal(refillOf(record({ held: true }), held, [], true), 'follow');
 });
 
 test('any other cell is filled from the first message on', () => {
-  assert.equal(refillOf(record(), null, []), 'refill');
-  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, []), 'refill');
+  assert.equal(refillOf(record(), null, [], false), 'refill');
+  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, [], true), 'refill');
   const running = record({ state: 'running', held: true });
-  assert.equal(refillOf(running, { request: 'r1', number: 20 }, []), 'refill');
+  assert.equal(refillOf(running, { request: 'r1', number: 20 }, [], true), 'refill');
 });
 
 test('what the page has of messages that the journal lost stays', () => {
   const lost = [[1, 12]];
-  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, lost), 'append');
-  assert.equal(refillOf(record(), { request: 'r1', number: 9 }, lost), 'refill');
-  assert.equal(refillOf(record(), { request: 'other', number: 15 }, lost), 'refill');
-  assert.equal(refillOf(record(), null, lost), 'refill');
-  assert.equal(refillOf(record(), { request: 'r1', number: 15 }, [[12, 13]]), 'refill');
+  for (const isHeard of [true, false]) {
+    const of = held => refillOf(record(), held, lost, isHeard);
+    assert.equal(of({ request: 'r1', number: 15 }), 'append');
+    assert.equal(of({ request: 'r1', number: 9 }), 'refill');
+    assert.equal(of({ request: 'other', number: 15 }), 'refill');
+    assert.equal(of(null), 'refill');
+  }
+});
+
+test('a cell that this page has filled keeps what is not the first and was lost since', () => {
+  const of = (missing, isHeard) =>
+    refillOf(record(), { request: 'r1', number: 15 }, missing, isHeard);
+  assert.equal(of([[15, 18]], true), 'append');
+  // Of what a file has, displays that are changed later would stay as they are.
+  assert.equal(of([[15, 18]], false), 'refill');
+  assert.equal(of([[16, 18]], true), 'refill');
+  assert.equal(of([[1, 9]], true), 'refill');
 });
 
 test('a cell keeps a later request of another kernel, and not one of the same journal', () => {

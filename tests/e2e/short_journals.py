@@ -22,13 +22,18 @@ os.execv(sys.executable, [sys.executable, "-m", "gateway_ext.agent"])
 
 MEMORY_BYTES = 2**18
 
+SHORT = "short-journal"
+"""A kernelspec whose journals may take little room."""
+SHORT_DISK_BYTES = 2**19
+
 FULL = "full-disk"
 """A kernelspec whose journals may take much room that the disk does not have."""
 FULL_DISK_BYTES = 2**20
 
 
 def write_short_journals(kernelspecs: Path) -> None:
-    """Write the kernelspec into a folder of kernelspecs."""
+    """Write both kernelspecs into a folder of kernelspecs."""
+    _write(kernelspecs, SHORT, {"journal_disk_bytes": SHORT_DISK_BYTES}, 0)
     _write(kernelspecs, FULL, {}, FULL_DISK_BYTES)
 
 

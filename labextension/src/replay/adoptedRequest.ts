@@ -5,7 +5,7 @@ import { Kernel, KernelMessage } from '@jupyterlab/services';
 import { madeMessage } from '../stream/madeMessages.js';
 import type { IHeld, IRecord } from '../stream/record.js';
 import { numberOf } from '../stream/numbered.js';
-import { type IHole, takeHoles } from '../stream/missingMessages.js';
+import { holesBehind, type IHole, takeHoles } from '../stream/missingMessages.js';
 import type { Refill } from './refills.js';
 import { unheard } from './scheduledRequests.js';
 
@@ -194,6 +194,17 @@ export function isAnswered(
 ): boolean {
   const number = numberOf(message);
   return number !== undefined && number <= horizon && number !== record.asks;
+}
+
+/** More of what a request has said is gone than was known when its cell began to be filled. */
+export function addHoles(future: Future, holes: readonly IHole[]): void {
+  const filling = fillings.get(future);
+  if (filling) {
+    const { refill, held } = filling.adoption;
+    const lacks = refill === 'append' ? holesBehind(holes, held?.number ?? 0) : holes;
+    filling.left.push(...lacks);
+    filling.left.sort((a, b) => a.last - b.last);
+  }
 }
 
 /** Show where messages are missing, before the one with this number. */

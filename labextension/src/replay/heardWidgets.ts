@@ -53,15 +53,15 @@ export class HeardWidgets {
     }
   }
 
-  /** Whether the page lacks a message of a replay. */
-  lacks(message: Message): boolean {
+  /** Whether JupyterLab is to get a message of a replay, which has this number in the journal. */
+  wants(message: Message, number: number): boolean {
     if (!COMM_TYPES.has(message.header.msg_type)) {
       return true;
     }
     const { comm_id: comm = '' } = message.content as ICommContent;
     const known = this._known.get(comm);
     // A widget of an earlier connection hears nothing any more.
-    return known === undefined || numberOf(message)! > known || !this._kernel.hasComm(comm);
+    return known === undefined || number > known || !this._kernel.hasComm(comm);
   }
 
   private _know(comm: string, model: string | undefined, number: number): void {

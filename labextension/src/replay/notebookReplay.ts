@@ -15,7 +15,7 @@ import type { KernelStream } from '../stream/kernelStream.js';
 import { numberOf } from '../stream/numbered.js';
 import { holesBehind, holesOf, type IHole, missingText } from '../stream/missingMessages.js';
 import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
-import { fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
+import { addHoles, fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
 import { HeardWidgets } from './heardWidgets.js';
@@ -64,7 +64,8 @@ export class NotebookReplay {
     await this._stream.replay(
       () => this._cells.held(),
       (index, missing) => this._begin(index, missing),
-      message => this._widgets.lacks(message)
+      missing => this._lacks(missing),
+      (message, number) => this._widgets.wants(message, number)
     );
     if (!this._isEnded) {
       this._isReplaying = false;
@@ -90,7 +91,8 @@ export class NotebookReplay {
         return this._cells.held();
       },
       (index, missing) => this._begin(index, missing, only),
-      message => this._widgets.lacks(message)
+      missing => this._lacks(missing),
+      (message, number) => this._widgets.wants(message, number)
     );
   }
 
@@ -120,6 +122,8 @@ export class NotebookReplay {
     if (this._isDead) {
       return;
     }
+    this._index = index;
+    this._futures.clear();
     const indexed = new Set(index.map(({ request }) => request));
     this._unfinished.keep((request, cell) => indexed.has(request) || this._own.isComing(cell));
     const horizon = Math.max(0, ...index.map(({ last, asks }) => Math.max(last, asks ?? 0)));
@@ -141,9 +145,20 @@ export class NotebookReplay {
         this._gone.add(record, newest, () => this._adopt(record, null));
       } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
-        const refill = refillOf(record, has, missing);
+        const isHeard = this._cells.filledBy(id) === record.request;
+        const refill = refillOf(record, has, missing, isHeard);
         const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;
         this._fill(record, id, has, refill, lacks, horizon);
+      }
+    }
+  }
+
+  /** The journal has lost more since the cells began to be filled. */
+  private _lacks(missing: Runs): void {
+    for (const [request, holes] of holesOf(this._index, missing)) {
+      const future = this._futures.get(request);
+      if (future) {
+        addHoles(future, holes);
       }
     }
   }
@@ -191,6 +206,7 @@ export class NotebookReplay {
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
     const future = this._adopt(record, id, same);
+    this._futures.set(record.request, future);
     if (!this._isMine(record)) {
       this._others.add(record.request);
     }
@@ -358,6 +374,9 @@ export class NotebookReplay {
     );
   };
 
+  /** What the agent answered last, and the futures of requests that fill cells since then. */
+  private _index: readonly IIndexed[] = [];
+  private readonly _futures = new Map<string, Future>();
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();

@@ -5,19 +5,29 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
  *
  * - `follow`: they are complete; what may still come is added to them;
  * - `refill`: they are emptied, and all of the request's messages come from the first one;
- * - `append`: the journal has lost the first ones, which the page has; what is later is added.
+ * - `append`: the journal has lost the first ones, or any that the page has heard; what is later is
+ *   added.
  */
 export type Refill = 'follow' | 'refill' | 'append';
 
-/** @param held - What the page has of the cell. */
-export function refillOf(record: IIndexed, held: IHeld | null, missing: Runs): Refill {
+/**
+ * @param held - What the page has of the cell.
+ * @param isHeard - Whether the page has heard it itself: later messages can change its displays.
+ */
+export function refillOf(
+  record: IIndexed,
+  held: IHeld | null,
+  missing: Runs,
+  isHeard: boolean
+): Refill {
   if (record.held && record.state === 'done') {
     return 'follow';
   }
-  const hasStart = held?.request === record.request && held.number >= record.first;
-  return hasStart && missing.some(([from, to]) => from <= record.first && record.first <= to)
-    ? 'append'
-    : 'refill';
+  if (held?.request !== record.request || held.number < record.first) {
+    return 'refill';
+  }
+  const end = isHeard ? held.number : record.first;
+  return missing.some(([from, to]) => from <= end && record.first <= to) ? 'append' : 'refill';
 }
 
 /** By how much the clocks of those who run cells may differ. */

@@ -1,8 +1,24 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
+import type { IEndedProcess } from './earlierProcess.js';
 import { HoleEnds } from './missingMessages.js';
 import { replayed } from './numbered.js';
 import type { IHeld, IIndexed, Runs } from './record.js';
+
+/** The content of a `replay`; see docs/protocols.md. */
+export interface IReplayPart {
+  readonly index?: readonly IIndexed[];
+  /** How many bytes the journal keeps; absent from agents of the version before. */
+  readonly limit?: number;
+  /** Null if nothing was lost; absent from agents of the version before. */
+  readonly restarted?: IEndedProcess | null;
+  readonly numbers: readonly number[];
+  /** Of the first part, also what of the others was gone when the question came. */
+  readonly missing: Runs;
+  readonly fence: number;
+  readonly part: number;
+  readonly parts: number;
+}
 
 /** A question that is being answered. */
 export class Asked {
@@ -38,6 +54,11 @@ export class Asked {
     );
     // What the page has of a cell is not joined to what it lacks either.
     this._stops = new HoleEnds([...missing, ...this._held].sort(([, a], [, b]) => a - b));
+  }
+
+  /** Of a later part of the answer these messages are gone by now. */
+  lacks(missing: Runs): void {
+    this._stops.add(missing);
   }
 
   /** The next message of the answer, with its number. */

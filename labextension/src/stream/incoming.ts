@@ -1,9 +1,9 @@
 import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
-import { Asked } from './asked.js';
+import { Asked, type IReplayPart } from './asked.js';
 import { AskedState } from './askedState.js';
-import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
+import { EarlierProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
@@ -26,24 +26,12 @@ const READ_MS = 10;
 export interface IQuestion {
   readonly cells: () => Record<string, IHeld | null>;
   readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
-  /** Whether the page lacks a message of the answer. */
-  readonly lacks: (message: Message) => boolean;
+  /** Called with what the journal has lost of a later part, before that is handed over. */
+  readonly lacks: (missing: Runs) => void;
+  /** Whether JupyterLab is to get a message of the answer. */
+  readonly wants: (message: Message, number: number) => boolean;
   /** Called when the first answer has been handled. */
   readonly answered: () => void;
-}
-
-/** The content of a `replay`; see docs/protocols.md. */
-interface IReplayPart {
-  readonly index?: readonly IIndexed[];
-  /** How many bytes the journal keeps; absent from agents of the version before. */
-  readonly limit?: number;
-  /** Null if nothing was lost; absent from agents of the version before. */
-  readonly restarted?: IEndedProcess | null;
-  readonly numbers: readonly number[];
-  readonly missing: Runs;
-  readonly fence: number;
-  readonly part: number;
-  readonly parts: number;
 }
 
 export interface IIncomingOptions {
@@ -311,6 +299,9 @@ export class Incoming {
       }
       this._queue.catchUp(true);
       this._begin(asked, content);
+    } else if (content.missing.length) {
+      asked.lacks(content.missing);
+      this._tell(({ lacks }) => lacks(content.missing));
     }
     let looked = performance.now();
     for (const [at, buffer] of message.buffers!.entries()) {
@@ -352,8 +343,13 @@ export class Incoming {
     this.limit = limit ?? this.limit;
     this.earlier.told(restarted);
     asked.answered(index, missing);
+    this._tell(({ begin }) => begin(index, missing));
+  }
+
+  /** Notebooks that fail hold up no messages. */
+  private _tell(tell: (question: IQuestion) => void): void {
     try {
-      this._question!.begin(index, missing);
+      tell(this._question!);
     } catch (error) {
       console.error(error);
     }
@@ -368,13 +364,10 @@ export class Incoming {
       console.error(error);
       return;
     }
-    if (!isWanted(message, asked.adopted)) {
+    if (!isWanted(message, asked.adopted) || !this._question!.wants(message, number)) {
       return;
     }
     message = asked.numbered(message, number);
-    if (!this._question!.lacks(message)) {
-      return;
-    }
     if (asked.done.has(parentOf(message))) {
       this._queue.push(past(message));
     } else {

@@ -108,19 +108,21 @@ export class KernelStream {
    * @param cells - What each code cell holds, by cell id. Called again when the question was lost (by a
    * restart), after a gap in the journal, and after a connection without a cursor.
    * @param begin - Called before the messages of an answer are handed over. It adopts.
-   * @param lacks - Whether JupyterLab is to get a message of an answer.
+   * @param lacks - Called with what the journal has lost since then, before what follows that.
+   * @param wants - Whether JupyterLab is to get a message of an answer.
    * @returns when the first answer has been handled.
    */
   replay(
     cells: () => Record<string, IHeld | null>,
     begin: (index: readonly IIndexed[], missing: Runs) => void,
-    lacks: (message: Message) => boolean = () => true
+    lacks: (missing: Runs) => void,
+    wants: (message: Message, number: number) => boolean = () => true
   ): Promise<void> {
     if (this._state.is === 'ended') {
       return Promise.resolve();
     }
     const asks = this._talk === 'plain' ? 'askLater' : 'ask';
-    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, answered }));
+    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, wants, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
@@ -187,16 +189,12 @@ export class KernelStream {
       return;
     }
     const message = data as ArrayBuffer;
-    const tooLong = message.byteLength > LONGEST_MESSAGE;
-    if (tooLong || this._adopted.size) {
-      const heading = headingOf(message);
-      if (this._adopted.delete(heading.header.msg_id)) {
-        return;
-      }
-      if (tooLong) {
-        this._voice.tooLong(heading, message.byteLength);
-        return;
-      }
+    if (this._adopted.size && this._adopted.delete(headingOf(message).header.msg_id)) {
+      return;
+    }
+    if (message.byteLength > LONGEST_MESSAGE) {
+      this._voice.tooLong(message);
+      return;
     }
     this._sender.send(message, true);
   }

@@ -69,7 +69,12 @@ export function takeHoles(left: IHole[], before: number): number {
 
 /** Tells of numbers, in ascending order, before which of them others are missing. */
 export class HoleEnds {
-  constructor(private readonly _missing: Runs) {}
+  constructor(private _missing: Runs) {}
+
+  /** More are missing, behind the number that was asked about last. */
+  add(missing: Runs): void {
+    this._missing = [...this._missing, ...missing].sort(([, a], [, b]) => a - b);
+  }
 
   /** Whether numbers are missing between this one and the one that was asked about before. */
   isPassed(number: number): boolean {

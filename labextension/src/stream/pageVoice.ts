@@ -2,7 +2,7 @@ import type { KernelMessage } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
 
 import { abortedAnswers, invalidAnswers, tooLongAnswers } from './answers.js';
-import { headingOf, IHeading } from './clientFrames.js';
+import { headingOf } from './clientFrames.js';
 import { madeMessage } from './madeMessages.js';
 
 type Message = KernelMessage.IMessage;
@@ -27,9 +27,9 @@ export class PageVoice {
     this._sayAll(messages.flatMap(one => invalidAnswers(this._session, headingOf(one))));
   }
 
-  /** The page does not send a message of so many bytes. */
-  tooLong(heading: IHeading, bytes: number): void {
-    this._sayAll(tooLongAnswers(this._session, heading, bytes));
+  /** The page does not send this message: it has too many bytes. */
+  tooLong(message: ArrayBuffer): void {
+    this._sayAll(tooLongAnswers(this._session, headingOf(message), message.byteLength));
   }
 
   private _sayAll(messages: readonly Message[]): void {

@@ -90,6 +90,35 @@ def test_what_the_journal_has_lost_is_missing() -> None:
     assert again["missing"] == [[first, content["index"][0]["last"]]]
 
 
+def test_each_part_says_what_of_it_was_lost_before_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay_module, "PART_BYTES", 12_000)
+    agent = Agent(limit=100_000)
+    agent.execute("r", "a")
+    printed = []
+    for number in range(10):
+        agent.print("r", f"{number}".ljust(5000))
+        printed.append(agent.journal.last)
+        agent.journal.append(EVERYBODY, b"of nobody")
+    said = agent.journal.last
+    asked = agent.ask(a=None)
+    assert not any(content["missing"] for content, _ in asked)
+    parts = [agent.journal.get(said + part) for part in range(1, len(asked) + 1)]
+    for _ in range(30):
+        agent.journal.append(EVERYBODY, b"x" * 5000)
+    missing = []
+    for part, (before, _) in zip(parts, asked, strict=True):
+        assert part is not None
+        late = asyncio.run(replayed(agent.journal, part.message))
+        content = json.loads(split_fleet(late)[1][3])
+        lost = [number for first, last in content["missing"] for number in range(first, last + 1)]
+        assert [number for number in lost if number in printed][-1] == before["numbers"][-1]
+        missing += lost
+    assert len(parts) > 2
+    assert [number for number in missing if number in printed] == printed
+
+
 @pytest.mark.parametrize("part_bytes", [2**20, 12_000])
 def test_what_was_printed_on_both_sides_of_a_hole_is_not_merged(
     monkeypatch: pytest.MonkeyPatch, part_bytes: int

@@ -96,4 +96,4 @@ def test_a_refused_change_leaves_the_kept_settings(fleet):
     assert "--database" in said
     assert fleet.data_dir.settings.read_bytes() == kept
     fleet.run("up", "--detach")
-    assert len(fleet.processes()) == 4
+    assert len(fleet.processes()) == 5

@@ -189,13 +189,20 @@ def test_a_kernel_from_before_goes_on_and_stays_the_default(clusters: ClusterFle
     assert set(kernelspecs["kernelspecs"]) == {"python", "python_kubernetes", "spark_python_yarn"}
 
 
-def test_only_gateways_listen_on_the_advertised_address_and_they_want_a_token(
+def test_what_listens_on_the_advertised_address_wants_a_token_or_a_ticket(
     clusters: ClusterFleet,
 ) -> None:
     for name, process in clusters.fleet.processes().items():
         if process["state"] == "external":
             continue
         url = process["url"].replace("127.0.0.1", ADDRESS)
+        if process["role"] == "kernel-front":
+            kernel = f"/api/fleet/kernels/{uuid.uuid4()}"
+            for path in ("/", "/lab", "/api", "/api/contents", f"{kernel}/ticket"):
+                assert requests.get(url + path, timeout=10).status_code == 404, path
+            part = requests.post(f"{url}{kernel}/journal", data=b"part", timeout=10)
+            assert part.status_code == 403
+            continue
         if process["role"] != "gateway":
             with pytest.raises(requests.ConnectionError):
                 requests.get(url, timeout=10)
