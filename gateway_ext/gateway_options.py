@@ -9,6 +9,7 @@ from traitlets import Bool, Float, HasTraits, Integer, List, Unicode, default
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.processors import processors
 from gateway_ext.ownership.project_uids import FIRST_UID
+from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 
 
 class GatewayOptions(HasTraits):
@@ -56,6 +57,12 @@ class GatewayOptions(HasTraits):
         min=1,
         help="How many calls of agents to labs go through this gateway at once; four of one kernel "
         "at most. Each takes about 0.3 MB.",
+    ).tag(config=True)
+    max_pipe_bytes = Integer(
+        MOST_PART_BYTES,
+        min=1,
+        help="The longest body of such a call, in bytes: agents send nothing that is longer than a "
+        "part of a journal, and labs have each in memory.",
     ).tag(config=True)
     service_token_file = Unicode(
         help="A file with this gateway's own token, with which it calls labs. Read at each call."

@@ -120,6 +120,7 @@ class Kernel:
             self._change(process=ProcessState.RESTARTING, execution_state="starting", reason=None)
             if self._run is not None:
                 await self._end(self._run, now=False, restart=True)
+            self.requests.restarted()
             await self._launch()
             run = self._run
         if run is not None:

@@ -21,9 +21,11 @@ _AVOIDED_SECONDS = 30.0
 _AT_ONCE = 4
 _MOST_ANSWER = 2**20
 _MOST_WORDS = 200
-_NO_ANSWER = frozenset({401, 404, 405, 429, 502, 503, 504})
-"""Of a front or gateway in between, or of a lab of the version before, which knows no tickets:
-another way, or the same one again, may lead to a lab that answers."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NO_ANSWER = _REDIRECTS | {400, 401, 403, 404, 405, 413, 414, 429, 431, 500, 502, 503, 504}
+"""Of a front, proxy or gateway in between, which may want HTTPS or shorter bodies, or of a lab of
+the version before, which knows no tickets: another way, or the same one again, may lead to a lab
+that answers."""
 
 
 class LabsAway(Exception):
@@ -129,7 +131,8 @@ class LabClient:
                 return answer
             unknown = unknown or answer.status == 401
             problem = f"{url}: {answer.status} {answer.words}"
-        if unknown:
+        # Another one may have come meanwhile.
+        if unknown and self._ticket is ticket:
             self._ask_for_another()
         raise LabsAway(problem)
 

@@ -117,7 +117,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.kept_journals = KeptJournals(app.lab_urls, app.service_token_file, self.log)
         self.lab_calls = LabCalls(app.lab_urls, app.service_token_file, TICKETS_AT_ONCE)
         self.agent_tickets = AgentTickets(self.lab_calls, app.kernel_lab_urls, self.log)
-        self.pipe_room = PipeRoom(app.max_pipes)
+        self.pipe_room = PipeRoom(app.max_pipes, app.max_pipe_bytes)
         self.websockets: set[OpenWebsocket] = set()
         self.client_room = ClientRoom()
         self.board = LaunchBoard(app.launch_records, self.log)

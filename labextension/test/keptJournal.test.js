@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TextDecoder, TextEncoder } from 'node:util';
 
+import { readHeld } from '../lib/contents/heldMetadata.js';
 import {
   endReason,
+  failedWithoutCell,
   hasEnded,
+  heldOf,
   newsOf,
   outputsOf,
   parseKept,
@@ -133,6 +136,22 @@ test('only what a cell does not show is news', () => {
   assert.deepEqual(newsOf([record('a', { last: 0 })], [cell('a')]), []);
 });
 
+test('a cell into which all of a request is put holds it, and is no news any more', () => {
+  const [sent, source] = ['2026-01-01T10:00:00Z', 'ab'.repeat(32)];
+  const one = record('a', { sent, source });
+  const held = heldOf(one, 'j1');
+  assert.deepEqual(held, {
+    request: 'r-a',
+    number: 9,
+    journal: 'j1',
+    sent,
+    source: source.slice(0, 16)
+  });
+  assert.deepEqual(readHeld({ ...held }), held);
+  assert.deepEqual(newsOf([one], [cell('a', { held })]), []);
+  assert.deepEqual(Object.keys(heldOf(record('a'), 'j1')), ['request', 'number', 'journal']);
+});
+
 test('outputs are the same however the file has them', () => {
   const some = [{ output_type: 'stream', name: 'stdout', text: ['a\n', 'b'] }];
   const others = [{ output_type: 'stream', name: 'stdout', text: 'a\nb' }];
@@ -178,9 +197,40 @@ test('a cell that never ended says so, whatever the notebook holds of it', () =>
   const held = { request: 'r-a', number: 9 };
   assert.deepEqual(newsOf([cut], [cell('a', { held })]), [cut]);
   const said = [{ output_type: 'stream', name: 'stdout', text: 'a' }];
-  const [first, death] = withEnd(said, cut, head);
+  const [first, death] = withEnd(said, cut, [], head);
   assert.deepEqual(first, said[0]);
   assert.deepEqual([death.ename, death.evalue], ['KernelDied', "the kernel's process has ended"]);
-  assert.equal(withEnd([], cut, kept({}))[0].evalue, 'the kernel ended while it ran this cell');
-  assert.deepEqual(withEnd(said, record('a'), head), said);
+  assert.equal(withEnd([], cut, [], kept({}))[0].evalue, 'the kernel ended while it ran this cell');
+  assert.deepEqual(withEnd(said, record('a'), [], head), said);
+});
+
+const death = (evalue, status = 'error', parent = 'r-null') =>
+  message('execute_reply', { status, ename: 'KernelDied', evalue }, parent);
+
+test('a cell in which its kernel died says what the agent said of it', () => {
+  const said = [{ output_type: 'stream', name: 'stdout', text: 'a' }];
+  const shown = reply => withEnd(said, record('a'), [reply], kept({})).slice(1);
+  assert.equal(shown(death('out of memory', 'error', 'r-a'))[0].evalue, 'out of memory');
+  assert.equal(shown(death('the kernel was shut down', 'error', 'r-a'))[0].output_type, 'stream');
+  assert.deepEqual(shown(death('out of memory', 'aborted', 'r-a')), []);
+  assert.deepEqual(shown(death('out of memory', 'error', 'r-b')), []);
+});
+
+test('of programs that name no cells the last request is news if its kernel died in it', () => {
+  const fine = record(null, { request: 'r0', reply: 'ok' });
+  const bad = record(null, { reply: 'error' });
+  const cut = record(null, { state: 'running', reply: null });
+  const never = record(null, { request: 'r2', reply: 'aborted' });
+  assert.deepEqual(failedWithoutCell([fine, bad, never]), [bad]);
+  assert.deepEqual(failedWithoutCell([fine, cut, record(null, { state: 'queued' })]), [cut]);
+  assert.deepEqual(failedWithoutCell([bad, fine]), []);
+  assert.deepEqual(failedWithoutCell([bad, record('a', { reply: 'error' })]), []);
+  assert.deepEqual(failedWithoutCell([]), []);
+  const said = [{ output_type: 'stream', name: 'stdout', text: 'last line' }];
+  const ends = (one, reply) => withEnd(said, one, reply, kept({ end: { reason: 'evicted' } }));
+  assert.deepEqual(ends(bad, [death('out of memory')]), [...said, died('out of memory')]);
+  assert.deepEqual(ends(cut, []), [...said, died('evicted')]);
+  // It failed by itself, or the program has ended it.
+  assert.deepEqual(ends(bad, [message('execute_reply', { status: 'error' }, 'r-null')]), []);
+  assert.deepEqual(ends(bad, [death('the kernel was shut down')]), []);
 });

@@ -383,6 +383,32 @@ test('a page knows what its kernel lost before it was there, until something is 
   assert.equal(changes, 2);
 });
 
+for (const isOwn of [false, true]) {
+  test(`a page that has asked already is told of a restart: its own ${isOwn}`, async () => {
+    const { fleet, page } = await connected();
+    const answered = page.stream.replay(
+      () => ({}),
+      () => undefined
+    );
+    await until(() => fleet.asked.length === 1);
+    fleet.answer({ index: [], restarted: null }, []);
+    await answered;
+    if (isOwn) {
+      page.streams.dropPending('kernel-1');
+    }
+    const tell = restarted => fleet.say(message('restarted', { restarted }, {}, 'fleet', ''));
+    const lost = { process: 1, reason: 'the kernel was restarted' };
+    tell(lost);
+    await until(() => page.stream.lost !== null);
+    assert.deepEqual(page.stream.lost, { ...lost, isOwn });
+    fleet.say(message('request', { request: 'next', process: 2, state: 'queued' }, {}, 'fleet'));
+    await until(() => page.stream.lost === null);
+    tell({ ...lost, process: 2 });
+    await until(() => page.stream.lost !== null);
+    assert.equal(page.stream.lost.isOwn, false, 'the next one is of another page');
+  });
+}
+
 test('a lab of the version before brings nothing twice, and nothing that waits is lost', async () => {
   const { fleet, page } = await connected();
   page.stream.release();
@@ -934,4 +960,52 @@ test('the page hears of each stream that is connected', async () => {
   page.streams.connected.connect(() => (times += 1));
   await until(() => page.stream.state.is === 'connected');
   assert.equal(times, 1);
+});
+
+test('what came behind the answer to an earlier question, and is in the next one, comes once', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const index = [{ ...record(own, 'running'), session: 'page' }];
+  const numbers = [fleet.say(print('1 ', own))];
+  fleet.replay(index, numbers);
+  numbers.push(fleet.say(print('2 ', own)));
+  // The page has not taken the answer yet when it hears of a gap.
+  fleet.text({ type: 'gap', from: 1, to: 1, limit: 1000 });
+  assert.equal(fleet.asked.length, 2);
+  fleet.replay(index, numbers);
+  fleet.say(print('3', own));
+  await answered;
+  await until(() => page.printed.endsWith('3'));
+  assert.equal(page.printed, '1 2 3');
+});
+
+test('what comes again after a gap does not count twice towards what a notebook keeps', async () => {
+  const { fleet, page } = await connected();
+  const own = page.send(request());
+  const begin = () => {
+    page.heard = page.heard.filter(({ header }) => header.msg_type !== 'stream');
+    page.stream.adopt(own.header.msg_id, false);
+  };
+  const answered = page.stream.replay(() => ({}), begin);
+  await until(() => fleet.asked.length === 1);
+  const index = [{ ...record(own, 'running'), session: 'page' }];
+  fleet.replay(index, []);
+  await answered;
+  // More than half of the lines that are kept.
+  const text = 'line\n'.repeat(1_000);
+  const numbers = Array.from({ length: 15 }, () => fleet.say(print(text, own)));
+  await until(() => page.printed === text.repeat(15));
+  fleet.text({ type: 'gap', from: 1, to: 1, limit: 1000 });
+  await until(() => fleet.asked.length === 2);
+  fleet.replay(index, numbers);
+  fleet.say(print('end', own));
+  await until(() => page.printed.endsWith('end') || page.types('display_data').length > 0);
+  assert.deepEqual(page.types('display_data'), []);
+  assert.equal(page.printed, `${text.repeat(15)}end`);
 });

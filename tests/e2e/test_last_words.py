@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import psutil
 from playwright.sync_api import Locator, expect
 
 from tests.e2e.conftest import OpenPage
+from tests.e2e.kernel_notebook import save
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files, Fleet
-from tests.integration.gateway_ext.fleet_of_gateways import agents_of
+from tests.integration.gateway_ext.fleet_of_gateways import Client, agents_of
 
 NOTEBOOK = "demo/last-words.ipynb"
 
@@ -35,6 +38,12 @@ def notebook() -> dict[str, Any]:
     }
 
 
+def held(files: Files) -> int:
+    """Up to which number of the journal the file has what the kernel said; 0 if it does not say."""
+    (cell,) = files.get(NOTEBOOK)["content"]["cells"][:1]
+    return int(cell["metadata"].get("jupyter_fleet", {}).get("number", 0))
+
+
 def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     fleet: Fleet, files: Files, lab_urls: tuple[str, str], signed_in: OpenPage, ann: LabPage
 ) -> None:
@@ -44,6 +53,8 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     ann.cell(0).locator(".cm-content").click()
     ann.page.keyboard.press("Shift+Enter")
     expect(ann.cell(0)).to_contain_text("line 0 of the night")
+    ann.save()
+    saved = wait_for("a save", lambda: held(files), 60)
     (kernel_id,) = [one["id"] for one in files.kernels() if one["path"] == NOTEBOOK]
     ann.page.context.close()
     wait_for("the store", lambda: b"line 100 of the night" in files.journal(kernel_id), 60)
@@ -67,3 +78,35 @@ def test_who_opens_a_notebook_reads_what_its_killed_kernel_said_last(
     bob.choose("Put Into the Cells")
     expect(bob.cell(0)).to_contain_text("line 100 of the night")
     expect(notice(bob)).to_be_hidden()
+    save(bob)
+    assert held(files) > saved
+    assert "line 100 of the night" in str(files.get(NOTEBOOK)["content"]["cells"][0]["outputs"])
+
+
+def test_who_opens_a_notebook_reads_how_the_kernel_died_with_which_a_program_ran_it(
+    fleet: Fleet, files: Files, lab_urls: tuple[str, str], signed_in: OpenPage
+) -> None:
+    path = "demo/run-by-a-program.ipynb"
+    files.save(path, {"type": "notebook", "format": "json", "content": notebook()})
+    body = {"path": path, "name": "run", "type": "notebook", "kernel": {"name": "python"}}
+    started = files.session.post(f"{files.url}/api/sessions", json=body, timeout=60)
+    started.raise_for_status()
+    kernel_id = started.json()["kernel"]["id"]
+    # As nbclient does: it names no cells, and ends the kernel when it has died.
+    with Client(fleet.token("ann")).channels(lab_urls[0], kernel_id) as channels:
+        code = "import os\nprint(os.getpid(), 'line of the night', flush=True)\nwhile True: pass"
+        request = channels.execute(code)
+        os.kill(int(channels.wait_for_output(request).split()[0]), signal.SIGKILL)
+        _, reply = channels.finish(request)
+    assert reply["ename"] == "KernelDied"
+    wait_for("the store", lambda: b"KernelDied" in files.journal(kernel_id), 60)
+    files.session.delete(f"{files.url}/api/kernels/{kernel_id}", timeout=60).raise_for_status()
+
+    bob = signed_in(lab_urls[1], fleet.token("bob"))
+    bob.open_path(path)
+    notice(bob).get_by_role("button", name="Show Last Output").click()
+    expect(bob.dialog).to_contain_text("line of the night")
+    expect(bob.dialog).to_contain_text(f"KernelDied: {reply['evalue']}")
+    # Nobody knows into which.
+    expect(bob.dialog.get_by_role("button", name="Put Into the Cells")).to_have_count(0)
+    bob.choose("Close")

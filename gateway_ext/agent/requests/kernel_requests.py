@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from gateway_ext.agent.entry import COMM, CURSORS, Audience, Entry, Reach
@@ -15,7 +16,7 @@ from jupyter_ext.wire.messages import FLEET_CHANNEL, MessageError, join_v1, pars
 
 from .index import Record, RequestIndex
 from .questions import Questions
-from .replay import Restarted, Wanted, append_replay, wanted
+from .replay import Restarted, Wanted, append_replay, lost_process, wanted
 from .superseded import SupersededSteps
 from .unanswered import Unanswered, UnansweredRequests, last_messages
 
@@ -159,6 +160,13 @@ class KernelRequests:
             self._end(request, sent, reason, kernel_session)
             if number % _ENDED_A_TURN == 0:
                 await asyncio.sleep(0)
+
+    def restarted(self) -> None:
+        """A person has had the process ended, and another one is about to start: a page that has
+        asked what its cells lack is told of that by nothing else."""
+        lost = lost_process(self.index, self._ended)
+        content = {"restarted": None if lost is None else asdict(lost)}
+        self._append(CURSORS, make_message("", FLEET_CHANNEL, "restarted", b"{}", content), False)
 
     def abort(self, session: str, channel: str, parts: list[bytes], kernel_session: str) -> None:
         """A message that waited for the kernel will never be given to it."""

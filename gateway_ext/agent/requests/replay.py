@@ -58,6 +58,13 @@ class Wanted:
     restarted: Restarted | None
 
 
+def lost_process(index: RequestIndex, ended: Restarted) -> Restarted | None:
+    """The process that ended last, if it had run something and nothing was run since: its variables
+    are gone."""
+    last = max((record.process for record in index), default=ended.process + 1)
+    return ended if last <= ended.process else None
+
+
 def wanted(index: RequestIndex, cells: Mapping[str, Any], ended: Restarted) -> Wanted:
     """What a page lacks that has `{cell: {request, number} or null}`: of each cell the latest
     request, unless it is done and the page has all of it."""
@@ -70,8 +77,7 @@ def wanted(index: RequestIndex, cells: Mapping[str, Any], ended: Restarted) -> W
             records.append(record)
             if isinstance(has, dict) and isinstance(number := has.get("number"), int):
                 numbers.append(number)
-    last = max((record.process for record in index), default=ended.process + 1)
-    return Wanted(described, records, numbers, ended if last <= ended.process else None)
+    return Wanted(described, records, numbers, lost_process(index, ended))
 
 
 def in_parts(journal: Journal, numbers: Runs) -> tuple[list[Runs], Runs]:

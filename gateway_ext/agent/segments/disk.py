@@ -129,6 +129,9 @@ class JournalDisk:
                 self._give_up(place.path, error)
                 return None
             entries = {entry.sequence: entry for entry in read}
+            if self._table.find(number) is None:
+                # Dropped while it was read: see `_forget`.
+                return entries.get(number)
             self._keep(key, entries, place.raw_bytes)
         else:
             self._cache.move_to_end(key)

@@ -85,9 +85,9 @@ class AgentTickets:
             async with self._turns:
                 if link.lost or loop.time() < self._not_before:
                     return
-                link.wants_ticket = False
                 answer = await self._ask(link)
                 token, seconds = str(answer["ticket"]), float(answer["seconds"])
+            link.wants_ticket = False
             held.tokens = [*held.tokens[-1:], token]
             held.renew_at = loop.time() + seconds * _RENEWED_AFTER
             link.give_ticket(

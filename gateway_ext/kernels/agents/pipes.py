@@ -14,8 +14,8 @@ from tornado.httputil import (
 from tornado.iostream import IOStream
 from tornado.tcpclient import TCPClient
 
-MOST_BODY = 2**40
-"""Bytes: what labs accept is for them to say."""
+_MOST_ANSWER = 2**40
+"""Bytes: what labs answer passes whatever its length."""
 _CHUNK = 64 * 1024
 """Bytes that are on their way in each direction, twice at most."""
 _MOST_HEADERS = 64 * 1024
@@ -30,7 +30,9 @@ class LabsAway(Exception):
 class PipeRoom:
     """How many calls go through the gateway at once, of one kernel and of all."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """`most_bytes` is for the body of each."""
+        self.most_bytes = most_bytes
         self._most = most
         self._of_kernel: Counter[str] = Counter()
 
@@ -52,14 +54,15 @@ class Pipe:
     """One connection to a lab, for one call. Its methods raise StreamClosedError when the lab ends
     it, and OSError."""
 
-    def __init__(self, stream: IOStream, host: str) -> None:
+    def __init__(self, stream: IOStream, lab: str) -> None:
+        self.lab = lab
+        """Its base URL."""
         self._stream = stream
-        self._host = host
         parameters = HTTP1ConnectionParameters(
             no_keep_alive=True,
             chunk_size=_CHUNK,
             max_header_size=_MOST_HEADERS,
-            max_body_size=MOST_BODY,
+            max_body_size=_MOST_ANSWER,
         )
         self._connection = HTTP1Connection(stream, True, parameters)
 
@@ -83,13 +86,15 @@ class Pipe:
                 problem = f"{lab}: {error}"
                 continue
             stream.set_nodelay(True)
-            return cls(stream, url.netloc)
+            return cls(stream, lab)
         raise LabsAway(problem)
 
     async def begin(self, method: str, target: str, headers: HTTPHeaders) -> None:
-        """Sends the head of the call."""
-        headers["Host"] = self._host
-        await self._connection.write_headers(RequestStartLine(method, target, ""), headers)
+        """Sends the head of the call; `target` is below the lab's base URL."""
+        url = urlsplit(self.lab)
+        headers["Host"] = url.netloc
+        start_line = RequestStartLine(method, url.path.rstrip("/") + target, "")
+        await self._connection.write_headers(start_line, headers)
 
     async def send(self, chunk: bytes) -> None:
         """Sends a piece of the body; returns when the system has taken it."""

@@ -14,7 +14,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from gateway_ext.kernels.agents.pipes import MOST_BODY, LabsAway, Pipe, PipeRoom, copied
+from gateway_ext.kernels.agents.pipes import LabsAway, Pipe, PipeRoom, copied
 from gateway_ext.kernels.handlers.authentication import bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
@@ -54,6 +54,7 @@ class PipeHandler(RefusedCalls):
         self._answer: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._broken = ""
+        self._has_answer = False
 
     @property
     def _room(self) -> PipeRoom:
@@ -68,16 +69,20 @@ class PipeHandler(RefusedCalls):
             raise owner_unknown(kernel_id)
         if not self.manager.agent_tickets.was_given(link, token):
             raise Refusal(401, "this is not the ticket that the kernel's agent was given here")
+        length, most = self.request.headers.get("Content-Length", ""), self._room.most_bytes
+        if length.isdecimal() and int(length[:20]) > most:
+            raise Refusal(413, f"the body has {length[:20]} bytes, more than {most}")
         if not self._room.enter(kernel_id):
             raise Refusal(503, "too many calls of kernels go through this gateway: try again")
         self._kernel_id = kernel_id
         connection: Any = self.request.connection
-        connection.set_max_body_size(MOST_BODY)
+        # Also of one that does not say how long it is.
+        connection.set_max_body_size(most)
         # A body takes as long as labs let it: `_moved` ends calls in which nothing moves.
         connection.set_body_timeout(None)
         self._moved()
         try:
-            self._pipe = await Pipe.open(self.manager.lab_calls.labs)
+            self._pipe = await Pipe.open([*self.manager.lab_calls.labs])
             if not self._kernel_id:
                 # The agent has gone meanwhile.
                 self._close()
@@ -140,6 +145,7 @@ class PipeHandler(RefusedCalls):
 
     async def answered(self, status: int, headers: HTTPHeaders) -> None:
         """The lab has begun to answer."""
+        self._has_answer = True
         self._moved()
         self.set_status(status)
         self.clear_header("Content-Type")
@@ -165,6 +171,9 @@ class PipeHandler(RefusedCalls):
             self._idle.cancel()
         if self._pipe is not None:
             self._pipe.close()
+            if not self._has_answer:
+                # A lab that is stuck takes connections all the same.
+                self.manager.lab_calls.ask_last(self._pipe.lab)
         if self._kernel_id:
             self._room.leave(self._kernel_id)
             self._kernel_id = ""

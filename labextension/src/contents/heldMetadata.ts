@@ -4,6 +4,9 @@
  */
 export const HELD = 'jupyter_fleet';
 
+/** So much of a hash is saved: enough to tell the versions of one cell apart. */
+export const SOURCE_LENGTH = 16;
+
 /** What a cell's outputs hold of the kernel's journal. */
 export interface IHeldMetadata {
   readonly request: string;

@@ -1,4 +1,5 @@
-import { DIED, died } from '../outputs/kernelDied.js';
+import { type IHeldMetadata, SOURCE_LENGTH } from '../contents/heldMetadata.js';
+import { type Death, DIED, died, outputOfDeath } from '../outputs/kernelDied.js';
 import { type IHole, takeHoles } from '../stream/missingMessages.js';
 
 /** What the store has of a kernel that has ended: docs/protocols.md, "Parts of the journal". */
@@ -35,7 +36,11 @@ export interface IKeptRequest {
   readonly first: number;
   readonly last: number;
   readonly state: string;
+  /** Its `status`. */
+  readonly reply: string | null;
   readonly sent: string | null;
+  /** The SHA-256 of its code, in hexadecimal; null if it is not known. */
+  readonly source: string | null;
 }
 
 /** A code cell of the notebook. */
@@ -115,13 +120,43 @@ function isCut({ state }: IKeptRequest): boolean {
   return state === 'running';
 }
 
-/** What the cell of a request shows after these outputs: one that never ended says so. */
+/**
+ * The last request that a kernel ran, if that is of no cell and failed: programs that run notebooks
+ * (nbclient, papermill) name no cells.
+ */
+export function failedWithoutCell(requests: readonly IKeptRequest[]): IKeptRequest[] {
+  const ran = requests.filter(
+    one => isCut(one) || (one.state === 'done' && one.reply !== 'aborted')
+  );
+  return ran.slice(-1).filter(one => one.cell === null && (isCut(one) || one.reply === 'error'));
+}
+
+/**
+ * What a request shows after these outputs: one in which its kernel ended says so.
+ *
+ * @param messages - All that the store has.
+ * @returns nothing of a request without a cell whose kernel did not die in it: who ran it has the rest.
+ */
 export function withEnd(
   outputs: readonly IOutput[],
   record: IKeptRequest,
+  messages: readonly IKernelMessage[],
   head: IKeptHead
 ): IOutput[] {
-  return isCut(record) ? [...outputs, died(endReason(head))] : [...outputs];
+  const end = isCut(record) ? died(endReason(head)) : saidEnd(record, messages);
+  if (record.cell === null && end?.output_type !== 'error') {
+    return [];
+  }
+  return end ? [...outputs, end] : [...outputs];
+}
+
+/** What the agent has said of the end of a request, if its kernel ended while it ran. */
+function saidEnd({ request }: IKeptRequest, messages: readonly IKernelMessage[]): Death | null {
+  const reply = messages.find(
+    ({ header, parent_header: parent, content }) =>
+      header.msg_type === 'execute_reply' && parent.msg_id === request && content.status === 'error'
+  );
+  return reply ? outputOfDeath(reply) : null;
 }
 
 function isShown(record: IKeptRequest, { held, count, outputs }: IShownCell): boolean {
@@ -129,6 +164,20 @@ function isShown(record: IKeptRequest, { held, count, outputs }: IShownCell): bo
     return held.request === record.request && held.number >= record.last;
   }
   return outputs.length > 0 && count !== null && count === record.count;
+}
+
+/** What a cell holds that shows all that the store has of a request. */
+export function heldOf(
+  { request, last, sent, source }: IKeptRequest,
+  journal: string
+): IHeldMetadata {
+  return {
+    request,
+    number: last,
+    journal,
+    ...(sent && { sent }),
+    ...(source && { source: source.slice(0, SOURCE_LENGTH) })
+  };
 }
 
 /** Whether a cell shows these outputs already. */

@@ -28,7 +28,7 @@ export class KernelReach {
     return state?.is === 'ended' ? state.reason : '';
   }
 
-  /** Why the kernel was restarted before this page was there; null if it was not, or somebody has seen it. */
+  /** Why the kernel was restarted by others; null if it was not, or somebody has seen it. */
   get restartReason(): string | null {
     const lost = this._stream?.lost;
     return lost && !this._seen.has(this._restartId) ? lost.reason : null;
@@ -42,13 +42,16 @@ export class KernelReach {
   }
 
   /**
-   * How things stand by now: whoever has this page before them when the kernel is dead knows what a
-   * restart has cost.
+   * How things stand by now: whoever has this page before them when the kernel is dead, or restarts it
+   * there, knows what a restart has cost.
    */
   note(isDead: boolean): void {
     if (isDead) {
       this._deadKernel = this._kernel?.id ?? null;
-    } else if (this._deadKernel !== null && this._deadKernel === this._kernel?.id) {
+    } else if (
+      this._stream?.lost?.isOwn ||
+      (this._deadKernel !== null && this._deadKernel === this._kernel?.id)
+    ) {
       this.seeRestart();
     }
   }

@@ -12,7 +12,9 @@ import { holesOf, notKeptText } from '../stream/missingMessages.js';
 import { inFleet } from '../user/pageUser.js';
 import {
   endReason,
+  failedWithoutCell,
   hasEnded,
+  heldOf,
   type IKeptHead,
   type IKeptJournal,
   type IKeptRequest,
@@ -113,6 +115,9 @@ class LastWords {
       }
       const requests = head.requests.filter(({ cell }) => !later.has(cell));
       const news = hasEnded(head) ? newsOf(requests, this._cells()) : [];
+      if (hasEnded(head) && !later.size) {
+        news.push(...failedWithoutCell(requests));
+      }
       const outputs = news.length ? await this._outputs(journal, news, head) : [];
       if (outputs.length) {
         return { head, outputs };
@@ -135,6 +140,7 @@ class LastWords {
     const cells = new Map(this._cells().map(cell => [cell.id, cell]));
     return news.flatMap(record => {
       const { request, cell, count, sent } = record;
+      const held = heldOf(record, journal.journal);
       const said = withHoles(
         messages as never,
         kept?.head.numbers ?? [],
@@ -142,9 +148,9 @@ class LastWords {
         holes.get(request) ?? [],
         count => notKeptText(count, this._trans)
       );
-      const outputs = withEnd(outputsOf(said, request), record, head);
+      const outputs = withEnd(outputsOf(said, request), record, messages as never, head);
       const same = sameOutputs(outputs, cells.get(cell ?? '')?.outputs ?? []);
-      return same || !outputs.length ? [] : [{ cell: cell!, count, sent, outputs }];
+      return same || !outputs.length ? [] : [{ cell, count, sent, outputs, held }];
     });
   }
 
@@ -180,14 +186,14 @@ class LastWords {
 
   /** Put what was shown into the cells, for which somebody has asked. */
   private _put(outputs: readonly ILastOutput[]): void {
-    for (const { cell, count, outputs: said } of outputs) {
+    for (const { cell, count, outputs: said, held } of outputs) {
       const model = this._widgets().find(one => one.model.id === cell)?.model;
       if (model) {
         // Others may have run it: their outputs run no scripts here.
         model.trusted = false;
         model.outputs.fromJSON(said as never);
         model.executionCount = count;
-        model.deleteMetadata(HELD);
+        model.setMetadata(HELD, { ...held });
       }
     }
   }

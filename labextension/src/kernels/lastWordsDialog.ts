@@ -4,14 +4,17 @@ import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Panel, Widget } from '@lumino/widgets';
 
+import type { IHeldMetadata } from '../contents/heldMetadata.js';
 import { endReason, type IKeptHead, type IOutput } from './keptJournal.js';
 
-/** What a kernel said last to one cell. */
+/** What a kernel said last of one request. */
 export interface ILastOutput {
-  readonly cell: string;
+  /** Null if it is not known which one it ran. */
+  readonly cell: string | null;
   readonly count: number | null;
   readonly sent: string | null;
   readonly outputs: readonly IOutput[];
+  readonly held: IHeldMetadata;
 }
 
 /**
@@ -41,7 +44,7 @@ export async function showLastWords(
   const { button } = await showDialog({
     title: trans.__('What the Kernel Said Last'),
     body,
-    buttons: [close, put]
+    buttons: outputs.some(({ cell }) => cell !== null) ? [close, put] : [close]
   });
   return button.accept;
 }

@@ -1,5 +1,3 @@
-import type { KernelMessage } from '@jupyterlab/services';
-
 export const DIED = 'KernelDied';
 /** What the agent says when a person has shut the kernel down or restarted it. */
 export const SHUT_DOWN = 'the kernel was shut down';
@@ -16,8 +14,8 @@ export type Death =
  * What a cell shows whose kernel died in it, or before its turn: the agent says so in the reply alone, of
  * which JupyterLab shows nothing. Null for all other replies.
  */
-export function outputOfDeath(reply: KernelMessage.IExecuteReplyMsg): Death | null {
-  const { status, ename, evalue } = reply.content as unknown as Record<string, unknown>;
+export function outputOfDeath(reply: { readonly content: object }): Death | null {
+  const { status, ename, evalue } = reply.content as Record<string, unknown>;
   if (ename !== DIED) {
     return null;
   }

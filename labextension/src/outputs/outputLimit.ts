@@ -17,9 +17,7 @@ export interface IBounds {
   tailOutputs: number;
 }
 
-/**
- * A size that JupyterLab can append to ten times a second, in a notebook that can still be saved.
- */
+/** A size that JupyterLab can append to ten times a second, in a notebook that can still be saved. */
 export const BOUNDS: IBounds = {
   headLines: 20_000,
   headCharacters: 2_000_000,
@@ -71,6 +69,11 @@ export class OutputLimit {
       return [message];
     }
     return this._execution(parent).accept(message);
+  }
+
+  /** All that an execution has said comes again, from the first message on. */
+  beginAnew(execution: string): void {
+    this._executions.delete(execution);
   }
 
   /** Whether `update` has something new. */

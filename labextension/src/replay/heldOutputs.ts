@@ -1,5 +1,5 @@
+import { SOURCE_LENGTH } from '../contents/heldMetadata.js';
 import type { IHeld } from '../stream/record.js';
-import { SAVED_LENGTH } from './sourceHash.js';
 
 /** What of a message on iopub says which outputs it changes. */
 export interface IHandled {
@@ -36,7 +36,7 @@ export class HeldOutputs {
       request,
       number: 0,
       ...(sent !== null && { sent }),
-      ...(source !== null && { source: source.slice(0, SAVED_LENGTH) })
+      ...(source !== null && { source: source.slice(0, SOURCE_LENGTH) })
     });
   }
 

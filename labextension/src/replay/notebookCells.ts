@@ -1,9 +1,9 @@
 import { CodeCell, type ICellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
-import { HELD, readHeld } from '../contents/heldMetadata.js';
 import type { IHeld, IRecord } from '../stream/record.js';
 import { futureIn } from './adoptedRequest.js';
+import { HeldInMetadata } from './heldInMetadata.js';
 import { HeldOutputs, type IHandled } from './heldOutputs.js';
 import { cellsByOrder } from './refills.js';
 import { sourceHash } from './sourceHash.js';
@@ -13,11 +13,16 @@ const NAMES_CELLS = 5;
 
 /** The code cells of a notebook, and what their outputs hold of the kernel's journal. */
 export class NotebookCells {
-  /** @param onRead - Called with each cell that comes from the file, and with what that says of it. */
+  /**
+   * @param onRead - Called with each cell that comes from the file, or into which others have put
+   * something, and with what its metadata say of it.
+   */
   constructor(
     private readonly _panel: NotebookPanel,
-    private readonly _onRead: (cell: ICellModel, held: IHeld | null) => void
-  ) {}
+    onRead: (cell: ICellModel, held: IHeld | null) => void
+  ) {
+    this._metadata = new HeldInMetadata(this._outputs, onRead);
+  }
 
   /** How often what the cells hold has changed in a way that is for this page to save. */
   get changes(): number {
@@ -83,7 +88,7 @@ export class NotebookCells {
   ): void {
     const model = this.widget(id)?.model;
     if (model) {
-      this._models.set(id, model);
+      this._metadata.follow(model);
       this._outputs.began(id, request, sent, source);
       this._changes += isMine ? 1 : 0;
     }
@@ -111,27 +116,13 @@ export class NotebookCells {
 
   /** Write into the cells' metadata what they hold. */
   write(): void {
-    for (const [id, held] of Object.entries(this.held())) {
-      if (held) {
-        this._models.get(id)?.setMetadata(HELD, { ...held });
-      }
-    }
+    this.read();
+    this._metadata.write(this._code());
   }
 
   /** Cells that were loaded from the file, now or when it was reverted, hold what it says. */
   read(): void {
-    for (const model of this._code()) {
-      if (this._models.get(model.id) !== model) {
-        this._models.set(model.id, model);
-        const held = readHeld(model.getMetadata(HELD));
-        if (held) {
-          this._outputs.holds(model.id, held);
-        } else {
-          this._outputs.forget(model.id);
-        }
-        this._onRead(model, held);
-      }
-    }
+    this._metadata.read(this._code());
   }
 
   private *_code(): Iterable<ICellModel> {
@@ -143,7 +134,7 @@ export class NotebookCells {
   }
 
   private readonly _outputs = new HeldOutputs();
-  private readonly _models = new Map<string, ICellModel>();
+  private readonly _metadata: HeldInMetadata;
   private readonly _widgets = new Map<string, CodeCell>();
   private _changes = 0;
 }

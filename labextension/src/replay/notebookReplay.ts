@@ -62,7 +62,7 @@ export class NotebookReplay {
   /** Fill the cells with what they lack, and follow the kernel from then on. */
   async start(): Promise<void> {
     await this._stream.replay(
-      () => this._cells.held(),
+      () => this._ask(),
       (index, missing) => this._begin(index, missing),
       missing => this._lacks(missing),
       (message, number) => this._widgets.wants(message, number)
@@ -88,7 +88,7 @@ export class NotebookReplay {
       () => {
         only = isFirst ? lost : null;
         isFirst = false;
-        return this._cells.held();
+        return this._ask();
       },
       (index, missing) => this._begin(index, missing, only),
       missing => this._lacks(missing),
@@ -111,6 +111,11 @@ export class NotebookReplay {
     this._kernel.anyMessage.disconnect(this._heard);
     this._kernel.iopubMessage.disconnect(this._handled);
     this._stream.announced.disconnect(this._announced);
+  }
+
+  private _ask(): Record<string, IHeld | null> {
+    this._asked = this._cells.held();
+    return this._asked;
   }
 
   /** @param only - The requests that fill their cells again; null: all that a cell lacks. */
@@ -145,7 +150,9 @@ export class NotebookReplay {
         this._gone.add(record, newest, () => this._adopt(record, null));
       } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
-        const isHeard = this._cells.filledBy(id) === record.request;
+        // What has come since the question is joined to what follows in the answer.
+        const isAll = has?.number === this._asked[id]?.number;
+        const isHeard = isAll && this._cells.filledBy(id) === record.request;
         const refill = refillOf(record, has, missing, isHeard);
         const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;
         this._fill(record, id, has, refill, lacks, horizon);
@@ -374,6 +381,8 @@ export class NotebookReplay {
     );
   };
 
+  /** What the cells held when the page asked. */
+  private _asked: Record<string, IHeld | null> = {};
   /** What the agent answered last, and the futures of requests that fill cells since then. */
   private _index: readonly IIndexed[] = [];
   private readonly _futures = new Map<string, Future>();

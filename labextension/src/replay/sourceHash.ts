@@ -10,9 +10,6 @@ export function sourceHash(code: string): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** So much of a hash is saved: enough to tell the versions of one cell apart. */
-export const SAVED_LENGTH = 16;
-
 /** Whether this is the code with this `sourceHash`, of which the start may be all that is known. */
 export function isSource(code: string, source: string): boolean {
   return sourceHash(code).startsWith(source);

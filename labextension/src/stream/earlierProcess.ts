@@ -4,9 +4,11 @@ import type { IRecord } from './record.js';
 export interface IEndedProcess {
   readonly process: number;
   readonly reason: string;
+  /** Whether this page has had it ended: the person before it knows. */
+  readonly isOwn?: boolean;
 }
 
-/** Whether the kernel was restarted before this page was there, and has run nothing since. */
+/** Whether the kernel was restarted, before this page was there or later, and has run nothing since. */
 export class EarlierProcess {
   /** @param changed - Called when `lost` has changed. */
   constructor(private readonly _changed: () => void) {}
@@ -22,6 +24,17 @@ export class EarlierProcess {
     this._changed();
   }
 
+  /** This page asks for a restart. */
+  asked(): void {
+    this._isOwn = true;
+  }
+
+  /** Take what the agent says after a restart. */
+  restarted(lost: IEndedProcess | null): void {
+    this.told(lost && { ...lost, isOwn: this._isOwn });
+    this._isOwn = false;
+  }
+
   /** A request has come to the kernel, or one has gone on. */
   heard({ process }: Pick<IRecord, 'process'>): void {
     if (this._lost && process > this._lost.process) {
@@ -30,4 +43,5 @@ export class EarlierProcess {
   }
 
   private _lost: IEndedProcess | null = null;
+  private _isOwn = false;
 }

@@ -259,7 +259,10 @@ export class Incoming {
 
   /** A request that the question's `begin` adopts gets its messages from the first one. */
   adopt(request: string): void {
-    this._asked?.adopted.add(request);
+    if (this._asked) {
+      this._asked.adopted.add(request);
+      this._queue.beginAnew(request);
+    }
   }
 
   private _read(data: string | ArrayBuffer, protocol: string): Message {
@@ -321,7 +324,8 @@ export class Incoming {
     }
     if (content.part === content.parts) {
       this._asked = null;
-      for (const waited of this._held.release()) {
+      // Behind the answer to an earlier question there may be some of this one as well.
+      for (const waited of [...this._held.release(), ...this._behind.splice(0)]) {
         if (!isAnswered(waited, { ...asked, fence: content.fence })) {
           this.push(waited);
         }
@@ -382,6 +386,8 @@ export class Incoming {
       const record = message.content as unknown as IRecord;
       this.earlier.heard(record);
       this._options.announce(record);
+    } else if (message.header.msg_type === ('restarted' as string)) {
+      this.earlier.restarted((message.content as { restarted: IEndedProcess | null }).restarted);
     }
     if (numberOf(message) !== undefined) {
       this._options.onGiven();

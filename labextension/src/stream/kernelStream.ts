@@ -144,6 +144,7 @@ export class KernelStream {
   /** A user restarts the kernel: what has not been acknowledged shall not run. */
   dropPending(): void {
     if (this._talk !== 'plain') {
+      this._incoming.earlier.asked();
       this._ends.renew();
       this._sender.cut();
       this._incoming.askAgain();

@@ -73,6 +73,11 @@ export class MessageQueue {
     this._goOn();
   }
 
+  /** All messages of a request come again: see `OutputLimit`. */
+  beginAnew(request: string): void {
+    this._limit.beginAnew(request);
+  }
+
   /** Deliver all waiting messages now. */
   flush(): void {
     for (const message of this._limit.update()) {

@@ -172,6 +172,9 @@ def test_a_restart_ends_what_pages_had_sent_and_nothing_of_it_runs_afterwards(
         again = await page.execute("print('again')", "c")
         await page.reply(again)
         assert page.text(again) == "again\n"
+        # It was there before the process had ended.
+        told = {"process": 1, "reason": "the kernel was restarted"}
+        assert [m["content"] for m in page.of(None, "restarted")] == [{"restarted": told}]
         assert not page.of(late, "execute_input")
         assert not (fleet.cwd / "late").exists()
         assert (await page.ask({"c": None})).index["c"]["process"] == 2

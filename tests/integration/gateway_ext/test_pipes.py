@@ -87,7 +87,11 @@ def fleet() -> Iterator[Fleet]:
     lab = LabStandIn()
     with short_folder("fleet-pipes-") as directory:
         token = directory / "gateway-token"
-        changes = {"lab_urls": ["http://127.0.0.1:1", lab.url], "service_token_file": str(token)}
+        changes = {
+            "lab_urls": ["http://127.0.0.1:1", lab.url],
+            "service_token_file": str(token),
+            "max_pipe_bytes": MUCH * len(MEGABYTE),
+        }
         # Read at each call.
         token.write_text("the gateway's own")
         gateways = Gateways(directory, 2, changes={"FleetGatewayApp": changes})

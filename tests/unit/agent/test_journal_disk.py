@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,38 @@ def test_what_was_read_before_it_went_is_gone_as_well(tmp_path: Path) -> None:
             first += 10
             await disk.write(noise(10, first=first))
         assert await disk.read(1) is None
+        await disk.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_goes_while_it_is_read_is_not_kept_for_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, goes = threading.Event(), threading.Event()
+    read = JournalDisk._read
+
+    def slow(disk: JournalDisk, place: Place) -> list[Entry]:
+        found = read(disk, place)
+        reading.set()
+        goes.wait(20)
+        return found
+
+    async def scenario() -> None:
+        disk, first = JournalDisk(tmp_path, "j", "k", 2**20), 1
+        written = noise(10, first=1)
+        await disk.write(written)
+        (block,) = [place for place in disk.places(1, 10) if place.first == 1]
+        assert block.last > 1
+        monkeypatch.setattr(JournalDisk, "_read", slow)
+        being_read = asyncio.create_task(disk.read(1))
+        await asyncio.to_thread(reading.wait, 20)
+        while disk.next_from(1) == 1:
+            first += 10
+            await disk.write(noise(10, first=first))
+        goes.set()
+        assert await being_read == written[0]
+        assert await disk.read(2) is None
         await disk.close()
 
     asyncio.run(scenario())

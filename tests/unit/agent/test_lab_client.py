@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tornado.httpclient import HTTPRequest, HTTPResponse
 
 from gateway_ext.agent import lab_client as module
 from gateway_ext.agent.lab_client import LabClient, LabsAway
@@ -119,6 +120,18 @@ async def test_labs_that_are_away_behind_one_way_are_asked_on_the_other(servers:
     assert len(servers.front.requests) == 2
 
 
+@pytest.mark.parametrize("status", [301, 308, 400, 403, 413, 431, 500])
+def test_what_a_proxy_in_between_refuses_is_asked_on_the_other_way(status: int) -> None:
+    @with_servers
+    async def scenario(servers: Servers) -> None:
+        servers.give(servers.front.url)
+        servers.answer(servers.front, Answer(status))
+        servers.answer(servers.gateway, Answer(200))
+        assert (await servers.call()).status == 200
+
+    scenario()
+
+
 @with_servers
 async def test_what_a_lab_refuses_is_not_asked_twice(servers: Servers) -> None:
     servers.give(servers.front.url)
@@ -143,6 +156,27 @@ async def test_a_ticket_that_is_not_known_is_given_up_and_another_asked_for(
     servers.give(servers.front.url, token="t-2")
     assert servers.labs.possible
     await servers.call()
+    assert servers.front.requests[-1].headers["authorization"] == "Bearer t-2"
+
+
+@with_servers
+async def test_a_ticket_that_came_during_a_call_is_not_given_up(servers: Servers) -> None:
+    servers.give(servers.front.url)
+    servers.answer(servers.front, Answer(401), Answer(200))
+    servers.answer(servers.gateway, Answer(401))
+    fetch = servers.labs._fetch
+
+    async def renewed_meanwhile(request: HTTPRequest) -> HTTPResponse:
+        response = await fetch(request)
+        servers.give(servers.front.url, token="t-2")
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers.labs, "_fetch", renewed_meanwhile)
+        with pytest.raises(LabsAway):
+            await servers.call()
+    assert servers.asked == []
+    assert (await servers.call()).status == 200
     assert servers.front.requests[-1].headers["authorization"] == "Bearer t-2"
 
 

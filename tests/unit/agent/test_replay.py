@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.entry import EVERYBODY
+from gateway_ext.agent.entry import CURSORS, EVERYBODY
 from gateway_ext.agent.requests import index as index_module
 from gateway_ext.agent.requests import kernel_requests
 from gateway_ext.agent.requests import replay as replay_module
@@ -69,6 +69,28 @@ def test_a_page_is_told_what_its_kernel_lost_with_a_process_until_something_is_r
     assert restarted() == lost
     agent.execute("q", "b")
     assert restarted() is None
+
+
+def test_a_page_that_has_asked_is_told_of_a_restart() -> None:
+    agent = Agent()
+
+    def told() -> Any:
+        agent.requests.restarted()
+        entry = agent.journal.get(agent.journal.last)
+        assert entry is not None
+        assert entry.audience == CURSORS
+        _, (header, _, _, content) = split_fleet(entry.message)
+        assert json.loads(header)["msg_type"] == "restarted"
+        return json.loads(content)["restarted"]
+
+    assert told() is None, "there was nothing to lose"
+    agent.execute("r", "a")
+    assert agent.ask(a=None)[0][0]["restarted"] is None
+    asyncio.run(agent.requests.died("why", "k"))
+    assert told() == {"process": 1, "reason": "why"}
+    agent.requests.new_process()
+    agent.execute("q", "b")
+    assert told() is None
 
 
 def test_what_the_journal_has_lost_is_missing() -> None:

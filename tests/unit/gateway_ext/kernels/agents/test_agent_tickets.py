@@ -123,6 +123,15 @@ def test_an_agent_that_asks_gets_another_ticket(office: Office) -> None:
     assert not office.link.wants_ticket
 
 
+def test_an_agent_that_asks_while_labs_are_away_gets_one_when_they_are_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.1)
+    office.issue(ticket("t-1"), Answer(503), ticket("t-2"))
+    office.run(2, again=True)
+    assert [one["ticket"] for one in office.link.given] == ["t-1", "t-2"]
+
+
 @pytest.mark.parametrize("problem", [Answer(503), Answer(403), Answer(200, {"no": "ticket"})])
 def test_labs_that_issue_none_are_asked_again_later(
     office: Office, problem: Answer, monkeypatch: pytest.MonkeyPatch
