@@ -3,7 +3,7 @@ import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
 import { OutputLimit, parentOf } from '../outputs/outputLimit.js';
 import { Asked, type IReplayPart } from './asked.js';
 import { AskedState } from './askedState.js';
-import { EarlierProcess } from './earlierProcess.js';
+import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
