@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from enterprise_gateway.services.kernels.remotemanager import (  # type: ignore[import-untyped]
@@ -14,6 +13,7 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME  # type: ignore[import-
 from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
+from gateway_ext.kernels.agent_settings import agent_settings
 from gateway_ext.kernels.agents.agent_door import AgentDoor
 from gateway_ext.kernels.agents.agent_link import AgentLink, CommandFailed, LinkLost
 from gateway_ext.kernels.agents.agent_tickets import TICKETS_AT_ONCE, AgentTickets
@@ -54,9 +54,6 @@ from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.records import KernelRecord, living_owner
 from gateway_ext.ownership.start_limits import Limits
 from gateway_ext.ownership.states import KernelState
-from gateway_ext.process_proxies.agent_process import AgentSettings
-from gateway_ext.process_proxies.fork_servers import ForkServers
-from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 from jupyter_ext.database.engine import DatabaseUnavailable
 
 ClusterT = TypeVar("ClusterT", bound=LoggingConfigurable)
@@ -95,19 +92,7 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         self.leftovers: Leftovers = app.leftovers
         self.membership: Membership = app.membership
         self.lifecycle: Lifecycle = app.lifecycle
-        self.agent_settings = AgentSettings(
-            kernels_dir=Path(app.kernels_dir),
-            agent_command=list(app.agent_command),
-            journal_memory_bytes=app.journal_memory_bytes,
-            journal_disk_bytes=app.journal_disk_bytes,
-            journal_comm_bytes=app.journal_comm_bytes,
-            ping_seconds=app.ping_seconds,
-            ping_timeout=app.ping_timeout,
-            orphan_seconds=app.orphan_seconds,
-            inherited=list(app.inherited_envs),
-            fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
-            memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, self.log),
-        )
+        self.agent_settings = agent_settings(app, self.log)
         self.launch_rules = LaunchRules(app.launch_policy_file, app.kernel_memory, self.log)
         self.ping_seconds: float = app.ping_seconds
         self.ping_timeout: float = app.ping_timeout

@@ -5,7 +5,8 @@
   handlers.
 - `reading`, `saving`, `chunked_saving`, `free_names` and `versions` each implement one action of
   users, with `storage` (database and object store), `body_threads` and `signing`.
-- `tree` and `uploads` have all SQL, `tables` its tables; `bucket` makes all calls to the store.
+- `tree`, `kept_versions` and `uploads` have all SQL, `tables` its tables; `bucket` makes all calls
+  to the store.
 - `permissions` decides who may open a path. It has no side effects; nor do `paths`, `names`,
   `bodies`, `models`, `notary` and `widget_state`.
 

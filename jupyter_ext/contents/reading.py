@@ -11,6 +11,7 @@ from jupyter_ext.contents import models, tree, widget_state
 from jupyter_ext.contents.bodies import Decoded, decode_file, decode_notebook
 from jupyter_ext.contents.body_threads import BodyThreads
 from jupyter_ext.contents.errors import BadInput, NotFound
+from jupyter_ext.contents.kept_versions import find_version
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.contents.permissions import may_enter, require
 from jupyter_ext.contents.signing import Signing
@@ -93,7 +94,7 @@ class Reading:
             raise BadInput(f"{where} is not a directory", reason="bad type")
         wanted = node.version
         if version is not None:
-            wanted = await self._storage.read_sql(lambda c: tree.find_version(c, where, version))
+            wanted = await self._storage.read_sql(lambda c: find_version(c, where, version))
             node = replace(node, version=wanted, modified=wanted.created)
         model = models.model_of(where, node, writable=writable, type=type)
         return await self._with_content(model, where, wanted, format) if content else model

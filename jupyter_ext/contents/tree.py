@@ -1,11 +1,10 @@
-"""All SQL about names and versions. Functions take a connection inside of a transaction.
+"""All SQL about names and saves. Functions take a connection inside of a transaction.
 
 An exception (`Refused`) rolls the transaction back, so a refused request changes nothing.
 """
 
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,7 +99,8 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
-def _to_version(row: Any) -> Version | None:
+def to_version(row: Any) -> Version | None:
+    """What a row with VERSION_COLUMNS says; None for a folder, and for no row."""
     if row is None or row.version_id is None:
         return None
     return Version(
@@ -123,11 +123,11 @@ def _to_node(row: Any) -> Node:
         row.type,
         row.created,
         row.modified,
-        _to_version(row),
+        to_version(row),
     )
 
 
-_VERSION_COLUMNS = (
+VERSION_COLUMNS = (
     version.c.id.label("version_id"),
     version.c.object_key,
     version.c.size,
@@ -145,7 +145,7 @@ _NODE_COLUMNS = (
     node.c.created,
     node.c.modified,
 )
-_SELECT_NODE = select(*_NODE_COLUMNS, *_VERSION_COLUMNS).select_from(
+_SELECT_NODE = select(*_NODE_COLUMNS, *VERSION_COLUMNS).select_from(
     node.outerjoin(version, version.c.id == node.c.version_id)
 )
 
@@ -158,12 +158,9 @@ def trail(connection: Connection, path: ContentPath) -> list[str]:
         joined = joined.outerjoin(
             lower, and_(lower.c.parent_id == upper.c.id, lower.c.name == name)
         )
-    query = (
-        select(*(level.c.id for level in levels))
-        .select_from(joined)
-        .where(levels[0].c.parent_id == ROOT_ID, levels[0].c.name == path.project)
-    )
-    row = connection.execute(query).one_or_none()
+    query = select(*(level.c.id for level in levels)).select_from(joined)
+    at_root = (levels[0].c.parent_id == ROOT_ID, levels[0].c.name == path.project)
+    row = connection.execute(query.where(*at_root)).one_or_none()
     return [] if row is None else [id for id in row if id is not None]
 
 
@@ -418,52 +415,3 @@ def remove(connection: Connection, path: ContentPath, author: str) -> None:
             node_id=found.id, path=str(path), deleted=now_utc(connection), author=author
         )
     )
-
-
-_SELECT_VERSION = select(*_VERSION_COLUMNS).select_from(version)
-
-
-def versions(connection: Connection, file: Node, *, newest: int | None = None) -> list[Version]:
-    """The file's versions, oldest first; only so many of the newest unless that is None."""
-    query = _SELECT_VERSION.where(version.c.node_id == file.id)
-    newest_first = query.order_by(version.c.created.desc(), version.c.id.desc())
-    return _to_versions(connection.execute(newest_first.limit(newest)))[::-1]
-
-
-def checkpoints(connection: Connection, file: Node) -> list[Version]:
-    """The file's checkpoints, oldest mark first."""
-    query = _SELECT_VERSION.where(
-        version.c.node_id == file.id, version.c.checkpointed.is_not(None)
-    ).order_by(version.c.checkpointed, version.c.created, version.c.id)
-    return _to_versions(connection.execute(query))
-
-
-def _to_versions(rows: Iterable[Any]) -> list[Version]:
-    return [found for row in rows if (found := _to_version(row)) is not None]
-
-
-def find_version(connection: Connection, path: ContentPath, id: str) -> Version:
-    """One version of the file at the path, current or replaced; raises NotFound or BadInput."""
-    file, _ = find_file(connection, path)
-    query = _SELECT_VERSION.where(version.c.node_id == file.id, version.c.id == id)
-    found = _to_version(connection.execute(query).one_or_none())
-    if found is None:
-        raise NotFound(f"{path} has no version {id}")
-    return found
-
-
-def set_checkpoint(connection: Connection, path: ContentPath, id: str | None) -> Version:
-    """Marks the current version (id None) as a checkpoint, or takes the mark from version `id`.
-
-    Answers with the version; raises NotFound or BadInput.
-    """
-    if id is None:
-        _, target = find_file(connection, path)
-        mark = now_utc(connection)
-    else:
-        target = find_version(connection, path, id)
-        mark = None
-        if target.checkpointed is None:
-            raise NotFound(f"{path} has no checkpoint {id}")
-    connection.execute(update(version).where(version.c.id == target.id).values(checkpointed=mark))
-    return Version(**{**target.__dict__, "checkpointed": mark})

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from jupyter_ext.auth.user import current_identity
-from jupyter_ext.contents import models, tree
+from jupyter_ext.contents import kept_versions, models, tree
 from jupyter_ext.contents.paths import ContentPath
 from jupyter_ext.contents.permissions import require
 from jupyter_ext.contents.saving import Saving
@@ -30,12 +30,14 @@ class Versions:
 
     async def history(self, where: ContentPath, newest: int | None) -> list[dict[str, Any]]:
         """The newest versions of the file that are kept, or all (None), oldest first."""
-        kept = await self._find(where, lambda c, file: tree.versions(c, file, newest=newest))
+        kept = await self._find(
+            where, lambda c, file: kept_versions.versions(c, file, newest=newest)
+        )
         return [models.version_of(version) for version in kept]
 
     async def checkpoints(self, where: ContentPath) -> list[dict[str, Any]]:
         """The file's checkpoints, oldest first."""
-        marked = await self._find(where, tree.checkpoints)
+        marked = await self._find(where, kept_versions.checkpoints)
         return [models.checkpoint_of(version) for version in marked]
 
     async def restore(self, where: ContentPath, version: str) -> dict[str, Any]:
@@ -44,7 +46,7 @@ class Versions:
 
         def look(connection: Connection) -> tuple[Node, Version]:
             file, _ = tree.find_file(connection, where)
-            return file, tree.find_version(connection, where, version)
+            return file, kept_versions.find_version(connection, where, version)
 
         file, wanted = await self._storage.read_sql(look)
         return await self._saving.version(identity, where, file.id, wanted, UNCONDITIONAL)
@@ -53,7 +55,7 @@ class Versions:
         """Marks the current version as a checkpoint (None), or takes the mark from `version`."""
         require(current_identity(), where, Role.EDITOR)
         return models.checkpoint_of(
-            await self._storage.sql(lambda c: tree.set_checkpoint(c, where, version))
+            await self._storage.sql(lambda c: kept_versions.set_checkpoint(c, where, version))
         )
 
     async def _find(

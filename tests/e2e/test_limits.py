@@ -70,6 +70,10 @@ def test_a_page_says_when_its_idle_kernel_will_be_ended_and_keeps_it_on_demand(
     other.open_path("demo/second.ipynb")
     refused = other.notebook.locator(".jp-fleet-KernelNotice")
     expect(refused).to_contain_text("the limit for each user is 1", timeout=60_000)
+    # JupyterLab would ask for another kernel, in a dialog in front of the line and its buttons.
+    refused.get_by_role("button", name="Start Again").click()
+    expect(refused).to_contain_text("the limit for each user is 1")
+    expect(other.dialog).to_have_count(0)
 
     # Left alone, it goes, and the page says so.
     expect(toast.filter(has_text="was ended at")).to_contain_text(

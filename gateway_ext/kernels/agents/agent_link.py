@@ -4,10 +4,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
+from gateway_ext.kernels.agents.client_streams import ClientEnd, Opened, Opening, Stream
 from gateway_ext.kernels.agents.text_frames import parse_text_frame
 from gateway_ext.ownership.records import KernelRecord
 from gateway_ext.ownership.stored_text import stored_text
@@ -44,72 +45,6 @@ class CommandFailed(Exception):
     """The agent could not execute the command; the text is the agent's."""
 
 
-@dataclass(frozen=True)
-class Opening:
-    """What a client of fleet.v1 said of its stream when it connected."""
-
-    session_id: str
-    nonce: str
-    received: int | None = None
-    journal: str | None = None
-    """Of which journal it has everything up to `received`, if it said that."""
-    cursor: bool = False
-    """Whether the client itself remembers what it has."""
-    takes_notices: bool = False
-    """Whether it reads text frames about the launch."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What the agent said of a stream: the client will get everything after `start`."""
-
-    start: int
-    acknowledged: int
-    gap: tuple[int, int] | None = None
-    limit: int | None = None
-    """How many bytes the journal keeps; None from agents of the version before."""
-    journal: str | None = None
-    """The id of the journal; None from agents of the version before."""
-
-    @classmethod
-    def from_result(cls, result: Mapping[str, Any]) -> "Opened":
-        """What a result says; raises KeyError, TypeError and ValueError."""
-        gap, limit, journal = (result.get(name) for name in ("gap", "limit", "journal"))
-        if gap is not None:
-            first, last = gap
-            gap = int(first), int(last)
-        return cls(
-            int(result["start"]),
-            int(result["acknowledged"]),
-            gap,
-            None if limit is None else int(limit),
-            None if journal is None else str(journal),
-        )
-
-
-class ClientEnd(Protocol):
-    """A client's websocket, as an agent's link sees it."""
-
-    def opened(self, opened: Opened) -> None:
-        """The stream is open."""
-
-    def deliver(self, frame: bytes) -> None:
-        """One frame of fleet.v1 for the client."""
-
-    def interrupted(self) -> None:
-        """A user asked to drop what waits for the stream to be open."""
-
-    def end(self, code: int, reason: str) -> None:
-        """The stream is over."""
-
-
-class _Stream:
-    def __init__(self, client: ClientEnd) -> None:
-        self.client = client
-        # The last number that went to the client; None until the agent has opened the stream.
-        self.last: int | None = None
-
-
 class AgentLink:
     """One agent that this gateway controls: its commands, streams and reports."""
 
@@ -139,7 +74,7 @@ class AgentLink:
         self._log = log
         self._next_id = 1
         self._commands: dict[int, Callable[[dict[str, Any] | None], None]] = {}
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         self.lost = False
         self.being_claimed = False
         """Whether its record, which is in a pool, becomes a user's at this moment."""
@@ -308,7 +243,7 @@ class AgentLink:
             stream.last = opened.start
             client.opened(opened)
 
-        self._streams[number] = _Stream(client)
+        self._streams[number] = Stream(client)
         try:
             self._post("open", {"stream": number, **asdict(opening)}, answered)
         except LinkLost:

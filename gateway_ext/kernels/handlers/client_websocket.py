@@ -14,7 +14,7 @@ from functools import partial
 
 from tornado import websocket
 
-from gateway_ext.kernels.agents.agent_link import Opening
+from gateway_ext.kernels.agents.client_streams import Opening
 from gateway_ext.kernels.client_room import PER_PERSON
 from gateway_ext.kernels.handlers.authentication import authenticate, require_role
 from gateway_ext.kernels.handlers.client_wires import (

@@ -12,7 +12,8 @@ import uuid
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from gateway_ext.kernels.agents.agent_link import AgentLink, LinkLost, Opened, Opening
+from gateway_ext.kernels.agents.agent_link import AgentLink, LinkLost
+from gateway_ext.kernels.agents.client_streams import Opened, Opening
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import Refusal
 from gateway_ext.ownership.launch_status import LaunchStatus

@@ -3,7 +3,8 @@ import { Contents, Drive, ServerConnection } from '@jupyterlab/services';
 import type { Signal } from '@lumino/signaling';
 
 import { choices, IKeptVersion } from './checkpointChoices.js';
-import { Choice, IConflict, readConflict } from './conflict.js';
+import type { Choice, IConflict } from './conflict.js';
+import { ConflictBodies } from './conflictBodies.js';
 import { rememberFailure } from './failedRenames.js';
 import type { IOpenDocument, IPage } from './pageOfDrive.js';
 import { HeldVersions, kindOf, Version } from './heldVersions.js';
@@ -32,24 +33,8 @@ type SaveOptions = Partial<Contents.IModel> & Contents.IContentProvisionOptions;
 export class VersionedDrive extends Drive {
   constructor(options: { serverSettings?: ServerConnection.ISettings } = {}) {
     const settings = options.serverSettings ?? ServerConnection.makeSettings();
-    const conflicts = new WeakMap<Response, Promise<unknown>>();
-    super({
-      serverSettings: {
-        ...settings,
-        // ResponseError reads the body and keeps the message alone.
-        fetch: async (input: RequestInfo, init?: RequestInit) => {
-          const response = await settings.fetch.call(null, input, init);
-          if (response.status === 409) {
-            const body = response.clone().json();
-            conflicts.set(
-              response,
-              body.catch(() => null)
-            );
-          }
-          return response;
-        }
-      }
-    });
+    const conflicts = new ConflictBodies();
+    super({ serverSettings: conflicts.keptBy(settings) });
     this._conflicts = conflicts;
     // Connected before anybody else, this is called before documents are.
     this.fileChanged.connect((_, { type, oldValue, newValue }) => {
@@ -279,7 +264,7 @@ export class VersionedDrive extends Drive {
         if (open && base !== undefined && isUnanswered(error)) {
           return this._saveAgain(path, kind, options.content, error);
         }
-        const conflict = await this._readConflict(error, base);
+        const conflict = await this._conflicts.conflictOf(error, base);
         if (!conflict || !page) {
           throw error;
         }
@@ -379,19 +364,6 @@ export class VersionedDrive extends Drive {
     }
   }
 
-  private async _readConflict(
-    error: unknown,
-    base: Version | null | undefined
-  ): Promise<IConflict | null> {
-    if (!(error instanceof ServerConnection.ResponseError)) {
-      return null;
-    }
-    if (error.response.status === 404 && base !== undefined && base !== null) {
-      return { version: null, last_modified: null, saved_by: null };
-    }
-    return readConflict(await this._conflicts.get(error.response));
-  }
-
   /** @returns whether the server keeps versions of this file. */
   private _remember(
     path: string,
@@ -418,7 +390,7 @@ export class VersionedDrive extends Drive {
     return !!this.contentProviderRegistry.getProvider(options?.contentProviderId);
   }
 
-  private readonly _conflicts: WeakMap<Response, Promise<unknown>>;
+  private readonly _conflicts: ConflictBodies;
   private readonly _held = new HeldVersions();
   /** What a document without a version was told: a version, or null for "no such file". */
   private readonly _told = new Map<string, Version | null>();

@@ -13,6 +13,7 @@ import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { shownStatus } from '../launches/shownStatus.js';
 import { pageUser } from '../user/pageUser.js';
 import { changeOrRemember } from './refusedChange.js';
+import { startOrTell } from './refusedStart.js';
 import { startAgain } from './startAgain.js';
 
 /** The name of the kernel that a context is about to have. */
@@ -117,7 +118,7 @@ export function guardSessionContexts(
     if (isBarred(pageUser(), this.path) || (await joined(this))) {
       return false;
     }
-    return startKernel.call(this);
+    return startOrTell(this, () => startKernel.call(this));
   };
 
   SessionContext.prototype.restartKernel = async function (this: SessionContext) {

@@ -2,6 +2,7 @@ import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 
 import type { KernelPanel } from './kernelPanels.js';
+import { tellRefusal } from './refusedStart.js';
 
 /**
  * Keep JupyterLab from telling in dialogs what stands above the document: that its kernel ended, or
@@ -26,6 +27,7 @@ export function silenceDialogs(
   if (inside._displayKernelError) {
     inside._displayKernelError = message => {
       if (context.session?.kernel?.status !== 'dead') {
+        tellRefusal(context);
         refused(message);
       }
       return Promise.resolve();

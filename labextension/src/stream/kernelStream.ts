@@ -1,10 +1,9 @@
 import type { KernelMessage } from '@jupyterlab/services';
-import { UUID } from '@lumino/coreutils';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { steadyTime } from '../page/steadyTime.js';
 import { rolesChanged } from '../user/pageUser.js';
-import { abortedAnswers, invalidAnswers, LONGEST_MESSAGE, tooLongAnswers } from './answers.js';
+import { LONGEST_MESSAGE } from './answers.js';
 import { modelUrl, streamUrl } from './addresses.js';
 import { AskedState } from './askedState.js';
 import { headingOf, IFrame, unpackFrame } from './clientFrames.js';
@@ -14,13 +13,11 @@ import type { IEndedProcess } from './earlierProcess.js';
 import { FrameSender } from './frameSender.js';
 import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
-import { madeMessage } from './madeMessages.js';
+import { PageVoice } from './pageVoice.js';
 import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
 import type { IStreamSettings, IStreamSocket, StreamState } from './streamState.js';
 import { FLEET_PROTOCOL, V1_PROTOCOL } from './wire.js';
-
-export type { StreamState } from './streamState.js';
 
 type Message = KernelMessage.IMessage;
 
@@ -112,18 +109,20 @@ export class KernelStream {
    * restart), after a gap in the journal, and after a connection without a cursor.
    * @param begin - Called before the messages of an answer are handed over. It adopts.
    * @param lacks - Called with what the journal has lost since then, before what follows that.
+   * @param wants - Whether JupyterLab is to get a message of an answer.
    * @returns when the first answer has been handled.
    */
   replay(
     cells: () => Record<string, IHeld | null>,
     begin: (index: readonly IIndexed[], missing: Runs) => void,
-    lacks: (missing: Runs) => void
+    lacks: (missing: Runs) => void,
+    wants: (message: Message, number: number) => boolean = () => true
   ): Promise<void> {
     if (this._state.is === 'ended') {
       return Promise.resolve();
     }
     const asks = this._talk === 'plain' ? 'askLater' : 'ask';
-    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, answered }));
+    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, wants, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
@@ -191,16 +190,12 @@ export class KernelStream {
       return;
     }
     const message = data as ArrayBuffer;
-    const tooLong = message.byteLength > LONGEST_MESSAGE;
-    if (tooLong || this._adopted.size) {
-      const heading = headingOf(message);
-      if (this._adopted.delete(heading.header.msg_id)) {
-        return;
-      }
-      if (tooLong) {
-        this._say(tooLongAnswers(this._voice, heading, message.byteLength));
-        return;
-      }
+    if (this._adopted.size && this._adopted.delete(headingOf(message).header.msg_id)) {
+      return;
+    }
+    if (message.byteLength > LONGEST_MESSAGE) {
+      this._voice.tooLong(message);
+      return;
     }
     this._sender.send(message, true);
   }
@@ -305,11 +300,11 @@ export class KernelStream {
   private _noticed(notice: INotice): void {
     const status = launchStatus(notice);
     if (status) {
-      this._say([madeMessage(this._voice, 'iopub', 'status', status)]);
+      this._voice.status(status);
     } else if (notice.type === 'journal') {
       this._setJournal(notice.id as string);
     } else if (notice.type === 'interrupted') {
-      this._abort(this._ends.interrupt());
+      this._voice.aborted(this._ends.interrupt());
     } else if (notice.type === 'gap' && this._ends.isOwn) {
       this._incoming.missed(notice.limit as number | null);
     }
@@ -324,27 +319,17 @@ export class KernelStream {
     }
     // The agent that it was sent to may have had it: this one must not run it again.
     if (isOwn) {
-      this._abort(current.drop());
+      this._voice.aborted(current.drop());
       current.belongsTo(journal);
     } else {
       this._nextEnd();
     }
   }
 
-  private _abort(messages: readonly ArrayBuffer[]): void {
-    this._say(messages.flatMap(message => abortedAnswers(this._voice, headingOf(message))));
-  }
-
-  /** What the page says to JupyterLab in place of the kernel. */
-  private _say(messages: readonly Message[]): void {
-    messages.forEach(message => this._incoming.push(message));
-  }
-
   private _cut(outcome: Outcome, code: number, reason: string): boolean {
     this._sender.cut();
     if (code === BAD_MESSAGE) {
-      const refused = this._ends.refused();
-      this._say(refused.flatMap(message => invalidAnswers(this._voice, headingOf(message))));
+      this._voice.invalid(this._ends.refused());
     }
     const isPlain = this._talk === 'plain';
     switch (outcome.then) {
@@ -418,8 +403,7 @@ export class KernelStream {
   private readonly _ends: Ends;
   private readonly _sender: FrameSender;
   private readonly _adopted = new Set<string>();
-  /** The session of what the page says in place of the kernel. */
-  private readonly _voice = UUID.uuid4();
+  private readonly _voice = new PageVoice(message => this._incoming.push(message));
   private _socket: IStreamSocket | null = null;
   private _openedSocket: IStreamSocket | null = null;
   private _state: StreamState = { is: 'connecting' };

@@ -16,9 +16,8 @@ from gateway_ext.kernels.agents.agent_link import (
     AgentLink,
     CommandFailed,
     LinkLost,
-    Opened,
-    Opening,
 )
+from gateway_ext.kernels.agents.client_streams import Opened, Opening
 from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.place import Place
