@@ -39,14 +39,6 @@ def text(page: LabPage) -> Locator:
     return page.cell(0).locator(".jp-OutputArea-output")
 
 
-def trust(page: LabPage) -> None:
-    """Trust the notebook by the command of JupyterLab."""
-    page.page.keyboard.press("Control+Shift+C")
-    page.page.locator(".lm-CommandPalette-input").last.fill("Trust Notebook")
-    page.page.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
-    page.choose("Trust")
-
-
 def test_the_kernel_is_busy_while_a_cell_runs_whatever_a_widget_asks_of_it(
     notebook: KernelNotebook, end: Path
 ) -> None:
@@ -86,27 +78,7 @@ def test_the_kernel_is_busy_while_a_cell_runs_whatever_a_widget_asks_of_it(
     expect(bar).to_contain_text(re.compile(r"\| Idle"))
 
 
-def test_a_widget_is_text_in_another_browser_until_the_notebook_is_trusted(
-    notebook: KernelNotebook,
-) -> None:
-    notebook.save({"slider": SLIDER + "display(slider)"})
-    ann = notebook.open()
-    run_cell(ann, 0)
-    move(ann)
-    expect(value(ann)).to_have_text("8")
-
-    bob = notebook.open("bob")
-    expect(text(bob)).to_have_text("IntSlider(value=7)")
-    expect(handle(bob)).to_have_count(0)
-    trust(bob)
-    # As the kernel has it by now, in both pages.
-    expect(value(bob)).to_have_text("8")
-    move(bob)
-    expect(value(ann)).to_have_text("9")
-    assert ann.evaluate(1, "slider.value") == "9"
-
-
-def test_a_widget_is_text_when_all_pages_are_gone_until_its_cell_is_run_again(
+def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_again(
     notebook: KernelNotebook,
 ) -> None:
     notebook.save({"slider": SLIDER + "display(slider)"})

@@ -18,7 +18,6 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { addHoles, fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
-import { HeardWidgets } from './heardWidgets.js';
 import type { NotebookCells } from './notebookCells.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, newestHeld, refillOf } from './refills.js';
@@ -52,7 +51,6 @@ export class NotebookReplay {
     private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
-    this._widgets = new HeardWidgets(_kernel);
     _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
@@ -64,8 +62,7 @@ export class NotebookReplay {
     await this._stream.replay(
       () => this._ask(),
       (index, missing) => this._begin(index, missing),
-      missing => this._lacks(missing),
-      (message, number) => this._widgets.wants(message, number)
+      missing => this._lacks(missing)
     );
     if (!this._isEnded) {
       this._isReplaying = false;
@@ -91,8 +88,7 @@ export class NotebookReplay {
         return this._ask();
       },
       (index, missing) => this._begin(index, missing, only),
-      missing => this._lacks(missing),
-      (message, number) => this._widgets.wants(message, number)
+      missing => this._lacks(missing)
     );
   }
 
@@ -365,7 +361,6 @@ export class NotebookReplay {
   }
 
   private readonly _handled = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
-    this._widgets.handled(message);
     const { display_id: display } =
       (message.content as { transient?: { display_id?: string } }).transient ?? {};
     const request = (message.parent_header as { msg_id?: string }).msg_id ?? '';
@@ -389,7 +384,6 @@ export class NotebookReplay {
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();
-  private readonly _widgets: HeardWidgets;
   private readonly _unfinished = new UnfinishedRequests();
   /** The cells that were not done when the kernel's connection ended. */
   private _left: ILeft[] = [];

@@ -28,8 +28,6 @@ export interface IQuestion {
   readonly begin: (index: readonly IIndexed[], missing: Runs) => void;
   /** Called with what the journal has lost of a later part, before that is handed over. */
   readonly lacks: (missing: Runs) => void;
-  /** Whether JupyterLab is to get a message of the answer. */
-  readonly wants: (message: Message, number: number) => boolean;
   /** Called when the first answer has been handled. */
   readonly answered: () => void;
 }
@@ -368,7 +366,7 @@ export class Incoming {
       console.error(error);
       return;
     }
-    if (!isWanted(message, asked.adopted) || !this._question!.wants(message, number)) {
+    if (!isWanted(message, asked.adopted)) {
       return;
     }
     message = asked.numbered(message, number);

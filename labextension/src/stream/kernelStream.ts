@@ -109,20 +109,18 @@ export class KernelStream {
    * restart), after a gap in the journal, and after a connection without a cursor.
    * @param begin - Called before the messages of an answer are handed over. It adopts.
    * @param lacks - Called with what the journal has lost since then, before what follows that.
-   * @param wants - Whether JupyterLab is to get a message of an answer.
    * @returns when the first answer has been handled.
    */
   replay(
     cells: () => Record<string, IHeld | null>,
     begin: (index: readonly IIndexed[], missing: Runs) => void,
-    lacks: (missing: Runs) => void,
-    wants: (message: Message, number: number) => boolean = () => true
+    lacks: (missing: Runs) => void
   ): Promise<void> {
     if (this._state.is === 'ended') {
       return Promise.resolve();
     }
     const asks = this._talk === 'plain' ? 'askLater' : 'ask';
-    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, wants, answered }));
+    return new Promise(answered => this._incoming[asks]({ cells, begin, lacks, answered }));
   }
 
   /** Nobody asks here: what was held back goes on. */
