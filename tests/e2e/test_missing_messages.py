@@ -67,6 +67,7 @@ def unaccounted(outputs: list[list[int] | str]) -> int:
     return end
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kernel", [SHORT, FULL])
 def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
     notebook: KernelNotebook, cable: Cable, kernel: str
