@@ -83,7 +83,7 @@ $(STAMPS)/node: deploy/debian-packages | $(STAMPS)
 	@touch $@
 
 $(STAMPS)/test-programs: deploy/debian-packages Makefile | $(STAMPS)
-	@deploy/debian-packages chromium-headless-shell fonts-dejavu-core mariadb-server-core:mariadbd \
+	@deploy/debian-packages chromium-headless-shell:chromium-headless-shell fonts-dejavu-core mariadb-server-core:mariadbd \
 		mariadb-client-core:mariadb iproute2:ip
 	@touch $@
 

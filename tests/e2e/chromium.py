@@ -1,10 +1,12 @@
 """Chromium without a window, as all tests and measurements start it."""
 
+import shutil
+
 from playwright.sync_api import Browser, Playwright
 
 # The same engine as in `chromium --headless`, without what draws a browser around pages: a page
 # of JupyterLab opens with three quarters of the processor time.
-PROGRAM = "/usr/bin/chromium-headless-shell"
+NAME = "chromium-headless-shell"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -18,4 +20,7 @@ FLAGS = [
 
 
 def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=PROGRAM, headless=True, args=FLAGS)
+    program = shutil.which(NAME)
+    if program is None:
+        raise FileNotFoundError(f"{NAME} is missing: apt-get install {NAME}, or put it in PATH")
+    return playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
