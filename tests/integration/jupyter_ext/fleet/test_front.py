@@ -240,6 +240,15 @@ def test_a_lab_says_itself_when_to_try_again(front, backends, method):
     assert (answer.status, answer.headers.get_all("Retry-After")) == (503, ["10"])
 
 
+def test_a_ticket_with_a_long_path_fits_and_longer_headers_are_refused(front, backends):
+    port, first, _ = front
+    lab, path = backends(first), "/api/fleet/kernels/k-1/journal"
+    for length, status in ((25_000, 200), (40_000, 400)):
+        answer = ask(port, "POST", b"part", path, Authorization=f"Bearer {'t' * length}")
+        assert answer.status == status
+    assert lab.requests == [("POST", b"part")]
+
+
 def test_a_websocket_passes_through(front, backends):
     port, first, _ = front
     backends(first)
