@@ -875,6 +875,21 @@ test('what a cell holds is not joined to what it lacks', async () => {
   ]);
 });
 
+test('an answer that makes no sense holds up nothing', async () => {
+  const { fleet, page } = await connected();
+  const [own, foreign] = [page.send(request()), request('other')];
+  const answered = page.stream.replay(
+    () => ({}),
+    () => undefined
+  );
+  await until(() => fleet.asked.length === 1);
+  fleet.say(print('held ', foreign));
+  fleet.answer({ index: 'no list' }, [], []);
+  fleet.say(print('live', own));
+  await answered;
+  await until(() => page.printed === 'held live', 'what came with it and behind it is there');
+});
+
 test('what waits for an answer after a gap is handed over when the kernel is gone', async () => {
   const { fleet, page } = await connected();
   const own = page.send(request());

@@ -1,7 +1,7 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
 import { firstNumberOf } from './numbered.js';
-import { FLEET_CHANNEL } from './madeMessages.js';
+import { isFleet } from './madeMessages.js';
 import { turn } from './turn.js';
 
 type Message = KernelMessage.IMessage;
@@ -81,14 +81,11 @@ export class Handover {
   }
 
   private _needsTurn(message: Message): boolean {
-    return (
-      message.channel === (FLEET_CHANNEL as string) ||
-      (this._session !== '' && message.header.session !== this._session)
-    );
+    return isFleet(message) || (this._session !== '' && message.header.session !== this._session);
   }
 
   private _hand(message: Message): void {
-    if (message.channel !== (FLEET_CHANNEL as string)) {
+    if (!isFleet(message)) {
       this._session = message.header.session;
     }
     try {

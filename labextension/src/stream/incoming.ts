@@ -7,7 +7,7 @@ import { EarlierProcess, type IEndedProcess } from './earlierProcess.js';
 import { past } from './executionState.js';
 import { earliestOf, Handover } from './handover.js';
 import { HeldBack, isAnswered, isWanted } from './heldBack.js';
-import { FLEET_CHANNEL, madeMessage } from './madeMessages.js';
+import { FLEET_CHANNEL, isFleet, madeMessage } from './madeMessages.js';
 import { MessageQueue } from './messageQueue.js';
 import { numbered, numberOf } from './numbered.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
@@ -104,6 +104,7 @@ export class Incoming {
       this._parts += 1;
       this._answering = this._answering
         .then(() => this._answer(message))
+        .catch(error => this._unreadable(message, error))
         .then(() => this._answered());
     } else if (this._parts) {
       this._behind.push(message);
@@ -123,6 +124,15 @@ export class Incoming {
     this._parts -= 1;
     if (!this._parts) {
       this._behind.splice(0).forEach(message => this._takeLive(message));
+    }
+  }
+
+  /** An answer makes no sense: the page goes on without it, rather than wait for its end. */
+  private _unreadable(answer: Message, error: unknown): void {
+    console.error(error);
+    if (parentOf(answer) === this._asked?.id) {
+      this._giveUp();
+      this.release();
     }
   }
 
@@ -186,6 +196,7 @@ export class Incoming {
     this._queue.clear();
     this._handover.stop();
     this._giveUp();
+    this._question = null;
   }
 
   /** Nobody asks: what has waited goes on. */
@@ -249,9 +260,7 @@ export class Incoming {
   /** There is no cursor: what is to be asked waits until there is one. */
   withoutCursor(): void {
     this.received = null;
-    this._asked = null;
-    this._queue.catchUp(false);
-    this._question?.answered();
+    this._giveUp();
     this.release();
   }
 
@@ -267,11 +276,11 @@ export class Incoming {
     return this._options.serializer.deserialize(data as ArrayBuffer, protocol);
   }
 
+  /** There will be no answer. */
   private _giveUp(): void {
     this._asked = null;
     this._queue.catchUp(false);
     this._question?.answered();
-    this._question = null;
   }
 
   private _ask(): void {
@@ -407,8 +416,4 @@ export class Incoming {
   private _parts = 0;
   /** What came behind them. */
   private readonly _behind: Message[] = [];
-}
-
-function isFleet(message: Message): boolean {
-  return message.channel === (FLEET_CHANNEL as string);
 }
