@@ -3,6 +3,7 @@
 import ssl
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from urllib.parse import urlsplit
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
@@ -72,7 +73,7 @@ class Pipe:
         problem = "no lab is known"
         for lab in labs:
             url = urlsplit(lab)
-            options = ssl.create_default_context() if url.scheme == "https" else None
+            options = _trusted() if url.scheme == "https" else None
             port = url.port or (443 if options else 80)
             try:
                 stream = await TCPClient().connect(
@@ -112,6 +113,12 @@ class Pipe:
     def close(self) -> None:
         """Ends the connection at once."""
         self._stream.close()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom the machine trusts: to read that holds the event loop, so it is read once."""
+    return ssl.create_default_context()
 
 
 def copied(headers: HTTPHeaders, names: Sequence[str]) -> HTTPHeaders:
