@@ -13,11 +13,11 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 from jupyter_ext.wire.routes import path_of
 
+from .avoided_urls import AvoidedUrls
+
 _log = logging.getLogger("fleet.agent")
 
 _CONNECT_SECONDS = 2.0
-_AVOIDED_SECONDS = 30.0
-"""An address that does not answer is the last one to be tried for so long."""
 _AT_ONCE = 4
 _MOST_ANSWER = 2**20
 _MOST_WORDS = 200
@@ -62,7 +62,7 @@ class LabClient:
         self._ticket: _Ticket | None = None
         self._owner: str | None = None
         self._ask: Callable[[dict[str, object]], None] | None = None
-        self._avoided: dict[str, float] = {}
+        self._avoided = AvoidedUrls()
         self._http: SimpleAsyncHTTPClient | None = None
 
     def connected(self, owner: str, ask: Callable[[dict[str, object]], None]) -> None:
@@ -96,7 +96,7 @@ class LabClient:
 
     def _ways(self, ticket: _Ticket) -> list[str]:
         now = time.monotonic()
-        straight = [url for url in ticket.urls if self._avoided.get(url, 0.0) <= now]
+        straight = [url for url in ticket.urls if not self._avoided.is_avoided(url, now)]
         through = [] if self._owner is None else [self._owner]
         return [*straight, *through, *(url for url in ticket.urls if url not in straight)]
 
@@ -123,9 +123,10 @@ class LabClient:
             try:
                 response = await self._fetch(request)
             except (OSError, HTTPClientError, ValueError) as error:
-                self._avoided[url] = time.monotonic() + _AVOIDED_SECONDS
+                self._avoided.failed(url, time.monotonic())
                 problem = f"{url}: {error}"
                 continue
+            self._avoided.answered(url)
             answer = Answer(response.code, response.body)
             if answer.status not in _NO_ANSWER:
                 return answer
