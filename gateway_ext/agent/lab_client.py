@@ -28,6 +28,11 @@ the version before, which knows no tickets: another way, or the same one again, 
 that answers."""
 
 
+_LABS_SLOW = 504
+"""What a front has given to labs and waited for in vain: the next call goes another way first, or each
+one would be done several times."""
+
+
 class LabsAway(Exception):
     """No lab has answered; the text says what happened last."""
 
@@ -126,7 +131,10 @@ class LabClient:
                 self._avoided.failed(url, time.monotonic())
                 problem = f"{url}: {error}"
                 continue
-            self._avoided.answered(url)
+            if response.code == _LABS_SLOW:
+                self._avoided.failed(url, time.monotonic())
+            else:
+                self._avoided.answered(url)
             answer = Answer(response.code, response.body)
             if answer.status not in _NO_ANSWER:
                 return answer

@@ -120,6 +120,18 @@ async def test_labs_that_are_away_behind_one_way_are_asked_on_the_other(servers:
     assert len(servers.front.requests) == 2
 
 
+@with_servers
+async def test_a_front_that_has_waited_for_slow_labs_in_vain_is_the_last_one_for_a_while(
+    servers: Servers,
+) -> None:
+    servers.give(servers.front.url)
+    servers.answer(servers.front, Answer(504))
+    servers.answer(servers.gateway, Answer(200), Answer(200))
+    for _ in range(2):
+        assert (await servers.call()).status == 200
+    assert (len(servers.front.requests), len(servers.gateway.requests)) == (1, 2)
+
+
 @pytest.mark.parametrize("status", [301, 308, 400, 403, 413, 431, 500])
 def test_what_a_proxy_in_between_refuses_is_asked_on_the_other_way(status: int) -> None:
     @with_servers
