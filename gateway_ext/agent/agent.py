@@ -41,7 +41,7 @@ from .start_document import (
 )
 from .tail.parts import unfinished
 from .tail.sender import JournalTail, Said
-from .tail.ways import InLink, Way, WithTicket
+from .tail.ways import InLink, Way, WithTicket, best
 
 _log = logging.getLogger("fleet.agent")
 
@@ -219,10 +219,7 @@ class Agent:
         return Said(state.process.value, state.reason or "", requests)
 
     def _way(self) -> Way | None:
-        """How parts of the journal can be sent now."""
-        if self._with_ticket.possible:
-            return self._with_ticket
-        return self._in_link if self._in_link.possible else None
+        return best(self._with_ticket, self._in_link)
 
     def _state_changed(self) -> None:
         if self._telling is None:

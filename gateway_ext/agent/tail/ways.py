@@ -1,7 +1,8 @@
 """How parts of the journal get to where they are kept.
 
 An agent with a ticket posts them to labs. Without one, as long as gateways or labs are of the
-version before, they go to the gateway in the agent's own connection, and the gateway posts them.
+version before, they go to the gateway in the agent's own connection, and the gateway posts them. So
+they do for a while when no lab answers the agent: the network may let nothing else through to gateways.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _PACE_SECONDS = 0.25
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 """After a part that no lab has answered; doubled each time."""
 _REFUSED_SECONDS = 5.0
+_MANY_FAILED = 3
+_AROUND_SECONDS = 60.0
+"""After so many parts in a row that no lab has answered, the others go the other way for so long."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +105,18 @@ class WithTicket:
     def __init__(self, labs: LabClient) -> None:
         self._labs = labs
         self._wait = _SHORTEST_WAIT
-        self._next = float("-inf")
+        self._failed = 0
+        self._next = self._around_until = float("-inf")
 
     @property
     def possible(self) -> bool:
         """Whether the agent has a ticket."""
         return self._labs.possible
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether labs have not answered several times in a row, and not long ago."""
+        return time.monotonic() < self._around_until
 
     async def send(self, last: int, part: bytes) -> NotKept | None:
         """See Way."""
@@ -115,9 +125,19 @@ class WithTicket:
         try:
             answer = await self._labs.call("POST", JOURNAL_ROUTE, part, _POST_SECONDS)
         except LabsAway as error:
+            self._failed += 1
+            if self._failed >= _MANY_FAILED:
+                self._around_until = time.monotonic() + _AROUND_SECONDS
             wait, self._wait = self._wait, min(2 * self._wait, _LONGEST_WAIT)
             return NotKept(str(error), wait)
-        self._wait = _SHORTEST_WAIT
+        self._wait, self._failed = _SHORTEST_WAIT, 0
         if answer.status < 300:
             return None
         return NotKept(f"{answer.status} {answer.words}", _REFUSED_SECONDS)
+
+
+def best(with_ticket: WithTicket, in_link: InLink) -> Way | None:
+    """How parts can be sent now; None if they cannot."""
+    if with_ticket.possible and not (with_ticket.is_stuck and in_link.possible):
+        return with_ticket
+    return in_link if in_link.possible else None

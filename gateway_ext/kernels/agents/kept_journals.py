@@ -1,7 +1,8 @@
 """Passes parts of kernels' journals on to labs, which keep them in the store.
 
-Only for agents of the version before, and while labs of the version before issue no tickets: other
-agents call labs themselves (`agent_tickets`).
+Only for agents of the version before, while labs of the version before issue no tickets, and for
+agents that the network lets through to nothing else: other agents call labs themselves
+(`agent_tickets`).
 """
 
 import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tornado.httpclient import HTTPRequest, HTTPResponse
 from gateway_ext.agent import lab_client as module
 from gateway_ext.agent.lab_client import LabClient, LabsAway
 from gateway_ext.agent.tail import ways as ways_module
-from gateway_ext.agent.tail.ways import WithTicket
+from gateway_ext.agent.tail.ways import InLink, WithTicket, best
 from jupyter_ext.wire.routes import JOURNAL_ROUTE
 from tests.servers.ports import free_ports
 from tests.servers.scripted_http import Answer, ScriptedServer
@@ -249,3 +250,38 @@ async def test_a_part_is_kept_or_is_to_be_sent_again(servers: Servers) -> None:
     assert first is not None
     assert second is not None
     assert 0 < first.seconds < second.seconds
+
+
+@with_servers
+async def test_parts_that_no_lab_answers_go_in_the_agent_s_connection_for_a_while(
+    servers: Servers,
+) -> None:
+    async def send(frame: bytes) -> None:
+        raise AssertionError
+
+    with pytest.MonkeyPatch.context() as shorter:
+        shorter.setattr(ways_module, "_PACE_SECONDS", 0.0)
+        way, link = WithTicket(servers.labs), InLink(lambda: None)
+        link.connected(send, keeps=True)
+        assert best(way, link) is link
+        servers.give(servers.front.url)
+        servers.answer(servers.front, *[Answer(404)] * 4, Answer(200), Answer(404))
+        servers.answer(servers.gateway, *[Answer(404)] * 5)
+        for _ in range(3):
+            assert best(way, link) is way
+            assert await way.send(1, PART) is not None
+        assert best(way, link) is link
+        # A gateway that takes no parts, or is gone: there is no other way.
+        link.disconnected()
+        assert best(way, link) is way
+        link.connected(send, keeps=True)
+        clock = time.monotonic() + ways_module._AROUND_SECONDS
+        shorter.setattr(ways_module, "time", SimpleNamespace(monotonic=lambda: clock))
+        # One try is enough to know that nothing has changed, or that everything is well.
+        assert best(way, link) is way
+        assert await way.send(1, PART) is not None
+        assert best(way, link) is link
+        clock += ways_module._AROUND_SECONDS
+        assert await way.send(1, PART) is None
+        assert await way.send(1, PART) is not None
+        assert best(way, link) is way
