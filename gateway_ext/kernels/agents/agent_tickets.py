@@ -35,6 +35,8 @@ class _Held:
     tokens: list[str] = field(default_factory=list)
     """The newest last; the one before may still be in use."""
     renew_at: float = -math.inf
+    not_before: float = -math.inf
+    """Labs have refused a ticket for this kernel."""
     being_asked_for: bool = False
 
 
@@ -75,7 +77,9 @@ class AgentTickets:
                 continue
             for link in links:
                 held = self._held.setdefault(link, _Held())
-                if needs_ticket(link, held.renew_at, now) and not held.being_asked_for:
+                if held.being_asked_for or now < held.not_before:
+                    continue
+                if needs_ticket(link, held.renew_at, now):
                     held.being_asked_for = True
                     self._background.start(self._renew(link, held))
 
@@ -102,6 +106,11 @@ class AgentTickets:
                 self._away = False
                 self._log.info("labs issue tickets for kernels again")
         except NotAnswered as error:
+            if error.of_this_call:
+                level = logging.WARNING if held.not_before == -math.inf else logging.DEBUG
+                held.not_before = loop.time() + _REFUSED_SECONDS
+                self._log.log(level, "kernel %s gets no ticket: %s", link.kernel_id, error)
+                return
             pause = _REFUSED_SECONDS if error.refused else _AGAIN_SECONDS
             self._not_before = loop.time() + pause
             self._note(str(error))

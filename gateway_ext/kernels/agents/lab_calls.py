@@ -10,16 +10,27 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 _CONNECT_SECONDS = 2.0
 _LAB_SECONDS = 20.0
 _MOST_MESSAGE = 200
+_WRONG_CALL = frozenset({400, 409, 413, 414, 422, 431})
 
 
 class NotAnswered(Exception):
-    """No lab has done what was asked; the text says what the last one said. `refused` is whether
-    that was an answer which does not become another one: labs of the version before have no such
-    call."""
+    """No lab has done what was asked; the text says what the last one said, `status` its status, 0
+    without an answer."""
 
-    def __init__(self, message: str, *, refused: bool) -> None:
+    def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
-        self.refused = refused
+        self.status = status
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer does not soon become another one: labs of the version before have no
+        such call."""
+        return 0 < self.status < 500
+
+    @property
+    def of_this_call(self) -> bool:
+        """Whether something is wrong with what was asked, and others may ask for the same."""
+        return self.status in _WRONG_CALL
 
 
 class LabCalls:
@@ -40,7 +51,7 @@ class LabCalls:
 
     async def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """The body of the first good answer; raises NotAnswered."""
-        problem = NotAnswered("no lab is known", refused=False)
+        problem = NotAnswered("no lab is known")
         for _ in self.labs:
             try:
                 return await self._post(self.labs[0], path, body, content_type)
@@ -76,8 +87,8 @@ class LabCalls:
                 raise_error=False,
             )
         except (OSError, HTTPClientError) as error:
-            raise NotAnswered(f"{lab}: {error}", refused=False) from error
+            raise NotAnswered(f"{lab}: {error}") from error
         if response.code < 300:
             return response.body
         words = response.body[:_MOST_MESSAGE].decode(errors="replace")
-        raise NotAnswered(f"{lab}: {response.code} {words}", refused=response.code < 500)
+        raise NotAnswered(f"{lab}: {response.code} {words}", response.code)

@@ -143,6 +143,37 @@ def test_labs_that_issue_none_are_asked_again_later(
     assert len(office.lab.requests) == 3
 
 
+def test_a_kernel_that_labs_refuse_a_ticket_keeps_no_other_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REFUSED_SECONDS", 3600.0)
+    office.lab.script("POST", "/api/fleet/kernels/k-9/ticket", Answer(400), forever=True)
+    other = Link(kernel_id="k-10")
+    office.lab.script("POST", "/api/fleet/kernels/k-10/ticket", ticket("t-1"), ticket("t-2"))
+
+    async def scenario() -> None:
+        links = [as_link(office.link)]
+        running = asyncio.create_task(office.tickets.run(links))
+        try:
+            async with asyncio.timeout(20):
+                while not office.lab.requests:  # noqa: ASYNC110 (nobody tells)
+                    await asyncio.sleep(0.01)
+                # The answer has come when it may be asked for again.
+                while office.tickets._held[links[0]].being_asked_for:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            links.append(as_link(other))
+            await other.until(1)
+            other.wants_ticket = True
+            await other.until(2)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
+    asked = [request.path.split("/")[-2] for request in office.lab.requests]
+    assert (asked.count("k-9"), asked.count("k-10")) == (1, 2)
+
+
 def test_without_labs_or_a_token_nothing_is_asked(tmp_path: Path) -> None:
     for labs in (LabCalls([], "token", 1), LabCalls(["http://lab"], "", 1)):
         asyncio.run(AgentTickets(labs, [], LOG).run([as_link(Link())]))
