@@ -67,6 +67,7 @@ class Commands:
         self._on_claim = on_claim
         self._streams: dict[int, Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        sender.on_lost = self._end_lost
 
     def text(self, frame: object) -> None:
         """Handle a parsed text frame of the gateway. Unknown types are from a later protocol."""
@@ -197,6 +198,9 @@ class Commands:
         _log.info("closing a stream of session %s: %s", stream.session.session_id, reason)
         self._close(stream.number)
         self._sender.post({"type": "closed", "stream": stream.number, "reason": reason})
+
+    def _end_lost(self, stream: Stream) -> None:
+        self._end_stream(stream, "the journal has dropped what it lacks")
 
     def readers(self) -> list[Reader]:
         """The open pages that the journal waits for."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ with a kernel that goes on printing."""
 
 
 class TooSlow(Exception):
-    """The journal dropped messages before the connection took them."""
+    """The journal dropped messages before the connection took them, and that ends all streams."""
 
 
 @dataclass
@@ -92,6 +93,9 @@ class Sender:
         self._awake = asyncio.Event()
         self._answered = asyncio.Event()
         self._caught_up = asyncio.Event()
+        self.on_lost: Callable[[Stream], None] = self.close
+        """Ends a page's stream that lags behind, when more is gone than it was told: it comes back,
+        and is told."""
         self._unacknowledged: dict[int, Stream] = {}
         self._acknowledging: asyncio.TimerHandle | None = None
 
@@ -216,18 +220,28 @@ class Sender:
             if behind.sent >= self._sent:
                 return
             entry = await self._journal.read(behind.sent + 1)
+            if stream.closed:
+                return
             lost = entry is None and behind.sent + 1 > behind.told
             if lost and self._gap(stream, behind.sent):
-                raise TooSlow
+                self._lost(stream)
+                return
             behind.sent += 1
             if entry is None:
                 # Millions of numbers may be gone.
                 behind.sent = min(self._journal.next_from(behind.sent + 1) - 1, self._sent)
                 # More may be gone than when the stream was told.
                 if behind.sent > behind.told and self._gap(stream, behind.told):
-                    raise TooSlow
+                    self._lost(stream)
+                    return
             elif stream.wants(entry):
                 size += await self._send_to(stream, entry)
+
+    def _lost(self, stream: Stream) -> None:
+        if not stream.cursor:
+            # Stock clients do not come back: their lab or gateway does when the connection ends.
+            raise TooSlow
+        self.on_lost(stream)
 
     async def _send_live(self) -> None:
         size = 0

@@ -84,11 +84,16 @@ def test_a_page_that_does_not_read_is_cut_and_the_kernel_goes_on(fleet: Fleet) -
         assert opened["gap"] is not None
         while not page.idle(cell):
             ended = link.closed
-            await until(lambda e=ended: page.idle(cell) or e.is_set(), 60, "the end")
+            await until(
+                lambda e=ended: page.idle(cell) or page.closed or e.is_set(), 60, "the end"
+            )
             if ended.is_set():
-                # More was dropped while it caught up.
+                # More was dropped than the connection has taken.
                 link = await gateway.link()
                 await other.open(link)
+                await page.open(link)
+            elif page.closed:
+                # More was dropped while it caught up.
                 await page.open(link)
         again = await other.execute(printing(LINES // 5, "again"))
         await other.reply(again, 60)

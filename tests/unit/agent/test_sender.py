@@ -101,19 +101,70 @@ def test_a_stream_that_was_closed_gets_nothing_beyond_what_it_missed() -> None:
     assert asyncio.run(agent.run(work)) == [(ALL, 1), (2, 3), "closed"]
 
 
-def test_what_is_lost_after_a_stream_was_told_of_a_gap_is_no_part_of_that_gap() -> None:
-    agent = Agent(limit=10)
+class Printing(Agent):
+    """The journal keeps the newest three messages."""
 
-    def print_some(messages: int) -> None:
+    def __init__(self) -> None:
+        super().__init__(limit=10)
+        self.lost: list[int] = []
+        self.sender.on_lost = self.end
+        # The first stream has missed 1 to 5, and more goes once it was told of 1 and 2.
+        self.print_some(5)
+        self.frames.before_sending = lambda sent: self.print_some(3) if sent == "result" else None
+        self.sender.open(1, self.streams[0])
+
+    def print_some(self, messages: int) -> None:
         for _ in range(messages):
-            agent.journal.append(EVERYBODY, b"12345")
+            self.journal.append(EVERYBODY, b"12345")
 
-    # The newest three stay: first 3 to 5, and 6 to 8 once the stream was told of 1 and 2.
-    print_some(5)
-    agent.frames.before_sending = lambda sent: print_some(3) if sent == "result" else None
-    agent.sender.open(1, agent.streams[0])
+    def end(self, stream: Stream) -> None:
+        self.lost.append(stream.number)
+        self.sender.close(stream)
+
+
+def test_a_page_that_has_lost_more_than_it_was_told_of_is_ended_and_no_other() -> None:
+    agent = Printing()
+
+    async def scenario() -> None:
+        sending = asyncio.create_task(agent.sender.run())
+        await agent.sender.caught_up(5)
+        assert (agent.lost, agent.frames.sent) == ([1], ["result"])
+        agent.frames.before_sending = lambda sent: None
+        agent.sender.open(2, agent.streams[1])
+        await agent.sender.caught_up(5)
+        agent.print_some(1)
+        agent.sender.wake()
+        await agent.sender.caught_up(5)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert agent.lost == [1]
+    assert agent.frames.sent[1:] == ["result", (2, 6), (2, 7), (2, 8), (ALL, 9)]
+
+
+def test_a_stock_client_that_has_lost_more_than_it_was_told_of_ends_the_connection() -> None:
+    agent = Printing()
+    agent.streams[0].cursor = False
     with pytest.raises(TooSlow):
         asyncio.run(asyncio.wait_for(agent.sender.run(), 5))
+    assert agent.lost == []
+
+
+def test_what_live_pages_have_lost_ends_the_connection() -> None:
+    agent = Printing()
+    agent.frames.before_sending = lambda sent: None
+
+    async def scenario() -> None:
+        sending = asyncio.create_task(agent.sender.run())
+        await agent.sender.caught_up(5)
+        agent.print_some(5)
+        agent.sender.wake()
+        await asyncio.wait_for(sending, 5)
+
+    with pytest.raises(TooSlow):
+        asyncio.run(scenario())
+    assert agent.lost == []
 
 
 def test_steps_reach_who_reads_before_they_are_left_out() -> None:
