@@ -150,6 +150,7 @@ class Commands:
     def _open(self, number: Any, frame: dict[str, Any]) -> None:
         stream, session_id = frame.get("stream"), frame.get("session_id")
         nonce, received = frame.get("nonce"), frame.get("received")
+        person = frame.get("person")
         if not isinstance(stream, int) or stream < 1:
             raise CommandError(f"stream must be a number above 0, not {stream!r}")
         if not isinstance(session_id, str) or not session_id:
@@ -169,6 +170,8 @@ class Commands:
             received,
             same_journal=frame.get("journal") in (None, self._journal.id),
             cursor=bool(frame.get("cursor")),
+            # Gateways of the version before do not say whose a stream is.
+            person=person if isinstance(person, str) and person else session_id,
         )
         self._sender.open(number, opened)
 
@@ -204,11 +207,13 @@ class Commands:
 
     def readers(self) -> list[Reader]:
         """The open pages that the journal waits for."""
+        now = time.monotonic()
         return [
             Reader(stream.session.session_id, stream.has)
             for stream in self._streams.values()
             if stream.cursor and stream.start is not None
             if stream.has >= stream.session.excused_until
+            if not self._sessions.excused.covers(stream.person, stream.session.began, now)
         ]
 
     def cut(self, sessions: list[str]) -> None:
@@ -217,6 +222,7 @@ class Commands:
         for stream in list(self._streams.values()):
             if stream.cursor and stream.session.session_id in sessions:
                 stream.session.excused_until = self._journal.last
+                self._sessions.excused.cut(stream.person, self._journal.last, time.monotonic())
                 self._end_stream(stream, "it reads too slowly")
 
     async def _restart(self) -> dict[str, Any]:

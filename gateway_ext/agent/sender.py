@@ -45,6 +45,8 @@ class Stream:
     """Whether it said that of this journal."""
     cursor: bool = False
     """Whether its other end remembers by itself what it has, over any connection."""
+    person: str = ""
+    """Whose it is, in words of the gateway that say nothing of who that is."""
     closed: bool = False
     start: int | None = None
     """After which number it gets everything; None until it has been opened."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .slow_readers import Excused
+
 REMEMBERED_NONCES = 1000
 """Client ends remembered for one session; only the longest unused is forgotten beyond this."""
 MOST_SESSIONS = 100
@@ -25,6 +27,8 @@ class Session:
     """The last number of the journal that the session has acknowledged."""
     received: dict[str, int] = field(default_factory=dict)
     """By the nonce of the client's end: the last number that the kernel was given."""
+    began: int = 0
+    """The last number of the journal when the session was new."""
     in_flight: set[str] = field(default_factory=set)
     """Ids of requests that the kernel was given and has not finished."""
     excused_until: int = 0
@@ -76,6 +80,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
+        self.excused = Excused()
 
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions.values())
@@ -87,7 +92,7 @@ class Sessions:
     def known(self, session_id: str, last: int) -> Session:
         """The session; a new one starts at the journal's end, `last`."""
         if session_id not in self._sessions:
-            self._sessions[session_id] = Session(session_id, acknowledged=last)
+            self._sessions[session_id] = Session(session_id, acknowledged=last, began=last)
         return self._sessions[session_id]
 
     def make_room(self) -> Session | None:

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 MOST_SECONDS = 30.0
 """Within this time a page must have got what is to be dropped, usually a segment of 8 MB."""
+EXCUSED_SECONDS = 600.0
+"""For so long nobody waits for pages that a person opens anew after one of theirs was cut: each would
+stall the kernel again."""
 _LOOK_SECONDS = 0.05
 
 
@@ -44,3 +47,22 @@ class SlowReaders:
                 self._cut(slow)
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+class Excused:
+    """People one of whose pages was cut. Times are in seconds of one clock."""
+
+    def __init__(self) -> None:
+        self._cut: dict[str, tuple[int, float]] = {}
+        """By person: the journal's last number then, and until when that counts."""
+
+    def cut(self, person: str, last: int, now: float) -> None:
+        """A page of the person was cut when the journal was at `last`."""
+        self._cut = {one: cut for one, cut in self._cut.items() if now < cut[1]}
+        self._cut[person] = last, now + EXCUSED_SECONDS
+
+    def covers(self, person: str, began: int, now: float) -> bool:
+        """Whether nobody waits for a session of the person that began at this number. One that is
+        older than the cut has to show by itself that it reads."""
+        last, until = self._cut.get(person, (began, now))
+        return last <= began and now < until

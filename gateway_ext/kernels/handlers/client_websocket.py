@@ -14,7 +14,7 @@ from functools import partial
 
 from tornado import websocket
 
-from gateway_ext.kernels.agents.client_streams import Opening
+from gateway_ext.kernels.agents.client_streams import Opening, person_of
 from gateway_ext.kernels.client_room import PER_PERSON
 from gateway_ext.kernels.handlers.authentication import authenticate, require_role
 from gateway_ext.kernels.handlers.client_wires import (
@@ -100,12 +100,12 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         place = await self.manager.place(kernel_id)
         require_role(identity, place.project, Role.EDITOR)
         if fleet:
-            self._wire = self._fleet_wire(place)
+            self._wire = self._fleet_wire(place, identity.user)
             return
         held = self.settings["fleet_held_messages"]
         self._wire = StockWire(self, self.manager, kernel_id, self._session_id, identity, held)
 
-    def _fleet_wire(self, place: Place) -> FleetWire | LaunchWire | DeadWire:
+    def _fleet_wire(self, place: Place, user: str) -> FleetWire | LaunchWire | DeadWire:
         nonce = self.get_query_argument("stream", "")
         received = self.get_query_argument("received", None)
         if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
@@ -122,6 +122,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             journal,
             cursor=self.get_query_argument("cursor", "") == "1",
             takes_notices=takes_notices,
+            person=person_of(user),
         )
         if place.link is not None:
             return FleetWire(self, place.link, opening)

@@ -11,7 +11,14 @@ from gateway_ext.agent.journal import MOST_UNWRITTEN, Journal
 from gateway_ext.agent.segments.disk import JournalDisk
 from gateway_ext.agent.sender import Stream
 from gateway_ext.agent.sessions import Session
-from gateway_ext.agent.slow_readers import MOST_SECONDS, Reader, SlowReaders, who_lacks
+from gateway_ext.agent.slow_readers import (
+    EXCUSED_SECONDS,
+    MOST_SECONDS,
+    Excused,
+    Reader,
+    SlowReaders,
+    who_lacks,
+)
 from tests import skipped_time
 
 
@@ -60,6 +67,20 @@ def test_who_has_gone_is_not_waited_for() -> None:
         assert cut == []
 
     skipped_time.run(scenario())
+
+
+def test_who_opens_pages_anew_after_a_cut_is_not_waited_for_a_while() -> None:
+    excused = Excused()
+    assert not excused.covers("ann", 0, 0.0)
+    excused.cut("ann", 10, 100.0)
+    assert excused.covers("ann", 10, 100.0)
+    assert excused.covers("ann", 99, 100.0 + EXCUSED_SECONDS - 1)
+    # A page that she had before, which reads well.
+    assert not excused.covers("ann", 9, 101.0)
+    assert not excused.covers("bob", 99, 101.0)
+    excused.cut("bob", 50, 200.0)
+    assert not excused.covers("ann", 99, 100.0 + EXCUSED_SECONDS)
+    assert excused.covers("bob", 50, 100.0 + EXCUSED_SECONDS)
 
 
 def test_a_stream_has_what_was_before_it_and_what_its_client_has_said() -> None:

@@ -17,7 +17,7 @@ from gateway_ext.kernels.agents.agent_link import (
     CommandFailed,
     LinkLost,
 )
-from gateway_ext.kernels.agents.client_streams import Opened, Opening
+from gateway_ext.kernels.agents.client_streams import Opened, Opening, person_of
 from gateway_ext.kernels.agents.links import AgentLinks, observation_of
 from gateway_ext.kernels.kernel_model import kernel_model
 from gateway_ext.kernels.place import Place
@@ -132,6 +132,15 @@ def test_what_a_client_says_of_its_journal_reaches_the_agent_and_back() -> None:
     }
     agent.answer(ok=True, start=0, acknowledged=2, gap=[1, 3], limit=100, journal="cd" * 16)
     assert page.opened_with == Opened(0, 2, (1, 3), 100, "cd" * 16)
+
+
+def test_an_agent_knows_which_streams_are_one_person_s_and_not_whose() -> None:
+    agent = Agent()
+    for user in ("ann", "bob", "ann"):
+        agent.link.open_stream(Page(), Opening("s", "n", cursor=True, person=person_of(user)))
+    ann, bob, again = (command["person"] for command in agent.heard[-3:])
+    assert ann == again != bob
+    assert len(ann) == len(bob) == 64
 
 
 @pytest.mark.parametrize("gap", [[1], 5, [1, 2, 3], ["a", "b"]])
