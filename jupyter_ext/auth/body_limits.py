@@ -1,7 +1,7 @@
 """How large a request body each route accepts.
 
 Checked for every request before a handler parses the body. A route that is not listed here accepts
-a small JSON document.
+a small JSON document; one that reads the body itself, as that of journals, limits it itself.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from jupyter_ext.platform.json_bodies import (
     DOCUMENT,
     SMALL,
     JsonLimits,
-    JsonTooBig,
     check,
     check_texts,
 )
-from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 
 SETTINGS = replace(SMALL, bytes=256 * 1024, containers=10_000)
 """Checking settings against their schema takes far longer than parsing them."""
@@ -27,11 +25,6 @@ LIMITS: tuple[tuple[str, re.Pattern[str], JsonLimits], ...] = (
     ("PUT", re.compile(r"/api/contents/.+"), DOCUMENT),
     ("PUT", re.compile(r"/lab/api/settings(?:/.*)?"), SETTINGS),
 )
-
-NO_JSON: tuple[tuple[str, re.Pattern[str], int], ...] = (
-    ("POST", re.compile(r"/api/fleet/kernels/[^/]+/journal"), MOST_PART_BYTES),
-)
-"""Routes whose bodies are not JSON, and how many bytes they accept."""
 
 
 def limits_of(method: str, path: str) -> JsonLimits:
@@ -44,11 +37,6 @@ def limits_of(method: str, path: str) -> JsonLimits:
 
 def check_body(method: str, path: str, body: bytes) -> None:
     """Raises JsonRefused for a body that the route does not accept. Blocks for some ns per byte."""
-    for name, pattern, most in NO_JSON:
-        if name == method and pattern.fullmatch(path):
-            if len(body) > most:
-                raise JsonTooBig(f"the body has {len(body)} bytes, more than {most}")
-            return
     limits = limits_of(method, path)
     check(body, limits)
     if limits.bytes is not None:

@@ -20,7 +20,7 @@ from jupyter_ext.platform.fair_turns import FairTurns
 from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role
-from jupyter_ext.wire.journal_parts import MOST_NUMBER, PartError
+from jupyter_ext.wire.journal_parts import MOST_NUMBER, MOST_PART_BYTES, PartError
 from jupyter_ext.wire.routes import EVENTS_ROUTE, JOURNAL_ROUTE, path_of, pattern_of
 
 DOCUMENT_JOURNALS = 20
@@ -38,8 +38,14 @@ _END_SECONDS = 3.0
 """How long gateways are asked for a kernel's end."""
 
 
+@web.stream_request_body
 class JournalHandler(ErrorBody, APIHandler):
-    """`/api/fleet/kernels/{id}/journal`."""
+    """`/api/fleet/kernels/{id}/journal`.
+
+    Anybody may begin to send a body: nothing is held of it before the caller is known, nor of one
+    that is longer than a part may be. It is read to its end all the same: whoever is still sending
+    would not read an answer that comes before.
+    """
 
     def initialize(
         self, journals: KeptJournals, turns: FairTurns[str], writers: FairTurns[str]
@@ -47,10 +53,37 @@ class JournalHandler(ErrorBody, APIHandler):
         self._journals = journals
         self._turns = turns
         self._writers = writers
+        self._body: list[bytes] = []
+        self._size = 0
+        self._refusal: web.HTTPError | None = None
+
+    async def prepare(self) -> None:
+        try:
+            await super().prepare()
+        except web.HTTPError as error:
+            if self.request.method != "POST":
+                raise
+            self._refusal = error
+
+    def data_received(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > MOST_PART_BYTES:
+            self._body.clear()
+        elif self._refusal is None:
+            self._body.append(chunk)
+
+    async def post(self, kernel_id: str) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        if self._size > MOST_PART_BYTES:
+            raise web.HTTPError(
+                413, f"the body has {self._size} bytes, more than {MOST_PART_BYTES}"
+            )
+        await self._keep(kernel_id)
 
     @web.authenticated
     @raises_http_errors
-    async def post(self, kernel_id: str) -> None:
+    async def _keep(self, kernel_id: str) -> None:
         """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
         the version before; other services may not."""
         ticket, identity = current_ticket(), current_identity()
@@ -65,7 +98,7 @@ class JournalHandler(ErrorBody, APIHandler):
             raise web.HTTPError(503, "other parts of this kernel come first: try again")
         try:
             async with self._writers.turn(kernel.id):
-                await self._journals.keep(kernel, self.request.body)
+                await self._journals.keep(kernel, b"".join(self._body))
         except PartError as error:
             raise web.HTTPError(400, f"this is no part of a journal: {error}") from error
         except (AnotherPart, AnotherProject, EarlierOwner) as error:
