@@ -307,6 +307,7 @@ lint: $(DEV) $(STAMPS)/labextension ## linters, types, and the rules of our own 
 	$(LAB)/bin/python -m pytest -q tests/lint || failed=1; \
 	(cd labextension && PATH="$(CURDIR)/$(LAB)/bin:$$PATH" jlpm lint) || failed=1; \
 	$(MAKE) types || failed=1; \
+	for name in lab gateway kernel; do $(UV) pip check --python $(ENVS)/$$name/bin/python || failed=1; done; \
 	exit $$failed
 
 .PHONY: types
