@@ -31,6 +31,26 @@ test('a file that is opened while no lab answers is read when one does', async (
   assert.equal(asked.length, 3);
 });
 
+test('a file that has come is held once, and the answer is as it was', async () => {
+  const answer = () => {
+    const response = new Response('gone', {
+      status: 404,
+      statusText: 'Not here',
+      headers: { 'Last-Modified': 'today' }
+    });
+    response.clone = () => assert.fail('that is a second copy');
+    return response;
+  };
+  const { fetch, asked } = world(answer);
+  const response = await fetch(FILE);
+  assert.equal(await response.text(), 'gone');
+  assert.deepEqual([response.status, response.statusText], [404, 'Not here']);
+  assert.equal(response.headers.get('Last-Modified'), 'today');
+  assert.equal(asked.length, 1);
+  const nothing = world(() => new Response(null, { status: 304 }));
+  assert.equal((await nothing.fetch(FILE)).status, 304);
+});
+
 /** The server goes: before it has answered, or before all of its answer has come. */
 const refused = () => Promise.reject(new TypeError('Failed to fetch'));
 const halfAnAnswer = () =>

@@ -36,8 +36,7 @@ export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fet
       try {
         const response = await fetch(request.clone());
         if (!isLater(response) || isLast) {
-          await response.clone().arrayBuffer();
-          return response;
+          return await whole(response);
         }
       } catch (error) {
         if (isLast || request.signal.aborted) {
@@ -47,6 +46,29 @@ export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fet
       await wait(backOff(attempts, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
     }
   };
+}
+
+/** The answer when all of it has come. A copy to wait for would hold a large file twice. */
+async function whole(response: Response): Promise<Response> {
+  if (!response.body) {
+    return response;
+  }
+  const pieces: Uint8Array[] = [];
+  const reader = response.body.getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    pieces.push(read.value);
+  }
+  const body = new ReadableStream({
+    pull: stream => {
+      const piece = pieces.shift();
+      if (piece) {
+        stream.enqueue(piece);
+      } else {
+        stream.close();
+      }
+    }
+  });
+  return new Response(body, response);
 }
 
 function isRead({ method, url }: Request): boolean {
