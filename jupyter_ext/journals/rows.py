@@ -15,6 +15,9 @@ from jupyter_ext.database.engine import now_utc
 from jupyter_ext.journals.tables import REASON_BYTES, journal_object, kernel_journal
 from jupyter_ext.wire.journal_parts import PartHeader
 
+OUTDATES = timedelta(days=1)
+"""So long an owner's part outdates earlier owners: several times as long as their tickets are valid.
+Epochs begin anew when the gateways' database is restored from a backup."""
 _MANY = 500
 _MOST_LISTED = 50
 """Of the journals of a kernel, whose agent chooses their ids."""
@@ -90,7 +93,7 @@ def note_part(
     changes nothing. Raises AnotherPart, AnotherProject and EarlierOwner."""
     now = now_utc(connection)
     if kernel.epoch:
-        _refuse_earlier_owner(connection, kernel)
+        _refuse_earlier_owner(connection, kernel, now)
     if _locked(connection, kernel.id, header.journal) is None:
         _add(connection, kernel, header.journal, now)
     is_new = _add_piece(connection, kernel.id, header, size, sha256)
@@ -125,10 +128,13 @@ def note_part(
     return found
 
 
-def _refuse_earlier_owner(connection: Connection, kernel: Kernel) -> None:
+def _refuse_earlier_owner(connection: Connection, kernel: Kernel, now: datetime) -> None:
     # In all its journals: each launch has one of its own.
-    query = select(func.max(kernel_journal.c.epoch)).where(kernel_journal.c.kernel_id == kernel.id)
-    seen = connection.execute(query).scalar_one()
+    seen = connection.execute(
+        select(func.max(kernel_journal.c.epoch)).where(
+            kernel_journal.c.kernel_id == kernel.id, kernel_journal.c.changed > now - OUTDATES
+        )
+    ).scalar_one()
     if seen is not None and seen > kernel.epoch:
         raise EarlierOwner(
             f"the kernel {kernel.id} has an owner with the epoch {seen}: the ticket's is"

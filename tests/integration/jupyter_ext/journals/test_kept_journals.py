@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -128,6 +128,19 @@ def test_parts_of_an_earlier_owner_are_refused_in_every_journal_of_the_kernel(
     store.keep(1, 1, "a", kernel=replace(KERNEL, id="k2", epoch=1))
     store.keep(3, 3, "c")
     assert store.text() == "abc"
+
+
+def test_epochs_of_a_kernel_may_begin_anew_after_a_day(store: Store) -> None:
+    store.keep(1, 1, "a", kernel=replace(KERNEL, epoch=7))
+    new_kernel, part = replace(KERNEL, epoch=1), pack_part(PartHeader("f" * 32, 1, 1), [])
+    for age, refused in ((0.5, True), (1.0, False)):
+        store.sql(
+            lambda connection, age=age: connection.execute(
+                update(kernel_journal).values(changed=now_utc(connection) - age * rows.OUTDATES)
+            )
+        )
+        with pytest.raises(EarlierOwner) if refused else nullcontext():
+            store.run(store.labs[1].keep(new_kernel, part))
 
 
 def test_a_part_deleted_while_it_is_written_leaves_no_object(
