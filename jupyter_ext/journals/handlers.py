@@ -72,20 +72,16 @@ class JournalHandler(ErrorBody, APIHandler):
         elif self._refusal is None:
             self._body.append(chunk)
 
+    @raises_http_errors
     async def post(self, kernel_id: str) -> None:
+        """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
+        the version before; other services may not."""
         if self._refusal is not None:
             raise self._refusal
         if self._size > MOST_PART_BYTES:
             raise web.HTTPError(
                 413, f"the body has {self._size} bytes, more than {MOST_PART_BYTES}"
             )
-        await self._keep(kernel_id)
-
-    @web.authenticated
-    @raises_http_errors
-    async def _keep(self, kernel_id: str) -> None:
-        """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
-        the version before; other services may not."""
         ticket, identity = current_ticket(), current_identity()
         if ticket is not None:
             kernel = _kernel_of(ticket)
