@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 30.0, 600.0
-"""The first pause, and the longest: it doubles with each try that fails, because a network that drops
-connections makes each try take seconds."""
+"""The first pause, and the longest: it doubles with each try that fails, because a network that
+drops connections makes each try take seconds."""
 
 
 class AvoidedUrls:

@@ -29,8 +29,8 @@ that answers."""
 
 
 _LABS_SLOW = 504
-"""What a front has given to labs and waited for in vain: the next call goes another way first, or each
-one would be done several times."""
+"""What a front has given to labs and waited for in vain: the next call goes another way first, or
+each one would be done several times."""
 
 
 class LabsAway(Exception):

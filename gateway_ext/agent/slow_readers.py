@@ -10,8 +10,8 @@ from typing import NamedTuple
 MOST_SECONDS = 30.0
 """Within this time a page must have got what is to be dropped, usually a segment of 8 MB."""
 EXCUSED_SECONDS = 600.0
-"""For so long nobody waits for pages that a person opens anew after one of theirs was cut: each would
-stall the kernel again."""
+"""For so long nobody waits for pages that a person opens anew after one of theirs was cut: each
+would stall the kernel again."""
 _LOOK_SECONDS = 0.05
 
 

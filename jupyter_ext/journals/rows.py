@@ -16,8 +16,8 @@ from jupyter_ext.journals.tables import REASON_BYTES, journal_object, kernel_jou
 from jupyter_ext.wire.journal_parts import PartHeader
 
 OUTDATES = timedelta(days=1)
-"""So long an owner's part outdates earlier owners: several times as long as their tickets are valid.
-Epochs begin anew when the gateways' database is restored from a backup."""
+"""So long an owner's part outdates earlier owners: far longer than their tickets are valid. Epochs
+begin anew when the gateways' database is restored from a backup."""
 _MANY = 500
 _MOST_LISTED = 50
 """Of the journals of a kernel, whose agent chooses their ids."""

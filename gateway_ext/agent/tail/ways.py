@@ -2,7 +2,7 @@
 
 An agent with a ticket posts them to labs. Without one, as long as gateways or labs are of the
 version before, they go to the gateway in the agent's own connection, and the gateway posts them. So
-they do for a while when no lab answers the agent: the network may let nothing else through to gateways.
+they do for a while when no lab answers the agent: the network may let nothing else through.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 0.5, 8.0
 _REFUSED_SECONDS = 5.0
 _MANY_FAILED = 3
 _AROUND_SECONDS = 60.0
-"""After so many parts in a row that no lab has answered, the others go the other way for so long."""
+"""After so many parts in a row that no lab has answered, the others go around for so long."""
 
 
 @dataclass(frozen=True)
