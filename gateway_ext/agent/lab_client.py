@@ -26,8 +26,6 @@ _NO_ANSWER = _REDIRECTS | {400, 401, 403, 404, 405, 413, 414, 429, 431, 500, 502
 """Of a front, proxy or gateway in between, which may want HTTPS or shorter bodies, or of a lab of
 the version before, which knows no tickets: another way, or the same one again, may lead to a lab
 that answers."""
-
-
 _LABS_SLOW = 504
 """What a front has given to labs and waited for in vain: the next call goes another way first, or
 each one would be done several times."""

@@ -9,13 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jupyter_ext.platform.json_bodies import (
-    DOCUMENT,
-    SMALL,
-    JsonLimits,
-    check,
-    check_texts,
-)
+from jupyter_ext.platform.json_bodies import DOCUMENT, SMALL, JsonLimits, check, check_texts
 
 SETTINGS = replace(SMALL, bytes=256 * 1024, containers=10_000)
 """Checking settings against their schema takes far longer than parsing them."""

@@ -27,10 +27,12 @@ class Agent:
         self.say(10)
         self.streams = 0
         self.closed: list[str] = []
-        sender: Any = SimpleNamespace(
+        self.opened: list[Stream] = []
+        self.posted: list[dict[str, Any]] = []
+        self.sender: Any = SimpleNamespace(
             open=self._opened,
             close=lambda stream: self.closed.append(stream.session.session_id),
-            post=lambda frame: None,
+            post=self.posted.append,
         )
         kernel: Any = SimpleNamespace(
             state=ReportedState(pooled=False), connect=lambda session_id: None
@@ -38,7 +40,7 @@ class Agent:
         connection: Any = SimpleNamespace(epoch=7)
         self.commands = Commands(
             connection,
-            sender,
+            self.sender,
             kernel,
             self.sessions,
             self.journal,
@@ -53,6 +55,7 @@ class Agent:
 
     def _opened(self, command: int, stream: Stream) -> None:
         stream.start = self.journal.last
+        self.opened.append(stream)
 
     def say(self, messages: int) -> None:
         for _ in range(messages):
@@ -98,3 +101,18 @@ def test_a_gateway_that_says_of_nobody_whose_a_page_is_makes_sessions_people(
         agent.commands.cut([f"slow {person}"])
         agent.open(f"anew {person}", **person)
         assert agent.waited_for[-1] == f"anew {person}"
+
+
+def test_a_page_that_lost_something_while_it_caught_up_comes_back_and_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent = Agent(monkeypatch)
+    agent.open("caught up", person="ann")
+    agent.open("other", person="bob")
+    agent.sender.on_lost(agent.opened[0])
+    assert agent.closed == ["caught up"]
+    reason = "the journal has dropped what it lacks"
+    assert agent.posted[-1] == {"type": "closed", "stream": 1, "reason": reason}
+    assert agent.waited_for == ["other"]
+    agent.open("caught up", person="ann")
+    assert agent.waited_for == ["other", "caught up"]
