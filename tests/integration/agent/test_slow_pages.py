@@ -84,9 +84,7 @@ def test_a_page_that_does_not_read_is_cut_and_the_kernel_goes_on(fleet: Fleet) -
         assert opened["gap"] is not None
         while not page.idle(cell):
             ended = link.closed
-            await until(
-                lambda e=ended: page.idle(cell) or page.closed or e.is_set(), 60, "the end"
-            )
+            await until(lambda e=ended: page.idle(cell) or page.closed or e.is_set(), 60, "the end")
             if ended.is_set():
                 # More was dropped than the connection has taken.
                 link = await gateway.link()
