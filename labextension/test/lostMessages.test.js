@@ -301,6 +301,7 @@ for (let seed = 1; seed <= SEEDS; seed += 1) {
       assert.equal(unaccounted(a.outputs, LINES), 0, a.outputs.join('|'));
       assert.match(b.outputs.join('|'), /^(next|\[… 1 message is missing[^|]*)$/);
       assert.deepEqual([a.model.executionCount, b.model.executionCount], [1, 2]);
+      assert.ok([a, b].every(({ model }) => model.executionState !== 'running'));
     }
   });
 }
