@@ -226,7 +226,8 @@ async function scenario(seed, log) {
   const say = () => {
     const next = coming.shift();
     const number = next && fleet.say(next);
-    if (next?.content.text) {
+    // Oldest first: without a disk also what says that the cell has begun.
+    if (next?.content.text || (next && !kept && !lines.length)) {
       lines.push(number);
     }
   };
@@ -293,12 +294,13 @@ test('a cell ends whose reply comes last, and after a gap', async () => {
 });
 
 for (let seed = 1; seed <= SEEDS; seed += 1) {
-  test(`lines are there or counted, whenever they are lost: ${seed}`, async t => {
+  test(`lines are there or counted, whenever they are lost: ${seed}`, async () => {
     const log = [];
     const pages = await scenario(seed, log);
-    t.diagnostic(log.join(' '));
     for (const { a, b } of pages) {
-      assert.equal(unaccounted(a.outputs, LINES), 0, a.outputs.join('|'));
+      const what = `${a.outputs.join('|')} after ${log.join(' ')}`;
+      // It may have begun with a message that is no line.
+      assert.ok([-1, 0].includes(unaccounted(a.outputs, LINES)), what);
       assert.match(b.outputs.join('|'), /^(next|\[… 1 message is missing[^|]*)$/);
       assert.deepEqual([a.model.executionCount, b.model.executionCount], [1, 2]);
       assert.ok([a, b].every(({ model }) => model.executionState !== 'running'));
