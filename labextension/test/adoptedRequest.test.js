@@ -3,6 +3,7 @@ import { beforeEach, test } from 'node:test';
 
 import { addHoles, fillCell } from '../lib/replay/adoptedRequest.js';
 import { replayed } from '../lib/stream/numbered.js';
+import { tick } from './fakeFleet.js';
 
 /** The future of a request, handled as JupyterLab does. */
 class FakeFuture {
@@ -37,7 +38,14 @@ class FakeFuture {
     }
   }
 
+  idle(number) {
+    const content = { execution_state: 'idle' };
+    const message = { channel: 'iopub', header: { msg_type: 'status' }, content };
+    this.hooks.forEach(hook => hook(replayed(message, number)));
+  }
+
   async reply(content) {
+    this.idle(100);
     this.resolve({ content });
     await this.done;
     await Promise.resolve();
@@ -294,6 +302,34 @@ test('a request that fills its cell already begins anew there', () => {
   assert.equal(future.onIOPub, handler);
   future.iopub('a', 13);
   assert.deepEqual(cell.texts, ['2 missing', 'a']);
+});
+
+test('a request that is over is so again when all of its messages have come again', async () => {
+  fill();
+  future.iopub('a', 11);
+  await future.reply({ status: 'ok', execution_count: 3 });
+  fill({ holes: [{ count: 2, last: 14 }] });
+  cell.model.executionCount = null;
+  future.iopub('a', 11);
+  assert.deepEqual(cell.texts, ['a']);
+  assert.equal(cell.model.executionState, 'running');
+  future.idle(15);
+  assert.deepEqual(cell.texts, ['a', '2 missing']);
+  assert.equal(cell.model.executionState, 'idle');
+  assert.equal(cell.model.executionCount, 3);
+});
+
+test('of a request that was over before, messages are missing where they are', async () => {
+  cell.outputArea.reattachFuture(future);
+  await future.reply({ status: 'ok', execution_count: 3 });
+  fill({ holes: [{ count: 2, last: 13 }] });
+  await tick();
+  assert.equal(cell.model.executionState, 'running');
+  future.iopub('a', 11);
+  future.iopub('b', 14);
+  future.idle(15);
+  assert.deepEqual(cell.texts, ['a', '2 missing', 'b']);
+  assert.equal(cell.model.executionState, 'idle');
 });
 
 test('a cell that another request fills by now is left alone', async () => {

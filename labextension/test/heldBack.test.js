@@ -24,6 +24,15 @@ test('an answer covers the requests that it fills, up to its fence', () => {
   assert.equal(isCovered(message('request', {}, {}, 'fleet'), 11), false);
 });
 
+test('an answer covers no reply that it does not have', () => {
+  const cell = request('page');
+  const reply = message('execute_reply', {}, cell.header, 'shell');
+  // The page has all outputs of the request: nothing of it is in the answer.
+  const answered = answer(10, [cell.header.msg_id], []);
+  assert.equal(isAnswered(numbered(reply, 9), answered), false);
+  assert.equal(isAnswered(numbered(reply, 9), { ...answered, numbers: new Set([9]) }), true);
+});
+
 test('of an answer, a page wants what it fills, and changes of displays', () => {
   const [filled, other] = [request('other'), request('other')];
   const adopted = new Set([filled.header.msg_id]);

@@ -47,7 +47,8 @@ class Record:
     """`queued`, `running` or `done`."""
     count: int | None = None
     first: int = 0
-    """The number of its first message, 0 if there is none."""
+    """The number of its first message on iopub, 0 if there is none. Its reply comes on another
+    socket, and may be here before what earlier requests have said."""
     last: int = 0
     """The number of its last message on iopub, 0 if there is none."""
     reply: str | None = None
@@ -61,7 +62,6 @@ class Record:
 
     def add(self, number: int) -> None:
         """It has one more message."""
-        self.first = self.first or number
         extend(self.numbers, number, MOST_RUNS)
 
     @property
@@ -157,7 +157,7 @@ class RequestIndex:
             return None
         record.add(number)
         if channel == "iopub":
-            record.last = number
+            record.first, record.last = record.first or number, number
         if message_type in _DISPLAYS:
             self._displayed(content, request)
         was_done = record.state == "done"

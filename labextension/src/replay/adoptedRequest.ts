@@ -71,12 +71,16 @@ interface IFilling {
   readonly isOwn: boolean;
   /** Whether the cell has stopped to be trusted; a person may trust it again. */
   isUntrusted: boolean;
+  /** Whether the state has come that ends the request: again if its messages come again. */
+  isIdle: boolean;
 }
 
 /** The messages on iopub whose outputs may run scripts where they are trusted. */
 const RICH = new Set(['display_data', 'execute_result', 'update_display_data']);
 
 const fillings = new WeakMap<Future, IFilling>();
+/** Of requests that are over. JupyterLab says that once, also if all their messages come again. */
+const replies = new WeakMap<Future, KernelMessage.IExecuteReplyMsg>();
 
 /**
  * Fill a cell with what a request has said and will say; again if the request fills it already.
@@ -93,7 +97,8 @@ export function fillCell(cell: CodeCell, future: Future, adoption: IAdoption): v
     adoption,
     left: [...adoption.holes],
     isOwn: before?.isOwn ?? isAttached,
-    isUntrusted: refill !== 'follow'
+    isUntrusted: refill !== 'follow',
+    isIdle: refill === 'follow'
   });
   if (refill !== 'follow') {
     adoption.change(() => {
@@ -171,20 +176,32 @@ function wire(future: Future): void {
       untrustOnce(future);
     }
     const number = numberOf(message);
-    if (number === undefined) {
-      return true;
+    if (number !== undefined) {
+      showHoles(future, number);
+    }
+    if (KernelMessage.isStatusMsg(message) && message.content.execution_state === 'idle') {
+      fillings.get(future)!.isIdle = true;
+      finishIfOver(future);
     }
     const { refill, held } = adoptionNow();
-    showHoles(future, number);
-    return refill !== 'append' || number > (held?.number ?? 0);
+    return number === undefined || refill !== 'append' || number > (held?.number ?? 0);
   });
   future.done.then(
     reply => {
-      showHoles(future, Infinity);
-      finish(future, reply);
+      replies.set(future, reply);
+      finishIfOver(future);
     },
     () => finish(future, null)
   );
+}
+
+/** The cell is finished when both have come: what ends the request, and its reply. */
+function finishIfOver(future: Future): void {
+  const reply = replies.get(future);
+  if (reply && fillings.get(future)!.isIdle) {
+    showHoles(future, Infinity);
+    finish(future, reply);
+  }
 }
 
 /** Whether a question was answered, or dropped, before this page asked. */

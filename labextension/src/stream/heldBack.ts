@@ -19,14 +19,17 @@ export interface IAnswered {
   readonly numbers: ReadonlySet<number>;
 }
 
-/** Whether a message that came before or during an answer is in that answer. */
+/**
+ * Whether a message that came before or during an answer is in that answer. Texts are joined there; of
+ * a request that the page has all of, the reply may come last, and is not in it.
+ */
 export function isAnswered(message: Message, { fence, adopted, numbers }: IAnswered): boolean {
   const number = numberOf(message) ?? Infinity;
   return (
     number <= fence &&
     (message.channel === (FLEET_CHANNEL as string) ||
       numbers.has(number) ||
-      adopted.has(parentOf(message)))
+      (message.channel === 'iopub' && adopted.has(parentOf(message))))
   );
 }
 

@@ -17,7 +17,7 @@ export interface IRecord {
   readonly process: number;
   readonly state: 'queued' | 'running' | 'done';
   readonly count: number | null;
-  /** The numbers of its first message and of its last one on iopub; 0 if there is none yet. */
+  /** The numbers of its first message on iopub and of its last one; 0 if there is none yet. */
   readonly first: number;
   readonly last: number;
   readonly reply: string | null;

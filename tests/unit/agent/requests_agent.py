@@ -43,6 +43,14 @@ class Agent:
     def print(self, request: str, text: str) -> None:
         self.say(request, "stream", {"name": "stdout", "text": text})
 
+    def reply(self, request: str) -> None:
+        """On a socket of its own: before or after anything that the kernel says to all."""
+        content = {"status": "ok", "execution_count": 1}
+        asked = json.dumps({"msg_id": request}).encode()
+        message = make_message("k", "shell", "execute_reply", asked, content)
+        _, parts = split_v1(message)
+        self.requests.received("page", "shell", "execute_reply", request, parts)
+
     def ask(self, **cells: Any) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """The contents of the parts of the replay, and those of the messages in each."""
         before = self.journal.last

@@ -112,6 +112,28 @@ def test_what_the_journal_has_lost_is_missing() -> None:
     assert again["missing"] == [[first, content["index"][0]["last"]]]
 
 
+def test_what_is_missing_of_a_cell_is_not_within_the_next_one() -> None:
+    agent = Agent(limit=30_000)
+    for request, cell in (("r", "a"), ("s", "b")):
+        agent.execute(request, cell)
+    for number in range(20):
+        if number == 3:
+            # An agent that is behind with outputs has the replies of all cells before them.
+            agent.reply("r")
+            agent.reply("s")
+        agent.print("r", f"{number}".ljust(5000))
+    for request in ("r", "s"):
+        agent.say(request, "status", {"execution_state": "idle"})
+    ((content, messages),) = agent.ask(a=None, b=None)
+    missing, index = content["missing"], {one["request"]: one for one in content["index"]}
+    lost = [number for first, last in missing for number in range(first, last + 1)]
+    printed = [one for message in messages for one in message.get("text", "").split()]
+    assert len(lost) + len(printed) == 20
+    assert index["r"]["first"] <= lost[0]
+    assert lost[-1] < index["r"]["last"]
+    assert index["r"]["last"] < index["s"]["first"]
+
+
 def test_each_part_says_what_of_it_was_lost_before_it_was_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -103,6 +103,23 @@ def test_a_request_from_its_arrival_to_its_end() -> None:
     assert not record.is_held("r", None)
 
 
+def test_a_request_does_not_begin_with_a_reply_that_comes_before_its_turn() -> None:
+    index = RequestIndex()
+    sent(index, "earlier", "a")
+    sent(index, "r", "b")
+    text = packed(name="stdout", text="x")
+    index.heard("iopub", "stream", "earlier", text, 1)
+    # Each session has a socket for replies, and outputs have another one.
+    index.heard("shell", "execute_reply", "r", packed(status="ok", execution_count=2), 2)
+    record = index.get("r")
+    assert record is not None
+    assert (record.first, record.last, record.numbers) == (0, 0, [[2, 2]])
+    index.heard("iopub", "stream", "earlier", text, 3)
+    index.heard("iopub", "status", "r", packed(execution_state="busy"), 4)
+    index.heard("iopub", "status", "r", packed(execution_state="idle"), 5)
+    assert (record.first, record.last, record.numbers) == (4, 5, [[2, 2], [4, 5]])
+
+
 def test_what_is_no_cell_is_not_indexed() -> None:
     index = RequestIndex()
     assert sent(index, "r", silent=True) is None
