@@ -59,7 +59,9 @@ class KernelRequests:
         """A client has sent a message, which may have to wait for the kernel. `parts` are those
         from the header on."""
         if channel == "stdin":
-            self.index.answered()
+            # Other pages ask the same.
+            for asking in self.index.answered():
+                self._announce(asking)
         if channel != "shell":
             return
         process = max(1, self._process)
