@@ -254,11 +254,17 @@ def test_what_is_finished_is_not_answered_again() -> None:
     assert list(left) == ["replied", "idle", "queued", "running"]
     assert not requests.take()
     said = {
-        request: [(kind, content) for _, kind, _, content in last_messages(one, "k", "why")]
+        request: [(kind, content) for _, kind, _, content in last_messages(one, "k", "why", 7)]
         for request, one in left.items()
     }
     idle = ("status", {"execution_state": "idle"})
-    died = {"status": "error", "ename": "KernelDied", "evalue": "why", "traceback": []}
+    died = {
+        "status": "error",
+        "ename": "KernelDied",
+        "evalue": "why",
+        "traceback": [],
+        "execution_count": 7,
+    }
     aborted = ("execute_reply", {**died, "status": "aborted"})
     assert said == {
         "replied": [idle],
