@@ -57,7 +57,7 @@ class JournalHandler(ErrorBody, APIHandler):
         self._size = 0
         self._refusal: web.HTTPError | None = None
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         try:
             await super().prepare()
         except web.HTTPError as error:
