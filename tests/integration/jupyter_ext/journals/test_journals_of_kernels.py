@@ -1,7 +1,6 @@
 """What real kernels say is in the store while they run, and after their containers are gone."""
 
 import json
-import os
 import signal
 import struct
 import time
@@ -14,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.process_tree import descendants
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES, PartHeader, pack_part
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import parse_part, split_v1
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Client,
     Gateways,
-    agents_of,
+    kill_container,
     wait_until,
 )
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
@@ -147,13 +145,7 @@ def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
         kept = fleet.text(kernel_id).count("\n")
         while said.count("\n") < kept + 25:
             said += channels.wait_for_output(request)
-        (agent,) = agents_of(kernel_id)
-        container = [agent, *(process.pid for process in descendants(agent))]
-        for pid in container:
-            os.kill(pid, signal.SIGSTOP)
-        killed = time.time()
-        for pid in container:
-            os.kill(pid, signal.SIGKILL)
+        killed = kill_container(kernel_id)
     found = fleet.kept(kernel_id)
     assert found is not None
     lines = found.text.splitlines()
