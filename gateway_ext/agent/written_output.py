@@ -57,4 +57,4 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
     os.register_at_fork(after_in_child=forked)
     stream.write = recorded_write  # type: ignore[method-assign]
     stream._rotate_buffers = marked_rotate  # type: ignore[method-assign]
-    stream._local = _Hooks(mark)  # type: ignore[assignment]
+    stream._local = _Hooks(mark)

@@ -74,10 +74,16 @@ def test_a_process_that_prints_more_than_is_kept_says_how_much_is_missing(writte
     ((_, _, text),) = written.texts(stdout=700_000)
     missing, rest = text.split("\n", 1)
     assert rest == "x" * (TEXT_BYTES - 3) + "end"
-    assert (
-        missing
-        == f"[{1_800_003 - 700_000 - TEXT_BYTES} bytes that were printed just before are missing]"
-    )
+    lost = 1_800_003 - 700_000 - TEXT_BYTES
+    assert missing == f"[{lost} bytes that were printed just before are missing]"
+
+
+def test_texts_of_more_requests_than_are_known_are_missing(written: Written) -> None:
+    for number in range(100):
+        written.regions["stdout"].write({"msg_id": str(number)}, "x")
+    texts = written.texts()
+    assert [request for _, request, _ in texts] == [str(number) for number in range(36, 100)]
+    assert texts[0][2] == "[36 bytes that were printed just before are missing]\nx"
 
 
 def test_a_text_above_what_is_kept_leaves_its_end(written: Written) -> None:
@@ -105,7 +111,8 @@ def test_what_is_not_sent_is_the_end_of_what_was_written(
     rest = written.texts(stdout=sent)
     found = "".join(text for _, _, text in rest)
     if len(data) - sent <= TEXT_BYTES:
-        assert "".join(name for _, name, _ in rest) == "".join(n for n, _ in groupby(names[sent:]))
+        requests = [request for request, _ in groupby(name for _, name, _ in rest)]
+        assert requests == [name for name, _ in groupby(names[sent:])]
         assert found == data[sent:].decode(errors="replace")
     else:
         assert found.split("\n", 1)[1] == data[-TEXT_BYTES:].decode(errors="replace")
