@@ -28,7 +28,7 @@ FILE_NAME = "written"
 """Beside the file of the credit."""
 STREAMS = ("stdout", "stderr")
 TEXT_BYTES = 2**20
-"""How much of each stream is kept. A stream is sent when it has half of that."""
+"""How much of each stream is kept. One with half as many characters is sent at once."""
 WRITTEN = "fleet_written"
 """The field of a stream message's metadata that says what has come with it: `[stream, bytes]`, all
 bytes that the stream was given until then."""
