@@ -55,40 +55,37 @@ class JournalHandler(ErrorBody, APIHandler):
         self._writers = writers
         self._body: list[bytes] = []
         self._size = 0
+        self._kernel: Kernel | None = None
         self._refusal: web.HTTPError | None = None
 
     async def prepare(self) -> None:
+        if self.request.method != "POST":
+            await super().prepare()
+            return
         try:
             await super().prepare()
+            self._kernel = self._sender()
         except web.HTTPError as error:
-            if self.request.method != "POST":
-                raise
             self._refusal = error
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > MOST_PART_BYTES:
             self._body.clear()
-        elif self._refusal is None:
+        elif self._kernel is not None:
             self._body.append(chunk)
 
     @raises_http_errors
     async def post(self, kernel_id: str) -> None:
         """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
         the version before; other services may not."""
-        if self._refusal is not None:
-            raise self._refusal
+        kernel = self._kernel
+        if kernel is None:
+            raise self._refusal or web.HTTPError(403)
         if self._size > MOST_PART_BYTES:
             raise web.HTTPError(
                 413, f"the body has {self._size} bytes, more than {MOST_PART_BYTES}"
             )
-        ticket, identity = current_ticket(), current_identity()
-        if ticket is not None:
-            kernel = _kernel_of(ticket)
-        elif identity is not None and identity.service == "gateway":
-            kernel = self._kernel(kernel_id)
-        else:
-            raise web.HTTPError(403, "only gateways pass on what kernels say")
         if self._writers.waiting(kernel.id) >= _MOST_WAITING:
             self.set_header("Retry-After", "1")
             raise web.HTTPError(503, "other parts of this kernel come first: try again")
@@ -102,7 +99,16 @@ class JournalHandler(ErrorBody, APIHandler):
         self.set_status(204)
         self.finish()
 
-    def _kernel(self, kernel_id: str) -> Kernel:
+    def _sender(self) -> Kernel:
+        """The kernel whose part this is; raises HTTPError for callers that may send none."""
+        ticket, identity = current_ticket(), current_identity()
+        if ticket is not None:
+            return _kernel_of(ticket)
+        if identity is not None and identity.service == "gateway":
+            return self._passed_on(self.path_kwargs["kernel_id"])
+        raise web.HTTPError(403, "only gateways pass on what kernels say")
+
+    def _passed_on(self, kernel_id: str) -> Kernel:
         project = self.get_query_argument("project")
         try:
             check_project_name(project)
