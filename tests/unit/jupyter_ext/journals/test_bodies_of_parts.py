@@ -122,6 +122,26 @@ async def test_nothing_is_held_of_what_a_stranger_sends(lab: Lab) -> None:
 
 
 @with_lab
+async def test_little_is_held_of_a_kernel_that_sends_many_parts_at_once(lab: Lab) -> None:
+    head = HEAD + b"Authorization: Bearer good\r\nContent-Length: 100000\r\n\r\n"
+    slow = []
+    for number in range(1, 5):
+        _, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        writer.write(head + bytes(50_000))
+        slow.append(writer)
+        while len(lab.callers.handlers) < number or not lab.held:
+            await asyncio.sleep(0.01)
+    assert b" 503 " in await lab.answer(head, bytes(100_000))
+    assert lab.held == 0
+    for writer in slow:
+        writer.close()
+    async with asyncio.timeout(10):
+        while b" 204 " not in await lab.answer(head, bytes(100_000)):
+            await asyncio.sleep(0.01)
+    assert len(lab.kept) == 1
+
+
+@with_lab
 async def test_nothing_is_held_of_a_body_that_no_part_has(lab: Lab) -> None:
     known = HEAD + b"Authorization: Bearer good\r\n"
     for size, status in ((MOST_PART_BYTES, b" 204 "), (MOST_PART_BYTES + 1, b" 413 ")):
