@@ -245,6 +245,57 @@ test('a request is not filled into a cell that a later one of another kernel fil
   assert.equal(late.cleared(), 1);
 });
 
+test('a question goes when another page has answered it, and no box that goes by itself', async () => {
+  const { replay, kernel, cell, announce } = notebook();
+  await replay.start();
+  const gone = [];
+  const item = (name, ...classes) => ({
+    hasClass: one => classes.includes(one),
+    dispose: () => gone.push(name)
+  });
+  cell.outputArea.widgets = [
+    item('text'),
+    item('answered here', 'jp-OutputArea-stdin-item', 'jp-OutputArea-stdin-hiding'),
+    item('question', 'jp-OutputArea-stdin-item')
+  ];
+  kernel.hasPendingInput = true;
+  announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: null });
+  assert.deepEqual(gone, [], 'nothing was asked in this request');
+  const msg = {
+    header: { msg_type: 'input_request' },
+    parent_header: { msg_id: 'r' },
+    content: {}
+  };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+  announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: 7 });
+  assert.ok(kernel.hasPendingInput);
+  announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: null });
+  assert.deepEqual(gone, ['question']);
+  assert.equal(kernel.hasPendingInput, false);
+});
+
+test('a future that JupyterLab brings back too late is made anew, and not disposed', async () => {
+  const { replay, cell, futures, adopted } = notebook();
+  await replay.start();
+  const early = future('r');
+  cell.outputArea.future = early;
+  let detached = 0;
+  cell.outputArea.detachFuture = () => {
+    detached += 1;
+    cell.outputArea.future = null;
+  };
+  replay.fillLost();
+  await undefined;
+  assert.equal(detached, 1);
+  assert.deepEqual(adopted, [
+    ['r', true],
+    ['r', true]
+  ]);
+  assert.equal(cell.outputArea.future, futures[1]);
+  replay.fillLost();
+  assert.equal(futures.length, 2);
+});
+
 for (const [code, trusted] of [
   ['1', true],
   ['2', false]

@@ -105,6 +105,48 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
     wait_for("its prompt", lambda: page.prompt(0) == prompt, PATIENCE)
 
 
+def test_a_cell_that_was_cut_and_pasted_goes_on_where_it_was_when_both_are_undone(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save(
+        {
+            "lines": "for i in range(100): print(i, flush=True)\n"
+            + notebook.wait("middle")
+            + "for i in range(100, 200): print(i, flush=True)\n"
+            + notebook.wait("end")
+            + "for i in range(200, 300): print(i, flush=True)",
+            "next": "",
+        }
+    )
+    page = notebook.open()
+
+    def cut_and_paste(shown: int) -> None:
+        expect(page.cell(0)).to_contain_text(str(shown))
+        press("x", "v")(page)
+        wait_for("the mark of running", lambda: page.prompt(1) == "[*]:", PATIENCE)
+
+    def undo_both() -> None:
+        page.page.keyboard.press("z")
+        page.page.keyboard.press("z")
+        expect(page.cell(0)).to_contain_text("99")
+
+    run_cell(page, 0)
+    cut_and_paste(99)
+    undo_both()
+    notebook.go("middle")
+    expect(page.cell(0)).to_contain_text("199")
+    assert numbers(page.output(0)) == list(range(200))
+    assert page.prompt(0) == "[*]:"
+    # The same for one that has ended where it was pasted.
+    cut_and_paste(199)
+    notebook.go("end")
+    wait_for("its reply", lambda: page.has_reply(1), PATIENCE)
+    undo_both()
+    wait_for("its reply", lambda: page.has_reply(0), PATIENCE)
+    expect(page.cell(0)).to_contain_text("299")
+    assert numbers(page.output(0)) == list(range(300))
+
+
 def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
     notebook: KernelNotebook, fleet: Fleet, signed_in: OpenPage
 ) -> None:

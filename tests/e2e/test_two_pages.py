@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_cell, save
+from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, answer, numbers, run_cell, save
 from tests.e2e.lab_page import LabPage, wait_for
 
 MINUTE = 60_000
@@ -70,6 +70,42 @@ def test_an_edit_and_a_reload_in_mid_cell_lose_nothing_and_double_nothing(
     # The other one has nothing to add, even if it was alone while the runner came back.
     save(editor)
     assert notebook.versions() == versions + 2
+
+
+def test_a_question_goes_from_all_pages_when_one_answers_it_or_ends_its_cell(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save(
+        {
+            "asks": "print('hello', input('who? '))\n" + notebook.wait("go") + "input('again? ')",
+            "next": "print('next')",
+        }
+    )
+    runner = notebook.open()
+    run_cell(runner, 0)
+    expect(runner.page.locator(".jp-Stdin-input")).to_have_count(1)
+    # Who opens the notebook is asked as well.
+    other = notebook.open("bob")
+    boxes = [page.page.locator(".jp-Stdin-input") for page in (runner, other)]
+    expect(boxes[1]).to_have_count(1)
+    answer(other, "who?", "bob")
+    # While the cell goes on, in which others could ask.
+    for page, box in zip((runner, other), boxes, strict=True):
+        expect(page.cell(0)).to_contain_text("hello bob")
+        expect(box).to_have_count(0)
+        assert page.prompt(0) == "[*]:"
+    notebook.go("go")
+    for box in boxes:
+        expect(box).to_have_count(1)
+    other.choose_in_menu("Kernel", "Interrupt Kernel")
+    for page, box in zip((runner, other), boxes, strict=True):
+        expect(page.cell(0)).to_contain_text("KeyboardInterrupt")
+        expect(box).to_have_count(0)
+    # JupyterLab runs no cell in a page that it believes to be asked.
+    for page in (runner, other):
+        run_cell(page, 1)
+        wait_for("the reply", lambda of=page: of.has_reply(1), PATIENCE)
+        expect(page.dialog).to_have_count(0)
 
 
 @pytest.mark.long

@@ -211,10 +211,12 @@ class RequestIndex:
             return None
         return display, list(self._displays.get(display, {}).values())
 
-    def answered(self) -> None:
-        """A page has answered a question of the kernel."""
-        for record in self:
+    def answered(self) -> list[Record]:
+        """A page has answered a question of the kernel. Returns the records that had one."""
+        asking = [record for record in self if record.asks is not None]
+        for record in asking:
             record.asks = None
+        return asking
 
 
 def display_id(content: bytes) -> str | None:

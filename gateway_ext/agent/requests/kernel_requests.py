@@ -59,7 +59,9 @@ class KernelRequests:
         """A client has sent a message, which may have to wait for the kernel. `parts` are those
         from the header on."""
         if channel == "stdin":
-            self.index.answered()
+            # Other pages ask the same.
+            for asking in self.index.answered():
+                self._announce(asking)
         if channel != "shell":
             return
         process = max(1, self._process)
@@ -204,7 +206,10 @@ class KernelRequests:
             self._tell(session, channel, message_type, request, message, packed)
 
     def _end(self, request: str, sent: Unanswered, reason: str, kernel_session: str) -> None:
-        for channel, message_type, message, content in last_messages(sent, kernel_session, reason):
+        record = self.index.get(request)
+        count = record.count if record else None
+        said = last_messages(sent, kernel_session, reason, count)
+        for channel, message_type, message, content in said:
             session = None if channel == "iopub" else sent.session
             packed = json.dumps(content).encode()
             self._tell(session, channel, message_type, request, message, packed, by_agent=True)

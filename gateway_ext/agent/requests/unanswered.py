@@ -66,11 +66,11 @@ class UnansweredRequests:
 
 
 def last_messages(
-    sent: Unanswered, kernel_session: str, reason: str
+    sent: Unanswered, kernel_session: str, reason: str, count: int | None = None
 ) -> Iterator[tuple[str, str, bytes, dict[str, Any]]]:
     """What is said for a request whose process has ended: channel, type, the message in the v1
     layout, and its content. `kernel_session` is the session id of that process: pages drop what
-    waits of an older one."""
+    waits of an older one. `count` is the execution count, if the process has said one."""
     reply = reply_type(sent.message_type)
     if reply is not None and not sent.replied:
         content: dict[str, Any] = {"status": "aborted"}
@@ -81,6 +81,7 @@ def last_messages(
                 "ename": "KernelDied",
                 "evalue": reason,
                 "traceback": [],
+                "execution_count": count,
             }
         message = make_message(kernel_session, sent.channel, reply, sent.header, content)
         yield sent.channel, reply, message, content

@@ -44,12 +44,18 @@ export class NotebookCells {
     return this._widgets.get(id);
   }
 
-  /** What each cell holds. */
-  held(): Record<string, IHeld | null> {
+  /**
+   * What each cell holds.
+   *
+   * @param lost - The requests whose cells do not show any more what they held.
+   */
+  held(lost?: ReadonlySet<string>): Record<string, IHeld | null> {
     this.read();
-    return Object.fromEntries(
-      [...this._code()].map(({ id }) => [id, this._outputs.of(id)] as const)
-    );
+    const of = (id: string) => {
+      const held = this._outputs.of(id);
+      return held && lost?.has(held.request) ? null : held;
+    };
+    return Object.fromEntries([...this._code()].map(({ id }) => [id, of(id)] as const));
   }
 
   /** Says for each of these requests which cell it belongs to; null if that is not in the notebook. */

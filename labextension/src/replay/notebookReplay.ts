@@ -18,7 +18,9 @@ import type { IHeld, IIndexed, IRecord, Runs } from '../stream/record.js';
 import { addHoles, fillCell, type Future, futureIn, futureOf } from './adoptedRequest.js';
 import { EarlierVersions } from './earlierVersion.js';
 import type { GoneCells } from './goneCells.js';
+import { MadeFutures } from './madeFutures.js';
 import type { NotebookCells } from './notebookCells.js';
+import { OpenQuestion } from './openQuestion.js';
 import { OwnRequests } from './ownRequests.js';
 import { isOlder, newestHeld, refillOf } from './refills.js';
 import type { SentCode } from './sentCode.js';
@@ -51,6 +53,7 @@ export class NotebookReplay {
     private readonly _endReason: () => string | null,
     private readonly _trans: TranslationBundle
   ) {
+    this._question = new OpenQuestion(_kernel);
     _kernel.disposed.connect(this._ended);
     _kernel.anyMessage.connect(this._heard);
     _kernel.iopubMessage.connect(this._handled);
@@ -74,7 +77,10 @@ export class NotebookReplay {
 
   /** Cells may have been replaced: those that the kernel still runs are filled again. */
   fillLost(): void {
-    const lost = this._unfinished.lost(cell => this._cells.filledBy(cell));
+    const lost = new Set([
+      ...this._unfinished.lost(cell => this._cells.filledBy(cell)),
+      ...this._made.replaced(request => this._shownIn(request)?.outputArea)
+    ]);
     if (!lost.size || this._isReplaying || this._isEnded) {
       return;
     }
@@ -85,7 +91,7 @@ export class NotebookReplay {
       () => {
         only = isFirst ? lost : null;
         isFirst = false;
-        return this._ask();
+        return this._ask(lost);
       },
       (index, missing) => this._begin(index, missing, only),
       missing => this._lacks(missing)
@@ -109,8 +115,8 @@ export class NotebookReplay {
     this._stream.announced.disconnect(this._announced);
   }
 
-  private _ask(): Record<string, IHeld | null> {
-    this._asked = this._cells.held();
+  private _ask(lost?: ReadonlySet<string>): Record<string, IHeld | null> {
+    this._asked = this._cells.held(lost);
     return this._asked;
   }
 
@@ -174,6 +180,9 @@ export class NotebookReplay {
   /** Another page or program has sent a request, or one has gone on. */
   private readonly _announced = (_: unknown, record: IRecord): void => {
     const { cell, request } = record;
+    if (record.asks === null) {
+      this._question.settled(request, this._shownIn(request)?.outputArea);
+    }
     if (record.state === 'done') {
       this._unfinished.ended(request, id => this._cells.filledBy(id) === request);
     }
@@ -205,6 +214,10 @@ export class NotebookReplay {
     const cell = this._cells.widget(id);
     if (!cell) {
       return;
+    }
+    if (this._made.isReplacedIn(cell.outputArea, record.request)) {
+      // JupyterLab would dispose it, and forget the other one then.
+      cell.outputArea.detachFuture();
     }
     const before = futureIn(cell.outputArea);
     const same = before?.msg.header.msg_id === record.request ? before : null;
@@ -247,10 +260,16 @@ export class NotebookReplay {
     this._adopting = true;
     try {
       const code = (id !== null && this._cells.widget(id)?.model.sharedModel.getSource()) || '';
-      return futureOf(this._kernel, record, code, id);
+      return this._made.add(futureOf(this._kernel, record, code, id));
     } finally {
       this._adopting = false;
     }
+  }
+
+  /** The widget of the cell that a request fills; undefined if the cell is gone. */
+  private _shownIn(request: string): CodeCell | undefined {
+    const id = this._cells.cellOf(request);
+    return id === undefined ? undefined : this._cells.widget(id);
   }
 
   /** The widget of a cell, while this future fills it. */
@@ -274,14 +293,18 @@ export class NotebookReplay {
   }
 
   private readonly _heard = (_: unknown, { msg, direction }: Kernel.IAnyMessageArgs): void => {
+    const { msg_type: type } = msg.header;
+    const { msg_id: request = '' } = (msg.parent_header ?? {}) as { msg_id?: string };
     if (direction === 'send') {
-      if (msg.header.msg_type === 'execute_request' && !this._adopting) {
+      if (type === 'execute_request' && !this._adopting) {
         this._sent(msg as KernelMessage.IExecuteRequestMsg);
       }
-    } else if (msg.header.msg_type === 'execute_reply') {
-      this._replied(msg as KernelMessage.IExecuteReplyMsg);
-    } else if (msg.header.msg_type === 'execute_input') {
-      this._unfinished.runs((msg.parent_header as { msg_id?: string }).msg_id ?? '');
+    } else if (type === 'execute_reply') {
+      this._replied(msg as KernelMessage.IExecuteReplyMsg, request);
+    } else if (type === 'execute_input') {
+      this._unfinished.runs(request);
+    } else if (type === 'input_request') {
+      this._question.asked(request);
     }
   };
 
@@ -301,12 +324,11 @@ export class NotebookReplay {
   }
 
   /** A cell whose kernel died says so. */
-  private _replied(reply: KernelMessage.IExecuteReplyMsg): void {
-    const request = (reply.parent_header as { msg_id?: string }).msg_id ?? '';
+  private _replied(reply: KernelMessage.IExecuteReplyMsg, request: string): void {
     // Without a cursor nothing is announced.
     this._own.announced(request);
     const id = this._cells.cellOf(request);
-    const cell = id === undefined ? undefined : this._cells.widget(id);
+    const cell = this._shownIn(request);
     const future = cell && futureIn(cell.outputArea);
     if (!future || future.msg.header.msg_id !== request) {
       return;
@@ -381,6 +403,8 @@ export class NotebookReplay {
   /** What the agent answered last, and the futures of requests that fill cells since then. */
   private _index: readonly IIndexed[] = [];
   private readonly _futures = new Map<string, Future>();
+  private readonly _made = new MadeFutures();
+  private readonly _question: OpenQuestion;
   /** The requests that have been announced. */
   private readonly _known = new Set<string>();
   private readonly _own = new OwnRequests();

@@ -15,7 +15,7 @@ from gateway_ext.agent.requests import replay as replay_module
 from gateway_ext.agent.requests.merged_streams import LONGEST_MERGED
 from gateway_ext.agent.requests.replay import replayed
 from jupyter_ext.wire.made_messages import make_message
-from jupyter_ext.wire.messages import join_v1, split_fleet
+from jupyter_ext.wire.messages import join_v1, split_fleet, split_v1
 from tests.unit.agent.requests_agent import Agent
 
 
@@ -334,3 +334,19 @@ def test_of_many_cells_each_part_names_those_that_have_something_in_it(
     # The index is in the first one.
     taken = agent.journal._bytes - before - len(first.message)
     assert taken / (len(parts) - 1) < 3000
+
+
+def test_every_page_learns_that_a_question_is_answered() -> None:
+    agent = Agent()
+    agent.execute("r", "a")
+    question = make_message("k", "stdin", "input_request", b'{"msg_id": "r"}', {"prompt": "?"})
+    agent.requests.received("page", "stdin", "input_request", "r", split_v1(question)[1])
+    asked = agent.journal.last
+    for _ in range(2):
+        agent.requests.sent("other", "stdin", {"msg_type": "input_reply"}, [])
+    assert agent.journal.last == asked + 1, "it is told once"
+    entry = agent.journal.get(asked + 1)
+    assert entry is not None
+    assert entry.audience == CURSORS
+    record = json.loads(split_fleet(entry.message)[1][3])
+    assert (record["request"], record["state"], record["asks"]) == ("r", "queued", None)

@@ -88,8 +88,9 @@ def test_a_request_from_its_arrival_to_its_end() -> None:
     index.heard("iopub", "execute_input", "r", packed(execution_count=7), 5)
     index.heard("stdin", "input_request", "r", packed(prompt="?"), 7)
     assert (record.count, record.asks, record.last) == (7, 7, 5)
-    index.answered()
+    assert index.answered() == [record]
     assert record.asks is None
+    assert index.answered() == []
     index.heard("iopub", "stream", "r", packed(name="stdout", text="x"), 8)
     assert index.heard("iopub", "status", "r", packed(execution_state="idle"), 9) is record
     reply = packed(status="ok", execution_count=7)
@@ -253,11 +254,17 @@ def test_what_is_finished_is_not_answered_again() -> None:
     assert list(left) == ["replied", "idle", "queued", "running"]
     assert not requests.take()
     said = {
-        request: [(kind, content) for _, kind, _, content in last_messages(one, "k", "why")]
+        request: [(kind, content) for _, kind, _, content in last_messages(one, "k", "why", 7)]
         for request, one in left.items()
     }
     idle = ("status", {"execution_state": "idle"})
-    died = {"status": "error", "ename": "KernelDied", "evalue": "why", "traceback": []}
+    died = {
+        "status": "error",
+        "ename": "KernelDied",
+        "evalue": "why",
+        "traceback": [],
+        "execution_count": 7,
+    }
     aborted = ("execute_reply", {**died, "status": "aborted"})
     assert said == {
         "replied": [idle],
