@@ -214,7 +214,7 @@ class Kernel:
             self._files.credit,
             self.excess,
         )
-        run = self._run = KernelRun(process, channels, with_packages)
+        run = self._run = KernelRun(process, channels, with_packages, self._files.written)
         self._change(pid=process.pid, execution_state="starting")
         run.making_ready = self._spawn(self._make_ready(run))
         self._spawn(self._watch(run))
@@ -253,6 +253,8 @@ class Kernel:
         run.channels.close()
         if self._run is run:
             self._run = None
+        for rest in await asyncio.to_thread(run.unsent_output):
+            self.requests.printed(rest.stream, rest.parent, rest.text, self._kernel_session)
         self._sessions.nothing_in_flight()
         words = run.end_reason or words
         await self.requests.died(words, self._kernel_session)
@@ -374,6 +376,8 @@ class Kernel:
             return
         if channel == "iopub" and message_type == "status":
             self._heard_status(run, parts, request)
+        elif message_type == "stream":
+            run.sent_output.heard(parts)
         if message_type.endswith("_reply"):
             self._sessions.finished(request)
         if not request.startswith(run.channels.own_id):

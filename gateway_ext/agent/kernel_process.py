@@ -30,6 +30,7 @@ from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
+from .written_file import FILE_NAME, WrittenFile, open_written
 
 _log = logging.getLogger("fleet.agent")
 
@@ -125,7 +126,7 @@ def kernel_environment(
 
 
 class ConnectionFiles:
-    """Connection file, Unix sockets and credit of one kernel."""
+    """Connection file, Unix sockets, credit and last output of one kernel."""
 
     def __init__(self, document: StartDocument, key: bytes, sockets: SocketFolder) -> None:
         self._document = document
@@ -134,6 +135,8 @@ class ConnectionFiles:
         self.file = document.directory / "connection.json"
         self.credit: CreditFile | None = None
         """Of the process that `write` was called for last."""
+        self.written: WrittenFile | None = None
+        """Of that process too."""
 
     def write(self) -> dict[str, Any]:
         """Write the files for a new process; returns the connection file's content. Blocks, raises
@@ -146,6 +149,8 @@ class ConnectionFiles:
         self._sockets.renew()
         clear(self.file)
         self.credit = open_credit(self.file.with_name("credit"))
+        if waits_for_credit(self._document.argv):
+            self.written = open_written(self.file.with_name(FILE_NAME))
         if self._document.transport == "tcp":
             where: dict[str, Any] = {"transport": "tcp", "ip": "127.0.0.1"}
         else:

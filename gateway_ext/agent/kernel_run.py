@@ -13,6 +13,7 @@ from .kernel_end import is_killed, why_ended
 from .kernel_process import KernelProcess
 from .kernel_state import Busyness
 from .memory_limit import MemoryLimit
+from .written_file import SentOutput, Unsent, WrittenFile
 from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
@@ -34,8 +35,14 @@ class KernelRun:
     in it, and that there are any."""
 
     def __init__(
-        self, process: KernelProcess, channels: KernelChannels, with_packages: bool
+        self,
+        process: KernelProcess,
+        channels: KernelChannels,
+        with_packages: bool,
+        written: WrittenFile | None,
     ) -> None:
+        self._written = written
+        self.sent_output = SentOutput()
         self.process = process
         self.channels = channels
         self.with_packages = with_packages
@@ -103,6 +110,10 @@ class KernelRun:
                 return
         self.process.signal(signal.SIGTERM)
         await self.process.ends_within(half)
+
+    def unsent_output(self) -> list[Unsent]:
+        """What it has printed that has not come by iopub; it has ended. Blocks a little."""
+        return [] if self._written is None else self._written.unsent(self.sent_output.bytes)
 
     def newly_oom_killed(self) -> bool | None:
         """Whether a process of its cgroup was ended since the last time, because memory ran out;

@@ -81,10 +81,12 @@ class LabClient:
         kernel_id, token, seconds, urls = (
             frame.get(name) for name in ("kernel_id", "ticket", "seconds", "urls")
         )
-        if not (isinstance(kernel_id, str) and isinstance(token, str) and token.isascii()):
-            _log.warning("dropped a ticket that cannot be read")
-            return
-        if not isinstance(seconds, int | float) or not isinstance(urls, list):
+        if (
+            not isinstance(kernel_id, str)
+            or not (isinstance(token, str) and token.isascii())
+            or not isinstance(seconds, int | float)
+            or not isinstance(urls, list)
+        ):
             _log.warning("dropped a ticket that cannot be read")
             return
         good = [u for u in urls if isinstance(u, str) and u.startswith(("http://", "https://"))]

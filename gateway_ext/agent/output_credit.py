@@ -49,6 +49,7 @@ class Credit:
 
     def __init__(self, path: Path, agent: int) -> None:
         """`path` is that of the agent's file, `agent` its process id. Raises OSError."""
+        self.path = path
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
         self._taken = memoryview(mapped).cast("Q")

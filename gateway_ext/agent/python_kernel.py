@@ -22,6 +22,8 @@ from ipykernel import kernelapp
 from .kept_output import keep_no_output
 from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
 from .text_packer import packer
+from .written_file import FILE_NAME, WrittenRegion, mapped_by_kernel
+from .written_output import record
 
 _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",
@@ -46,12 +48,16 @@ class FleetKernelApp(kernelapp.IPKernelApp):
         super().init_iopub(context)
 
     def init_io(self) -> None:
-        """Redirect output, which waits for credit and may have any text."""
+        """Redirect output, which waits for credit, outlives this process and may have any text."""
         self.session.pack = packer(self.session.pack)
         super().init_io()
-        if self.credit is not None:
-            for stream in (sys.stdout, sys.stderr):
-                pace(stream, self.credit)  # type: ignore[arg-type]
+        if self.credit is None:
+            return
+        mapped = mapped_by_kernel(self.credit.path.with_name(FILE_NAME))
+        for stream in (sys.stdout, sys.stderr):
+            if mapped is not None:
+                record(stream, WrittenRegion(mapped, stream.name))  # type: ignore[arg-type]
+            pace(stream, self.credit)  # type: ignore[arg-type]
 
     def init_extensions(self) -> None:
         """Load ours after those that people have configured."""

@@ -84,6 +84,15 @@ class Membership:
         others = in_order_of(kernel_id, others)
         return others if self.draining else [self.url, *others]
 
+    def urls_for_a_launch(self, kernel_id: str) -> list[str]:
+        """Where the agent of a new kernel may go: gateways that are leaving come last.
+
+        Until the agent has connected nobody can tell it of another gateway, and one that is leaving
+        refuses it with the names of those that stay, or may stay after all.
+        """
+        first = self.urls_for_agents(kernel_id)
+        return [*first, *(one.url for one in self.members if one.url not in first)]
+
     def for_a_start(self, preferred: Collection[str] = ()) -> list[Member]:
         """The gateways that may start a new kernel, best first, as `order_for_start` says of
         those that are `preferred`; empty if nobody takes any."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any, cast
 
 from jupyter_server.base.handlers import APIHandler
@@ -31,7 +32,8 @@ up with it."""
 _READERS = 2
 """So many people read at once, each one answer: what one gets is several times in memory."""
 _MOST_WAITING = 4
-"""So many requests of a person wait for their turn."""
+"""So many requests of a person, and parts of a kernel, wait for their turn; as many parts of a
+kernel may be on their way to a lab."""
 _WRITERS = 16
 """So many kernels' parts are written at once, one of each: more is no agent's doing."""
 _END_SECONDS = 3.0
@@ -43,55 +45,81 @@ class JournalHandler(ErrorBody, APIHandler):
     """`/api/fleet/kernels/{id}/journal`.
 
     Anybody may begin to send a body: nothing is held of it before the caller is known, nor of one
-    that is longer than a part may be. It is read to its end all the same: whoever is still sending
-    would not read an answer that comes before.
+    that is longer than a part may be, or that comes beside many of the same kernel. It is read to
+    its end all the same: whoever is still sending would not read an answer that comes before.
     """
 
     def initialize(
-        self, journals: KeptJournals, turns: FairTurns[str], writers: FairTurns[str]
+        self,
+        journals: KeptJournals,
+        turns: FairTurns[str],
+        writers: FairTurns[str],
+        coming: Counter[str],
     ) -> None:
+        """`coming` counts the parts of each kernel of which not all has come."""
         self._journals = journals
         self._turns = turns
         self._writers = writers
+        self._coming = coming
+        self._is_coming = self._is_closed = False
         self._body: list[bytes] = []
         self._size = 0
+        self._kernel: Kernel | None = None
         self._refusal: web.HTTPError | None = None
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
+        if self.request.method != "POST":
+            await super().prepare()
+            return
         try:
             await super().prepare()
+            kernel = self._sender()
+            if max(self._coming[kernel.id], self._writers.waiting(kernel.id)) >= _MOST_WAITING:
+                raise self._too_many()
         except web.HTTPError as error:
-            if self.request.method != "POST":
-                raise
             self._refusal = error
+            return
+        self._kernel = kernel
+        if not self._is_closed:
+            self._is_coming = True
+            self._coming[kernel.id] += 1
+
+    def _too_many(self) -> web.HTTPError:
+        self.set_header("Retry-After", "1")
+        return web.HTTPError(503, "other parts of this kernel come first: try again")
+
+    def _has_come(self) -> None:
+        """All of the part, or nothing more of it will come."""
+        if self._is_coming and self._kernel is not None:
+            self._is_coming = False
+            self._coming -= Counter([self._kernel.id])
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._is_closed = True
+        self._has_come()
 
     def data_received(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size > MOST_PART_BYTES:
             self._body.clear()
-        elif self._refusal is None:
+        elif self._kernel is not None:
             self._body.append(chunk)
 
     @raises_http_errors
     async def post(self, kernel_id: str) -> None:
         """Keep a part of the kernel with whose ticket it comes. Gateways pass on those of agents of
         the version before; other services may not."""
-        if self._refusal is not None:
-            raise self._refusal
+        kernel = self._kernel
+        if kernel is None:
+            raise self._refusal or web.HTTPError(403)
+        self._has_come()
         if self._size > MOST_PART_BYTES:
             raise web.HTTPError(
                 413, f"the body has {self._size} bytes, more than {MOST_PART_BYTES}"
             )
-        ticket, identity = current_ticket(), current_identity()
-        if ticket is not None:
-            kernel = _kernel_of(ticket)
-        elif identity is not None and identity.service == "gateway":
-            kernel = self._kernel(kernel_id)
-        else:
-            raise web.HTTPError(403, "only gateways pass on what kernels say")
         if self._writers.waiting(kernel.id) >= _MOST_WAITING:
-            self.set_header("Retry-After", "1")
-            raise web.HTTPError(503, "other parts of this kernel come first: try again")
+            raise self._too_many()
         try:
             async with self._writers.turn(kernel.id):
                 await self._journals.keep(kernel, b"".join(self._body))
@@ -102,7 +130,16 @@ class JournalHandler(ErrorBody, APIHandler):
         self.set_status(204)
         self.finish()
 
-    def _kernel(self, kernel_id: str) -> Kernel:
+    def _sender(self) -> Kernel:
+        """The kernel whose part this is; raises HTTPError for callers that may send none."""
+        ticket, identity = current_ticket(), current_identity()
+        if ticket is not None:
+            return _kernel_of(ticket)
+        if identity is not None and identity.service == "gateway":
+            return self._passed_on(self.path_kwargs["kernel_id"])
+        raise web.HTTPError(403, "only gateways pass on what kernels say")
+
+    def _passed_on(self, kernel_id: str) -> Kernel:
         project = self.get_query_argument("project")
         try:
             check_project_name(project)
@@ -246,7 +283,12 @@ def handlers(journals: KeptJournals) -> list[tuple[Any, ...]]:
         (
             pattern_of(JOURNAL_ROUTE),
             JournalHandler,
-            {**arguments, "turns": turns, "writers": FairTurns(_WRITERS, 1)},
+            {
+                **arguments,
+                "turns": turns,
+                "writers": FairTurns(_WRITERS, 1),
+                "coming": Counter[str](),
+            },
         ),
         (r"/api/fleet/journals/(?P<path>.+)", DocumentJournalsHandler, arguments),
     ]

@@ -102,19 +102,20 @@ def note_part(
         "bytes": kernel_journal.c.bytes + size,
         "parts": kernel_journal.c.parts + 1,
     }
+    # A copy of an older part may come after newer ones: from a lab that was slow.
+    newest = kernel_journal.c.last <= header.last
+    told = {"process": header.process, "reason": reason, "complete": header.complete}
     connection.execute(
         update(kernel_journal)
         .where(*_of(kernel_journal, kernel.id, header.journal))
         .values(
             changed=now,
             alive=now,
-            # An older part may come again after a change of gateway.
-            last=case(
-                (kernel_journal.c.last < header.last, header.last), else_=kernel_journal.c.last
-            ),
-            process=header.process,
-            reason=reason,
-            complete=header.complete,
+            last=case((newest, header.last), else_=kernel_journal.c.last),
+            **{
+                name: case((newest, value), else_=kernel_journal.c[name])
+                for name, value in told.items()
+            },
             epoch=case(
                 (kernel_journal.c.epoch < kernel.epoch, kernel.epoch),
                 else_=kernel_journal.c.epoch,

@@ -169,6 +169,7 @@ export class LossyFleet extends FakeFleet {
     this._numbers.get(record.request).push(number);
     if (channel !== 'iopub') {
       record.reply = content.status;
+      record.count = content.execution_count;
       return;
     }
     record.first ||= number;

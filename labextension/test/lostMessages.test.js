@@ -293,6 +293,35 @@ test('a cell ends whose reply comes last, and after a gap', async () => {
   assert.match(b.outputs.join('|'), /^\[… 1 message is missing[^|]*$/);
 });
 
+for (const lost of ['busy 0 idle reply', '0 idle', 'reply', 'idle reply']) {
+  test(`a cell ends whose journal has lost ${lost}`, async () => {
+    const fleet = new LossyFleet();
+    const { page, sent } = await running(fleet);
+    const [first, second] = sent;
+    const numbers = {
+      busy: fleet.say(status(first, 'busy')),
+      0: fleet.say(print('0 ', first)),
+      idle: fleet.say(status(first, 'idle')),
+      reply: fleet.say(reply(first, 1))
+    };
+    fleet.say(status(second, 'busy'));
+    await finish(fleet, page);
+    lost.split(' ').forEach(name => fleet.lose(numbers[name]));
+    const other = await opened(fleet, 'other');
+    void other.replay.start();
+    await until(() => fleet.isAsked);
+    await finish(fleet, other);
+    const { a, b } = other.cells;
+    assert.deepEqual([a.model.executionState, a.model.executionCount], ['idle', 1]);
+    // The reply is none of the messages that are shown.
+    const holes = a.outputs.flatMap(output => MISSING.exec(output)?.[1] ?? []);
+    const shown = lost.split(' ').filter(name => name !== 'reply').length;
+    assert.deepEqual(holes, shown ? [`${shown}`] : []);
+    assert.equal(a.outputs.includes('0 '), !lost.includes('0'));
+    assert.equal(b.model.executionState, 'running');
+  });
+}
+
 for (let seed = 1; seed <= SEEDS; seed += 1) {
   test(`lines are there or counted, whenever they are lost: ${seed}`, async () => {
     const log = [];

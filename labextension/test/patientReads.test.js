@@ -104,6 +104,18 @@ test('settings and layouts wait as well; what is asked again anyway does not', a
   }
 });
 
+test('a page waits for what it is made of while labs are silent, and longer than for a file', async () => {
+  const silent = () => new Response('{}', { status: 504 });
+  for (const away of [silent, noLab, refused]) {
+    const { fetch, time } = world(...Array(100).fill(away), () => new Response('here'));
+    assert.equal(await (await fetch('http://lab/lab/api/settings')).text(), 'here');
+    assert.ok(time() > 60_000, `${time()}`);
+  }
+  const { fetch, time } = world(silent);
+  assert.equal((await fetch('http://lab/lab/api/translations/en')).status, 504);
+  assert.ok(time() >= 600_000 && time() < 610_000, `${time()}`);
+});
+
 test('it says so when no lab has come for long', async () => {
   const { fetch, time } = world(noLab);
   assert.equal((await fetch(FILE)).status, 503);

@@ -154,6 +154,15 @@ class KernelRequests:
 
     # -- the end of a process -----------------------------------------------------------------
 
+    def printed(self, stream: str, parent: bytes, text: str, kernel_session: str) -> None:
+        """The process, which has ended, had printed this and had no time to send it. `parent` is
+        the header of the request."""
+        content = {"name": stream, "text": text}
+        message = make_message(kernel_session, "iopub", "stream", parent, content)
+        request = str(_content(parent).get("msg_id", ""))
+        packed = json.dumps(content).encode()
+        self._tell(None, "iopub", "stream", request, message, packed)
+
     async def died(self, reason: str, kernel_session: str) -> None:
         """The process has ended, and with it what it had not answered. There may be thousands:
         everybody else gets a turn meanwhile."""

@@ -206,7 +206,7 @@ class AgentProcesses:
             # A kernel in a pool is no project's.
             uid=0 if record.pool is not None else await self._uids.assign(record.project),
             agent_key=agent_key,
-            gateways=self._membership.urls_for_agents(record.kernel_id),
+            gateways=self._membership.urls_for_a_launch(record.kernel_id),
             kernel_name=record.kernel_name,
             kernelspec=spec.to_dict(),
             resource_dir=spec.resource_dir,

@@ -1,6 +1,8 @@
 import type { KernelMessage } from '@jupyterlab/services';
 
+import { parentOf } from '../outputs/outputLimit.js';
 import type { IEndedProcess } from './earlierProcess.js';
+import { madeMessage } from './madeMessages.js';
 import { HoleEnds } from './missingMessages.js';
 import { replayed } from './numbered.js';
 import type { IHeld, IIndexed, Runs } from './record.js';
@@ -49,9 +51,9 @@ export class Asked {
 
   /** The first part of the answer has come. */
   answered(index: readonly IIndexed[], missing: Runs): void {
-    this._done = new Set(
-      index.filter(({ state }) => state === 'done').map(({ request }) => request)
-    );
+    const done = index.filter(({ state }) => state === 'done');
+    this._done = new Set(done.map(({ request }) => request));
+    this._ended = done.filter(({ held }) => !held);
     // What the page has of a cell is not joined to what it lacks either.
     this._stops = new HoleEnds([...missing, ...this._held].sort(([, a], [, b]) => a - b));
   }
@@ -64,10 +66,44 @@ export class Asked {
   /** The next message of the answer, with its number. */
   numbered(message: KernelMessage.IMessage, number: number): KernelMessage.IMessage {
     this.numbers.add(number);
+    if (message.header.msg_type === 'execute_reply') {
+      this._replied.add(parentOf(message));
+    } else if (isIdle(message)) {
+      this._idle.add(parentOf(message));
+    }
     return replayed(message, number, this._stops.isPassed(number));
   }
 
+  /** The answer is complete: what ends its requests, where the journal has lost that. */
+  lostEnds(session: string): KernelMessage.IMessage[] {
+    return this._ended
+      .filter(({ request }) => this.adopted.has(request))
+      .flatMap(({ request, reply: status, count }) => {
+        const parent = { msg_id: request };
+        const reply = { status, execution_count: count };
+        const idle = { execution_state: 'idle' };
+        // A reply that is not in the index comes later.
+        const isReplied = status === null || this._replied.has(request);
+        return [
+          ...(isReplied ? [] : [madeMessage(session, 'shell', 'execute_reply', reply, parent)]),
+          ...(this._idle.has(request)
+            ? []
+            : [madeMessage(session, 'iopub', 'status', idle, parent)])
+        ];
+      });
+  }
+
+  /** Of those that are done, the requests that the answer is to have to their ends. */
+  private _ended: readonly IIndexed[] = [];
+  private readonly _replied = new Set<string>();
+  private readonly _idle = new Set<string>();
   private _done: ReadonlySet<string> = new Set();
   private _stops = new HoleEnds([]);
   private readonly _held: Runs;
+}
+
+function isIdle({ header, content }: KernelMessage.IMessage): boolean {
+  // Code of users may have published anything.
+  const said = content as { execution_state?: unknown } | null;
+  return header.msg_type === 'status' && said?.execution_state === 'idle';
 }

@@ -330,13 +330,12 @@ export class Incoming {
       }
     }
     if (content.part === content.parts) {
+      asked.lostEnds(this._options.sessionId).forEach(end => this._queue.push(past(end)));
       this._asked = null;
       // Behind the answer to an earlier question there may be some of this one as well.
-      for (const waited of [...this._held.release(), ...this._behind.splice(0)]) {
-        if (!isAnswered(waited, { ...asked, fence: content.fence })) {
-          this.push(waited);
-        }
-      }
+      const waiting = [...this._held.release(), ...this._behind.splice(0)];
+      const { fence } = content;
+      waiting.filter(one => !isAnswered(one, { ...asked, fence })).forEach(one => this.push(one));
       void this._handled(this._question!);
     }
   }

@@ -1,8 +1,10 @@
 import { backOff } from '../page/backOff.js';
 import type { Fetch } from './signInFetch.js';
 
-/** So long a page waits for labs: killed ones are back sooner. */
+/** So long a page waits for labs that are to read a file: killed ones are back sooner. */
 const LONGEST_MS = 30_000;
+/** And for what it is made of: without that it would stay empty. */
+const LONGEST_FOR_PARTS_MS = 600_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 3_000;
 
@@ -21,8 +23,9 @@ const REAL: IPatience = {
  * `fetch` whose reads of files, settings and layouts wait while no lab can answer.
  *
  * JupyterLab asks for them once: a file that cannot be read is a dialog and a closed tab, settings that
- * cannot be read are a page without menus. A 503 with `Retry-After` says that nothing but time is needed;
- * so does a server that is not there, or goes before all of its answer has come.
+ * cannot be read are an empty page. A 503 with `Retry-After` says that nothing but time is needed; so does
+ * a server that is not there, or goes before all of its answer has come. So does a 504 where no answer
+ * takes a lab long, but while its database is away: what may have stopped a lab is not asked for again.
  */
 export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fetch {
   return async (input, init) => {
@@ -30,12 +33,14 @@ export function patientReads(fetch: Fetch, { now, wait }: IPatience = REAL): Fet
     if (!isRead(request)) {
       return fetch(request);
     }
+    const isPart = /\/lab\/api(\/|$)/.test(new URL(request.url).pathname);
+    const longest = isPart ? LONGEST_FOR_PARTS_MS : LONGEST_MS;
     const since = now();
     for (let attempts = 0; ; attempts += 1) {
-      const isLast = now() - since >= LONGEST_MS;
+      const isLast = now() - since >= longest;
       try {
         const response = await fetch(request.clone());
-        if (!isLater(response) || isLast) {
+        if (isLast || !(isLater(response) || (isPart && response.status === 504))) {
           return await whole(response);
         }
       } catch (error) {

@@ -4,16 +4,13 @@ Two labs, two gateways and the store are real; a cell prints until agent and ker
 one instant. Stock Jupyter has nothing to compare with: it keeps nothing of a kernel that is gone.
 """
 
-import os
 import random
-import signal
 import time
 
-from gateway_ext.agent.process_tree import descendants
 from tests.bench.bars import Limit
 from tests.bench.bench import Bench, Measure
 from tests.bench.table import Table
-from tests.integration.gateway_ext.fleet_of_gateways import agents_of, wait_until
+from tests.integration.gateway_ext.fleet_of_gateways import kill_container, wait_until
 from tests.integration.jupyter_ext.journals.test_journals_of_kernels import Fleet
 from tests.servers.seaweedfs import start_seaweedfs
 from tests.servers.short_folder import short_folder
@@ -61,7 +58,7 @@ def measure_of(fleet: Fleet, more: int) -> Measure:
             )
             wait_until(lambda: fleet.text(kernel_id).count("\n") > BEFORE, SECONDS)
             time.sleep(random.uniform(0, PHASE))
-            killed = kill(kernel_id)
+            killed = kill_container(kernel_id)
         lines = stored(fleet, kernel_id).splitlines()
         client.call("DELETE", f"{url}/api/kernels/{kernel_id}")
         if [int(line.split()[0]) for line in lines] != list(range(len(lines))):
@@ -69,19 +66,6 @@ def measure_of(fleet: Fleet, more: int) -> Measure:
         return 1000 * (killed - float(lines[-1].split()[1])), {"lines": len(lines)}
 
     return measure
-
-
-def kill(kernel_id: str) -> float:
-    """Kill agent and kernel at once; when that was (time.time())."""
-    (agent,) = agents_of(kernel_id)
-    container = [agent, *(process.pid for process in descendants(agent))]
-    # Nobody may say what has become of the other.
-    for pid in container:
-        os.kill(pid, signal.SIGSTOP)
-    killed = time.time()
-    for pid in container:
-        os.kill(pid, signal.SIGKILL)
-    return killed
 
 
 def stored(fleet: Fleet, kernel_id: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import uuid
@@ -15,6 +16,7 @@ from typing import Any
 import requests
 import websocket
 
+from gateway_ext.agent.process_tree import descendants
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
@@ -89,6 +91,19 @@ def agents_of(kernel_id: str) -> list[int]:
         if _reads(process / "environ", f"KERNEL_ID={kernel_id}")
         and _reads(process / "cmdline", "\0gateway_ext.agent\0")
     ]
+
+
+def kill_container(kernel_id: str) -> float:
+    """Kill a kernel and its agent at once; when that was (time.time())."""
+    (agent,) = agents_of(kernel_id)
+    container = [agent, *(process.pid for process in descendants(agent))]
+    # Nobody may say what has become of the other.
+    for pid in container:
+        os.kill(pid, signal.SIGSTOP)
+    killed = time.time()
+    for pid in container:
+        os.kill(pid, signal.SIGKILL)
+    return killed
 
 
 def _reads(file: Path, text: str) -> bool:

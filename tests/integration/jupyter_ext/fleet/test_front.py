@@ -52,6 +52,7 @@ class Backend:
 
     def __init__(self, port: int) -> None:
         self.requests: list[tuple[str, bytes]] = []
+        self.paths: list[str] = []
         self.hangs_up = False
         self.silent_seconds = 0.0
         self.redirects = False
@@ -62,6 +63,7 @@ class Backend:
             def do(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.requests.append((self.command, body))
+                backend.paths.append(self.path)
                 time.sleep(backend.silent_seconds)
                 if backend.is_busy:
                     self.send_response(503)

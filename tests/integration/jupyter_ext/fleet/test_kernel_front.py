@@ -120,6 +120,30 @@ def test_parts_of_journals_go_to_any_lab_and_nothing_else_goes_to_one(front: Ker
     assert len(front.requests) == before
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "/api/contents/demo/../../fleet/kernels/k-1/journal",
+        "/api/contents/demo/%2e%2e/%2E%2E/fleet/kernels/k-1/journal",
+        "/login/../api/fleet/kernels/k-1/journal",
+        "/api/fleet//kernels/k-1/%6aournal?token=x&project=other",
+        "http://lab/api/fleet/kernels/k-1/journal",
+        "/api/fleet/kernels/k-1/journal%0a",
+    ],
+)
+def test_a_lab_hears_the_path_of_a_journal_whatever_its_spelling(
+    front: KernelFront, spelling: str
+) -> None:
+    assert front.call("POST", spelling) == 200
+    assert [path for lab in front.labs for path in lab.paths] == [PATH]
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fcontents", "%3Fx", "k%20x", "%C3%A4"])
+def test_no_lab_hears_of_what_no_kernel_is_named(front: KernelFront, name: str) -> None:
+    assert front.call("POST", f"/api/fleet/kernels/{name}/journal") in (400, 404)
+    assert front.requests == []
+
+
 def test_the_longest_part_passes_and_a_longer_one_is_refused(front: KernelFront) -> None:
     assert front.call(body=bytes(MOST_PART_BYTES)) == 200
     assert front.call(body=bytes(MOST_PART_BYTES + 1)) == 413

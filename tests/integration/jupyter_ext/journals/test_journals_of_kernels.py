@@ -1,7 +1,6 @@
 """What real kernels say is in the store while they run, and after their containers are gone."""
 
 import json
-import os
 import signal
 import struct
 import time
@@ -14,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from gateway_ext.agent.process_tree import descendants
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES, PartHeader, pack_part
 from jupyter_ext.wire.made_messages import make_message
 from jupyter_ext.wire.messages import parse_part, split_v1
 from tests.integration.gateway_ext.fleet_of_gateways import (
     Client,
     Gateways,
-    agents_of,
+    kill_container,
     wait_until,
 )
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
@@ -147,13 +145,7 @@ def test_what_a_killed_container_said_is_in_the_store(fleet: Fleet) -> None:
         kept = fleet.text(kernel_id).count("\n")
         while said.count("\n") < kept + 25:
             said += channels.wait_for_output(request)
-        (agent,) = agents_of(kernel_id)
-        container = [agent, *(process.pid for process in descendants(agent))]
-        for pid in container:
-            os.kill(pid, signal.SIGSTOP)
-        killed = time.time()
-        for pid in container:
-            os.kill(pid, signal.SIGKILL)
+        killed = kill_container(kernel_id)
     found = fleet.kept(kernel_id)
     assert found is not None
     lines = found.text.splitlines()
@@ -211,16 +203,11 @@ def test_what_a_cell_in_which_its_kernel_died_said_is_in_the_store_with_the_reas
     fleet: Fleet, code: str, reason: str, cell: dict[str, str]
 ) -> None:
     kernel_id = fleet.start_kernel()
-    go = fleet.gateways.directory / f"go-{kernel_id}"
-    wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
     with fleet.gateways.client().channels(fleet.gateways.urls[0], kernel_id) as channels:
-        lines = "for n in range(200): print(n, flush=True)\n"
-        request = channels.execute(f"{lines}{wait}{code}", **cell)
-        said = ""
-        while not said.endswith("\n199\n"):
-            said += channels.wait_for_output(request)
-        go.touch()
-        _, reply = channels.finish(request)
+        # Its last line is in the kernel's memory when that ends.
+        lines = "import time\nfor n in range(200): print(n, flush=n < 199)\n"
+        request = channels.execute(f"{lines}{code}", **cell)
+        text, reply = channels.finish(request)
     assert (reply["status"], reply["ename"]) == ("error", "KernelDied")
     assert reason in reply["evalue"]
 
@@ -232,7 +219,7 @@ def test_what_a_cell_in_which_its_kernel_died_said_is_in_the_store_with_the_reas
     assert wait_until(replies, 60) == [reply]
     found = fleet.kept(kernel_id, lab=1)
     assert found is not None
-    assert found.text_of(request) == said == "".join(f"{n}\n" for n in range(200))
+    assert found.text_of(request) == text == "".join(f"{n}\n" for n in range(200))
     (record,) = found.head["requests"]
     assert (record["request"], record["state"]) == (request, "done")
 

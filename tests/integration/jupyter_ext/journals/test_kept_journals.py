@@ -103,6 +103,15 @@ def test_a_part_that_comes_twice_is_kept_once(store: Store) -> None:
     assert store.text() == "ab"
 
 
+def test_a_copy_of_an_older_part_changes_nothing_of_the_end(store: Store) -> None:
+    store.keep(1, 1, "a", process="running")
+    store.keep(2, 2, process="dead", reason="out of memory", complete=True)
+    # From a lab that was slow: the agent has long sent it again.
+    store.keep(1, 1, "a", lab=1, process="running")
+    journal = store.journal()
+    assert (journal.process, journal.reason, journal.complete) == ("dead", "out of memory", True)
+
+
 def test_another_part_with_the_same_numbers_is_refused(store: Store) -> None:
     store.keep(1, 2, "a", "b")
     before = store.pieces()

@@ -1,0 +1,60 @@
+"""The kernel's half of `written_file`: what is printed is written there as well."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ipykernel.iostream import OutStream
+
+from .written_file import WRITTEN, WrittenRegion
+
+_Hook = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class _Hooks(threading.local):
+    """What ipykernel asks for the hooks of a thread: ours is the first one in each."""
+
+    def __init__(self, hook: _Hook) -> None:
+        self.hooks = [hook]
+
+
+def record(stream: OutStream, region: WrittenRegion) -> None:
+    """Write down what the stream is given, and say in its messages how much of that they bring.
+
+    In the instance, as `pace` does it. Processes that code forks send what they print by a pipe,
+    and write nothing down.
+    """
+    write, rotate, lock = stream.write, stream._rotate_buffers, stream._buffer_lock
+    is_kernel = True
+    sent = 0
+
+    def forked() -> None:
+        nonlocal is_kernel
+        is_kernel = False
+
+    def recorded_write(string: str) -> int | None:
+        # The lock of the buffer: what a message takes from there is what is written down.
+        with lock:
+            written = write(string)
+            if is_kernel:
+                region.write(stream.parent_header, string)
+        return written
+
+    def marked_rotate() -> Any:
+        nonlocal sent
+        with lock:
+            sent = region.written
+            return rotate()
+
+    def mark(message: dict[str, Any]) -> dict[str, Any]:
+        if is_kernel:
+            message["metadata"][WRITTEN] = [stream.name, sent]
+        return message
+
+    os.register_at_fork(after_in_child=forked)
+    stream.write = recorded_write  # type: ignore[method-assign]
+    stream._rotate_buffers = marked_rotate  # type: ignore[method-assign]
+    stream._local = _Hooks(mark)

@@ -1,0 +1,90 @@
+"""What a cell prints in the moment in which its process ends is not lost, nor there twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.integration.agent.scripted_gateway import Fleet, Stream, until
+
+ENDS = {
+    "abort": "os.abort()",
+    "segmentation fault": "ctypes.string_at(0)",
+    "kill": "os.kill(os.getpid(), signal.SIGKILL)",
+    "exit": "os._exit(3)",
+}
+IMPORTS = "import ctypes, os, signal, sys, threading\n"
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_last_lines_come_whatever_ends_the_process(fleet: Fleet, end: str) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        await page.run("print('another cell', flush=True)")
+        request = await page.execute(
+            f"{IMPORTS}print('flushed ä', flush=True)\nprint('not flushed ö')\n"
+            f"sys.stderr.write('wrong ü\\n')\n{ENDS[end]}",
+            "a",
+        )
+        reply = await page.reply(request)
+        assert reply["ename"] == "KernelDied"
+        said = page.of(request, "stream")
+        texts = {"stdout": "", "stderr": ""}
+        for one in said:
+            texts[one["content"]["name"]] += one["content"]["text"]
+        assert texts == {"stdout": "flushed ä\nnot flushed ö\n", "stderr": "wrong ü\n"}
+        # Before the cell has ended.
+        end_of_cell = page.of(request, "execute_reply")[0]["sequence"]
+        assert all(one["sequence"] < end_of_cell for one in said)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_lines_of_a_process_that_is_killed_while_it_prints_come_once_and_in_order(
+    fleet: Fleet, flush: bool
+) -> None:
+    async def scenario(flush: bool) -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        request = await page.execute(
+            f"import time\nfor i in range(10**9):\n  print(i, flush={flush})\n"
+            "  if i % 100 == 0: time.sleep(0.001)",
+            "a",
+        )
+        await until(lambda: "\n500\n" in page.text(request), 20, "lines")
+        os.kill(link.state["pid"], signal.SIGKILL)
+        await page.reply(request)
+        complete = page.text(request).split("\n")[:-1]
+        assert complete == [str(i) for i in range(len(complete))]
+
+    asyncio.run(scenario(flush))
+
+
+def test_what_a_task_of_an_earlier_cell_prints_stays_with_that_cell(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        first = await page.execute(
+            "import asyncio, os\ngo = asyncio.Event()\nasync def later():\n  await go.wait()\n"
+            "  print('of the first')\n  os.abort()\ntask = asyncio.create_task(later())",
+            "a",
+        )
+        await page.reply(first)
+        second = await page.execute(
+            "print('of the second'); go.set(); await asyncio.sleep(60)", "b"
+        )
+        await page.reply(second)
+        assert (page.text(first), page.text(second)) == ("of the first\n", "of the second\n")
+
+    asyncio.run(scenario())
