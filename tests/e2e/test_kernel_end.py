@@ -141,7 +141,7 @@ def test_cells_of_a_console_in_which_the_kernel_died_say_so_and_are_over(
         prompt.click()
         ann.page.keyboard.insert_text(source)
         ann.page.keyboard.press("Shift+Enter")
-    prompts = console.locator(".jp-CodeConsole-content .jp-InputPrompt")
+    prompts = console.locator(".jp-CodeConsole-content .jp-CodeCell .jp-InputPrompt")
     expect(prompts).to_have_text(["[*]:", "[*]:"])
     end.touch()
     expect(console).to_contain_text("KernelDied: the kernel ended with exit code 7")
