@@ -76,6 +76,51 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
     assert ann.evaluate(0, "print(6 * 7)") == "42"
 
 
+_RECORD_ALL = """
+window.fleetStates = [];
+new MutationObserver(() => {
+  const said = document.querySelector('#jp-bottom-panel').textContent.match(/[|] ([A-Z][a-z]+)/)?.[1];
+  if (said && said !== window.fleetStates.at(-1)) {
+    window.fleetStates.push(said);
+  }
+}).observe(document, {childList: true, subtree: true, characterData: true});
+"""
+
+
+def test_a_list_that_is_older_than_the_end_of_a_kernel_does_not_bring_it_back(ann: LabPage) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    kernel = int(ann.evaluate(0, "import os; print(os.getpid())"))
+    agent = psutil.Process(psutil.Process(kernel).ppid())
+    dead = 0
+
+    def list_late(route: Route) -> None:
+        """Gateways write down that a kernel has ended when its pages have heard it."""
+        nonlocal dead
+        answer = route.fetch()
+        models = answer.json()
+        for model in models:
+            if model["state"] == "dead":
+                dead += 1
+                if dead == 1:
+                    model.update(state="running", execution_state="idle", reason="")
+        route.fulfill(response=answer, json=models)
+
+    ann.page.route(re.compile(r"/api/kernels([?]|$)"), list_late)
+    ann.page.evaluate(_RECORD_ALL)
+
+    def gives_up() -> bool:
+        for child in agent.children():
+            child.kill()
+        ann.page.wait_for_timeout(20)
+        return dead > 1
+
+    wait_for("the kernel to be given up", gives_up, 60)
+    expect(notice(ann)).to_contain_text("Start it again to go on")
+    expect(ann.page.locator("#jp-bottom-panel")).to_contain_text("| Dead")
+    assert ann.page.evaluate("window.fleetStates").count("Dead") == 1
+
+
 _RUNS = "print('on', flush=True); import time; time.sleep(600)"
 
 

@@ -38,6 +38,8 @@ import { IWaitingCells } from './waitingCellsPlugin.js';
 
 /** A start that takes no longer than this is not worth a line that comes and goes. */
 const QUICK_START_MS = 1_500;
+/** The server's list may say for this long that a kernel runs whose end the page has heard. */
+const OLD_LIST_MS = 1_000;
 
 /** Says above notebooks and consoles how its kernel starts, why it does not, and why it ended. */
 export const kernelNotice: JupyterFrontEndPlugin<void> = {
@@ -177,6 +179,10 @@ class PanelKernel {
     return kernel ? this._launches.stageOf(kernel.id) : null;
   }
 
+  private get _lives(): boolean {
+    return this._stage?.is === 'launching' || this._stage?.is === 'running';
+  }
+
   private _update(): void {
     if (this._panel.isDisposed) {
       return;
@@ -185,8 +191,7 @@ class PanelKernel {
     this._reach.note(stage?.is === 'dead');
     this._change.look();
     this._showReach(stage);
-    const lives = stage?.is === 'launching' || stage?.is === 'running';
-    if (lives && this._context.session?.kernel?.status === 'dead') {
+    if (this._lives && this._context.session?.kernel?.status === 'dead') {
       // Another page has started it again.
       void this._reconnect();
     }
@@ -351,7 +356,9 @@ class PanelKernel {
   private async _reconnect(): Promise<void> {
     if (!this._reconnecting) {
       this._reconnecting = true;
-      await reconnect(this._context).catch(() => undefined);
+      await new Promise(resolve => setTimeout(resolve, OLD_LIST_MS));
+      await this._kernels.refreshRunning().catch(() => undefined);
+      await (this._lives && reconnect(this._context).catch(() => undefined));
       this._reconnecting = false;
     }
   }
