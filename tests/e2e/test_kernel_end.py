@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import psutil
 from playwright.sync_api import Locator, expect
@@ -125,3 +126,24 @@ def test_a_cell_says_how_its_kernel_ended_also_if_the_agent_is_killed(
     for index in (0, 1):
         expect(ann.cell(index).locator(".jp-InputPrompt")).to_have_text("[ ]:")
     expect(notice(ann)).to_contain_text("Start it again to go on")
+
+
+def test_cells_of_a_console_in_which_the_kernel_died_say_so_and_are_over(
+    ann: LabPage, end: Path
+) -> None:
+    ann.open_path("demo")
+    ann.new_notebook()
+    ann.choose_in_menu("File", "New Console for")
+    console = ann.page.locator(".jp-ConsolePanel")
+    prompt = console.locator(".jp-CodeConsole-promptCell .cm-content")
+    wait = f"import os, time\nwhile not os.path.exists({str(end)!r}): time.sleep(.02)\n"
+    for source in (wait + "os._exit(7)", "print('never')"):
+        prompt.click()
+        ann.page.keyboard.insert_text(source)
+        ann.page.keyboard.press("Shift+Enter")
+    prompts = console.locator(".jp-CodeConsole-content .jp-InputPrompt")
+    expect(prompts).to_have_text(["[*]:", "[*]:"])
+    end.touch()
+    expect(console).to_contain_text("KernelDied: the kernel ended with exit code 7")
+    expect(console).to_contain_text("Not run: the kernel ended before this cell's turn.")
+    expect(prompts).to_have_text(["[1]:", "[ ]:"])
