@@ -1,4 +1,4 @@
-"""What a page hears of a restart while the database is away: gateways do it, and can say no more."""
+"""What a page hears of a restart while the database is away: gateways restart the kernel."""
 
 import asyncio
 import inspect
