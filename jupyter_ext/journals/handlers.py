@@ -67,7 +67,7 @@ class JournalHandler(ErrorBody, APIHandler):
         self._kernel: Kernel | None = None
         self._refusal: web.HTTPError | None = None
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         if self.request.method != "POST":
             await super().prepare()
             return
