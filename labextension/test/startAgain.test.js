@@ -3,7 +3,12 @@ import { test } from 'node:test';
 
 import { ServerConnection } from '@jupyterlab/services';
 
-import { startAgain, startMissed } from '../lib/kernels/startAgain.js';
+import {
+  startAgain,
+  startMissed,
+  startsAgain,
+  startsAgainChanged
+} from '../lib/kernels/startAgain.js';
 
 /** A document whose kernel is dead, as far as its page knows, and in this state at the server. */
 function document(state) {
@@ -42,4 +47,20 @@ test('a kernel that a colleague has started again meanwhile keeps its variables'
     await startMissed(missed, { id: 'k', name: 'python' });
     assert.deepEqual([missed.asked, missed.changed], [['GET'], [{ id: 'k' }]]);
   }
+});
+
+test('cells that are run wait while a dead kernel is started again, and no longer', async () => {
+  const steps = [];
+  const dead = document('dead');
+  dead.kernelManager = {
+    refreshRunning: async () => steps.push(`listed, starts again: ${startsAgain(dead)}`)
+  };
+  const told = (_, context) => steps.push(context === dead && startsAgain(context));
+  startsAgainChanged.connect(told);
+  await startAgain(dead);
+  assert.deepEqual(steps.splice(0), [true, 'listed, starts again: true', false]);
+  dead.session.serverSettings.fetch = () => Promise.reject(new TypeError('no network'));
+  await assert.rejects(startAgain(dead));
+  assert.deepEqual(steps, [true, false]);
+  startsAgainChanged.disconnect(told);
 });

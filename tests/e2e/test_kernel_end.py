@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Files
@@ -88,7 +88,7 @@ def test_a_cell_whose_kernel_is_shut_down_says_so_in_one_line(ann: LabPage) -> N
     expect(ann.cell(0).locator(".jp-OutputArea-output")).to_have_text(
         ["on", "The kernel was shut down."]
     )
-    expect(ann.cell(0).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    expect(ann.cell(0).locator(".jp-InputPrompt")).to_have_text("[1]:")
 
 
 def test_a_cell_says_so_if_another_kernel_is_chosen_while_it_runs(ann: LabPage) -> None:
@@ -127,6 +127,17 @@ def test_a_cell_says_how_its_kernel_ended_also_if_the_agent_is_killed(
         expect(ann.cell(index).locator(".jp-InputPrompt")).to_have_text("[ ]:")
     expect(notice(ann)).to_contain_text("Start it again to go on")
 
+    # What is run while it is started again waits for it.
+    held: list[Route] = []
+    ann.page.route(re.compile(r"/restart([?]|$)"), lambda route: held.append(route))
+    notice(ann).get_by_role("button", name=re.compile("^Start Again")).click()
+    wait_for("the restart", lambda: held or ann.page.wait_for_timeout(20), 30)
+    ann.run(1, "print(6 * 7)")
+    expect(ann.cell(1)).to_contain_text("Waits for the kernel")
+    held[0].continue_()
+    wait_for("the reply", lambda: ann.has_reply(1), 60)
+    assert ann.output(1).strip() == "42"
+
 
 def test_cells_of_a_console_in_which_the_kernel_died_say_so_and_are_over(
     ann: LabPage, end: Path
@@ -141,7 +152,7 @@ def test_cells_of_a_console_in_which_the_kernel_died_say_so_and_are_over(
         prompt.click()
         ann.page.keyboard.insert_text(source)
         ann.page.keyboard.press("Shift+Enter")
-    prompts = console.locator(".jp-CodeConsole-content .jp-InputPrompt")
+    prompts = console.locator(".jp-CodeConsole-content .jp-CodeCell .jp-InputPrompt")
     expect(prompts).to_have_text(["[*]:", "[*]:"])
     end.touch()
     expect(console).to_contain_text("KernelDied: the kernel ended with exit code 7")

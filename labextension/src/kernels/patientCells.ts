@@ -3,6 +3,7 @@ import { ISessionContext, ISessionContextDialogs } from '@jupyterlab/apputils';
 import type { Cell, ICodeCellModel } from '@jupyterlab/cells';
 import { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { PromiseDelegate, Token } from '@lumino/coreutils';
+import { Signal } from '@lumino/signaling';
 
 import { tellBarred } from '../user/barredNotice.js';
 import { barredText } from '../user/barredText.js';
@@ -10,6 +11,7 @@ import { fleetBundle } from '../page/fleetBundle.js';
 import { KernelDialogs } from './kernelDialogs.js';
 import type { KernelLaunches } from '../launches/kernelLaunches.js';
 import { KernelStarts } from './kernelStarts.js';
+import { startsAgain, startsAgainChanged } from './startAgain.js';
 import { IKernelLaunches } from '../launches/launchesPlugin.js';
 import { type Stage, UNKNOWN } from '../launches/launchStage.js';
 import { inFleet, pageUser } from '../user/pageUser.js';
@@ -24,11 +26,12 @@ export class PatientCells {
     waiting: WaitingCells<ISessionContext>,
     trans: TranslationBundle
   ) {
-    this._stageOf = context => stageOf(launches, context);
-    this._starts = new KernelStarts<ISessionContext>(dialogs, {
-      stageOf: this._stageOf,
-      changed: launches.changed
-    });
+    // Nobody knows how far a kernel has come that is being started again: it counts as dead until then.
+    this._stageOf = context => (startsAgain(context) ? UNKNOWN : stageOf(launches, context));
+    const changed = new Signal<this, void>(this);
+    launches.changed.connect(() => changed.emit());
+    startsAgainChanged.connect(() => changed.emit());
+    this._starts = new KernelStarts<ISessionContext>(dialogs, { stageOf: this._stageOf, changed });
     this._waiting = waiting;
     this._trans = trans;
   }

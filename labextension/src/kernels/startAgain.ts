@@ -1,8 +1,20 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { type Kernel, KernelAPI, ServerConnection, type Session } from '@jupyterlab/services';
+import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { INamedKernel } from '../launches/formerKernel.js';
 import { type IStageModel, stageOfModel, UNKNOWN } from '../launches/launchStage.js';
+
+const starting = new WeakSet<ISessionContext>();
+const changed = new Signal<object, ISessionContext>({});
+
+/** The kernel of a document is being started again, or is not any more. */
+export const startsAgainChanged: ISignal<object, ISessionContext> = changed;
+
+/** Whether the dead kernel of a document is being started again. */
+export function startsAgain(context: ISessionContext): boolean {
+  return starting.has(context);
+}
 
 /**
  * Start a document's dead kernel again, with the same options.
@@ -13,6 +25,17 @@ import { type IStageModel, stageOfModel, UNKNOWN } from '../launches/launchStage
  * @throws if the server refuses.
  */
 export async function startAgain(context: ISessionContext): Promise<void> {
+  starting.add(context);
+  changed.emit(context);
+  try {
+    await start(context);
+  } finally {
+    starting.delete(context);
+    changed.emit(context);
+  }
+}
+
+async function start(context: ISessionContext): Promise<void> {
   const { session } = context;
   const kernel = session?.kernel;
   if (!session || !kernel) {
@@ -66,7 +89,8 @@ async function restartIfDead(id: string, settings: ServerConnection.ISettings): 
 /** Connect a document to its session once more, if its kernel is one that it heard die. */
 export async function reconnect(context: ISessionContext): Promise<void> {
   const { sessionManager } = context as unknown as { sessionManager: Session.IManager };
-  await sessionManager.refreshRunning();
+  // The page takes the kernel for dead until its list of kernels says otherwise.
+  await Promise.all([sessionManager.refreshRunning(), context.kernelManager?.refreshRunning()]);
   const model = [...sessionManager.running()].find(({ id }) => id === context.session?.id);
   if (model && !context.isDisposed && context.session?.kernel?.status === 'dead') {
     const inside = context as unknown as {
