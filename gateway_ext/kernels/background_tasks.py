@@ -15,6 +15,13 @@ class BackgroundTasks:
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs it in a new task."""
+        self._begin(work)
+
+    async def run(self, work: Coroutine[Any, Any, None], *, seconds: float) -> None:
+        """Runs it, and waits so many seconds for it at most: it goes on after that."""
+        await asyncio.wait({self._begin(work)}, timeout=seconds)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
 
@@ -24,3 +31,4 @@ class BackgroundTasks:
                 self._log.error("work in the background failed", exc_info=error)
 
         task.add_done_callback(done)
+        return task

@@ -326,6 +326,10 @@ class FleetMappingKernelManager(RemoteMappingKernelManager):
         await self._note(link.kernel_id, "interrupt", username)
 
     async def _note(self, kernel_id: str, event: str, username: str) -> None:
+        # Whoever is not answered asks again, and what runs by then would be interrupted as well.
+        await self._background.run(self._write_note(kernel_id, event, username), seconds=2.0)
+
+    async def _write_note(self, kernel_id: str, event: str, username: str) -> None:
         try:
             await self.events.note(kernel_id, event, username)
         except DatabaseUnavailable as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_ext.database.engine import now_utc
@@ -113,8 +113,9 @@ def note_part(
             alive=now,
             last=case((newest, header.last), else_=kernel_journal.c.last),
             **{
-                name: case((newest, value), else_=kernel_journal.c[name])
-                for name, value in told.items()
+                column.name: case((newest, literal(told[column.name], column.type)), else_=column)
+                for column in kernel_journal.c
+                if column.name in told
             },
             epoch=case(
                 (kernel_journal.c.epoch < kernel.epoch, kernel.epoch),

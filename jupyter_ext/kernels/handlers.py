@@ -93,8 +93,7 @@ class FleetKernelActionHandler(ErrorBody, KernelActionHandler):
             self.finish()
             return
         at_once = answers_at_once(self.request)
-        await manager.restart_kernel(kernel_id, at_once=at_once)
-        model = await manager.kernel_model(kernel_id)
+        model = await manager.restart_kernel(kernel_id, at_once=at_once)
         self.finish(json.dumps(model, default=json_default))
 
 

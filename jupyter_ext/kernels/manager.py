@@ -215,17 +215,19 @@ class FleetKernelManager(AsyncMappingKernelManager):
 
     async def restart_kernel(  # type: ignore[override]
         self, kernel_id: str, now: bool = False, *, at_once: bool = False, **kwargs: Any
-    ) -> None:
+    ) -> dict[str, Any]:
         """Restart a kernel's process, or launch a dead kernel again; the kernel keeps its id.
+        Returns its model.
 
         With `at_once` a kernel that is launched again may still be on its way afterwards.
         """
         headers = self.gateways.headers()
         if at_once:
             headers[START_HEADER] = ASYNC
-        await self.gateways.call_owner(
+        model: dict[str, Any] = await self.gateways.call_owner(
             "POST", kernel_id, "/restart", {}, seconds=self.start_timeout, headers=headers
         )
+        return model
 
     def get_kernel(self, kernel_id: str) -> FleetKernel:  # type: ignore[override]
         """A handle for any id; it asks nobody."""

@@ -76,7 +76,12 @@ def test_what_runs_goes_on_in_the_cells_that_take_the_place_of_others(
         for index in (lines, after):
             wait_for("the mark of running", lambda at=index: page.prompt(at) == "[*]:", PATIENCE)
         expect(page.cell(lines)).to_contain_text("99")
-        assert numbers(page.output(lines)) == list(range(100)), name
+        # It is emptied first, and filled again.
+        wait_for(
+            f"all lines once ({name})",
+            lambda at=lines: numbers(page.output(at)) == list(range(100)),
+            PATIENCE,
+        )
         notebook.go(name)
         expect(page.cell(after)).to_contain_text(f"after {name}")
         for index in (lines, after):

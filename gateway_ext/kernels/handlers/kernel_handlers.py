@@ -303,7 +303,9 @@ class RestartHandler(_OneKernelHandler):
         except AgentLeft as left:
             place = await self._without_agent(kernel_id, left)
             await self.manager.restart(place, self.identity.user, seconds)
-        self.answer(self.manager.model(await self.manager.record(kernel_id)))
+        # Without the database, if need be: whoever is not answered has it restarted once more.
+        record = place.link.record if place.link else await self.manager.record(kernel_id)
+        self.answer(self.manager.model(record))
 
     async def _without_agent(self, kernel_id: str, left: AgentLeft) -> Place:
         """The kernel's place once its agent, which has just left, is known to be dead or is

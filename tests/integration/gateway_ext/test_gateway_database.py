@@ -106,6 +106,33 @@ def test_cells_go_on_while_the_database_is_away(own_mariadb: MariaDB) -> None:
         gateways.start_again(0)
 
 
+def test_what_a_person_does_to_a_running_kernel_is_answered_while_the_database_hangs(
+    own_mariadb: MariaDB,
+) -> None:
+    """A lab that is not answered in time asks again: what the person runs by then would be
+    interrupted, or lost with the process, as well."""
+    with running_gateways(own_mariadb.url) as gateways:
+        client = gateways.client()
+        kernel_id = gateways.start_kernel(0)
+        url = f"{gateways.urls[0]}/api"
+        own_mariadb.process.signal(signal.SIGSTOP)
+        try:
+            # As long as labs wait: GatewayClient.call_timeout, FleetKernelManager.start_timeout.
+            for action, status, seconds in (("interrupt", 204, 10), ("restart", 200, 60)):
+                answer = requests.post(
+                    f"{url}/kernels/{kernel_id}/{action}", headers=client.headers, timeout=seconds
+                )
+                assert answer.status_code == status, answer.text
+            assert answer.json()["state"] == "running"
+            own_mariadb.kill()
+            answer = client.call("POST", f"{url}/kernels/{kernel_id}/restart")
+            assert (answer.status_code, answer.json()["id"]) == (200, kernel_id)
+        finally:
+            own_mariadb.kill()
+            own_mariadb.start_again()
+            wait_until(lambda: client.call("GET", f"{url}/kernels").status_code == 200, 60)
+
+
 def test_a_kernel_that_was_launched_while_the_database_went_can_be_found(
     own_mariadb: MariaDB,
 ) -> None:
