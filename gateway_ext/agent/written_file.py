@@ -18,11 +18,10 @@ import struct
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-
-from jupyter_client.jsonutil import json_default
 
 FILE_NAME = "written"
 """Beside the file of the credit."""
@@ -81,13 +80,17 @@ class WrittenRegion:
 
     def _name(self, parent: Mapping[str, Any]) -> None:
         self._parent = parent
-        header = json.dumps(dict(parent), default=json_default).encode()
+        header = json.dumps(dict(parent), default=_time).encode()
         if len(header) > _NAME_BYTES - _NAME.size:
             header = b"{}"
         at = _HEAD.size + self._head[1] % _NAMES * _NAME_BYTES
         _NAME.pack_into(self._region, at, self.written, len(header))
         self._region[at + _NAME.size : at + _NAME.size + len(header)] = header
         self._head[1] += 1
+
+
+def _time(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def mapped_by_kernel(path: Path) -> memoryview | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -125,6 +126,13 @@ def test_whatever_is_in_the_file_the_agent_reads_it(begin: bytes, sent: int) -> 
     found = unsent(region, "stdout", sent)
     assert sum(len(one.text) for one in found) <= TEXT_BYTES + 100
     assert all(isinstance(json.loads(one.parent), dict) for one in found)
+
+
+def test_a_header_keeps_its_date(written: Written) -> None:
+    date = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    written.regions["stdout"].write({"msg_id": "1", "date": date}, "a")
+    (one,) = written.file.unsent({})
+    assert json.loads(one.parent) == {"msg_id": "1", "date": "2026-01-02T03:04:05.000006+00:00"}
 
 
 def test_a_header_that_is_too_long_is_left_out(written: Written) -> None:
