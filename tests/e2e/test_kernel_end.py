@@ -79,7 +79,8 @@ def test_the_page_says_why_a_kernel_ended_and_why_it_is_dead(ann: LabPage) -> No
 _RECORD_ALL = """
 window.fleetStates = [];
 new MutationObserver(() => {
-  const said = document.querySelector('#jp-bottom-panel').textContent.match(/[|] ([A-Z][a-z]+)/)?.[1];
+  const bar = document.querySelector('#jp-bottom-panel');
+  const said = bar.textContent.match(/[|] ([A-Z][a-z]+)/)?.[1];
   if (said && said !== window.fleetStates.at(-1)) {
     window.fleetStates.push(said);
   }
