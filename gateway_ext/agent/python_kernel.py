@@ -18,6 +18,7 @@ if sys.path[0] in ("", os.getcwd()):
 
 import zmq
 from ipykernel import kernelapp
+from ipykernel.iostream import OutStream
 
 from .kept_output import keep_no_output
 from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
@@ -55,8 +56,9 @@ class FleetKernelApp(kernelapp.IPKernelApp):
             return
         mapped = mapped_by_kernel(self.credit.path.with_name(FILE_NAME))
         for stream in (sys.stdout, sys.stderr):
-            if mapped is not None:
-                record(stream, WrittenRegion(mapped, stream.name))  # type: ignore[arg-type]
+            # People may have configured other streams.
+            if mapped is not None and isinstance(stream, OutStream):
+                record(stream, WrittenRegion(mapped, stream.name))
             pace(stream, self.credit)  # type: ignore[arg-type]
 
     def init_extensions(self) -> None:

@@ -61,7 +61,11 @@ class WrittenRegion:
         """The stream is given a text while the request with this header runs."""
         if parent is not self._parent:
             self._name(parent)
-        data = text.encode(errors="replace")
+        # A copy of all of a long text may be more than there is memory for.
+        for at in range(0, len(text), TEXT_BYTES):
+            self._put(text[at : at + TEXT_BYTES].encode(errors="replace"))
+
+    def _put(self, data: bytes) -> None:
         size = len(data)
         at = self.written % TEXT_BYTES
         if at + size <= TEXT_BYTES:
@@ -79,7 +83,6 @@ class WrittenRegion:
         self._text[: len(kept) - first] = kept[first:]
 
     def _name(self, parent: Mapping[str, Any]) -> None:
-        self._parent = parent
         header = json.dumps(dict(parent), default=_time).encode()
         if len(header) > _NAME_BYTES - _NAME.size:
             header = b"{}"
@@ -87,6 +90,7 @@ class WrittenRegion:
         _NAME.pack_into(self._region, at, self.written, len(header))
         self._region[at + _NAME.size : at + _NAME.size + len(header)] = header
         self._head[1] += 1
+        self._parent = parent
 
 
 def _time(value: object) -> str:
@@ -131,7 +135,11 @@ class WrittenFile:
         of each stream have come by iopub. Blocks."""
         found = []
         for number, stream in enumerate(STREAMS):
-            region = os.pread(self._file, _REGION, number * _REGION)
+            try:
+                region = os.pread(self._file, _REGION, number * _REGION)
+            except OSError as error:
+                _log.warning("what the kernel printed last cannot be read: %s", error)
+                break
             # The kernel's user may have written anything to the file.
             if len(region) == _REGION:
                 found += unsent(region, stream, sent.get(stream, 0))

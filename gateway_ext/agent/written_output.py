@@ -28,19 +28,15 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
     and write nothing down.
     """
     write, rotate, lock = stream.write, stream._rotate_buffers, stream._buffer_lock
-    is_kernel = True
     sent = 0
 
-    def forked() -> None:
-        nonlocal is_kernel
-        is_kernel = False
-
     def recorded_write(string: str) -> int | None:
+        if not stream._is_master_process():
+            return write(string)
         # The lock of the buffer: what a message takes from there is what is written down.
         with lock:
             written = write(string)
-            if is_kernel:
-                region.write(stream.parent_header, string)
+            region.write(stream.parent_header, string)
         return written
 
     def marked_rotate() -> Any:
@@ -50,11 +46,17 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
             return rotate()
 
     def mark(message: dict[str, Any]) -> dict[str, Any]:
-        if is_kernel:
+        if stream._is_master_process():
             message["metadata"][WRITTEN] = [stream.name, sent]
         return message
 
-    os.register_at_fork(after_in_child=forked)
+    stream._local = _Hooks(mark)
+    if stream._hooks != [mark]:
+        # Another ipykernel: what no message speaks of would count as not sent.
+        return
+    # A child whose parent prints in another thread would have the lock for ever.
+    os.register_at_fork(
+        before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release
+    )
     stream.write = recorded_write  # type: ignore[method-assign]
     stream._rotate_buffers = marked_rotate  # type: ignore[method-assign]
-    stream._local = _Hooks(mark)

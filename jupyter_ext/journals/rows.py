@@ -92,10 +92,10 @@ def note_part(
     """Note that there will be a part of so many bytes with this digest. Once more for the same part
     changes nothing. Raises AnotherPart, AnotherProject and EarlierOwner."""
     now = now_utc(connection)
-    if kernel.epoch:
-        _refuse_earlier_owner(connection, kernel, now)
     if _locked(connection, kernel.id, header.journal) is None:
         _add(connection, kernel, header.journal, now)
+    if kernel.epoch:
+        _refuse_earlier_owner(connection, kernel, now)
     is_new = _add_piece(connection, kernel.id, header, size, sha256)
     reason = header.reason.encode()[:REASON_BYTES].decode(errors="ignore")
     grown = {
@@ -117,10 +117,7 @@ def note_part(
                 for column in kernel_journal.c
                 if column.name in told
             },
-            epoch=case(
-                (kernel_journal.c.epoch < kernel.epoch, kernel.epoch),
-                else_=kernel_journal.c.epoch,
-            ),
+            **({"epoch": kernel.epoch} if kernel.epoch else {}),
             **(grown if is_new else {}),
         )
     )

@@ -5,6 +5,11 @@ import { type Future, futureIn } from './adoptedRequest.js';
 /** The futures that a page has made for requests, of each request the last one. */
 export class MadeFutures {
   add(future: Future): Future {
+    for (const [request, { isDisposed }] of this._made) {
+      if (isDisposed) {
+        this._made.delete(request);
+      }
+    }
     this._made.set(future.msg.header.msg_id, future);
     return future;
   }

@@ -88,3 +88,47 @@ def test_what_a_task_of_an_earlier_cell_prints_stays_with_that_cell(fleet: Fleet
         assert (page.text(first), page.text(second)) == ("of the first\n", "of the second\n")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fork", ["os.fork()", "ctypes.PyDLL(None).fork()"])
+def test_what_a_forked_process_prints_comes_once_also_if_the_kernel_dies_then(
+    fleet: Fleet, fork: str
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        request = await page.execute(
+            f"{IMPORTS}print('parent', flush=True)\nif (child := {fork}) == 0:\n"
+            "  print('child', flush=True)\n  os._exit(0)\n"
+            "os.waitpid(child, 0)\nprint('end')\nos.abort()",
+            "a",
+        )
+        await page.reply(request)
+        lines = page.text(request).splitlines()
+        assert [line for line in lines if line != "child"] == ["parent", "end"]
+        # Its message may have been on the way.
+        assert lines.count("child") <= 1
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_is_forked_while_a_thread_prints_can_print(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page")
+        await page.open(link)
+        text = await page.run(
+            f"{IMPORTS}import time\nstop = False\ndef prints():\n"
+            "  while not stop: print('x' * 20, file=sys.stdout)\n"
+            "thread = threading.Thread(target=prints)\nthread.start()\nwithout = 0\n"
+            "for _ in range(40):\n  time.sleep(0.002)\n  if (child := os.fork()) == 0:\n"
+            "    os._exit(not sys.stdout._buffer_lock.acquire(timeout=1))\n"
+            "  without += os.waitpid(child, 0)[1] != 0\nstop = True\nthread.join()\n"
+            "print('without the lock:', without)"
+        )
+        assert text.endswith("\nwithout the lock: 0\n")
+
+    asyncio.run(scenario())

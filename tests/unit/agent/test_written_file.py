@@ -128,6 +128,22 @@ def test_whatever_is_in_the_file_the_agent_reads_it(begin: bytes, sent: int) -> 
     assert all(isinstance(json.loads(one.parent), dict) for one in found)
 
 
+def test_an_interrupt_while_a_header_is_written_leaves_no_text_to_another_request(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    region, second = written.regions["stdout"], {"msg_id": "2"}
+    region.write({"msg_id": "1"}, "a")
+    with monkeypatch.context() as patched:
+        patched.setattr("json.dumps", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            region.write(second, "b")
+    region.write(second, "c")
+    assert written.texts() == [("stdout", "1", "a"), ("stdout", "2", "c")]
+
+
 def test_a_header_keeps_its_date(written: Written) -> None:
     date = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     written.regions["stdout"].write({"msg_id": "1", "date": date}, "a")
@@ -149,6 +165,17 @@ def test_a_folder_without_room_for_the_file_gives_none(
     monkeypatch.setattr("os.posix_fallocate", full)
     assert open_written(tmp_path / "written") is None
     assert mapped_by_kernel(tmp_path / "written") is None
+
+
+def test_a_file_that_cannot_be_read_is_no_error(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: int) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    written.regions["stdout"].write({"msg_id": "1"}, "a")
+    monkeypatch.setattr("os.pread", broken)
+    assert written.texts() == []
 
 
 def test_what_messages_say_to_the_agent_is_taken_out_of_them() -> None:
