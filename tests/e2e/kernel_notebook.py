@@ -85,6 +85,12 @@ class KernelNotebook:
         page.open_path(self.path)
         return page
 
+    def kernel_state(self) -> str:
+        """Its kernel's execution state, as the agent has said; empty without a kernel."""
+        of = {one["kernel"]["id"] for one in self.files.sessions() if one["path"] == self.path}
+        states = [one["execution_state"] for one in self.files.kernels() if one["id"] in of]
+        return str(states[0]) if states else ""
+
     def wait(self, name: str) -> str:
         """Code that waits until `go` is called with this name."""
         path = str(self.folder / name)

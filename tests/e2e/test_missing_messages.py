@@ -90,12 +90,12 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
     page = notebook.open(lab=cable.url)
     run_all(page)
     wait_for("the first lines", lambda: f"\n{FIRST - 1} " in page.output(0), PATIENCE)
-    wait_for("the kernel to be busy", lambda: state(notebook) == "busy", PATIENCE)
+    wait_for("the kernel to be busy", lambda: notebook.kernel_state() == "busy", PATIENCE)
     cable.cut()
     notebook.go("go")
     wait_for("the last line", done.exists, PATIENCE)
     # A page that is there again while the agent still reads may get every line.
-    wait_for("the agent to have heard all", lambda: state(notebook) == "idle", PATIENCE)
+    wait_for("the agent to have heard all", lambda: notebook.kernel_state() == "idle", PATIENCE)
     cable.restore()
 
     missing = page.cell(0).locator(".jp-OutputArea-output", has_text=MISSING)
@@ -121,13 +121,6 @@ def test_a_cell_says_how_many_messages_the_journal_could_not_keep(
         assert unaccounted(found) == 0
     assert other.evaluate(2, "print('after')") == "after"
     expect(other.dialog).to_have_count(0)
-
-
-def state(notebook: KernelNotebook) -> str:
-    """Of the notebook's kernel, as its agent has said."""
-    of = {one["kernel"]["id"] for one in notebook.files.sessions() if one["path"] == notebook.path}
-    states = [one["execution_state"] for one in notebook.files.kernels() if one["id"] in of]
-    return str(states[0]) if states else ""
 
 
 def without_outputs(content: dict[str, Any]) -> None:

@@ -116,6 +116,7 @@ def test_what_ran_to_its_end_without_a_page_is_there(notebook: KernelNotebook) -
     first = notebook.open()
     run_all(first)
     wait_for("the cells to wait", lambda: prompts(first, 3) == ["[*]:"] * 3, PATIENCE)
+    wait_for("the kernel to have them", lambda: notebook.kernel_state() == "busy", PATIENCE)
     first.page.close()
     notebook.go("go")
     wait_for("the last cell", Path(done).exists, PATIENCE)
@@ -178,6 +179,7 @@ def test_cells_that_were_edited_or_removed_meanwhile_keep_their_text(
     first = notebook.open()
     run_all(first)
     wait_for("the cells to wait", lambda: prompts(first, 3) == ["[*]:"] * 3, PATIENCE)
+    wait_for("the kernel to have them", lambda: notebook.kernel_state() == "busy", PATIENCE)
     first.page.close()
 
     def change(content: dict[str, Any]) -> None:
@@ -215,6 +217,7 @@ def test_a_notebook_whose_file_names_no_cells_is_filled_in_their_order(
     first = notebook.open()
     run_all(first)
     wait_for("the cells to wait", lambda: prompts(first, 2) == ["[*]:"] * 2, PATIENCE)
+    wait_for("the kernel to have them", lambda: notebook.kernel_state() == "busy", PATIENCE)
     first.page.close()
     notebook.go("go")
     page = notebook.open()

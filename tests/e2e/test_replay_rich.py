@@ -110,5 +110,6 @@ def test_every_kind_of_output_comes_through_reloads_as_the_kernel_said_it(
     assert len(many) == 511
     again = notebook.open()
     expect(again.cell(0)).to_contain_text("step 299")
-    assert prompts(again, 10) == replies
+    # Cells further down are drawn later.
+    wait_for("all prompts", lambda: prompts(again, 10) == replies, PATIENCE)
     assert not again.dirty
