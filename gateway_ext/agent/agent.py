@@ -94,7 +94,9 @@ class Agent:
         self._journal.on_written = self._kernel.give_credit
         self._journal.sent_to_all = self._sent_to_all
         self._commands: Commands | None = None
-        self._journal.until_read = SlowReaders(self._readers, self._cut).have
+        slow_readers = SlowReaders(self._readers, self._cut)
+        self._journal.readers.until_read = slow_readers.have
+        self._journal.readers.up_to = slow_readers.up_to
         self._tail = JournalTail(self._journal, self._said, self._way)
         self._labs = LabClient(self._tail.wake)
         self._with_ticket, self._in_link = WithTicket(self._labs), InLink(self._tail.wake)

@@ -7,13 +7,16 @@ import logging
 import secrets
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
-from .entry import COMM, CURSORS, Audience, Entry, Reach
-from .number_set import NumberSet
+from .dropped import Dropped
+from .entry import COMM, Audience, Entry
+from .number_set import NumberSet, outside
 from .segments.disk import JournalDisk
 from .segments.split_disk import SplitDisk
+from .slow_readers import ReadersWait
+from .unread import Unread
 
 _log = logging.getLogger("fleet.agent")
 
@@ -31,7 +34,6 @@ _RETRY_SECONDS = 30.0
 """After this time a disk that failed is tried again."""
 _COMM_SHARE = 4
 """Where memory is full, messages of widgets go first unless they take less than this part of it."""
-_SLOW_SECONDS = 0.01
 _MOST_HOLES = 1000
 _PIECE_BYTES = 2**16
 """How much of what is in memory a replay takes as one piece."""
@@ -43,7 +45,8 @@ class Journal:
     `limit` bounds the bytes in memory; the older half of them is written to `disk`, which has a
     bound of its own. What is superseded is left out of memory: its number is neither here nor
     missing. Without a disk, or while it is full or fails, messages of widgets are dropped first
-    above a quarter of the limit, then long ones as long as short ones take no more than half of it.
+    above a quarter of the limit, then long ones as long as short ones take no more than half of it;
+    others than those if `readers` lack them.
     The newest message is kept whatever its size, and its size does not cause others to be dropped.
     The ends of requests outlive their output, so that a client that missed some of it still learns
     that the cell has ended.
@@ -60,19 +63,19 @@ class Journal:
         self._limit = limit
         self._disk = disk
         if disk is not None:
-            disk.on_lost = lambda audience, number: self._lost(audience, 0, number)
+            disk.on_lost = lambda audience, number: self._dropped.add(audience, 0, number)
         self._disk_fails = False
         self._outage = False
         """Whether the disk has failed since something was last written."""
         self._retrying: asyncio.TimerHandle | None = None
         self._least_batch = min(BATCH_BYTES, limit // 4)
-        self.until_read: Callable[[int], Awaitable[None]] | None = None
-        """Waits for those who still need messages up to this number, which are to be dropped."""
-        self._waits_for_readers = False
-        self._readers_are_slow = False
-        """Whether it has last waited for them for long: the disk is not what is slow then."""
+        self.readers = ReadersWait()
+        """Before messages are dropped, those who still need them are waited for here."""
+        self._unread = Unread()
+        """What memory holds, of a journal that does not write now."""
+        self._letting_read: asyncio.Task[None] | None = None
         self.on_written: Callable[[], None] = lambda: None
-        """Called when messages have been written to disk, or cannot be."""
+        """Called when messages have been written to disk, cannot be, or were read."""
         self._entries: dict[int, Entry] = {}
         self._writing: dict[int, Entry] = {}
         self._ends: dict[int, Entry] = {}
@@ -94,8 +97,7 @@ class Journal:
         self._superseded = NumberSet()
         self.sent_to_all: Callable[[], int] = lambda: self.last
         """Up to which number everybody who reads has got everything."""
-        self._dropped: dict[Audience, tuple[int, int]] = {}
-        """For whom messages are gone: the first number, 0 if that is not known, and the last."""
+        self._dropped = Dropped()
         self._spilling: asyncio.Task[None] | None = None
         self.last = 0
         """The number of the newest message, 0 if there is none."""
@@ -111,16 +113,21 @@ class Journal:
     def excess(self) -> int:
         """How many bytes are in memory because they wait for the disk, or for those who read. With
         what a kernel may owe the memory has no more than its bound, unless that is very small."""
-        unpaced = max(self._limit - MOST_UNWRITTEN, self._limit // 2 + self._least_batch)
-        return max(0, self._bytes - unpaced) if self._writes else 0
+        if self._writes:
+            unpaced = max(self._limit - MOST_UNWRITTEN, self._limit // 2 + self._least_batch)
+            return max(0, self._bytes - unpaced)
+        if self.readers.until_read is None:
+            return 0
+        unpaced = max(self._limit - MOST_UNWRITTEN - BATCH_BYTES, self._limit // 4)
+        return max(0, min(self._bytes, self._unread.bytes) - unpaced)
 
     @property
     def is_disk_behind(self) -> bool:
         """Whether the disk is slower than what comes."""
-        return self.excess > MOST_UNWRITTEN // 2 and not self._waits_for_readers
+        return self.excess > MOST_UNWRITTEN // 2 and not self.readers.is_on
 
     def append(self, audience: Audience, message: bytes, *, is_end: bool = False) -> Entry:
-        """Number a message and keep it; `is_end` says that it tells the end of a request."""
+        """Number a message and keep it; `is_end`: it tells the end of a request."""
         self.last += 1
         entry = self._entries[self.last] = Entry(self.last, audience, message)
         while self._holds_too_much():
@@ -130,7 +137,9 @@ class Journal:
         if is_end and len(message) <= SHORT_BYTES:
             self._keep_end(entry)
         self._leave_out_steps()
+        self._unread.append(self.last, len(message), self._bytes)
         self._spill_soon()
+        self._let_read_soon()
         return entry
 
     def supersede(self, number: int) -> None:
@@ -197,7 +206,15 @@ class Journal:
         return entry
 
     def _oldest(self) -> int:
-        """What goes next if something must: the oldest of those that take more than their share."""
+        """What goes next if something must: the oldest of those that take more than their share,
+        and of others if somebody still needs that one."""
+        greedy = self._oldest_of_greedy()
+        if greedy <= (read := self.readers.up_to()):
+            return greedy
+        firsts = (next(iter(one), greedy) for one in (self._comms, self._long, self._short))
+        return oldest if (oldest := min(firsts)) <= read else greedy
+
+    def _oldest_of_greedy(self) -> int:
         if self._comms and (
             self._comm_bytes > self._limit // _COMM_SHARE or not (self._short or self._long)
         ):
@@ -208,11 +225,7 @@ class Journal:
 
     def _drop(self, entry: Entry) -> None:
         self._bytes -= len(entry.message)
-        self._lost(entry.audience, entry.sequence, entry.sequence)
-
-    def _lost(self, audience: Audience, first: int, last: int) -> None:
-        before = self._dropped.get(audience, (first, last))
-        self._dropped[audience] = min(before[0], first), max(before[1], last)
+        self._dropped.add(entry.audience, entry.sequence, entry.sequence)
 
     # -- disk ---------------------------------------------------------------------------------
 
@@ -240,9 +253,9 @@ class Journal:
             return
         batch = self._take_oldest(min(BATCH_BYTES, self._disk.batch_bytes))
         try:
-            await self._wait_for_readers(self._disk.goes_for(batch))
+            await self.readers.have(self._disk.goes_for(batch))
             # Compressing takes longer than writing, and what waits too long is lost.
-            in_haste = self.excess > MOST_UNWRITTEN * 3 // 4 and not self._readers_are_slow
+            in_haste = self.excess > MOST_UNWRITTEN * 3 // 4 and not self.readers.was_long
             await self._disk.write(batch, compress=not in_haste)
         except Exception as error:
             # Whatever it is: the kernel goes on.
@@ -256,23 +269,28 @@ class Journal:
         self._writing.clear()
         self.on_written()
 
-    async def _wait_for_readers(self, number: int) -> None:
-        if self.until_read is None or not number:
-            return
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        self._waits_for_readers = True
+    def _let_read_soon(self) -> None:
+        """Without a disk what comes drops what is oldest: a kernel that waits for credit waits
+        until those who read have that."""
+        if not self._writes and self._letting_read is None and self.excess:
+            self._letting_read = asyncio.get_running_loop().create_task(self._let_read())
+
+    async def _let_read(self) -> None:
         try:
-            await self.until_read(number)
+            while self.excess and not self._writes:
+                number = self._unread.next(min(MOST_UNWRITTEN, self._limit // 2))
+                await self.readers.have(number)
+                self._unread.read(number)
+                self.on_written()
         finally:
-            self._waits_for_readers = False
-        self._readers_are_slow = loop.time() - begun > _SLOW_SECONDS
+            self._letting_read = None
 
     def _fail(self, error: Exception) -> None:
         if not self._outage:
             _log.warning("the journal cannot be written to disk, memory alone keeps it: %s", error)
         self._outage = self._disk_fails = True
         self._put_back()
+        self._let_read_soon()
         self._retrying = asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._retry)
         self.on_written()
 
@@ -309,8 +327,9 @@ class Journal:
         """Write nothing more."""
         if self._retrying is not None:
             self._retrying.cancel()
-        if self._spilling is not None:
-            self._spilling.cancel()
+        for task in (self._spilling, self._letting_read):
+            if task is not None:
+                task.cancel()
         if self._disk is not None:
             await self._disk.close()
 
@@ -342,15 +361,7 @@ class Journal:
         """Of numbers that are not here, in runs, those whose messages a cell lacks. Messages of
         widgets are lacked only by who had them until then: others ask the kernel for the state.
         Where too much was left out in between, it is counted as well."""
-        lacking: list[list[int]] = []
-        for first, last in gone:
-            left = self._comm_numbers.without(self._superseded.without([[first, last]]))
-            most = max(1, _MOST_HOLES - len(lacking))
-            runs = list(islice(left, most + 1))
-            if len(runs) > most:
-                runs[most - 1 :] = [[runs[most - 1][0], last]]
-            lacking += runs
-        return lacking
+        return outside(gone, self._superseded, self._comm_numbers, most=_MOST_HOLES)
 
     def next_from(self, number: int) -> int:
         """From which number on there may be messages, `number` or a higher one: millions may have
@@ -401,17 +412,8 @@ class Journal:
 
         None if all messages for the session are still here.
         """
-        lost = [
-            run for audience, run in self._dropped.items() if audience.concerns(session, cursor)
-        ]
-        beyond = [(first, last) for first, last in lost if last > after]
-        if not beyond:
-            return None
-        return max(after + 1, min(beyond)[0]), max(last for _, last in beyond)
+        return self._dropped.gap(session, after, cursor=cursor)
 
     def forget(self, session: str) -> None:
         """Forget which messages of a session were dropped, because the session has ended."""
-        for audience in [one for one in self._dropped if one.session == session and session]:
-            lost = self._dropped.pop(audience)
-            if audience.reach is Reach.SESSION_AND_CURSORS:
-                self._lost(CURSORS, *lost)
+        self._dropped.forget(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 _BITS = 12
 _SIZE = 1 << _BITS
@@ -54,3 +55,19 @@ class NumberSet:
                 return number + (inside & -inside).bit_length() - 1
             number = ((number >> _BITS) + 1) << _BITS
         return stop
+
+
+def outside(runs: list[list[int]], *sets: NumberSet, most: int) -> list[list[int]]:
+    """The runs, [first, last] each, of the numbers of `runs` that are in none of the sets. Of one
+    run that would make it more than `most` all from there on counts, whatever is in between."""
+    found: list[list[int]] = []
+    for first, last in runs:
+        left: Iterable[list[int]] = [[first, last]]
+        for numbers in sets:
+            left = numbers.without(left)
+        room = max(1, most - len(found))
+        some = list(islice(left, room + 1))
+        if len(some) > room:
+            some[room - 1 :] = [[some[room - 1][0], last]]
+        found += some
+    return found

@@ -4,7 +4,8 @@ waits for them, for a time."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 MOST_SECONDS = 30.0
@@ -13,6 +14,7 @@ EXCUSED_SECONDS = 600.0
 """For so long nobody waits for pages that a person opens anew after one of theirs was cut: each
 would stall the kernel again."""
 _LOOK_SECONDS = 0.05
+_LONG_SECONDS = 0.01
 
 
 class Reader(NamedTuple):
@@ -38,6 +40,10 @@ class SlowReaders:
         self._readers = readers
         self._cut = cut
 
+    def up_to(self) -> int:
+        """Up to which number all have everything."""
+        return min((reader.has for reader in self._readers()), default=sys.maxsize)
+
     async def have(self, number: int) -> None:
         """Return when all have everything up to this number, or have taken too long."""
         loop = asyncio.get_running_loop()
@@ -47,6 +53,32 @@ class SlowReaders:
                 self._cut(slow)
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+class ReadersWait:
+    """The journal's wait for those who read, and whether it takes long."""
+
+    def __init__(self) -> None:
+        self.until_read: Callable[[int], Awaitable[None]] | None = None
+        """Waits for those who still need messages up to a number, which are to be dropped."""
+        self.up_to: Callable[[], int] = lambda: sys.maxsize
+        """Up to which number nobody needs anything."""
+        self.is_on = False
+        self.was_long = False
+        """Whether they were last waited for for long: the disk is not what is slow then."""
+
+    async def have(self, number: int) -> None:
+        """Return when nothing up to this number is needed; at once for 0."""
+        if self.until_read is None or not number:
+            return
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self.is_on = True
+        try:
+            await self.until_read(number)
+        finally:
+            self.is_on = False
+        self.was_long = loop.time() - begun > _LONG_SECONDS
 
 
 class Excused:

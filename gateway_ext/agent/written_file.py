@@ -61,18 +61,22 @@ class WrittenRegion:
         """The stream is given a text while the request with this header runs."""
         if parent is not self._parent:
             self._name(parent)
-        # A copy of all of a long text may be more than there is memory for.
-        for at in range(0, len(text), TEXT_BYTES):
-            self._put(text[at : at + TEXT_BYTES].encode(errors="replace"))
+        size = len(text)
+        if size > TEXT_BYTES:
+            # A copy of all of it may be more than there is memory for.
+            for at in range(0, size, TEXT_BYTES):
+                self._put(_encoded(text[at : at + TEXT_BYTES]))
+        else:
+            self._put(_encoded(text))
 
     def _put(self, data: bytes) -> None:
-        size = len(data)
         at = self.written % TEXT_BYTES
-        if at + size <= TEXT_BYTES:
-            self._text[at : at + size] = data
+        end = at + len(data)
+        if end <= TEXT_BYTES:
+            self._text[at:end] = data
         else:
             self._wrap(data)
-        self.written += size
+        self.written += len(data)
         self._head[0] = self.written
 
     def _wrap(self, data: bytes) -> None:
@@ -91,6 +95,14 @@ class WrittenRegion:
         self._region[at + _NAME.size : at + _NAME.size + len(header)] = header
         self._head[1] += 1
         self._parent = parent
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        # Half of the time that it takes with a name of what is done with errors.
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
 
 
 def _time(value: object) -> str:
@@ -213,6 +225,6 @@ class SentOutput:
             stream, size = metadata.pop(WRITTEN)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return
-        parts[2] = json.dumps(metadata).encode()
+        parts[2] = json.dumps(metadata).encode() if metadata else b"{}"
         if stream in STREAMS and isinstance(size, int):
             self.bytes[stream] = max(size, self.bytes.get(stream, 0))

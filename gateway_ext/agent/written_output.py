@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 from ipykernel.iostream import OutStream
@@ -29,20 +30,35 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
     """
     write, rotate, lock = stream.write, stream._rotate_buffers, stream._buffer_lock
     sent = 0
+    buffer: StringIO | None = None
+    header: dict[str, Any] | None = None
 
     def recorded_write(string: str) -> int | None:
+        nonlocal buffer, header
         if not stream._is_master_process():
             return write(string)
+        parent = stream.parent_header
         # The lock of the buffer: what a message takes from there is what is written down.
         with lock:
-            written = write(string)
-            region.write(stream.parent_header, string)
+            if buffer is not None and parent is header:
+                # As ipykernel does it, which looks for the buffer of the request at each write.
+                written: int | None = buffer.write(string)
+                stream._schedule_flush()
+            else:
+                written = write(string)
+                # An interrupt may come between any two of these.
+                buffer = None
+                header = parent
+                if stream.echo is None:
+                    buffer = stream._buffers.get(frozenset(parent.items()))
+            region.write(parent, string)
         return written
 
     def marked_rotate() -> Any:
-        nonlocal sent
+        nonlocal sent, buffer
         with lock:
             sent = region.written
+            buffer = None
             return rotate()
 
     def mark(message: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from gateway_ext.agent.slow_readers import MOST_SECONDS
 from tests.integration.agent.scripted_gateway import Fleet, Stream, until
 
 LIMITS = {"journal_memory_bytes": 2**19, "journal_disk_bytes": 2**21}
+MEMORY_ALONE = {"journal_memory_bytes": 2**24, "journal_disk_bytes": 0}
 LINES = 300
 
 
@@ -34,10 +37,13 @@ async def until_it_stands(page: Stream, cell: str) -> int:
     return before
 
 
-def test_a_page_that_reads_slowly_slows_the_kernel_and_misses_nothing(fleet: Fleet) -> None:
+@pytest.mark.parametrize("limits", [LIMITS, MEMORY_ALONE], ids=["on disk", "in memory alone"])
+def test_a_page_that_reads_slowly_slows_the_kernel_and_misses_nothing(
+    fleet: Fleet, limits: dict[str, int]
+) -> None:
     async def scenario() -> None:
         fleet.gateway()
-        link = await fleet.running(**LIMITS)
+        link = await fleet.running(**limits)
         page = Stream("page", cursor=True)
         await page.open(link)
         cell = await page.execute(printing(LINES, "printed"), "a")

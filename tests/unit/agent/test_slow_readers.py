@@ -102,7 +102,7 @@ def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) 
             while has < number:  # noqa: ASYNC110 (the test says it)
                 await asyncio.sleep(0.001)
 
-        journal.until_read = until_read
+        journal.readers.until_read = until_read
         while not waited:
             journal.append(EVERYBODY, made.randbytes(50_000))
             while journal._spilling is not None and not waited:  # noqa: ASYNC110 (a thread writes)
@@ -126,3 +126,57 @@ def test_nothing_goes_from_the_disk_while_somebody_waits_for_it(tmp_path: Path) 
         await journal.close()
 
     asyncio.run(scenario())
+
+
+def test_nothing_goes_from_memory_alone_while_somebody_waits_for_it() -> None:
+    async def scenario() -> None:
+        journal, has, given = Journal(2**24), 10_000, list[int]()
+
+        async def until_read(number: int) -> None:
+            while has < number:  # noqa: ASYNC110 (the test says it)
+                await asyncio.sleep(0.001)
+
+        journal.readers.until_read, journal.readers.up_to = until_read, lambda: has
+        # Short ones may take half of the memory, which long ones need now.
+        for _ in range(has):
+            journal.append(EVERYBODY, bytes(1000))
+        while journal.excess:
+            await asyncio.sleep(0.001)
+        journal.on_written = lambda: given.append(journal.excess)
+        for _ in range(3):
+            for _ in range(200):
+                # A kernel with credit stops when so much waits.
+                if journal.excess < MOST_UNWRITTEN:
+                    journal.append(EVERYBODY, bytes(100_000))
+                    await asyncio.sleep(0)
+            assert journal.last - has > 130
+            assert None not in [journal.get(number) for number in range(has + 1, journal.last + 1)]
+            assert not given
+            assert not journal.is_disk_behind, "pages' questions are answered meanwhile"
+            has = journal.last
+            while not given or journal.excess:
+                await asyncio.sleep(0.001)
+            given.clear()
+
+    asyncio.run(scenario())
+
+
+def test_who_reads_nothing_does_not_hold_memory_alone_up_for_ever() -> None:
+    async def scenario() -> None:
+        journal, cut = Journal(24 * 2**20), list[list[str]]()
+        reading = [Reader("a", 0)]
+
+        def end(sessions: list[str]) -> None:
+            cut.append(sessions)
+            reading.clear()
+
+        journal.readers.until_read = SlowReaders(lambda: reading, end).have
+        begun = asyncio.get_running_loop().time()
+        for _ in range(1000):
+            journal.append(EVERYBODY, bytes(100_000))
+            while journal.excess > MOST_UNWRITTEN - 100_000:
+                await asyncio.sleep(0.1)
+        assert cut == [["a"]]
+        assert asyncio.get_running_loop().time() - begun < MOST_SECONDS + 5
+
+    skipped_time.run(scenario())
