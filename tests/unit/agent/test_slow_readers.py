@@ -140,7 +140,7 @@ def test_nothing_goes_from_memory_alone_while_somebody_waits_for_it() -> None:
         # Short ones may take half of the memory, which long ones need now.
         for _ in range(has):
             journal.append(EVERYBODY, bytes(1000))
-        while journal.excess:
+        while journal.excess:  # noqa: ASYNC110 (it is what a kernel does)
             await asyncio.sleep(0.001)
         journal.on_written = lambda: given.append(journal.excess)
         for _ in range(3):
@@ -154,7 +154,7 @@ def test_nothing_goes_from_memory_alone_while_somebody_waits_for_it() -> None:
             assert not given
             assert not journal.is_disk_behind, "pages' questions are answered meanwhile"
             has = journal.last
-            while not given or journal.excess:
+            while not given or journal.excess:  # noqa: ASYNC110 (it is what a kernel does)
                 await asyncio.sleep(0.001)
             given.clear()
 
@@ -174,7 +174,7 @@ def test_who_reads_nothing_does_not_hold_memory_alone_up_for_ever() -> None:
         begun = asyncio.get_running_loop().time()
         for _ in range(1000):
             journal.append(EVERYBODY, bytes(100_000))
-            while journal.excess > MOST_UNWRITTEN - 100_000:
+            while journal.excess > MOST_UNWRITTEN - 100_000:  # noqa: ASYNC110 (it is what a kernel does)
                 await asyncio.sleep(0.1)
         assert cut == [["a"]]
         assert asyncio.get_running_loop().time() - begun < MOST_SECONDS + 5
