@@ -9,11 +9,12 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gateway_ext.agent.agent import Agent
 from gateway_ext.agent.start_document import StartDocument
 from gateway_ext.ownership.kernel_records import NewKernel
-from tests.integration.gateway_ext.fleet_of_gateways import running_gateways
+from tests.integration.gateway_ext.fleet_of_gateways import Gateways, running_gateways
 from tests.integration.gateway_ext.records_of import records_as, write_launched
 from tests.servers.short_folder import short_folder
 
@@ -24,6 +25,16 @@ wait for so long that they are sent on."""
 PING_TIMEOUT = 2.0
 PER_AGENT = 5
 """Dials after the loss, on average: another gateway, and a few when that is busy."""
+
+
+class HerdedGateways(Gateways):
+    """Of which the first, to which all agents come before anything is lost, takes each at once."""
+
+    def settings(self, number: int) -> dict[str, Any]:
+        settings = super().settings(number)
+        if number == 0:
+            settings["FleetGatewayApp"]["claims_per_second"] = 1000.0
+        return settings
 
 
 def start_document(kernel_id: str, key: bytes, urls: list[str], directory: Path) -> StartDocument:
@@ -47,7 +58,9 @@ def start_document(kernel_id: str, key: bytes, urls: list[str], directory: Path)
 def test_agents_of_a_killed_gateway_spread_without_a_stampede() -> None:
     settings = {"claims_per_second": CLAIMS_PER_SECOND, "ping_timeout": PING_TIMEOUT}
     with (
-        running_gateways(changes={"FleetGatewayApp": settings}, count=3) as gateways,
+        running_gateways(
+            changes={"FleetGatewayApp": settings}, count=3, kind=HerdedGateways
+        ) as gateways,
         short_folder("fleet-herd-") as folder,
     ):
         records = records_as(gateways, "gateway-0")
@@ -73,8 +86,6 @@ def test_agents_of_a_killed_gateway_spread_without_a_stampede() -> None:
                 # At first they know this gateway alone, and are told of the others by it.
                 document = start_document(new.kernel_id, key, gateways.urls[:1], folder)
                 work.append(asyncio.create_task(Agent(document)._connect()))
-                # Or some are sent on to the others already.
-                await asyncio.sleep(1 / CLAIMS_PER_SECOND)
             try:
                 await until(lambda: claimed(0) == AGENTS)
                 assert set(await owners()) == {"gateway-0"}
