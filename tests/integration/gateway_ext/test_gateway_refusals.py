@@ -8,7 +8,9 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,33 +170,89 @@ def launching() -> Iterator[Gateways]:
         yield some
 
 
-@pytest.fixture
-def flag() -> Iterator[Path]:
-    """A file that kernels can read, which is not there yet."""
-    with short_folder("fleet-flag-") as folder:
-        folder.chmod(0o755)
-        yield folder / "flag"
-
-
 KERNEL = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
 
 
+@dataclass(frozen=True)
+class Launch:
+    """A kernel that was started under this id; until its file `flag` is there, it does not run."""
+
+    kernel_id: str
+    name: str
+    flag: Path
+
+    def begin(self, gateways: Gateways, number: int = 0) -> Any:
+        """The answer of a gateway."""
+        url = f"{gateways.urls[number]}/api/kernels"
+        body = {"name": self.name, "kernel_id": self.kernel_id}
+        return gateways.client().call("POST", url, json=body)
+
+    @property
+    def starts(self) -> Path:
+        """The file for which the late agent waits."""
+        return self.flag.with_name("starts")
+
+
+def write_failing(gateways: Gateways, launch: Launch, until_then: str) -> None:
+    """The kernelspec of kernels that run only once the launch's file is there."""
+    code = (
+        f"import os, sys, time\nif not os.path.exists({str(launch.flag)!r}): {until_then}\n{KERNEL}"
+    )
+    argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
+    gateways._write_kernelspec(launch.name, {}, argv=argv)
+
+
+def write_late(gateways: Gateways, launch: Launch) -> None:
+    """The kernelspec of a kernel whose first agent is as out of reach as a container that starts
+    late: it has left the session that the gateway ends and the process that was started, and has a
+    folder of its own. It starts when it is told to."""
+    folder = launch.flag.parent
+    folder.chmod(0o777)
+    agent = f"{kernel_python()} -m gateway_ext.agent"
+    late = folder / "late.sh"
+    moved = f's#"directory": "[^"]*"#"directory": "{folder}/k"#'
+    late.write_text(f"until [ -e {launch.starts} ]; do sleep 0.1; done\nsed '{moved}' | {agent}\n")
+    later = f"exec 3<&0; (setsid sh {late} <&3 &); exec sleep 1000"
+    script = f"if mkdir {launch.flag} 2>/dev/null; then {later}; else exec {agent}; fi"
+    config = {"agent_command": ["sh", "-c", script]}
+    proxy = {"class_name": "gateway_ext.process_proxies.local.LocalAgentProxy", "config": config}
+    gateways._write_kernelspec(launch.name, proxy)
+
+
+@pytest.fixture(scope="module")
+def launches(launching: Gateways) -> Iterator[dict[str, tuple[Launch, Any]]]:
+    """Launches that fail, by the names of their kernelspecs, with the answers: they were begun
+    together, so that all wait only once until their time is over."""
+    with ExitStack() as stack:
+
+        def launch(name: str) -> Launch:
+            folder = stack.enter_context(short_folder("fleet-flag-"))
+            folder.chmod(0o755)
+            return Launch(str(uuid.uuid4()), name, folder / "flag")
+
+        begun = [launch(name) for name in ("ends", "hangs", "late-false", "late-true")]
+        ends, hangs, *late = begun
+        write_failing(launching, ends, "sys.exit('no license for this machine')")
+        write_failing(launching, hangs, "time.sleep(1000)")
+        for one in late:
+            write_late(launching, one)
+        with ThreadPoolExecutor(len(begun)) as pool:
+            answers = list(pool.map(lambda one: one.begin(launching), begun))
+        yield {one.name: (one, answer) for one, answer in zip(begun, answers, strict=True)}
+
+
 @pytest.mark.parametrize(
-    ("name", "until_then", "words"),
+    ("name", "words"),
     [
-        ("ends", "sys.exit('no license for this machine')", "no license for this machine"),
-        ("hangs", "time.sleep(1000)", f"did not start within {LAUNCH_SECONDS} s"),
+        ("ends", "no license for this machine"),
+        ("hangs", f"did not start within {LAUNCH_SECONDS} s"),
     ],
 )
 def test_a_launch_that_fails_says_why_and_blocks_nothing(
-    launching: Gateways, flag: Path, name: str, until_then: str, words: str
+    launching: Gateways, launches: dict[str, tuple[Launch, Any]], name: str, words: str
 ) -> None:
-    code = f"import os, sys, time\nif not os.path.exists({str(flag)!r}): {until_then}\n{KERNEL}"
-    argv = [kernel_python(), "-c", code, "-f", "{connection_file}"]
-    launching._write_kernelspec(name, {}, argv=argv)
-    client, kernel_id = launching.client(), str(uuid.uuid4())
-    url = f"{launching.urls[0]}/api/kernels"
-    answer = client.call("POST", url, json={"name": name, "kernel_id": kernel_id})
+    launch, answer = launches[name]
+    client, kernel_id = launching.client(), launch.kernel_id
     assert answer.status_code == 500, answer.text
     assert words in answer.json()["message"]
     assert answer.json()["state"] == "dead"
@@ -205,57 +263,39 @@ def test_a_launch_that_fails_says_why_and_blocks_nothing(
     folders = launching.directory / "k" / "k"
     assert not [folder for folder in folders.iterdir() if kernel_id[:8] in folder.name]
     # What was wrong has been fixed: the same start works, at whichever gateway.
-    flag.touch()
-    answer = client.call(
-        "POST",
-        f"{launching.urls[1]}/api/kernels",
-        json={"name": name, "kernel_id": kernel_id},
-    )
+    launch.flag.touch()
+    answer = launch.begin(launching, 1)
     assert answer.status_code == 201, answer.text
     with client.channels(launching.urls[0], kernel_id) as channels:
         assert channels.run("print(1)") == "1\n"
-    assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
+    url = f"{launching.urls[0]}/api/kernels/{kernel_id}"
+    assert client.call("DELETE", url).status_code == 204
 
 
 @pytest.mark.parametrize("same_id", [False, True])
 def test_the_late_agent_of_a_launch_that_was_given_up_runs_no_second_kernel(
-    launching: Gateways, flag: Path, same_id: bool
+    launching: Gateways, launches: dict[str, tuple[Launch, Any]], same_id: bool
 ) -> None:
-    # The first agent is as out of reach as a container that starts late: it has left the session
-    # that the gateway ends and the process that was started, and has a folder of its own. It starts
-    # when it is told to.
-    flag.parent.chmod(0o777)
-    agent = f"{kernel_python()} -m gateway_ext.agent"
-    late = flag.parent / "late.sh"
-    moved = f's#"directory": "[^"]*"#"directory": "{flag.parent}/k"#'
-    starts = flag.parent / "starts"
-    late.write_text(f"until [ -e {starts} ]; do sleep 0.1; done\nsed '{moved}' | {agent}\n")
-    later = f"exec 3<&0; (setsid sh {late} <&3 &); exec sleep 1000"
-    script = f"if mkdir {flag} 2>/dev/null; then {later}; else exec {agent}; fi"
-    config = {"agent_command": ["sh", "-c", script]}
-    proxy = {"class_name": "gateway_ext.process_proxies.local.LocalAgentProxy", "config": config}
-    name = f"late-{same_id}".lower()
-    launching._write_kernelspec(name, proxy)
-    client, first = launching.client(), str(uuid.uuid4())
-    url = f"{launching.urls[0]}/api/kernels"
-    answer = client.call("POST", url, json={"name": name, "kernel_id": first})
+    launch, answer = launches[f"late-{same_id}".lower()]
     assert answer.status_code == 500, answer.text
     assert "did not start within" in answer.json()["message"]
+    client, first = launching.client(), launch.kernel_id
+    url = f"{launching.urls[0]}/api/kernels"
     told = f"kernel {first}: an agent is told to end"
     # The notebook starts again, as labs do: with another kernel, or the same one once more.
     second = first if same_id else str(uuid.uuid4())
-    answer = client.call("POST", url, json={"name": name, "kernel_id": second})
+    answer = replace(launch, kernel_id=second).begin(launching)
     assert answer.status_code == 201, answer.text
     with client.channels(launching.urls[1], second) as channels:
         channels.run("x = 41")
         assert told not in launching.log(0) + launching.log(1)
-        starts.touch()
+        launch.starts.touch()
         wait_until(lambda: told in launching.log(0) + launching.log(1))
         wait_until(lambda: len(agents_of(first)) == int(same_id))
         assert len(agents_of(second)) == 1
         assert channels.run("print(x + 1)") == "42\n"
     models = client.call("GET", url).json()
-    states = {model["id"]: model["state"] for model in models if model["name"] == name}
+    states = {model["id"]: model["state"] for model in models if model["name"] == launch.name}
     assert states == {first: "dead", second: "running"}
     for kernel_id in states:
         assert client.call("DELETE", f"{url}/{kernel_id}").status_code == 204
