@@ -14,16 +14,15 @@ import requests
 from jupyter_ext.kernels.json_messages import json_to_v1, v1_to_json
 from jupyter_ext.kernels.stream import KernelStream
 from tests.integration.gateway_ext.fleet_of_gateways import (
+    Channels,
     Gateways,
     agents_of,
-    lab_python,
     wait_until,
 )
 from tests.integration.gateway_ext.frozen_gateway import freeze
 from tests.integration.gateway_ext.heartbeats import wait_for_heartbeats
 from tests.integration.gateway_ext.records_of import records_as
-from tests.servers.ports import free_ports
-from tests.servers.process import ServerProcess
+from tests.integration.gateway_ext.test_gateway_launches import stock_server
 
 PRINT_LINES = """
 import os, time
@@ -35,28 +34,38 @@ for number in range(40):
 LINES = [f"line {number}" for number in range(40)]
 
 
-@pytest.mark.parametrize("v1", [False, True])
-def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways, v1: bool) -> None:
-    gateways = own_gateways
-    kernel_id = gateways.start_kernel(0)
-    with gateways.client().channels(gateways.urls[1], kernel_id, v1=v1) as channels:
-        pid = channels.run("import os; x = 41; print(os.getpid())").strip()
-        request = channels.execute(PRINT_LINES)
-        threading.Timer(1.5, gateways.processes[0].signal, [signal.SIGKILL]).start()
-        text, reply = channels.finish(request)
+def test_owner_is_killed_while_a_cell_prints(own_gateways: Gateways) -> None:
+    gateways, client = own_gateways, own_gateways.client()
+    # A client of either protocol has a kernel of its own.
+    kernels = [(gateways.start_kernel(0), v1) for v1 in (False, True)]
+    read = records_as(gateways, "x")
+
+    def pages(number: int) -> list[Channels]:
+        return [client.channels(gateways.urls[number], one, v1=v1) for one, v1 in kernels]
+
+    def epochs() -> list[int]:
+        records = {one.kernel_id: one for one in asyncio.run(read.list_kernels())}
+        return [records[kernel_id].epoch for kernel_id, _ in kernels]
+
+    before = pages(1)
+    pids = [page.run("import os; x = 41; print(os.getpid())").strip() for page in before]
+    cells = [page.execute(PRINT_LINES) for page in before]
+    threading.Timer(1.5, gateways.processes[0].signal, [signal.SIGKILL]).start()
+    for page, (kernel_id, _), pid, cell in zip(before, kernels, pids, cells, strict=True):
+        text, reply = page.finish(cell)
         assert text.split("\n")[:-1] == [pid, *LINES]
         assert reply["status"] == "ok"
         assert gateways.owner(kernel_id, 1) == gateways.urls[1]
-        assert channels.run("print(x + 1)") == "42\n"
-    epoch = gateways.client().call("GET", f"{gateways.urls[1]}/api/kernels/{kernel_id}").json()
+        assert page.run("print(x + 1)") == "42\n"
+        page.close()
+    earlier = epochs()
     gateways.start_again(0)
     # The other way round, and the gateway that was killed serves again.
-    with gateways.client().channels(gateways.urls[0], kernel_id, v1=v1) as channels:
-        assert channels.run("print(x + 2)") == "43\n"
-        gateways.processes[1].signal(signal.SIGKILL)
-        assert channels.run("import os; print(os.getpid())").strip() == pid
-    again = gateways.client().call("GET", f"{gateways.urls[0]}/api/kernels/{kernel_id}").json()
-    assert again["epoch"] > epoch["epoch"]
+    after = pages(0)
+    assert [page.run("print(x + 2)") for page in after] == ["43\n", "43\n"]
+    gateways.processes[1].signal(signal.SIGKILL)
+    assert [page.run("import os; print(os.getpid())").strip() for page in after] == pids
+    assert all(now > then for now, then in zip(epochs(), earlier, strict=True))
 
 
 def test_rolling_restart_by_sigterm(own_gateways: Gateways) -> None:
@@ -354,44 +363,8 @@ def test_fleet_stream_goes_on_at_the_new_owner(own_gateways: Gateways) -> None:
 
 
 def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_path: Path) -> None:
-    (port,) = free_ports(1)
-    (tmp_path / "config").mkdir()
-    token = gateways.signer.sign("ada", {"demo": "owner"}, 3600)
-    server = ServerProcess(
-        [
-            lab_python(),
-            "-m",
-            "jupyter_server",
-            "--allow-root",
-            f"--ServerApp.port={port}",
-            "--ServerApp.port_retries=0",
-            "--ServerApp.open_browser=False",
-            "--IdentityProvider.token=stock",
-            f"--ServerApp.root_dir={tmp_path}",
-            f"--GatewayClient.url={gateways.urls[1]}",
-        ],
-        tmp_path / "server.log",
-        environment={
-            **os.environ,
-            "JUPYTER_GATEWAY_AUTH_TOKEN": token,
-            "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
-            "JUPYTER_DATA_DIR": str(tmp_path / "data"),
-            "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
-            "PYTHONPATH": "",
-        },
-    )
-    url = f"http://127.0.0.1:{port}"
     client = gateways.client()
-    client.headers = {"Authorization": "token stock"}
-
-    def answers() -> bool:
-        try:
-            return client.call("GET", f"{url}/api/status").status_code == 200
-        except requests.ConnectionError:
-            return False
-
-    try:
-        server.wait_until(answers)
+    with stock_server(gateways, tmp_path, 1) as (url, client.headers):
         specs = client.call("GET", f"{url}/api/kernelspecs").json()
         assert "python" in specs["kernelspecs"]
         answer = client.call("POST", f"{url}/api/kernels", json={"name": "python"})
@@ -411,5 +384,3 @@ def test_stock_jupyter_server_through_the_other_gateway(gateways: Gateways, tmp_
             assert channels.run("print('x' in dir())") == "False\n"
         assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 204
         wait_until(lambda: not agents_of(kernel_id))
-    finally:
-        server.stop()

@@ -58,7 +58,9 @@ def model(gateways: Gateways, kernel_id: str, number: int = 1) -> Any:
 
 
 @contextmanager
-def stock_server(gateways: Gateways, folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def stock_server(
+    gateways: Gateways, folder: Path, number: int = 0
+) -> Iterator[tuple[str, dict[str, str]]]:
     """A jupyter_server of others that has its kernels at a gateway: its URL, and the headers that
     it wants."""
     [port], token = free_ports(1), uuid.uuid4().hex
@@ -71,9 +73,8 @@ def stock_server(gateways: Gateways, folder: Path) -> Iterator[tuple[str, dict[s
         "ServerApp.root_dir": str(folder),
         "ServerApp.jpserver_extensions": json.dumps({}),
         "IdentityProvider.token": token,
-        "GatewayClient.url": gateways.urls[0],
+        "GatewayClient.url": gateways.urls[number],
         "GatewayClient.auth_token": owner,
-        "GatewayClient.auth_scheme": "Bearer",
     }
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")
@@ -198,14 +199,11 @@ def test_a_kernel_that_waits_for_its_turn_says_its_place_and_begins_at_another_g
     gateways.urls.reverse()
 
 
-LAUNCH_SECONDS = 15
-
-
-@pytest.fixture
-def impatient(tmp_path: Path) -> Iterator[Gateways]:
+@contextmanager
+def impatient(seconds: int) -> Iterator[Gateways]:
     """Gateways whose kernels have little time to start. The kernel `gated` starts once the file
     `gate` exists, the one called `hangs` never answers, the agent of `apart` never connects."""
-    changes = {"FleetGatewayApp": {"launch_seconds": LAUNCH_SECONDS}}
+    changes = {"FleetGatewayApp": {"launch_seconds": seconds}}
     with running_gateways(changes=changes) as gateways:
         gate = str(gateways.directory / "gate")
         waits = f"import os, time\nwhile not os.path.exists({gate!r}): time.sleep(0.1)\n"
@@ -220,6 +218,13 @@ def impatient(tmp_path: Path) -> Iterator[Gateways]:
         yield gateways
 
 
+@pytest.fixture(scope="module")
+def gated() -> Iterator[Gateways]:
+    """Such gateways for kernels that do start in time; the tests leave them running."""
+    with impatient(15) as gateways:
+        yield gateways
+
+
 def connected(gateways: Gateways, kernel_id: str) -> None:
     """Returns when the agent of a kernel that is being launched has connected."""
     words = "the agent has connected and starts the kernel"
@@ -228,9 +233,10 @@ def connected(gateways: Gateways, kernel_id: str) -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_has_connected(
-    impatient: Gateways, number: int
+    gated: Gateways, number: int
 ) -> None:
-    gateways, client = impatient, impatient.client()
+    gateways, client = gated, gated.client()
+    (gateways.directory / "gate").unlink(missing_ok=True)
     kernel_id = begin(gateways, "gated")
     connected(gateways, kernel_id)
     url = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
@@ -269,8 +275,14 @@ def test_a_launch_goes_on_when_it_is_restarted_or_interrupted_after_its_agent_ha
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["its gateway lives", "its gateway ends"])
-def test_a_launch_ends_when_its_time_is_over(impatient: Gateways, killed: bool) -> None:
-    gateways = impatient
+def test_a_launch_ends_when_its_time_is_over(killed: bool) -> None:
+    # Enough for an agent to connect; none of these kernels starts.
+    seconds = 9
+    with impatient(seconds) as gateways:
+        is_over_after(gateways, seconds, killed)
+
+
+def is_over_after(gateways: Gateways, seconds: int, killed: bool) -> None:
     hanging, apart = begin(gateways, "hangs"), begin(gateways, "apart")
     connected(gateways, hanging)
     wait_until(lambda: model(gateways, apart)["location"])
@@ -284,6 +296,6 @@ def test_a_launch_ends_when_its_time_is_over(impatient: Gateways, killed: bool) 
             return found if found["state"] == "dead" else None
 
         reason = wait_until(ended, 60)["reason"]
-        assert reason.startswith(f"the kernel did not start within {LAUNCH_SECONDS} s")
+        assert reason.startswith(f"the kernel did not start within {seconds} s")
         assert ("no gateway found" in reason) == (kernel_id == apart)
         wait_until(lambda kernel_id=kernel_id: not agents_of(kernel_id))
