@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.servers.http_thread import serve_in_thread
+
 
 @dataclass(frozen=True)
 class Request:
@@ -67,7 +69,7 @@ class ScriptedServer:
         self._http.daemon_threads = True
         self.port: int = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        serve_in_thread(self._http)
 
     def script(
         self, method: str, path: str, *answers: Answer | None, forever: bool = False

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.servers.http_thread import serve_in_thread
+
 _PIECE = 2**16
 
 
@@ -50,7 +52,7 @@ class LabStandIn:
 
         self._http = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        serve_in_thread(self._http)
 
     def _post(self, call: BaseHTTPRequestHandler) -> None:
         path, query = urlsplit(call.path).path, urlsplit(call.path).query

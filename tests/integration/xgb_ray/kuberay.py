@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from gateway_ext.xgb_ray.rayjob.manifests import TASK_MOUNT
+from tests.servers.http_thread import serve_in_thread
 from tests.servers.ray_head import TOKEN
 
 ROOT = Path(__file__).parents[3]
@@ -290,8 +291,7 @@ def kuberay(folder: Path, ray_address: str = "") -> Iterator[KubeRay]:
         "current-context": "test",
     }
     (folder / "kubeconfig").write_text(json.dumps(config))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    serve_in_thread(server)
     try:
         yield kube
     finally:

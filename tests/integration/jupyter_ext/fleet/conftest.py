@@ -75,7 +75,7 @@ def wait_until(what: str, found, seconds: float = 30.0):
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 @pytest.fixture

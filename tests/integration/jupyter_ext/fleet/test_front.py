@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +20,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.fronts import front_config
 from jupyter_ext.fleet.settings import Settings
 from tests.integration.jupyter_ext.fleet.conftest import wait_until
+from tests.servers.http_thread import serve_in_thread
 from tests.servers.ports import free_ports
 
 TEMPLATE = Path(__file__).parents[4] / "deploy" / "nginx" / "fleet.conf.template"
@@ -114,7 +114,7 @@ class Backend:
                     return
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        serve_in_thread(self.server)
 
     def close(self) -> None:
         self.server.shutdown()
