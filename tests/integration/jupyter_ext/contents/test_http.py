@@ -318,29 +318,30 @@ async def test_big_bodies_do_not_hold_the_event_loop(fetch: Fetch) -> None:
     assert longest < 1.0
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("PATCH", "a.txt", {"path": 3}),
-        ("PATCH", "a.txt", {}),
-        ("PATCH", "a.txt", [1]),
-        ("POST", "", [1]),
-        ("POST", "", {"copy_from": 3}),
-        ("POST", "", {"ext": 3}),
-        ("POST", "", {"type": "folder"}),
-        ("POST", "", {"type": []}),
-        ("PUT", "new.txt", text("x") | {"type": "folder"}),
-        ("PUT", "new.txt", text("x") | {"type": 3}),
-        ("PUT", "new.txt", text("x") | {"path": 3}),
-    ],
-)
-async def test_wrong_types_are_refused(fetch: Fetch, method: str, path: str, body: Any) -> None:
+WRONG_TYPES: list[tuple[str, str, Any]] = [
+    ("PATCH", "a.txt", {"path": 3}),
+    ("PATCH", "a.txt", {}),
+    ("PATCH", "a.txt", [1]),
+    ("POST", "", [1]),
+    ("POST", "", {"copy_from": 3}),
+    ("POST", "", {"ext": 3}),
+    ("POST", "", {"type": "folder"}),
+    ("POST", "", {"type": []}),
+    ("PUT", "new.txt", text("x") | {"type": "folder"}),
+    ("PUT", "new.txt", text("x") | {"type": 3}),
+    ("PUT", "new.txt", text("x") | {"path": 3}),
+]
+
+
+async def test_wrong_types_are_refused(fetch: Fetch) -> None:
     assert (await fetch("PUT", "api/contents/demo/a.txt", text("a")))[0] == 201
-    status, answer = await fetch(method, f"api/contents/demo/{path}".rstrip("/"), body)
-    assert status == 400
-    assert answer["message"]
-    _, listed = await fetch("GET", "api/contents/demo")
-    assert [entry["name"] for entry in listed["content"]] == ["a.txt"]
+    for method, path, body in WRONG_TYPES:
+        status, answer = await fetch(method, f"api/contents/demo/{path}".rstrip("/"), body)
+        assert status == 400, (method, path, body)
+        assert answer["message"], (method, path, body)
+        _, listed = await fetch("GET", "api/contents/demo")
+        names = [entry["name"] for entry in listed["content"]]
+        assert names == ["a.txt"], (method, path, body)
 
 
 async def test_a_notebook_that_cannot_be_written_is_refused(fetch: Fetch) -> None:
@@ -506,11 +507,12 @@ async def test_a_notebook_of_too_many_values_is_refused_also_as_a_text_file(fetc
     assert (found["content"] == many) is True
 
 
-@pytest.mark.parametrize("name", ["path", "copy_from", "ext", "base_version", "format"])
-async def test_half_a_surrogate_pair_is_refused(fetch: Fetch, name: str) -> None:
-    body = {**text("x"), name: "\ud800"}
-    for method, path in (("PUT", "demo/a.txt"), ("POST", "demo"), ("PATCH", "demo/a.txt")):
-        assert (await fetch(method, f"api/contents/{path}", body))[0] == 400
+async def test_half_a_surrogate_pair_is_refused(fetch: Fetch) -> None:
+    for name in ("path", "copy_from", "ext", "base_version", "format"):
+        body = {**text("x"), name: "\ud800"}
+        for method, path in (("PUT", "demo/a.txt"), ("POST", "demo"), ("PATCH", "demo/a.txt")):
+            status, _ = await fetch(method, f"api/contents/{path}", body)
+            assert status == 400, (method, path, name)
 
 
 async def test_a_notebook_that_is_too_deep_is_refused(fetch: Fetch) -> None:
