@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,18 @@ from tests.e2e.test_login_expiry import sign_in
 BOUND = 60.0
 
 
-@pytest.fixture
-def page(fleet: Fleet, cable: Cable, signed_in: OpenPage) -> LabPage:
+def page_at(cable: Cable, fleet: Fleet, signed_in: OpenPage) -> LabPage:
     """A new notebook with its kernel, at the other end of the cable."""
     page = signed_in(cable.url, fleet.token("ann"))
     page.open_path("demo")
     page.new_notebook()
     page.mark()
     return page
+
+
+@pytest.fixture
+def page(fleet: Fleet, cable: Cable, signed_in: OpenPage) -> LabPage:
+    return page_at(cable, fleet, signed_in)
 
 
 @pytest.fixture
@@ -98,24 +103,31 @@ def test_output_comes_on_after_front_and_labs_were_killed(
     is_quiet(page)
 
 
-@pytest.mark.parametrize("how", ["cut", "silent"])
 def test_a_cut_of_ten_seconds_loses_and_doubles_nothing(
-    page: LabPage, cable: Cable, runs: Path, how: str
+    fleet: Fleet, cable: Cable, signed_in: OpenPage, runs: Path
 ) -> None:
-    page.run(0, "import time\nfor i in range(150): print(i, end=' ', flush=True); time.sleep(0.1)")
-    wait_for("the first numbers", lambda: 3 in numbers(page), BOUND)
-    if how == "cut":
+    count = "import time\nfor i in range(150): print(i, end=' ', flush=True); time.sleep(0.1)"
+    silent = Cable(fleet.url)
+    with closing(silent):
+        # One page is cut off, while another one hears nothing.
+        pages = [page_at(way, fleet, signed_in) for way in (cable, silent)]
+        for page in pages:
+            page.run(0, count)
+        for page in pages:
+            wait_for("the first numbers", lambda page=page: 3 in numbers(page), BOUND)
         cable.cut()
-    else:
-        cable.silence()
-    page.run(1, note(runs, "queued"))
-    page.page.wait_for_timeout(10_000)
-    cable.restore()
-    wait_for("the reply of the next cell", lambda: page.has_reply(1), BOUND)
-    assert numbers(page) == list(range(150)), "each once and in order"
-    assert page.output(1).strip() == "queued"
-    assert noted(runs) == ["queued"]
-    is_quiet(page)
+        silent.silence()
+        for page, word in zip(pages, ("cut", "silent"), strict=True):
+            page.run(1, note(runs, word))
+        pages[0].page.wait_for_timeout(10_000)
+        cable.restore()
+        silent.restore()
+        for page, word in zip(pages, ("cut", "silent"), strict=True):
+            wait_for("the reply of the next cell", lambda page=page: page.has_reply(1), BOUND)
+            assert numbers(page) == list(range(150)), "each once and in order"
+            assert page.output(1).strip() == word
+            is_quiet(page)
+        assert sorted(noted(runs)) == ["cut", "silent"]
 
 
 def test_a_long_message_comes_over_a_slow_line(page: LabPage, cable: Cable) -> None:
