@@ -82,8 +82,9 @@ class LabPage:
         self.ready()
 
     def ready(self) -> None:
-        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=PATIENCE_MS)
-        expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=PATIENCE_MS)
+        # Unlike this, `expect` describes the whole page whenever it looks in vain.
+        self.page.locator("#jp-main-dock-panel").wait_for()
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     # Notebooks
 
@@ -91,7 +92,7 @@ class LabPage:
         """Click the launcher's first kernel; return the name of the notebook that opens."""
         self.page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
         tab = self.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
-        expect(tab).to_contain_text(".ipynb")
+        tab.filter(has_text=".ipynb").wait_for()
         self.wait_for_kernel()
         return tab.inner_text().strip()
 
@@ -103,9 +104,8 @@ class LabPage:
 
     def wait_for_kernel(self) -> None:
         """Wait until the kernel is connected: JupyterLab does not run cells before."""
-        expect(self.page.locator("#jp-bottom-panel")).to_contain_text(
-            re.compile(r"\| (Idle|Busy)"), timeout=PATIENCE_MS
-        )
+        state = re.compile(r"\| (Idle|Busy)")
+        self.page.locator("#jp-bottom-panel", has_text=state).wait_for()
 
     @property
     def notebook(self) -> Locator:
@@ -160,7 +160,7 @@ class LabPage:
         """Open a menu of the menu bar; the labels of its entries."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{name}$")).click()
         labels = self.page.locator(".lm-Menu-itemLabel")
-        expect(labels.first).to_be_visible()
+        labels.first.wait_for()
         return labels
 
     def choose_in_menu(self, name: str, entry: str) -> None:
