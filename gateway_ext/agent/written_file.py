@@ -39,6 +39,8 @@ _NAME = struct.Struct("=QH")
 """From which byte on a header holds, and its length."""
 _TEXT = _HEAD.size + _NAMES * _NAME_BYTES
 _REGION = _TEXT + TEXT_BYTES
+_PIECE = 2**16
+"""Characters that are written at once."""
 FILE_BYTES = len(STREAMS) * _REGION
 
 _log = logging.getLogger("fleet.agent")
@@ -62,10 +64,10 @@ class WrittenRegion:
         if parent is not self._parent:
             self._name(parent)
         size = len(text)
-        if size > TEXT_BYTES:
+        if size > _PIECE:
             # A copy of all of it may be more than there is memory for.
-            for at in range(0, size, TEXT_BYTES):
-                self._put(_encoded(text[at : at + TEXT_BYTES]))
+            for at in range(0, size, _PIECE):
+                self._put(_encoded(text[at : at + _PIECE]))
         else:
             self._put(_encoded(text))
 
