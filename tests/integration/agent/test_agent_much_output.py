@@ -163,7 +163,7 @@ def test_1_gb_in_prints_of_1_mb_is_complete_to_the_byte_and_takes_no_memory(
         for number in range(PRINTS):
             wanted.update(f"{here['line'](number)}\n".encode())
         assert page.hash.digest() == wanted.digest()
-        # Code that makes a line has it four times: as bytes, in base64, as text, and with its number.
+        # The code has a line four times: as bytes, in base64, as text, and with its number.
         assert_small(growth, AGENT_BOUND, 4 * PRINT_BYTES)
 
     asyncio.run(scenario())
