@@ -82,9 +82,8 @@ class LabPage:
         self.ready()
 
     def ready(self) -> None:
-        # Unlike this, `expect` describes the whole page whenever it looks in vain.
-        self.page.locator("#jp-main-dock-panel").wait_for()
-        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0, timeout=PATIENCE_MS)
+        expect(self.page.locator("#jp-main-dock-panel")).to_be_visible(timeout=PATIENCE_MS)
 
     # Notebooks
 
@@ -92,7 +91,7 @@ class LabPage:
         """Click the launcher's first kernel; return the name of the notebook that opens."""
         self.page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
         tab = self.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
-        tab.filter(has_text=".ipynb").wait_for()
+        expect(tab).to_contain_text(".ipynb")
         self.wait_for_kernel()
         return tab.inner_text().strip()
 
@@ -104,8 +103,9 @@ class LabPage:
 
     def wait_for_kernel(self) -> None:
         """Wait until the kernel is connected: JupyterLab does not run cells before."""
-        state = re.compile(r"\| (Idle|Busy)")
-        self.page.locator("#jp-bottom-panel", has_text=state).wait_for()
+        expect(self.page.locator("#jp-bottom-panel")).to_contain_text(
+            re.compile(r"\| (Idle|Busy)"), timeout=PATIENCE_MS
+        )
 
     @property
     def notebook(self) -> Locator:
@@ -160,7 +160,7 @@ class LabPage:
         """Open a menu of the menu bar; the labels of its entries."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{name}$")).click()
         labels = self.page.locator(".lm-Menu-itemLabel")
-        labels.first.wait_for()
+        expect(labels.first).to_be_visible()
         return labels
 
     def choose_in_menu(self, name: str, entry: str) -> None:
