@@ -40,7 +40,7 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
         parent = stream.parent_header
         # The lock of the buffer: what a message takes from there is what is written down.
         with lock:
-            if buffer is not None and parent is header:
+            if buffer is not None and parent is header and not stream.closed:
                 # As ipykernel does it, which looks for the buffer of the request at each write.
                 written: int | None = buffer.write(string)
                 stream._schedule_flush()

@@ -33,16 +33,16 @@ class Recorded:
         thread = IOPubThread(self._context.socket(zmq.PUB))
         # The test takes what was printed, in the instant that it wants.
         thread.schedule = lambda _: None  # type: ignore[method-assign]
-        self._stream = OutStream(Session(key=b"key"), thread, "stdout", watchfd=False)
-        record(self._stream, WrittenRegion(mapped, "stdout"))
+        self.stream = OutStream(Session(key=b"key"), thread, "stdout", watchfd=False)
+        record(self.stream, WrittenRegion(mapped, "stdout"))
         self.taken: Texts = []
 
     def write(self, request: str, text: str) -> None:
-        self._stream.parent_header = REQUESTS[request]
-        assert self._stream.write(text) == len(text)
+        self.stream.parent_header = REQUESTS[request]
+        assert self.stream.write(text) == len(text)
 
     def take(self) -> None:
-        self.taken += [(parent["msg_id"], text) for parent, text in self._stream._flush_buffers()]
+        self.taken += [(parent["msg_id"], text) for parent, text in self.stream._flush_buffers()]
 
     def in_file(self) -> Texts:
         return [(json.loads(one.parent)["msg_id"], one.text) for one in self._file.unsent({})]
@@ -84,3 +84,13 @@ def in_order(texts: Texts) -> Texts:
         (request, "".join(text for _, text in group))
         for request, group in groupby(said, key=itemgetter(0))
     ]
+
+
+def test_a_closed_stream_takes_nothing(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.write("a", "1")
+    recorded.stream.close()
+    with pytest.raises(ValueError, match="I/O operation on"):
+        recorded.stream.write("2")
+    assert recorded.in_file() == [("a", "1")]
+    recorded.close()
