@@ -253,7 +253,8 @@ class Kernel:
         run.channels.close()
         if self._run is run:
             self._run = None
-        for rest in await asyncio.to_thread(run.unsent_output):
+        unsent = run.unsent_output()
+        while (rest := await asyncio.to_thread(next, unsent, None)) is not None:
             self.requests.printed(rest.stream, rest.parent, rest.text, self._kernel_session)
         self._sessions.nothing_in_flight()
         words = run.end_reason or words
@@ -376,8 +377,7 @@ class Kernel:
             return
         if channel == "iopub" and message_type == "status":
             self._heard_status(run, parts, request)
-        elif message_type == "stream":
-            run.sent_output.heard(parts)
+        run.sent_output.heard(message_type, parts)
         if message_type.endswith("_reply"):
             self._sessions.finished(request)
         if not request.startswith(run.channels.own_id):

@@ -30,7 +30,8 @@ from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
-from .written_file import FILE_NAME, WrittenFile, open_written
+from .written_file import WrittenFile, open_written
+from .written_region import FILE_NAME
 
 _log = logging.getLogger("fleet.agent")
 

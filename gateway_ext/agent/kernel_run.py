@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Iterator
 
 from .cgroup import memory_cgroup_of, memory_limit_of, oom_kills
 from .ended_cells import EndedCells
@@ -13,7 +14,8 @@ from .kernel_end import is_killed, why_ended
 from .kernel_process import KernelProcess
 from .kernel_state import Busyness
 from .memory_limit import MemoryLimit
-from .written_file import SentOutput, Unsent, WrittenFile
+from .sent_output import SentOutput
+from .written_file import Unsent, WrittenFile
 from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
@@ -111,9 +113,10 @@ class KernelRun:
         self.process.signal(signal.SIGTERM)
         await self.process.ends_within(half)
 
-    def unsent_output(self) -> list[Unsent]:
-        """What it has printed that has not come by iopub; it has ended. Blocks a little."""
-        return [] if self._written is None else self._written.unsent(self.sent_output.bytes)
+    def unsent_output(self) -> Iterator[Unsent]:
+        """What it has printed that has not come by iopub; it has ended. Each step blocks a
+        little."""
+        return iter(()) if self._written is None else self._written.unsent(self.sent_output)
 
     def newly_oom_killed(self) -> bool | None:
         """Whether a process of its cgroup was ended since the last time, because memory ran out;

@@ -23,8 +23,8 @@ from ipykernel.iostream import OutStream
 from .kept_output import keep_no_output
 from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
 from .text_packer import packer
-from .written_file import FILE_NAME, WrittenRegion, mapped_by_kernel
 from .written_output import record
+from .written_region import FILE_NAME, WrittenRegion, mapped_by_kernel
 
 _EXTENSIONS = (
     "gateway_ext.kernel_tools.pip_magic",

@@ -1,123 +1,44 @@
-"""What one process of the kernel has printed last, in a file that outlives it.
+"""The agent's half of the record of what a process of the kernel printed last.
 
-What a process prints is in its memory for a moment: in the buffers of its streams, and in ZMQ's
-queue. If it is killed or crashes then, the agent finds here what has not come by iopub. The process
-has mapped the file, so that a print costs no system call.
-
-For each stream there is a region: how many bytes it was given in all, a table of the headers of the
-requests during which, and a ring of the last bytes.
+`written_region` has the layout. The kernel's user may have written anything to the file.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
-import mmap
 import os
 import struct
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-FILE_NAME = "written"
-"""Beside the file of the credit."""
-STREAMS = ("stdout", "stderr")
-TEXT_BYTES = 2**20
-"""How much of each stream is kept. One with half as many characters is sent at once."""
-WRITTEN = "fleet_written"
-"""The field of a stream message's metadata that says what has come with it: `[stream, bytes]`, all
-bytes that the stream was given until then."""
-_HEAD = struct.Struct("=QQ")
-"""How many bytes the stream was given, and how many headers were written."""
-_NAMES = 64
-_NAME_BYTES = 512
-_NAME = struct.Struct("=QH")
-"""From which byte on a header holds, and its length."""
-_TEXT = _HEAD.size + _NAMES * _NAME_BYTES
-_REGION = _TEXT + TEXT_BYTES
-_PIECE = 2**16
-"""Characters that are written at once."""
-FILE_BYTES = len(STREAMS) * _REGION
+from .sent_output import Sent, SentOutput
+from .written_region import (
+    FILE_BYTES,
+    NAME_BYTES,
+    NAME_HEAD,
+    NAMES,
+    NAMES_AT,
+    RING_BYTES,
+    SPAN_BYTES,
+    SPANS,
+    SPANS_AT,
+    TEXT_AT,
+    TEXT_BYTES,
+    region_at,
+)
+
+_TWO_WORDS = struct.Struct("=QQ")
+_MESSAGE_BYTES = 2**19
+"""What of a text is published in one message."""
 
 _log = logging.getLogger("fleet.agent")
-
-
-class WrittenRegion:
-    """The region of one stream, as the process writes it. The caller has a lock."""
-
-    def __init__(self, mapped: memoryview, stream: str) -> None:
-        """`mapped` is the whole file."""
-        begin = STREAMS.index(stream) * _REGION
-        self._region = mapped[begin : begin + _REGION]
-        self._text = self._region[_TEXT:]
-        self._head = self._region[: _HEAD.size].cast("Q")
-        self._parent: Mapping[str, Any] | None = None
-        self.written = 0
-        """How many bytes the stream was given."""
-
-    def write(self, parent: Mapping[str, Any], text: str) -> None:
-        """The stream is given a text while the request with this header runs."""
-        if parent is not self._parent:
-            self._name(parent)
-        size = len(text)
-        if size > _PIECE:
-            # A copy of all of it may be more than there is memory for.
-            for at in range(0, size, _PIECE):
-                self._put(_encoded(text[at : at + _PIECE]))
-        else:
-            self._put(_encoded(text))
-
-    def _put(self, data: bytes) -> None:
-        at = self.written % TEXT_BYTES
-        end = at + len(data)
-        if end <= TEXT_BYTES:
-            self._text[at:end] = data
-        else:
-            self._wrap(data)
-        self.written += len(data)
-        self._head[0] = self.written
-
-    def _wrap(self, data: bytes) -> None:
-        kept = data[-TEXT_BYTES:]
-        at = (self.written + len(data) - len(kept)) % TEXT_BYTES
-        first = min(len(kept), TEXT_BYTES - at)
-        self._text[at : at + first] = kept[:first]
-        self._text[: len(kept) - first] = kept[first:]
-
-    def _name(self, parent: Mapping[str, Any]) -> None:
-        header = json.dumps(dict(parent), default=_time).encode()
-        if len(header) > _NAME_BYTES - _NAME.size:
-            header = b"{}"
-        at = _HEAD.size + self._head[1] % _NAMES * _NAME_BYTES
-        _NAME.pack_into(self._region, at, self.written, len(header))
-        self._region[at + _NAME.size : at + _NAME.size + len(header)] = header
-        self._head[1] += 1
-        self._parent = parent
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        # Half of the time that it takes with a name of what is done with errors.
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="replace")
-
-
-def _time(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def mapped_by_kernel(path: Path) -> memoryview | None:
-    """The agent's file, as the process maps it; None if the agent has made none."""
-    try:
-        with path.open("r+b") as file:
-            return memoryview(mmap.mmap(file.fileno(), FILE_BYTES))
-    except (OSError, ValueError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -127,6 +48,22 @@ class Unsent:
     stream: str
     parent: bytes
     text: str
+
+
+@dataclass
+class Rest:
+    """What of the text of one request has not come."""
+
+    parent: bytes
+    ranges: list[tuple[int, int, int]] = field(default_factory=list)
+    """How many bytes are missing, and from which and up to which byte of the stream there are some
+    then."""
+
+    def add(self, lost: int, low: int, high: int) -> None:
+        """So many bytes are missing; then those from `low` up to `high` are there."""
+        if self.ranges and self.ranges[-1][1] == self.ranges[-1][2]:
+            lost += self.ranges.pop()[0]
+        self.ranges.append((lost, low, max(low, high)))
 
 
 class WrittenFile:
@@ -144,20 +81,30 @@ class WrittenFile:
             path.unlink()
             raise
 
-    def unsent(self, sent: Mapping[str, int]) -> list[Unsent]:
-        """What the process, which has ended, has written and not sent. `sent` says how many bytes
-        of each stream have come by iopub. Blocks."""
-        found = []
-        for number, stream in enumerate(STREAMS):
-            try:
-                region = os.pread(self._file, _REGION, number * _REGION)
-            except OSError as error:
-                _log.warning("what the kernel printed last cannot be read: %s", error)
-                break
-            # The kernel's user may have written anything to the file.
-            if len(region) == _REGION:
-                found += unsent(region, stream, sent.get(stream, 0))
-        return found
+    def unsent(self, sent: SentOutput) -> Iterator[Unsent]:
+        """What the process, which has ended, has written and not sent. Blocks at each step."""
+        try:
+            for stream in TEXT_BYTES:
+                yield from self._unsent(stream, sent.of(stream))
+        except OSError as error:
+            _log.warning("what the kernel printed last cannot be read: %s", error)
+
+    def _unsent(self, stream: str, sent: Sent) -> Iterator[Unsent]:
+        begin = region_at(stream)
+        table = os.pread(self._file, TEXT_AT, begin)
+        if len(table) < TEXT_AT:
+            return
+
+        def read(low: int, high: int) -> bytes:
+            """These bytes of the stream."""
+            ring = RING_BYTES[stream]
+            first = min(high - low, ring - low % ring)
+            data = os.pread(self._file, first, begin + TEXT_AT + low % ring)
+            return data + os.pread(self._file, high - low - first, begin + TEXT_AT)
+
+        for rest in rests(table, TEXT_BYTES[stream], sent):
+            for text in _texts(rest, read):
+                yield Unsent(stream, rest.parent, text)
 
 
 def open_written(path: Path) -> WrittenFile | None:
@@ -170,63 +117,80 @@ def open_written(path: Path) -> WrittenFile | None:
         return None
 
 
-def unsent(region: bytes, stream: str, sent: int) -> list[Unsent]:
-    """The texts in a region behind its first `sent` bytes, one for each request."""
-    written, count = _HEAD.unpack_from(region)
-    kept = range(max(0, count - _NAMES), count)
-    # Of two headers from the same byte on the later one holds.
-    names = sorted((_name(region, number) for number in kept), key=itemgetter(0))
-    if written <= sent or not names:
-        return []
-    begin = max(sent, written - TEXT_BYTES, names[0][0])
-    found = []
-    for at, (start, parent) in enumerate(names):
-        end = names[at + 1][0] if at + 1 < len(names) else written
-        low, high = max(start, begin), min(end, written)
-        if low < high:
-            found.append(Unsent(stream, parent, _decoded(region, low, high)))
-    if found and begin > sent:
-        first = found[0]
-        text = f"[{begin - sent} bytes that were printed just before are missing]\n{first.text}"
-        found[0] = Unsent(stream, first.parent, text)
-    return found
+def rests(table: bytes, kept: int, sent: Sent) -> list[Rest]:
+    """What of each request has not come, by the part of a region that precedes the text, of which
+    the last `kept` bytes are there."""
+    written, count = _TWO_WORDS.unpack_from(table)
+    names = dict(_names(table))
+    spans = _spans(table, count)
+    begin = max(sent.before, written - kept)
+    found: dict[str, Rest] = {}
+    known = None
+    # What was printed before the first span that is known was printed by nobody knows whom.
+    lost = max(0, min(spans[0][0], written) - sent.before) if spans else 0
+    for (start, number), (end, _) in pairwise([*spans, (written, 0)]):
+        low, high = max(start, sent.before), min(end, written)
+        if number in names:
+            known = names[number]
+            low = max(low, sent.has(known[0]))
+        if low >= high:
+            continue
+        if number not in names:
+            lost += high - low
+            continue
+        lost += max(0, min(high, begin) - low)
+        low = max(low, begin)
+        request, parent = names[number]
+        found.setdefault(request, Rest(parent)).add(lost, low, high)
+        lost = 0
+    if lost and known is not None:
+        request, parent = known
+        found.setdefault(request, Rest(parent)).add(lost, written, written)
+    return list(found.values())
 
 
-def _name(region: bytes, number: int) -> tuple[int, bytes]:
-    at = _HEAD.size + number % _NAMES * _NAME_BYTES
-    start, length = _NAME.unpack_from(region, at)
-    header = region[at + _NAME.size : at + min(_NAME.size + length, _NAME_BYTES)]
-    try:
-        is_header = isinstance(json.loads(header), dict)
-    except (ValueError, RecursionError):
-        is_header = False
-    return start, header if is_header else b"{}"
-
-
-def _decoded(region: bytes, low: int, high: int) -> str:
-    ring = region[_TEXT:]
-    at, end = low % TEXT_BYTES, (high - 1) % TEXT_BYTES + 1
-    data = ring[at:end] if at < end else ring[at:] + ring[:end]
-    return data.decode(errors="replace")
-
-
-class SentOutput:
-    """How much of what one process has written has come by iopub."""
-
-    def __init__(self) -> None:
-        self.bytes: dict[str, int] = {}
-        """Of each stream."""
-
-    def heard(self, parts: list[bytes]) -> None:
-        """A stream message has come, with these parts from the header on: take out what is said to
-        the agent alone."""
-        if parts[2] == b"{}":
-            return
+def _names(table: bytes) -> Iterator[tuple[int, tuple[str, bytes]]]:
+    """The numbers of the requests that are known, with their ids and headers."""
+    for slot in range(NAMES):
+        at = NAMES_AT + slot * NAME_BYTES
+        number, length = _TWO_WORDS.unpack_from(table, at)
+        if number % NAMES != slot or length > NAME_BYTES - NAME_HEAD:
+            continue
+        header = table[at + NAME_HEAD : at + NAME_HEAD + length]
         try:
-            metadata = json.loads(parts[2])
-            stream, size = metadata.pop(WRITTEN)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return
-        parts[2] = json.dumps(metadata).encode() if metadata else b"{}"
-        if stream in STREAMS and isinstance(size, int):
-            self.bytes[stream] = max(size, self.bytes.get(stream, 0))
+            parsed = json.loads(header.decode(), parse_constant=_no_json)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(parsed, dict):
+            yield number, (str(parsed.get("msg_id", "")), header)
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _spans(table: bytes, count: int) -> list[tuple[int, int]]:
+    """From which byte on the request with which number has printed, in order."""
+    kept = (
+        _TWO_WORDS.unpack_from(table, SPANS_AT + number % SPANS * SPAN_BYTES)
+        for number in range(max(0, count - SPANS), count)
+    )
+    # Of two from the same byte on the later one holds.
+    return sorted(kept, key=itemgetter(0))
+
+
+def _texts(rest: Rest, read: Callable[[int, int], bytes]) -> Iterator[str]:
+    """The text, in pieces for one message each."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = ""
+    for lost, begin, end in rest.ranges:
+        if lost:
+            text += f"[{lost} bytes that were printed just before are missing]\n"
+        for low in range(begin, end, _MESSAGE_BYTES):
+            text += decoder.decode(read(low, min(low + _MESSAGE_BYTES, end)))
+            if len(text) >= _MESSAGE_BYTES:
+                yield text
+                text = ""
+    text += decoder.decode(b"", True)
+    if text:
+        yield text

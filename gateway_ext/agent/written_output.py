@@ -1,4 +1,4 @@
-"""The kernel's half of `written_file`: what is printed is written there as well."""
+"""The streams of the kernel write down what they are given, for `written_file`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from ipykernel.iostream import OutStream
 
-from .written_file import WRITTEN, WrittenRegion
+from .sent_output import WRITTEN
+from .written_region import WrittenRegion
 
 _Hook = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -23,13 +24,13 @@ class _Hooks(threading.local):
 
 
 def record(stream: OutStream, region: WrittenRegion) -> None:
-    """Write down what the stream is given, and say in its messages how much of that they bring.
+    """Write down what the stream is given, and say in its messages what of that they bring.
 
     In the instance, as `pace` does it. Processes that code forks send what they print by a pipe,
     and write nothing down.
     """
     write, rotate, lock = stream.write, stream._rotate_buffers, stream._buffer_lock
-    sent = 0
+    before = up_to = 0
     buffer: StringIO | None = None
     header: dict[str, Any] | None = None
 
@@ -55,15 +56,16 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
         return written
 
     def marked_rotate() -> Any:
-        nonlocal sent, buffer
+        nonlocal before, up_to, buffer
         with lock:
-            sent = region.written
+            before, up_to = up_to, region.written
             buffer = None
             return rotate()
 
     def mark(message: dict[str, Any]) -> dict[str, Any]:
         if stream._is_master_process():
-            message["metadata"][WRITTEN] = [stream.name, sent]
+            request = message["parent_header"].get("msg_id", "")
+            message["metadata"][WRITTEN] = [stream.name, before, up_to, request]
         return message
 
     stream._local = _Hooks(mark)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from itertools import groupby
+import struct
+from collections import defaultdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway_ext.agent.written_file import (
-    FILE_BYTES,
-    STREAMS,
+from gateway_ext.agent.sent_output import Sent, SentOutput
+from gateway_ext.agent.written_file import WrittenFile, open_written, rests
+from gateway_ext.agent.written_region import (
+    NAMES,
+    RING_BYTES,
+    SPANS,
+    TEXT_AT,
     TEXT_BYTES,
-    WRITTEN,
-    SentOutput,
-    WrittenFile,
     WrittenRegion,
     mapped_by_kernel,
-    open_written,
-    unsent,
 )
 
-TEXTS = st.lists(
-    st.tuples(st.sampled_from("abc"), st.text(max_size=20), st.sampled_from([1, 1, 30_000])),
+STDOUT = TEXT_BYTES["stdout"]
+STEPS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.text(max_size=20), st.sampled_from([1, 1, 1, 30_000])),
     max_size=30,
 )
 
@@ -37,14 +38,15 @@ class Written:
         self.file = WrittenFile(folder / "written")
         mapped = mapped_by_kernel(folder / "written")
         assert mapped is not None
-        self.regions = {stream: WrittenRegion(mapped, stream) for stream in STREAMS}
+        self.regions = {stream: WrittenRegion(mapped, stream) for stream in TEXT_BYTES}
+        self.sent = SentOutput()
 
-    def texts(self, **sent: int) -> list[tuple[str, str, str]]:
+    def texts(self) -> list[tuple[str, str, str]]:
         """Stream, request and text of what was not sent."""
-        return [
-            (one.stream, json.loads(one.parent).get("msg_id", ""), one.text)
-            for one in self.file.unsent(sent)
-        ]
+        found: dict[tuple[str, str], str] = defaultdict(str)
+        for one in self.file.unsent(self.sent):
+            found[one.stream, json.loads(one.parent).get("msg_id", "")] += one.text
+        return [(*key, text) for key, text in found.items()]
 
 
 @pytest.fixture
@@ -52,80 +54,160 @@ def written(tmp_path: Path) -> Written:
     return Written(tmp_path)
 
 
+def named(request: str) -> dict[str, str]:
+    return {"msg_id": request}
+
+
 def test_each_text_has_its_stream_and_its_request(written: Written) -> None:
-    first, second = {"msg_id": "1"}, {"msg_id": "2"}
-    written.regions["stdout"].write(first, "äb")
-    written.regions["stdout"].write(first, "c")
-    written.regions["stderr"].write(first, "wrong")
-    written.regions["stdout"].write(second, "d")
+    written.regions["stdout"].write(named("1"), "äb")
+    written.regions["stdout"].write(named("1"), "c")
+    written.regions["stderr"].write(named("1"), "wrong")
+    written.regions["stdout"].write(named("2"), "d")
     assert written.texts() == [
         ("stdout", "1", "äbc"),
         ("stdout", "2", "d"),
         ("stderr", "1", "wrong"),
     ]
-    assert written.texts(stdout=3, stderr=5) == [("stdout", "1", "c"), ("stdout", "2", "d")]
-    assert written.texts(stdout=5, stderr=5) == []
+    written.sent.of("stdout").heard(0, 3, "1")
+    written.sent.of("stderr").heard(0, 5, "1")
+    assert written.texts() == [("stdout", "1", "c"), ("stdout", "2", "d")]
+    written.sent.of("stdout").heard(3, 5, "1")
+    assert written.texts() == [("stdout", "2", "d")]
+    written.sent.of("stdout").heard(3, 5, "2")
+    assert written.texts() == []
 
 
-def test_a_process_that_prints_more_than_is_kept_says_how_much_is_missing(written: Written) -> None:
-    parent = {"msg_id": "1"}
-    for _ in range(3):
-        written.regions["stdout"].write(parent, "x" * 600_000)
-    written.regions["stdout"].write(parent, "end")
-    ((_, _, text),) = written.texts(stdout=700_000)
-    missing, rest = text.split("\n", 1)
-    assert rest == "x" * (TEXT_BYTES - 3) + "end"
-    lost = 1_800_003 - 700_000 - TEXT_BYTES
-    assert missing == f"[{lost} bytes that were printed just before are missing]"
+def test_of_requests_that_print_alternately_those_that_were_sent_do_not_come_again(
+    written: Written,
+) -> None:
+    for number in range(6):
+        written.regions["stdout"].write(named("ab"[number % 2]), str(number))
+    written.sent.of("stdout").heard(0, 4, "b")
+    assert written.texts() == [("stdout", "a", "024"), ("stdout", "b", "5")]
+
+
+def test_thousands_of_changes_between_requests_leave_each_text_to_its_own(written: Written) -> None:
+    for number in range(SPANS):
+        written.regions["stdout"].write(named(str(number % NAMES % 60)), f"{number} ")
+    assert {request: text for _, request, text in written.texts()} == {
+        str(request): "".join(f"{n} " for n in range(SPANS) if n % NAMES % 60 == request)
+        for request in range(60)
+    }
+
+
+def test_what_was_printed_before_the_changes_that_are_kept_is_missing(written: Written) -> None:
+    for number in range(SPANS + 100):
+        written.regions["stdout"].write(named("ab"[number % 2]), "ab"[number % 2])
+    (_, first, lacking), (_, second, text) = written.texts()
+    assert (first, second, text) == ("a", "b", "b" * (SPANS // 2))
+    words = "[100 bytes that were printed just before are missing]\n"
+    assert lacking == words + "a" * (SPANS // 2)
 
 
 def test_texts_of_more_requests_than_are_known_are_missing(written: Written) -> None:
     for number in range(100):
-        written.regions["stdout"].write({"msg_id": str(number)}, "x")
+        written.regions["stdout"].write(named(str(number)), "x")
     texts = written.texts()
     assert [request for _, request, _ in texts] == [str(number) for number in range(36, 100)]
     assert texts[0][2] == "[36 bytes that were printed just before are missing]\nx"
 
 
-def test_a_text_above_what_is_kept_leaves_its_end(written: Written) -> None:
-    written.regions["stdout"].write({}, "ab")
-    written.regions["stdout"].write({}, "x" * TEXT_BYTES + "end")
-    (*_, (_, _, text)) = written.texts()
-    assert text.endswith("xxend")
-    assert len(text.split("\n", 1)[1]) == TEXT_BYTES
+def test_a_request_that_prints_all_the_time_is_known_however_many_others_print(
+    written: Written,
+) -> None:
+    region, first = written.regions["stdout"], named("first")
+    for number in range(3 * NAMES):
+        region.write(first, "f")
+        region.write(named(str(number)), "x")
+        written.sent.of("stdout").heard(region.written - 2, region.written, str(number))
+    assert [text for _, request, text in written.texts() if request == "first"] == ["f"]
+
+
+def test_a_process_that_prints_more_than_is_kept_says_how_much_is_missing(written: Written) -> None:
+    for _ in range(3):
+        written.regions["stdout"].write(named("1"), "x" * 5_000_000)
+    written.regions["stdout"].write(named("1"), "end")
+    written.sent.of("stdout").heard(0, 700_000, "1")
+    ((_, _, text),) = written.texts()
+    missing, rest = text.split("\n", 1)
+    assert rest == "x" * (STDOUT - 3) + "end"
+    lost = 15_000_003 - 700_000 - STDOUT
+    assert missing == f"[{lost} bytes that were printed just before are missing]"
+
+
+def test_a_request_of_which_nothing_is_kept_is_told_so(written: Written) -> None:
+    written.regions["stdout"].write(named("a"), "x" * 1000)
+    written.regions["stdout"].write(named("b"), "y" * STDOUT)
+    written.sent.of("stdout").heard(0, STDOUT + 1000, "b")
+    words = "[1000 bytes that were printed just before are missing]\n"
+    assert written.texts() == [("stdout", "a", words)]
+
+
+def test_a_long_text_comes_in_messages_that_are_not_too_long(written: Written) -> None:
+    text = "äöü" * 1_000_000
+    written.regions["stdout"].write(named("a"), text)
+    found = [one.text for one in written.file.unsent(written.sent)]
+    assert "".join(found) == text
+    assert max(map(len, found)) < 1_000_000
 
 
 @settings(max_examples=200, deadline=None)
-@given(texts=TEXTS, part=st.floats(0, 1))
-def test_what_is_not_sent_is_the_end_of_what_was_written(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str, int]], part: float
+@given(steps=STEPS, part=st.floats(0, 1))
+def test_what_is_not_sent_is_the_end_of_what_each_request_has_printed(
+    steps: list[tuple[str, str, int]], part: float
 ) -> None:
-    written = Written(tmp_path_factory.mktemp("written"))
-    parents = {name: {"msg_id": name} for name in "abc"}
-    said, names = "", ""
-    for name, text, times in texts:
-        written.regions["stdout"].write(parents[name], text * times)
-        said += text * times
-        names += name * len((text * times).encode(errors="replace"))
-    data = said.encode(errors="replace")
-    sent = int(len(data) * part)
-    rest = written.texts(stdout=sent)
-    found = "".join(text for _, _, text in rest)
-    if len(data) - sent <= TEXT_BYTES:
-        requests = [request for request, _ in groupby(name for _, name, _ in rest)]
-        assert requests == [name for name, _ in groupby(names[sent:])]
-        assert found == data[sent:].decode(errors="replace")
-    else:
-        assert found.split("\n", 1)[1] == data[-TEXT_BYTES:].decode(errors="replace")
+    """`part` of the steps was sent."""
+    # A file of each example would be much for a disk.
+    with TemporaryDirectory() as folder:
+        written = Written(Path(folder))
+    parents = {request: named(request) for request in "abc"}
+    region, expected = written.regions["stdout"], dict.fromkeys("abc", "")
+    sent = int(len(steps) * part)
+    for number, (request, text, times) in enumerate(steps):
+        region.write(parents[request], text * times)
+        if number < sent:
+            written.sent.of("stdout").heard(region.written, region.written, request)
+        else:
+            expected[request] += text * times
+    readable = {
+        request: text.encode(errors="replace").decode() for request, text in expected.items()
+    }
+    found = {request: text for _, request, text in written.texts()}
+    assert found == {request: text for request, text in readable.items() if text}
+
+
+WORDS = st.one_of(st.integers(0, 200), st.integers(0, 2**64 - 1))
 
 
 @settings(max_examples=300, deadline=None)
-@given(begin=st.binary(max_size=1200), sent=st.integers(0, 2**64 - 1))
-def test_whatever_is_in_the_file_the_agent_reads_it(begin: bytes, sent: int) -> None:
-    region = begin.ljust(FILE_BYTES // len(STREAMS), b"\xff")
-    found = unsent(region, "stdout", sent)
-    assert sum(len(one.text) for one in found) <= TEXT_BYTES + 100
-    assert all(isinstance(json.loads(one.parent), dict) for one in found)
+@given(
+    words=st.lists(st.tuples(st.integers(0, TEXT_AT // 8 - 1), WORDS), max_size=40),
+    begin=st.tuples(WORDS, WORDS),
+    header=st.sampled_from(
+        [b"{}", b'{"msg_id": NaN}', b"[" * 2000, b"\xff\xfe{\0}\0", b'{"msg_id": [1]}', b"1" * 1000]
+    ),
+    sent=st.tuples(WORDS, WORDS),
+)
+def test_whatever_is_in_the_file_the_agent_reads_it(
+    words: list[tuple[int, int]],
+    begin: tuple[int, int],
+    header: bytes,
+    sent: tuple[int, int],
+) -> None:
+    table = bytearray(TEXT_AT)
+    struct.pack_into("=QQ", table, 0, *begin)
+    for at, word in words:
+        struct.pack_into("=Q", table, at * 8, word)
+    for slot in range(5):
+        struct.pack_into("=QQ", table, 16 + slot * 2048, slot, len(header))
+        table[32 + slot * 2048 : 32 + slot * 2048 + len(header)] = header
+    for kept in TEXT_BYTES.values():
+        found = rests(bytes(table), kept, Sent(min(sent), max(sent), {"": None}))
+        assert all(isinstance(json.loads(rest.parent), dict) for rest in found)
+        assert b"NaN" not in b"".join(rest.parent for rest in found)
+        ranges = [one for rest in found for one in rest.ranges]
+        assert sum(high - low for _, low, high in ranges) <= kept
+        assert len(ranges) <= SPANS + 1
 
 
 def test_an_interrupt_while_a_header_is_written_leaves_no_text_to_another_request(
@@ -134,8 +216,8 @@ def test_an_interrupt_while_a_header_is_written_leaves_no_text_to_another_reques
     def interrupt(*_: object, **__: object) -> str:
         raise KeyboardInterrupt
 
-    region, second = written.regions["stdout"], {"msg_id": "2"}
-    region.write({"msg_id": "1"}, "a")
+    region, second = written.regions["stdout"], named("2")
+    region.write(named("1"), "a")
     with monkeypatch.context() as patched:
         patched.setattr("json.dumps", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -144,16 +226,12 @@ def test_an_interrupt_while_a_header_is_written_leaves_no_text_to_another_reques
     assert written.texts() == [("stdout", "1", "a"), ("stdout", "2", "c")]
 
 
-def test_a_header_keeps_its_date(written: Written) -> None:
-    date = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-    written.regions["stdout"].write({"msg_id": "1", "date": date}, "a")
-    (one,) = written.file.unsent({})
-    assert json.loads(one.parent) == {"msg_id": "1", "date": "2026-01-02T03:04:05.000006+00:00"}
-
-
-def test_a_header_that_is_too_long_is_left_out(written: Written) -> None:
-    written.regions["stdout"].write({"msg_id": "x" * 600}, "a")
-    assert written.texts() == [("stdout", "", "a")]
+def test_a_file_that_was_cut_off_is_no_error(written: Written, tmp_path: Path) -> None:
+    written.regions["stdout"].write(named("1"), "a")
+    written.regions["stderr"].write(named("1"), "b")
+    with (tmp_path / "written").open("r+b") as file:
+        file.truncate(TEXT_AT + RING_BYTES["stdout"] + 100)
+    assert written.texts() == [("stdout", "1", "a")]
 
 
 def test_a_folder_without_room_for_the_file_gives_none(
@@ -173,23 +251,6 @@ def test_a_file_that_cannot_be_read_is_no_error(
     def broken(*_: int) -> bytes:
         raise OSError(5, "Input/output error")
 
-    written.regions["stdout"].write({"msg_id": "1"}, "a")
+    written.regions["stdout"].write(named("1"), "a")
     monkeypatch.setattr("os.pread", broken)
     assert written.texts() == []
-
-
-def test_what_messages_say_to_the_agent_is_taken_out_of_them() -> None:
-    sent = SentOutput()
-    for metadata, left in (
-        (b"{}", b"{}"),
-        (json.dumps({WRITTEN: ["stdout", 5]}).encode(), b"{}"),
-        (json.dumps({"own": 1, WRITTEN: ["stdout", 3]}).encode(), b'{"own": 1}'),
-        (json.dumps({"own": 1}).encode(), b'{"own": 1}'),
-        (b"[1]", b"[1]"),
-        (b"no", b"no"),
-        (json.dumps({WRITTEN: ["other", 3]}).encode(), b"{}"),
-    ):
-        parts = [b"", b"", metadata, b""]
-        sent.heard(parts)
-        assert parts[2] == left
-    assert sent.bytes == {"stdout": 5}

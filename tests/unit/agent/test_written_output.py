@@ -6,6 +6,8 @@ import json
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import zmq
@@ -14,8 +16,10 @@ from hypothesis import strategies as st
 from ipykernel.iostream import IOPubThread, OutStream
 from jupyter_client.session import Session
 
-from gateway_ext.agent.written_file import WrittenFile, WrittenRegion, mapped_by_kernel
+from gateway_ext.agent.sent_output import SentOutput
+from gateway_ext.agent.written_file import WrittenFile
 from gateway_ext.agent.written_output import record
+from gateway_ext.agent.written_region import WrittenRegion, mapped_by_kernel
 
 REQUESTS = {name: {"msg_id": name} for name in "abc"}
 Texts = list[tuple[str, str]]
@@ -33,19 +37,29 @@ class Recorded:
         thread = IOPubThread(self._context.socket(zmq.PUB))
         # The test takes what was printed, in the instant that it wants.
         thread.schedule = lambda _: None  # type: ignore[method-assign]
-        self.stream = OutStream(Session(key=b"key"), thread, "stdout", watchfd=False)
+        session = Session(key=b"key")
+        session.send = lambda _, message, ident: self.messages.append(message)  # type: ignore[method-assign, assignment, return-value]
+        self.stream = OutStream(session, thread, "stdout", watchfd=False)
         record(self.stream, WrittenRegion(mapped, "stdout"))
-        self.taken: Texts = []
+        self.messages: list[dict[str, Any]] = []
 
     def write(self, request: str, text: str) -> None:
         self.stream.parent_header = REQUESTS[request]
         assert self.stream.write(text) == len(text)
 
     def take(self) -> None:
-        self.taken += [(parent["msg_id"], text) for parent, text in self.stream._flush_buffers()]
+        self.stream._flush()
 
-    def in_file(self) -> Texts:
-        return [(json.loads(one.parent)["msg_id"], one.text) for one in self._file.unsent({})]
+    def came(self, number: int) -> tuple[Texts, Texts]:
+        """What the first messages have brought, and what the file says has not come then."""
+        sent = SentOutput()
+        texts = []
+        for message in self.messages[:number]:
+            parts = [b"", b"", json.dumps(message["metadata"]).encode(), b""]
+            sent.heard("stream", parts)
+            texts.append((message["parent_header"]["msg_id"], message["content"]["text"]))
+        rest = self._file.unsent(sent)
+        return texts, [(json.loads(one.parent)["msg_id"], one.text) for one in rest]
 
     def close(self) -> None:
         self._context.destroy(linger=0)
@@ -53,24 +67,33 @@ class Recorded:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    steps=st.lists(st.none() | st.tuples(st.sampled_from("abc"), st.text(max_size=3)), max_size=40)
+    steps=st.lists(st.none() | st.tuples(st.sampled_from("abc"), st.text(max_size=3)), max_size=40),
+    number=st.integers(0, 40),
 )
-def test_each_text_is_sent_with_its_request_and_is_in_the_file(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str] | None]
+def test_each_text_comes_with_its_request_or_is_in_the_file(
+    steps: list[tuple[str, str] | None], number: int
 ) -> None:
-    """`None` is an instant in which iopub takes what was printed."""
-    recorded = Recorded(tmp_path_factory.mktemp("recorded"))
+    """`None` is an instant in which iopub takes what was printed. The process ends after it has
+    sent so many messages."""
+    # A file of each example would be much for a disk.
+    with TemporaryDirectory() as folder:
+        recorded = Recorded(Path(folder))
     printed: Texts = []
-    for step in [*steps, None]:
+    for step in steps:
         if step is None:
             recorded.take()
         else:
             recorded.write(*step)
             printed.append(step)
     recorded.close()
-    assert by_request(recorded.taken) == by_request(printed)
-    readable = [(request, text.encode(errors="replace").decode()) for request, text in printed]
-    assert in_order(recorded.in_file()) == in_order(readable)
+    came, rest = recorded.came(len(recorded.messages))
+    assert by_request(readable(came) + rest) == by_request(readable(printed))
+    came, rest = recorded.came(number)
+    assert by_request(readable(came) + rest) == by_request(readable(printed))
+
+
+def readable(texts: Texts) -> Texts:
+    return [(request, text.encode(errors="replace").decode()) for request, text in texts]
 
 
 def by_request(texts: Texts) -> Texts:
@@ -92,5 +115,5 @@ def test_a_closed_stream_takes_nothing(tmp_path: Path) -> None:
     recorded.stream.close()
     with pytest.raises(ValueError, match="I/O operation on"):
         recorded.stream.write("2")
-    assert recorded.in_file() == [("a", "1")]
+    assert recorded.came(0) == ([], [("a", "1")])
     recorded.close()
