@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.output_credit import MOST_BUFFERED, MOST_OWED
-from gateway_ext.agent.written_file import TEXT_BYTES
+from gateway_ext.agent.written_region import FILE_BYTES
 from tests.integration.agent.memory import Growth
 from tests.integration.agent.scripted_gateway import Fleet, Link, Stream, until
 
 MB = 2**20
 MOST_MORE = 20 * MB
 """How much more than its bound a process may have."""
-KERNEL_BOUND = MOST_OWED + MOST_BUFFERED + TEXT_BYTES
+KERNEL_BOUND = MOST_OWED + MOST_BUFFERED + FILE_BYTES
+"""With the file of what was printed last, which the kernel maps."""
 AGENT_BOUND = 16 * MB
 """In memory, as a gateway sets it unless it is told otherwise; the disk has the default as well."""
 PRINTED = "\npathlib.Path('printed').touch()"

@@ -91,6 +91,84 @@ def test_what_a_task_of_an_earlier_cell_prints_stays_with_that_cell(fleet: Fleet
     asyncio.run(scenario())
 
 
+def test_a_process_that_ends_between_the_messages_of_two_cells_loses_nothing_of_either(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        first = await page.execute(
+            "import asyncio, os, pathlib, sys, time\nfirst = asyncio.Event()\n"
+            "async def later():\n  await first.wait()\n  print('of the first')\n"
+            "task = asyncio.create_task(later())\nthread = sys.stdout.pub_thread\n"
+            "send = thread._really_send\ndef sends_one(frames, *arguments, **options):\n"
+            "  send(frames, *arguments, **options)\n"
+            "  if b'stream' in frames[0] and b'of the ' in frames[-1]:\n"
+            f"    while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.02)\n"
+            "    os.abort()\nthread._really_send = sends_one",
+            "a",
+        )
+        await page.reply(first)
+        # Both have printed before the stream is flushed.
+        second = await page.execute(
+            "with sys.stdout._buffer_lock:\n  print('of the second')\n  first.set()\n"
+            "  await task\n  print('more of the second')\nawait asyncio.sleep(60)",
+            "b",
+        )
+        await until(lambda: page.text(first) + page.text(second), 20, "one of the messages")
+        assert not (page.text(first) and page.text(second))
+        go.touch()
+        await page.reply(second)
+        texts = (page.text(first), page.text(second))
+        assert texts == ("of the first\n", "of the second\nmore of the second\n")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("end", ["abort", "kill"])
+@pytest.mark.parametrize("times", [20, 1000])
+def test_tasks_of_two_cells_that_print_in_turn_keep_each_line_in_its_cell(
+    fleet: Fleet, end: str, times: int
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        first = await page.execute(
+            f"{IMPORTS}import asyncio\ngo = asyncio.Event()\nasync def prints(name):\n"
+            f"  await go.wait()\n  for i in range({times}):\n    print(name, i)\n"
+            "    await asyncio.sleep(0)\ntask = asyncio.create_task(prints('first'))",
+            "a",
+        )
+        await page.reply(first)
+        second = await page.execute(f"go.set()\nawait prints('second')\n{ENDS[end]}", "b")
+        await page.reply(second)
+        for name, request in (("first", first), ("second", second)):
+            assert page.text(request) == "".join(f"{name} {i}\n" for i in range(times))
+
+    asyncio.run(scenario())
+
+
+def test_a_long_print_of_a_process_that_crashes_then_is_complete(fleet: Fleet) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        page = Stream("page", cursor=True)
+        await page.open(link)
+        request = await page.execute(
+            f"{IMPORTS}print('0123456789' * 500_000)\n{ENDS['abort']}", "a"
+        )
+        await page.reply(request, 60)
+        assert page.text(request) == "0123456789" * 500_000 + "\n"
+
+    asyncio.run(scenario())
+
+
 def test_what_a_forked_process_prints_comes_once_also_if_the_kernel_dies_then(
     fleet: Fleet, tmp_path: Path
 ) -> None:
