@@ -108,4 +108,8 @@ test('the text says how much is missing', () => {
     missingText(12_345, 1_016_000_000, trans),
     "[… 12,345 messages are missing here: the kernel's journal keeps 1,016 MB …]"
   );
+  assert.equal(
+    missingText(2, 65_536, trans),
+    "[… 2 messages are missing here: the kernel's journal keeps 66 KB …]"
+  );
 });

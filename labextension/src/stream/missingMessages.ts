@@ -102,11 +102,12 @@ export function missingText(count: number, limit: number | null, trans: Translat
   );
   return limit === null
     ? trans.__("[… %1: the kernel's journal no longer has what it said …]", missing)
-    : trans.__(
-        "[… %1: the kernel's journal keeps %2 MB …]",
-        missing,
-        Math.round(limit / 1e6).toLocaleString('en')
-      );
+    : trans.__("[… %1: the kernel's journal keeps %2 …]", missing, sizeText(limit));
+}
+
+function sizeText(bytes: number): string {
+  const [unit, name] = bytes < 1e6 ? [1e3, 'KB'] : [1e6, 'MB'];
+  return `${Math.round(bytes / unit).toLocaleString('en')} ${name}`;
 }
 
 /** What stands in the place of messages that the store does not have. */
