@@ -38,6 +38,7 @@ function notebook({
   ended = () => null,
   missing = [],
   later = [],
+  meanwhile = () => undefined,
   ...more
 } = {}) {
   let cleared = 0;
@@ -80,6 +81,7 @@ function notebook({
     replay: (ask, begin, lacks) => {
       ask();
       held = since;
+      meanwhile();
       const record = { request: 'r', cell: 'c', session, state: 'running', first: 1 };
       begin([{ ...record, last: 1, asks: null, source, held: false, ...more }], missing);
       later.forEach(lacks);
@@ -394,3 +396,34 @@ test('a cell that this page runs again is not of an earlier version any more', a
   send(kernel, 'own');
   assert.deepEqual(forgotten, ['c']);
 });
+
+for (const isAnnounced of [true, false]) {
+  test(`a cell that is run while the agent answers stays this page's own: ${isAnnounced}`, async () => {
+    const page = notebook({
+      meanwhile: () => {
+        send(page.kernel, 'own');
+        page.cell.outputArea.future = future('own');
+        if (isAnnounced) {
+          page.announce({
+            request: 'own',
+            cell: 'c',
+            session: 'page',
+            state: 'queued',
+            asks: null
+          });
+        }
+        begin(page.kernel, 'own');
+      }
+    });
+    await page.replay.start();
+    // The answer has an earlier request of the cell.
+    assert.equal(page.cell.outputArea.future.msg.header.msg_id, 'own');
+    assert.deepEqual(page.adopted, []);
+    page.kernel.disposed.emit();
+    page.replay.replacedBy('another');
+    assert.deepEqual(
+      page.shown.map(({ text }) => text),
+      ['Another kernel was chosen while this cell ran.\n']
+    );
+  });
+}

@@ -46,3 +46,17 @@ test('a cell that this page ran is its own until the agent has said so', () => {
   own.announced('unknown');
   assert.equal(own.isComing('b'), false);
 });
+
+test('what this page sends behind its question is later than all of the answer', () => {
+  const own = new OwnRequests();
+  own.sent('r1', 'a');
+  own.announced('r1');
+  own.asked();
+  assert.equal(own.isLater('a', new Set()), false);
+  own.sent('r2', 'a');
+  own.announced('r2');
+  assert.equal(own.isLater('a', new Set(['r1'])), true);
+  assert.equal(own.isLater('b', new Set(['r1'])), false);
+  own.asked();
+  assert.equal(own.isLater('a', new Set(['r2'])), false);
+});

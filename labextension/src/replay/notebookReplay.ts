@@ -116,8 +116,8 @@ export class NotebookReplay {
   }
 
   private _ask(lost?: ReadonlySet<string>): Record<string, IHeld | null> {
-    this._asked = this._cells.held(lost);
-    return this._asked;
+    this._own.asked();
+    return (this._asked = this._cells.held(lost));
   }
 
   /** @param only - The requests that fill their cells again; null: all that a cell lacks. */
@@ -132,7 +132,8 @@ export class NotebookReplay {
     this._index = index;
     this._futures.clear();
     const indexed = new Set(index.map(({ request }) => request));
-    this._unfinished.keep((request, cell) => indexed.has(request) || this._own.isComing(cell));
+    const isLater = (cell: string) => this._own.isLater(cell, indexed);
+    this._unfinished.keep((request, cell) => indexed.has(request) || isLater(cell));
     const horizon = Math.max(0, ...index.map(({ last, asks }) => Math.max(last, asks ?? 0)));
     const holes = holesOf(index, missing);
     const cellOf = this._cells.matching(index);
@@ -150,7 +151,7 @@ export class NotebookReplay {
       const own = holes.get(record.request) ?? [];
       if (id === null) {
         this._gone.add(record, newest, () => this._adopt(record, null));
-      } else if (!this._own.isComing(id) && !isOlder(record, held[id], this._stream.journal, now)) {
+      } else if (!isLater(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
         // What has come since the question is joined to what follows in the answer.
         const isAll = has?.number === this._asked[id]?.number;

@@ -5,6 +5,12 @@
 export class OwnRequests {
   sent(request: string, cell: string): void {
     this._coming.set(cell, request);
+    this._sinceAsked.set(cell, request);
+  }
+
+  /** The page asks the agent now: what it sends from here on the agent gets behind the question. */
+  asked(): void {
+    this._sinceAsked.clear();
   }
 
   announced(request: string): void {
@@ -20,6 +26,16 @@ export class OwnRequests {
     return this._coming.has(cell);
   }
 
-  /** By cell. */
+  /**
+   * Whether this page has run a cell later than all that is in an answer to its question; the agent may
+   * have announced it meanwhile.
+   */
+  isLater(cell: string, answered: ReadonlySet<string>): boolean {
+    const latest = this._sinceAsked.get(cell);
+    return this.isComing(cell) || (latest !== undefined && !answered.has(latest));
+  }
+
+  /** Both by cell. */
   private readonly _coming = new Map<string, string>();
+  private readonly _sinceAsked = new Map<string, string>();
 }
