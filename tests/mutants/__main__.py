@@ -100,6 +100,7 @@ GROUPS = (
         (
             *(f"gateway_ext/agent/{n}.py" for n in ("kernel_state", "restart_policy", "sessions")),
             "gateway_ext/agent/kernel_end.py",
+            "gateway_ext/agent/sent_output.py",
             *(f"gateway_ext/agent/{n}.py" for n in ("gateway_list", "silence", "work_meter")),
             *(f"gateway_ext/agent/requests/{n}.py" for n in ("index", "merged_streams", "runs")),
             *(f"gateway_ext/agent/{n}.py" for n in ("entry", "requests/unanswered")),
@@ -110,6 +111,7 @@ GROUPS = (
         (
             "tests/unit/agent/test_agent_decisions_unit.py",
             "tests/unit/agent/test_kernel_end.py",
+            "tests/unit/agent/test_sent_output.py",
             "tests/unit/agent/test_kernel_watch_unit.py",
             *(f"tests/unit/xgb_ray/test_{n}.py" for n in ("assignment", "failures", "scaling")),
         ),
