@@ -15,7 +15,8 @@ from .written_region import NAME_BYTES, NAMES, TEXT_BYTES
 WRITTEN = "fleet_written"
 """The field of a stream message's metadata that says what it brings: `[stream, before, up_to,
 request]`, the text of this request (its `msg_id`) among the bytes that the stream was given after
-the first `before` of them, up to `up_to`. All before has come or will not come."""
+the first `before` of them, up to `up_to`. All before has come or will not come: in the last message
+of those that are sent at once both numbers are the same."""
 _MOST_REQUESTS = 4 * NAMES
 """The file of the process knows fewer: more are remembered for nothing."""
 _MOST_BYTES = 2**63

@@ -30,7 +30,7 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
     and write nothing down.
     """
     write, rotate, lock = stream.write, stream._rotate_buffers, stream._buffer_lock
-    before = up_to = 0
+    before = up_to = coming = 0
     buffer: StringIO | None = None
     header: dict[str, Any] | None = None
 
@@ -56,16 +56,26 @@ def record(stream: OutStream, region: WrittenRegion) -> None:
         return written
 
     def marked_rotate() -> Any:
-        nonlocal before, up_to, buffer
+        nonlocal before, up_to, coming, buffer
         with lock:
             before, up_to = up_to, region.written
             buffer = None
-            return rotate()
+            taken = rotate()
+            # Each that is not empty is sent as one message.
+            coming = sum(bool(one.tell()) for one in taken.values())
+            return taken
 
     def mark(message: dict[str, Any]) -> dict[str, Any]:
+        nonlocal coming
         if stream._is_master_process():
+            coming -= 1
             request = message["parent_header"].get("msg_id", "")
-            message["metadata"][WRITTEN] = [stream.name, before, up_to, request]
+            message["metadata"][WRITTEN] = [
+                stream.name,
+                before if coming > 0 else up_to,
+                up_to,
+                request,
+            ]
         return message
 
     stream._local = _Hooks(mark)

@@ -19,7 +19,7 @@ from jupyter_client.session import Session
 from gateway_ext.agent.sent_output import SentOutput
 from gateway_ext.agent.written_file import WrittenFile
 from gateway_ext.agent.written_output import record
-from gateway_ext.agent.written_region import WrittenRegion, mapped_by_kernel
+from gateway_ext.agent.written_region import SPANS, WrittenRegion, mapped_by_kernel
 
 REQUESTS = {name: {"msg_id": name} for name in "abc"}
 Texts = list[tuple[str, str]]
@@ -107,6 +107,22 @@ def in_order(texts: Texts) -> Texts:
         (request, "".join(text for _, text in group))
         for request, group in groupby(said, key=itemgetter(0))
     ]
+
+
+def test_when_all_has_come_nothing_is_missing_however_often_the_request_changed(
+    tmp_path: Path,
+) -> None:
+    recorded = Recorded(tmp_path)
+    for number in range(SPANS + 100):
+        recorded.write("ab"[number % 2], "x")
+    recorded.take()
+    recorded.close()
+    first, rest = recorded.came(1)
+    assert len(first) == 1
+    ((request, text),) = rest
+    assert request != first[0][0]
+    assert "are missing" in text
+    assert recorded.came(2)[1] == []
 
 
 def test_a_closed_stream_takes_nothing(tmp_path: Path) -> None:
