@@ -47,5 +47,7 @@ def play(scenario: Scenario, fleet: Fleet) -> None:
     ids=lambda one: one.name,
 )
 def test_the_search_finds_what_is_left_out(weakened: Weakened) -> None:
+    # Hypothesis draws from the constants of whatever modules are loaded, so that the same seed is
+    # another search beside other tests. Most are found in 2,000 runs, one of eight not in 4,000.
     with pytest.raises(AssertionError):
-        search(runs=4000, steps=40, derandomize=True, weakened=weakened)
+        search(runs=16_000, steps=40, derandomize=True, weakened=weakened)
