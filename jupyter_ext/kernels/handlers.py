@@ -139,7 +139,7 @@ class FleetKernelSpecResourceHandler(JupyterHandler):
         body = await manager.get_kernel_spec_resource(kernel_name, path)
         self.set_header("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")
         if path.lower().endswith(".png"):
-            self.set_header("Cache-Control", f"max-age={_LOGO_SECONDS}")
+            self.set_header("Cache-Control", f"private, max-age={_LOGO_SECONDS}")
         self.finish(body)
 
     head = get

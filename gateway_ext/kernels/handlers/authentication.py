@@ -106,6 +106,10 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
             prepared: Any = super().prepare()
             return prepared
 
+        def set_default_headers(self) -> None:
+            super().set_default_headers()
+            self.set_header("Cache-Control", "no-store")
+
         def options(self, *args: str, **kwargs: str) -> None:
             # Not all stock handlers take the names in their routes here.
             self.finish()

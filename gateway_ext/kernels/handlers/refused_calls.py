@@ -11,7 +11,12 @@ from jupyter_ext.platform.encryption import DecryptionError
 
 
 class RefusedCalls(web.RequestHandler):
-    """Errors are raised as Refusal. The log has only those that nobody expects."""
+    """Errors are raised as Refusal. The log has only those that nobody expects. Nobody keeps
+    answers."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
 
     def log_exception(self, *exc_info: Any) -> None:
         if not isinstance(exc_info[1], Refusal | DatabaseUnavailable):

@@ -231,6 +231,12 @@ def test_what_is_not_there_is_answered_in_words(
     assert words in answer.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/kernels", "/api/kernelspecs", "/api/nothing"])
+def test_nobody_keeps_an_answer(gateways: Gateways, path: str) -> None:
+    answer = gateways.client().call("GET", gateways.urls[0] + path)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("bad", ["x", "..", "%2e%2e", "A" * 36, "1" * 4000])
 def test_malformed_id_is_a_bad_request(gateways: Gateways, bad: str) -> None:
     connection = http.client.HTTPConnection(gateways.urls[0].removeprefix("http://"))
@@ -330,6 +336,7 @@ def test_nothing_without_a_valid_token(gateways: Gateways, path: str) -> None:
     for name, token in tokens.items():
         response = Client(token).call("GET", gateways.urls[0] + path)
         assert response.status_code == 401, name
+        assert response.headers["Cache-Control"] == "no-store"
         assert response.json()["reason"] == "Unauthorized"
         # A token in the URL would be logged.
         if token:
