@@ -12,7 +12,6 @@ from typing import Any
 from tornado import web
 
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 _SCHEMES = ("bearer", "token")
@@ -36,16 +35,6 @@ def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
         return verifier.verify(bearer_token(header))
     except TokenError as error:
         raise Refusal(401, str(error)) from error
-
-
-def require_role(identity: Identity, project: str, role: Role) -> None:
-    """Raises Refusal (403) unless the caller has at least `role` in `project`."""
-    if not identity.may(project, role):
-        raise Refusal(
-            403,
-            f"{identity.user} is not {role.value} of project {project!r}: ask an owner of "
-            "the project",
-        )
 
 
 def choose_project(identity: Identity, asked: str | None) -> str:

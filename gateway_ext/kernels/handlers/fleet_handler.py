@@ -8,6 +8,7 @@ from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 from gateway_ext.kernels.handlers.authentication import authenticate
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.relay import Answer
+from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.refusal import RETRY_SECONDS
 from jupyter_ext.platform.tokens import Identity
@@ -30,6 +31,12 @@ class FleetHandler(CORSMixin, RefusedCalls):
     def manager(self) -> FleetMappingKernelManager:
         manager: FleetMappingKernelManager = self.settings["kernel_manager"]
         return manager
+
+    @property
+    def access(self) -> KernelAccess:
+        """What callers may do with kernels."""
+        access: KernelAccess = self.settings["fleet_kernel_access"]
+        return access
 
     @property
     def direct(self) -> bool:

@@ -385,18 +385,45 @@ def test_roles(gateways: Gateways, kernel_id: str) -> None:
         ("DELETE", f"{url}/{kernel_id}"),
         ("POST", f"{url}/{kernel_id}/restart"),
         ("GET", f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}/owner"),
+        ("GET", f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}/events"),
     ):
-        assert stranger.call(method, path).status_code == 403, path
+        answer = stranger.call(method, path)
+        assert answer.status_code == 404, path
+        assert "demo" not in answer.text
     for number in (0, 1):
-        for client in (viewer, stranger):
+        for client, status in ((viewer, 403), (stranger, 404)):
             with pytest.raises(websocket.WebSocketBadStatusException) as refused:
                 client.channels(gateways.urls[number], kernel_id)
-            assert refused.value.status_code == 403
+            assert refused.value.status_code == status
     # The same id cannot be used to get at another project's kernel.
     answer = stranger.call("POST", url, json={"kernel_id": kernel_id})
     assert answer.status_code == 409
     several = gateways.client(user="eva", demo="editor", other="editor")
     assert several.call("POST", url, json={}).status_code == 400
+
+
+def test_who_lost_a_role_is_not_told_that_the_kernel_is_gone(
+    gateways: Gateways, kernel_id: str
+) -> None:
+    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+    assert gateways.client(user="rita", demo="editor").call("GET", url).status_code == 200
+    rita = gateways.client(user="rita", other="owner")
+    # Written down beside the answer.
+    wait_until(lambda: rita.call("GET", url).status_code == 403)
+    for number in (0, 1):
+        other = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
+        for method in ("GET", "DELETE"):
+            assert rita.call(method, other).status_code == 403
+        socket = websocket.create_connection(
+            f"{other.replace('http', 'ws', 1)}/channels?session_id=s&stream=n",
+            header=rita.headers,
+            subprotocols=[SUBPROTOCOL],
+            timeout=40,
+        )
+        opcode, data = socket.recv_data()
+        assert opcode == websocket.ABNF.OPCODE_CLOSE
+        assert int.from_bytes(data[:2], "big") == 4403
+        socket.close()
 
 
 def test_environment_of_a_kernel(gateways: Gateways) -> None:

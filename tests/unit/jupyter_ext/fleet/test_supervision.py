@@ -111,7 +111,7 @@ def test_tokens_of_servers_live_an_hour_and_are_renewed_before(tmp_path):
     async def run():
         one = Supervision(data_dir)
         running = asyncio.ensure_future(one.run())
-        while any(file.read_text() == "of long ago" for file in files.values()):
+        while any(file.read_text() == "of long ago" for file in files.values()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         one._left.set()
         await running
