@@ -11,6 +11,7 @@ from typing import Any
 
 from tornado import web
 
+from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
@@ -81,13 +82,14 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
 
     class Guarded(handler):  # type: ignore[misc, valid-type]
         def prepare(self) -> Awaitable[None] | None:
-            if self.request.method != "OPTIONS":
-                verifier: TokenVerifier = self.settings["fleet_token_verifier"]
-                try:
+            try:
+                require_named(self)
+                if self.request.method != "OPTIONS":
+                    verifier: TokenVerifier = self.settings["fleet_token_verifier"]
                     authenticate(verifier, self.request.headers.get("Authorization"))
-                except Refusal as refusal:
-                    answer_refusal(self, refusal)
-                    return None
+            except Refusal as refusal:
+                answer_refusal(self, refusal)
+                return None
             # No file has such a name, and asking the system for one raises ValueError.
             if not all(name.isprintable() for name in self.path_kwargs.values() if name):
                 answer_refusal(self, Refusal(404, "names must not have unprintable characters"))
@@ -116,5 +118,7 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
                 # Enterprise Gateway answers with a traceback, which names paths of the host.
                 answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))
 
+    # As `routes` calls it.
+    Guarded.__module__, Guarded.__qualname__ = handler.__module__, handler.__qualname__
     Guarded.__name__ = handler.__name__
     return Guarded

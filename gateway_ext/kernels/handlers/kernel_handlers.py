@@ -349,11 +349,9 @@ class GoneHandler(FleetHandler):
     """`/api/fleet/kernels/{id}/gone`: an operator's word that what ran an unreachable kernel is
     gone, where the fleet cannot find out. For services, at any gateway."""
 
+    deed = "say so: use `jupyter fleet kernel ID --gone`"
+
     async def post(self, kernel_id: str) -> None:
-        if self.identity.service is None:
-            raise Refusal(
-                403, "only a service token may say so: use `jupyter fleet kernel ID --gone`"
-            )
         record = await self.manager.record(check_kernel_id(kernel_id))
         await self.manager.lost_restarts.declare_gone(record)
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
