@@ -11,8 +11,8 @@ from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtim
 
 # Paths of JupyterLab's own configuration (LabConfig and LabHandler); pages do without them.
 _PATHS = frozenset({"serverRoot", "rootUri", "labextensionsPath", "extraLabextensionsPath"})
-# The routes are refused, so the page should not offer or ask for them: the list of licenses, and what
-# changes the extensions and plugins of the page, or builds it, for everybody.
+# The routes are refused, so the page should not offer or ask for them: the list of licenses, and
+# what changes the extensions and plugins of the page, or builds it, for everybody.
 _REFUSED = frozenset(
     {"licensesUrl", "fullLicensesUrl", "extensionManager", "buildAvailable", "buildCheck"}
 )
