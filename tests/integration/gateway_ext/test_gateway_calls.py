@@ -22,6 +22,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     kernel_python,
     wait_until,
 )
+from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +343,17 @@ def test_nothing_without_a_valid_token(gateways: Gateways, path: str) -> None:
         if token:
             response = Client(None).call("GET", f"{gateways.urls[0]}{path}?token={token}")
             assert response.status_code == 401
+
+
+def test_forged_and_broken_tokens_are_refused(gateways: Gateways) -> None:
+    attacks = sendable(Attacker(gateways.directory).all())
+    assert len(attacks) >= 150
+    wrong = []
+    for name, forged in attacks.items():
+        answer = Client(forged).call("GET", f"{gateways.urls[0]}/api/kernels")
+        if answer.status_code != 401 or forged in answer.text:
+            wrong.append((name, answer.status_code))
+    assert wrong == []
 
 
 def test_websocket_needs_a_token(gateways: Gateways, kernel_id: str) -> None:

@@ -11,6 +11,7 @@ import websocket
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
 
 def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
@@ -362,3 +363,15 @@ def test_a_report_of_a_browser_forges_no_line_of_the_log(bare_labs: Labs) -> Non
     log = bare_labs.processes[0].log.read_text()
     assert "a browser of 'ada' reports blocked-uri" in log
     assert line not in log.splitlines()
+
+
+def test_forged_and_broken_tokens_are_refused(bare_labs: Labs) -> None:
+    attacks = sendable(Attacker(bare_labs.directory).all())
+    assert len(attacks) >= 150
+    wrong = []
+    for name, forged in attacks.items():
+        headers = {"Authorization": f"Bearer {forged}"}
+        answer = requests.get(f"{bare_labs.urls[0]}/api/me", headers=headers, timeout=20)
+        if answer.status_code != 401 or forged in answer.text:
+            wrong.append((name, answer.status_code))
+    assert wrong == []
