@@ -226,3 +226,17 @@ def test_handler_method_socket_and_path_must_agree(changed: dict[str, Any], path
     other = replace(named, **changed)
     assert route_policy.decide(other, OWNER).answer is Answer.REFUSE
     assert route_policy.decide(other, None).answer is Answer.LOG_IN
+
+
+def test_gateways_have_no_business_with_what_users_have() -> None:
+    gateway = identity("gateway")
+    for method, path in (
+        ("GET", "/api/contents/demo/a.ipynb"),
+        ("PUT", "/api/contents/demo/a.ipynb"),
+        ("GET", "/api/sessions"),
+        ("POST", "/api/kernels"),
+        ("GET", "/lab/api/workspaces"),
+        ("GET", "/lab"),
+    ):
+        assert decide(method, path, gateway).answer is Answer.REFUSE, path
+    assert decide("POST", "/api/fleet/kernels/k-1/ticket", gateway).answer is Answer.ALLOW
