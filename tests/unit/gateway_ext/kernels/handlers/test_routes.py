@@ -1,16 +1,22 @@
 """What a gateway answers is what its table names."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tornado.web import RequestHandler
+from tornado.httpserver import HTTPServer
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from gateway_ext.app import FleetGatewayApp
 from gateway_ext.kernels.handlers.routes import ROUTES, named
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.route_table import Call, Who, handler_name
+from jupyter_ext.platform.tokens import TokenSigner, TokenVerifier, create_keys
 
 NOTHING = "gateway_ext.kernels.handlers.refused_calls.NothingHere"
 UNKNOWN = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
@@ -120,3 +126,52 @@ def test_operators_routes_are_for_services() -> None:
     for_services = {entry.pattern.pattern for entry in ROUTES if entry.who is Who.SERVICES}
     assert len(for_services) == 5
     assert all(pattern.startswith("/api/fleet/") for pattern in for_services)
+
+
+async def test_a_server_refuses_what_is_not_named_and_asks_for_tokens(tmp_path: Path) -> None:
+    create_keys(tmp_path / "private.pem", tmp_path / "jwks.json")
+    person = TokenSigner(tmp_path / "private.pem").sign("ada", {"demo": "owner"}, 60)
+    application = Application(
+        FleetGatewayApp()._create_request_handlers(),
+        base_url="/",
+        fleet_token_verifier=TokenVerifier(tmp_path / "jwks.json"),
+        kernel_manager=SimpleNamespace(log=None, links={}),
+    )
+    server = HTTPServer(application)
+    socket, port = bind_unused_port()
+    server.add_sockets([socket])
+    client = SimpleAsyncHTTPClient(force_instance=True)
+
+    async def status(method: str, path: str, **headers: str) -> int:
+        answer = await client.fetch(
+            f"http://127.0.0.1:{port}{path}",
+            method=method,
+            headers=headers,
+            allow_nonstandard_methods=True,
+            raise_error=False,
+        )
+        assert answer.headers["Cache-Control"] == "no-store"
+        return answer.code
+
+    try:
+        assert await status("GET", "/nothing") == 404
+        assert await status("PUT", "/api/kernels") == 405
+        assert await status("PUT", "/api/kernelspecs") == 405
+        assert await status("OPTIONS", "/api/kernels") == 200
+        assert await status("OPTIONS", "/api/kernelspecs") == 200
+        asked = 0
+        for entry in ROUTES:
+            path = next(one for one in PATHS if entry.pattern.fullmatch(one))
+            if entry.socket or entry.who is Who.KERNELS:
+                continue
+            for method in entry.methods - {"HEAD", "OPTIONS"}:
+                assert await status(method, path) == 401, (method, path)
+                asked += 1
+                if entry.who is Who.SERVICES:
+                    token = f"Bearer {person}"
+                    assert await status(method, path, Authorization=token) == 403, path
+        assert asked > 20
+        assert await status("GET", "/api", Authorization=f"Bearer {person}") == 200
+    finally:
+        server.stop()
+        client.close()
