@@ -38,6 +38,7 @@ from gateway_ext.kernels.handlers.launch_options_handler import launch_options_h
 from gateway_ext.kernels.handlers.pipe_handler import pipe_handlers
 from gateway_ext.kernels.handlers.refused_calls import NothingHere
 from gateway_ext.kernels.handlers.relay import Relay
+from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
 from gateway_ext.kernels.run_forever import run_forever
@@ -51,6 +52,7 @@ from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
 from gateway_ext.ownership.pool_records import PoolRecords
+from gateway_ext.ownership.project_members import ProjectMembers
 from gateway_ext.ownership.project_uids import ProjectUids
 from gateway_ext.ownership.silence_records import SilenceRecords
 from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
@@ -167,6 +169,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         self.web_app.settings.update(
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
+            fleet_kernel_access=KernelAccess(ProjectMembers(self.database), self.log),
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,

@@ -20,6 +20,7 @@ from traitlets.config import Config
 
 from jupyter_ext import absent_services
 from jupyter_ext.auth import early_errors
+from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_user import with_page_user
@@ -284,7 +285,10 @@ class JupyterFleet(ExtensionApp):
         await asyncio.sleep(0.05)
 
     def initialize_settings(self) -> None:
-        """Tell the labextension, which otherwise does nothing, that this server is a lab."""
+        """Tell the labextension, which otherwise does nothing, that this server is a lab, and have
+        nobody keep answers."""
+        # Files of the page itself, which are everybody's, say how long they may be kept.
+        self.settings["headers"] = {"Cache-Control": "no-store", **self.settings.get("headers", {})}
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
@@ -306,6 +310,7 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(launch_options_handlers)
         self.handlers.extend(launch_choices_handlers)
         self.handlers.extend(absent_services.handlers)
+        self.handlers.extend(csp_report_handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
         if "lab" in points:

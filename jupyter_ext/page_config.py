@@ -11,9 +11,11 @@ from jupyter_core.paths import jupyter_config_path, jupyter_path, jupyter_runtim
 
 # Paths of JupyterLab's own configuration (LabConfig and LabHandler); pages do without them.
 _PATHS = frozenset({"serverRoot", "rootUri", "labextensionsPath", "extraLabextensionsPath"})
-# The routes are refused, so the page should not offer them: the list of licenses, and what changes
-# the extensions and plugins of the page for everybody.
-_REFUSED = frozenset({"licensesUrl", "fullLicensesUrl", "extensionManager"})
+# The routes are refused, so the page should not offer or ask for them: the list of licenses, and
+# what changes the extensions and plugins of the page, or builds it, for everybody.
+_REFUSED = frozenset(
+    {"licensesUrl", "fullLicensesUrl", "extensionManager", "buildAvailable", "buildCheck"}
+)
 _PLUGINS_OF_REFUSED = (
     "@jupyterlab/apputils-extension:licenses-plugin",
     "@jupyterlab/extensionmanager-extension:plugin",

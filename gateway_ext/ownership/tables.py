@@ -110,6 +110,14 @@ project_uid = Table(
     UniqueConstraint("uid"),
 )
 
+project_member = Table(
+    "fleet_project_member",
+    gateway_metadata,
+    # Everybody who ever had a role in the project, and met a kernel of it.
+    Column("username", ByteString(1024), primary_key=True),
+    Column("project", ByteString(63), primary_key=True),
+)
+
 lock = Table(
     "fleet_lock",
     gateway_metadata,

@@ -28,6 +28,7 @@ from jupyter_ext.platform.kernel_tickets import (
     TicketError,
     is_ticket,
 )
+from jupyter_ext.platform.route_table import Call, handler_name
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 # Browsers silently drop cookies above 4096 bytes.
@@ -105,7 +106,8 @@ class FleetIdentityProvider(IdentityProvider):
         if isinstance(caller, Identity):
             _check_user(page, caller)
         method, path = page.request.method or "GET", path.removeprefix(base_url)
-        decision = decide(method, path, caller)
+        socket = isinstance(page, WebSocketHandler)
+        decision = decide(Call(method, path, handler_name(type(page)), socket), caller)
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]

@@ -120,5 +120,4 @@ class FleetLoginHandler(LoginFormHandler):
         )
 
     def _answer(self, title: str, body: str) -> None:
-        self.set_header("Cache-Control", "no-store")
         self.finish(_PAGE.format(title=title, body=body.strip("\n")))

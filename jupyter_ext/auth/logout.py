@@ -17,5 +17,4 @@ class FleetLogoutHandler(LogoutHandler):
         if user is not None:
             self.log.info("User %s logged out.", user.username)
         self.identity_provider.clear_login_cookie(self)
-        self.set_header("Cache-Control", "no-store")
         self.redirect(url_path_join(self.base_url, "login"))

@@ -1,4 +1,4 @@
-"""Which routes each user may call: a route is either in the table or refused.
+"""Which routes each user may call: a route is either in the table (`routes`) or refused.
 
 The table is checked for every request before its handler runs. Where the URL names the project, the
 table states the required role; where only the body or a kernel id does, the handler's code decides.
@@ -13,31 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import unquote
 
+from jupyter_ext.auth.routes import ROUTES
 from jupyter_ext.platform import export_formats
 from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.route_table import READ, Call, Route, Who, find
 from jupyter_ext.platform.tokens import Identity
-
-READ = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Who(Enum):
-    """Who may use a route."""
-
-    EVERYBODY = "everybody"
-    """No login needed."""
-    USERS = "users"
-    """Everybody who is logged in."""
-    VIEWERS = "viewers"
-    """Viewers of the project in the group `path` of the URL; for the root, all users."""
-    EDITORS = "editors"
-    """Editors of the project in the group `path` of the URL."""
-    SERVICES = "services"
-    """The fleet's own servers (tokens with `service`)."""
-    KERNELS = "kernels"
-    """What runs beside the kernel in the group `kernel` of the URL, with that kernel's ticket,
-    which no other route takes; and the fleet's own servers."""
 
 
 class Answer(Enum):
@@ -49,15 +31,6 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True)
-class Rule:
-    """`methods` on URLs that match `pattern` as a whole are for `who`."""
-
-    pattern: re.Pattern[str]
-    methods: frozenset[str]
-    who: Who
-
-
-@dataclass(frozen=True)
 class Decision:
     """The answer to one request, with the reason and the HTTP status of a refusal."""
 
@@ -66,118 +39,53 @@ class Decision:
     status: int = 403
 
 
-def _rule(who: Who, methods: str, pattern: str) -> Rule:
-    names = frozenset(methods.split())
-    return Rule(re.compile(pattern), READ | names if "GET" in names else names, who)
-
-
-_UUID = r"[\w-]+"
-_PATH = r"(?P<path>/.*|)"
-_CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
-
-RULES: tuple[Rule, ...] = (
-    _rule(Who.EVERYBODY, "GET", r"/api/?"),
-    _rule(Who.EVERYBODY, "GET POST", r"/login"),
-    _rule(Who.EVERYBODY, "GET", r"/logout"),
-    _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
-    _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
-    _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),
-    # The page itself and what it is made of.
-    _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
-    _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),
-    # Without licenses: that handler passes an argument of the request to `re` as a pattern, and
-    # some patterns block the process forever.
-    _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings)(?:/.*)?"),
-    _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
-    _rule(Who.USERS, "GET", r"/lab/api/settings/?"),
-    _rule(Who.USERS, "GET PUT", r"/lab/api/settings/.+"),
-    _rule(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?"),
-    _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert|resolvePath)"),
-    _rule(Who.USERS, "GET", r"/lsp/status"),
-    _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
-    _rule(Who.USERS, "POST", r"/api/security/csp-report"),
-    _rule(Who.USERS, "GET", r"/api/events/subscribe"),
-    # Files: routes with a suffix after the path come first; otherwise it would count as path.
-    _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),
-    _rule(
-        Who.EDITORS,
-        "POST PUT PATCH DELETE",
-        rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}",
-    ),
-    # Users may trust, for themselves, every notebook that they may read.
-    _rule(Who.VIEWERS, "POST", r"/api/contents(?P<path>/.*)/trust"),
-    _rule(Who.VIEWERS, "GET", rf"/api/contents{_PATH}"),
-    _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
-    _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
-    _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
-    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{export_formats.PATTERN})(?P<path>/.*)"),
-    # Kernels and sessions: their project is in the body or in their record.
-    _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
-    _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),
-    _rule(Who.USERS, "GET", r"/api/fleet/(?:kernelspecs/[^/]+/launch-options|launch-choices)"),
-    _rule(Who.USERS, "GET PATCH DELETE", rf"/api/sessions/{_UUID}"),
-    _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
-    _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),
-    _rule(Who.USERS, "GET", rf"/api/kernels/{_UUID}/channels"),
-    # What kernels have said: what runs beside them writes it, viewers of its project read it.
-    # Gateways write it for agents of the version before.
-    _rule(Who.KERNELS, "POST", rf"/api/fleet/kernels/(?P<kernel>{_UUID})/journal"),
-    _rule(Who.SERVICES, "POST", rf"/api/fleet/kernels/{_UUID}/ticket"),
-    _rule(Who.USERS, "GET", rf"/api/fleet/kernels/{_UUID}/journal"),
-    _rule(Who.VIEWERS, "GET", r"/api/fleet/journals(?P<path>/.*)"),
-    _rule(Who.SERVICES, "GET", r"/metrics"),
-)
-
-
-def decide(method: str, path: str, caller: Identity | KernelTicket | None) -> Decision:
-    """Whether `caller` (None: nobody is logged in) may send `method` to `path`.
-
-    `path` is the request's path below the base URL, still escaped, without the query.
-    """
-    try:
-        matches = [
-            (rule, match)
-            for rule in RULES
-            if method in rule.methods and (match := rule.pattern.fullmatch(path))
-        ]
-        if isinstance(caller, KernelTicket):
-            return _with_ticket(matches, caller)
-        identity = caller
-        if not matches:
-            if identity is None:
-                return Decision(Answer.LOG_IN)
-            return Decision(Answer.REFUSE, _not_available(method, path))
-        rule, match = matches[0]
-        if rule.who is Who.EVERYBODY:
-            return Decision(Answer.ALLOW)
+def decide(call: Call, caller: Identity | KernelTicket | None) -> Decision:
+    """Whether `caller` (None: nobody is logged in) may make this call."""
+    found = find(ROUTES, call)
+    if isinstance(caller, KernelTicket):
+        return _with_ticket(found, caller)
+    identity = caller
+    if found is None:
         if identity is None:
             return Decision(Answer.LOG_IN)
-        if identity.service == "gateway" and rule.who not in (Who.SERVICES, Who.KERNELS):
-            return Decision(Answer.REFUSE, "gateways have no business with what users have")
-        if identity.service or rule.who is Who.USERS:
-            return Decision(Answer.ALLOW)
-        if rule.who in (Who.SERVICES, Who.KERNELS):
-            return Decision(Answer.REFUSE, f"{path} is for the fleet's own servers")
-        project, _ = split_path(unquote(match["path"]))
+        return Decision(Answer.REFUSE, _not_available(call.method, call.path))
+    entry, match = found
+    if entry.who is Who.EVERYBODY:
+        return Decision(Answer.ALLOW)
+    if identity is None:
+        return Decision(Answer.LOG_IN)
+    if identity.service == "gateway" and entry.who not in (Who.SERVICES, Who.KERNELS):
+        return Decision(Answer.REFUSE, "gateways have no business with what users have")
+    if identity.service or entry.who is Who.USERS:
+        return Decision(Answer.ALLOW)
+    if entry.who in (Who.SERVICES, Who.KERNELS):
+        return Decision(Answer.REFUSE, f"{call.path} is for the fleet's own servers")
+    return _in_project(entry.who, unquote(match["path"]), identity)
+
+
+def _in_project(who: Who, path: str, identity: Identity) -> Decision:
+    """Whether the caller may reach a file, to which only `who` of its project may get."""
+    try:
+        project, _ = split_path(path)
     except (ProjectNameError, ProjectPathError):
         # That no such project exists is no secret, and the contents manager explains it better.
         return Decision(Answer.ALLOW)
     if not project:
-        if rule.who is Who.VIEWERS:
+        if who is Who.VIEWERS:
             return Decision(Answer.ALLOW)
         return Decision(Answer.REFUSE, "nothing can be created or changed outside the projects")
     if identity.role(project) is None:
         return Decision(Answer.REFUSE, f"there is no project {project!r} that you may see", 404)
-    role = Role.EDITOR if rule.who is Who.EDITORS else Role.VIEWER
+    role = Role.EDITOR if who is Who.EDITORS else Role.VIEWER
     if not identity.may(project, role):
         return Decision(Answer.REFUSE, f"you are not {article(role)} of the project {project!r}")
     return Decision(Answer.ALLOW)
 
 
-def _with_ticket(matches: list[tuple[Rule, re.Match[str]]], ticket: KernelTicket) -> Decision:
-    if not matches or matches[0][0].who is not Who.KERNELS:
+def _with_ticket(found: tuple[Route, re.Match[str]] | None, ticket: KernelTicket) -> Decision:
+    if found is None or found[0].who is not Who.KERNELS:
         return Decision(Answer.REFUSE, "a kernel's ticket is not for this route")
-    if matches[0][1]["kernel"] != ticket.kernel_id:
+    if found[1]["kernel"] != ticket.kernel_id:
         return Decision(Answer.REFUSE, "the ticket is another kernel's")
     return Decision(Answer.ALLOW)
 

@@ -20,7 +20,7 @@ def first_answer(
 ) -> Any:
     """The response to a GET of the first server with this role that answers well, each within so
     many seconds; None if none does."""
-    token = SecretFiles(data_dir.secrets).service_token(role).read_text()
+    token = SecretFiles(data_dir.secrets).sign_service_token(role)
     names = settings.gateway_names if role == "gateway" else settings.lab_names
     for name in names:
         try:

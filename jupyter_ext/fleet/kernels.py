@@ -45,7 +45,7 @@ LONGEST_STATE = 60
 
 def ask(data_dir: DataDir, settings: Settings, method: str, path: str, **options: float) -> Any:
     """The response of the first gateway that responds; raises `FleetError` if none does."""
-    token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
+    token = SecretFiles(data_dir.secrets).sign_service_token("gateway")
     problem = None
     for name in settings.gateway_names:
         try:

@@ -15,8 +15,11 @@ from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 
-SERVICE_TOKEN_SECONDS = 10 * 365 * 86400
-"""Each `up` signs new service tokens; they must be valid until the next `up`."""
+SERVICE_TOKEN_SECONDS = 3600
+"""Servers read their token at each call; `up` signs the first ones, the supervisor those that
+follow."""
+RENEW_SECONDS = 600
+"""How often the supervisor signs new ones: a token is valid for the 50 min that it may be late."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class SecretFiles:
 
     @property
     def platform_key(self) -> Path:
-        """The demo platform's private key; only the command line reads it."""
+        """The demo platform's private key; only the command line and the supervisor read it."""
         return self.folder / "platform.pem"
 
     @property
@@ -36,8 +39,18 @@ class SecretFiles:
         return self.folder / "jwks.json"
 
     def service_token(self, service: str) -> Path:
-        """The token of ``"lab"`` or ``"gateway"``."""
+        """The file with the token of ``"lab"`` or ``"gateway"``, for these servers."""
         return self.folder / f"{service}.token"
+
+    def sign_service_token(self, service: str) -> str:
+        """A new token of ``"lab"`` or ``"gateway"``, for calls of the command line as well: those
+        in the files expire while there is no supervisor."""
+        return self.signer().sign(service, {}, SERVICE_TOKEN_SECONDS, service=service)
+
+    def renew_service_tokens(self) -> None:
+        """Put new tokens into the servers' files."""
+        for service in ("lab", "gateway"):
+            write_private(self.service_token(service), self.sign_service_token(service))
 
     @property
     def cookie_secret(self) -> Path:
@@ -92,10 +105,7 @@ class SecretFiles:
             write_private(self.store_identities, store_identities(access_key, secret_key))
             write_private(self.store_credentials, aws_credentials(access_key, secret_key))
         create_store_security(self.store_security)
-        signer = self.signer()
-        for service in ("lab", "gateway"):
-            token = signer.sign(service, {}, SERVICE_TOKEN_SECONDS, service=service)
-            write_private(self.service_token(service), token)
+        self.renew_service_tokens()
 
     def keep_bucket_credentials(self, environment: Mapping[str, str]) -> None:
         """Put credentials from the environment into a file, so that no program inherits them."""

@@ -262,7 +262,7 @@ def _kept_if_it_works(data_dir: DataDir, settings: Settings) -> Iterator[None]:
 
 def _roll_out(supervisor: Supervisor, prepared: _Prepared, data_dir: DataDir) -> None:
     settings, fleet, aws = prepared.settings, prepared.fleet, prepared.aws
-    token = prepared.secrets.service_token("lab").read_text()
+    token = prepared.secrets.sign_service_token("lab")
     members = {member.name: member for member in settings.members}
     states = supervisor.states()
     running = {name: state.runs for name, state in states.items() if state.alive}

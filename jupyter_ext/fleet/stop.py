@@ -47,7 +47,7 @@ def end_kernels(data_dir: DataDir, settings: Settings) -> int:
 
     Returns when nothing of them is left in clusters either: no gateway could remove it later.
     """
-    token = SecretFiles(data_dir.secrets).service_token("gateway").read_text()
+    token = SecretFiles(data_dir.secrets).sign_service_token("gateway")
     ended: set[str] = set()
     deadline = time.monotonic() + KERNELS_SECONDS
     problem = "no gateway answers"

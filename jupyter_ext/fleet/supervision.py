@@ -1,8 +1,9 @@
 """The process that supervises the programs of one data directory.
 
 ``python -m jupyter_ext.fleet.supervision DATA_DIR``. It starts programs, restarts those that end,
-replaces those that stop answering, and rotates their logs. Nothing is lost if it dies: programs
-write their own logs and outlive it, and the next supervisor adopts them.
+replaces those that stop answering, rotates their logs, and renews the tokens with which they call
+each other. Nothing is lost if it dies: programs write their own logs and outlive it, and the next
+supervisor adopts them. Their tokens expire after an hour; people's calls go on without them.
 
 It listens on a Unix socket and answers each line of JSON with one line (`Supervision._answer`).
 """
@@ -27,6 +28,7 @@ from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
 from jupyter_ext.fleet.log_file import rotate
+from jupyter_ext.fleet.secret_files import RENEW_SECONDS, SecretFiles
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
 OPEN_FILES = 65536
@@ -81,6 +83,7 @@ class Supervision:
         tasks = [
             asyncio.create_task(_again_and_again(self._watch_once, health.PAUSE_SECONDS)),
             asyncio.create_task(_again_and_again(self._rotate_once, ROTATE_SECONDS)),
+            asyncio.create_task(_again_and_again(self._renew_once, RENEW_SECONDS)),
         ]
         try:
             await self._left.wait()
@@ -249,6 +252,9 @@ class Supervision:
     async def _rotate_once(self) -> None:
         files = sorted(self._data_dir.logs.glob("*.log"))
         await asyncio.to_thread(lambda: [rotate(file) for file in files])
+
+    async def _renew_once(self) -> None:
+        await asyncio.to_thread(SecretFiles(self._data_dir.secrets).renew_service_tokens)
 
 
 async def _write(writer: asyncio.StreamWriter, document: object) -> None:

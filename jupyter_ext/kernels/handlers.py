@@ -42,7 +42,7 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
 
     @web.authenticated
     async def post(self) -> None:
-        """Start a kernel that belongs to no document."""
+        """Start a kernel, or join that of the notebook whose path is given."""
         document = self.get_json_body() or {}
         if not isinstance(document, dict) or any(
             not isinstance(document.get(name) or "", str) for name in _TEXTS
@@ -51,14 +51,16 @@ class FleetKernelsHandler(ErrorBody, MainKernelHandler):
                 400, f"the body must be an object with the strings {', '.join(_TEXTS)}"
             )
         manager = cast(FleetKernelManager, self.kernel_manager)
-        model = await manager.launch(
+        # Sessions know which kernel a notebook has.
+        sessions = cast(Any, self.session_manager)
+        model = await sessions.start_kernel(
             kernel_id=document.get("kernel_id"),
             path=document.get("path"),
             kernel_name=document.get("name"),
             choice=parse_choice(document),
         )
         if not answers_at_once(self.request):
-            most = cast(Any, self.session_manager).answer_seconds
+            most = sessions.answer_seconds
             seconds = seconds_to_answer(document.get("env"), most)
             model = await manager.until_it_runs(model, seconds)
         self.set_header("Location", url_path_join(self.base_url, "api", "kernels", model["id"]))
@@ -139,7 +141,7 @@ class FleetKernelSpecResourceHandler(JupyterHandler):
         body = await manager.get_kernel_spec_resource(kernel_name, path)
         self.set_header("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")
         if path.lower().endswith(".png"):
-            self.set_header("Cache-Control", f"max-age={_LOGO_SECONDS}")
+            self.set_header("Cache-Control", f"private, max-age={_LOGO_SECONDS}")
         self.finish(body)
 
     head = get

@@ -35,7 +35,6 @@ class TicketHandler(ErrorBody, APIHandler):
             raise web.HTTPError(400, f"the kernel is not described: {error!r}") from error
         except TicketError as error:
             raise web.HTTPError(400, str(error)) from error
-        self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps({"ticket": ticket, "seconds": self._seconds}))
 
 

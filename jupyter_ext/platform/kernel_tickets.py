@@ -75,6 +75,8 @@ class KernelTickets:
 
     def verify(self, token: str) -> KernelTicket:
         """What the ticket says; raises TicketError."""
+        if not token.isascii():
+            raise TicketError("this is not a ticket (a signed JWT is expected)")
         try:
             claims = jwt.decode(
                 token,

@@ -1,7 +1,9 @@
-"""Removes tokens and control characters from all log messages.
+"""Removes tokens and control characters from all log messages, and indents their further lines.
 
 A login link carries its token in the URL, and Tornado logs the URL of a request that fails. File
-names may contain escape sequences, which would act on the terminal of whoever reads the log.
+names may contain escape sequences, which would act on the terminal of whoever reads the log, and
+line breaks, after which anything would look like another message: whatever begins at the start of a
+line is the start of a message.
 """
 
 from __future__ import annotations
@@ -18,13 +20,24 @@ _TOKEN = re.compile(r"eyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
 _ARGUMENT = re.compile(
     r"((?:[?&]|%3F|%26)(?:token|_xsrf)(?:=|%3D))(?:(?!%26)[^&\s'\"<>])+", re.IGNORECASE
 )
-# All but tab and line feed.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# All but tab and line feed; also what some programs take for line breaks, and what changes the
+# direction in which a line is written.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_INDENT = "    "
 
 
 def safe_text(text: str) -> str:
     """The text with `HIDDEN` for each token, and Python's escapes for control characters."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", without_tokens(text))
+    return _CONTROL.sub(lambda found: _escaped(ord(found[0])), without_tokens(text))
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def safe_message(text: str) -> str:
+    """The safe text, whose second and further lines are indented."""
+    return safe_text(text).replace("\n", f"\n{_INDENT}")
 
 
 def without_tokens(text: str) -> str:
@@ -53,12 +66,10 @@ class _SafeRecords:
         except Exception:
             # Its handlers report arguments that do not fit the message.
             return record
-        safe = safe_text(message)
+        safe = safe_message(message)
         if safe != message:
             record.msg, record.args = safe, ()
         if record.exc_info and record.exc_info[0] is not None:
             trace = logging.Formatter().formatException(record.exc_info)
-            safe = safe_text(trace)
-            if safe != trace:
-                record.exc_text = safe
+            record.exc_text = _INDENT + safe_message(trace)
         return record

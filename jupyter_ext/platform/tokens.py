@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,10 @@ AUDIENCE = "jupyter-fleet"
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
 SERVICES = ("lab", "gateway")
 LONGEST_USER_NAME = 255
+LATEST_EXPIRY = 32_503_680_000
+"""The year 3000: dates of cookies and timers cannot be much later."""
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Control characters, halves of surrogate pairs, separators of lines and paragraphs."""
 
 
 class TokenError(Exception):
@@ -80,6 +85,8 @@ class TokenVerifier:
 
     def verify(self, token: str) -> Identity:
         """Return the caller that ``token`` identifies, or raise `TokenError`."""
+        if not token.isascii():
+            raise TokenError("this is not a token (a signed JWT is expected)")
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
@@ -122,6 +129,8 @@ def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
     name = claims.get("name") or user
     if not isinstance(name, str):
         raise TokenError("the token's display name (name) must be a string")
+    if any(unicodedata.category(character) in _NOT_IN_NAMES for character in name):
+        raise TokenError("the token's display name (name) contains control characters")
     service = claims.get("service")
     if service is not None and service not in SERVICES:
         raise TokenError(f"the token names an unknown service {service!r}")
@@ -133,9 +142,18 @@ def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
         display_name=name,
         projects=MappingProxyType({check_grant(p, r): Role(r) for p, r in roles.items()}),
         service=service,
-        expires=float(claims["exp"]),
+        expires=_expiry(claims["exp"]),
         token=token,
     )
+
+
+def _expiry(claimed: object) -> float:
+    if isinstance(claimed, bool) or not isinstance(claimed, int | float):
+        raise TokenError("the token's expiry (exp) must be a number of seconds since 1970")
+    # Compared first: an integer may be too large for a float.
+    if not claimed < LATEST_EXPIRY:
+        raise TokenError("the token's expiry (exp) must be before the year 3000")
+    return float(claimed)
 
 
 def check_grant(project: str, role: object) -> str:

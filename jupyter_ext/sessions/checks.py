@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado import web
@@ -16,22 +16,22 @@ from jupyter_ext.sessions.tables import NAME_BYTES, TYPE_BYTES
 
 
 def checked(changed: Session, identity: Identity) -> Session:
-    """The session, in the project of its path. Raises HTTPError 400 if it cannot be stored, 403 if
-    the caller may not have it there.
+    """The session. Raises HTTPError 400 if it cannot be stored, 403 if the caller may not change
+    it.
 
-    Only a session's own user may move it, and its kernel, to another project: others might move it
-    to a project that this user cannot see.
+    It stays in its project, as its kernel does: at a path of another one, that one's members would
+    find a kernel that they cannot use.
     """
     check_lengths(path=changed.shown_path, name=changed.name, type_=changed.type, real=changed.path)
     project = project_of(changed.path)
-    require_role(identity, project, Role.EDITOR)
-    if project != changed.project and changed.username != identity.user:
+    require_role(identity, changed.project, Role.EDITOR)
+    if project != changed.project:
         raise web.HTTPError(
-            403,
-            f"this session belongs to {changed.username!r} and stays in the project"
-            f" {changed.project!r}: start a kernel of your own for {changed.path!r}",
+            400,
+            f"this session and its kernel stay in the project {changed.project!r}: start another"
+            f" kernel for {changed.path!r}",
         )
-    return replace(changed, project=project)
+    return changed
 
 
 def check_project(kernel: dict[str, Any], project: str) -> None:
@@ -42,6 +42,26 @@ def check_project(kernel: dict[str, Any], project: str) -> None:
             f"kernel {kernel['id']} belongs to the project {kernel['project']!r}: a document in"
             f" {project!r} needs a kernel of its own project",
         )
+
+
+async def check_seen(
+    session: Session, identity: Identity, kernel_model: Callable[[str], Awaitable[Any]]
+) -> None:
+    """Raise 404 for a session in a project in which the caller never had a role, 403 if the role is
+    lost: pages take 404 for its end. Gateways know it of the session's kernel."""
+    if identity.role(session.project) is not None:
+        return
+    try:
+        await kernel_model(session.kernel_id)
+    except web.HTTPError as error:
+        if error.status_code != 404:
+            raise
+    raise unknown_session(session.id)
+
+
+def unknown_session(session_id: str) -> web.HTTPError:
+    """There is none with this id that the caller may know."""
+    return web.HTTPError(404, f"Session not found: {session_id}")
 
 
 def check_lengths(*, path: str, name: str, type_: str, real: str) -> None:

@@ -21,13 +21,14 @@ from jupyter_ext.kernels.launches import LaunchFailed, Model, alive, runs
 from jupyter_ext.kernels.manager import FleetKernelManager, require_role
 from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.sessions.checks import check_project, checked
+from jupyter_ext.sessions.checks import check_project, check_seen, checked, unknown_session
 from jupyter_ext.sessions.former_kernels import ChangeWatch, former_of, give_back, settle
 from jupyter_ext.sessions.kernel_changes import ended_meanwhile, other_kernel, when_changed
 from jupyter_ext.sessions.left_kernels import cancel_session, end_session, end_unused, leave
 from jupyter_ext.sessions.models import session_model
 from jupyter_ext.sessions.new_sessions import NewSession, new_session
 from jupyter_ext.sessions.patch import SessionPatch, patched
+from jupyter_ext.sessions.plain_kernels import plain_kernel
 from jupyter_ext.sessions.store import (
     document_kernels,
     endings,
@@ -132,11 +133,8 @@ class FleetSessionManager(LoggingConfigurable):
         if with_kernel is None:
             return None
         found, kernel = with_kernel
-        if (
-            kernel.get("project", found.project) != found.project
-            and found.username != identity.user
-        ):
-            # The notebook was moved here from another project, where its kernel still belongs.
+        if kernel.get("project", found.project) != found.project:
+            # A lab of the version before has moved it here from the project of its kernel.
             return None
         # Again: with the last session the kernel goes, which was there a moment ago.
         again = await self.run(partial(session_rows.get_session, session_id=found.id))
@@ -205,12 +203,16 @@ class FleetSessionManager(LoggingConfigurable):
         wanted = NewSession(path, name, type, kernel_name, kernel_id, choice, awaited)
         return await new_session(self, wanted, self._identity())
 
+    async def start_kernel(self, **wanted: Any) -> Model:
+        """See `plain_kernel`."""
+        return await plain_kernel(self, self._identity(), **wanted)
+
     async def get_session(self, session_id: str) -> dict[str, Any]:
         """The model of a session; 404 if there is none or its kernel is known to be gone."""
         found = await self._session(session_id, Role.VIEWER)
         with_kernel = await self._with_kernel(found)
         if with_kernel is None:
-            raise web.HTTPError(404, f"Session not found: {session_id}")
+            raise unknown_session(session_id)
         return session_model(*with_kernel)
 
     async def list_sessions(self) -> list[dict[str, Any]]:
@@ -296,7 +298,7 @@ class FleetSessionManager(LoggingConfigurable):
             # Read, decided and written in one transaction: another PATCH may be in progress.
             old = session_rows.hold_session(connection, session_id)
             if old is None:
-                raise web.HTTPError(404, f"Session not found: {session_id}")
+                raise unknown_session(session_id)
             require_role(identity, old.project, Role.EDITOR)
             new = checked(patched(old, patch), identity)
             if kernel_id is not None and kernel_id != old.kernel_id:
@@ -328,7 +330,7 @@ class FleetSessionManager(LoggingConfigurable):
         if kernel_id is None:
             with_kernel = await self._with_kernel(new)
             if with_kernel is None:
-                raise web.HTTPError(404, f"Session not found: {session_id}")
+                raise unknown_session(session_id)
             again, kernel = with_kernel
             return session_model(again if path is None else replace(again, shown_path=path), kernel)
         kernel = await self.kernel_or_none(new.kernel_id)
@@ -386,8 +388,9 @@ class FleetSessionManager(LoggingConfigurable):
             partial(session_rows.get_session, session_id=session_id), read_only=True
         )
         identity = self._identity()
-        if found is None or not identity.may(found.project, Role.VIEWER):
-            raise web.HTTPError(404, f"Session not found: {session_id}")
+        if found is None:
+            raise unknown_session(session_id)
+        await check_seen(found, identity, self.kernel_manager.kernel_model)
         require_role(identity, found.project, role)
         return found
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from tornado import web
 
+from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.refusal import Refusal
-from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 _SCHEMES = ("bearer", "token")
@@ -36,16 +36,6 @@ def authenticate(verifier: TokenVerifier, header: str | None) -> Identity:
         return verifier.verify(bearer_token(header))
     except TokenError as error:
         raise Refusal(401, str(error)) from error
-
-
-def require_role(identity: Identity, project: str, role: Role) -> None:
-    """Raises Refusal (403) unless the caller has at least `role` in `project`."""
-    if not identity.may(project, role):
-        raise Refusal(
-            403,
-            f"{identity.user} is not {role.value} of project {project!r}: ask an owner of "
-            "the project",
-        )
 
 
 def choose_project(identity: Identity, asked: str | None) -> str:
@@ -92,19 +82,24 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
 
     class Guarded(handler):  # type: ignore[misc, valid-type]
         def prepare(self) -> Awaitable[None] | None:
-            if self.request.method != "OPTIONS":
-                verifier: TokenVerifier = self.settings["fleet_token_verifier"]
-                try:
+            try:
+                require_named(self)
+                if self.request.method != "OPTIONS":
+                    verifier: TokenVerifier = self.settings["fleet_token_verifier"]
                     authenticate(verifier, self.request.headers.get("Authorization"))
-                except Refusal as refusal:
-                    answer_refusal(self, refusal)
-                    return None
+            except Refusal as refusal:
+                answer_refusal(self, refusal)
+                return None
             # No file has such a name, and asking the system for one raises ValueError.
             if not all(name.isprintable() for name in self.path_kwargs.values() if name):
                 answer_refusal(self, Refusal(404, "names must not have unprintable characters"))
                 return None
             prepared: Any = super().prepare()
             return prepared
+
+        def set_default_headers(self) -> None:
+            super().set_default_headers()
+            self.set_header("Cache-Control", "no-store")
 
         def options(self, *args: str, **kwargs: str) -> None:
             # Not all stock handlers take the names in their routes here.
@@ -123,5 +118,7 @@ def require_token(handler: type[web.RequestHandler]) -> type[web.RequestHandler]
                 # Enterprise Gateway answers with a traceback, which names paths of the host.
                 answer_refusal(self, Refusal(status_code, "the gateway failed: its log says why"))
 
+    # As `routes` calls it.
+    Guarded.__module__, Guarded.__qualname__ = handler.__module__, handler.__qualname__
     Guarded.__name__ = handler.__name__
     return Guarded

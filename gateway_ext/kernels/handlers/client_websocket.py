@@ -16,7 +16,7 @@ from tornado import websocket
 
 from gateway_ext.kernels.agents.client_streams import Opening, person_of
 from gateway_ext.kernels.client_room import PER_PERSON
-from gateway_ext.kernels.handlers.authentication import authenticate, require_role
+from gateway_ext.kernels.handlers.authentication import authenticate
 from gateway_ext.kernels.handlers.client_wires import (
     DeadWire,
     FleetWire,
@@ -98,7 +98,9 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         )
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
-        require_role(identity, place.project, Role.EDITOR)
+        await self.settings["fleet_kernel_access"].require(
+            identity, kernel_id, place.project, Role.EDITOR
+        )
         if fleet:
             self._wire = self._fleet_wire(place, identity.user)
             return

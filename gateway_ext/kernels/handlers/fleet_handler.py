@@ -8,8 +8,11 @@ from enterprise_gateway.mixins import CORSMixin  # type: ignore[import-untyped]
 from gateway_ext.kernels.handlers.authentication import authenticate
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
 from gateway_ext.kernels.handlers.relay import Answer
+from gateway_ext.kernels.handlers.routes import require_named
+from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.manager import FleetMappingKernelManager
-from gateway_ext.kernels.refusal import RETRY_SECONDS
+from gateway_ext.kernels.refusal import RETRY_SECONDS, Refusal
+from jupyter_ext.platform.route_table import Who
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.headers import DIRECT, DIRECT_HEADER
 
@@ -18,18 +21,30 @@ class FleetHandler(CORSMixin, RefusedCalls):
     """A call with a valid token. Errors are raised as Refusal."""
 
     identity: Identity
+    deed = "do that"
+    """What only services may do, where `routes` says so; with what to do instead."""
 
     def prepare(self) -> Awaitable[None] | None:
-        if self.request.method != "OPTIONS":
-            self.identity = authenticate(
-                self.settings["fleet_token_verifier"], self.request.headers.get("Authorization")
-            )
+        entry = require_named(self)
+        if self.request.method == "OPTIONS":
+            return None
+        self.identity = authenticate(
+            self.settings["fleet_token_verifier"], self.request.headers.get("Authorization")
+        )
+        if entry.who is Who.SERVICES and self.identity.service is None:
+            raise Refusal(403, f"only a service token may {self.deed}")
         return None
 
     @property
     def manager(self) -> FleetMappingKernelManager:
         manager: FleetMappingKernelManager = self.settings["kernel_manager"]
         return manager
+
+    @property
+    def access(self) -> KernelAccess:
+        """What callers may do with kernels."""
+        access: KernelAccess = self.settings["fleet_kernel_access"]
+        return access
 
     @property
     def direct(self) -> bool:

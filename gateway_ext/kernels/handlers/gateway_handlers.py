@@ -21,10 +21,10 @@ from jupyter_ext.wire.routes import (
 class DrainHandler(FleetHandler):
     """`/api/fleet/gateways/{name}/drain`: at any gateway, for services."""
 
+    deed = "drain gateways: use `jupyter fleet drain`"
+
     async def _there(self, name: str) -> bool:
         """Whether another gateway was meant, and has answered."""
-        if self.identity.service is None:
-            raise Refusal(403, "only a service token may drain gateways: use `jupyter fleet drain`")
         membership = self.manager.membership
         member = next((one for one in membership.members if one.name == name), None)
         if member is None:
@@ -87,9 +87,9 @@ class GatewaysHandler(FleetHandler):
 class LeftoversHandler(FleetHandler):
     """`/api/fleet/leftovers`: for services."""
 
+    deed = "list what is left of deleted kernels"
+
     async def get(self) -> None:
-        if self.identity.service is None:
-            raise Refusal(403, "only a service token may list what is left of deleted kernels")
         left = await self.manager.leftovers.not_ended()
         self.answer(
             [
@@ -102,18 +102,18 @@ class LeftoversHandler(FleetHandler):
 class PoolsHandler(FleetHandler):
     """`/api/fleet/pools`: for services."""
 
+    deed = "end pools: use `jupyter fleet down`"
+
     async def delete(self) -> None:
-        if self.identity.service is None:
-            raise Refusal(403, "only a service token may end pools: use `jupyter fleet down`")
         self.answer({"pooled": await self.manager.pools.stop()})
 
 
 class ClustersHandler(FleetHandler):
     """`/api/fleet/clusters`: for services."""
 
+    deed = "ask how clusters answer"
+
     async def get(self) -> None:
-        if self.identity.service is None:
-            raise Refusal(403, "only a service token may ask how clusters answer")
         clusters: ClusterAnswers = self.settings["fleet_cluster_answers"]
         self.answer(
             [

@@ -9,7 +9,6 @@ from typing import Any
 
 from tornado import web
 
-from gateway_ext.kernels.handlers.authentication import require_role
 from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
 from gateway_ext.kernels.handlers.new_kernel import parse_body, parse_new_kernel
 from gateway_ext.kernels.handlers.relay import (
@@ -18,6 +17,7 @@ from gateway_ext.kernels.handlers.relay import (
     Relay,
     still_unknown,
 )
+from gateway_ext.kernels.kernel_access import require_role
 from gateway_ext.kernels.kernel_id import check_kernel_id
 from gateway_ext.kernels.launch_rules import refuse_another_start
 from gateway_ext.kernels.place import Place
@@ -59,14 +59,14 @@ class KernelsHandler(FleetHandler):
 
     async def get(self) -> None:
         manager = self.manager
-        records = await manager.records.list_kernels()
-        self.answer(
-            [
-                manager.model(record)
-                for record in records
-                if self.identity.may(record.project, Role.VIEWER)
-            ]
-        )
+        records = [
+            record
+            for record in await manager.records.list_kernels()
+            if self.identity.may(record.project, Role.VIEWER)
+        ]
+        for project in {record.project for record in records}:
+            self.access.met(self.identity, project)
+        self.answer([manager.model(record) for record in records])
 
     async def post(self) -> None:
         body = parse_body(self.request.body)
@@ -75,6 +75,7 @@ class KernelsHandler(FleetHandler):
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]
         )
         require_role(self.identity, new.project, Role.EDITOR)
+        self.access.met(self.identity, new.project)
         seconds = answer_seconds(self, new.environment)
         answer = await self._start_elsewhere(new, body, seconds)
         location = f"{self.settings['base_url']}api/kernels/{new.kernel_id}"
@@ -182,7 +183,7 @@ class _OneKernelHandler(FleetHandler):
         pause = 0.05
         while True:
             place = await self.manager.place(kernel_id)
-            require_role(self.identity, place.project, role)
+            await self.access.require(self.identity, kernel_id, place.project, role)
             if place.link is not None or place.launching or self.ownerless(place):
                 return place
             if place.is_unreachable or (launching and place.is_launching):
@@ -233,7 +234,7 @@ class KernelHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         record = await self.manager.record(check_kernel_id(kernel_id))
-        require_role(self.identity, record.project, Role.VIEWER)
+        await self.access.require(self.identity, kernel_id, record.project, Role.VIEWER)
         self.answer(self.manager.model(record))
 
     async def delete(self, kernel_id: str) -> None:
@@ -329,7 +330,7 @@ class OwnerHandler(_OneKernelHandler):
 
     async def get(self, kernel_id: str) -> None:
         place = await self.manager.place(check_kernel_id(kernel_id))
-        require_role(self.identity, place.project, Role.VIEWER)
+        await self.access.require(self.identity, kernel_id, place.project, Role.VIEWER)
         if (
             place.link is not None
             or place.launching
@@ -348,11 +349,9 @@ class GoneHandler(FleetHandler):
     """`/api/fleet/kernels/{id}/gone`: an operator's word that what ran an unreachable kernel is
     gone, where the fleet cannot find out. For services, at any gateway."""
 
+    deed = "say so: use `jupyter fleet kernel ID --gone`"
+
     async def post(self, kernel_id: str) -> None:
-        if self.identity.service is None:
-            raise Refusal(
-                403, "only a service token may say so: use `jupyter fleet kernel ID --gone`"
-            )
         record = await self.manager.record(check_kernel_id(kernel_id))
         await self.manager.lost_restarts.declare_gone(record)
         self.answer(self.manager.model(await self.manager.record(kernel_id)))
@@ -365,7 +364,7 @@ class EventsHandler(FleetHandler):
         record = await self.manager.records.get(check_kernel_id(kernel_id))
         if record is None:
             raise unknown_kernel(kernel_id)
-        require_role(self.identity, record.project, Role.VIEWER)
+        await self.access.require(self.identity, kernel_id, record.project, Role.VIEWER)
         self.answer(
             {
                 "kernel": self.manager.model(record),

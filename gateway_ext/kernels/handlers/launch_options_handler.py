@@ -2,8 +2,9 @@
 
 from tornado import web
 
-from gateway_ext.kernels.handlers.authentication import choose_project, require_role
+from gateway_ext.kernels.handlers.authentication import choose_project
 from gateway_ext.kernels.handlers.fleet_handler import FleetHandler
+from gateway_ext.kernels.kernel_access import require_role
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.roles import Role

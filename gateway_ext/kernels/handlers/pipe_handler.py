@@ -62,6 +62,7 @@ class PipeHandler(RefusedCalls):
         return room
 
     async def prepare(self) -> None:
+        super().prepare()
         kernel_id = self.path_kwargs["kernel_id"]
         token = bearer_token(self.request.headers.get("Authorization"))
         link = self.manager.links.get(kernel_id)

@@ -1,17 +1,28 @@
 """How calls that fail are answered, over REST and before a websocket opens."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from tornado import web
 
 from gateway_ext.kernels.handlers.authentication import answer_refusal, words_of
+from gateway_ext.kernels.handlers.routes import require_named
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.platform.encryption import DecryptionError
 
 
 class RefusedCalls(web.RequestHandler):
-    """Errors are raised as Refusal. The log has only those that nobody expects."""
+    """Calls that `routes` does not name are refused. Errors are raised as Refusal. The log has only
+    those that nobody expects. Nobody keeps answers."""
+
+    def prepare(self) -> Awaitable[None] | None:
+        require_named(self)
+        return None
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
 
     def log_exception(self, *exc_info: Any) -> None:
         if not isinstance(exc_info[1], Refusal | DatabaseUnavailable):
@@ -25,10 +36,7 @@ class RefusedCalls(web.RequestHandler):
 
 
 class NothingHere(RefusedCalls):
-    """Answers 404 to every call."""
-
-    def prepare(self) -> None:
-        raise web.HTTPError(404)
+    """Named nowhere: answers 404 to every call."""
 
 
 def as_refusal(status: int, error: BaseException) -> Refusal:

@@ -194,10 +194,7 @@ def change_session(connection: Connection, old: Session, new: Session) -> None:
         return
     if not connection.execute(others).scalar_one():
         connection.execute(delete(kernel_start).where(start))
-    # In another project it keeps running as the old one: whoever opens the document there needs
-    # another kernel.
-    if new.project == old.project:
-        use_kernel(connection, new.document, new.kernel_id)
+    use_kernel(connection, new.document, new.kernel_id)
 
 
 def told(connection: Connection, session_id: str) -> None:

@@ -22,6 +22,7 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     kernel_python,
     wait_until,
 )
+from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,12 @@ def test_what_is_not_there_is_answered_in_words(
     assert words in answer.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/kernels", "/api/kernelspecs", "/api/nothing"])
+def test_nobody_keeps_an_answer(gateways: Gateways, path: str) -> None:
+    answer = gateways.client().call("GET", gateways.urls[0] + path)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("bad", ["x", "..", "%2e%2e", "A" * 36, "1" * 4000])
 def test_malformed_id_is_a_bad_request(gateways: Gateways, bad: str) -> None:
     connection = http.client.HTTPConnection(gateways.urls[0].removeprefix("http://"))
@@ -330,11 +337,23 @@ def test_nothing_without_a_valid_token(gateways: Gateways, path: str) -> None:
     for name, token in tokens.items():
         response = Client(token).call("GET", gateways.urls[0] + path)
         assert response.status_code == 401, name
+        assert response.headers["Cache-Control"] == "no-store"
         assert response.json()["reason"] == "Unauthorized"
         # A token in the URL would be logged.
         if token:
             response = Client(None).call("GET", f"{gateways.urls[0]}{path}?token={token}")
             assert response.status_code == 401
+
+
+def test_forged_and_broken_tokens_are_refused(gateways: Gateways) -> None:
+    attacks = sendable(Attacker(gateways.directory).all())
+    assert len(attacks) >= 150
+    wrong = []
+    for name, forged in attacks.items():
+        answer = Client(forged).call("GET", f"{gateways.urls[0]}/api/kernels")
+        if answer.status_code != 401 or forged in answer.text:
+            wrong.append((name, answer.status_code))
+    assert wrong == []
 
 
 def test_websocket_needs_a_token(gateways: Gateways, kernel_id: str) -> None:
@@ -378,18 +397,45 @@ def test_roles(gateways: Gateways, kernel_id: str) -> None:
         ("DELETE", f"{url}/{kernel_id}"),
         ("POST", f"{url}/{kernel_id}/restart"),
         ("GET", f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}/owner"),
+        ("GET", f"{gateways.urls[0]}/api/fleet/kernels/{kernel_id}/events"),
     ):
-        assert stranger.call(method, path).status_code == 403, path
+        answer = stranger.call(method, path)
+        assert answer.status_code == 404, path
+        assert "demo" not in answer.text
     for number in (0, 1):
-        for client in (viewer, stranger):
+        for client, status in ((viewer, 403), (stranger, 404)):
             with pytest.raises(websocket.WebSocketBadStatusException) as refused:
                 client.channels(gateways.urls[number], kernel_id)
-            assert refused.value.status_code == 403
+            assert refused.value.status_code == status
     # The same id cannot be used to get at another project's kernel.
     answer = stranger.call("POST", url, json={"kernel_id": kernel_id})
     assert answer.status_code == 409
     several = gateways.client(user="eva", demo="editor", other="editor")
     assert several.call("POST", url, json={}).status_code == 400
+
+
+def test_who_lost_a_role_is_not_told_that_the_kernel_is_gone(
+    gateways: Gateways, kernel_id: str
+) -> None:
+    url = f"{gateways.urls[0]}/api/kernels/{kernel_id}"
+    assert gateways.client(user="rita", demo="editor").call("GET", url).status_code == 200
+    rita = gateways.client(user="rita", other="owner")
+    # Written down beside the answer.
+    wait_until(lambda: rita.call("GET", url).status_code == 403)
+    for number in (0, 1):
+        other = f"{gateways.urls[number]}/api/kernels/{kernel_id}"
+        for method in ("GET", "DELETE"):
+            assert rita.call(method, other).status_code == 403
+        socket = websocket.create_connection(
+            f"{other.replace('http', 'ws', 1)}/channels?session_id=s&stream=n",
+            header=rita.headers,
+            subprotocols=[SUBPROTOCOL],
+            timeout=40,
+        )
+        opcode, data = socket.recv_data()
+        assert opcode == websocket.ABNF.OPCODE_CLOSE
+        assert int.from_bytes(data[:2], "big") == 4403
+        socket.close()
 
 
 def test_environment_of_a_kernel(gateways: Gateways) -> None:

@@ -12,6 +12,8 @@ def test_no_path_of_the_host_is_told() -> None:
             "rootUri": "file:///srv/lab",
             "somebodys": {"deep": ["/opt/env/secret"]},
             "licensesUrl": "/lab/api/licenses",
+            "buildAvailable": True,
+            "buildCheck": True,
             "extensionManager": {"name": "PyPI", "can_install": False, "install_path": None},
             "disabledExtensions": ["somebodys:plugin"],
             "appUrl": "/lab",

@@ -11,6 +11,7 @@ import websocket
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+from tests.unit.jupyter_ext.platform.token_attacks import Attacker, sendable
 
 
 def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
@@ -325,3 +326,52 @@ def test_the_login_page_lets_another_person_in_and_tells_the_tab_that_waits(
     assert "BroadcastChannel" in done.text
     stranger = requests.get(f"{url}/login?done")
     assert "Paste the token" in stranger.text
+
+
+def test_nobody_keeps_what_is_private(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    body = {"type": "file", "format": "text", "content": "x"}
+    headers = {"Authorization": f"Bearer {token(bare_labs)}"}
+    assert requests.put(f"{url}/api/contents/demo/kept.txt", headers=headers, json=body).ok
+    for path in (
+        "/lab",
+        "/api/me",
+        "/api/contents/demo",
+        "/files/demo/kept.txt",
+        "/lab/api/workspaces",
+        "/api/contents/demo/nothing",
+        "/api/contents/other",
+        "/api/kernels",
+    ):
+        assert "no-store" in session.get(f"{url}{path}").headers["Cache-Control"], path
+    # The page's own files are everybody's, and are asked for again and again.
+    page = session.get(f"{url}/lab").text
+    script = re.search(r'src="(/static/lab/[^"]+)"', page)
+    assert script is not None
+    assert "no-store" not in session.get(url + script[1]).headers["Cache-Control"]
+
+
+def test_a_report_of_a_browser_forges_no_line_of_the_log(bare_labs: Labs) -> None:
+    url = f"{bare_labs.urls[0]}/api/security/csp-report"
+    headers = {"Authorization": f"Bearer {token(bare_labs)}"}
+    line = "[I 2026-01-01 00:00:00.000 ServerApp] User mallory logged in."
+    report = {"csp-report": {"blocked-uri": f"x\n{line}"}}
+    assert requests.post(url, headers=headers, json=report).status_code == 204
+    assert requests.post(url, headers=headers, data=f"x\n{line}").status_code == 400
+    requests.get(f"{bare_labs.urls[0]}/nowhere%0A{line}", headers=headers)
+    log = bare_labs.processes[0].log.read_text()
+    assert "a browser of 'ada' reports blocked-uri" in log
+    assert line not in log.splitlines()
+
+
+def test_forged_and_broken_tokens_are_refused(bare_labs: Labs) -> None:
+    attacks = sendable(Attacker(bare_labs.directory).all())
+    assert len(attacks) >= 150
+    wrong = []
+    for name, forged in attacks.items():
+        headers = {"Authorization": f"Bearer {forged}"}
+        answer = requests.get(f"{bare_labs.urls[0]}/api/me", headers=headers, timeout=20)
+        if answer.status_code != 401 or forged in answer.text:
+            wrong.append((name, answer.status_code))
+    assert wrong == []

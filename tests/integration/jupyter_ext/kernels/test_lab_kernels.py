@@ -368,20 +368,26 @@ def test_others_see_and_touch_nothing(fleet: Fleet, ada: Client) -> None:
     assert bob.call("GET", f"{url}/api/sessions").json() == []
     assert bob.call("GET", f"{url}/api/kernels").json() == []
     assert len(eve.call("GET", f"{url}/api/sessions").json()) == 1
-    for client in (bob, eve):
-        assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == 403
+    # Strangers do not learn that the kernel exists. Who had a role is not told that it is gone.
+    ron = fleet.gateways.client("ron", demo="editor")
+    assert kernel_status(ron, url, kernel_id) == 200
+    ron = fleet.gateways.client("ron", other="owner")
+    wait_until(lambda: kernel_status(ron, url, kernel_id) == 403)
+    for client, status in ((bob, 404), (eve, 403), (ron, 403)):
+        assert client.call("DELETE", f"{url}/api/kernels/{kernel_id}").status_code == status
         for action in ("interrupt", "restart"):
             refusal = client.call("POST", f"{url}/api/kernels/{kernel_id}/{action}")
-            assert refusal.status_code == 403
-        assert client.call("DELETE", f"{url}/api/sessions/{session['id']}").status_code in (
-            403,
-            404,
-        )
+            assert refusal.status_code == status
+        its_session = f"{url}/api/sessions/{session['id']}"
+        for method in ("DELETE", "PATCH"):
+            refusal = client.call(method, its_session, json={"name": "x"})
+            assert refusal.status_code == status, refusal.text
+            assert status == 403 or "demo" not in refusal.text
         body = notebook_session("demo/private.ipynb")
         assert client.call("POST", f"{url}/api/sessions", json=body).status_code == 403
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
             client.channels(url, kernel_id)
-        assert refused.value.status_code == 403
+        assert refused.value.status_code == status
     assert kernel_status(ada, url, kernel_id) == 200
     end_session(ada, url, session["id"])
 
@@ -404,36 +410,32 @@ def test_a_kernel_stays_in_its_project(fleet: Fleet, ada: Client) -> None:
     patch = {"kernel": {"id": kernel_id}}
     refused = tina.call("PATCH", f"{two}/api/sessions/{mine['id']}", json=patch)
     assert refused.status_code == 400
-    # Nobody takes another person's session along, alone or with a kernel of the other project.
+    # Nobody takes a session along, alone or with a kernel: others would find one there that they
+    # cannot use.
     path = {"path": "other/moved.ipynb"}
     ted = fleet.gateways.client("ted", demo="editor", other="editor")
-    for patch in (
-        path,
-        {**path, "kernel": {"name": "python"}},
-        {**path, "kernel": {"id": kernel_id}},
-    ):
-        refused = ted.call("PATCH", f"{two}/api/sessions/{session['id']}", json=patch)
-        assert refused.status_code == 403
+    rename(both, one, "demo/moved.ipynb", "other/moved.ipynb")
+    for client in (ted, both):
+        for patch in (
+            path,
+            {**path, "kernel": {"name": "python"}},
+            {**path, "kernel": {"id": kernel_id}},
+        ):
+            refused = client.call("PATCH", f"{two}/api/sessions/{session['id']}", json=patch)
+            assert refused.status_code == 400
+            assert "stay in the project 'demo'" in refused.json()["message"]
     listed = both.call("GET", f"{one}/api/sessions/{session['id']}").json()
     assert (listed["path"], listed["kernel"]["id"]) == ("demo/moved.ipynb", kernel_id)
-    # A page that moves its notebook takes its kernel along, for itself alone.
-    rename(both, one, "demo/moved.ipynb", "other/moved.ipynb")
-    moved = both.call("PATCH", f"{one}/api/sessions/{session['id']}", json=path)
-    assert moved.json()["kernel"]["id"] == kernel_id
-    again = both.call(
-        "POST",
-        f"{two}/api/sessions",
-        json=notebook_session("other/moved.ipynb", posted=path["path"]),
-    )
-    assert again.json()["id"] == session["id"]
+    # Where the notebook is now, everybody gets the same kernel of that project.
     theirs = [
         client.call(
             "POST",
             f"{url}/api/sessions",
             json=notebook_session("other/moved.ipynb", posted=path["path"]),
         ).json()
-        for client, url in ((bob, one), (tina, two))
+        for client, url in ((both, one), (bob, one), (tina, two))
     ]
+    assert {model["kernel"]["project"] for model in theirs} == {"other"}
     assert len({model["kernel"]["id"] for model in theirs} | {kernel_id}) == 2
     end_session(both, one, session["id"])
     for model in theirs:
@@ -492,3 +494,33 @@ def test_an_unknown_kernel_spec_is_refused_and_can_be_corrected(fleet: Fleet, ad
     assert "nothing" in answer.json()["message"]
     session = open_session(ada, fleet.urls[1], "demo/spec.ipynb")
     end_session(ada, fleet.urls[1], session["id"])
+
+
+def test_a_notebook_gets_no_second_kernel_by_another_route(fleet: Fleet, ada: Client) -> None:
+    one, two = fleet.urls
+    body = {"name": "python", "path": "demo/plain.ipynb"}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda n: ada.call("POST", f"{fleet.urls[n % 2]}/api/kernels", json=body), range(4)
+            )
+        )
+    assert {answer.status_code for answer in answers} == {201}
+    (kernel_id,) = {answer.json()["id"] for answer in answers}
+    session = open_session(ada, one, "demo/plain.ipynb")
+    assert session["kernel"]["id"] == kernel_id
+    again = ada.call("POST", f"{two}/api/kernels", json={**body, "kernel_id": kernel_id})
+    assert (again.status_code, again.json()["id"]) == (201, kernel_id)
+    other = {**body, "kernel_id": str(uuid.uuid4())}
+    refused = ada.call("POST", f"{two}/api/kernels", json=other)
+    assert refused.status_code == 409
+    assert kernel_id in refused.json()["message"]
+    # Nobody else learns of it, and a kernel without a notebook is always a new one.
+    eve = fleet.gateways.client("eve", demo="viewer")
+    assert eve.call("POST", f"{two}/api/kernels", json=body).status_code == 403
+    folder = ada.call("POST", f"{two}/api/kernels", json={"name": "python", "path": "demo"})
+    assert folder.status_code == 201
+    assert folder.json()["id"] != kernel_id
+    assert ada.call("DELETE", f"{two}/api/kernels/{folder.json()['id']}").status_code == 204
+    end_session(ada, one, session["id"])
+    assert kernel_status(ada, one, kernel_id) == 404

@@ -189,8 +189,8 @@ def test_a_notebook_that_leaves_its_project_leaves_its_kernel(labs: list[Databas
     start = claim(labs[0])
     labs[0].run_blocking(partial(starts.finish_start, start=start))
     one = add(labs[0], start.kernel_id)
-    moved = replace(one, path="other/a.ipynb", shown_path="other/a.ipynb", project="other")
-    labs[0].run_blocking(partial(session_rows.change_session, old=one, new=moved))
+    labs[0].run_blocking(partial(moves.move_documents, old="demo/a.ipynb", new="other/a.ipynb"))
+    assert get(labs[1], one) == one
     there = claim(labs[1], notebook("other/a.ipynb"))
     assert there.claim is Claim.START
     assert there.kernel_id != start.kernel_id

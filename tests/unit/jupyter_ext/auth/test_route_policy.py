@@ -1,16 +1,34 @@
 """Routes are allowed by name, or refused."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from jupyter_ext.auth.route_policy import Answer, decide
+from jupyter_ext.auth import route_policy
+from jupyter_ext.auth.route_policy import Answer, Decision
+from jupyter_ext.auth.routes import ROUTES
 from jupyter_ext.auth.user import FleetUser, initials_of
 from jupyter_ext.platform.kernel_tickets import KernelTicket
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.route_table import Call
 from jupyter_ext.platform.tokens import Identity
 
 
 def identity(service: str | None = None, **projects: Role) -> Identity:
     return Identity("ada", "Ada Lovelace", projects, service, 4e9, "secret-token")
+
+
+def call(method: str, path: str) -> Call:
+    """As the lab's own handler at this path is called; a test of the running lab compares them."""
+    for entry in ROUTES:
+        if method in entry.methods and entry.pattern.fullmatch(path):
+            return Call(method, path, entry.handler, entry.socket)
+    return Call(method, path, "jupyter_server.some.handlers.Handler")
+
+
+def decide(method: str, path: str, caller: Identity | KernelTicket | None) -> Decision:
+    return route_policy.decide(call(method, path), caller)
 
 
 OWNER = identity(demo=Role.OWNER)
@@ -30,7 +48,6 @@ def test_some_routes_need_no_login(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
         ("GET", "/lab"),
         ("GET", "/lab/tree/demo/a.ipynb"),
         ("GET", "/lab/workspaces/auto-x/tree/demo"),
@@ -189,3 +206,37 @@ def test_the_routes_of_kernels_are_closed_to_people() -> None:
         assert decide("POST", path, OWNER).answer is Answer.REFUSE
         assert decide("POST", path, None).answer is Answer.LOG_IN
         assert decide("POST", path, identity("gateway")).answer is Answer.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"handler": "jupyter_server.services.kernels.handlers.MainKernelHandler"}, "/api/kernels"),
+        ({"handler": "somebody_ext.handlers.FleetKernelsHandler"}, "/api/kernels"),
+        ({"socket": True}, "/api/kernels"),
+        ({"method": "PUT"}, "/api/kernels"),
+        ({"path": "/api/sessions"}, "/api/kernels"),
+        ({"socket": False}, "/api/kernels/0-1-2-3-4/channels"),
+        ({"method": "POST"}, "/api/kernels/0-1-2-3-4/channels"),
+    ],
+)
+def test_handler_method_socket_and_path_must_agree(changed: dict[str, Any], path: str) -> None:
+    named = call("GET", path)
+    assert route_policy.decide(named, OWNER).answer is Answer.ALLOW
+    other = replace(named, **changed)
+    assert route_policy.decide(other, OWNER).answer is Answer.REFUSE
+    assert route_policy.decide(other, None).answer is Answer.LOG_IN
+
+
+def test_gateways_have_no_business_with_what_users_have() -> None:
+    gateway = identity("gateway")
+    for method, path in (
+        ("GET", "/api/contents/demo/a.ipynb"),
+        ("PUT", "/api/contents/demo/a.ipynb"),
+        ("GET", "/api/sessions"),
+        ("POST", "/api/kernels"),
+        ("GET", "/lab/api/workspaces"),
+        ("GET", "/lab"),
+    ):
+        assert decide(method, path, gateway).answer is Answer.REFUSE, path
+    assert decide("POST", "/api/fleet/kernels/k-1/ticket", gateway).answer is Answer.ALLOW

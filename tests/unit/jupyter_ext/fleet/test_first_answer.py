@@ -11,6 +11,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import Settings
+from jupyter_ext.platform.tokens import TokenVerifier
 
 SETTINGS = Settings(
     labs=2, gateways=2, ports={"gateway-1": 1, "gateway-2": 2, "lab-1": 3, "lab-2": 4}
@@ -28,6 +29,7 @@ def test_the_first_server_that_answers_well_is_believed(
     data_dir.create()
     secrets = SecretFiles(data_dir.secrets)
     secrets.create()
+    secrets.service_token(role).write_text("expired")
     # The first one is of the version before, or away; an empty list is an answer.
     answers: list[Any] = [CallFailed("not found", 404), [], CallFailed("x", None), None]
     asked: list[tuple[str, str | None, float]] = []
@@ -41,7 +43,11 @@ def test_the_first_server_that_answers_well_is_believed(
 
     monkeypatch.setattr(module, "call", call)
     assert first_answer(data_dir, SETTINGS, role, "/api/x", seconds=3.0) == []
-    token = secrets.service_token(role).read_text()
-    assert asked == [(f"http://127.0.0.1:{port}/api/x", token, 3.0) for port in ports]
+    assert [(url, seconds) for url, _, seconds in asked] == [
+        (f"http://127.0.0.1:{port}/api/x", 3.0) for port in ports
+    ]
+    # Signed for this call: the servers' own expire while there is no supervisor.
+    verifier = TokenVerifier(secrets.token_keys)
+    assert {verifier.verify(token or "").service for _, token, _ in asked} == {role}
     answers[1] = CallFailed("y", 503)
     assert first_answer(data_dir, SETTINGS, role, "/api/x", seconds=3.0) is None

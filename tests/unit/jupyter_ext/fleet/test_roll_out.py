@@ -35,8 +35,7 @@ class Recorded:
 def rolled_out(monkeypatch, tmp_path):
     def run(running: list[str], wanted: dict[str, str], labs: int) -> list[str]:
         said: list[str] = []
-        secrets = SimpleNamespace(service_token=lambda _: tmp_path / "token")
-        (tmp_path / "token").write_text("t")
+        secrets = SimpleNamespace(sign_service_token=lambda _: "t")
         (tmp_path / "config").mkdir(exist_ok=True)
         ports = {f"lab-{n + 1}": 12001 + n for n in range(labs)} | {"gateway-1": 12009}
         settings = Settings(labs=labs, gateways=1, bucket="s3://b", ports=ports)

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import signal
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from jupyter_ext.fleet import health, supervision
 from jupyter_ext.fleet.data_dir import DataDir
+from jupyter_ext.fleet.secret_files import RENEW_SECONDS, SERVICE_TOKEN_SECONDS, SecretFiles
 from jupyter_ext.fleet.supervision import Supervision
+from jupyter_ext.platform.tokens import TokenVerifier
 
 
 class Writer:
@@ -93,3 +96,30 @@ def test_a_program_that_has_never_answered_gets_its_time(watched):
 
     asyncio.run(run())
     assert sent == []
+
+
+def test_tokens_of_servers_live_an_hour_and_are_renewed_before(tmp_path):
+    data_dir = DataDir.at(tmp_path)
+    data_dir.create()
+    secrets = SecretFiles(data_dir.secrets)
+    secrets.create()
+    data_dir.programs.write_text("[]")
+    files = {service: secrets.service_token(service) for service in ("lab", "gateway")}
+    for file in files.values():
+        file.write_text("of long ago")
+
+    async def run():
+        one = Supervision(data_dir)
+        running = asyncio.ensure_future(one.run())
+        while any(file.read_text() == "of long ago" for file in files.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        one._left.set()
+        await running
+
+    asyncio.run(run())
+    verifier = TokenVerifier(secrets.token_keys)
+    for service, file in files.items():
+        identity = verifier.verify(file.read_text())
+        assert identity.service == service
+        assert identity.expires <= time.time() + 3600 + 1
+    assert 2 * RENEW_SECONDS < SERVICE_TOKEN_SECONDS

@@ -64,6 +64,20 @@ def test_a_name_in_a_message_does_nothing_to_a_terminal(
     assert "ValueError: a\\x1b[2Jb\\x9b\n" in said.getvalue()
 
 
+def test_what_follows_a_line_break_does_not_look_like_another_message(
+    log: tuple[logging.Logger, io.StringIO],
+) -> None:
+    logger, said = log
+    forged = "x\n[I 2026-01-01 00:00:00 ServerApp] User eve logged in.\u2028[I 2026-01-01] more"
+    logger.warning("Content security violation: %s", forged)
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logger.exception("Failed")
+    begun = [line for line in said.getvalue().splitlines() if not line.startswith("    ")]
+    assert begun == ["Content security violation: x", "Failed"]
+
+
 def test_other_messages_stay_as_they_are(log: tuple[logging.Logger, io.StringIO]) -> None:
     logger, said = log
     logger.warning("%d%% of %r", 5, "eyes.only.here")

@@ -191,3 +191,39 @@ def test_key_files_are_private(keys):
     assert (keys / "private.pem").stat().st_mode & 0o777 == 0o600
     assert "PRIVATE" not in (keys / "jwks.json").read_text()
     assert "d" not in json.loads((keys / "jwks.json").read_text())["keys"][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"exp": 10**400}, "before the year 3000"),
+        ({"exp": 1e300}, "before the year 3000"),
+        ({"exp": float("inf")}, "exp"),
+        ({"exp": float("nan")}, "exp"),
+        ({"exp": "4000000000"}, "must be a number"),
+        ({"exp": [4_000_000_000]}, "exp"),
+        ({"nbf": 10**400}, "not yet valid"),
+        ({"name": "A\ud800"}, "control characters"),
+        ({"name": "A\n[I 2026] forged"}, "control characters"),
+        ({"name": "A\u2028"}, "control characters"),
+    ],
+)
+def test_claims_that_break_a_server_are_refused(keys, signer, verifier, changes, words):
+    good = jwt.decode(signer.sign("ada", {}, 60), options={"verify_signature": False})
+    key = (keys / "private.pem").read_bytes()
+    key_id = json.loads((keys / "jwks.json").read_text())["keys"][0]["kid"]
+    token = jwt.encode({**good, **changes}, key, algorithm="EdDSA", headers={"kid": key_id})
+    with pytest.raises(TokenError, match=words):
+        verifier.verify(token)
+
+
+@pytest.mark.parametrize("token", ["\ud800.a.b", "\xe9.\xe9.\xe9", "", "...", "[" * 50_000])
+def test_what_is_no_token_at_all_is_refused(verifier, token):
+    with pytest.raises(TokenError, match="not a token"):
+        verifier.verify(token)
+
+
+def test_names_of_people_may_be_in_any_script(signer, verifier):
+    name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645\xa0\U0001f469\u200d\U0001f4bb"
+    token = signer.sign("ada", {}, 60, display_name=name)
+    assert verifier.verify(token).display_name == name

@@ -8,7 +8,6 @@ from gateway_ext.kernels.handlers.authentication import (
     authenticate,
     bearer_token,
     choose_project,
-    require_role,
 )
 from gateway_ext.kernels.refusal import Refusal
 from jupyter_ext.platform.roles import Role
@@ -45,17 +44,6 @@ def test_a_token_is_verified(tmp_path: Path) -> None:
             authenticate(verifier, f"Bearer {token}")
         assert refused.value.status == 401
         assert token not in refused.value.message or token == "x"
-
-
-def test_roles_in_projects() -> None:
-    ada = identity(demo=Role.EDITOR, other=Role.VIEWER)
-    require_role(ada, "demo", Role.EDITOR)
-    require_role(ada, "other", Role.VIEWER)
-    for project, role in (("other", Role.EDITOR), ("demo", Role.OWNER), ("third", Role.VIEWER)):
-        with pytest.raises(Refusal) as refused:
-            require_role(ada, project, role)
-        assert refused.value.status == 403
-    require_role(identity(service="lab"), "third", Role.OWNER)
 
 
 def test_the_project_of_a_new_kernel() -> None:

@@ -17,6 +17,7 @@ from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.ownership.agent_records import KnownAgent
 from gateway_ext.ownership.records import KernelRecord
 from jupyter_ext.wire.proof import PROTOCOL, agent_proof
+from jupyter_ext.wire.routes import AGENT_ROUTE, path_of, pattern_of
 from tests.unit.gateway_ext.sample_record import sample_record
 
 KEY = b"k" * 32
@@ -57,13 +58,18 @@ class Manager(SimpleNamespace):
 async def answered(awaited: str) -> dict[str, Any]:
     """What an agent, whose kernel was claimed from a pool, hears from a gateway."""
     application = web.Application(
-        [(r"/(.*)", AgentHandler)], kernel_manager=Manager(awaited), websocket_ping_interval=None
+        [(pattern_of(AGENT_ROUTE), AgentHandler)],
+        kernel_manager=Manager(awaited),
+        websocket_ping_interval=None,
+        base_url="/",
     )
     server = HTTPServer(application)
     sockets, port = bind_unused_port()
     server.add_socket(sockets)
     try:
-        agent = await websocket_connect(f"ws://127.0.0.1:{port}/{MEMBER}")
+        agent = await websocket_connect(
+            f"ws://127.0.0.1:{port}{path_of(AGENT_ROUTE, kernel_id=MEMBER)}"
+        )
         challenge = json.loads(await agent.read_message() or "")
         hello = {
             "type": "hello",

@@ -35,6 +35,9 @@ class Admission:
 class _Watched:
     admission: Admission
 
+    def prepare(self: Any) -> None:
+        """Named in no table of routes."""
+
     def on_close(self: Any) -> None:
         super().on_close()  # type: ignore[misc]
         self.admission.caller_left.set()

@@ -1,0 +1,60 @@
+"""Whether a caller may do something with a kernel."""
+
+import logging
+
+from gateway_ext.kernels.background_tasks import BackgroundTasks
+from gateway_ext.kernels.refusal import Refusal, unknown_kernel
+from gateway_ext.ownership.project_members import ProjectMembers
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+
+def require_role(identity: Identity, project: str, role: Role) -> None:
+    """Raises Refusal (403) unless the caller has at least `role` in `project`."""
+    if not identity.may(project, role):
+        raise Refusal(
+            403,
+            f"{identity.user} is not {role.value} of project {project!r}: ask an owner of "
+            "the project",
+        )
+
+
+class KernelAccess:
+    """What callers may do with kernels, and what those learn who may not.
+
+    Who never had a role in the kernel's project does not learn that it exists: 404. Who has one, or
+    lost it, gets 403: a page takes 404 for the death of its kernel.
+    """
+
+    def __init__(self, members: ProjectMembers, log: logging.Logger) -> None:
+        self._members = members
+        self._log = log
+        self._background = BackgroundTasks(log)
+
+    async def require(self, identity: Identity, kernel_id: str, project: str, role: Role) -> None:
+        """Raises Refusal, 403 or 404, unless the caller has at least `role` in the project of this
+        kernel; DatabaseUnavailable if that decides between them. Needs no database otherwise."""
+        self.met(identity, project)
+        if identity.role(project) is None and not await self._was_member(identity, project):
+            raise unknown_kernel(kernel_id)
+        require_role(identity, project, role)
+
+    def met(self, identity: Identity, project: str) -> None:
+        """Remember, beside all else, that the caller has a role in a project, if that is so."""
+        if identity.service or identity.role(project) is None:
+            return
+        if not self._members.is_written(identity.user, project):
+            self._background.start(self._write(identity.user, project))
+
+    async def _was_member(self, identity: Identity, project: str) -> bool:
+        return self._members.is_written(identity.user, project) or (
+            await self._members.was_member(identity.user, project)
+        )
+
+    async def _write(self, username: str, project: str) -> None:
+        try:
+            await self._members.write(username, project)
+        except DatabaseUnavailable as error:
+            # The next call writes it down.
+            self._log.info("%r of project %r is not noted yet: %s", username, project, error)

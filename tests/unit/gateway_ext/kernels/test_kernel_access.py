@@ -1,0 +1,103 @@
+"""Who may do what with kernels, and what others learn of them."""
+
+import asyncio
+import logging
+
+import pytest
+
+from gateway_ext.kernels.kernel_access import KernelAccess, require_role
+from gateway_ext.kernels.refusal import Refusal
+from jupyter_ext.database.engine import DatabaseUnavailable
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.tokens import Identity
+
+KERNEL = "0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11"
+LOG = logging.getLogger("test")
+
+
+class Members:
+    """What is written down, in memory."""
+
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self.pairs = set(pairs)
+        self.away = False
+        self.tries = 0
+
+    def is_written(self, username: str, project: str) -> bool:
+        return False
+
+    async def write(self, username: str, project: str) -> None:
+        self.tries += 1
+        await self.was_member(username, project)
+        self.pairs.add((username, project))
+
+    async def was_member(self, username: str, project: str) -> bool:
+        if self.away:
+            raise DatabaseUnavailable("the database is away")
+        return (username, project) in self.pairs
+
+
+def identity(service: str | None = None, **projects: Role) -> Identity:
+    return Identity("ada", "Ada", projects, service, 0.0, "t")
+
+
+def status(members: Members, caller: Identity, role: Role) -> int:
+    """200, or the status of the refusal."""
+
+    async def ask() -> int:
+        access = KernelAccess(members, LOG)  # type: ignore[arg-type]
+        try:
+            await access.require(caller, KERNEL, "demo", role)
+        except Refusal as refusal:
+            return refusal.status
+        finally:
+            # What is done in the background.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return 200
+
+    return asyncio.run(ask())
+
+
+def test_roles_in_projects() -> None:
+    ada = identity(demo=Role.EDITOR, other=Role.VIEWER)
+    require_role(ada, "demo", Role.EDITOR)
+    require_role(ada, "other", Role.VIEWER)
+    for project, role in (("other", Role.EDITOR), ("demo", Role.OWNER), ("third", Role.VIEWER)):
+        with pytest.raises(Refusal) as refused:
+            require_role(ada, project, role)
+        assert refused.value.status == 403
+    require_role(identity(service="lab"), "third", Role.OWNER)
+
+
+def test_strangers_do_not_learn_that_a_kernel_exists() -> None:
+    assert status(Members(), identity(other=Role.OWNER), Role.VIEWER) == 404
+    assert status(Members(("bob", "demo"), ("ada", "other")), identity(), Role.VIEWER) == 404
+
+
+def test_a_kernel_does_not_die_for_who_lost_the_role_in_its_project() -> None:
+    members = Members()
+    assert status(members, identity(demo=Role.VIEWER), Role.VIEWER) == 200
+    assert status(members, identity(other=Role.OWNER), Role.VIEWER) == 403
+    assert members.pairs == {("ada", "demo")}
+
+
+def test_a_role_that_is_too_low_is_said_and_remembered() -> None:
+    members = Members()
+    assert status(members, identity(demo=Role.VIEWER), Role.EDITOR) == 403
+    assert members.pairs == {("ada", "demo")}
+
+
+def test_who_has_a_role_needs_no_database_and_others_are_told_that_it_is_away() -> None:
+    members = Members()
+    members.away = True
+    assert status(members, identity(demo=Role.OWNER), Role.OWNER) == 200
+    assert members.tries == 1
+    with pytest.raises(DatabaseUnavailable):
+        status(members, identity(), Role.VIEWER)
+
+
+def test_servers_of_the_fleet_are_nobodys_members() -> None:
+    members = Members()
+    assert status(members, identity(service="lab"), Role.OWNER) == 200
+    assert members.tries == 0
