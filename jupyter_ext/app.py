@@ -15,7 +15,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
-from traitlets import Float, Int, List, Unicode
+from traitlets import Bool, Float, Int, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
@@ -44,6 +44,7 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.safe_logs import make_logs_safe
@@ -147,6 +148,14 @@ class JupyterFleet(ExtensionApp):
         config=True,
         help="Seconds for which a kernel's ticket is valid, with which what runs beside that "
         "kernel calls labs. The kernel's gateway gets a new one when half of the time has passed.",
+    )
+
+    outputs_load_from_web = Bool(
+        True,
+        config=True,
+        help="Whether outputs that a user does not trust may load scripts, styles, images and data "
+        "by HTTPS. Plots often load their libraries so. What such an output loads, and from where, "
+        "tells others that somebody looks at it.",
     )
 
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
@@ -307,6 +316,8 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(launch_choices_handlers)
         self.handlers.extend(absent_services.handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
+        for_frames = {"web": self.outputs_load_from_web}
+        self.handlers.append((r"/fleet/frame", OutputFrameHandler, for_frames))
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
         if "lab" in points:
             lab = points["lab"].app

@@ -82,6 +82,8 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
     _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
     _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),
+    # A frame without an origin: it is the same for everybody.
+    _rule(Who.EVERYBODY, "GET", r"/fleet/frame"),
     # The page itself and what it is made of.
     _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
     _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),

@@ -15,6 +15,7 @@ import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
+import { renderMime } from './outputs/renderMime.js';
 import { replay } from './replay/replayPlugin.js';
 import { roleChange } from './access/roleChange.js';
 import { runningFiles } from './kernels/runningFiles.js';
@@ -49,6 +50,7 @@ export default [
   longOutput,
   patientCells,
   projectsPage,
+  renderMime,
   replay,
   roleChange,
   runningFiles,

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import FrameLocator, Locator, Page, WebSocket, expect
 
 T = TypeVar("T")
 
@@ -147,6 +147,10 @@ class LabPage:
         """All output of a cell as text."""
         areas = self.cell(index).locator(".jp-OutputArea-output")
         return "".join(areas.all_inner_texts())
+
+    def framed(self, index: int) -> FrameLocator:
+        """What of a cell's output is drawn without the page's origin."""
+        return self.cell(index).frame_locator(".jp-fleet-OutputFrame > iframe")
 
     def evaluate(self, index: int, source: str, timeout: float = 30) -> str:
         """Run `source` and return its output when its reply is there."""
