@@ -13,6 +13,8 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.security import csp_report_uri
+from jupyter_server.utils import url_path_join
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
 from traitlets import Bool, Float, Int, List, Unicode
@@ -22,6 +24,7 @@ from jupyter_ext import absent_services
 from jupyter_ext.auth import early_errors
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
@@ -295,6 +298,11 @@ class JupyterFleet(ExtensionApp):
     def initialize_settings(self) -> None:
         """Tell the labextension, which otherwise does nothing, that this server is a lab."""
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+        web_settings = self.serverapp.web_app.settings  # type: ignore[union-attr]
+        report_uri = url_path_join(web_settings["base_url"], csp_report_uri)
+        # An operator's own policy stays.
+        policy = {"Content-Security-Policy": page_policy(report_uri)}
+        web_settings["headers"] = {**policy, **web_settings.get("headers", {})}
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
             handler, public_page_config(config, folders)
