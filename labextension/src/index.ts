@@ -27,6 +27,7 @@ import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
 import { startOptions } from './kernels/startOptionsPlugin.js';
 import { streamsPlugin } from './stream/streamsPlugin.js';
+import { trustedComms } from './access/trustedComms.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
 import { waitingCells } from './kernels/waitingCellsPlugin.js';
@@ -62,6 +63,7 @@ export default [
   signInPlugin,
   startOptions,
   streamsPlugin,
+  trustedComms,
   viewerCommands,
   viewOnly,
   waitingCells,

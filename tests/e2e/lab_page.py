@@ -177,6 +177,14 @@ class LabPage:
         labels = self.page.locator(".lm-Menu-itemLabel")
         labels.filter(has_text=re.compile(f"^{entry}")).click()
 
+    def trust(self) -> None:
+        """Trust the notebook in front by JupyterLab's command, and say so when it asks."""
+        self.page.keyboard.press("Control+Shift+C")
+        palette = self.page.locator(".lm-CommandPalette:visible")
+        palette.locator("input").fill("Trust Notebook")
+        palette.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
+        self.dialog.locator("button.jp-mod-accept").click()
+
     # Files
 
     def listed(self, name: str) -> Locator:

@@ -89,7 +89,7 @@ def test_trust_draws_them_as_jupyterlab_does(show_to: ShowTo) -> None:
     page = show_to("bob", {"html": html(f"<b id=said>nothing</b><script>{script}</script>")})
     expect(page.framed(0).locator("#said")).to_have_text("null")
     expect(page.cell(0).locator("#said")).to_have_count(0)
-    trust(page)
+    page.trust()
     expect(page.cell(0).locator("#said")).to_have_text(re.compile("^http"))
     expect(page.cell(0).locator("iframe")).to_have_count(0)
 
@@ -147,16 +147,6 @@ def test_images_of_others_send_nothing_to_a_port_of_the_fleets_host(
     page = show_to("bob", outputs)
     expect(page.framed(0).locator("img[alt=refused]")).to_have_count(1)
     expect(page.framed(0).locator("p")).to_be_visible()
-    trust(page)
+    page.trust()
     expect(page.cell(0).locator("img[alt=refused]")).to_have_count(1)
     assert foreign.requests == []
-
-
-def trust(page: LabPage) -> None:
-    """By JupyterLab's command, and its question."""
-    page.page.keyboard.press("Control+Shift+C")
-    page.page.locator("#command-palette input, .jp-ModalCommandPalette input").first.fill(
-        "Trust Notebook"
-    )
-    page.page.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
-    page.dialog.locator("button.jp-mod-accept").click()

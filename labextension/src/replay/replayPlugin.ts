@@ -46,6 +46,11 @@ export const replay: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     const tab = new TabSet(tabStorage(), 'jupyter-fleet:sessions');
     const sent = new SentCode(tabStorage(), pageUser()?.username ?? null);
+    const knowEarlier = (stream: KernelStream) => {
+      stream.comms.isEarlier = request => sent.knows(request);
+    };
+    streams.added.connect((_, stream) => knowEarlier(stream));
+    [...streams].forEach(knowEarlier);
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {

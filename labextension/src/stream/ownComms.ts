@@ -1,0 +1,104 @@
+import type { KernelMessage } from '@jupyterlab/services';
+import type { JSONObject } from '@lumino/coreutils';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { parentOf } from '../outputs/outputLimit.js';
+
+type Message = KernelMessage.IMessage;
+
+/** The target at which widget managers ask for the states of all widgets of a kernel. */
+const CONTROL = 'jupyter.widget.control';
+/** Of more requests and comms a page knows the latest ones. */
+const MOST = 10_000;
+
+/**
+ * Which comms of a kernel are this user's: those that their own code has opened, or their page.
+ *
+ * A comm runs code in the page: a widget's state may name JavaScript. JupyterLab's widget manager opens
+ * each one that it hears of, as soon as a notebook has a kernel, so it hears of no others. Who has
+ * prepared the kernel is not asked here: code of others that runs within one's own can do the same.
+ */
+export class OwnComms {
+  /** The user trusts whoever has opened comms in this kernel. */
+  isTrusted = false;
+
+  /** Emitted when JupyterLab gets a list of what is there, and all of it. */
+  get toldAll(): ISignal<this, void> {
+    return this._toldAll;
+  }
+
+  /** Whether the user has sent a request before this page was loaded. */
+  isEarlier: (request: string) => boolean = () => false;
+
+  /** JupyterLab sends a message; `content` is that of one about a comm. */
+  sent(header: { msg_id: string; msg_type: string }, content: JSONObject): void {
+    const comm = content['comm_id'] as string;
+    if (header.msg_type === 'execute_request') {
+      add(this._requests, header.msg_id);
+    } else if (header.msg_type === 'comm_open') {
+      // What comes back by it is of all widgets: it makes nothing the user's own.
+      add(content['target_name'] === CONTROL ? this._controls : this._comms, comm);
+    } else if (header.msg_type === 'comm_msg' && this._comms.has(comm)) {
+      add(this._requests, header.msg_id);
+    }
+  }
+
+  /** What JupyterLab gets of a message of the kernel; null if nothing. */
+  given(message: Message): Message | null {
+    const content = message.content as JSONObject;
+    const comm = content['comm_id'] as string;
+    if (this.isTrusted) {
+      if (message.header.msg_type === 'comm_info_reply' || this._controls.has(comm)) {
+        this._toldAll.emit();
+      }
+      return message;
+    }
+    const request = parentOf(message);
+    const isAsked = this._requests.has(request) || this.isEarlier(request);
+    switch (message.header.msg_type) {
+      case 'comm_open':
+        if (isAsked) {
+          add(this._comms, comm);
+        }
+        return isAsked ? message : null;
+      case 'comm_msg':
+        if (this._controls.has(comm)) {
+          return this._withOwn(message, content['data'] as JSONObject, 'states', data => ({
+            data
+          }));
+        }
+        return isAsked && this._comms.has(comm) ? message : null;
+      case 'comm_info_reply':
+        return this._withOwn(message, content, 'comms', reply => reply);
+      default:
+        return message;
+    }
+  }
+
+  /** `message` with no others than the user's own among those under a name, by their ids. */
+  private _withOwn(
+    message: Message,
+    holder: JSONObject | undefined,
+    name: string,
+    inContent: (holder: JSONObject) => JSONObject
+  ): Message {
+    const all = Object.entries((holder?.[name] ?? {}) as JSONObject);
+    const own = Object.fromEntries(all.filter(([comm]) => this._comms.has(comm)));
+    const changed = inContent({ ...holder, [name]: own });
+    return { ...message, content: { ...message.content, ...changed } };
+  }
+
+  private readonly _toldAll = new Signal<this, void>(this);
+  private readonly _requests = new Set<string>();
+  private readonly _comms = new Set<string>();
+  private readonly _controls = new Set<string>();
+}
+
+function add(all: Set<string>, one: string): void {
+  all.delete(one);
+  all.add(one);
+  if (all.size > MOST) {
+    const [oldest] = all;
+    all.delete(oldest);
+  }
+}
