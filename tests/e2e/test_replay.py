@@ -59,6 +59,8 @@ def test_a_page_that_is_opened_again_in_a_cell_shows_all_of_it_and_goes_on(
     assert numbers(page.output(0)) == list(range(300))
     assert prompts(page, 7) == [*(f"[{n}]:" for n in range(1, 7)), "[ ]:"]
     assert page.output(1).strip() == "one"
+    # A frame is loaded when it comes into view.
+    page.cell(1).scroll_into_view_if_needed()
     expect(page.framed(1).locator("b")).to_have_text("second")
     assert page.output(2).strip() == "two"
     assert page.output(3).strip() == "step 19"
