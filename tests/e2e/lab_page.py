@@ -177,12 +177,16 @@ class LabPage:
         labels = self.page.locator(".lm-Menu-itemLabel")
         labels.filter(has_text=re.compile(f"^{entry}")).click()
 
-    def trust(self) -> None:
-        """Trust the notebook in front by JupyterLab's command, and say so when it asks."""
+    def choose_in_palette(self, label: str) -> None:
+        """Run a command by the palette, with the focus where it is."""
         self.page.keyboard.press("Control+Shift+C")
         palette = self.page.locator(".lm-CommandPalette:visible")
-        palette.locator("input").fill("Trust Notebook")
-        palette.locator(".lm-CommandPalette-item", has_text="Trust Notebook").first.click()
+        palette.locator("input").fill(label)
+        palette.locator(".lm-CommandPalette-item", has_text=label).first.click()
+
+    def trust(self) -> None:
+        """Trust the notebook in front by JupyterLab's command, and say so when it asks."""
+        self.choose_in_palette("Trust Notebook")
         self.dialog.locator("button.jp-mod-accept").click()
 
     # Files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.hostile_outputs import NOTHING, html, notebook_of, output, scripts
+from tests.e2e.kernel_notebook import KernelNotebook, run_cell
 from tests.e2e.lab_page import LabPage
 from tests.e2e.running_fleet import Files, Fleet
 from tests.servers.scripted_http import ScriptedServer
@@ -150,3 +152,30 @@ def test_images_of_others_send_nothing_to_a_port_of_the_fleets_host(
     page.trust()
     expect(page.cell(0).locator("img[alt=refused]")).to_have_count(1)
     assert foreign.requests == []
+
+
+def test_files_that_may_hold_anything_are_text(
+    fleet: Fleet, files: Files, signed_in: Callable[[str, str], LabPage]
+) -> None:
+    path = f"demo/{uuid.uuid4().hex[:8]}.vl.json"
+    files.save(path, {"type": "file", "format": "text", "content": json.dumps(VEGA)})
+    page = signed_in(fleet.url, fleet.token("bob"))
+    page.open_path(path)
+    expect(page.page.locator(".jp-MimeDocument")).to_contain_text(
+        re.compile(r"Shown as text: application/vnd.vegalite.v5\+json .*/api/contents/demo", re.S)
+    )
+
+
+def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook) -> None:
+    script = "<script>document.body.append(self.origin)</script>"
+    notebook.save({"html": f"from IPython.display import HTML\nHTML({script!r})"})
+    ann = notebook.open()
+    bob = notebook.open("bob")
+    bob.cell(0).click()
+    bob.choose_in_palette("New Console for Notebook")
+    console = bob.page.locator(".jp-CodeConsole")
+    expect(console.locator(".jp-CodeConsole-promptCell")).to_be_visible()
+    bob.choose_in_palette("Show All Kernel Activity")
+    run_cell(ann, 0)
+    expect(ann.cell(0).locator(".jp-RenderedHTML")).to_be_attached()
+    expect(console.frame_locator("iframe").locator("body")).to_have_text("null")

@@ -11,6 +11,8 @@ import {
 } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { distrustForeignCells } from './foreignCells.js';
+import { guardFiles } from './guardedFiles.js';
 import { GuardedRegistry } from './guardedRegistry.js';
 import { drawWithoutIsolation } from './isolatedOutputs.js';
 import { addLocalLinks, localLinkHandler } from './localLinks.js';
@@ -57,6 +59,8 @@ export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
       return new RenderMimeRegistry(options);
     }
     drawWithoutIsolation();
+    distrustForeignCells();
+    guardFiles(app.docRegistry);
     return new GuardedRegistry(options, {
       url: URLExt.join(PageConfig.getBaseUrl(), 'fleet/frame'),
       themeChanged: themes?.themeChanged ?? null
