@@ -153,6 +153,13 @@ class JupyterFleet(ExtensionApp):
         "kernel calls labs. The kernel's gateway gets a new one when half of the time has passed.",
     )
 
+    frame_all_outputs = Bool(
+        False,
+        config=True,
+        help="Whether pages draw users' own outputs as well like those of others: in frames "
+        "without the page's origin. Widgets, and plots that need the page, are text then.",
+    )
+
     outputs_load_from_web = Bool(
         True,
         config=True,
@@ -297,7 +304,9 @@ class JupyterFleet(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Tell the labextension, which otherwise does nothing, that this server is a lab."""
-        self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+        page_config = self.settings.setdefault("page_config_data", {})
+        page_config["jupyterFleet"] = True
+        page_config["fleetFramesAllOutputs"] = self.frame_all_outputs
         web_settings = self.serverapp.web_app.settings  # type: ignore[union-attr]
         report_uri = url_path_join(web_settings["base_url"], csp_report_uri)
         # An operator's own policy stays.

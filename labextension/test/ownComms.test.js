@@ -118,6 +118,18 @@ test('who has waited for the list of all hears when it comes', () => {
   assert.equal(told, 1);
 });
 
+test('where no output may act as the user, no widget does', () => {
+  const comms = ofAPage();
+  comms.isShut = true;
+  comms.isTrusted = true;
+  for (const request of ['mine', 'others']) {
+    assert.equal(comms.given(open('a', request)), null);
+    assert.equal(comms.given(update('a', request)), null);
+  }
+  const reply = message('comm_info_reply', { status: 'ok', comms: { a: {} } }, 'info');
+  assert.deepEqual(comms.given(reply).content.comms, {});
+});
+
 test('all other messages pass', () => {
   const comms = new OwnComms();
   for (const type of ['stream', 'display_data', 'status', 'execute_reply', 'comm_close']) {

@@ -25,6 +25,18 @@ VEGA = {
     "encoding": {"x": {"field": "size"}},
 }
 
+FRAME_ALL = """
+new MutationObserver((_, watch) => {
+  const config = document.querySelector('#jupyter-config-data');
+  if (config && config.textContent.trim().endsWith('}')) {
+    watch.disconnect();
+    const data = JSON.parse(config.textContent);
+    config.textContent = JSON.stringify({...data, fleetFramesAllOutputs: true});
+  }
+}).observe(document, {subtree: true, childList: true});
+"""
+"""For the page: as if its lab had `JupyterFleet.frame_all_outputs`."""
+
 
 @pytest.fixture
 def foreign() -> Iterator[ScriptedServer]:
@@ -179,3 +191,23 @@ def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook
     run_cell(ann, 0)
     expect(ann.cell(0).locator(".jp-RenderedHTML")).to_be_attached()
     expect(console.frame_locator("iframe").locator("body")).to_have_text("null")
+
+
+def test_an_operator_can_have_own_outputs_framed_as_well(
+    notebook: KernelNotebook, fleet: Fleet, signed_in: Callable[[str, str], LabPage]
+) -> None:
+    html = "HTML('<p id=said></p><script>said.textContent = self.origin</script>')"
+    notebook.save(
+        {
+            "html": f"from IPython.display import HTML\n{html}",
+            "slider": "import ipywidgets\nipywidgets.IntSlider(value=7)",
+        }
+    )
+    page = signed_in(fleet.url, fleet.token("ann"))
+    page.page.add_init_script(FRAME_ALL)
+    page.open_path(notebook.path)
+    page.wait_for_kernel()
+    run_cell(page, 0)
+    expect(page.framed(0).locator("#said")).to_have_text("null")
+    run_cell(page, 1)
+    expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=7)")

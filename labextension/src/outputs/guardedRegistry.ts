@@ -4,6 +4,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { GuardedOutput } from './guardedOutput.js';
 import { headingSanitizer } from './headingSanitizer.js';
+import { isMine } from './mine.js';
 import type { IFramePage } from './outputFrame.js';
 import { typeToDraw, wayToDraw } from './outputTypes.js';
 
@@ -25,8 +26,11 @@ export class GuardedRegistry extends RenderMimeRegistry {
     bundle: ReadonlyPartialJSONObject,
     safe: 'ensure' | 'prefer' | 'any' = 'ensure'
   ): string | undefined {
-    const guarded = safe === 'any' ? undefined : typeToDraw(this.mimeTypes, bundle);
-    return guarded ?? (safe === 'ensure' ? undefined : super.preferredMimeType(bundle, 'any'));
+    // JupyterLab asks for any type where the output is trusted.
+    const stock = isMine({ trusted: safe === 'any' })
+      ? super.preferredMimeType(bundle, 'any')
+      : typeToDraw(this.mimeTypes, bundle);
+    return stock ?? (safe === 'prefer' ? super.preferredMimeType(bundle, 'any') : undefined);
   }
 
   createRenderer(mimeType: string): IRenderMime.IRenderer {

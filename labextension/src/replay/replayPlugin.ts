@@ -16,7 +16,7 @@ import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
-import { pageUser } from '../user/pageUser.js';
+import { framesAllOutputs, pageUser } from '../user/pageUser.js';
 import { EarlierVersions } from './earlierVersion.js';
 import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
@@ -46,11 +46,12 @@ export const replay: JupyterFrontEndPlugin<void> = {
     const trans = fleetBundle(translator);
     const tab = new TabSet(tabStorage(), 'jupyter-fleet:sessions');
     const sent = new SentCode(tabStorage(), pageUser()?.username ?? null);
-    const knowEarlier = (stream: KernelStream) => {
-      stream.comms.isEarlier = request => sent.knows(request);
+    const guardComms = ({ comms }: KernelStream) => {
+      comms.isShut = framesAllOutputs();
+      comms.isEarlier = request => sent.knows(request);
     };
-    streams.added.connect((_, stream) => knowEarlier(stream));
-    [...streams].forEach(knowEarlier);
+    streams.added.connect((_, stream) => guardComms(stream));
+    [...streams].forEach(guardComms);
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {

@@ -22,6 +22,9 @@ export class OwnComms {
   /** The user trusts whoever has opened comms in this kernel. */
   isTrusted = false;
 
+  /** No code of the kernel may act as the user: not by their own widgets either. */
+  isShut = false;
+
   /** Emitted when JupyterLab gets a list of what is there, and all of it. */
   get toldAll(): ISignal<this, void> {
     return this._toldAll;
@@ -47,14 +50,14 @@ export class OwnComms {
   given(message: Message): Message | null {
     const content = message.content as JSONObject;
     const comm = content['comm_id'] as string;
-    if (this.isTrusted) {
+    if (this.isTrusted && !this.isShut) {
       if (message.header.msg_type === 'comm_info_reply' || this._controls.has(comm)) {
         this._toldAll.emit();
       }
       return message;
     }
     const request = parentOf(message);
-    const isAsked = this._requests.has(request) || this.isEarlier(request);
+    const isAsked = !this.isShut && (this._requests.has(request) || this.isEarlier(request));
     switch (message.header.msg_type) {
       case 'comm_open':
         if (isAsked) {
