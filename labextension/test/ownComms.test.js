@@ -130,6 +130,19 @@ test('where no output may act as the user, no widget does', () => {
   assert.deepEqual(comms.given(reply).content.comms, {});
 });
 
+test('a request that goes on stays known, however many others follow', () => {
+  const comms = ofAPage();
+  comms.given(open('a', 'mine'));
+  for (let number = 0; number < 15_000; number += 1) {
+    sent(comms, `moved-${number}`, 'comm_msg', { comm_id: 'a' });
+    if (number % 5_000 === 0) {
+      assert.notEqual(comms.given(update('a', 'mine')), null);
+    }
+  }
+  assert.notEqual(comms.given(update('a', 'mine')), null);
+  assert.equal(comms.given(update('a', 'moved-0')), null);
+});
+
 test('all other messages pass', () => {
   const comms = new OwnComms();
   for (const type of ['stream', 'display_data', 'status', 'execute_reply', 'comm_close']) {

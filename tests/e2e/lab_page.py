@@ -179,8 +179,14 @@ class LabPage:
 
     def choose_in_palette(self, label: str) -> None:
         """Run a command by the palette, with the focus where it is."""
-        self.page.keyboard.press("Control+Shift+C")
         palette = self.page.locator(".lm-CommandPalette:visible")
+
+        def opened() -> bool:
+            # JupyterLab drops keys while it moves the focus to a new document.
+            self.page.keyboard.press("Control+Shift+C")
+            return palette.count() > 0
+
+        wait_for("the palette", opened, PATIENCE_MS / 1000)
         palette.locator("input").fill(label)
         palette.locator(".lm-CommandPalette-item", has_text=label).first.click()
 

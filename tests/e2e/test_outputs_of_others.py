@@ -186,7 +186,7 @@ def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook
     bob.cell(0).click()
     bob.choose_in_palette("New Console for Notebook")
     console = bob.page.locator(".jp-CodeConsole")
-    expect(console.locator(".jp-CodeConsole-promptCell")).to_be_visible()
+    console.locator(".jp-CodeConsole-promptCell .cm-content").click()
     bob.choose_in_palette("Show All Kernel Activity")
     run_cell(ann, 0)
     expect(ann.cell(0).locator(".jp-RenderedHTML")).to_be_attached()

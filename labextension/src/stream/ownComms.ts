@@ -8,7 +8,7 @@ type Message = KernelMessage.IMessage;
 
 /** The target at which widget managers ask for the states of all widgets of a kernel. */
 const CONTROL = 'jupyter.widget.control';
-/** Of more requests and comms a page knows the latest ones. */
+/** Of more requests and comms a page knows those that were used last. */
 const MOST = 10_000;
 
 /**
@@ -57,7 +57,7 @@ export class OwnComms {
       return message;
     }
     const request = parentOf(message);
-    const isAsked = !this.isShut && (this._requests.has(request) || this.isEarlier(request));
+    const isAsked = !this.isShut && (has(this._requests, request) || this.isEarlier(request));
     switch (message.header.msg_type) {
       case 'comm_open':
         if (isAsked) {
@@ -70,7 +70,7 @@ export class OwnComms {
             data
           }));
         }
-        return isAsked && this._comms.has(comm) ? message : null;
+        return isAsked && has(this._comms, comm) ? message : null;
       case 'comm_info_reply':
         return this._withOwn(message, content, 'comms', reply => reply);
       default:
@@ -95,6 +95,15 @@ export class OwnComms {
   private readonly _requests = new Set<string>();
   private readonly _comms = new Set<string>();
   private readonly _controls = new Set<string>();
+}
+
+/** What is used stays: a request may go on for days while others come and go. */
+function has(all: Set<string>, one: string): boolean {
+  const isThere = all.has(one);
+  if (isThere) {
+    add(all, one);
+  }
+  return isThere;
 }
 
 function add(all: Set<string>, one: string): void {
