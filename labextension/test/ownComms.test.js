@@ -89,6 +89,22 @@ test('comms that the page opens itself are its own', () => {
   assert.notEqual(comms.given(update('p', 'ask')), null);
 });
 
+test('a page that is loaded again knows the comms that its cells have opened', () => {
+  const kept = new Set();
+  const before = ofAPage();
+  before.keep(kept);
+  before.given(open('a', 'mine'));
+  before.given(open('b', 'others'));
+  assert.deepEqual([...kept], ['a']);
+
+  const comms = new OwnComms();
+  comms.keep(kept);
+  const reply = message('comm_info_reply', { status: 'ok', comms: { a: {}, b: {} } }, 'info');
+  assert.deepEqual(comms.given(reply).content.comms, { a: {} });
+  sent(comms, 'moved', 'comm_msg', { comm_id: 'a' });
+  assert.notEqual(comms.given(update('a', 'moved')), null);
+});
+
 test('a request of an earlier page counts if its person has sent it', () => {
   const comms = ofAPage();
   comms.isEarlier = request => request === 'before';

@@ -11,6 +11,12 @@ const CONTROL = 'jupyter.widget.control';
 /** Of more requests and comms a page knows those that were used last. */
 const MOST = 10_000;
 
+/** The ids of comms that outlive a page. */
+export interface IKeptComms {
+  has(comm: string): boolean;
+  add(comm: string): void;
+}
+
 /**
  * Which comms of a kernel are this user's: those that their own code has opened, or their page.
  *
@@ -41,9 +47,14 @@ export class OwnComms {
     } else if (header.msg_type === 'comm_open') {
       // What comes back by it is of all widgets: it makes nothing the user's own.
       add(content['target_name'] === CONTROL ? this._controls : this._comms, comm);
-    } else if (header.msg_type === 'comm_msg' && this._comms.has(comm)) {
+    } else if (header.msg_type === 'comm_msg' && this._isOwn(comm)) {
       add(this._requests, header.msg_id);
     }
+  }
+
+  /** The comms that this user's cells have opened before the page was loaded, and those from now on. */
+  keep(kept: IKeptComms): void {
+    this._kept = kept;
   }
 
   /** What JupyterLab gets of a message of the kernel; null if nothing. */
@@ -62,6 +73,7 @@ export class OwnComms {
       case 'comm_open':
         if (isAsked) {
           add(this._comms, comm);
+          this._kept?.add(comm);
         }
         return isAsked ? message : null;
       case 'comm_msg':
@@ -70,7 +82,7 @@ export class OwnComms {
             data
           }));
         }
-        return isAsked && has(this._comms, comm) ? message : null;
+        return isAsked && this._isOwn(comm) ? message : null;
       case 'comm_info_reply':
         return this._withOwn(message, content, 'comms', reply => reply);
       default:
@@ -86,11 +98,16 @@ export class OwnComms {
     inContent: (holder: JSONObject) => JSONObject
   ): Message {
     const all = Object.entries((holder?.[name] ?? {}) as JSONObject);
-    const own = Object.fromEntries(all.filter(([comm]) => this._comms.has(comm)));
+    const own = Object.fromEntries(all.filter(([comm]) => this._isOwn(comm)));
     const changed = inContent({ ...holder, [name]: own });
     return { ...message, content: { ...message.content, ...changed } };
   }
 
+  private _isOwn(comm: string): boolean {
+    return has(this._comms, comm) || (!this.isShut && !!this._kept?.has(comm));
+  }
+
+  private _kept: IKeptComms | null = null;
   private readonly _toldAll = new Signal<this, void>(this);
   private readonly _requests = new Set<string>();
   private readonly _comms = new Set<string>();
