@@ -13,9 +13,11 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.security import csp_report_uri
+from jupyter_server.utils import url_path_join
 from jupyterlab.handlers.announcements import NeverCheckForUpdate  # type: ignore[import-untyped]
 from jupyterlab_server.settings_utils import _get_overrides
-from traitlets import Float, Int, List, Unicode
+from traitlets import Bool, Float, Int, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
@@ -23,6 +25,7 @@ from jupyter_ext.auth import early_errors
 from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
@@ -45,6 +48,7 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.safe_logs import make_logs_safe
@@ -148,6 +152,21 @@ class JupyterFleet(ExtensionApp):
         config=True,
         help="Seconds for which a kernel's ticket is valid, with which what runs beside that "
         "kernel calls labs. The kernel's gateway gets a new one when half of the time has passed.",
+    )
+
+    frame_all_outputs = Bool(
+        False,
+        config=True,
+        help="Whether pages draw users' own outputs as well like those of others: in frames "
+        "without the page's origin. Widgets, and plots that need the page, are text then.",
+    )
+
+    outputs_load_from_web = Bool(
+        True,
+        config=True,
+        help="Whether outputs that a user does not trust may load scripts, styles, images and data "
+        "by HTTPS. Plots often load their libraries so. What such an output loads, and from where, "
+        "tells others that somebody looks at it.",
     )
 
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
@@ -285,11 +304,23 @@ class JupyterFleet(ExtensionApp):
         await asyncio.sleep(0.05)
 
     def initialize_settings(self) -> None:
+<<<<<<< HEAD
         """Tell the labextension, which otherwise does nothing, that this server is a lab, and have
         nobody keep answers."""
         # Files of the page itself, which are everybody's, say how long they may be kept.
         self.settings["headers"] = {"Cache-Control": "no-store", **self.settings.get("headers", {})}
         self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
+=======
+        """Tell the labextension, which otherwise does nothing, that this server is a lab."""
+        page_config = self.settings.setdefault("page_config_data", {})
+        page_config["jupyterFleet"] = True
+        page_config["fleetFramesAllOutputs"] = self.frame_all_outputs
+        web_settings = self.serverapp.web_app.settings  # type: ignore[union-attr]
+        report_uri = url_path_join(web_settings["base_url"], csp_report_uri)
+        # An operator's own policy stays.
+        policy = {"Content-Security-Policy": page_policy(report_uri)}
+        web_settings["headers"] = {**policy, **web_settings.get("headers", {})}
+>>>>>>> frame
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
             handler, public_page_config(config, folders)
@@ -312,6 +343,8 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(absent_services.handlers)
         self.handlers.extend(csp_report_handlers)
         self.handlers.append((r"/api/events/subscribe", FleetEventsHandler))
+        for_frames = {"web": self.outputs_load_from_web}
+        self.handlers.append((r"/fleet/frame", OutputFrameHandler, for_frames))
         points = self.serverapp.extension_manager.extension_points  # type: ignore[union-attr]
         if "lab" in points:
             lab = points["lab"].app

@@ -15,6 +15,7 @@ import { launchesPlugin } from './launches/launchesPlugin.js';
 import { longOutput } from './outputs/longOutput.js';
 import { patientCells } from './kernels/patientCells.js';
 import { projectsPage } from './user/projectsPage.js';
+import { renderMime } from './outputs/renderMime.js';
 import { replay } from './replay/replayPlugin.js';
 import { roleChange } from './access/roleChange.js';
 import { runningFiles } from './kernels/runningFiles.js';
@@ -26,6 +27,7 @@ import { signInDialog } from './access/signInDialog.js';
 import { signInPlugin } from './user/signInPlugin.js';
 import { startOptions } from './kernels/startOptionsPlugin.js';
 import { streamsPlugin } from './stream/streamsPlugin.js';
+import { trustedComms } from './access/trustedComms.js';
 import { viewerCommands } from './access/viewerCommands.js';
 import { viewOnly } from './access/viewOnly.js';
 import { waitingCells } from './kernels/waitingCellsPlugin.js';
@@ -49,6 +51,7 @@ export default [
   longOutput,
   patientCells,
   projectsPage,
+  renderMime,
   replay,
   roleChange,
   runningFiles,
@@ -60,6 +63,7 @@ export default [
   signInPlugin,
   startOptions,
   streamsPlugin,
+  trustedComms,
   viewerCommands,
   viewOnly,
   waitingCells,

@@ -81,6 +81,7 @@ test('what waits in the queue comes before the page adopts, not twice', async t 
   const page = new FakePage(fleet);
   t.after(() => page.leave());
   await until(() => page.stream.state.is === 'connected');
+  page.stream.comms.isTrusted = true;
   page.stream.release();
   const cell = request('other');
   const comm = data => message('comm_msg', { comm_id: 'w', data }, cell.header);

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import FrameLocator, Locator, Page, WebSocket, expect
 
 T = TypeVar("T")
 
@@ -148,6 +148,10 @@ class LabPage:
         areas = self.cell(index).locator(".jp-OutputArea-output")
         return "".join(areas.all_inner_texts())
 
+    def framed(self, index: int) -> FrameLocator:
+        """What of a cell's output is drawn without the page's origin."""
+        return self.cell(index).frame_locator(".jp-fleet-OutputFrame > iframe")
+
     def evaluate(self, index: int, source: str, timeout: float = 30) -> str:
         """Run `source` and return its output when its reply is there."""
         self.run(index, source)
@@ -172,6 +176,24 @@ class LabPage:
         self.choose_in_menu(name, f"{submenu}$")
         labels = self.page.locator(".lm-Menu-itemLabel")
         labels.filter(has_text=re.compile(f"^{entry}")).click()
+
+    def choose_in_palette(self, label: str) -> None:
+        """Run a command by the palette, with the focus where it is."""
+        palette = self.page.locator(".lm-CommandPalette:visible")
+
+        def opened() -> bool:
+            # JupyterLab drops keys while it moves the focus to a new document.
+            self.page.keyboard.press("Control+Shift+C")
+            return palette.count() > 0
+
+        wait_for("the palette", opened, PATIENCE_MS / 1000)
+        palette.locator("input").fill(label)
+        palette.locator(".lm-CommandPalette-item", has_text=label).first.click()
+
+    def trust(self) -> None:
+        """Trust the notebook in front by JupyterLab's command, and say so when it asks."""
+        self.choose_in_palette("Trust Notebook")
+        self.dialog.locator("button.jp-mod-accept").click()
 
     # Files
 

@@ -95,3 +95,21 @@ def test_a_widget_is_text_in_another_browser_until_its_cell_is_run_again(
     move(bob)
     expect(value(bob)).to_have_text("8")
     assert bob.evaluate(1, "slider.value") == "8"
+
+
+def test_widgets_of_others_wait_until_the_notebook_is_trusted(notebook: KernelNotebook) -> None:
+    notebook.save({"slider": SLIDER + "display(slider)", "again": "display(slider)"})
+    ann = notebook.open()
+    run_cell(ann, 0)
+    move(ann)
+    expect(value(ann)).to_have_text("8")
+    ann.page.context.close()
+
+    bob = notebook.open("bob")
+    run_cell(bob, 1)
+    expect(bob.cell(1).locator(".jp-OutputArea-output")).to_contain_text("model not found")
+    bob.trust()
+    for index in (0, 1):
+        expect(bob.cell(index).locator(".widget-readout")).to_have_text("8")
+    move(bob)
+    expect(bob.cell(1).locator(".widget-readout")).to_have_text("9")

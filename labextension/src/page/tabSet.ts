@@ -1,4 +1,3 @@
-/** So many are kept over a reload, the newest. */
 const MOST = 200;
 
 /** Strings that this tab remembers, also over reloads of its page. */
@@ -6,10 +5,12 @@ export class TabSet {
   /**
    * @param storage - The tab's; null: what was before a reload is not known.
    * @param key - Where they are in it.
+   * @param most - How many are kept over a reload, the newest.
    */
   constructor(
     private readonly _storage: Storage | null,
-    private readonly _key: string
+    private readonly _key: string,
+    private readonly _most = MOST
   ) {
     this._all = new Set(read(_storage, _key));
   }
@@ -20,7 +21,7 @@ export class TabSet {
     }
     this._all.add(one);
     try {
-      this._storage?.setItem(this._key, JSON.stringify([...this._all].slice(-MOST)));
+      this._storage?.setItem(this._key, JSON.stringify([...this._all].slice(-this._most)));
     } catch {
       // The storage is full: it is forgotten with the next reload.
     }

@@ -16,7 +16,7 @@ import { TabSet } from '../page/tabSet.js';
 import { tabStorage } from '../page/tabStorage.js';
 import type { KernelStream } from '../stream/kernelStream.js';
 import { IStreams, type Streams } from '../stream/streams.js';
-import { pageUser } from '../user/pageUser.js';
+import { framesAllOutputs, pageUser } from '../user/pageUser.js';
 import { EarlierVersions } from './earlierVersion.js';
 import { GoneCells } from './goneCells.js';
 import { NotebookCells } from './notebookCells.js';
@@ -45,7 +45,17 @@ export const replay: JupyterFrontEndPlugin<void> = {
     }
     const trans = fleetBundle(translator);
     const tab = new TabSet(tabStorage(), 'jupyter-fleet:sessions');
-    const sent = new SentCode(tabStorage(), pageUser()?.username ?? null);
+    const user = pageUser()?.username ?? null;
+    const sent = new SentCode(tabStorage(), user);
+    const storage = user === null ? null : tabStorage();
+    const kept = new TabSet(storage, `jupyter-fleet:comms/${user}`, MOST_COMMS);
+    const guardComms = ({ comms }: KernelStream) => {
+      comms.isShut = framesAllOutputs();
+      comms.keep(kept);
+      comms.isEarlier = request => sent.knows(request);
+    };
+    streams.added.connect((_, stream) => guardComms(stream));
+    [...streams].forEach(guardComms);
     // A second view of a notebook shows the same outputs.
     const followed = new WeakSet<ISessionContext>();
     watchKernelPanels(app, consoles, (panel, context) => {
@@ -61,6 +71,8 @@ export const replay: JupyterFrontEndPlugin<void> = {
   }
 };
 
+/** Of more comms a page forgets the oldest when it is loaded again. */
+const MOST_COMMS = 1_000;
 /** A page that has run something saves it within two minutes, as long as the person does not change that. */
 const PATIENCE_MS = 150_000;
 /** Pages differ by up to this time, so that one finds what another one has saved. */

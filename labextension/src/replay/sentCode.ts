@@ -50,6 +50,11 @@ export class SentCode {
     return this._hashes.get(request) === hash;
   }
 
+  /** Whether this person has sent the request from this tab, whatever its cell has become. */
+  knows(request: string): boolean {
+    return this._hashes.has(request);
+  }
+
   private readonly _storage: Storage | null;
   private readonly _prefix: string;
   private readonly _hashes = new Map<string, string>();

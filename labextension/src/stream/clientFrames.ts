@@ -1,3 +1,5 @@
+import type { JSONObject } from '@lumino/coreutils';
+
 /**
  * The frames of `fleet.v1` (docs/protocols.md): `>QQ`, sequence and acknowledged, then a kernel message
  * in the layout of `v1.kernel.websocket.jupyter.org`, or nothing.
@@ -44,13 +46,20 @@ export interface IHeading {
 
 /** Channel and header of a message in the v1 layout; its content is not read. */
 export function headingOf(message: ArrayBuffer): IHeading {
+  return { channel: part(message, 0), header: JSON.parse(part(message, 1)) as IHeading['header'] };
+}
+
+/** The content of a message in the v1 layout. */
+export function contentOf(message: ArrayBuffer): JSONObject {
+  return JSON.parse(part(message, 4)) as JSONObject;
+}
+
+function part(message: ArrayBuffer, at: number): string {
   const offsets = new DataView(message);
-  const part = (at: number): string =>
-    new TextDecoder().decode(
-      message.slice(
-        Number(offsets.getBigUint64(8 * (at + 1), true)),
-        Number(offsets.getBigUint64(8 * (at + 2), true))
-      )
-    );
-  return { channel: part(0), header: JSON.parse(part(1)) as IHeading['header'] };
+  return new TextDecoder().decode(
+    message.slice(
+      Number(offsets.getBigUint64(8 * (at + 1), true)),
+      Number(offsets.getBigUint64(8 * (at + 2), true))
+    )
+  );
 }

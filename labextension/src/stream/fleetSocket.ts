@@ -1,11 +1,14 @@
 import type { KernelMessage, ServerConnection } from '@jupyterlab/services';
+import type { JSONObject } from '@lumino/coreutils';
 
 import type { SignIn } from '../user/signIn.js';
+import { contentOf, headingOf } from './clientFrames.js';
 import type { KernelStream } from './kernelStream.js';
 import { PageSocket } from './pageSocket.js';
 import { SignedInSocket } from './signedInSocket.js';
 import type { IStreamSocket } from './streamState.js';
 import type { Streams } from './streams.js';
+import { V1_PROTOCOL } from './wire.js';
 
 /**
  * The settings' serializer, for messages that streams have already read.
@@ -71,6 +74,7 @@ export class FleetSocket extends PageSocket implements WebSocket, IStreamSocket 
     if (this._readyState !== this.OPEN) {
       throw new DOMException('The websocket is not open', 'InvalidStateError');
     }
+    this._note(data);
     this._stream.send(data);
   }
 
@@ -88,7 +92,10 @@ export class FleetSocket extends PageSocket implements WebSocket, IStreamSocket 
   }
 
   deliver(data: unknown): void {
-    this._emit(new MessageEvent('message', { data }));
+    const given = isMessage(data) ? this._stream.comms.given(data) : data;
+    if (given !== null) {
+      this._emit(new MessageEvent('message', { data: given }));
+    }
   }
 
   closed(code: number, reason: string): void {
@@ -98,8 +105,23 @@ export class FleetSocket extends PageSocket implements WebSocket, IStreamSocket 
     }
   }
 
+  /** Have the stream know which comms are the user's own. */
+  private _note(data: unknown): void {
+    if (data instanceof ArrayBuffer && this._protocol === V1_PROTOCOL) {
+      const { header } = headingOf(data);
+      this._stream.comms.sent(header, isOfComm(header) ? contentOf(data) : {});
+    } else if (typeof data === 'string') {
+      const { header, content } = JSON.parse(data) as KernelMessage.IMessage;
+      this._stream.comms.sent(header, content as JSONObject);
+    }
+  }
+
   private _protocol = '';
   private _readyState: number = this.CONNECTING;
+}
+
+function isOfComm({ msg_type }: { msg_type: string }): boolean {
+  return msg_type === 'comm_open' || msg_type === 'comm_msg';
 }
 
 function isMessage(data: unknown): data is KernelMessage.IMessage {

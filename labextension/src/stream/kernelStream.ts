@@ -13,6 +13,7 @@ import type { IEndedProcess } from './earlierProcess.js';
 import { FrameSender } from './frameSender.js';
 import { Incoming } from './incoming.js';
 import { INotice, launchStatus } from './launchNotices.js';
+import { OwnComms } from './ownComms.js';
 import { PageVoice } from './pageVoice.js';
 import { BAD_MESSAGE, Outcome } from './reconnecting.js';
 import type { IHeld, IIndexed, IRecord, Runs } from './record.js';
@@ -76,6 +77,9 @@ export class KernelStream {
   get stateChanged(): ISignal<this, StreamState> {
     return this._stateChanged;
   }
+
+  /** Which comms JupyterLab hears of. */
+  readonly comms = new OwnComms();
 
   /** The id of the kernel's journal; null if it has none, or has not told yet. */
   get journal(): string | null {

@@ -8,6 +8,11 @@ export function inFleet(): boolean {
   return PageConfig.getOption('jupyterFleet') === 'true';
 }
 
+/** Whether the operator lets no output and no widget act as the user of this page. */
+export function framesAllOutputs(): boolean {
+  return PageConfig.getOption('fleetFramesAllOutputs') === 'true';
+}
+
 let user: IFleetUser | null | undefined;
 const changed = new Signal<object, void>({});
 

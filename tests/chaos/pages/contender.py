@@ -8,7 +8,7 @@ import signal
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -126,16 +126,22 @@ class Contender(ABC):
 
     def save_notebook(self, path: str, *sources: str, kernel: str = "") -> None:
         """Write a new notebook with these cells; `kernel` is a kernelspec other than usual."""
+        self.save_cells(path, [(source, []) for source in sources], kernel=kernel)
+
+    def save_cells(
+        self, path: str, sources: Sequence[tuple[str, list[dict[str, Any]]]], *, kernel: str = ""
+    ) -> None:
+        """The same with the outputs of each cell beside its source."""
         cells = [
             {
                 "cell_type": "code",
                 "id": f"cell-{number}",
                 "source": source,
                 "metadata": {},
-                "outputs": [],
+                "outputs": outputs,
                 "execution_count": None,
             }
-            for number, source in enumerate(sources)
+            for number, (source, outputs) in enumerate(sources)
         ]
         name = kernel or self.kernel
         spec = {"name": name, "display_name": name, "language": "python"}
@@ -151,6 +157,11 @@ class Contender(ABC):
             timeout=60,
         )
         answer.raise_for_status()
+
+    def trust(self, path: str) -> None:
+        """Have the page run the scripts in a notebook's outputs."""
+        url = f"{self.direct}/api/contents/{path}/trust"
+        self._session.post(url, timeout=60).raise_for_status()
 
     def saved_outputs(self, path: str, cell: int = 0) -> list[dict[str, Any]]:
         """The outputs of a cell in the saved file."""

@@ -23,7 +23,8 @@ began = time.monotonic()
 for number in range(1, {total} + 1):
     text = f"{{number:06d}} {line_end}"
     if number % {every} == 0:
-        display({{"text/html": f"<b>{{text}}</b>", "text/plain": text}}, raw=True)
+        # HTML would be in a frame where the page's user has not run it.
+        display({{"text/markdown": f"**{{text}}**", "text/plain": text}}, raw=True)
     else:
         print(text, flush={flush})
     late = began + number * {seconds} / {total} - time.monotonic()

@@ -94,8 +94,15 @@ class Person:
     """Has at most one page open. `log` gets a line for what is worth knowing later."""
 
     def __init__(
-        self, browser: Browser, contender: Contender, path: str, log: Callable[[str], None]
+        self,
+        browser: Browser,
+        contender: Contender,
+        path: str,
+        log: Callable[[str], None],
+        script: str = "",
     ) -> None:
+        """`script` runs in the page before its own."""
+        self._script = EXPOSE + script
         self._browser = browser
         self._contender = contender
         self._path = path
@@ -116,7 +123,7 @@ class Person:
         """Open the notebook in a browser that was never here."""
         self.close()
         self._context = self._browser.new_context(viewport={"width": 1280, "height": 900})
-        self._context.add_init_script(EXPOSE)
+        self._context.add_init_script(self._script)
         page = self._page = self._context.new_page()
         page.set_default_timeout(1000 * PATIENCE)
         page.on("dialog", lambda dialog: dialog.accept())

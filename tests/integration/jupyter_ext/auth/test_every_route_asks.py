@@ -59,6 +59,7 @@ OUR_ROUTES = [
     "/api/resolvePath",
     "/api/sessions",
     "/api/sessions/0b0f3c8e-9d3f-4f3e-8c0e-0d3b1f8f3c11",
+    "/fleet/frame",
     "/kernelspecs/python/logo-64x64.png",
     "/lab/api/licenses",
     "/lab/api/settings",

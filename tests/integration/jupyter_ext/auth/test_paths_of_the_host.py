@@ -160,6 +160,7 @@ def test_a_page_names_no_path_of_the_host(page: str, bare_labs: Labs, lab: Raw) 
     start = html.index('id="jupyter-config-data"')
     config = json.loads(html[html.index(">", start) + 1 : html.index("</script>", start)])
     assert config["jupyterFleet"] is True
+    assert config["fleetFramesAllOutputs"] is False
     assert config["appUrl"] == "/lab"
     # Its menu entry leads to a route that is refused.
     assert "licensesUrl" not in config

@@ -97,6 +97,7 @@ def test_the_build_replaces_stock_plugins_under_the_name_of_its_folder(built: Pa
         "@jupyterlab/apputils-extension:sessionDialogs",
         "@jupyterlab/console-extension:cell-executor",
         "@jupyterlab/notebook-extension:cell-executor",
+        "@jupyterlab/rendermime-extension:plugin",
         "@jupyterlab/services-extension:default-drive",
         "@jupyterlab/services-extension:server-settings",
     } <= set(package["jupyterlab"]["disabledExtensions"])

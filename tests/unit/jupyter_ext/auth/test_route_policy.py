@@ -38,7 +38,15 @@ STRANGER = identity(other=Role.OWNER)
 
 @pytest.mark.parametrize(
     "path",
-    ["/api", "/login", "/logout", "/static/lab/x.js", "/favicon.ico", "/lab/api/themes/a/b.css"],
+    [
+        "/api",
+        "/fleet/frame",
+        "/login",
+        "/logout",
+        "/static/lab/x.js",
+        "/favicon.ico",
+        "/lab/api/themes/a/b.css",
+    ],
 )
 def test_some_routes_need_no_login(path: str) -> None:
     assert decide("GET", path, None).answer is Answer.ALLOW

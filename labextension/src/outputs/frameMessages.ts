@@ -1,0 +1,47 @@
+const LEAST_PX = 20;
+const MOST_PX = 6000;
+
+/** What is drawn in a frame. */
+export interface IFramedOutput {
+  mimeType: string;
+  data: string;
+}
+
+/** Whether `data` says that a frame's page listens. */
+export function isReady(data: unknown): boolean {
+  return (data as { fleet?: unknown } | null)?.fleet === 'frame';
+}
+
+/** The height in pixels that a frame gets when it says `data`; null if it says none. */
+export function heightOf(data: unknown): number | null {
+  const height = (data as { height?: unknown } | null)?.height;
+  return typeof height === 'number' && Number.isFinite(height)
+    ? Math.min(Math.max(height, LEAST_PX), MOST_PX)
+    : null;
+}
+
+/**
+ * The address that a frame asks to open with `data`, if a page may open it; else null.
+ *
+ * @param host - the name of the page's own host. None of its ports is opened: the frame's author
+ *   may listen at one of them, and cookies go to all.
+ */
+export function linkOf(data: unknown, host: string): string | null {
+  const open = (data as { open?: unknown } | null)?.open;
+  if (typeof open !== 'string') {
+    return null;
+  }
+  let url: URL;
+  try {
+    url = new URL(open);
+  } catch {
+    return null;
+  }
+  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
+  return isWeb && bare(url.hostname) !== bare(host) ? url.href : null;
+}
+
+/** Names with a dot at their end are the same host. */
+function bare(host: string): string {
+  return host.toLowerCase().replace(/\.+$/, '');
+}

@@ -1,0 +1,132 @@
+import type { ISignal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
+
+import { heightOf, IFramedOutput, isReady, linkOf } from './frameMessages.js';
+import { framedTheme } from './framedTheme.js';
+
+/** How far below or above the visible part a frame is loaded. */
+const AHEAD = '800px';
+
+/** What frames have of the page around them. */
+export interface IFramePage {
+  /** The address of the page that they load. */
+  readonly url: string;
+  readonly themeChanged: ISignal<unknown, unknown> | null;
+}
+
+/**
+ * An output in a frame without this page's origin.
+ *
+ * The frame is loaded when it is almost in view, and again whenever it is moved in the document: each
+ * time its page says so, and gets the output and one port. Only there do the two talk afterwards.
+ */
+export class OutputFrame extends Widget {
+  constructor(page: IFramePage, height: number, title: string) {
+    super();
+    this._page = page;
+    this._height = height;
+    this.addClass('jp-fleet-OutputFrame');
+    this._frame = document.createElement('iframe');
+    this._frame.setAttribute('sandbox', 'allow-scripts');
+    this._frame.setAttribute('allow', '');
+    this._frame.referrerPolicy = 'no-referrer';
+    this._frame.title = title;
+    this._frame.style.height = `${height}px`;
+    this._frame.onload = () => {
+      this._isServed = false;
+    };
+    this._near = new IntersectionObserver(
+      entries => {
+        if (entries.some(entry => entry.isIntersecting)) {
+          this._near.disconnect();
+          this._frame.src = page.url;
+        }
+      },
+      { rootMargin: AHEAD }
+    );
+    this.node.append(this._frame);
+    page.themeChanged?.connect(this._sendTheme);
+  }
+
+  /** The last height in pixels. */
+  get height(): number {
+    return this._height;
+  }
+
+  /** Draw `output`, at once if the frame is loaded. */
+  draw(output: IFramedOutput): void {
+    this._output = output;
+    this._port?.postMessage({ output });
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._near.disconnect();
+      this._port?.close();
+      this._page.themeChanged?.disconnect(this._sendTheme);
+      super.dispose();
+    }
+  }
+
+  protected onAfterAttach(): void {
+    window.addEventListener('message', this._onMessage);
+    if (!this._frame.src) {
+      this._near.observe(this.node);
+    }
+  }
+
+  protected onBeforeDetach(): void {
+    window.removeEventListener('message', this._onMessage);
+    this._near.disconnect();
+    this._isServed = false;
+  }
+
+  /**
+   * Its page listens. It gets the output once for each time that it was loaded: what is drawn there
+   * may say the same as often as it likes.
+   */
+  private readonly _onMessage = (event: MessageEvent): void => {
+    const target = this._frame.contentWindow;
+    // The origin of all frames is `null`; only the window tells them apart.
+    if (!target || event.source !== target || this._isServed || !isReady(event.data)) {
+      return;
+    }
+    this._isServed = true;
+    this._port?.close();
+    const channel = new MessageChannel();
+    this._port = channel.port1;
+    this._port.onmessage = ({ data }) => this._onSaid(data);
+    const first = { fleet: 'output', output: this._output, theme: framedTheme() };
+    // A window without an origin can be addressed in no other way.
+    target.postMessage(first, '*', [channel.port2]);
+  };
+
+  private _onSaid(data: unknown): void {
+    const height = heightOf(data);
+    if (height !== null) {
+      this._height = height;
+      // Once for each picture, however often the frame says it.
+      this._raised ||= requestAnimationFrame(() => {
+        this._raised = 0;
+        this._frame.style.height = `${this._height}px`;
+      });
+    }
+    const link = linkOf(data, window.location.hostname);
+    if (link !== null && navigator.userActivation?.isActive) {
+      window.open(link, '_blank', 'noopener,noreferrer');
+    }
+  }
+
+  private readonly _sendTheme = (): void => {
+    this._port?.postMessage({ theme: framedTheme() });
+  };
+
+  private readonly _page: IFramePage;
+  private readonly _frame: HTMLIFrameElement;
+  private readonly _near: IntersectionObserver;
+  private _output: IFramedOutput = { mimeType: 'text/html', data: '' };
+  private _port: MessagePort | null = null;
+  private _isServed = false;
+  private _height: number;
+  private _raised = 0;
+}

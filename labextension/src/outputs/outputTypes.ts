@@ -1,0 +1,55 @@
+/**
+ * How an output of a type is drawn that the user of this page does not trust.
+ *
+ * - shown: by JupyterLab
+ * - framed: in a frame without this page's origin
+ * - opened: by JupyterLab, but only where a person opens a file of that type or where widgets
+ *   decide; never chosen for an output
+ * - text: as text, with the reason
+ */
+export type WayToDraw = 'shown' | 'framed' | 'opened' | 'text';
+
+const WAYS = new Map<string, WayToDraw>([
+  ['text/plain', 'shown'],
+  ['application/vnd.jupyter.stdout', 'shown'],
+  ['application/vnd.jupyter.stderr', 'shown'],
+  ['application/vnd.jupyter.error', 'shown'],
+  ['image/png', 'shown'],
+  ['image/jpeg', 'shown'],
+  ['image/gif', 'shown'],
+  ['image/bmp', 'shown'],
+  ['image/webp', 'shown'],
+  ['application/json', 'shown'],
+  // JupyterLab removes from these what runs.
+  ['text/markdown', 'shown'],
+  ['text/latex', 'shown'],
+  ['text/html', 'framed'],
+  ['image/svg+xml', 'framed'],
+  ['application/javascript', 'framed'],
+  ['text/javascript', 'framed'],
+  ['application/pdf', 'opened'],
+  // It shows a widget that this page has; whose widgets a page has is decided elsewhere.
+  ['application/vnd.jupyter.widget-view+json', 'opened']
+]);
+
+/**
+ * Types that are not named may be anything: an extension's renderer that calls itself safe has
+ * fetched files of this page's user for others (Vega, by a URL in its specification).
+ */
+export function wayToDraw(mimeType: string): WayToDraw {
+  return WAYS.get(mimeType) ?? 'text';
+}
+
+/**
+ * The type in which an untrusted output is drawn; undefined if there is none.
+ *
+ * @param types - those that JupyterLab can draw, the best first
+ * @param bundle - the output's data, by types
+ */
+export function typeToDraw(types: Iterable<string>, bundle: object): string | undefined {
+  const offered = [...types].filter(type => type in bundle);
+  return (
+    offered.find(type => ['shown', 'framed'].includes(wayToDraw(type))) ??
+    offered.find(type => wayToDraw(type) === 'text')
+  );
+}

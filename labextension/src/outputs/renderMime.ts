@@ -1,0 +1,69 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISanitizer, IThemeManager } from '@jupyterlab/apputils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import {
+  ILatexTypesetter,
+  IMarkdownParser,
+  IRenderMimeRegistry,
+  RenderMimeRegistry,
+  standardRendererFactories
+} from '@jupyterlab/rendermime';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { distrustForeignCells } from './foreignCells.js';
+import { guardFiles } from './guardedFiles.js';
+import { GuardedRegistry } from './guardedRegistry.js';
+import { drawWithoutIsolation } from './isolatedOutputs.js';
+import { addLocalLinks, localLinkHandler } from './localLinks.js';
+import { inFleet } from '../user/pageUser.js';
+
+export const renderMime: JupyterFrontEndPlugin<IRenderMimeRegistry> = {
+  id: 'jupyter-fleet:render-mime',
+  description: "Draws outputs of others without this page's origin.",
+  autoStart: true,
+  optional: [
+    IDocumentManager,
+    ILatexTypesetter,
+    ISanitizer,
+    IMarkdownParser,
+    ITranslator,
+    IThemeManager
+  ],
+  provides: IRenderMimeRegistry,
+  activate: (
+    app: JupyterFrontEnd,
+    documents: IDocumentManager | null,
+    latexTypesetter: ILatexTypesetter | null,
+    sanitizer: ISanitizer | null,
+    markdownParser: IMarkdownParser | null,
+    translator: ITranslator | null,
+    themes: IThemeManager | null
+  ) => {
+    if (documents) {
+      addLocalLinks(app, documents, (translator ?? nullTranslator).load('jupyterlab'));
+    }
+    const options: RenderMimeRegistry.IOptions = {
+      initialFactories: standardRendererFactories,
+      trustHandler: {
+        markTrusted: node => app.commandLinker.markTrusted(node),
+        unmarkTrusted: node => app.commandLinker.unmarkTrusted(node)
+      },
+      linkHandler: documents ? localLinkHandler(app) : undefined,
+      latexTypesetter: latexTypesetter ?? undefined,
+      markdownParser: markdownParser ?? undefined,
+      translator: translator ?? undefined,
+      sanitizer: sanitizer ?? undefined
+    };
+    if (!inFleet()) {
+      return new RenderMimeRegistry(options);
+    }
+    drawWithoutIsolation();
+    distrustForeignCells();
+    guardFiles(app.docRegistry);
+    return new GuardedRegistry(options, {
+      url: URLExt.join(PageConfig.getBaseUrl(), 'fleet/frame'),
+      themeChanged: themes?.themeChanged ?? null
+    });
+  }
+};

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { heightOf, isReady, linkOf } from '../lib/outputs/frameMessages.js';
+
+const NONSENSE = [null, undefined, 5, 'frame', [], {}, { height: null, open: null, fleet: 1 }];
+
+test('a frame says when its page listens', () => {
+  assert.equal(isReady({ fleet: 'frame' }), true);
+  for (const said of NONSENSE) {
+    assert.equal(isReady(said), false);
+  }
+});
+
+test('a height is a number of pixels within bounds', () => {
+  assert.equal(heightOf({ height: 300 }), 300);
+  assert.equal(heightOf({ height: 0 }), 20);
+  assert.equal(heightOf({ height: -5 }), 20);
+  assert.equal(heightOf({ height: 90_000 }), 6000);
+  for (const height of [NaN, Infinity, -Infinity, '300', [300], { valueOf: () => 300 }]) {
+    assert.equal(heightOf({ height }), null);
+  }
+  for (const said of NONSENSE) {
+    assert.equal(heightOf(said), null);
+  }
+});
+
+test('a link is opened if it leads to another host of the web', () => {
+  const opened = open => linkOf({ open }, 'fleet.example.org');
+  assert.equal(opened('https://example.com/a?b#c'), 'https://example.com/a?b#c');
+  assert.equal(opened('http://example.com'), 'http://example.com/');
+  assert.equal(opened('https://other.example.org/'), 'https://other.example.org/');
+});
+
+test('no link leads to a port of the own host, or runs a script', () => {
+  for (const open of [
+    'https://fleet.example.org/logout',
+    'http://fleet.example.org:8888/',
+    'https://FLEET.example.ORG/',
+    'https://fleet.example.org./',
+    'https://user:secret@fleet.example.org/',
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'blob:https://example.com/1',
+    'file:///etc/passwd',
+    '//example.com/',
+    '/logout',
+    ''
+  ]) {
+    assert.equal(linkOf({ open }, 'fleet.example.org'), null, open);
+  }
+  for (const said of NONSENSE) {
+    assert.equal(linkOf(said, 'fleet.example.org'), null);
+  }
+});
+
+test('loopback is one host by all names that the browser gives it', () => {
+  for (const open of ['http://127.0.0.1:9/', 'http://127.1:9/', 'http://2130706433/']) {
+    assert.equal(linkOf({ open }, '127.0.0.1'), null, open);
+  }
+});

@@ -1,0 +1,96 @@
+"""A notebook with 200 outputs of another person: framed by us, trusted in a stock page."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from playwright.sync_api import Browser
+
+from tests.bench.bars import Bar
+from tests.bench.bench import Bench, Measure
+from tests.bench.table import Table
+from tests.chaos.pages.chromium import chromium, running
+from tests.chaos.pages.contender import Contender
+from tests.chaos.pages.fleet_contender import FleetContender
+from tests.chaos.pages.peer_contenders import StockContender
+from tests.chaos.pages.person import Person
+
+OUTPUTS = 200
+FIRST, ALL = "until the first output", "until all have been scrolled through"
+MOST = 1.2
+ROUNDS = 3
+LONGEST = 120.0
+LOOK = 0.02
+
+_ROWS = "".join(f"<tr><td>{row}</td><td>{row / 7:.6f}</td></tr>" for row in range(10))
+HTML = f"<table>{_ROWS}</table><script>parent.postMessage('drawn', '*')</script>"
+"""Says that its script runs: in a frame to the page around it, in a page to the page itself."""
+
+COUNT = """
+window.drawn = 0;
+addEventListener('message', event => { window.drawn += event.data === 'drawn' ? 1 : 0; });
+"""
+SCROLL = """async () => {
+  const box = document.querySelector('.jp-WindowedPanel-outer');
+  while (box.scrollTop + box.clientHeight < box.scrollHeight - 1) {
+    box.scrollTop += box.clientHeight / 2;
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+}"""
+
+
+def measure_of(browser: Browser, contender: Contender, line: str, *, trusted: bool) -> Measure:
+    """Opens the notebook in a new browser; for ALL also scrolls down, like somebody who skims."""
+
+    def measure() -> tuple[float, dict[str, float]]:
+        path = contender.path.replace(".ipynb", f"-{uuid.uuid4().hex[:8]}.ipynb")
+        shown = {"output_type": "display_data", "metadata": {}, "data": {"text/html": HTML}}
+        contender.save_cells(path, [(f"# {number}", [shown]) for number in range(OUTPUTS)])
+        if trusted:
+            contender.trust(path)
+        person = Person(browser, contender, path, lambda said: None, script=COUNT)
+        begun = time.monotonic()
+        try:
+            person.open()
+            wanted = 1 if line == FIRST else OUTPUTS
+            while line == ALL and person.page.evaluate("window.drawn") < wanted:
+                person.page.evaluate(SCROLL)
+                person.page.wait_for_timeout(1000 * LOOK)
+                if time.monotonic() - begun > LONGEST:
+                    return float("inf"), {}
+            person.wait(line, lambda: person.page.evaluate("window.drawn") >= wanted, look=LOOK)
+            return 1000 * (time.monotonic() - begun), {"longest_task": person.longest_task()}
+        finally:
+            person.close()
+            contender.end_kernels()
+
+    return measure
+
+
+def run(bench: Bench) -> Table:
+    """Starts both, and opens the notebook of each in turns."""
+    names = [FleetContender.name, StockContender.name]
+    table = Table(
+        f"{OUTPUTS} outputs with a table and a script, framed or trusted",
+        names,
+        FleetContender.name,
+        "median ms (lowest) from the page's load; longest task of the page (ms)",
+    )
+    browser = bench.stack.enter_context(chromium())
+    contenders = {name: bench.stack.enter_context(running(name)) for name in names}
+    rounds = Bench(min(ROUNDS, bench.rounds), bench.directory)
+    measures = {
+        line: {
+            name: measure_of(browser, one, line, trusted=name == StockContender.name)
+            for name, one in contenders.items()
+        }
+        for line in (FIRST, ALL)
+    }
+    rounds.interleave(table, measures, warm_up=False)
+    return table
+
+
+def bars(table: Table) -> list[Bar]:
+    """Frames cost little."""
+    return [Bar(line, StockContender.name, at_most=MOST) for line in (FIRST, ALL)]

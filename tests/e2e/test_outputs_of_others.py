@@ -1,0 +1,213 @@
+"""What others' outputs can do to the page of a user who has neither run nor trusted them."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.hostile_outputs import NOTHING, html, notebook_of, output, scripts
+from tests.e2e.kernel_notebook import KernelNotebook, run_cell
+from tests.e2e.lab_page import LabPage
+from tests.e2e.running_fleet import Files, Fleet
+from tests.servers.scripted_http import ScriptedServer
+
+ShowTo = Callable[[str, dict[str, dict[str, Any]]], LabPage]
+
+VEGA = {
+    "data": {"url": "/api/contents/demo", "format": {"property": "content"}},
+    "mark": "point",
+    "encoding": {"x": {"field": "size"}},
+}
+
+FRAME_ALL = """
+new MutationObserver((_, watch) => {
+  const config = document.querySelector('#jupyter-config-data');
+  if (config && config.textContent.trim().endsWith('}')) {
+    watch.disconnect();
+    const data = JSON.parse(config.textContent);
+    config.textContent = JSON.stringify({...data, fleetFramesAllOutputs: true});
+  }
+}).observe(document, {subtree: true, childList: true});
+"""
+"""For the page: as if its lab had `JupyterFleet.frame_all_outputs`."""
+
+
+@pytest.fixture
+def foreign() -> Iterator[ScriptedServer]:
+    """A site on another port of the fleet's host, as a kernel could have one."""
+    server = ScriptedServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def show_to(fleet: Fleet, files: Files, signed_in: Callable[[str, str], LabPage]) -> ShowTo:
+    """Save a notebook with outputs, by the names of its cells, and open it as another user."""
+
+    def show_to(user: str, outputs: dict[str, dict[str, Any]]) -> LabPage:
+        path = f"demo/outputs-{uuid.uuid4().hex[:8]}.ipynb"
+        content = notebook_of(outputs)
+        files.save(path, {"type": "notebook", "format": "json", "content": content})
+        page = signed_in(fleet.url, fleet.token(user))
+        page.page.set_viewport_size({"width": 1280, "height": 2400})
+        page.open_without_kernel(path)
+        return page
+
+    return show_to
+
+
+def test_scripts_of_others_run_and_reach_nothing(show_to: ShowTo, fleet: Fleet) -> None:
+    outputs = scripts(fleet.url)
+    page = show_to("bob", outputs)
+    page.mark()
+    for index, name in enumerate(outputs):
+        found = page.framed(index).locator(".found")
+        expect(found, name).to_have_text(NOTHING)
+    assert not page.reloaded
+    assert len(page.page.context.pages) == 1
+
+
+def test_what_may_hold_anything_is_text_until_it_is_trusted(show_to: ShowTo, fleet: Fleet) -> None:
+    asked: list[str] = []
+    outputs = {
+        "vega": output({"application/vnd.vegalite.v5+json": VEGA}),
+        "mermaid": output({"text/vnd.mermaid": "graph TD; a-->b"}),
+        "widget": output({"application/vnd.jupyter.widget-view+json": {"model_id": "x"}}),
+        "unknown": output({"application/x.unknown+json": {}}),
+        "json": output({"application/json": {"a": {"b": 1}}}),
+        "only": {
+            "output_type": "display_data",
+            "data": {"application/vnd.vegalite.v5+json": VEGA},
+            "metadata": {},
+        },
+    }
+    page = show_to("bob", outputs)
+    page.page.on("request", lambda request: asked.append(request.url))
+    for index in (0, 1, 2, 3):
+        expect(page.cell(index).locator(".jp-OutputArea-output")).to_have_text("in words")
+    expect(page.cell(4).locator(".jp-RenderedJSON")).to_be_visible()
+    expect(page.cell(5).locator(".jp-OutputArea-output")).to_contain_text(
+        re.compile(r"Shown as text: application/vnd.vegalite.v5\+json .*/api/contents/demo", re.S)
+    )
+    assert not [url for url in asked if url.endswith("/api/contents/demo")]
+
+
+def test_trust_draws_them_as_jupyterlab_does(show_to: ShowTo) -> None:
+    script = "document.querySelector('#said').textContent = self.origin"
+    page = show_to("bob", {"html": html(f"<b id=said>nothing</b><script>{script}</script>")})
+    expect(page.framed(0).locator("#said")).to_have_text("null")
+    expect(page.cell(0).locator("#said")).to_have_count(0)
+    page.trust()
+    expect(page.cell(0).locator("#said")).to_have_text(re.compile("^http"))
+    expect(page.cell(0).locator("iframe")).to_have_count(0)
+
+
+def test_a_frame_is_as_high_as_its_output_and_no_higher_than_a_bound(show_to: ShowTo) -> None:
+    tall = "<script>parent.postMessage({height: 90000}, '*')</script><div style='height:90000px'>"
+    outputs = {
+        "some": html("<div style='height: 700px'>x</div>"),
+        "absolute": html("<div style='position: absolute; height: 300px'>x</div>"),
+        "tall": html(tall),
+    }
+    page = show_to("bob", outputs)
+    for index, expected in enumerate((700, 300, 6000)):
+        frame = page.cell(index).locator("iframe")
+        expect(frame).to_have_css("height", f"{expected}px")
+
+
+def test_links_open_in_a_tab_but_nothing_on_the_fleets_own_host(
+    show_to: ShowTo, fleet: Fleet, foreign: ScriptedServer
+) -> None:
+    elsewhere = foreign.url.replace("127.0.0.1", "localhost")
+    outputs = {
+        "links": html(
+            f"<a id=own target=_top href='{foreign.url}/own'>own</a> "
+            f"<a id=script href='javascript:parent.x=1'>script</a> "
+            f"<a id=out target=_top href='{elsewhere}/out'>out</a>"
+            f"<form action='{foreign.url}/form' method=post><button id=send>send</button></form>"
+        )
+    }
+    page = show_to("bob", outputs)
+    page.mark()
+    links = page.framed(0)
+    links.locator("#own").click()
+    links.locator("#script").click()
+    links.locator("#send").click()
+    with page.page.context.expect_page() as opened:
+        links.locator("#out").click()
+    opened.value.wait_for_load_state()
+    assert opened.value.evaluate("window.opener") is None
+    assert {request.path for request in foreign.requests} <= {"/out", "/favicon.ico"}
+    assert all("cookie" not in request.headers for request in foreign.requests)
+    assert not page.reloaded
+    expect(links.locator("#out")).to_be_visible()
+
+
+def test_images_of_others_send_nothing_to_a_port_of_the_fleets_host(
+    show_to: ShowTo, foreign: ScriptedServer
+) -> None:
+    outputs = {
+        "image": html(
+            f"<img src='{foreign.url}/img' onerror='this.alt=\"refused\"'>"
+            f"<p style='background-image: url({foreign.url}/css)'>text</p>"
+        ),
+    }
+    page = show_to("bob", outputs)
+    expect(page.framed(0).locator("img[alt=refused]")).to_have_count(1)
+    expect(page.framed(0).locator("p")).to_be_visible()
+    page.trust()
+    expect(page.cell(0).locator("img[alt=refused]")).to_have_count(1)
+    assert foreign.requests == []
+
+
+def test_files_that_may_hold_anything_are_text(
+    fleet: Fleet, files: Files, signed_in: Callable[[str, str], LabPage]
+) -> None:
+    path = f"demo/{uuid.uuid4().hex[:8]}.vl.json"
+    files.save(path, {"type": "file", "format": "text", "content": json.dumps(VEGA)})
+    page = signed_in(fleet.url, fleet.token("bob"))
+    page.open_path(path)
+    expect(page.page.locator(".jp-MimeDocument")).to_contain_text(
+        re.compile(r"Shown as text: application/vnd.vegalite.v5\+json .*/api/contents/demo", re.S)
+    )
+
+
+def test_a_console_frames_what_others_run_in_its_kernel(notebook: KernelNotebook) -> None:
+    script = "<script>document.body.append(self.origin)</script>"
+    notebook.save({"html": f"from IPython.display import HTML\nHTML({script!r})"})
+    ann = notebook.open()
+    bob = notebook.open("bob")
+    bob.cell(0).click()
+    bob.choose_in_palette("New Console for Notebook")
+    console = bob.page.locator(".jp-CodeConsole")
+    console.locator(".jp-CodeConsole-promptCell .cm-content").click()
+    bob.choose_in_palette("Show All Kernel Activity")
+    run_cell(ann, 0)
+    expect(ann.cell(0).locator(".jp-RenderedHTML")).to_be_attached()
+    expect(console.frame_locator("iframe").locator("body")).to_have_text("null")
+
+
+def test_an_operator_can_have_own_outputs_framed_as_well(
+    notebook: KernelNotebook, fleet: Fleet, signed_in: Callable[[str, str], LabPage]
+) -> None:
+    html = "HTML('<p id=said></p><script>said.textContent = self.origin</script>')"
+    notebook.save(
+        {
+            "html": f"from IPython.display import HTML\n{html}",
+            "slider": "import ipywidgets\nipywidgets.IntSlider(value=7)",
+        }
+    )
+    page = signed_in(fleet.url, fleet.token("ann"))
+    page.page.add_init_script(FRAME_ALL)
+    page.open_path(notebook.path)
+    page.wait_for_kernel()
+    run_cell(page, 0)
+    expect(page.framed(0).locator("#said")).to_have_text("null")
+    run_cell(page, 1)
+    expect(page.cell(1).locator(".jp-OutputArea-output")).to_have_text("IntSlider(value=7)")
