@@ -1,8 +1,9 @@
 """A Python kernel's process that is forked, with its imports done, before the kernel starts.
 
-The agent forks it before its own event loop and threads begin, when that is still safe. It waits,
-and becomes the kernel when the agent sends it the arguments, environment, folder and output that
-`exec` would set. If the agent ends first, so does this process.
+The agent forks it before it reads its start document, because what the agent knows by then the
+kernel's code would find in its own memory: the agent's key is in the document. It waits, and
+becomes the kernel when the agent sends it the arguments, environment, folder and output that `exec`
+would set. If the agent ends first, so does this process.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import runpy
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .package_site import (
@@ -32,6 +33,8 @@ from .shown_process import show_as
 from .start_document import StartDocument, needs_new_process
 
 _PR_SET_PDEATHSIG = 1
+_SIZE = 8
+_NOTHING_YET = bytes(_SIZE)
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
 _IMPORTED_BY_KERNELS = (
     "ipykernel.kernelapp",
@@ -72,29 +75,52 @@ class ForkedKernel:
         self.pid = pid
         self._control = control
 
+    def prepare(self) -> None:
+        """Have it import what kernels import while the agent starts."""
+        with contextlib.suppress(OSError):
+            self._control.sendall(_NOTHING_YET)
+
     def become(
-        self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        output: int,
+        *,
+        keep_process_group: bool = False,
     ) -> None:
-        """Make it the kernel with this command; raises OSError if it has ended."""
-        message = json.dumps([list(argv), dict(environment), str(cwd)]).encode()
-        socket.send_fds(self._control, [len(message).to_bytes(8, "big")], [output])
+        """Make it the kernel with this command; raises OSError if it has ended. It leads a session
+        of its own, unless it is to stay in the agent's process group."""
+        order = [list(argv), dict(environment), str(cwd), keep_process_group]
+        message = json.dumps(order).encode()
+        socket.send_fds(self._control, [len(message).to_bytes(_SIZE, "big")], [output])
         self._control.sendall(message)
         self._control.close()
 
     def dismiss(self) -> None:
-        """It is not needed, and ends."""
+        """End it, which is not needed."""
         self._control.close()
+        # A process of the same user may have stopped it: nothing else ends it for sure.
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
-def fork_kernel(document: StartDocument, started_with: Mapping[str, str]) -> ForkedKernel | None:
-    """Fork a kernel-to-be if the kernelspec's command and the kernel's variables allow it.
-    `started_with` is the environment with which this process was started.
+def can_be_forked(
+    document: StartDocument, own_python: str, started_with: Mapping[str, str]
+) -> bool:
+    """Whether a fork of `own_python`, which was started with that environment, can become this
+    kernel."""
+    forkable = is_forkable(document.argv, own_python)
+    return forkable and not needs_new_process(document, started_with)
 
-    Must be called before there are threads or an event loop.
+
+def fork_kernel(release: Callable[[], None]) -> ForkedKernel:
+    """Fork a process that waits to become the kernel; there, `release` closes what it must not
+    have.
+
+    Must be called before there are threads, an event loop or anything in memory that the kernel's
+    code must not read.
     """
-    if not is_forkable(document.argv, sys.executable) or needs_new_process(document, started_with):
-        return None
-    import_what_kernels_import()
     agent = os.getpid()
     ours, theirs = socket.socketpair()
     pid = os.fork()
@@ -102,20 +128,29 @@ def fork_kernel(document: StartDocument, started_with: Mapping[str, str]) -> For
         theirs.close()
         return ForkedKernel(pid, ours)
     ours.close()
-    _wait_and_run(theirs, agent, document.keep_process_group)
+    release()
+    _wait_and_run(theirs, agent)
     # Up through the frames of the agent's main, and of its server's, to the interpreter's end.
     sys.exit(0)
 
 
-def _wait_and_run(control: socket.socket, agent: int, keep_process_group: bool) -> None:
+def _wait_and_run(control: socket.socket, agent: int) -> None:
     die_with_parent(agent)
+    # The agent's start document may still be there to be read.
+    _read_nothing()
+    with control:
+        size, descriptors = _told(control)
+        while size == _NOTHING_YET:
+            import_what_kernels_import()
+            size, descriptors = _told(control)
+        if not descriptors:
+            os._exit(1)
+        with control.makefile("rb") as stream:
+            order = json.loads(stream.read(int.from_bytes(size, "big")))
+    argv, environment, cwd, keep_process_group = order
     if not keep_process_group:
         os.setsid()
-    size, descriptors, _, _ = socket.recv_fds(control, 8, 1)
-    if not descriptors:
-        os._exit(1)
-    with control, control.makefile("rb") as stream:
-        argv, environment, cwd = json.loads(stream.read(int.from_bytes(size, "big")))
+    os.umask(0o077)
     take_output(descriptors[0])
     os.chdir(cwd)
     take_environment(argv, environment)
@@ -123,6 +158,11 @@ def _wait_and_run(control: socket.socket, agent: int, keep_process_group: bool) 
     sys.argv, sys.orig_argv = argv[2:], argv
     _take_packages(argv)
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
+
+
+def _told(control: socket.socket) -> tuple[bytes, list[int]]:
+    size, descriptors, _, _ = socket.recv_fds(control, _SIZE, 1)
+    return size, descriptors
 
 
 def _take_packages(argv: Sequence[str]) -> None:
@@ -148,12 +188,16 @@ def die_with_parent(parent: int) -> None:
 
 def take_output(output: int) -> None:
     """Make a file the standard output and error; there is nothing to read on standard input."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    _read_nothing()
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.close(nothing)
     os.close(output)
+
+
+def _read_nothing() -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def take_environment(argv: Sequence[str], environment: Mapping[str, str]) -> None:

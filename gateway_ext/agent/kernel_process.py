@@ -225,7 +225,13 @@ class KernelProcess:
                 with contextlib.suppress(OSError):
                     if limit is not None:
                         limit.apply(forked.pid)
-                    forked.become(argv, environment, document.cwd, output)
+                    forked.become(
+                        argv,
+                        environment,
+                        document.cwd,
+                        output,
+                        keep_process_group=document.keep_process_group,
+                    )
                     return cls(forked.pid, shares_group=document.keep_process_group)
             if takes_packages(document) and not left_out:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
