@@ -25,13 +25,9 @@ if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
 
 from jupyter_ext import wire
 
-from .forked_kernel import (
-    fork_kernel,
-    import_what_kernels_import,
-    take_environment,
-    take_output,
-)
+from .forked_kernel import fork_kernel, import_what_kernels_import, take_environment
 from .program import run
+from .standard_files import take_output
 
 
 @dataclass(frozen=True)

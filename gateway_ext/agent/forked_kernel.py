@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
-import json
 import os
 import runpy
 import signal
@@ -30,11 +29,13 @@ from .package_site import (
     site_python,
 )
 from .shown_process import show_as
+from .standard_files import read_nothing, take_output
 from .start_document import StartDocument, needs_new_process
+from .walls.first_process import go_inside
+from .walls.order import receive_order
+from .walls.waiting_process import WaitingProcess
 
 _PR_SET_PDEATHSIG = 1
-_SIZE = 8
-_NOTHING_YET = bytes(_SIZE)
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
 _IMPORTED_BY_KERNELS = (
     "ipykernel.kernelapp",
@@ -68,43 +69,6 @@ def import_what_kernels_import() -> None:
     del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
 
 
-class ForkedKernel:
-    """The waiting process, seen from the agent."""
-
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        self.pid = pid
-        self._control = control
-
-    def prepare(self) -> None:
-        """Have it import what kernels import while the agent starts."""
-        with contextlib.suppress(OSError):
-            self._control.sendall(_NOTHING_YET)
-
-    def become(
-        self,
-        argv: Sequence[str],
-        environment: Mapping[str, str],
-        cwd: Path,
-        output: int,
-        *,
-        keep_process_group: bool = False,
-    ) -> None:
-        """Make it the kernel with this command; raises OSError if it has ended. It leads a session
-        of its own, unless it is to stay in the agent's process group."""
-        order = [list(argv), dict(environment), str(cwd), keep_process_group]
-        message = json.dumps(order).encode()
-        socket.send_fds(self._control, [len(message).to_bytes(_SIZE, "big")], [output])
-        self._control.sendall(message)
-        self._control.close()
-
-    def dismiss(self) -> None:
-        """End it, which is not needed."""
-        self._control.close()
-        # A process of the same user may have stopped it: nothing else ends it for sure.
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-
-
 def can_be_forked(
     document: StartDocument, own_python: str, started_with: Mapping[str, str]
 ) -> bool:
@@ -114,7 +78,7 @@ def can_be_forked(
     return forkable and not needs_new_process(document, started_with)
 
 
-def fork_kernel(release: Callable[[], None]) -> ForkedKernel:
+def fork_kernel(release: Callable[[], None]) -> WaitingProcess:
     """Fork a process that waits to become the kernel; there, `release` closes what it must not
     have.
 
@@ -126,7 +90,7 @@ def fork_kernel(release: Callable[[], None]) -> ForkedKernel:
     pid = os.fork()
     if pid:
         theirs.close()
-        return ForkedKernel(pid, ours)
+        return WaitingProcess(pid, ours)
     ours.close()
     release()
     _wait_and_run(theirs, agent)
@@ -137,32 +101,24 @@ def fork_kernel(release: Callable[[], None]) -> ForkedKernel:
 def _wait_and_run(control: socket.socket, agent: int) -> None:
     die_with_parent(agent)
     # The agent's start document may still be there to be read.
-    _read_nothing()
-    with control:
-        size, descriptors = _told(control)
-        while size == _NOTHING_YET:
-            import_what_kernels_import()
-            size, descriptors = _told(control)
-        if not descriptors:
-            os._exit(1)
-        with control.makefile("rb") as stream:
-            order = json.loads(stream.read(int.from_bytes(size, "big")))
-    argv, environment, cwd, keep_process_group = order
-    if not keep_process_group:
-        os.setsid()
+    read_nothing()
+    order = receive_order(control, announced=import_what_kernels_import)
+    if order is None:
+        os._exit(1)
     os.umask(0o077)
-    take_output(descriptors[0])
-    os.chdir(cwd)
-    take_environment(argv, environment)
+    take_output(order.output)
+    if order.walls is not None:
+        go_inside(control, order.walls, order.own).started()
+    elif not order.keep_process_group:
+        os.setsid()
+    control.close()
+    os.chdir(order.cwd)
+    argv = order.argv
+    take_environment(argv, order.environment)
     # What `python -m` does. The module's own path replaces the first argument.
-    sys.argv, sys.orig_argv = argv[2:], argv
+    sys.argv, sys.orig_argv = list(argv[2:]), list(argv)
     _take_packages(argv)
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
-
-
-def _told(control: socket.socket) -> tuple[bytes, list[int]]:
-    size, descriptors, _, _ = socket.recv_fds(control, _SIZE, 1)
-    return size, descriptors
 
 
 def _take_packages(argv: Sequence[str]) -> None:
@@ -184,20 +140,6 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def take_output(output: int) -> None:
-    """Make a file the standard output and error; there is nothing to read on standard input."""
-    _read_nothing()
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-
-
-def _read_nothing() -> None:
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
 
 
 def take_environment(argv: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from .agent import Agent
 from .agent_log import AgentLog
-from .forked_kernel import ForkedKernel, can_be_forked, fork_kernel
+from .forked_kernel import can_be_forked, fork_kernel
 from .freed_memory import return_freed_memory
 from .kernel_folder import make_kernel_folder
 from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
+from .walls.waiting_process import WaitingProcess
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run(text, kernel)
 
 
-def run(text: str, forked: ForkedKernel) -> None:
+def run(text: str, forked: WaitingProcess) -> None:
     """Run the agent of this start document; exits with 2 if it or its directory cannot be used, and
     with 128 + N if it was ended by signal N: whoever watches it must not see a success. `forked`
     can become its kernel's first process."""
@@ -81,7 +82,7 @@ def _log_into(document: StartDocument) -> None:
 
 
 async def _run(
-    document: StartDocument, kernel: ForkedKernel | None, container: Mapping[str, str]
+    document: StartDocument, kernel: WaitingProcess | None, container: Mapping[str, str]
 ) -> int | None:
     """Returns the number of the signal that has ended the agent, None if it was none."""
     agent = Agent(document, kernel, container)
