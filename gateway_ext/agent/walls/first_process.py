@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .filter import filter_program
+from .landlock import shut_outside
 from .namespaces import build, enter
 from .places import Walls
 from .system_calls import (
@@ -101,6 +102,7 @@ def let_go_of_rights() -> None:
     """In the kernel's process: no capability, none to be had, and fewer system calls."""
     drop_capabilities()
     no_new_privileges()
+    shut_outside()
     try:
         filter_system_calls(filter_program())
     except OSError as error:

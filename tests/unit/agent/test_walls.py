@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import struct
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from gateway_ext.agent.walls import landlock
 from gateway_ext.agent.walls.filter import filter_program
 from gateway_ext.agent.walls.places import Walls, outermost, to_show
 from gateway_ext.agent.walls.probe import advice, why_not
@@ -142,7 +144,9 @@ def test_system_calls_that_lead_out_are_refused(
 def test_it_cannot_stop_or_trace_the_first_process(own: Path) -> None:
     code = (
         "import os, signal\n"
-        "for number in (signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM): os.kill(1, number)\n"
+        "for number in (signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM):\n"
+        "    try: os.kill(1, number)\n"
+        "    except PermissionError: pass\n"
         "for name in ('mem', 'environ', 'maps'):\n"
         "    try: open('/proc/1/' + name, 'rb').read(1); print(name)\n"
         "    except PermissionError: pass\n"
@@ -160,6 +164,25 @@ def test_memory_that_processes_share_is_the_kernels_own(own: Path) -> None:
         assert run_inside(own, code) == "False\n"
     finally:
         shared.unlink()
+
+
+def test_sockets_without_a_path_lead_to_nobody_outside(own: Path) -> None:
+    if landlock.version() < 6:
+        pytest.skip("this system's Landlock does not shut abstract sockets")
+    name = f"\0fleet-walls-{os.getpid()}"
+    code = (
+        "import socket\n"
+        "inside = socket.socket(socket.AF_UNIX)\n"
+        "inside.bind(NAME + '-inside')\n"
+        "inside.listen()\n"
+        "for name in (NAME + '-inside', NAME):\n"
+        "    try: socket.socket(socket.AF_UNIX).connect(name); print('connected')\n"
+        "    except PermissionError: print('refused')\n"
+    ).replace("NAME", repr(name))
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(name)
+        outside.listen()
+        assert run_inside(own, code) == "connected\nrefused\n"
 
 
 def test_the_exit_code_or_signal_is_the_programs(own: Path) -> None:
