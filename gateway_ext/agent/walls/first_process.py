@@ -22,6 +22,8 @@ import socket
 from pathlib import Path
 from typing import NoReturn
 
+from gateway_ext.agent.shown_process import show_as
+
 from .filter import filter_program
 from .landlock import shut_outside
 from .namespaces import build, enter
@@ -35,6 +37,8 @@ from .system_calls import (
 )
 
 GO = b"g"
+SHOWN = "jupyter-fleet-walls"
+"""The command of the first process, in `ps`."""
 _NEVER_STARTED = 127
 
 
@@ -90,6 +94,8 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
         _tell(control, error=str(error), errno=error.errno)
         os._exit(1)
     os.close(write)
+    # Not as the agent from which it was forked, with its environment.
+    show_as([SHOWN], {})
     # Once the kernel runs it has this user, too.
     hide_memory()
     drop_capabilities()

@@ -14,6 +14,12 @@ from tests.integration.gateway_ext.fleet_of_gateways import (
     running_gateways,
     wait_until,
 )
+from tests.integration.gateway_ext.test_gateway_as_a_user import (
+    UID,
+    UsersGateways,
+    others_cannot_run_gateways,
+)
+from tests.servers.short_folder import short_folder
 
 HOLD = """
 import os, sys, uuid
@@ -122,6 +128,33 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"
     assert run_in(walled, other, shared) == "done\n"
     assert run_in(walled, mine, "print(open('shared.txt').read())") == "from the other\n"
+
+
+@pytest.fixture
+def users() -> Iterator[Gateways]:
+    """A gateway of a user who is not root: kernels have the user id of all that the fleet has."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    if others_cannot_run_gateways():
+        pytest.skip("the repository and its environments are closed to other users")
+    with short_folder("fleet-user-") as folder:
+        app = {"kernel_walls": "required", "hidden_folders": [str(folder)]}
+        gateways = UsersGateways(folder, 1, changes={"FleetGatewayApp": app})
+        try:
+            yield gateways
+        finally:
+            gateways.stop()
+
+
+def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> None:
+    kernel_id = users.start_kernel(0, name="lossless")
+    names = [
+        str(users.directory / name) for name in ("encryption.json", "gateway.sqlite", "k/logs")
+    ]
+    assert all(os.path.exists(name) for name in names)
+    look = f"import os; print([os.path.exists(name) for name in {names!r}])"
+    assert run_in(users, kernel_id, look) == "[False, False, False]\n"
+    assert run_in(users, kernel_id, "print(sorted(os.listdir()), os.getuid())") == f"[] {UID}\n"
 
 
 def born(channels: Channels) -> str:

@@ -196,6 +196,17 @@ def test_the_exit_code_or_signal_is_the_programs(own: Path) -> None:
         assert os.waitstatus_to_exitcode(status) == exit_code, text
 
 
+def test_the_first_process_is_shown_as_what_it_is_and_without_an_environment(own: Path) -> None:
+    inside = start_inside(own, ["sleep", "600"])
+    shown = Path(f"/proc/{inside.first.pid}/cmdline")
+    assert shown.read_bytes().startswith(b"jupyter-fleet-walls\0")
+    if os.geteuid() == 0:
+        # It refuses everybody else.
+        assert b"PYTHONPATH" not in Path(f"/proc/{inside.first.pid}/environ").read_bytes()
+    os.kill(inside.first.pid, signal.SIGKILL)
+    inside.end()
+
+
 def test_all_that_it_started_ends_with_it(own: Path) -> None:
     code = (
         "import subprocess\n"
