@@ -84,10 +84,13 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     try:
         build(walls, own)
         read, write = os.pipe()
+        # Before there is a kernel, which has the same user.
+        hide_memory()
         kernel = os.fork()
         if not kernel:
             control.close()
             os.close(read)
+            hide_memory(False)
             let_go_of_rights()
             return Report(write)
     except OSError as error:
@@ -96,8 +99,6 @@ def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
     os.close(write)
     # Not as the agent from which it was forked, with its environment.
     show_as([SHOWN], {})
-    # Once the kernel runs it has this user, too.
-    hide_memory()
     drop_capabilities()
     no_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -72,9 +72,10 @@ def end_with_parent(number: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, number, "PR_SET_PDEATHSIG")
 
 
-def hide_memory() -> None:
-    """Let no other process of the user read this one's memory, or trace it."""
-    _prctl(_PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE")
+def hide_memory(hidden: bool = True) -> None:
+    """Let no other process of the user read this one's memory, or trace it; children inherit
+    that."""
+    _prctl(_PR_SET_DUMPABLE, 0 if hidden else 1, "PR_SET_DUMPABLE")
 
 
 def no_new_privileges() -> None:
