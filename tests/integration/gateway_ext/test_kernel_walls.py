@@ -78,7 +78,7 @@ print(json.dumps([tried, reached]))
 
 @pytest.fixture(scope="module")
 def walled() -> Iterator[Gateways]:
-    changes = {"FleetGatewayApp": {"kernel_walls": "required"}}
+    changes = {"FleetGatewayApp": {"kernel_walls": "required", "kernel_memory": 300 * 2**20}}
     with running_gateways(count=1, changes=changes) as gateways:
         url = f"{gateways.urls[0]}/api/kernels"
         answer = gateways.client().call("POST", url, json={"name": "missing"})
@@ -154,7 +154,9 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     assert all(os.path.exists(name) for name in names)
     look = f"import os; print([os.path.exists(name) for name in {names!r}])"
     assert run_in(users, kernel_id, look) == "[False, False, False]\n"
-    assert run_in(users, kernel_id, "print(sorted(os.listdir()), os.getuid())") == f"[] {UID}\n"
+    # The home of its project is in a hidden folder, and shown.
+    write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
+    assert run_in(users, kernel_id, write) == f"1 {UID}\n"
 
 
 def born(channels: Channels) -> str:
@@ -193,3 +195,14 @@ def test_restart_interrupt_death_and_deletion_are_as_without_walls(walled: Gatew
     assert client.call("DELETE", url).status_code == 204
     wait_until(lambda: not any(os.path.exists(f"/proc/{one.pid}") for one in (*below,)))
     wait_until(lambda: not list((walled.directory / "k" / "k").glob(f"{kernel_id[:8]}*")))
+
+
+def test_a_kernel_that_uses_too_much_memory_says_so_and_is_restarted(walled: Gateways) -> None:
+    kernel_id, client = walled.start_kernel(0, name="lossless"), walled.client()
+    url = f"{walled.urls[0]}/api/kernels/{kernel_id}"
+    with client.channels(walled.urls[0], kernel_id) as channels:
+        channels.execute("held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]")
+        wait_until(lambda: client.call("GET", url).json()["reason"].startswith("out of memory"), 40)
+        wait_until(lambda: client.call("GET", url).json()["state"] == "running")
+    assert run_in(walled, kernel_id, "print('held' in dir())") == "False\n"
+    assert client.call("DELETE", url).status_code == 204
