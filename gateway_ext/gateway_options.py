@@ -4,11 +4,12 @@ import socket
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, HasTraits, Integer, List, Unicode, default
+from traitlets import Bool, Enum, Float, HasTraits, Integer, List, Unicode, default
 
 from gateway_ext.kernels.calls.call_table import CALLS
 from gateway_ext.kernels.processors import processors
 from gateway_ext.ownership.project_uids import FIRST_UID
+from gateway_ext.process_proxies.kernel_walls import MODES
 from jupyter_ext.wire.journal_parts import MOST_PART_BYTES
 
 
@@ -95,6 +96,25 @@ class GatewayOptions(HasTraits):
         "in bytes; 0 for no limit. A kernel that uses more is ended with the reason, and "
         "restarted. A memory cgroup enforces this if the gateway can create one, "
         "otherwise the kernel's agent.",
+    ).tag(config=True)
+    kernel_walls = Enum(
+        MODES,
+        "none",
+        help="Whether each kernel of this machine gets namespaces of its own, in which it sees no "
+        "process, shared memory, temporary file or folder of any other kernel, and has fewer "
+        "system calls. none: never. auto: where the system allows it; otherwise the log says why "
+        "not. required: kernels do not start without.",
+    ).tag(config=True)
+    hidden_folders = List(
+        Unicode(),
+        help="With kernel_walls: folders that kernels do not see, beside kernels_dir; for example "
+        "the one in which the fleet keeps its data and keys. Absolute paths.",
+    ).tag(config=True)
+    shown_folders = List(
+        Unicode(),
+        help="With kernel_walls: folders that kernels see although they are in a hidden folder, in "
+        "/tmp, /var/tmp, /run or /dev/shm, in whose places a kernel has its own. The environment "
+        "of kernels is always shown. Absolute paths.",
     ).tag(config=True)
     launch_policy_file = Unicode(
         help="A JSON file that says, for each project, what of the launch options of kernelspecs "

@@ -17,7 +17,6 @@ from .call_socket import CallSocket
 from .commands import Commands
 from .connection import Connection, Deleted, Refused, Unreachable, dial
 from .entry import Audience, Entry
-from .forked_kernel import ForkedKernel
 from .gateway_list import GatewayList
 from .journal import Journal
 from .kernel import Kernel
@@ -42,6 +41,7 @@ from .start_document import (
 from .tail.parts import unfinished
 from .tail.sender import JournalTail, Said
 from .tail.ways import InLink, Way, WithTicket, best
+from .walls.waiting_process import WaitingProcess
 
 _log = logging.getLogger("fleet.agent")
 
@@ -67,7 +67,7 @@ class Agent:
     def __init__(
         self,
         document: StartDocument,
-        forked: ForkedKernel | None = None,
+        forked: WaitingProcess | None = None,
         container: Mapping[str, str] | None = None,
     ) -> None:
         """`forked` is a process that can become the kernel's first one. `container` is the
@@ -79,7 +79,7 @@ class Agent:
         limit = None
         if document.memory_bytes is not None:
             limit = MemoryLimit(document.memory_bytes, document.memory_cgroup)
-        self._sockets = SocketFolder(document.directory)
+        self._sockets = SocketFolder(document.directory, agent_is_visible=document.walls is None)
         self._kernel = Kernel(
             document,
             self._sockets,

@@ -17,6 +17,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
     # As in __main__: users' files must not shadow the modules that are imported here.
@@ -24,18 +25,17 @@ if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):
 
 from jupyter_ext import wire
 
-from .forked_kernel import import_what_kernels_import, take_environment, take_output
+from .forked_kernel import fork_kernel, import_what_kernels_import, take_environment
 from .program import run
+from .standard_files import take_output
 
 
 @dataclass(frozen=True)
-class Order:
-    """One agent to be started. `output` is the file that it writes to; `go` a pipe on which it
-    learns that the gateway knows its process."""
+class Header:
+    """How an order begins, which is all that the server reads of it. `output` is the file that the
+    agent writes to; `go` a pipe on which it learns that the gateway knows its process."""
 
-    argv: list[str]
-    environment: dict[str, str]
-    document: str
+    size: int
     output: int
     go: int
 
@@ -45,8 +45,17 @@ class Order:
         os.close(self.go)
 
 
-def receive(control: socket.socket, idle_seconds: float) -> Order | None:
-    """The next order; None if the gateway has ended, or has sent none for too long."""
+class Order(NamedTuple):
+    """One agent to be started."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    document: str
+
+
+def receive(control: socket.socket, idle_seconds: float) -> Header | None:
+    """The header of the next order; None if the gateway has ended, or has sent none for too
+    long."""
     control.settimeout(idle_seconds)
     try:
         size, files, _, _ = socket.recv_fds(control, 8, 2)
@@ -55,9 +64,13 @@ def receive(control: socket.socket, idle_seconds: float) -> Order | None:
     if len(files) < 2:
         return None
     control.settimeout(None)
+    return Header(int.from_bytes(size, "big"), *files)
+
+
+def read_order(control: socket.socket, header: Header) -> Order:
+    """What follows the header."""
     with control.makefile("rb") as stream:
-        message = stream.read(int.from_bytes(size, "big"))
-    return Order(*json.loads(message), *files)
+        return Order(*json.loads(stream.read(header.size)))
 
 
 def installed() -> tuple[int, ...]:
@@ -66,21 +79,30 @@ def installed() -> tuple[int, ...]:
     return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
 
-def serve(control: socket.socket, idle_seconds: float) -> Order | None:
+def serve(control: socket.socket, idle_seconds: float) -> tuple[Header, int] | None:
     """Fork an agent for each order, until there is nothing more to do.
 
-    Returns None in the server, and in each fork the order: there, the caller becomes the agent.
+    Returns None in the server. In each fork it returns the order's header, and a pipe on which the
+    server waits until the order was read: there, the caller becomes the agent.
     """
     before = installed()
     _tell(control, ready=os.getpid())
-    while order := receive(control, idle_seconds):
+    while header := receive(control, idle_seconds):
         if installed() != before:
             # The imported modules are outdated. The gateway starts another server.
             return None
+        was_read, has_read = os.pipe()
         pid = os.fork()
         if pid == 0:
-            return order
-        order.close()
+            os.close(was_read)
+            return header, has_read
+        header.close()
+        os.close(has_read)
+        # Not read here: agents and kernels of later orders would inherit this one's secrets.
+        complete = os.read(was_read, 1)
+        os.close(was_read)
+        if not complete:
+            return None
         _tell(control, pid=pid)
     return None
 
@@ -89,17 +111,28 @@ def _tell(control: socket.socket, **answer: int) -> None:
     control.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def become_agent(order: Order) -> None:
+def become_agent(control: socket.socket, header: Header, has_read: int) -> None:
     """In the fork: what a program's start would have given to the agent, and then the agent."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    take_output(order.output)
-    if not os.read(order.go, 1):
+
+    def release() -> None:
+        control.close()
+        header.close()
+        os.close(has_read)
+
+    kernel = fork_kernel(release)
+    with control:
+        order = read_order(control, header)
+    os.write(has_read, b"1")
+    os.close(has_read)
+    take_output(header.output)
+    if not os.read(header.go, 1):
         return
-    os.close(order.go)
+    os.close(header.go)
     take_environment(order.argv, order.environment)
     sys.argv, sys.orig_argv = order.argv[2:], order.argv
-    run(order.document)
+    run(order.document, kernel)
 
 
 def main() -> None:
@@ -116,10 +149,9 @@ def main() -> None:
     # Pages that no collection writes to stay shared with the forks.
     gc.collect()
     gc.freeze()
-    with control:
-        order = serve(control, float(sys.argv[1]))
-    if order is not None:
-        become_agent(order)
+    fork = serve(control, float(sys.argv[1]))
+    if fork is not None:
+        become_agent(control, *fork)
 
 
 if __name__ == "__main__":

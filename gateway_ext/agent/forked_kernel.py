@@ -1,8 +1,9 @@
 """A Python kernel's process that is forked, with its imports done, before the kernel starts.
 
-The agent forks it before its own event loop and threads begin, when that is still safe. It waits,
-and becomes the kernel when the agent sends it the arguments, environment, folder and output that
-`exec` would set. If the agent ends first, so does this process.
+The agent forks it before it reads its start document, because what the agent knows by then the
+kernel's code would find in its own memory: the agent's key is in the document. It waits, and
+becomes the kernel when the agent sends it the arguments, environment, folder and output that `exec`
+would set. If the agent ends first, so does this process.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
-import json
 import os
 import runpy
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .package_site import (
@@ -29,7 +29,11 @@ from .package_site import (
     site_python,
 )
 from .shown_process import show_as
+from .standard_files import read_nothing, take_output
 from .start_document import StartDocument, needs_new_process
+from .walls.first_process import go_inside
+from .walls.order import receive_order
+from .walls.waiting_process import WaitingProcess
 
 _PR_SET_PDEATHSIG = 1
 _MODULES = ("gateway_ext.agent.python_kernel", "ipykernel_launcher")
@@ -65,62 +69,54 @@ def import_what_kernels_import() -> None:
     del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
 
 
-class ForkedKernel:
-    """The waiting process, seen from the agent."""
-
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        self.pid = pid
-        self._control = control
-
-    def become(
-        self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int
-    ) -> None:
-        """Make it the kernel with this command; raises OSError if it has ended."""
-        message = json.dumps([list(argv), dict(environment), str(cwd)]).encode()
-        socket.send_fds(self._control, [len(message).to_bytes(8, "big")], [output])
-        self._control.sendall(message)
-        self._control.close()
-
-    def dismiss(self) -> None:
-        """It is not needed, and ends."""
-        self._control.close()
+def can_be_forked(
+    document: StartDocument, own_python: str, started_with: Mapping[str, str]
+) -> bool:
+    """Whether a fork of `own_python`, which was started with that environment, can become this
+    kernel."""
+    forkable = is_forkable(document.argv, own_python)
+    return forkable and not needs_new_process(document, started_with)
 
 
-def fork_kernel(document: StartDocument, started_with: Mapping[str, str]) -> ForkedKernel | None:
-    """Fork a kernel-to-be if the kernelspec's command and the kernel's variables allow it.
-    `started_with` is the environment with which this process was started.
+def fork_kernel(release: Callable[[], None]) -> WaitingProcess:
+    """Fork a process that waits to become the kernel; there, `release` closes what it must not
+    have.
 
-    Must be called before there are threads or an event loop.
+    Must be called before there are threads, an event loop or anything in memory that the kernel's
+    code must not read.
     """
-    if not is_forkable(document.argv, sys.executable) or needs_new_process(document, started_with):
-        return None
-    import_what_kernels_import()
     agent = os.getpid()
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid:
         theirs.close()
-        return ForkedKernel(pid, ours)
+        return WaitingProcess(pid, ours)
     ours.close()
-    _wait_and_run(theirs, agent, document.keep_process_group)
+    release()
+    _wait_and_run(theirs, agent)
     # Up through the frames of the agent's main, and of its server's, to the interpreter's end.
     sys.exit(0)
 
 
-def _wait_and_run(control: socket.socket, agent: int, keep_process_group: bool) -> None:
+def _wait_and_run(control: socket.socket, agent: int) -> None:
     die_with_parent(agent)
-    if not keep_process_group:
-        os.setsid()
-    size, descriptors, _, _ = socket.recv_fds(control, 8, 1)
-    if not descriptors:
+    # The agent's start document may still be there to be read.
+    read_nothing()
+    order = receive_order(control, announced=import_what_kernels_import)
+    if order is None:
         os._exit(1)
-    with control, control.makefile("rb") as stream:
-        argv, environment, cwd = json.loads(stream.read(int.from_bytes(size, "big")))
-    take_output(descriptors[0])
-    os.chdir(cwd)
-    take_environment(argv, environment)
+    os.umask(0o077)
+    take_output(order.output)
+    if order.walls is not None:
+        go_inside(control, order.walls, order.own).started()
+    elif not order.keep_process_group:
+        os.setsid()
+    control.close()
+    os.chdir(order.cwd)
+    argv = order.argv
+    take_environment(argv, order.environment)
     # What `python -m` does. The module's own path replaces the first argument.
-    sys.argv, sys.orig_argv = argv[2:], argv
+    sys.argv, sys.orig_argv = list(argv[2:]), list(argv)
     _take_packages(argv)
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)
 
@@ -144,16 +140,6 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def take_output(output: int) -> None:
-    """Make a file the standard output and error; there is nothing to read on standard input."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(nothing)
-    os.close(output)
 
 
 def take_environment(argv: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -18,7 +18,6 @@ from .call_socket import CallSocket
 from .client_messages import ClientMessages
 from .credit_file import waits_for_credit
 from .entry import EVERYBODY, Audience, Entry
-from .forked_kernel import ForkedKernel
 from .kernel_log import KernelLog
 from .kernel_process import ConnectionFiles, KernelProcess, LaunchError, has_packages
 from .kernel_run import PACKAGES_SECONDS, KernelRun
@@ -31,6 +30,7 @@ from .restart_policy import LIMIT, RestartPolicy
 from .sessions import Sessions
 from .socket_folder import SocketFolder
 from .start_document import StartDocument
+from .walls.waiting_process import WaitingProcess
 from .zmq_channels import KernelChannels
 
 _log = logging.getLogger("fleet.agent")
@@ -46,7 +46,7 @@ class Kernel:
         sessions: Sessions,
         on_message: Callable[[Audience, bytes, bool], Entry],
         on_state: Callable[[], None],
-        forked: ForkedKernel | None = None,
+        forked: WaitingProcess | None = None,
         limit: MemoryLimit | None = None,
     ) -> None:
         """`on_message` gets for whom each message is, the message in the v1 layout, and whether it
@@ -201,6 +201,7 @@ class Kernel:
                 left_out=self._left_out,
                 limit=self._limit,
                 call_socket=calls,
+                walls=self._files.walls(),
             )
         except (LaunchError, OSError) as error:
             await self._dead(LaunchError.words(error))

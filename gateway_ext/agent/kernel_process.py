@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jupyter_client.connect import write_connection_file
 from .call_lines import VARIABLE as CALLS
 from .credit_file import VARIABLE as CREDIT
 from .credit_file import CreditFile, open_credit, waits_for_credit
-from .forked_kernel import ForkedKernel, die_with_parent
+from .forked_kernel import die_with_parent
 from .kernel_folder import clear, make_kernel_folder
 from .kernel_log import KernelLog
 from .leases import VARIABLE as LEASES
@@ -30,6 +31,10 @@ from .package_site import END_WITH, LEFT_OUT, is_empty, site_environment
 from .process_group import kernel_group
 from .socket_folder import SocketFolder
 from .start_document import StartDocument, kernelspec_variables
+from .walls.order import Order
+from .walls.outside import FIRST_PROCESS, FirstProcess
+from .walls.places import Walls, needed_by_python
+from .walls.waiting_process import WaitingProcess, start_walls
 from .written_file import WrittenFile, open_written
 from .written_region import FILE_NAME
 
@@ -91,7 +96,7 @@ def kernel_argv(document: StartDocument, connection_file: Path) -> list[str]:
 def kernel_environment(
     document: StartDocument,
     environment: Mapping[str, str],
-    agent_pid: int,
+    parent: int,
     left_out: str = "",
     call_socket: Path | None = None,
     credit: CreditFile | None = None,
@@ -101,14 +106,15 @@ def kernel_environment(
     the kernel's code can call the fleet, None if it cannot; `credit` the file that says how much of
     its output was taken.
 
-    With JPY_PARENT_PID, ipykernel notices that the agent has ended.
+    With JPY_PARENT_PID, ipykernel notices that its parent has ended, and how much it may print as
+    long as that lives; `parent` is the parent's process id as the kernel sees it.
     """
     result = dict(environment)
     result |= kernelspec_variables(document, environment)
     result = keeps_own_code(result)
     # The agent's own setting, which keeps users' code out of agents.
     result.pop("PYTHONNOUSERSITE", None)
-    result["JPY_PARENT_PID"] = str(agent_pid)
+    result["JPY_PARENT_PID"] = str(parent)
     result[LEASES] = str(leases_folder(document.directory))
     # An agent that was itself started by a kernel has that kernel's.
     result.pop(CALLS, None)
@@ -166,6 +172,18 @@ class ConnectionFiles:
         content: dict[str, Any] = json.loads(self.file.read_text())
         return content
 
+    def walls(self) -> Walls | None:
+        """The kernel's walls, with what it needs inside; None if it has none."""
+        document = self._document
+        if document.walls is None:
+            return None
+        folders = [document.cwd, Path(self._socket_prefix()).parent, document.resource_dir]
+        if document.packages is not None:
+            folders.append(document.packages.folder)
+        shown = [str(folder) for folder in folders if str(folder)]
+        python = needed_by_python(sys.path, (sys.prefix, sys.base_prefix))
+        return document.walls.also_showing(*shown, *python)
+
     def _socket_prefix(self) -> str:
         # ZMQ appends a dash and the port, of one digit.
         return str(self._sockets.path("k-0")).removesuffix("-0")
@@ -179,7 +197,10 @@ def _before_exec() -> Callable[[], None]:
 class KernelProcess:
     """One process of the kernel, in the process group that `process_group` describes."""
 
-    def __init__(self, pid: int, *, shares_group: bool = False) -> None:
+    def __init__(
+        self, pid: int, *, shares_group: bool = False, first: FirstProcess | None = None
+    ) -> None:
+        """`first` is the first process inside its walls, which has this process id."""
         self.pid = pid
         """The process id; stays known after the end."""
         self._group = kernel_group(shared=shares_group)
@@ -191,6 +212,8 @@ class KernelProcess:
             loop.remove_reader(descriptor)
             os.close(descriptor)
             _, status = os.waitpid(pid, 0)
+            if first is not None:
+                status = first.wait_status(status)
             self._exit_code.set_result(os.waitstatus_to_exitcode(status))
 
         loop.add_reader(descriptor, ended)
@@ -201,15 +224,16 @@ class KernelProcess:
         document: StartDocument,
         connection_file: Path,
         log: KernelLog,
-        forked: ForkedKernel | None = None,
+        forked: WaitingProcess | None = None,
         left_out: str = "",
         limit: MemoryLimit | None = None,
+        walls: Walls | None = None,
         call_socket: Path | None = None,
         credit: CreditFile | None = None,
     ) -> KernelProcess:
-        """Start the kernelspec's command, in `forked` if it is given and still there, and under
-        `limit`; raises LaunchError with the reason in words. `left_out`, `call_socket` and
-        `credit` as in `kernel_environment`.
+        """Start the kernelspec's command, in `forked` if it is given and still there, under
+        `limit` and within `walls`; raises LaunchError with the reason in words. `left_out`,
+        `call_socket` and `credit` as in `kernel_environment`.
 
         Must be called in the agent's main thread: the kernel is ended with the thread that
         started it.
@@ -217,19 +241,24 @@ class KernelProcess:
         argv = kernel_argv(document, connection_file)
         if not document.cwd.is_dir():
             raise LaunchError(f"the kernel cannot be started in {document.cwd}: no such folder")
+        parent = os.getpid() if walls is None else FIRST_PROCESS
         environment = kernel_environment(
-            document, os.environ, os.getpid(), left_out, call_socket, credit
+            document, os.environ, parent, left_out, call_socket, credit
         )
+        shares_group = document.keep_process_group
         output = log.open()
+        order = Order(
+            argv, environment, document.cwd, output, document.directory, shares_group, walls
+        )
         try:
             if forked is not None:
                 with contextlib.suppress(OSError):
-                    if limit is not None:
-                        limit.apply(forked.pid)
-                    forked.become(argv, environment, document.cwd, output)
-                    return cls(forked.pid, shares_group=document.keep_process_group)
+                    return cls._inside(forked, order, limit)
             if takes_packages(document) and not left_out:
                 argv = [argv[0], "-P", "-m", "gateway_ext.agent.package_site", *argv[1:]]
+            if walls is not None:
+                program = start_walls(output, _before_exec())
+                return cls._inside(program, replace(order, argv=argv), limit)
             process = subprocess.Popen(
                 argv,
                 env=environment,
@@ -237,7 +266,7 @@ class KernelProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=not document.keep_process_group,
+                start_new_session=not shares_group,
                 preexec_fn=_before_exec(),
             )
         except FileNotFoundError as error:
@@ -254,7 +283,17 @@ class KernelProcess:
         process.returncode = 0
         if limit is not None:
             limit.apply(process.pid)
-        return cls(process.pid, shares_group=document.keep_process_group)
+        return cls(process.pid, shares_group=shares_group)
+
+    @classmethod
+    def _inside(
+        cls, waiting: WaitingProcess, order: Order, limit: MemoryLimit | None
+    ) -> KernelProcess:
+        if limit is not None:
+            limit.apply(waiting.pid)
+        first = waiting.become(order)
+        pid = waiting.pid if first is None else first.pid
+        return cls(pid, shares_group=order.keep_process_group, first=first)
 
     async def wait(self) -> int:
         """Wait for the end; returns the exit code, negative for a signal."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 
 from .process_tree import children
 
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER = 36
 
 _log = logging.getLogger("fleet.agent")
 
@@ -28,7 +28,7 @@ _END_SECONDS = 5.0
 def adopt_orphans() -> None:
     """Become the parent of every process below this one whose own parent ends."""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         reason = os.strerror(ctypes.get_errno())
         _log.warning("processes that leave the kernel's cannot be followed: %s", reason)
 

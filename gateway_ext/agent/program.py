@@ -14,11 +14,12 @@ from pathlib import Path
 
 from .agent import Agent
 from .agent_log import AgentLog
-from .forked_kernel import ForkedKernel, fork_kernel
+from .forked_kernel import can_be_forked, fork_kernel
 from .freed_memory import return_freed_memory
 from .kernel_folder import make_kernel_folder
 from .orphans import adopt_orphans
 from .start_document import StartDocument, StartDocumentError, parse_start_document
+from .walls.waiting_process import WaitingProcess
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,17 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="where the start document is; without it: on standard input",
     )
     file = parser.parse_args(arguments).document
+    kernel = fork_kernel(release=lambda: None)
     try:
         text = sys.stdin.read() if file is None else file.read_text(encoding="utf-8")
     except OSError as error:
         print(f"jupyter-fleet-agent: {error}", file=sys.stderr)
         sys.exit(2)
-    run(text)
+    run(text, kernel)
 
 
-def run(text: str) -> None:
+def run(text: str, forked: WaitingProcess) -> None:
     """Run the agent of this start document; exits with 2 if it or its directory cannot be used, and
-    with 128 + N if it was ended by signal N: whoever watches it must not see a success."""
+    with 128 + N if it was ended by signal N: whoever watches it must not see a success. `forked`
+    can become its kernel's first process."""
     try:
         document = parse_start_document(text)
         make_kernel_folder(document.directory)
@@ -57,7 +60,11 @@ def run(text: str) -> None:
         # Refused where whoever started the agent has given it a session of its own already.
         with contextlib.suppress(PermissionError):
             os.setsid()
-    kernel = fork_kernel(document, container)
+    kernel = forked if can_be_forked(document, sys.executable, container) else None
+    if kernel is None:
+        forked.dismiss()
+    else:
+        kernel.prepare()
     # Not before: what suits the agent need not suit the kernel's code.
     return_freed_memory()
     _log_into(document)
@@ -75,7 +82,7 @@ def _log_into(document: StartDocument) -> None:
 
 
 async def _run(
-    document: StartDocument, kernel: ForkedKernel | None, container: Mapping[str, str]
+    document: StartDocument, kernel: WaitingProcess | None, container: Mapping[str, str]
 ) -> int | None:
     """Returns the number of the signal that has ended the agent, None if it was none."""
     agent = Agent(document, kernel, container)

@@ -20,8 +20,10 @@ class SocketFolder:
     """The kernel's own folder or, if neither path to it is short enough, another one with access
     for this user only."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, agent_is_visible: bool = True) -> None:
+        """`agent_is_visible` says whether the kernel's code sees the agent's process."""
         self._directory = directory
+        self._agent_is_visible = agent_is_visible
         self._short: Path | None = None
 
     def path(self, name: str) -> Path:
@@ -46,6 +48,8 @@ class SocketFolder:
         """The kernel's own folder by a path that is there as long as the agent: through the folder
         in which the agent was started. In a container its path is shorter, and nothing outside the
         container is left if the agent is killed."""
+        if not self._agent_is_visible:
+            return self._directory
         try:
             here = Path.cwd()
         except FileNotFoundError:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .walls.places import Walls
+
 READ_AT_START = ("PYTHON", "LD_")
 """How variables begin that an interpreter or the linker reads when a program starts, and that can
 make it load code."""
@@ -68,6 +70,8 @@ class StartDocument:
     memory_bytes: int | None = None
     memory_cgroup: Path | None = None
     keep_process_group: bool = False
+    walls: Walls | None = None
+    """What the kernel does not see of its machine; None if it has no namespaces of its own."""
     pooled: bool = False
     """Whether the kernel is nobody's yet: it is started when a gateway says whose it is."""
     claimed_as: str | None = None
@@ -154,6 +158,7 @@ def parse_start_document(text: str) -> StartDocument:
         memory_bytes=int(_positive(raw, "memory_bytes")) if raw.get("memory_bytes") else None,
         memory_cgroup=_absolute(raw, "memory_cgroup") if raw.get("memory_cgroup") else None,
         keep_process_group=bool(raw.get("keep_process_group")),
+        walls=_walls(raw),
         pooled=bool(raw.get("pooled")),
     )
     _check_kernelspec(document)
@@ -220,6 +225,15 @@ def _packages(raw: dict[str, Any], directory: Path) -> Packages | None:
     packages = _field(raw, "packages", dict)
     folder = _absolute(packages, "folder") if "folder" in packages else directory / "packages"
     return Packages(folder, str(packages.get("end_with") or ""))
+
+
+def _walls(raw: dict[str, Any]) -> Walls | None:
+    if raw.get("walls") is None:
+        return None
+    try:
+        return Walls.from_json(raw["walls"])
+    except ValueError as error:
+        raise StartDocumentError(str(error)) from error
 
 
 def _absolute(raw: dict[str, Any], name: str) -> Path:

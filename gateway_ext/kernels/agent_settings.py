@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway_ext.process_proxies.agent_process import AgentSettings
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.kernel_walls import KernelWalls
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
 
@@ -23,4 +24,11 @@ def agent_settings(app: Any, log: logging.Logger) -> AgentSettings:
         inherited=list(app.inherited_envs),
         fork_servers=ForkServers(app.fork_servers, app.fork_server_seconds),
         memory=MemoryCgroups(app.kernel_memory, app.memory_cgroup, log),
+        walls=KernelWalls(
+            app.kernel_walls,
+            Path(app.kernels_dir),
+            list(app.hidden_folders),
+            list(app.shown_folders),
+            log,
+        ),
     )

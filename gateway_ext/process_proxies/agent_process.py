@@ -13,6 +13,7 @@ from enterprise_gateway.services.processproxies.processproxy import (  # type: i
 )
 
 from gateway_ext.process_proxies.fork_servers import ForkServers
+from gateway_ext.process_proxies.kernel_walls import KernelWalls
 from gateway_ext.process_proxies.memory_cgroups import MemoryCgroups
 
 POOLED_ORPHAN_SECONDS = 600.0
@@ -56,6 +57,8 @@ class AgentSettings:
     fork_servers: ForkServers
     memory: MemoryCgroups
     """The limits of the kernels of this machine."""
+    walls: KernelWalls
+    """Their namespaces."""
 
 
 @dataclass(frozen=True)

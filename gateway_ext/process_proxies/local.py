@@ -24,6 +24,7 @@ from gateway_ext.process_proxies.agent_process import (
 from gateway_ext.process_proxies.environment import agent_environment, for_kernel_only
 from gateway_ext.process_proxies.folder_removal import remove_folder
 from gateway_ext.process_proxies.fork_servers import START_FOLDER, Environment, ForkFailed
+from gateway_ext.process_proxies.kernel_walls import NoWalls
 from gateway_ext.process_proxies.memory_cgroups import end_cgroup, remove_cgroup
 from gateway_ext.process_proxies.process_session import (
     kill_descendants,
@@ -188,6 +189,20 @@ class LocalAgentProxy(AgentProcessProxy):
             limits["memory_cgroup"] = str(cgroup.kernel)
             self._cgroup = str(cgroup.folder)
         kernel_only = for_kernel_only(asked)
+        environment = agent_environment(
+            os.environ,
+            start.kernelspec.get("env") or {},
+            {name: value for name, value in asked.items() if name not in kernel_only},
+            inherited=settings.inherited,
+            program=command[0],
+            home=str(home),
+            user=start.project,
+        )
+        try:
+            walls = settings.walls.document(command[0], environment, uid, directory)
+        except NoWalls as error:
+            remove_cgroup(self._cgroup)
+            raise LaunchFailed(str(error)) from error
         document = start_document(
             start,
             settings,
@@ -197,15 +212,7 @@ class LocalAgentProxy(AgentProcessProxy):
             environment={**kernel_only, **start.chosen_environment},
             packages={"folder": str(packages)},
             **limits,
-        )
-        environment = agent_environment(
-            os.environ,
-            start.kernelspec.get("env") or {},
-            {name: value for name, value in asked.items() if name not in kernel_only},
-            inherited=settings.inherited,
-            program=command[0],
-            home=str(home),
-            user=start.project,
+            **walls,
         )
         self.ip = "127.0.0.1"
         self._log_file = str(log_file)

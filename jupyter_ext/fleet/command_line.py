@@ -20,6 +20,7 @@ from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.dropped_clusters import dropped_clusters
 from jupyter_ext.fleet.failure import FleetError, words_for
 from jupyter_ext.fleet.first_answer import first_answer
+from jupyter_ext.fleet.kernel_walls import walls_notice
 from jupyter_ext.fleet.kernels import (
     declare_gone,
     drain,
@@ -44,6 +45,7 @@ from jupyter_ext.fleet.status import (
 from jupyter_ext.fleet.stop import end_kernels, stop
 from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
+from jupyter_ext.fleet.tools import environment
 from jupyter_ext.platform.counted import counted
 from jupyter_ext.platform.tokens import TokenError, TokenKeysError
 
@@ -214,7 +216,9 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
     answers = cluster_answers(data_dir, settings)
     room = lack_on_disk(data_dir.store) if settings.bucket is None else ""
-    for line in [*notices(settings), *dropped, *warnings(answers, settings), room]:
+    kernel_python = environment("kernel", settings.kernel_env) / "bin" / "python"
+    walls = walls_notice(settings.kernel_walls, kernel_python, as_root=os.geteuid() == 0)
+    for line in [*notices(settings), *dropped, *warnings(answers, settings), walls, room]:
         if line:
             print(line, file=sys.stderr)
     if options.detach or running:

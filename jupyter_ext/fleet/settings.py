@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.kernel_walls import walls_mode
 from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
 from jupyter_ext.platform.private_file import write_private
@@ -147,6 +148,13 @@ class Settings:
         zero="no limit",
     )
     """Bytes."""
+    kernel_walls: str = option(
+        "none",
+        "WHEN",
+        "give each kernel namespaces of its own, in which it sees nothing of other kernels: none, "
+        "auto (where this machine allows it) or required (none)",
+        kind=walls_mode,
+    )
     launch_policy: str | None = option(
         None,
         "FILE",

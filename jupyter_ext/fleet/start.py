@@ -32,6 +32,7 @@ from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
 from jupyter_ext.fleet.fronts import front_config, kernel_front_config
+from jupyter_ext.fleet.kernel_walls import check_kernel_walls
 from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
@@ -103,6 +104,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
         embedded_store=settings.bucket is None,
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
+    check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
     clusters = find_clusters(settings)
     settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)

@@ -41,13 +41,18 @@ class UsersGateways(Gateways):
         return super()._start(number)
 
 
+def others_cannot_run_gateways() -> bool:
+    """Whether the repository, or its environments, can be read by its owner alone."""
+    program = [gateway_python(), "-c", f"import os; os.listdir({str(REPOSITORY)!r})"]
+    return subprocess.run([*AS_USER, *program], capture_output=True, check=False).returncode != 0
+
+
 @pytest.fixture
 def users_gateways() -> Iterator[Gateways]:
     """Two gateways of a user."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
-    program = [gateway_python(), "-c", f"import os; os.listdir({str(REPOSITORY)!r})"]
-    if subprocess.run([*AS_USER, *program], capture_output=True, check=False).returncode != 0:
+    if others_cannot_run_gateways():
         pytest.skip(f"{REPOSITORY} and its environments are closed to other users")
     with short_folder("fleet-user-") as folder:
         gateways = UsersGateways(folder, 2)

@@ -1,12 +1,14 @@
 """Which kernels are forked from the agent."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gateway_ext.agent.forked_kernel import fork_kernel, is_forkable
+from gateway_ext.agent.forked_kernel import can_be_forked, fork_kernel, is_forkable
 from gateway_ext.agent.own_code import keeps_own_code, on_pythonpath
 from gateway_ext.agent.start_document import StartDocument, needs_new_process
 from tests.unit.agent.test_agent_process_unit import document
@@ -81,7 +83,8 @@ def test_variables_that_are_read_at_a_start_need_a_new_process_whoever_sets_them
 ) -> None:
     assert needs_new_process(of(kernelspec=variables), CONTAINER)
     assert needs_new_process(of(environment=variables), CONTAINER)
-    assert fork_kernel(of(kernelspec=variables), CONTAINER) is None
+    assert not can_be_forked(of(kernelspec=variables), sys.executable, CONTAINER)
+    assert can_be_forked(of(), sys.executable, CONTAINER)
 
 
 def test_what_the_agent_was_started_with_and_all_other_variables_need_none() -> None:
@@ -90,6 +93,14 @@ def test_what_the_agent_was_started_with_and_all_other_variables_need_none() -> 
     assert not needs_new_process(of(kernelspec=same), CONTAINER)
     assert not needs_new_process(of(environment=same), CONTAINER)
     assert not needs_new_process(of(kernelspec={"PYTHONPATH": "${PYTHONPATH}"}), CONTAINER)
+
+
+def test_a_process_that_no_kernel_needs_is_ended_even_if_it_was_stopped() -> None:
+    waiting = fork_kernel(release=lambda: None)
+    os.kill(waiting.pid, signal.SIGSTOP)
+    waiting.dismiss()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(waiting.pid, 0)
 
 
 def test_a_kernel_that_is_told_where_modules_are_still_finds_the_agents_code(

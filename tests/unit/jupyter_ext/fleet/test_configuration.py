@@ -101,6 +101,17 @@ def test_gateways_are_told_the_limits(data_dir, secrets):
     assert culling["cull_warning_seconds"] == 300
 
 
+def test_gateways_are_told_of_walls_and_to_hide_the_fleets_data(data_dir, secrets):
+    def told(settings):
+        config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
+        return config["FleetGatewayApp"]
+
+    assert not {"kernel_walls", "hidden_folders"} & set(told(SETTINGS))
+    app = told(replace(SETTINGS, kernel_walls="required"))
+    assert app["kernel_walls"] == "required"
+    assert app["hidden_folders"] == [str(data_dir.root)]
+
+
 def test_gateways_are_told_where_clusters_are(data_dir, secrets):
     def told(clusters, **settings):
         settings = replace(SETTINGS, **settings)

@@ -1,0 +1,137 @@
+"""The first process inside a kernel's walls, and the steps that lead to it.
+
+    agent (outside) -> a process that goes in and ends -> the first process -> the kernel
+
+The agent becomes the first process's parent: its number, its end and its exit code are what the
+agent sees of the kernel. Each side tells the other in lines of JSON, on the socket on which the
+kernel's order came:
+
+- from inside: `{"pid": N}`, the first process's number outside; `{"started": true}`; when the
+  kernel has ended `{"ended": S}`, its wait status; or `{"error": words, "errno": N}` instead;
+- from the agent: one byte, once the process in between has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+from gateway_ext.agent.shown_process import show_as
+
+from .filter import filter_program
+from .landlock import shut_outside
+from .namespaces import build, enter
+from .places import Walls
+from .system_calls import (
+    drop_capabilities,
+    end_with_parent,
+    filter_system_calls,
+    hide_memory,
+    no_new_privileges,
+)
+
+GO = b"g"
+SHOWN = "jupyter-fleet-walls"
+"""The command of the first process, in `ps`."""
+_NEVER_STARTED = 127
+
+
+class Report:
+    """The kernel's way to say that it cannot start. A program's start closes it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def failed(self, error: OSError) -> None:
+        """Say why, and end."""
+        words = {"error": error.strerror or str(error), "errno": error.errno}
+        os.write(self._descriptor, json.dumps(words).encode())
+        os._exit(_NEVER_STARTED)
+
+    def started(self) -> None:
+        """All is well."""
+        os.close(self._descriptor)
+
+
+def go_inside(control: socket.socket, walls: Walls, own: Path) -> Report:
+    """Build the walls around this process, which has one thread. Returns in another process, in
+    which the kernel is to run; `own` is its folder."""
+    try:
+        enter()
+        first = os.fork()
+    except OSError as error:
+        _tell(control, error=str(error), errno=error.errno)
+        os._exit(1)
+    if first:
+        _tell(control, pid=first)
+        os._exit(0)
+    # The number that the agent signals is that of the group.
+    os.setsid()
+    if control.recv(1) != GO:
+        os._exit(1)
+    # Not before: the end of the process in between would have been that of the parent.
+    end_with_parent(signal.SIGKILL)
+    with contextlib.suppress(BlockingIOError):
+        if not control.recv(1, socket.MSG_DONTWAIT):
+            # The agent had ended by then.
+            os._exit(1)
+    try:
+        build(walls, own)
+        read, write = os.pipe()
+        # Before there is a kernel, which has the same user.
+        hide_memory()
+        kernel = os.fork()
+        if not kernel:
+            control.close()
+            os.close(read)
+            hide_memory(False)
+            let_go_of_rights()
+            return Report(write)
+    except OSError as error:
+        _tell(control, error=str(error), errno=error.errno)
+        os._exit(1)
+    os.close(write)
+    # Not as the agent from which it was forked, with its environment.
+    show_as([SHOWN], {})
+    drop_capabilities()
+    no_new_privileges()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _wait(control, read, kernel)
+
+
+def let_go_of_rights() -> None:
+    """In the kernel's process: no capability, none to be had, and fewer system calls."""
+    drop_capabilities()
+    no_new_privileges()
+    shut_outside()
+    try:
+        filter_system_calls(filter_program())
+    except OSError as error:
+        # Without a list for this kind of machine the other walls stand.
+        if error.errno != errno.ENOTSUP:
+            raise
+
+
+def _wait(control: socket.socket, report: int, kernel: int) -> NoReturn:
+    """Reap whatever ends inside; end as the kernel ends. What is left then is ended by Linux."""
+    with os.fdopen(report, "rb") as lines:
+        failure = lines.read()
+    _tell(control, **(json.loads(failure) if failure else {"started": True}))
+    while True:
+        pid, status = os.wait()
+        if pid == kernel:
+            _tell(control, ended=status)
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code if code >= 0 else 128 - code)
+
+
+def _tell(control: socket.socket, **words: object) -> None:
+    # An agent that has ended needs no answer.
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps(words).encode() + b"\n")

@@ -1,0 +1,85 @@
+"""The namespaces of a kernel: entering them, and building what is seen inside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from .places import DISK, MEMORY, Walls, outermost, to_show
+from .system_calls import MountFlag, Namespace, mount, unshare
+
+_LEAST = MountFlag.NO_SETUID | MountFlag.NO_DEVICES
+_HIDDEN_BYTES = 2**20
+"""What fits into a hidden folder: only the places of what is shown."""
+
+
+def enter() -> None:
+    """Leave the namespaces of the machine; the next child is the first process of the new ones.
+    The user stays who it is. Raises OSError."""
+    uid, gid = os.getuid(), os.getgid()
+    unshare(Namespace.USER | Namespace.MOUNT | Namespace.IPC | Namespace.PID)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def build(walls: Walls, own: Path) -> None:
+    """In the first process: its own /proc, /tmp and the rest; `own` is the kernel's folder. Raises
+    OSError."""
+    mount(None, "/", None, MountFlag.RECURSIVE | MountFlag.PRIVATE)
+    mount("proc", "/proc", "proc", _LEAST | MountFlag.NO_PROGRAMS)
+    disk = {place: os.path.join(own, name) for place, name in DISK.items() if _is_folder(place)}
+    hidden = outermost(map(os.path.realpath, filter(os.path.isdir, walls.hidden)))
+    replaced = [place for place in (*DISK, *MEMORY) if _is_folder(place)]
+    wanted = [str(own), *walls.shown, os.path.dirname(os.path.realpath("/etc/resolv.conf"))]
+    shown = to_show(
+        (os.path.realpath(path) for path in wanted if os.path.exists(path)), [*hidden, *replaced]
+    )
+    folders = {path: os.open(path, os.O_PATH) for path in shown}
+    folders |= {path: _own_folder(path) for path in disk.values()}
+    for place in hidden:
+        mount("none", place, "tmpfs", _LEAST, f"size={_HIDDEN_BYTES},mode=755")
+    for place in MEMORY:
+        if _is_folder(place):
+            mount("none", place, "tmpfs", _LEAST, "mode=1777")
+    for place, folder in disk.items():
+        _bind(folders[folder], place)
+    for path in shown:
+        _make_place(path, os.path.isdir(f"/proc/self/fd/{folders[path]}"))
+        _bind(folders[path], path)
+    for descriptor in folders.values():
+        os.close(descriptor)
+    # Otherwise hostile code could get capabilities in namespaces of its own.
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def _is_folder(place: str) -> bool:
+    """Whether it is a folder, and not a link to one that is replaced itself."""
+    return os.path.isdir(place) and os.path.realpath(place) == place
+
+
+def _own_folder(path: str) -> int:
+    """A folder in the kernel's own, where its code may have put a link to what it must not see."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    try:
+        return os.open(path, flags)
+    except OSError:
+        os.unlink(path)
+        os.mkdir(path, 0o700)
+        return os.open(path, flags)
+
+
+def _bind(descriptor: int, path: str) -> None:
+    mount(f"/proc/self/fd/{descriptor}", path, None, MountFlag.BIND | MountFlag.RECURSIVE)
+
+
+def _make_place(path: str, is_folder: bool) -> None:
+    if is_folder:
+        os.makedirs(path, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "ab"):
+        pass

@@ -1,0 +1,66 @@
+"""What a process that waits to become the kernel is told, over a socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .places import Walls
+
+_SIZE = 8
+_NOTHING_YET = bytes(_SIZE)
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to become the kernel. `output` is the descriptor that it writes to, `own` the kernel's
+    folder. Without `walls` it leads a session of its own, unless it is to stay in the agent's
+    process group."""
+
+    argv: Sequence[str]
+    environment: dict[str, str]
+    cwd: Path
+    output: int
+    own: Path
+    keep_process_group: bool = False
+    walls: Walls | None = None
+
+    def send(self, control: socket.socket) -> None:
+        """Raises OSError if nobody is there."""
+        walls = None if self.walls is None else self.walls.as_json()
+        fields = [list(self.argv), self.environment, str(self.cwd), str(self.own)]
+        message = json.dumps([*fields, self.keep_process_group, walls]).encode()
+        socket.send_fds(control, [len(message).to_bytes(_SIZE, "big")], [self.output])
+        control.sendall(message)
+
+
+def announce_order(control: socket.socket) -> None:
+    """Say that an order will come; raises OSError if nobody is there."""
+    control.sendall(_NOTHING_YET)
+
+
+def receive_order(control: socket.socket, announced: Callable[[], None]) -> Order | None:
+    """The order; None if none will come. `announced` is called when one was announced."""
+    while True:
+        size, descriptors, _, _ = socket.recv_fds(control, _SIZE, 1)
+        if size != _NOTHING_YET:
+            break
+        announced()
+    if not descriptors:
+        return None
+    with control.makefile("rb") as stream:
+        raw: list[Any] = json.loads(stream.read(int.from_bytes(size, "big")))
+    argv, environment, cwd, own, keep_process_group, walls = raw
+    return Order(
+        argv,
+        environment,
+        Path(cwd),
+        descriptors[0],
+        Path(own),
+        keep_process_group,
+        None if walls is None else Walls.from_json(walls),
+    )

@@ -1,0 +1,74 @@
+"""What a kernel sees of its machine's folders: what is hidden from it, and what of it is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MEMORY = ("/dev/shm", "/run")  # noqa: S108 - that of the kernel alone is put there
+"""Folders whose place a folder in memory takes, which goes with the kernel."""
+DISK = {"/tmp": "tmp", "/var/tmp": "var-tmp"}  # noqa: S108
+"""Folders whose place a folder on disk takes: of this name, in the kernel's own folder."""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """`hidden` folders are empty inside, but for what is `shown`; both are absolute paths."""
+
+    hidden: tuple[str, ...]
+    shown: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, raw: Any) -> Walls:
+        """Of a start document or an order; raises ValueError with words for people."""
+        if not isinstance(raw, dict):
+            raise ValueError("walls must be an object with hidden and shown")
+        lists = [raw.get(name, []) for name in ("hidden", "shown")]
+        for one in lists:
+            if not isinstance(one, list) or not all(_is_absolute(path) for path in one):
+                raise ValueError("hidden and shown of walls must be lists of absolute paths")
+        return cls(*map(tuple, lists))
+
+    def as_json(self) -> dict[str, list[str]]:
+        """The opposite of `from_json`."""
+        return {"hidden": list(self.hidden), "shown": list(self.shown)}
+
+    def also_showing(self, *paths: str) -> Walls:
+        """The same with more that is shown."""
+        return Walls(self.hidden, (*self.shown, *paths))
+
+
+def _is_absolute(path: Any) -> bool:
+    return isinstance(path, str) and os.path.isabs(path)
+
+
+def is_below(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of the folders, or in one of them. Without links on either side."""
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def outermost(paths: Iterable[str]) -> list[str]:
+    """The paths that are in no other of them, sorted."""
+    found: list[str] = []
+    for path in sorted(set(paths)):
+        if not is_below(path, found):
+            found.append(path)
+    return found
+
+
+def to_show(shown: Iterable[str], hidden: Sequence[str]) -> list[str]:
+    """What of `shown` must be put back, because `hidden` would take it away. A folder that is
+    hidden itself, or has a hidden one in it, is not put back: that would undo the other."""
+    wanted = [
+        path
+        for path in shown
+        if is_below(path, hidden) and not any(is_below(one, [path]) for one in hidden)
+    ]
+    return outermost(wanted)
+
+
+def needed_by_python(path: Iterable[str], prefixes: Iterable[str]) -> list[str]:
+    """What an interpreter with this `sys.path` must see."""
+    return [one for one in (*prefixes, *path) if os.path.isabs(one)]

@@ -1,0 +1,66 @@
+"""A process that waits to become the kernel, seen from the agent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .order import Order, announce_order
+from .outside import FirstProcess
+
+
+class WaitingProcess:
+    """Waits at the other end of `control`."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self._control = control
+
+    def prepare(self) -> None:
+        """Have it import what kernels import while the agent starts."""
+        with contextlib.suppress(OSError):
+            announce_order(self._control)
+
+    def become(self, order: Order) -> FirstProcess | None:
+        """Make it the kernel; raises OSError if it has ended, or if the kernel cannot be started
+        within its walls. Returns the first process inside them, None without walls."""
+        order.send(self._control)
+        if order.walls is not None:
+            return FirstProcess.awaited(self.pid, self._control)
+        self._control.close()
+        return None
+
+    def dismiss(self) -> None:
+        """End it, which is not needed."""
+        self._control.close()
+        # A process of the same user may have stopped it: nothing else ends it for sure.
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def start_walls(output: int, before: Callable[[], None]) -> WaitingProcess:
+    """Start the program that builds walls, and then starts the kernel's program inside; raises
+    OSError. `output` is for its own errors; `before` runs in it at first.
+
+    It gets nothing of the kernel's environment, which could make it load other code.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-P", "-m", "gateway_ext.agent.walls.program"],
+            env={"PYTHONPATH": str(Path(__file__).parents[3])},
+            cwd="/",
+            stdin=theirs.fileno(),
+            stdout=output,
+            stderr=output,
+            preexec_fn=before,
+        )
+    # It is waited for elsewhere, and not by the Popen.
+    process.returncode = 0
+    return WaitingProcess(process.pid, ours)

@@ -1,0 +1,208 @@
+"""What the code of one kernel reaches of another kernel of its project, and of the machine."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from gateway_ext.agent.process_tree import descendants
+from tests.integration.gateway_ext.fleet_of_gateways import (
+    Channels,
+    Gateways,
+    agents_of,
+    running_gateways,
+    wait_until,
+)
+from tests.integration.gateway_ext.test_gateway_as_a_user import (
+    UID,
+    UsersGateways,
+    others_cannot_run_gateways,
+)
+from tests.servers.short_folder import short_folder
+
+HOLD = """
+import os, sys, uuid
+held = uuid.uuid4().hex
+open("/tmp/held", "w").write(held)
+open("/dev/shm/held", "w").write(held)
+born = uuid.uuid4().hex
+print(os.getpid(), born)
+"""
+
+# Every attempt is one that must fail; those that do not are printed.
+ATTACK = """
+import ctypes, json, os, signal
+targets = json.loads(TARGETS)
+tried, reached = 0, []
+libc = ctypes.CDLL(None, use_errno=True)
+
+def attempt(name, function):
+    global tried
+    tried += 1
+    try:
+        result = function()
+    except Exception:
+        return
+    if result is not False:
+        reached.append(name)
+
+for name, pid in targets["processes"].items():
+    for file in ("environ", "mem", "maps", "cmdline", "status"):
+        attempt(f"{file} of {name}", lambda: open(f"/proc/{pid}/{file}", "rb"))
+    attempt(f"signal {name}", lambda: os.kill(pid, 0))
+    attempt(f"watch {name}", lambda: os.pidfd_open(pid))
+    attempt(f"trace {name}", lambda: libc.ptrace(16, pid, 0, 0) == 0)
+for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+    if pid not in (1, os.getpid()):
+        parent = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1]
+        attempt(f"see process {pid}", lambda: int(parent) not in (1, os.getpid()))
+for name in ("mem", "environ", "maps"):
+    attempt(f"{name} of the first process", lambda: open(f"/proc/1/{name}", "rb"))
+for path in targets["folders"]:
+    attempt("list " + path, lambda: os.listdir(path))
+    attempt("create in " + path, lambda: open(os.path.join(path, "mine"), "w"))
+for path in targets["files"]:
+    attempt("read " + path, lambda: open(path, "rb"))
+for place in ("/tmp", "/dev/shm", "/var/tmp"):
+    attempt("read in " + place, lambda: open(place + "/held"))
+attempt("shared memory", lambda: libc.shmget(targets["segment"], 16, 0) != -1)
+for flags in (0x20000, 0x10000000, 0x20000000, 0x40000000):
+    attempt(f"unshare {flags:x}", lambda: libc.unshare(flags) == 0)
+attempt("unmount /tmp", lambda: libc.umount2(b"/tmp", 2) == 0)
+attempt("mount", lambda: libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)
+attempt("namespaces allowed", lambda: open("/proc/sys/user/max_user_namespaces", "w").write("9"))
+print(json.dumps([tried, reached]))
+"""
+
+
+@pytest.fixture(scope="module")
+def walled() -> Iterator[Gateways]:
+    changes = {"FleetGatewayApp": {"kernel_walls": "required", "kernel_memory": 300 * 2**20}}
+    with running_gateways(count=1, changes=changes) as gateways:
+        url = f"{gateways.urls[0]}/api/kernels"
+        answer = gateways.client().call("POST", url, json={"name": "missing"})
+        if "namespaces" in answer.text:
+            pytest.skip(answer.text)
+        # As without walls.
+        assert "/nowhere/python does not exist on this machine" in answer.text
+        yield gateways
+
+
+def run_in(gateways: Gateways, kernel_id: str, code: str) -> str:
+    with gateways.client().channels(gateways.urls[0], kernel_id) as channels:
+        return channels.run(code)
+
+
+def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways) -> None:
+    other, mine = (walled.start_kernel(0, name="lossless") for _ in range(2))
+    run_in(walled, other, HOLD)
+    # A segment of SysV shared memory, which has no place in any folder.
+    segment = 0x7421_0000 + os.getpid() % 0xFFFF
+    make = f"import ctypes; print(ctypes.CDLL(None).shmget({segment}, 64, 0o1666))"
+    assert int(run_in(walled, other, make)) >= 0
+    (agent,) = agents_of(other)
+    (own_agent,) = agents_of(mine)
+    below = [process.pid for process in descendants(agent)]
+    assert len(below) == 2
+    names = {"its agent": own_agent, "the other's agent": agent}
+    names |= {f"the other's process {number}": pid for number, pid in enumerate(below)}
+    names |= {"the gateway": walled.processes[0].pid, "this test": os.getpid()}
+    folder = next((walled.directory / "k" / "k").glob(f"{other.replace('-', '')}-*"))
+    (home,) = (walled.directory / "k" / "projects").iterdir()
+    targets = {
+        "processes": names,
+        "folders": [str(folder), str(walled.directory / "k" / "logs")],
+        "files": [
+            str(folder / "connection.json"),
+            str(walled.directory / "encryption.json"),
+            str(walled.directory / "gateway.sqlite"),
+        ],
+        "segment": segment,
+    }
+    attack = ATTACK.replace("TARGETS", repr(json.dumps(targets)))
+    tried, reached = json.loads(run_in(walled, mine, attack))
+    print(f"{tried} tries from inside a kernel, {len(reached)} succeeded")
+    assert reached == []
+    # What it must reach.
+    shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"
+    assert run_in(walled, other, shared) == "done\n"
+    assert run_in(walled, mine, "print(open('shared.txt').read())") == "from the other\n"
+
+
+@pytest.fixture
+def users() -> Iterator[Gateways]:
+    """A gateway of a user who is not root: kernels have the user id of all that the fleet has."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    if others_cannot_run_gateways():
+        pytest.skip("the repository and its environments are closed to other users")
+    with short_folder("fleet-user-") as folder:
+        app = {"kernel_walls": "required", "hidden_folders": [str(folder)]}
+        gateways = UsersGateways(folder, 1, changes={"FleetGatewayApp": app})
+        try:
+            yield gateways
+        finally:
+            gateways.stop()
+
+
+def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> None:
+    kernel_id = users.start_kernel(0, name="lossless")
+    names = [
+        str(users.directory / name) for name in ("encryption.json", "gateway.sqlite", "k/logs")
+    ]
+    assert all(os.path.exists(name) for name in names)
+    look = f"import os; print([os.path.exists(name) for name in {names!r}])"
+    assert run_in(users, kernel_id, look) == "[False, False, False]\n"
+    # The home of its project is in a hidden folder, and shown.
+    write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
+    assert run_in(users, kernel_id, write) == f"1 {UID}\n"
+
+
+def born(channels: Channels) -> str:
+    return channels.run("print(born)")
+
+
+def test_restart_interrupt_death_and_deletion_are_as_without_walls(walled: Gateways) -> None:
+    kernel_id = walled.start_kernel(0, name="lossless")
+    url, client = f"{walled.urls[0]}/api/kernels/{kernel_id}", walled.client()
+    with client.channels(walled.urls[0], kernel_id) as channels:
+        first = channels.run(HOLD).split()[1]
+        waiting = channels.execute("print('begun', flush=True); import time; time.sleep(300)")
+        assert channels.wait_for_output(waiting) == "begun\n"
+        assert client.call("POST", f"{url}/interrupt").status_code == 204
+        assert channels.finish(waiting)[1]["ename"] == "KeyboardInterrupt"
+        assert born(channels) == f"{first}\n"
+        assert client.call("POST", f"{url}/restart").status_code == 200
+        second, text = (
+            channels.run(HOLD).split()[1],
+            channels.run("print(open('/tmp/held').read())"),
+        )
+        assert second != first
+        assert len(text) == 33
+        # What died says why, with its last words.
+        crash = "import os, sys, signal; print('last words'); os.kill(os.getpid(), signal.SIGSEGV)"
+        text, reply = channels.finish(channels.execute(crash))
+        assert text == "last words\n"
+        assert "segmentation fault" in json.dumps(reply)
+        look = "print(len([p for p in __import__('os').listdir('/proc') if p.isdigit()]))"
+        assert channels.run(look) == "2\n"
+        left = "import subprocess; subprocess.Popen(['sleep', '300'], start_new_session=True)"
+        channels.run(left)
+    (agent,) = agents_of(kernel_id)
+    below = descendants(agent)
+    assert len(below) == 3
+    assert client.call("DELETE", url).status_code == 204
+    wait_until(lambda: not any(os.path.exists(f"/proc/{one.pid}") for one in (*below,)))
+    wait_until(lambda: not list((walled.directory / "k" / "k").glob(f"{kernel_id[:8]}*")))
+
+
+def test_a_kernel_that_uses_too_much_memory_says_so_and_is_restarted(walled: Gateways) -> None:
+    kernel_id, client = walled.start_kernel(0, name="lossless"), walled.client()
+    url = f"{walled.urls[0]}/api/kernels/{kernel_id}"
+    with client.channels(walled.urls[0], kernel_id) as channels:
+        channels.execute("held = [bytearray(b'x' * (20 * 2**20)) for _ in range(100)]")
+        wait_until(lambda: client.call("GET", url).json()["reason"].startswith("out of memory"), 40)
+        wait_until(lambda: client.call("GET", url).json()["state"] == "running")
+    assert run_in(walled, kernel_id, "print('held' in dir())") == "False\n"
+    assert client.call("DELETE", url).status_code == 204

@@ -1,0 +1,303 @@
+"""What code within a kernel's walls sees and can do; no kernel is needed for it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_ext.agent.orphans import PR_SET_CHILD_SUBREAPER, adopt_orphans
+from gateway_ext.agent.walls import landlock
+from gateway_ext.agent.walls.filter import filter_program
+from gateway_ext.agent.walls.places import Walls, outermost, to_show
+from gateway_ext.agent.walls.probe import advice, why_not
+from tests.unit.agent.inside_walls import run_inside, start_inside
+
+LOOK = """
+import json, os
+rights = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(json.dumps({
+    "pid": os.getpid(), "parent": os.getppid(), "user": [os.getuid(), os.getgid()],
+    "processes": [name for name in os.listdir("/proc") if name.isdigit()],
+    "capabilities": [rights[name].strip() for name in ("CapPrm", "CapEff", "CapBnd", "CapInh")],
+    "no_new_privileges": rights["NoNewPrivs"].strip(),
+    "tmp": os.listdir("/tmp"), "memory": os.listdir("/dev/shm"),
+}))
+"""
+
+CALLS = """
+import ctypes, errno, json, os
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*arguments):
+    ctypes.set_errno(0)
+    libc.syscall(*arguments)
+    return errno.errorcode.get(ctypes.get_errno(), "")
+print(json.dumps([call(*numbers) for numbers in NUMBERS]))
+"""
+
+
+_REFUSED: list[str] = []
+"""Once it was tried: why this machine allows no walls, empty if it does."""
+
+
+@pytest.fixture(autouse=True)
+def _adopting() -> Iterator[None]:
+    """As agents are, we are the parent of what loses its own."""
+    adopt_orphans()
+    yield
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    folder = tmp_path / "k" / "mine"
+    folder.mkdir(parents=True)
+    if not _REFUSED:
+        _REFUSED.append(why_not(folder))
+    if _REFUSED[0]:
+        pytest.skip(_REFUSED[0])
+    return folder
+
+
+def looked(own: Path, **places: tuple[str, ...]) -> dict[str, Any]:
+    seen: dict[str, Any] = json.loads(run_inside(own, LOOK, **places))
+    return seen
+
+
+def test_a_program_inside_sees_itself_alone_and_has_no_rights(own: Path) -> None:
+    seen = looked(own)
+    assert seen["processes"] == ["1", str(seen["pid"])]
+    assert seen["parent"] == 1
+    assert seen["user"] == [os.getuid(), os.getgid()]
+    assert {int(rights, 16) for rights in seen["capabilities"]} == {0}
+    assert seen["no_new_privileges"] == "1"
+    assert seen["tmp"] == [str(own).split("/")[2]]
+    assert seen["memory"] == []
+
+
+def test_other_kernels_folders_are_not_there_and_its_own_is(own: Path) -> None:
+    other = own.parent / "other"
+    other.mkdir()
+    (other / "connection.json").write_text("{}")
+    (own / "mine.txt").write_text("seen")
+    code = (
+        "import os, sys; print(os.listdir('..')); print(open('mine.txt').read());"
+        "open('back.txt', 'w').write('written')"
+    )
+    assert run_inside(own, code, hidden=(str(own.parents[1]),)) == "['mine']\nseen\n"
+    assert (own / "back.txt").read_text() == "written"
+
+
+def test_what_it_leaves_in_tmp_is_in_its_own_folder_and_no_link_leads_out(
+    own: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    run_inside(own, "open('/tmp/left', 'w').write('here')")
+    assert (own / "tmp" / "left").read_text() == "here"
+    (own / "tmp" / "left").unlink()
+    os.rename(own / "tmp", own / "old")
+    (own / "tmp").symlink_to(secret)
+    run_inside(own, "open('/tmp/left', 'w').write('here')", hidden=(str(tmp_path),))
+    assert list(secret.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "refused"),
+    [
+        # x86_64 and the error: ptrace, process_vm_readv, keyctl, bpf, userfaultfd, unshare, mount
+        ((101, 16, 1, 0, 0), "EPERM"),
+        ((310, 1, 0, 0, 0, 0, 0), "EPERM"),
+        ((250, 0, 0), "EPERM"),
+        ((321, 0, 0, 0), "EPERM"),
+        ((323, 0), "EPERM"),
+        ((272, 0x10000000), "EPERM"),
+        ((165, 0, 0, 0, 0, 0), "EPERM"),
+        # clone with CLONE_NEWUSER; io_uring_setup and clone3, which programs can do without
+        ((56, 0x10000000 | 17, 0, 0, 0, 0), "EPERM"),
+        ((425, 1, 0), "ENOSYS"),
+        ((435, 0, 0), "ENOSYS"),
+        # The same calls by the numbers of x32.
+        ((0x40000000 | 39,), "EPERM"),
+        # getpid: the others are there.
+        ((39,), ""),
+    ],
+)
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are those of x86_64")
+def test_system_calls_that_lead_out_are_refused(
+    own: Path, numbers: tuple[int, ...], refused: str
+) -> None:
+    code = CALLS.replace("NUMBERS", repr([numbers]))
+    assert json.loads(run_inside(own, code)) == [refused]
+
+
+def test_it_cannot_stop_or_trace_the_first_process(own: Path) -> None:
+    code = (
+        "import os, signal\n"
+        "for number in (signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM):\n"
+        "    try: os.kill(1, number)\n"
+        "    except PermissionError: pass\n"
+        "for name in ('mem', 'environ', 'maps'):\n"
+        "    try: open('/proc/1/' + name, 'rb').read(1); print(name)\n"
+        "    except PermissionError: pass\n"
+        "print('still here')"
+    )
+    assert run_inside(own, code) == "still here\n"
+
+
+def test_memory_that_processes_share_is_the_kernels_own(own: Path) -> None:
+    name = f"fleet-walls-{os.getpid()}"
+    shared = Path("/dev/shm", name)
+    shared.write_text("outside")
+    try:
+        code = f"import os; print(os.path.exists('/dev/shm/{name}'))"
+        assert run_inside(own, code) == "False\n"
+    finally:
+        shared.unlink()
+
+
+def test_sockets_without_a_path_lead_to_nobody_outside(own: Path) -> None:
+    if landlock.version() < 6:
+        pytest.skip("this system's Landlock does not shut abstract sockets")
+    name = f"\0fleet-walls-{os.getpid()}"
+    code = (
+        "import socket\n"
+        "inside = socket.socket(socket.AF_UNIX)\n"
+        "inside.bind(NAME + '-inside')\n"
+        "inside.listen()\n"
+        "for name in (NAME + '-inside', NAME):\n"
+        "    try: socket.socket(socket.AF_UNIX).connect(name); print('connected')\n"
+        "    except PermissionError: print('refused')\n"
+    ).replace("NAME", repr(name))
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(name)
+        outside.listen()
+        assert run_inside(own, code) == "connected\nrefused\n"
+
+
+def test_the_exit_code_or_signal_is_the_programs(own: Path) -> None:
+    ends = {
+        "import sys; sys.exit(3)": 3,
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": -signal.SIGSEGV,
+        "import sys; sys.exit(137)": 137,
+    }
+    for code, exit_code in ends.items():
+        status, text = start_inside(own, [sys.executable, "-c", code]).end()
+        assert os.waitstatus_to_exitcode(status) == exit_code, text
+
+
+def test_the_first_process_is_shown_as_what_it_is_and_without_an_environment(own: Path) -> None:
+    inside = start_inside(own, ["sleep", "600"])
+    shown = Path(f"/proc/{inside.first.pid}/cmdline")
+    assert shown.read_bytes().startswith(b"jupyter-fleet-walls\0")
+    if os.geteuid() == 0:
+        # It refuses everybody else.
+        assert b"PYTHONPATH" not in Path(f"/proc/{inside.first.pid}/environ").read_bytes()
+    os.kill(inside.first.pid, signal.SIGKILL)
+    inside.end()
+
+
+def test_all_that_it_started_ends_with_it(own: Path) -> None:
+    code = (
+        "import subprocess\n"
+        "subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "subprocess.Popen(['sh', '-c', 'sleep 600 & true'], start_new_session=True)\n"
+    )
+    # The pipe's end: nobody has it any more.
+    assert run_inside(own, code) == ""
+
+
+def test_a_killed_first_process_takes_the_program_with_it(own: Path) -> None:
+    inside = start_inside(own, ["sleep", "600"])
+    os.kill(inside.first.pid, signal.SIGKILL)
+    status, _ = inside.end()
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+
+def test_a_program_that_does_not_exist_is_named_as_without_walls(own: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        start_inside(own, ["no-such-program"])
+
+
+def test_paths_that_are_hidden_are_shown_as_far_as_nothing_hidden_comes_back() -> None:
+    hidden = ["/data", "/tmp"]
+    shown = ["/data/k/mine", "/usr/lib", "/tmp/env", "/tmp/env/lib", "/data"]
+    assert to_show(shown, hidden) == ["/data/k/mine", "/tmp/env"]
+    # The folder around a hidden one would bring it back.
+    assert to_show(["/tmp/fleet"], ["/tmp", "/tmp/fleet/data"]) == []
+    assert outermost(["/b/c", "/b", "/bc", "/b/c/d"]) == ["/b", "/bc"]
+
+
+@pytest.mark.parametrize("raw", [[], {"hidden": "/x"}, {"shown": ["relative"]}, {"hidden": [1]}])
+def test_walls_that_cannot_be_meant_are_refused(raw: Any) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        Walls.from_json(raw)
+
+
+def test_the_setting_that_refuses_walls_is_named() -> None:
+    restricted = {
+        "user.max_user_namespaces": "63000",
+        "kernel.apparmor_restrict_unprivileged_userns": "1",
+    }
+    assert "apparmor_restrict_unprivileged_userns" in advice(restricted)
+    assert "max_user_namespaces" not in advice(restricted)
+    assert "user.max_user_namespaces" in advice({"user.max_user_namespaces": "0"})
+    assert "seccomp profile" in advice({"user.max_user_namespaces": "63000"})
+
+
+def decided(program: bytes, architecture: int, number: int, first: int = 0) -> int:
+    """What a filter answers to a system call, by the rules of BPF that it uses."""
+    data = {0: number, 4: architecture, 16: first}
+    steps = list(struct.iter_unpack("=HBBI", program))
+    place = loaded = 0
+    while True:
+        code, if_true, if_false, value = steps[place]
+        place += 1
+        if code == 0x20:
+            loaded = data[value]
+        elif code == 0x06:
+            return int(value)
+        else:
+            is_true = {0x15: loaded == value, 0x25: loaded > value, 0x45: bool(loaded & value)}
+            place += if_true if is_true[code] else if_false
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "clone", "unshare"),
+    [("x86_64", 0xC000003E, 56, 272), ("aarch64", 0xC00000B7, 220, 97)],
+)
+def test_the_filter_of_each_machine_refuses_what_it_should(
+    machine: str, architecture: int, clone: int, unshare: int
+) -> None:
+    program = filter_program(machine)
+    allowed, eperm, enosys = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
+
+    def answer(number: int, first: int = 0) -> int:
+        return decided(program, architecture, number, first)
+
+    assert answer(clone, signal.SIGCHLD) == allowed
+    # A thread's flags.
+    assert answer(clone, 0x3D0F00) == allowed
+    for kind in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
+        assert answer(clone, kind | signal.SIGCHLD) == eperm
+    assert answer(unshare) == eperm
+    assert answer(425) == answer(435) == enosys
+    # openat2, faccessat2, landlock_create_ruleset
+    assert {answer(number) for number in (437, 439, 444)} == {allowed}
+    # 32-bit calls.
+    assert decided(program, 0x40000003, 1) == eperm
+
+
+def test_a_machine_without_a_list_is_named() -> None:
+    with pytest.raises(OSError, match="mips"):
+        filter_program("mips")

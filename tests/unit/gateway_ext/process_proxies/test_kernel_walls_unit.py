@@ -1,0 +1,62 @@
+"""When kernels get walls, by what is configured and what the machine allows."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from gateway_ext.process_proxies.kernel_walls import KernelWalls, NoWalls
+
+REFUSED = "unshare: Operation not permitted"
+
+
+def program(folder: Path, says: str, code: int = 0) -> str:
+    """What runs in the place of the kernels' Python, and counts how often."""
+    file = folder / "python"
+    file.write_text(f"#!/bin/sh\necho once >> {folder}/runs\nprintf '{says}'\nexit {code}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def walls(mode: str, folder: Path) -> KernelWalls:
+    log = logging.getLogger("test-walls")
+    return KernelWalls(mode, folder / "kernels", ["/data"], ["/tmp/seen"], log)
+
+
+def test_without_the_setting_nothing_is_tried(tmp_path: Path) -> None:
+    none = walls("none", tmp_path)
+    assert none.document("/no/python", {}, None, tmp_path) == {}
+
+
+@pytest.mark.parametrize("mode", ["auto", "required"])
+def test_where_the_machine_allows_them_the_agent_is_told_what_to_hide(
+    mode: str, tmp_path: Path
+) -> None:
+    python, allowed = program(tmp_path, ""), walls(mode, tmp_path)
+    for _ in range(2):
+        document = allowed.document(python, {}, None, tmp_path)
+        hidden = [str(tmp_path / "kernels"), "/data"]
+        assert document == {"walls": {"hidden": hidden, "shown": ["/tmp/seen"]}}
+    assert (tmp_path / "runs").read_text() == "once\n"
+
+
+def test_where_it_does_not_the_log_says_why_and_kernels_start_without(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = walls("auto", tmp_path)
+    with caplog.at_level("WARNING", "test-walls"):
+        assert refused.document(program(tmp_path, REFUSED), {}, None, tmp_path) == {}
+        assert refused.document(program(tmp_path, REFUSED), {}, None, tmp_path) == {}
+    (said,) = caplog.messages
+    assert REFUSED in said
+
+
+@pytest.mark.parametrize(("says", "code"), [(REFUSED, 0), ("", 1)])
+def test_kernels_that_must_have_walls_do_not_start_without(
+    says: str, code: int, tmp_path: Path
+) -> None:
+    required = walls("required", tmp_path)
+    with pytest.raises(NoWalls, match="to auto"):
+        required.document(program(tmp_path, says, code), {}, None, tmp_path)
+    with pytest.raises(NoWalls):
+        required.document(str(tmp_path / "missing"), {}, None, tmp_path)
