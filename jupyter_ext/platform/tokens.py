@@ -78,6 +78,11 @@ class TokenVerifier:
                 " put the platform's JWKS document there"
             ) from error
 
+    def keys(self) -> object:
+        """The keys that are in use: another object as soon as the file has other ones, so that a
+        caller knows whether what was verified must be verified again."""
+        return self._keys.current()
+
     def verify(self, token: str) -> Identity:
         """Return the caller that ``token`` identifies, or raise `TokenError`."""
         try:

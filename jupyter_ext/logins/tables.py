@@ -1,0 +1,23 @@
+"""The table of logins."""
+
+from sqlalchemy import Column, String, Table, Text
+from sqlalchemy.dialects import mysql
+
+from jupyter_ext.database.metadata import lab_metadata
+from jupyter_ext.database.types import ByteString, UtcDateTime
+
+USER_BYTES = 1020
+
+login = Table(
+    "fleet_login",
+    lab_metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("username", ByteString(USER_BYTES), nullable=False, index=True),
+    # The platform's token, encrypted; the text names its key.
+    Column("token", Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Column("expires", UtcDateTime, nullable=False, index=True),
+    Column("ended", UtcDateTime, nullable=True, index=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
