@@ -44,7 +44,9 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+from jupyter_ext.logins.logins import Logins
 from jupyter_ext.page_config import host_folders, public_page_config
+from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
@@ -53,7 +55,7 @@ from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choic
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store import launch_choices, leases
 from jupyter_ext.sessions.store.moves import move_documents
-from jupyter_ext.sessions.sweep import SessionSweep
+from jupyter_ext.sessions.sweep import EARLIER_LEASE, SessionSweep
 from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
@@ -87,6 +89,11 @@ class JupyterFleet(ExtensionApp):
     )
     token_keys_file = Unicode(
         config=True, help="JWKS file with the public keys of the platform that issues tokens."
+    )
+    login_keys_file = Unicode(
+        config=True,
+        help="File with the keys that encrypt the tokens of logins in the database, the same for "
+        'all labs: {"keys": [{"id": "…", "key": "<Fernet key>"}, …]}. The first one encrypts.',
     )
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
@@ -179,8 +186,14 @@ class JupyterFleet(ExtensionApp):
         usable."""
         if not self.gateway_urls:
             raise CannotStart("no gateway is configured: set JupyterFleet.gateway_urls")
+        if not self.login_keys_file:
+            raise CannotStart(
+                "no keys for logins are configured: set JupyterFleet.login_keys_file to the same "
+                "file for all labs (deploy/README.md says how to make one)"
+            )
         try:
             TokenVerifier(Path(self.token_keys_file))
+            SecretBox(Path(self.login_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
             bucket.check(self.bucket_url)
@@ -188,6 +201,7 @@ class JupyterFleet(ExtensionApp):
             DatabaseUnavailable,
             MigrationError,
             TokenKeysError,
+            EncryptionKeysError,
             bucket.StoreUnavailable,
         ) as error:
             raise CannotStart(for_operator(error)) from error
@@ -221,7 +235,14 @@ class JupyterFleet(ExtensionApp):
                     "on_delete": launch_choices.forget_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
-                "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
+                "FleetIdentityProvider": {
+                    "token_keys_file": self.token_keys_file,
+                    "open_logins": lambda verifier: Logins(
+                        database, SecretBox(Path(self.login_keys_file)), verifier
+                    ),
+                    # No partial: a configuration is copied, with all that it refers to.
+                    "earlier_labs": lambda: _earlier_labs(database),
+                },
                 "FleetGatewayClient": gateways,
                 "NotebookNotary": {
                     "store_factory": lambda: SqlSignatureStore(database, current_username)
@@ -352,6 +373,16 @@ class JupyterFleet(ExtensionApp):
             (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
             (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
         ]
+
+
+async def _earlier_labs(database: engine.Database) -> bool:
+    """Whether labs of the version before are alive: only they take that lease, and one of them
+    takes it within a minute and a half after another has left it."""
+    held = partial(leases.was_held, name=EARLIER_LEASE, seconds=90.0)
+    try:
+        return await database.run(held, read_only=True)
+    except DatabaseUnavailable:
+        return False
 
 
 def _move_documents(connection: Any, old: str, new: str) -> None:

@@ -77,8 +77,7 @@ _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
 
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
-    _rule(Who.EVERYBODY, "GET POST", r"/login"),
-    _rule(Who.EVERYBODY, "GET", r"/logout"),
+    _rule(Who.EVERYBODY, "GET POST", r"/log(?:in|out)"),
     _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
     _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
     _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),

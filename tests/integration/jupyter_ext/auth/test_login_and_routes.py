@@ -12,6 +12,8 @@ from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
 
+SESSION = "jupyter-fleet-session"
+
 
 def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
     return labs.signer.sign(user, projects or {"demo": "owner"}, seconds)
@@ -29,9 +31,12 @@ def browser(labs: Labs, *, seconds: float = 3600, url: str = "") -> requests.Ses
 
 def test_a_link_logs_in_at_every_lab(bare_labs: Labs) -> None:
     session = browser(bare_labs)
-    (cookie,) = [c for c in session.cookies if c.name == "jupyter-fleet-login"]
-    assert cookie.has_nonstandard_attr("HttpOnly")
-    assert cookie.get_nonstandard_attr("SameSite") == "Lax"
+    for name in (SESSION, f"{SESSION}-copy"):
+        (cookie,) = [c for c in session.cookies if c.name == name]
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        assert cookie.get_nonstandard_attr("SameSite") == "Lax"
+    assert len(session.cookies[SESSION]) == 43
+    assert "jupyter-fleet-login" not in session.cookies
     for url in bare_labs.urls:
         me = session.get(f"{url}/api/me").json()
         assert me["identity"]["username"] == "ada"
@@ -46,11 +51,12 @@ def test_changes_with_a_cookie_need_the_xsrf_token_and_with_a_header_do_not(
     session = browser(bare_labs)
     body = {"type": "directory"}
     first, second = bare_labs.urls
-    assert session.post(f"{first}/api/contents/demo", json=body).status_code == 403
-    session.get(f"{first}/lab")
+    refused = session.post(f"{first}/api/contents/demo", json=body, headers={"Origin": first})
+    assert refused.status_code == 403
     headers = {"X-XSRFToken": session.cookies["_xsrf"]}
     for url in (first, second):
-        answer = session.post(f"{url}/api/contents/demo", json=body, headers=headers)
+        own = {**headers, "Origin": url}
+        answer = session.post(f"{url}/api/contents/demo", json=body, headers=own)
         assert answer.status_code == 201, answer.text
     # From another site, even with everything else right.
     stranger = {**headers, "Origin": "http://evil.example"}
@@ -73,11 +79,16 @@ def test_the_form_takes_a_token_and_goes_where_one_was_going(bare_labs: Labs) ->
     assert xsrf is not None
     assert wanted is not None
     form = {"_xsrf": xsrf[1], "next": wanted[1], "token": "nonsense"}
-    refused = session.post(f"{url}/login", data=form)
+    refused = session.post(f"{url}/login", data=form, headers={"Origin": url})
     assert refused.status_code == 401
     assert "not a token" in refused.text
     form["token"] = token(bare_labs)
-    answer = session.post(f"{url}/login", data=form, allow_redirects=False)
+    for stranger in ({}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "same-site"}):
+        refused = session.post(f"{url}/login", data=form, headers=stranger)
+        assert refused.status_code in (403, 404)
+        assert SESSION not in session.cookies
+    own = {"Origin": url}
+    answer = session.post(f"{url}/login", data=form, headers=own, allow_redirects=False)
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/lab/tree/demo"
     assert session.get(f"{url}/api/me").status_code == 200
@@ -122,7 +133,7 @@ def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
     answer = session.get(f"{url}/login?{urlencode({'token': expired})}")
     assert answer.status_code == 401
     assert "expired" in answer.text
-    assert "jupyter-fleet-login" not in session.cookies
+    assert SESSION not in session.cookies
     call = requests.get(f"{url}/api/contents", headers={"Authorization": f"Bearer {expired}"})
     assert call.status_code == 401
     assert "expired" in call.json()["message"]
@@ -139,17 +150,94 @@ def test_a_login_ends_with_its_token(bare_labs: Labs) -> None:
     assert "expired" in page.text
 
 
-def test_whoever_signs_out_has_no_cookie_and_sees_the_login_page(bare_labs: Labs) -> None:
+def sign_out(session: requests.Session, url: str, **more: str) -> requests.Response:
+    form = {"_xsrf": session.cookies.get("_xsrf", "")}
+    headers = {"Origin": url, **more}
+    return session.post(f"{url}/logout", data=form, headers=headers, allow_redirects=False)
+
+
+def test_whoever_signs_out_has_no_cookie_and_the_cookie_is_worth_nothing(bare_labs: Labs) -> None:
     session = browser(bare_labs)
     url = bare_labs.urls[1]
-    answer = session.get(f"{url}/logout", allow_redirects=False)
-    assert answer.status_code == 302
+    kept = session.cookies.get_dict()
+    answer = sign_out(session, url)
+    assert answer.status_code == 303, answer.text
     assert answer.headers["Location"] == "/login"
-    assert "jupyter-fleet-login" not in session.cookies
+    assert SESSION not in session.cookies
+    assert f"{SESSION}-copy" not in session.cookies
     assert "Paste the token" in session.get(f"{url}/login").text
     assert session.get(f"{url}/api/me").status_code in (401, 403)
+    # Whoever has kept the cookies is out as well; also at a lab that has not seen them before.
+    assert requests.get(f"{url}/api/contents", cookies=kept).status_code == 401
     # So it is for those who were not signed in.
     assert requests.get(f"{url}/logout", allow_redirects=False).headers["Location"] == "/login"
+
+
+def test_no_link_and_no_foreign_page_signs_out(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    asked = session.get(f"{url}/logout")
+    assert "You are signed in as ada" in asked.text
+    assert sign_out(session, url, Origin="http://evil.example").status_code == 403
+    forged = session.post(f"{url}/logout", data={}, headers={"Origin": url})
+    assert forged.status_code == 403
+    assert session.get(f"{url}/api/me").status_code == 200
+
+
+def test_calls_of_other_ports_with_the_cookie_are_refused(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    for path in ("api/contents/demo", "api/me", "files/demo/a.txt", "lab"):
+        answer = session.get(f"{url}/{path}", headers={"Sec-Fetch-Site": "same-site"})
+        assert answer.status_code == 403, path
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert session.get(f"{url}/lab", headers=link).status_code == 200
+    own = {"Sec-Fetch-Site": "same-origin"}
+    assert session.get(f"{url}/api/contents/demo", headers=own).status_code == 200
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+    address = url.replace("http", "ws") + "/api/events/subscribe"
+    for origin in ("http://127.0.0.1:1", "https" + url.removeprefix("http"), "null"):
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            websocket.create_connection(address, cookie=cookies, origin=origin, timeout=15)
+        assert refused.value.status_code == 403
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        websocket.create_connection(address, cookie=cookies, suppress_origin=True, timeout=15)
+    assert refused.value.status_code == 403
+    # A token is no cookie.
+    bearer = {"Authorization": f"Bearer {token(bare_labs)}", "Sec-Fetch-Site": "cross-site"}
+    assert requests.get(f"{url}/api/contents/demo", headers=bearer).status_code == 200
+
+
+def test_a_port_that_sets_the_token_against_forged_requests_gains_nothing(
+    bare_labs: Labs,
+) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[0]
+    mine = session.cookies["_xsrf"]
+    other = browser(bare_labs).cookies["_xsrf"]
+    body = {"type": "directory"}
+    for chosen in (other, "2|11111111|" + "1" * 32 + "|1700000000"):
+        session.cookies.set("_xsrf", chosen, domain="127.0.0.1", path="/")
+        headers = {"Origin": url, "X-XSRFToken": chosen}
+        refused = session.post(f"{url}/api/contents/demo", json=body, headers=headers)
+        assert refused.status_code == 403
+        # And the page has its own again.
+        assert session.get(f"{url}/api/me").status_code == 200
+        healed = {"Origin": url, "X-XSRFToken": session.cookies["_xsrf"]}
+        answer = session.post(f"{url}/api/contents/demo", json=body, headers=healed)
+        assert answer.status_code == 201
+    headers = {"Origin": url, "X-XSRFToken": mine}
+    assert session.post(f"{url}/api/contents/demo", json=body, headers=headers).ok
+
+
+def test_who_signs_in_again_leaves_no_earlier_login_behind(bare_labs: Labs) -> None:
+    session = browser(bare_labs)
+    url = bare_labs.urls[1]
+    kept = session.cookies.get_dict()
+    session.get(f"{url}/login?{urlencode({'token': token(bare_labs)})}", allow_redirects=False)
+    assert session.cookies[SESSION] != kept[SESSION]
+    assert session.get(f"{url}/api/me").status_code == 200
+    assert requests.get(f"{url}/api/contents", cookies=kept).status_code == 401
 
 
 def test_a_page_knows_its_own_user_with_roles_and_no_token(bare_labs: Labs) -> None:
@@ -176,21 +264,27 @@ def test_strangers_tokens_and_cookies_are_refused(bare_labs: Labs) -> None:
     answer = requests.get(f"{url}/api/contents", headers={"Authorization": f"Bearer {foreign}"})
     assert answer.status_code == 401
     assert "key" in answer.json()["message"]
-    # A cookie that we have not signed, with a good token in it.
-    cookie = {"Cookie": f"jupyter-fleet-login={token(bare_labs)}"}
-    assert requests.get(f"{url}/api/contents", headers=cookie).status_code == 401
+    # A cookie that we have not signed, with a good token in it; and IDs of no login.
+    for name in (SESSION, "jupyter-fleet-login"):
+        for value in (token(bare_labs), "A" * 43, "x"):
+            cookie = {"Cookie": f"{name}={value}"}
+            assert requests.get(f"{url}/api/contents", headers=cookie).status_code == 401
     assert requests.get(f"{url}/api/contents").status_code == 403
     # Tokens in URLs end up in logs: they are for the login only.
     query = urlencode({"token": token(bare_labs)})
     assert requests.get(f"{url}/api/contents?{query}").status_code == 403
 
 
-def test_a_token_that_fits_no_cookie_is_refused_with_the_reason(bare_labs: Labs) -> None:
+def test_who_has_many_projects_signs_in_although_the_token_fits_no_cookie(
+    bare_labs: Labs,
+) -> None:
     many = {f"project-number-{number}": "owner" for number in range(150)}
     query = urlencode({"token": bare_labs.signer.sign("ada", many, 60)})
-    answer = requests.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
-    assert answer.status_code == 413
-    assert "fewer projects" in answer.text
+    session = requests.Session()
+    answer = session.get(f"{bare_labs.urls[0]}/login?{query}", allow_redirects=False)
+    assert answer.status_code == 302
+    assert session.get(f"{bare_labs.urls[1]}/api/me").status_code == 200
+    assert all(len(value) < 100 for value in session.cookies.values())
 
 
 @pytest.mark.parametrize(
