@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -35,6 +36,8 @@ from jupyter_ext.platform.kernel_tickets import (
     TicketError,
     is_ticket,
 )
+from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
 # The user who opened the page: somebody else may sign in with the same browser meanwhile. Pages
@@ -200,6 +203,7 @@ class FleetIdentityProvider(IdentityProvider):
                 raise web.HTTPError(503, str(error)) from error
         if session_id and identity is not None:
             self._refuse_foreign(handler, for_everybody)
+            handler.fleet_session_id = session_id  # type: ignore[attr-defined]
             self._renew(handler, session_id)
             return identity
         identity, problem = earlier_cookie.read(handler, self.verifier)
@@ -281,6 +285,31 @@ class FleetIdentityProvider(IdentityProvider):
             except LoginsAway as error:
                 raise web.HTTPError(503, str(error)) from error
         self.clear_login_cookie(handler)
+
+    def watch(
+        self,
+        handler: web.RequestHandler,
+        identity: Identity,
+        on_end: Callable[[SocketEnd], None],
+        needs: tuple[str, Role] | None = None,
+    ) -> SocketLogin:
+        """Watch the login with which a websocket was opened: its token, its `needs`, and for a
+        browser whether it was signed out."""
+        session_id = getattr(handler, "fleet_session_id", None)
+
+        async def ask() -> str:
+            try:
+                await self.logins.find(session_id or "", None)
+            except LoginEnded as error:
+                return str(error)
+            except LoginsAway:
+                # It goes on, to the end of its token at the latest.
+                return ""
+            return ""
+
+        return SocketLogin(
+            identity, self.verifier, on_end, needs=needs, ask=ask if session_id else None
+        )
 
     def clear_login_cookie(self, handler: web.RequestHandler) -> None:
         """Remove the login's cookies from the browser; the login itself goes on."""
