@@ -209,7 +209,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         if kept is not None and (states or find_leftovers(data_dir)):
             wanted.refuse_while_running(kept)
         settings = bring_up(data_dir, wanted)
-    print(f"Jupyter Fleet: {settings.url()}/")
+    print(f"Jupyter Fleet: {settings.browser_url}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
     answers = cluster_answers(data_dir, settings)
