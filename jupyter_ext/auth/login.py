@@ -8,8 +8,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.escape import xhtml_escape
 
-from jupyter_ext.auth.login_page import DONE, FORM, page
-from jupyter_ext.auth.request_origin import foreign
+from jupyter_ext.auth.login_page import CONFIRM, DONE, FORM, page
+from jupyter_ext.auth.request_origin import Origin, foreign, linked_from_elsewhere
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.tokens import Identity, TokenError
 
@@ -36,7 +36,9 @@ class FleetLoginHandler(LoginFormHandler):
         token = self.get_query_argument("token", "")
         again = self.get_query_argument("again", None) is not None
         done = self.get_query_argument("done", None) is not None
-        if token:
+        if token and linked_from_elsewhere(self.request.headers, self._own_origin):
+            self._confirm(token)
+        elif token:
             await self._log_in(token)
         elif self.current_user and done:
             name = xhtml_escape(self.current_user.display_name or "")
@@ -49,20 +51,45 @@ class FleetLoginHandler(LoginFormHandler):
     @allow_unauthenticated
     async def post(self) -> None:
         """Log in with the token of the form."""
-        own = self.identity_provider.own_origin(self)  # type: ignore[attr-defined]
-        reason = foreign("POST", self.request.headers, own)
+        reason = foreign("POST", self.request.headers, self._own_origin)
         if reason:
             raise web.HTTPError(403, reason)
         await self._log_in(self.get_body_argument("token", ""))
 
-    async def _log_in(self, token: str) -> None:
-        provider = self.identity_provider
+    @property
+    def _own_origin(self) -> Origin | None:
+        return self.identity_provider.own_origin(self)  # type: ignore[attr-defined]
+
+    def _verified(self, token: str) -> Identity | None:
+        """Who it is; without an answer the form says why it is nobody."""
+        verifier = self.identity_provider.verifier  # type: ignore[attr-defined]
         try:
-            identity = provider.verifier.verify(token.strip())  # type: ignore[attr-defined]
+            return verifier.verify(token.strip())
         except TokenError as error:
             self.set_status(401)
             self._show(str(error))
+            return None
+
+    def _confirm(self, token: str) -> None:
+        """Ask whose link it is: another page may sign its reader in as somebody who wants to see
+        what they do."""
+        identity = self._verified(token)
+        if identity is None:
             return
+        form = CONFIRM.format(
+            name=xhtml_escape(identity.display_name),
+            action=xhtml_escape(url_path_join(self.base_url, "login")),
+            xsrf=self.xsrf_form_html(),
+            next=xhtml_escape(self.get_argument("next", "")),
+            token=xhtml_escape(token.strip()),
+        )
+        self._answer("sign in", form)
+
+    async def _log_in(self, token: str) -> None:
+        identity = self._verified(token)
+        if identity is None:
+            return
+        provider = self.identity_provider
         await provider.sign_in(self, identity)  # type: ignore[attr-defined]
         user = FleetUser.of(identity)
         self.log.info("User %s logged in.", user.username)

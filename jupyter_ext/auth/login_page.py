@@ -39,6 +39,18 @@ DONE = """
   <script>new BroadcastChannel('jupyter-fleet-login').postMessage('signed in');</script>
 """
 
+CONFIRM = """
+  <h1>Sign in as {name}?</h1>
+  <p>Another page has led you here. If you did not expect this name, close this tab: {name} can see
+  what you do after you have signed in.</p>
+  <form method="post" action="{action}">
+    {xsrf}
+    <input type="hidden" name="next" value="{next}">
+    <input type="hidden" name="token" value="{token}">
+    <button type="submit">Sign in as {name}</button>
+  </form>
+"""
+
 SIGN_OUT = """
   <h1>Sign out</h1>
   <form method="post" action="{action}">

@@ -53,6 +53,16 @@ def foreign(
     return "" if referer is None else _not_own(referer, own)
 
 
+def linked_from_elsewhere(headers: Mapping[str, str], own: Origin | None) -> bool:
+    """Whether a page of another site or port has led here. Nobody has, where a person has typed or
+    clicked an address outside of the browser, and where a program asks."""
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in _OWN
+    referer = headers.get("Referer")
+    return referer is not None and bool(_not_own(referer, own))
+
+
 def _opens_page(headers: Mapping[str, str]) -> bool:
     """Whether the answer becomes a page of its own, which its opener cannot read."""
     return (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_ext.auth.request_origin import foreign, origin_of
+from jupyter_ext.auth.request_origin import foreign, linked_from_elsewhere, origin_of
 
 OWN = origin_of("http://fleet.example:8888")
 MINE = "http://fleet.example:8888"
@@ -72,6 +72,22 @@ def test_others_may_not(method: str, headers: dict[str, str]) -> None:
 )
 def test_a_websocket_says_where_it_comes_from(headers: dict[str, str], may: bool) -> None:
     assert (foreign("GET", headers, OWN, websocket=True) == "") is may
+
+
+@pytest.mark.parametrize(
+    ("headers", "elsewhere"),
+    [
+        ({}, False),
+        ({"Sec-Fetch-Site": "none"}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Referer": "http://evil.example"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, True),
+        ({"Referer": f"{MINE}/lab"}, False),
+        ({"Referer": "http://fleet.example:1/"}, True),
+    ],
+)
+def test_who_has_led_a_browser_here(headers: dict[str, str], elsewhere: bool) -> None:
+    assert linked_from_elsewhere(headers, OWN) is elsewhere
 
 
 def test_a_default_port_need_not_be_named() -> None:
