@@ -23,6 +23,7 @@ from jupyter_ext.auth import early_errors
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_user import with_page_user
+from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.export import Exports
@@ -45,9 +46,11 @@ from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
 from jupyter_ext.logins.logins import Logins
+from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
+from jupyter_ext.platform.revocations import Revocations
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
@@ -159,6 +162,10 @@ class JupyterFleet(ExtensionApp):
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._revocations = Revocations()
+
     @property
     def active(self) -> bool:
         """Whether this server is a lab of a fleet."""
@@ -196,6 +203,7 @@ class JupyterFleet(ExtensionApp):
             SecretBox(Path(self.login_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
+            self._revocation_watch().begin()
             bucket.check(self.bucket_url)
         except (
             DatabaseUnavailable,
@@ -237,6 +245,7 @@ class JupyterFleet(ExtensionApp):
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {
                     "token_keys_file": self.token_keys_file,
+                    "known_revocations": lambda: self._revocations,
                     "open_logins": lambda verifier: Logins(
                         database, SecretBox(Path(self.login_keys_file)), verifier
                     ),
@@ -275,7 +284,11 @@ class JupyterFleet(ExtensionApp):
                 SessionSweep(parent=self, sessions=sessions),
                 self._journal_sweep(sessions),
             )
-            self._sweeps = tuple(asyncio.ensure_future(sweep.run()) for sweep in sweeps)
+            watch = self._revocation_watch()
+            self._sweeps = tuple(asyncio.ensure_future(one.run()) for one in (*sweeps, watch))
+
+    def _revocation_watch(self) -> RevocationWatch:
+        return RevocationWatch(engine.shared(self.database_url), self._revocations)
 
     def _journal_sweep(self, sessions: FleetSessionManager) -> JournalSweep:
         async def hold_lease(holder: str, seconds: float) -> bool:
@@ -323,6 +336,7 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(journal_handlers(self._journals))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(ticket_handlers(self.ticket_seconds))
+        self.handlers.extend(revocation_handlers(self._revocation_watch()))
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)
         self.handlers.extend(launch_choices_handlers)

@@ -74,6 +74,9 @@ class FleetIdentityProvider(IdentityProvider):
         help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
         "for websockets. Addresses end up in logs of proxies.",
     )
+    known_revocations = CallableTrait(
+        config=True, help="Returns the lab's Revocations; the lab sets it."
+    )
     open_logins = CallableTrait(
         config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
     )
@@ -89,7 +92,8 @@ class FleetIdentityProvider(IdentityProvider):
 
     @default("verifier")
     def _default_verifier(self) -> TokenVerifier:
-        return TokenVerifier(Path(self.token_keys_file))
+        known = self.known_revocations()
+        return TokenVerifier(Path(self.token_keys_file), known)
 
     @default("logins")
     def _default_logins(self) -> Logins:

@@ -78,6 +78,9 @@ _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
     _rule(Who.EVERYBODY, "GET POST", r"/log(?:in|out)"),
+    # Signed by the platform's key, which the handler looks at.
+    _rule(Who.EVERYBODY, "POST", r"/api/fleet/revocations"),
+    _rule(Who.SERVICES, "GET", r"/api/fleet/revocations"),
     _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
     _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
     _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),

@@ -48,8 +48,8 @@ class _Known:
     """A login that this lab has looked up."""
 
     identity: Identity
-    keys: object
-    """The keys with which its token was checked."""
+    basis: object
+    """What its token was checked with."""
     until: float
     """When it is read again; on the steady clock, as the next one."""
     copied: float = float("-inf")
@@ -184,7 +184,7 @@ class Logins:
 
     def _remember(self, digest: str, identity: Identity, seconds: float) -> _Known:
         before = self._known.pop(digest, None)
-        known = _Known(identity, self._verifier.keys(), time.monotonic() + seconds)
+        known = _Known(identity, self._verifier.basis(), time.monotonic() + seconds)
         if before is not None:
             known.copied = before.copied
         self._known[digest] = known
@@ -193,10 +193,10 @@ class Logins:
         return known
 
     def _still_valid(self, digest: str, known: _Known) -> Identity:
-        if known.keys is not self._verifier.keys():
-            # A key was added or removed: a login lasts no longer than its token's.
+        if known.basis != self._verifier.basis():
+            # Keys or revocations have changed: a login is worth no more than its token.
             known.identity = self._verified(known.identity.token)
-            known.keys = self._verifier.keys()
+            known.basis = self._verifier.basis()
         if time.time() >= known.identity.expires:
             raise LoginEnded("the token has expired: sign in again")
         return known.identity

@@ -1,4 +1,4 @@
-"""The table of logins."""
+"""The tables of logins and revocations."""
 
 from sqlalchemy import Column, String, Table, Text
 from sqlalchemy.dialects import mysql
@@ -18,6 +18,18 @@ login = Table(
     Column("created", UtcDateTime, nullable=False),
     Column("expires", UtcDateTime, nullable=False, index=True),
     Column("ended", UtcDateTime, nullable=True, index=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
+
+revocation = Table(
+    "fleet_revocation",
+    lab_metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", ByteString(USER_BYTES), primary_key=True),
+    # Of tokens that were issued up to then.
+    Column("until", UtcDateTime, nullable=False),
+    Column("changed", UtcDateTime, nullable=False, index=True),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
 )

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,9 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
 from jupyter_ext.platform.reloaded_file import ReloadedFile
+from jupyter_ext.platform.revocations import Revocation, Revocations, Revoked, revocation_from
 from jupyter_ext.platform.roles import Role
 
 AUDIENCE = "jupyter-fleet"
+REVOCATION_AUDIENCE = "jupyter-fleet-revocations"
+CLOCKS_DIFFER_SECONDS = 60.0
+_REQUIRED: Mapping[str, tuple[str, ...]] = {AUDIENCE: ("sub",), REVOCATION_AUDIENCE: ()}
 ALGORITHMS = ("EdDSA", "ES256", "RS256")
 SERVICES = ("lab", "gateway")
 LONGEST_USER_NAME = 255
@@ -69,7 +73,9 @@ class TokenVerifier:
     Raises `TokenKeysError` at once if the file is missing or has no usable key.
     """
 
-    def __init__(self, keys_file: Path) -> None:
+    def __init__(self, keys_file: Path, revocations: Revocations | None = None) -> None:
+        """`revocations` may grow while this verifier is in use."""
+        self.revocations = revocations or Revocations()
         try:
             self._keys = ReloadedFile(Path(keys_file), _parse_jwks)
         except (OSError, ValueError) as error:
@@ -78,13 +84,48 @@ class TokenVerifier:
                 " put the platform's JWKS document there"
             ) from error
 
-    def keys(self) -> object:
-        """The keys that are in use: another object as soon as the file has other ones, so that a
-        caller knows whether what was verified must be verified again."""
-        return self._keys.current()
+    def basis(self) -> object:
+        """What answers depend on: unequal as soon as there are other keys or revocations, so that a
+        caller knows when what was verified must be verified again."""
+        return self._keys.current(), self.revocations.version
 
     def verify(self, token: str) -> Identity:
         """Return the caller that ``token`` identifies, or raise `TokenError`."""
+        claims = self._claims(token, AUDIENCE)
+        return self._without_revoked(identity_from_claims(claims, token), claims["iat"])
+
+    def verify_revocation(self, token: str) -> Revocation:
+        """Return what the platform revokes with ``token``, or raise `TokenError`.
+
+        It holds for tokens that were issued up to the second in which it was signed.
+        """
+        claims = self._claims(token, REVOCATION_AUDIENCE)
+        try:
+            revocation = revocation_from(claims, claims["iat"])
+        except ValueError as error:
+            raise TokenError(str(error)) from error
+        if not revocation.until <= time.time() + CLOCKS_DIFFER_SECONDS:
+            raise TokenError("the revocation was issued in the future (claim iat)")
+        return revocation
+
+    def _without_revoked(self, identity: Identity, issued: object) -> Identity:
+        if identity.service:
+            return identity
+        # Without a time, it counts as old.
+        when = float(issued) if isinstance(issued, int | float) else 0.0
+        holds = self.revocations.holds
+        if holds(Revoked.USER, identity.user, when):
+            raise TokenError("your access was withdrawn: sign in again")
+        if not any(holds(Revoked.PROJECT, project, when) for project in identity.projects):
+            return identity
+        left = {
+            project: role
+            for project, role in identity.projects.items()
+            if not holds(Revoked.PROJECT, project, when)
+        }
+        return replace(identity, projects=MappingProxyType(left))
+
+    def _claims(self, token: str, audience: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError as error:
@@ -93,26 +134,27 @@ class TokenVerifier:
         key = keys.get(header.get("kid", ""))
         if key is None:
             raise TokenError("the token is signed by a key that this fleet does not know")
+        required = ["exp", "iat", *_REQUIRED[audience], "aud"]
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=[key.algorithm_name],
-                audience=AUDIENCE,
+                audience=audience,
                 # "Issued in the future" only says that two clocks differ.
-                options={"require": ["exp", "iat", "sub", "aud"], "verify_iat": False},
+                options={"require": required, "verify_iat": False},
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("the token has expired: sign in again") from error
         except jwt.InvalidAudienceError as error:
-            raise TokenError(f"the token is not meant for {AUDIENCE} (claim aud)") from error
+            raise TokenError(f"the token is not meant for {audience} (claim aud)") from error
         except jwt.MissingRequiredClaimError as error:
             raise TokenError(f"the token lacks the claim {error.claim}") from error
         except jwt.InvalidSignatureError as error:
             raise TokenError("the token's signature is wrong") from error
         except jwt.PyJWTError as error:
             raise TokenError(f"the token is not valid: {error}") from error
-        return identity_from_claims(claims, token)
+        return claims
 
 
 def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
@@ -197,6 +239,16 @@ class TokenSigner:
         if service:
             claims["service"] = service
         identity_from_claims(claims, "")
+        return self._signed(claims)
+
+    def sign_revocation(self, kind: Revoked, name: str) -> str:
+        """Return what revokes, sent within ten minutes, all tokens of a user, or all roles in a
+        project, that were given until now."""
+        now = int(time.time())
+        claims = {"aud": REVOCATION_AUDIENCE, "iat": now, "exp": now + 600, str(kind): name}
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
 
 

@@ -20,6 +20,8 @@ JOURNAL_ROUTE = "/api/fleet/kernels/{kernel_id}/journal"
 """At a lab; what runs beside a kernel calls it with a ticket, also through the kernel's gateway."""
 TICKET_ROUTE = "/api/fleet/kernels/{kernel_id}/ticket"
 """At a lab."""
+REVOCATIONS_ROUTE = "/api/fleet/revocations"
+"""At a lab; the platform posts there, gateways read."""
 AGENT_ROUTE = "/api/fleet/agents/{kernel_id}"
 
 LAUNCHING = "launching"
