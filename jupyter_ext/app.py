@@ -24,6 +24,7 @@ from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
+from jupyter_ext.auth.sign_in_code_handler import handlers as sign_in_code_handlers
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.export import Exports
@@ -47,6 +48,7 @@ from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
 from jupyter_ext.logins.logins import Logins
 from jupyter_ext.logins.revocation_watch import RevocationWatch
+from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
@@ -246,6 +248,9 @@ class JupyterFleet(ExtensionApp):
                 "FleetIdentityProvider": {
                     "token_keys_file": self.token_keys_file,
                     "known_revocations": lambda: self._revocations,
+                    "open_codes": lambda: SignInCodes(
+                        database, SecretBox(Path(self.login_keys_file))
+                    ),
                     "open_logins": lambda verifier: Logins(
                         database, SecretBox(Path(self.login_keys_file)), verifier
                     ),
@@ -337,6 +342,7 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(ticket_handlers(self.ticket_seconds))
         self.handlers.extend(revocation_handlers(self._revocation_watch()))
+        self.handlers.extend(sign_in_code_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)
         self.handlers.extend(launch_choices_handlers)

@@ -29,6 +29,7 @@ from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
 from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
 from jupyter_ext.logins.sealing import COPY_SECONDS
+from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
     KernelTicket,
@@ -68,6 +69,12 @@ class FleetIdentityProvider(IdentityProvider):
         "ends TLS in front of the fleet and does not say so (X-Forwarded-Proto). Calls with a "
         "login's cookie from pages of another address are refused.",
     )
+    sign_in_url = Unicode(
+        config=True,
+        help="Where people sign in at the platform. The login page leads there with ?state=… and "
+        "return_to=…; the platform leads back to return_to with a code (docs/protocols.md) and the "
+        "same state.",
+    )
     allow_token_in_url = Bool(
         False,
         config=True,
@@ -80,6 +87,7 @@ class FleetIdentityProvider(IdentityProvider):
     open_logins = CallableTrait(
         config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
     )
+    open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
     earlier_labs = CallableTrait(
         config=True,
         help="An async function that says whether labs of the version before are alive; the lab "
@@ -87,6 +95,7 @@ class FleetIdentityProvider(IdentityProvider):
     )
     verifier = Instance(TokenVerifier)
     logins = Instance(Logins)
+    codes = Instance(SignInCodes)
 
     open_requests = Instance(OpenRequests, args=())
 
@@ -98,6 +107,10 @@ class FleetIdentityProvider(IdentityProvider):
     @default("logins")
     def _default_logins(self) -> Logins:
         return cast(Logins, self.open_logins(self.verifier))
+
+    @default("codes")
+    def _default_codes(self) -> SignInCodes:
+        return cast(SignInCodes, self.open_codes())
 
     @default("token")
     def _default_token(self) -> str:
@@ -325,13 +338,19 @@ class FleetIdentityProvider(IdentityProvider):
         """The name of the cookie with the login's ID in this browser."""
         return self._cookies(handler).name
 
-    def _cookies(self, handler: web.RequestHandler) -> LoginCookies:
+    def state_cookie(self, handler: web.RequestHandler) -> LoginCookies:
+        """What a browser that was sent to the platform brings back."""
+        return self._cookies(handler, f"{self.cookie_name}-state")
+
+    def _cookies(self, handler: web.RequestHandler, name: str = "") -> LoginCookies:
         secure = self.secure_cookie
         if secure is None:
             own = self.own_origin(handler)
             secure = own is not None and own[0] == "https"
         base_url = cast(JupyterHandler, handler).base_url
-        return LoginCookies.of(self.cookie_name, base_url, secure=secure, more=self.cookie_options)
+        return LoginCookies.of(
+            name or self.cookie_name, base_url, secure=secure, more=self.cookie_options
+        )
 
     def identity_model(self, user: User) -> dict[str, Any]:
         """What `/api/me` shows of the user, including the roles, which a new login may change."""

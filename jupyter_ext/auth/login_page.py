@@ -46,9 +46,24 @@ CONFIRM = """
   <form method="post" action="{action}">
     {xsrf}
     <input type="hidden" name="next" value="{next}">
-    <input type="hidden" name="token" value="{token}">
+    <input type="hidden" name="{kind}" value="{value}">
     <button type="submit">Sign in as {name}</button>
   </form>
+"""
+
+# The code is used up by sending the form: looking at the page, as previews do, is no sign-in.
+GO_ON = """
+  <form method="post" action="{action}">
+    {xsrf}
+    <input type="hidden" name="next" value="{next}">
+    <input type="hidden" name="{kind}" value="{value}">
+    <button type="submit">Sign in as {name}</button>
+  </form>
+  <script>document.forms[0].submit();</script>
+"""
+
+AT_PLATFORM = """
+  <p><a href="{start}">Sign in at your platform</a></p>
 """
 
 SIGN_OUT = """

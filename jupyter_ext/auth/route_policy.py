@@ -98,6 +98,8 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.USERS, "GET", r"/lsp/status"),
     _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
     _rule(Who.USERS, "POST", r"/api/security/csp-report"),
+    # With a token alone, which the handler looks at.
+    _rule(Who.USERS, "POST", r"/api/fleet/sign-in-codes"),
     _rule(Who.USERS, "GET", r"/api/events/subscribe"),
     # Files: routes with a suffix after the path come first; otherwise it would count as path.
     _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),

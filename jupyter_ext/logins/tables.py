@@ -1,4 +1,4 @@
-"""The tables of logins and revocations."""
+"""The tables of logins, codes and revocations."""
 
 from sqlalchemy import Column, String, Table, Text
 from sqlalchemy.dialects import mysql
@@ -8,13 +8,15 @@ from jupyter_ext.database.types import ByteString, UtcDateTime
 
 USER_BYTES = 1020
 
+_Token = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
 login = Table(
     "fleet_login",
     lab_metadata,
     Column("digest", String(64), primary_key=True),
     Column("username", ByteString(USER_BYTES), nullable=False, index=True),
     # The platform's token, encrypted; the text names its key.
-    Column("token", Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
+    Column("token", _Token, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     Column("expires", UtcDateTime, nullable=False, index=True),
     Column("ended", UtcDateTime, nullable=True, index=True),
@@ -30,6 +32,17 @@ revocation = Table(
     # Of tokens that were issued up to then.
     Column("until", UtcDateTime, nullable=False),
     Column("changed", UtcDateTime, nullable=False, index=True),
+    mysql_engine="InnoDB",
+    mysql_charset="utf8mb4",
+)
+
+sign_in_code = Table(
+    "fleet_sign_in_code",
+    lab_metadata,
+    Column("digest", String(64), primary_key=True),
+    # The platform's token, encrypted; the text names its key.
+    Column("token", _Token, nullable=False),
+    Column("expires", UtcDateTime, nullable=False, index=True),
     mysql_engine="InnoDB",
     mysql_charset="utf8mb4",
 )
