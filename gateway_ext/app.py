@@ -28,6 +28,7 @@ from tornado import httpserver, ioloop
 from traitlets import default
 
 from gateway_ext.gateway_options import GatewayOptions
+from gateway_ext.kernels.agents.lab_calls import LabCalls
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
 from gateway_ext.kernels.handlers.authentication import require_token
 from gateway_ext.kernels.handlers.client_websocket import channel_handlers
@@ -41,6 +42,8 @@ from gateway_ext.kernels.handlers.relay import Relay
 from gateway_ext.kernels.kernel_access import KernelAccess
 from gateway_ext.kernels.kernelspecs import FleetKernelSpecManager
 from gateway_ext.kernels.manager import FleetMappingKernelManager
+from gateway_ext.kernels.revocation_reader import LOOK_SECONDS as REVOCATIONS_SECONDS
+from gateway_ext.kernels.revocation_reader import RevocationReader
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.kernels.unsent_bytes import UnsentBytes
 from gateway_ext.ownership import migrations
@@ -232,6 +235,16 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             asyncio.ensure_future(self.membership.run()),
             asyncio.ensure_future(manager.links.run()),
             asyncio.ensure_future(manager.agent_tickets.run(manager.links)),
+            run_forever(
+                RevocationReader(
+                    LabCalls(self.lab_urls, self.service_token_file, 1),
+                    self.token_verifier.revocations,
+                    self.log,
+                ).look,
+                REVOCATIONS_SECONDS,
+                self.log,
+                "reading revocations",
+            ),
             run_forever(sweep, self.lost_seconds / 3, self.log, "the sweep"),
             run_forever(
                 manager.lost_kernels.leave_overtaken,

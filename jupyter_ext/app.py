@@ -27,6 +27,8 @@ from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
 from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
+from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
+from jupyter_ext.auth.sign_in_code_handler import handlers as sign_in_code_handlers
 from jupyter_ext.auth.user import current_username
 from jupyter_ext.contents import bucket
 from jupyter_ext.contents.export import Exports
@@ -48,9 +50,17 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+<<<<<<< HEAD
 from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
+=======
+from jupyter_ext.logins.logins import Logins
+from jupyter_ext.logins.revocation_watch import RevocationWatch
+from jupyter_ext.logins.sign_in_codes import SignInCodes
+>>>>>>> logins
 from jupyter_ext.page_config import host_folders, public_page_config
+from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
+from jupyter_ext.platform.revocations import Revocations
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
@@ -58,7 +68,7 @@ from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choic
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store import launch_choices, leases
 from jupyter_ext.sessions.store.moves import move_documents
-from jupyter_ext.sessions.sweep import SessionSweep
+from jupyter_ext.sessions.sweep import EARLIER_LEASE, SessionSweep
 from jupyter_ext.themes_handler import FleetThemesHandler, ThemeFolders
 from jupyter_ext.userdata.settings import SettingsPlaces
 from jupyter_ext.userdata.settings_handler import FleetSettingsHandler
@@ -92,6 +102,11 @@ class JupyterFleet(ExtensionApp):
     )
     token_keys_file = Unicode(
         config=True, help="JWKS file with the public keys of the platform that issues tokens."
+    )
+    login_keys_file = Unicode(
+        config=True,
+        help="File with the keys that encrypt the tokens of logins in the database, the same for "
+        'all labs: {"keys": [{"id": "…", "key": "<Fernet key>"}, …]}. The first one encrypts.',
     )
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
@@ -172,6 +187,10 @@ class JupyterFleet(ExtensionApp):
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._revocations = Revocations()
+
     @property
     def active(self) -> bool:
         """Whether this server is a lab of a fleet."""
@@ -199,15 +218,23 @@ class JupyterFleet(ExtensionApp):
         usable."""
         if not self.gateway_urls:
             raise CannotStart("no gateway is configured: set JupyterFleet.gateway_urls")
+        if not self.login_keys_file:
+            raise CannotStart(
+                "no keys for logins are configured: set JupyterFleet.login_keys_file to the same "
+                "file for all labs (deploy/README.md says how to make one)"
+            )
         try:
             TokenVerifier(Path(self.token_keys_file))
+            SecretBox(Path(self.login_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
+            self._revocation_watch().begin()
             bucket.check(self.bucket_url)
         except (
             DatabaseUnavailable,
             MigrationError,
             TokenKeysError,
+            EncryptionKeysError,
             bucket.StoreUnavailable,
         ) as error:
             raise CannotStart(for_operator(error)) from error
@@ -241,7 +268,18 @@ class JupyterFleet(ExtensionApp):
                     "on_delete": launch_choices.forget_documents,
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
-                "FleetIdentityProvider": {"token_keys_file": self.token_keys_file},
+                "FleetIdentityProvider": {
+                    "token_keys_file": self.token_keys_file,
+                    "known_revocations": lambda: self._revocations,
+                    "open_codes": lambda: SignInCodes(
+                        database, SecretBox(Path(self.login_keys_file))
+                    ),
+                    "open_logins": lambda verifier: Logins(
+                        database, SecretBox(Path(self.login_keys_file)), verifier
+                    ),
+                    # No partial: a configuration is copied, with all that it refers to.
+                    "earlier_labs": lambda: _earlier_labs(database),
+                },
                 "FleetGatewayClient": gateways,
                 "NotebookNotary": {
                     "store_factory": lambda: SqlSignatureStore(database, current_username)
@@ -274,7 +312,11 @@ class JupyterFleet(ExtensionApp):
                 SessionSweep(parent=self, sessions=sessions),
                 self._journal_sweep(sessions),
             )
-            self._sweeps = tuple(asyncio.ensure_future(sweep.run()) for sweep in sweeps)
+            watch = self._revocation_watch()
+            self._sweeps = tuple(asyncio.ensure_future(one.run()) for one in (*sweeps, watch))
+
+    def _revocation_watch(self) -> RevocationWatch:
+        return RevocationWatch(engine.shared(self.database_url), self._revocations)
 
     def _journal_sweep(self, sessions: FleetSessionManager) -> JournalSweep:
         async def hold_lease(holder: str, seconds: float) -> bool:
@@ -337,6 +379,8 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(journal_handlers(self._journals))
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(ticket_handlers(self.ticket_seconds))
+        self.handlers.extend(revocation_handlers(self._revocation_watch()))
+        self.handlers.extend(sign_in_code_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)
         self.handlers.extend(launch_choices_handlers)
@@ -390,6 +434,16 @@ class JupyterFleet(ExtensionApp):
             (r"/lab/api/workspaces/?", FleetWorkspacesHandler, for_workspaces),
             (r"/lab/api/workspaces/(?P<space_name>.+)", FleetWorkspacesHandler, for_workspaces),
         ]
+
+
+async def _earlier_labs(database: engine.Database) -> bool:
+    """Whether labs of the version before are alive: only they take that lease, and one of them
+    takes it within a minute and a half after another has left it."""
+    held = partial(leases.was_held, name=EARLIER_LEASE, seconds=90.0)
+    try:
+        return await database.run(held, read_only=True)
+    except DatabaseUnavailable:
+        return False
 
 
 def _move_documents(connection: Any, old: str, new: str) -> None:

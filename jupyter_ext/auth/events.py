@@ -7,10 +7,10 @@ from typing import Any
 import jupyter_events.logger
 from jupyter_server.services.events.handlers import SubscribeWebsocket
 
-from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.platform.projects import ProjectNameError, ProjectPathError, split_path
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.socket_login import SocketLogin
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import NOT_ACCEPTED
 
@@ -39,10 +39,8 @@ class FleetEventsHandler(SubscribeWebsocket):
         if not isinstance(user, FleetUser):
             self.close(NOT_ACCEPTED, "sign in first")
             return
-        self._login = SocketLogin(
-            user.identity,
-            self.identity_provider.verifier,  # type: ignore[attr-defined]
-            lambda reason: self.close(NOT_ACCEPTED, reason),
+        self._login = self.identity_provider.watch(  # type: ignore[attr-defined]
+            self, user.identity, lambda end: self.close(NOT_ACCEPTED, end.reason)
         )
         super().open()
 
@@ -56,6 +54,5 @@ class FleetEventsHandler(SubscribeWebsocket):
         self, logger: jupyter_events.logger.EventLogger, schema_id: str, data: dict[str, Any]
     ) -> None:
         """Send an event to a reader who may see it."""
-        user = self.current_user
-        if isinstance(user, FleetUser) and may_see(user.identity, data):
+        if self._login is not None and may_see(self._login.identity, data):
             await super().event_listener(logger, schema_id, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -12,15 +13,23 @@ from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
 from tornado import web
 from tornado.websocket import WebSocketHandler
-from traitlets import Instance, Unicode, default, validate
+from traitlets import Bool, Instance, Unicode, default, validate
+from traitlets import Callable as CallableTrait
 
+from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
+from jupyter_ext.auth.bound_xsrf import bind_xsrf
 from jupyter_ext.auth.login import FleetLoginHandler
+from jupyter_ext.auth.login_cookies import LoginCookies
 from jupyter_ext.auth.logout import FleetLogoutHandler
 from jupyter_ext.auth.open_requests import OpenRequests
 from jupyter_ext.auth.page_user import page_user
-from jupyter_ext.auth.route_policy import Answer, decide
+from jupyter_ext.auth.request_origin import Origin, foreign, origin_of
+from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
+from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
+from jupyter_ext.logins.sealing import COPY_SECONDS
+from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
     KernelTicket,
@@ -28,40 +37,81 @@ from jupyter_ext.platform.kernel_tickets import (
     TicketError,
     is_ticket,
 )
+from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.route_table import Call, handler_name
+from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity, TokenError, TokenVerifier
 
-# Browsers silently drop cookies above 4096 bytes.
-LONGEST_COOKIE = 4000
-_SECONDS_PER_DAY = 86400
 # The user who opened the page: somebody else may sign in with the same browser meanwhile. Pages
 # cannot set headers of websockets, so those use a query argument.
 _USER_HEADER = "X-Fleet-User"
 _USER_ARGUMENT = "fleet_user"
 # The cookie outlives the token: without it the lab could not tell that the login has expired.
-_COOKIE_DAYS_AFTER_TOKEN = 1.0
+_COOKIE_SECONDS_AFTER_TOKEN = 86400.0
 # Checking a body takes 3 ns a byte; larger ones are checked on a thread.
 _BIG_BODY = 64 * 1024
 
 
 class FleetIdentityProvider(IdentityProvider):
-    """Knows users by the platform's tokens: in a header, or in the cookie of a login.
+    """Knows users by the platform's tokens in a header, and by the ID of a login in a cookie.
 
-    The cookie carries the token itself, so every lab that has the same keys and the same cookie
-    secret knows the user, and the login ends with the token.
+    The login's token is in the labs' database, so every lab knows the user, and the login ends with
+    the token or when its user signs out. While the database is away a browser's encrypted copy of
+    the token serves for ten minutes.
     """
 
     token_keys_file = Unicode(
         config=True,
         help="JWKS file with the public keys of the platform that issues tokens.",
     )
+    public_url = Unicode(
+        config=True,
+        help="The fleet's address in browsers, such as https://fleet.example: for a proxy that "
+        "ends TLS in front of the fleet and does not say so (X-Forwarded-Proto). Calls with a "
+        "login's cookie from pages of another address are refused.",
+    )
+    sign_in_url = Unicode(
+        config=True,
+        help="Where people sign in at the platform. The login page leads there with ?state=… and "
+        "return_to=…; the platform leads back to return_to with a code (docs/protocols.md) and the "
+        "same state.",
+    )
+    allow_token_in_url = Bool(
+        False,
+        config=True,
+        help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
+        "for websockets. Addresses end up in logs of proxies.",
+    )
+    known_revocations = CallableTrait(
+        config=True, help="Returns the lab's Revocations; the lab sets it."
+    )
+    open_logins = CallableTrait(
+        config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
+    )
+    open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
+    earlier_labs = CallableTrait(
+        config=True,
+        help="An async function that says whether labs of the version before are alive; the lab "
+        "sets it.",
+    )
     verifier = Instance(TokenVerifier)
+    logins = Instance(Logins)
+    codes = Instance(SignInCodes)
 
     open_requests = Instance(OpenRequests, args=())
 
     @default("verifier")
     def _default_verifier(self) -> TokenVerifier:
-        return TokenVerifier(Path(self.token_keys_file))
+        known = self.known_revocations()
+        return TokenVerifier(Path(self.token_keys_file), known)
+
+    @default("logins")
+    def _default_logins(self) -> Logins:
+        return cast(Logins, self.open_logins(self.verifier))
+
+    @default("codes")
+    def _default_codes(self) -> SignInCodes:
+        return cast(SignInCodes, self.open_codes())
 
     @default("token")
     def _default_token(self) -> str:
@@ -74,7 +124,7 @@ class FleetIdentityProvider(IdentityProvider):
 
     @default("cookie_name")
     def _default_cookie_name(self) -> str:
-        return "jupyter-fleet-login"
+        return "jupyter-fleet-session"
 
     @default("login_handler_class")
     def _default_login_handler_class(self) -> type[web.RequestHandler]:
@@ -87,9 +137,10 @@ class FleetIdentityProvider(IdentityProvider):
     async def get_user(self, handler: web.RequestHandler) -> User | None:
         """The user of a request; None if nobody is logged in and the route needs nobody.
 
-        Raises 401 for a token that is not accepted, 403 for a route that is not allowed, 413 or 400
-        for a body that the route does not accept, each with the reason. `handler.login_problem`
-        tells the login page about a cookie whose token has expired.
+        Raises 401 for a token that is not accepted, 403 for a route that is not allowed and for a
+        request of a foreign page, 413 or 400 for a body that the route does not accept, 503 while
+        nobody can tell whose login it is, each with the reason. `handler.login_problem` tells the
+        login page about a login that has ended.
         """
         known = getattr(handler, "_jupyter_current_user", None)
         if known is not None:
@@ -98,16 +149,20 @@ class FleetIdentityProvider(IdentityProvider):
         self.open_requests.add(page)
         # Error pages ask for the user as well, and come before the answer.
         page.current_user = page._jupyter_current_user = None
-        caller = self._caller(page)
-        if isinstance(page, Template404) and caller is not None:
-            return _user_of(caller)
+        page.login_problem = ""  # type: ignore[attr-defined]
         path = page.request.path
         base_url = page.base_url.rstrip("/")
+        method, path = page.request.method or "GET", path.removeprefix(base_url)
+        call = Call(method, path, handler_name(type(page)), isinstance(page, WebSocketHandler))
+        for_everybody = decide(call, None).answer is Answer.ALLOW
+        caller = self._caller_by_token(page)
+        if caller is None:
+            caller = await self._caller_by_cookie(page, for_everybody)
+        if isinstance(page, Template404) and caller is not None:
+            return _user_of(caller)
         if isinstance(caller, Identity):
             _check_user(page, caller)
-        method, path = page.request.method or "GET", path.removeprefix(base_url)
-        socket = isinstance(page, WebSocketHandler)
-        decision = decide(Call(method, path, handler_name(type(page)), socket), caller)
+        decision = decide(call, caller)
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]
@@ -127,61 +182,176 @@ class FleetIdentityProvider(IdentityProvider):
         except JsonRefused as error:
             raise web.HTTPError(error.status, str(error)) from error
 
-    def _caller(self, handler: JupyterHandler) -> Identity | KernelTicket | None:
-        handler.login_problem = ""  # type: ignore[attr-defined]
+    def _caller_by_token(self, handler: JupyterHandler) -> Identity | KernelTicket | None:
+        """Who has sent a token with this request; None without one."""
         match = self.auth_header_pat.match(handler.request.headers.get("Authorization", ""))
         if match:
             token = match[2].strip()
-            try:
-                caller: Identity | KernelTicket = (
-                    tickets_of(handler).verify(token)
-                    if is_ticket(token)
-                    else self.verifier.verify(token)
-                )
-            except (TokenError, TicketError) as error:
-                raise web.HTTPError(401, str(error)) from error
-            # Only an explicit token exempts a request from the XSRF check; a cookie never does.
-            handler._token_authenticated = True  # type: ignore[attr-defined]
-            return caller
-        # The token decides how long a login is valid.
-        cookie = handler.get_secure_cookie(self.cookie_name, max_age_days=36500)
-        if not cookie:
-            problem = "the login does not belong to this fleet: sign in again"
-            sent = handler.get_cookie(self.cookie_name)
-            handler.login_problem = problem if sent else ""  # type: ignore[attr-defined]
+        elif self.allow_token_in_url and not isinstance(handler, FleetLoginHandler):
+            token = handler.get_query_argument("token", "")
+        else:
+            token = ""
+        if not token:
             return None
         try:
-            return self.verifier.verify(cookie.decode())
-        except TokenError as error:
-            handler.login_problem = str(error)  # type: ignore[attr-defined]
-            return None
-
-    def set_login_cookie(self, handler: web.RequestHandler, user: User) -> None:
-        """Keep the user's token in an HttpOnly, signed cookie, which is worthless when the token
-        has expired.
-
-        Raises 413 if the token does not fit into a cookie.
-        """
-        identity = cast(FleetUser, user).identity
-        value = handler.create_signed_value(self.cookie_name, identity.token)
-        if len(value) + len(self.cookie_name) > LONGEST_COOKIE:
-            raise web.HTTPError(
-                413,
-                "the token is too long for a browser's cookie: ask for one with fewer projects",
+            caller: Identity | KernelTicket = (
+                tickets_of(handler).verify(token)
+                if is_ticket(token)
+                else self.verifier.verify(token)
             )
-        options: dict[str, Any] = {"httponly": True, "samesite": "Lax", **self.cookie_options}
+        except (TokenError, TicketError) as error:
+            raise web.HTTPError(401, str(error)) from error
+        # Only an explicit token exempts a request from the XSRF check; a cookie never does.
+        handler._token_authenticated = True  # type: ignore[attr-defined]
+        return caller
+
+    async def _caller_by_cookie(
+        self, handler: JupyterHandler, for_everybody: bool
+    ) -> Identity | None:
+        """Who is signed in with this browser; None for nobody."""
+        session_id, copy = self._cookies(handler).read(handler)
+        identity = None
+        if session_id:
+            try:
+                identity = await self.logins.find(session_id, copy)
+            except LoginEnded as error:
+                handler.login_problem = str(error)  # type: ignore[attr-defined]
+            except LoginsAway as error:
+                if for_everybody:
+                    return None
+                raise web.HTTPError(503, str(error)) from error
+        if session_id and identity is not None:
+            self._refuse_foreign(handler, for_everybody)
+            handler.fleet_session_id = session_id  # type: ignore[attr-defined]
+            self._renew(handler, session_id)
+            return identity
+        identity, problem = earlier_cookie.read(handler, self.verifier)
+        if identity is None:
+            handler.login_problem = handler.login_problem or problem  # type: ignore[attr-defined]
+            return None
+        self._refuse_foreign(handler, for_everybody)
+        if _opens_page(handler) and not for_everybody:
+            await self.sign_in(handler, identity)
+        return identity
+
+    def _refuse_foreign(self, handler: JupyterHandler, for_everybody: bool) -> None:
+        """Raise 403 if another page than the fleet's own has sent a request with a login."""
+        request = handler.request
+        if for_everybody and request.method in READ:
+            return
+        reason = foreign(
+            request.method or "GET",
+            request.headers,
+            self.own_origin(handler),
+            websocket=isinstance(handler, WebSocketHandler),
+        )
+        if reason:
+            raise web.HTTPError(403, reason)
+
+    def own_origin(self, handler: web.RequestHandler) -> Origin | None:
+        """Where the browser of a request reaches the fleet."""
+        request = handler.request
+        return origin_of(self.public_url or f"{request.protocol}://{request.host}")
+
+    def _renew(self, handler: JupyterHandler, session_id: str) -> None:
+        """Bind what protects against forged requests to the login, and give the browser what it
+        lacks."""
+        present = bind_xsrf(handler, secret_of(handler), session_id)
+        # Not with files, which caches may keep.
+        if not isinstance(handler, APIHandler) or isinstance(handler, WebSocketHandler):
+            return
+        if not present:
+            _ = handler.xsrf_token
+        copy = self.logins.new_copy(session_id)
+        if copy is not None:
+            self._cookies(handler).set_copy(handler, copy, COPY_SECONDS)
+
+    async def sign_in(self, handler: web.RequestHandler, identity: Identity) -> None:
+        """Begin a login in the browser of a request, in place of the one that it has.
+
+        Raises 503 while the database is away.
+        """
+        cookies = self._cookies(handler)
+        former, _ = cookies.read(handler)
+        try:
+            session_id = await self.logins.begin(identity)
+            if former:
+                await self.logins.end(former)
+        except LoginsAway as error:
+            raise web.HTTPError(503, str(error)) from error
+        left = identity.expires - time.time()
+        cookies.set(handler, session_id, left + _COOKIE_SECONDS_AFTER_TOKEN)
+        copy = self.logins.new_copy(session_id)
+        if copy is not None and not cookies.set_copy(handler, copy, COPY_SECONDS):
+            self.log.info(
+                "User %s has so many projects that they are signed out while the database is away",
+                identity.user,
+            )
+        if await self.earlier_labs():
+            earlier_cookie.set_cookie(handler, identity, dict(cookies.attributes))
+        else:
+            earlier_cookie.clear(handler, dict(cookies.attributes))
+        bind_xsrf(handler, secret_of(handler), session_id)
+        _ = handler.xsrf_token
+
+    async def sign_out(self, handler: web.RequestHandler) -> None:
+        """End the login of this browser; raises 503 while the database is away."""
+        cookies = self._cookies(handler)
+        session_id, _ = cookies.read(handler)
+        if session_id:
+            try:
+                await self.logins.end(session_id)
+            except LoginsAway as error:
+                raise web.HTTPError(503, str(error)) from error
+        self.clear_login_cookie(handler)
+
+    def watch(
+        self,
+        handler: web.RequestHandler,
+        identity: Identity,
+        on_end: Callable[[SocketEnd], None],
+        needs: tuple[str, Role] | None = None,
+    ) -> SocketLogin:
+        """Watch the login with which a websocket was opened: its token, its `needs`, and for a
+        browser whether it was signed out."""
+        session_id = getattr(handler, "fleet_session_id", None)
+
+        async def ask() -> str:
+            try:
+                await self.logins.find(session_id or "", None)
+            except LoginEnded as error:
+                return str(error)
+            except LoginsAway:
+                # It goes on, to the end of its token at the latest.
+                return ""
+            return ""
+
+        return SocketLogin(
+            identity, self.verifier, on_end, needs=needs, ask=ask if session_id else None
+        )
+
+    def clear_login_cookie(self, handler: web.RequestHandler) -> None:
+        """Remove the login's cookies from the browser; the login itself goes on."""
+        cookies = self._cookies(handler)
+        cookies.clear(handler)
+        earlier_cookie.clear(handler, dict(cookies.attributes))
+
+    def get_cookie_name(self, handler: web.RequestHandler) -> str:
+        """The name of the cookie with the login's ID in this browser."""
+        return self._cookies(handler).name
+
+    def state_cookie(self, handler: web.RequestHandler) -> LoginCookies:
+        """What a browser that was sent to the platform brings back."""
+        return self._cookies(handler, f"{self.cookie_name}-state")
+
+    def _cookies(self, handler: web.RequestHandler, name: str = "") -> LoginCookies:
         secure = self.secure_cookie
         if secure is None:
-            secure = handler.request.protocol == "https"
-        if secure:
-            options["secure"] = True
-        options.setdefault("path", cast(JupyterHandler, handler).base_url)
-        handler.set_cookie(
-            self.cookie_name,
-            value.decode(),
-            expires_days=(identity.expires - time.time()) / _SECONDS_PER_DAY
-            + _COOKIE_DAYS_AFTER_TOKEN,
-            **options,
+            own = self.own_origin(handler)
+            secure = own is not None and own[0] == "https"
+        base_url = cast(JupyterHandler, handler).base_url
+        return LoginCookies.of(
+            name or self.cookie_name, base_url, secure=secure, more=self.cookie_options
         )
 
     def identity_model(self, user: User) -> dict[str, Any]:
@@ -191,8 +361,22 @@ class FleetIdentityProvider(IdentityProvider):
 
 def tickets_of(handler: web.RequestHandler) -> KernelTickets:
     """Issues and checks tickets of kernels, with the secret that all labs share."""
+    return KernelTickets(secret_of(handler))
+
+
+def secret_of(handler: web.RequestHandler) -> bytes:
+    """The secret that all labs share."""
     secret = handler.settings["cookie_secret"]
-    return KernelTickets(secret.encode() if isinstance(secret, str) else secret)
+    return secret.encode() if isinstance(secret, str) else cast(bytes, secret)
+
+
+def _opens_page(handler: JupyterHandler) -> bool:
+    """Whether the answer is a page of its own, not a file or a call of one."""
+    return (
+        handler.request.method == "GET"
+        and not isinstance(handler, APIHandler | WebSocketHandler)
+        and "text/html" in handler.request.headers.get("Accept", "")
+    )
 
 
 def _user_of(caller: Identity | KernelTicket | None) -> User | None:

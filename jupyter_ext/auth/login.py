@@ -1,53 +1,28 @@
-"""The login page: `/login?token=…` for links, and a form to paste a token into."""
+"""The login page: `/login?code=…` and `/login?token=…` for links, and a form to paste a token
+into."""
 
 from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.utils import url_path_join
+from tornado import web
 from tornado.escape import xhtml_escape
+from tornado.httputil import url_concat
 
+from jupyter_ext.auth.login_page import AT_PLATFORM, CONFIRM, DONE, FORM, GO_ON, page
+from jupyter_ext.auth.request_origin import Origin, foreign, linked_from_elsewhere
 from jupyter_ext.auth.user import FleetUser
+from jupyter_ext.logins.logins import LoginsAway
+from jupyter_ext.logins.session_id import new_session_id
 from jupyter_ext.platform.tokens import Identity, TokenError
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width">
-  <title>Jupyter Fleet: {title}</title>
-  <style>
-    :root {{ color-scheme: light dark; }}
-    body {{ font: 16px system-ui, sans-serif; max-width: 34rem; margin: 12vh auto; }}
-    input {{ width: 100%; box-sizing: border-box; font: inherit; padding: .4rem; }}
-    button {{ font: inherit; padding: .4rem 1.2rem; margin-top: .6rem; }}
-    .problem {{ color: light-dark(#b00020, #ff8a80); }}
-  </style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
-
-_FORM = """
-  <h1>Sign in</h1>
-  <p class="problem" role="alert">{problem}</p>
-  <form method="post" action="{action}">
-    {xsrf}
-    <input type="hidden" name="next" value="{next}">
-    <label for="token">Paste the token that your platform gave you.</label>
-    <input id="token" name="token" type="password" autocomplete="off" required autofocus>
-    <button type="submit">Sign in</button>
-  </form>
-"""
-
-# The page that asked to sign in again listens for this message: labextension/src/user/signIn.ts.
-_DONE = """
-  <h1>You are signed in as {name}</h1>
-  <p>Your notebooks continue in the tab that you came from. You can close this one.</p>
-  <script>new BroadcastChannel('jupyter-fleet-login').postMessage('signed in');</script>
-"""
+STATE_SECONDS = 600
+"""How long a sign-in at the platform may take."""
 
 
 def home_of(identity: Identity) -> str:
@@ -63,40 +38,125 @@ class FleetLoginHandler(LoginFormHandler):
     """Turns a token into a login and redirects to the requested page."""
 
     @allow_unauthenticated
-    def get(self) -> None:
+    async def get(self) -> None:
         """Log in with `?token=`, or show the form.
 
-        With `?again`, users who are already logged in get the form, too. `?done` is shown at the
+        `?start` begins at the platform, which leads back with `?code=` and `&state=`. With
+        `?again`, users who are already logged in get the form, too. `?done` is shown at the
         end in the tab in which the user of an open page signs in again.
         """
         token = self.get_query_argument("token", "")
+        code = self.get_query_argument("code", "")
+        start = self.get_query_argument("start", None) is not None
         again = self.get_query_argument("again", None) is not None
         done = self.get_query_argument("done", None) is not None
-        if token:
-            self._log_in(token)
+        if start and self._provider.sign_in_url:
+            self._start()
+        elif code:
+            await self._ask_with_code(code)
+        elif token and linked_from_elsewhere(self.request.headers, self._own_origin):
+            self._ask(CONFIRM, self._verified(token), "token", token.strip())
+        elif token:
+            await self._log_in(token)
         elif self.current_user and done:
             name = xhtml_escape(self.current_user.display_name or "")
-            self._answer("signed in", _DONE.format(name=name))
+            self._answer("signed in", DONE.format(name=name))
         elif self.current_user and not again:
             self._go_on(self.current_user)
         else:
             self._show(getattr(self, "login_problem", ""))
 
     @allow_unauthenticated
-    def post(self) -> None:
-        """Log in with the token of the form."""
-        self._log_in(self.get_body_argument("token", ""))
+    async def post(self) -> None:
+        """Log in with the token or the code of the form."""
+        reason = foreign("POST", self.request.headers, self._own_origin)
+        if reason:
+            raise web.HTTPError(403, reason)
+        code = self.get_body_argument("code", "")
+        if not code:
+            await self._log_in(self.get_body_argument("token", ""))
+            return
+        token = await self._of_code(self._provider.codes.take(code))
+        if token is not None:
+            self._provider.state_cookie(self).clear(self)
+            await self._log_in(token)
 
-    def _log_in(self, token: str) -> None:
-        provider = self.identity_provider
+    @property
+    def _provider(self) -> Any:
+        return self.identity_provider
+
+    @property
+    def _own_origin(self) -> Origin | None:
+        return cast(Origin | None, self._provider.own_origin(self))
+
+    def _start(self) -> None:
+        """Lead to the platform; the answer must bring the state back into the same browser."""
+        state = new_session_id()
+        self._provider.state_cookie(self).set(self, state, STATE_SECONDS)
+        scheme, host = self.request.protocol, self.request.host
+        base = self._provider.public_url.rstrip("/") or f"{scheme}://{host}"
+        back = base + url_path_join(self.base_url, "login")
+        wanted = self.get_query_argument("next", "")
+        if wanted:
+            back = url_concat(back, {"next": wanted})
+        self.set_header("Cache-Control", "no-store")
+        self.redirect(url_concat(self._provider.sign_in_url, {"state": state, "return_to": back}))
+
+    async def _ask_with_code(self, code: str) -> None:
+        """A form that uses the code up. It sends itself, unless another page has begun this."""
+        token = await self._of_code(self._provider.codes.look(code))
+        if token is None:
+            return
+        state = self.get_query_argument("state", "")
+        kept, _ = self._provider.state_cookie(self).read(self)
+        if state and not (kept and hmac.compare_digest(kept.encode(), state.encode())):
+            self.set_status(403)
+            self._show("this sign-in was not begun in this browser, or long ago: begin again here")
+            return
+        elsewhere = not state and linked_from_elsewhere(self.request.headers, self._own_origin)
+        self._ask(CONFIRM if elsewhere else GO_ON, self._verified(token), "code", code)
+
+    async def _of_code(self, found: Awaitable[str | None]) -> str | None:
+        """The token of a code; without one the form says why there is none."""
         try:
-            identity = provider.verifier.verify(token.strip())  # type: ignore[attr-defined]
+            token = await found
+        except LoginsAway as error:
+            raise web.HTTPError(503, str(error)) from error
+        if token is None:
+            self.set_status(401)
+            self._show("this link was used already, or is too old: get another one")
+        return token
+
+    def _verified(self, token: str) -> Identity | None:
+        """Who it is; without an answer the form says why it is nobody."""
+        try:
+            return cast(Identity, self._provider.verifier.verify(token.strip()))
         except TokenError as error:
             self.set_status(401)
             self._show(str(error))
+            return None
+
+    def _ask(self, text: str, identity: Identity | None, kind: str, value: str) -> None:
+        """Show whose link it is: another page may sign its reader in as somebody who wants to see
+        what they do."""
+        if identity is None:
             return
+        form = text.format(
+            name=xhtml_escape(identity.display_name),
+            action=xhtml_escape(url_path_join(self.base_url, "login")),
+            xsrf=self.xsrf_form_html(),
+            next=xhtml_escape(self.get_argument("next", "")),
+            kind=kind,
+            value=xhtml_escape(value),
+        )
+        self._answer("sign in", form)
+
+    async def _log_in(self, token: str) -> None:
+        identity = self._verified(token)
+        if identity is None:
+            return
+        await self._provider.sign_in(self, identity)
         user = FleetUser.of(identity)
-        provider.set_login_cookie(self, user)
         self.log.info("User %s logged in.", user.username)
         self._go_on(user)
 
@@ -109,9 +169,15 @@ class FleetLoginHandler(LoginFormHandler):
             self.redirect(home)
 
     def _show(self, problem: str) -> None:
+        start = ""
+        if self._provider.sign_in_url:
+            query = {"start": "", "next": self.get_argument("next", "")}
+            address = url_concat(url_path_join(self.base_url, "login"), query)
+            start = AT_PLATFORM.format(start=xhtml_escape(address))
         self._answer(
             "sign in",
-            _FORM.format(
+            start
+            + FORM.format(
                 problem=xhtml_escape(problem),
                 action=xhtml_escape(url_path_join(self.base_url, "login")),
                 xsrf=self.xsrf_form_html(),
@@ -120,4 +186,4 @@ class FleetLoginHandler(LoginFormHandler):
         )
 
     def _answer(self, title: str, body: str) -> None:
-        self.finish(_PAGE.format(title=title, body=body.strip("\n")))
+        self.finish(page(title, body))

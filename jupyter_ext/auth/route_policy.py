@@ -59,8 +59,10 @@ _CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
 
 RULES: tuple[Rule, ...] = (
     _rule(Who.EVERYBODY, "GET", r"/api/?"),
-    _rule(Who.EVERYBODY, "GET POST", r"/login"),
-    _rule(Who.EVERYBODY, "GET", r"/logout"),
+    _rule(Who.EVERYBODY, "GET POST", r"/log(?:in|out)"),
+    # Signed by the platform's key, which the handler looks at.
+    _rule(Who.EVERYBODY, "POST", r"/api/fleet/revocations"),
+    _rule(Who.SERVICES, "GET", r"/api/fleet/revocations"),
     _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
     _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
     _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),
@@ -80,6 +82,8 @@ RULES: tuple[Rule, ...] = (
     _rule(Who.USERS, "GET", r"/lsp/status"),
     _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
     _rule(Who.USERS, "POST", r"/api/security/csp-report"),
+    # With a token alone, which the handler looks at.
+    _rule(Who.USERS, "POST", r"/api/fleet/sign-in-codes"),
     _rule(Who.USERS, "GET", r"/api/events/subscribe"),
     # Files: routes with a suffix after the path come first; otherwise it would count as path.
     _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),

@@ -25,13 +25,24 @@ class CallFailed(Exception):
         self.status = status
 
 
-def call(method: str, url: str, token: str | None = None, timeout: float = ANSWER_SECONDS) -> Any:
-    """The decoded JSON answer (None if it is empty), or `CallFailed`. Follows redirects."""
+def call(
+    method: str,
+    url: str,
+    token: str | None = None,
+    timeout: float = ANSWER_SECONDS,
+    *,
+    body: object = None,
+) -> Any:
+    """The decoded JSON answer (None if it is empty), or `CallFailed`. Follows redirects. `body` is
+    sent as JSON."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    data = None
+    if body is not None:
+        data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
     try:
-        request = Request(url, method=method, headers=headers)  # noqa: S310
+        request = Request(url, method=method, headers=headers, data=data)  # noqa: S310
         with _opener.open(request, timeout=timeout) as answer:
-            body = answer.read()
+            said = answer.read()
     except HTTPError as error:
         with error:
             message = _message_of(error) or f"{method} {url}: {error.code} {error.reason}"
@@ -39,7 +50,7 @@ def call(method: str, url: str, token: str | None = None, timeout: float = ANSWE
     except (OSError, HTTPException) as error:
         raise CallFailed(f"{method} {url}: {error}", None) from error
     try:
-        return json.loads(body) if body else None
+        return json.loads(said) if said else None
     except ValueError as error:
         raise CallFailed(f"{method} {url}: the answer is not JSON", None) from error
 

@@ -33,6 +33,7 @@ from jupyter_ext.fleet.kernels import (
 )
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.quantities import duration, duration_text
+from jupyter_ext.fleet.revoking import revoke
 from jupyter_ext.fleet.secret_files import SecretFiles
 from jupyter_ext.fleet.settings import OPTIONS, Settings, flag, load_settings, told_settings
 from jupyter_ext.fleet.status import (
@@ -47,6 +48,7 @@ from jupyter_ext.fleet.store_room import lack_on_disk
 from jupyter_ext.fleet.supervisor import Supervisor
 from jupyter_ext.fleet.tools import environment
 from jupyter_ext.platform.counted import counted
+from jupyter_ext.platform.revocations import Revoked
 from jupyter_ext.platform.tokens import TokenError, TokenKeysError
 
 DEFAULT_DATA_DIR = "~/.local/share/jupyter-fleet"
@@ -182,6 +184,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="how long it is valid, for example 90s or 8h (12h)",
     )
+    revoke = add("revoke", revoke_command, "Take back the tokens that were given until now.")
+    whose = revoke.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--user", metavar="USER", help="every token of this user, and every login")
+    whose.add_argument(
+        "--project", metavar="NAME", help="every role in this project; new tokens give them again"
+    )
     return top
 
 
@@ -211,7 +219,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         if kept is not None and (states or find_leftovers(data_dir)):
             wanted.refuse_while_running(kept)
         settings = bring_up(data_dir, wanted)
-    print(f"Jupyter Fleet: {settings.url()}/")
+    print(f"Jupyter Fleet: {settings.browser_url}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
     answers = cluster_answers(data_dir, settings)
@@ -366,6 +374,16 @@ def token_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         print(signer.sign(options.user, projects, options.expires))
     except TokenError as error:
         raise FleetError(str(error)) from error
+    return 0
+
+
+def revoke_command(options: argparse.Namespace, data_dir: DataDir) -> int:
+    """``revoke``: see `parser`."""
+    kind = Revoked.PROJECT if options.user is None else Revoked.USER
+    name = options.user or options.project
+    revoke(data_dir, known_settings(data_dir), kind, name)
+    what = "is not accepted" if kind is Revoked.USER else "gives no role there"
+    print(f"{kind} {name}: a token that was given until now {what}")
     return 0
 
 

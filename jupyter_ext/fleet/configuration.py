@@ -167,6 +167,7 @@ def lab_config(
             "bucket_url": bucket_url(settings),
             "gateway_urls": [settings.url(gateway) for gateway in settings.gateway_names],
             "token_keys_file": str(secrets.token_keys),
+            "login_keys_file": str(secrets.login_keys),
             "service_token_file": str(secrets.service_token("lab")),
         },
     }

@@ -3,12 +3,14 @@ in."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
-from jupyter_ext.fleet.ports import KERNEL_FRONT
+from jupyter_ext.fleet.ports import FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.settings import Settings
 
 
@@ -17,7 +19,7 @@ def front_config(template: str, settings: Settings, data_dir: DataDir, *, as_roo
     return _filled_in(
         template,
         {
-            "LISTEN": f"127.0.0.1:{settings.port}",
+            "LISTEN": "\n        ".join(_listens(settings)),
             "LABS": _labs(settings, "max_fails=0"),
             "PAGE_LABS": _labs(settings, "max_fails=1 fail_timeout=5s"),
             "STATE": str(data_dir.front),
@@ -47,6 +49,22 @@ def kernel_front_config(
             "USER": _user(as_root),
         },
     )
+
+
+def _listens(settings: Settings) -> list[str]:
+    """The front's directives for its address, and with a certificate for https."""
+    certificate = settings.tls_cert
+    if certificate is None:
+        return [f"listen 127.0.0.1:{settings.port};"]
+    return [
+        f"listen 127.0.0.1:{settings.port} ssl;",
+        # A reload is needed when the file has changed, and only then.
+        f"# certificate {hashlib.sha256(Path(certificate).read_bytes()).hexdigest()[:16]}",
+        f'ssl_certificate "{certificate}";',
+        f'ssl_certificate_key "{settings.tls_key or certificate}";',
+        "ssl_protocols TLSv1.2 TLSv1.3;",
+        f"listen 127.0.0.1:{settings.ports[FRONT_INSIDE]};",
+    ]
 
 
 def _filled_in(template: str, values: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ GRPC_OFFSET = 10000
 FRONT = "front"
 KERNEL_FRONT = "front-kernels"
 """The front's listener for kernels."""
+FRONT_INSIDE = "front-inside"
+"""Of a front that serves https: its listener for the fleet's own programs, without TLS."""
 
 
 def is_free(port: int, address: str = "127.0.0.1") -> bool:
@@ -45,7 +47,9 @@ def held_ports(programs: Iterable[str], front: int, kept: Mapping[str, int]) -> 
     held = {port for name, port in kept.items() if name.startswith("store-") and "store" in running}
     held |= {port + GRPC_OFFSET for port in held}
     held |= {port for name, port in kept.items() if name in running}
-    return held | ({front} if FRONT in running else set())
+    if FRONT in running:
+        held |= {front, *(port for name, port in kept.items() if name == FRONT_INSIDE)}
+    return held
 
 
 def assign_ports(

@@ -54,7 +54,7 @@ class SecretFiles:
 
     @property
     def cookie_secret(self) -> Path:
-        """Signs login cookies; the same for all labs."""
+        """Signs tickets of kernels and what protects pages; the same for all labs."""
         return self.folder / "cookie_secret"
 
     @property
@@ -66,6 +66,11 @@ class SecretFiles:
     def encryption_keys(self) -> Path:
         """Encrypts what gateways keep in SQL about kernels."""
         return self.folder / "encryption_keys.json"
+
+    @property
+    def login_keys(self) -> Path:
+        """Encrypts the tokens of logins, which labs keep in SQL; the same for all labs."""
+        return self.folder / "login_keys.json"
 
     @property
     def store_identities(self) -> Path:
@@ -98,8 +103,9 @@ class SecretFiles:
         for file in (self.cookie_secret, self.notary_secret):
             if not file.exists():
                 write_private(file, secrets.token_hex(32))
-        if not self.encryption_keys.exists():
-            create_keys_file(self.encryption_keys)
+        for keys in (self.encryption_keys, self.login_keys):
+            if not keys.exists():
+                create_keys_file(keys)
         if not (self.store_identities.exists() and self.store_credentials.exists()):
             access_key, secret_key = secrets.token_hex(10), secrets.token_urlsafe(32)
             write_private(self.store_identities, store_identities(access_key, secret_key))

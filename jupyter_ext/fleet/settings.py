@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import walls_mode
-from jupyter_ext.fleet.ports import FRONT, KERNEL_FRONT
-from jupyter_ext.fleet.quantities import duration, duration_text, size, size_text
+from jupyter_ext.fleet.option import Option, bounds, option, shown, typed
+from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
+from jupyter_ext.fleet.quantities import duration, duration_text, size
 from jupyter_ext.platform.private_file import write_private
 
-FORMAT = 3
+FORMAT = 4
 """Increased when older versions can no longer read the file; they then report that."""
 
 STORE_PORTS = ("store-s3", "store-master", "store-volume", "store-filer")
@@ -41,32 +41,6 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Option:
-    """The option of `up` for one setting, and its valid values."""
-
-    metavar: str
-    help: str
-    kind: Callable[[str], Any] = str
-    least: int | None = None
-    zero: str | None = None
-    """What 0 means, if it is valid although it is less than `least`."""
-    most: int | None = None
-    unset: str | None = None
-    """What sets the value back to None, which means the default: a word, or an empty value."""
-    path: bool = False
-    """Whether the value is a file or folder, which is saved as an absolute path."""
-    needs_down: str | None = None
-    """Why a running fleet cannot change it; None if replacing processes one by one is enough."""
-    variable: str | None = None
-    """The environment variable that is used if the option is not given."""
-
-
-def option(default: Any, metavar: str, help: str, **rest: Any) -> Any:
-    """A field of `Settings` that `up` has an option for: ``--NAME``, with hyphens."""
-    return field(default=default, metadata={"option": Option(metavar, help, **rest)})
-
-
-@dataclass(frozen=True)
 class Settings:
     """One fleet on one machine.
 
@@ -84,6 +58,22 @@ class Settings:
         least=1,
         most=65535,
         needs_down="open pages know the port",
+    )
+    tls_cert: str | None = option(
+        None,
+        "FILE",
+        "certificate (PEM, with the certificates above it) with which the front serves https; '' "
+        "for http",
+        unset="",
+        path=True,
+        needs_down="open pages know the address",
+    )
+    tls_key: str | None = option(
+        None,
+        "FILE",
+        "the certificate's private key (PEM), if it is not in the same file",
+        unset="",
+        path=True,
     )
     labs: int = option(2, "N", "number of labs (2)", kind=int, least=1, most=MOST_PROCESSES)
     gateways: int = option(2, "M", "number of gateways (2)", kind=int, least=1, most=MOST_PROCESSES)
@@ -241,12 +231,20 @@ class Settings:
     def port_names(self) -> list[str]:
         """The programs, other than the front, that need a port."""
         store = () if self.bucket else STORE_PORTS
-        return [*self.lab_names, *self.gateway_names, KERNEL_FRONT, *store]
+        inside = () if self.tls_cert is None else (FRONT_INSIDE,)
+        return [*self.lab_names, *self.gateway_names, KERNEL_FRONT, *inside, *store]
 
     def url(self, name: str = FRONT) -> str:
-        """Address of a program, by default of the front."""
+        """Address of a program for the others on this machine, by default of the front."""
+        if name == FRONT and self.tls_cert is not None:
+            name = FRONT_INSIDE
         port = self.port if name == FRONT else self.ports[name]
         return f"http://127.0.0.1:{port}"
+
+    @property
+    def browser_url(self) -> str:
+        """Address of the front for browsers."""
+        return f"{'http' if self.tls_cert is None else 'https'}://127.0.0.1:{self.port}"
 
     def advertised_url(self, name: str) -> str:
         """Address of a gateway for labs, agents and the other gateways; of the front's listener for
@@ -355,41 +353,6 @@ def _checked(name: str, one: Option, value: Any) -> Any:
     if one.path:
         return os.path.abspath(Path(value).expanduser())
     return value
-
-
-def bounds(one: Option) -> str:
-    """The valid values of an option that has a minimum, in words."""
-    least, most = typed(one, one.least), typed(one, one.most)
-    words = f"{least} or more" if one.most is None else f"{least} to {most}"
-    return words if one.zero is None else f"{words}, or 0 ({one.zero})"
-
-
-def typed(one: Option, value: object) -> str:
-    """A value as somebody would type it: in the units of sizes and times."""
-    if isinstance(value, int) and value > 0:
-        if one.kind is size:
-            return size_text(value)
-        if one.kind is duration:
-            return duration_text(value)
-    return str(value)
-
-
-def shown(one: Option, value: object) -> str:
-    """A setting for people to read."""
-    if value is None:
-        return one.unset or "none"
-    if isinstance(value, str):
-        return shown_url(value)
-    return one.zero if one.zero is not None and value == 0 else typed(one, value)
-
-
-def shown_url(value: str) -> str:
-    """A text for people to read: in a URL, whatever may be a password is hidden."""
-    parts = urlsplit(value)
-    if parts.password is None:
-        return value
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
 
 
 def load_settings(data_dir: DataDir) -> Settings | None:

@@ -17,6 +17,7 @@ from jupyter_ext.database import engine
 from jupyter_ext.fleet.advertised_address import addresses_of
 from jupyter_ext.fleet.answering import answers, last_words, wait_for
 from jupyter_ext.fleet.build import installed_build
+from jupyter_ext.fleet.certificate import check_certificate
 from jupyter_ext.fleet.clusters import find_clusters, with_context
 from jupyter_ext.fleet.configuration import (
     Program,
@@ -108,6 +109,7 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     clusters = find_clusters(settings)
     settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)
+    check_certificate(settings.tls_cert, settings.tls_key)
     held = held_ports(running, before.port, before.ports)
     addresses = [] if settings.advertise is None else addresses_of(settings.advertise)
     held_there = held if settings.advertise == before.advertise else ()

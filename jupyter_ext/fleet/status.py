@@ -12,8 +12,9 @@ from jupyter_ext.fleet.cluster_answers import answer_line, cluster_answers
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.first_answer import first_answer
 from jupyter_ext.fleet.kernels import places
+from jupyter_ext.fleet.option import shown_url
 from jupyter_ext.fleet.secret_files import SecretFiles
-from jupyter_ext.fleet.settings import Member, Settings, shown_url
+from jupyter_ext.fleet.settings import Member, Settings
 from jupyter_ext.fleet.supervisor import ProcessState, Supervisor
 from jupyter_ext.fleet.table import table
 from jupyter_ext.wire.routes import GATEWAYS_ROUTE
@@ -28,7 +29,7 @@ def login_url(data_dir: DataDir, settings: Settings) -> str:
     """A link that logs its holder in as the demo user for twelve hours."""
     signer = SecretFiles(data_dir.secrets).signer()
     token = signer.sign(DEMO_USER, {DEMO_PROJECT: "owner"}, LOGIN_SECONDS)
-    return f"{settings.url()}/login?token={token}"
+    return f"{settings.browser_url}/login?token={token}"
 
 
 def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def status(data_dir: DataDir, settings: Settings, *, token: bool = False) -> dic
         if one["role"] == "gateway" and settings.advertise is not None:
             one["advertised_url"] = settings.advertised_url(one["name"])
     document = {
-        "url": f"{settings.url()}/",
+        "url": f"{settings.browser_url}/",
         "running": bool(states),
         "version": version_line(),
         "build": installed_build(Path(sys.prefix)),

@@ -13,7 +13,6 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError
 from traitlets import Float, Integer
 
-from jupyter_ext.auth.socket_login import SocketLogin
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.kernels.aborted_launch import abort_waiting
 from jupyter_ext.kernels.gateway_client import FleetGatewayClient
@@ -25,8 +24,9 @@ from jupyter_ext.kernels.page_relay import PageRelay
 from jupyter_ext.kernels.refused_messages import refusals, too_long
 from jupyter_ext.kernels.stream import KernelStream
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity
-from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, OWNER_CHANGES, TOO_MUCH
+from jupyter_ext.wire.close_codes import FINAL, NOT_ACCEPTED, NOT_ALLOWED, OWNER_CHANGES, TOO_MUCH
 from jupyter_ext.wire.frames import SUBPROTOCOL
 from jupyter_ext.wire.launch_messages import status_message
 from jupyter_ext.wire.messages import V1_PROTOCOL, MessageError, channel_of
@@ -65,6 +65,7 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
     _cursor: PageCursor | None = None
     _refusal: StreamEnd | None = None
     _login: SocketLogin | None = None
+    _needs: tuple[str, Role] | None = None
     _handler: Any = None
     _legacy = False
     _launch_session = ""
@@ -89,7 +90,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
                 "GET", f"/api/kernels/{self.kernel_id}", patience=_PATIENCE_BEFORE_OPENING
             )
             # Whoever may send to a kernel may run code.
-            require_role(self._identity, model["project"], Role.EDITOR)
+            self._needs = (model["project"], Role.EDITOR)
+            require_role(self._identity, *self._needs)
         except web.HTTPError as error:
             if error.status_code in FINAL:
                 if self._cursor is None:
@@ -115,10 +117,8 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
             self._legacy = self._handler.selected_subprotocol != V1_PROTOCOL
             self._stream = self._kernel_stream(identity)
             self._stream.start()
-        self._login = SocketLogin(
-            identity,
-            self._handler.identity_provider.verifier,
-            lambda reason: self._close_page(NOT_ACCEPTED, reason),
+        self._login = self._handler.identity_provider.watch(
+            self._handler, identity, self._end_login, needs=self._needs
         )
         self.open_connections.add(self)
 
@@ -239,6 +239,9 @@ class FleetWebsocketConnection(BaseKernelWebsocketConnection):
         headers = self._gateways.headers_for(self._identity.token)
         model = await self._gateways.call("GET", path, headers=headers)
         return bool(model["state"] == "launching")
+
+    def _end_login(self, end: SocketEnd) -> None:
+        self._close_page(NOT_ALLOWED if end.signed_in else NOT_ACCEPTED, end.reason)
 
     def _close_page(self, code: int, reason: str) -> None:
         self.log.info("Kernel %s: closing a page's websocket: %s", self.kernel_id, reason)

@@ -18,7 +18,7 @@ HIDDEN = "[secret]"
 # an address within an address, "=" is "%3D".
 _TOKEN = re.compile(r"eyJ[\w-]{6,}\.[\w-]+\.[\w-]+")
 _ARGUMENT = re.compile(
-    r"((?:[?&]|%3F|%26)(?:token|_xsrf)(?:=|%3D))(?:(?!%26)[^&\s'\"<>])+", re.IGNORECASE
+    r"((?:[?&]|%3F|%26)(?:token|code|_xsrf)(?:=|%3D))(?:(?!%26)[^&\s'\"<>])+", re.IGNORECASE
 )
 # All but tab and line feed; also what some programs take for line breaks, and what changes the
 # direction in which a line is written.

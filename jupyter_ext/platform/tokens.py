@@ -9,10 +9,11 @@ import base64
 import hashlib
 import json
 import math
+import threading
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,13 +22,18 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from jupyter_ext.platform.jwks import AUDIENCE, Issuer, KeyFile, parse_key_file
 from jupyter_ext.platform.private_file import write_private
 from jupyter_ext.platform.projects import ProjectNameError, check_project_name
+from jupyter_ext.platform.published_keys import PublishedKeys
 from jupyter_ext.platform.reloaded_file import ReloadedFile
+from jupyter_ext.platform.revocations import Revocation, Revocations, Revoked, revocation_from
 from jupyter_ext.platform.roles import Role
 
-AUDIENCE = "jupyter-fleet"
-ALGORITHMS = ("EdDSA", "ES256", "RS256")
+REVOCATION_AUDIENCE = "jupyter-fleet-revocations"
+CLOCKS_DIFFER_SECONDS = 60.0
+FIRST_ANSWER_SECONDS = 5.0
+"""How long a server that starts waits for the keys of one issuer."""
 SERVICES = ("lab", "gateway")
 LONGEST_USER_NAME = 255
 LATEST_EXPIRY = 32_503_680_000
@@ -74,47 +80,137 @@ class TokenVerifier:
     Raises `TokenKeysError` at once if the file is missing or has no usable key.
     """
 
-    def __init__(self, keys_file: Path) -> None:
+    def __init__(self, keys_file: Path, revocations: Revocations | None = None) -> None:
+        """`revocations` may grow while this verifier is in use."""
+        self.revocations = revocations or Revocations()
         try:
-            self._keys = ReloadedFile(Path(keys_file), _parse_jwks)
+            self._file = ReloadedFile(Path(keys_file), parse_key_file)
         except (OSError, ValueError) as error:
             raise TokenKeysError(
                 f"{keys_file}: no public keys for tokens can be read from it ({error});"
                 " put the platform's JWKS document there"
             ) from error
+        self._published: dict[Issuer, PublishedKeys] = {}
+        self._lock = threading.Lock()
+        self._watch_issuers(self._file.current(), FIRST_ANSWER_SECONDS)
+
+    def basis(self) -> object:
+        """What answers depend on: unequal as soon as there are other keys or revocations, so that a
+        caller knows when what was verified must be verified again."""
+        own = self._file.current()
+        self._watch_issuers(own)
+        published = tuple(known.current() for known in self._published.values())
+        return own, published, self.revocations.version
+
+    def _watch_issuers(self, file: KeyFile, wait_seconds: float = 0.0) -> None:
+        """Read the keys of those that the file names, and of no others."""
+        if self._published.keys() == set(file.issuers):
+            return
+        with self._lock:
+            kept = {one: self._published.get(one) for one in file.issuers}
+            for issuer, known in self._published.items():
+                if issuer not in kept:
+                    known.stop()
+            published = {}
+            for issuer, before in kept.items():
+                known = before or PublishedKeys(issuer.url)
+                if before is None:
+                    known.start(wait_seconds)
+                published[issuer] = known
+            self._published = published
 
     def verify(self, token: str) -> Identity:
         """Return the caller that ``token`` identifies, or raise `TokenError`."""
+        claims, issuer = self._claims(token, AUDIENCE)
+        if issuer is not None:
+            if claims.get("service") is not None:
+                raise TokenError("only the fleet's own keys make tokens of services")
+            claims["exp"] = _expiry(claims["exp"]) + issuer.leeway
+        return self._without_revoked(identity_from_claims(claims, token), claims["iat"])
+
+    def verify_revocation(self, token: str) -> Revocation:
+        """Return what the platform revokes with ``token``, or raise `TokenError`.
+
+        It holds for tokens that were issued up to the second in which it was signed.
+        """
+        claims, _ = self._claims(token, REVOCATION_AUDIENCE)
+        try:
+            revocation = revocation_from(claims, claims["iat"])
+        except ValueError as error:
+            raise TokenError(str(error)) from error
+        if not revocation.until <= time.time() + CLOCKS_DIFFER_SECONDS:
+            raise TokenError("the revocation was issued in the future (claim iat)")
+        return revocation
+
+    def _without_revoked(self, identity: Identity, issued: object) -> Identity:
+        if identity.service:
+            return identity
+        # Without a time, it counts as old.
+        when = float(issued) if isinstance(issued, int | float) else 0.0
+        holds = self.revocations.holds
+        if holds(Revoked.USER, identity.user, when):
+            raise TokenError("your access was withdrawn: sign in again")
+        if not any(holds(Revoked.PROJECT, project, when) for project in identity.projects):
+            return identity
+        left = {
+            project: role
+            for project, role in identity.projects.items()
+            if not holds(Revoked.PROJECT, project, when)
+        }
+        return replace(identity, projects=MappingProxyType(left))
+
+    def _key_of(self, token: str) -> tuple[jwt.PyJWK, Issuer | None]:
+        """The key that has signed a token, and who has published it; None for the fleet's own."""
         if not token.isascii():
             raise TokenError("this is not a token (a signed JWT is expected)")
+        file = self._file.current()
         try:
-            header = jwt.get_unverified_header(token)
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            own = file.keys.get(key_id)
+            if own is not None:
+                return own, None
+            named = jwt.decode(token, options={"verify_signature": False}).get("iss")
         except jwt.PyJWTError as error:
             raise TokenError("this is not a token (a signed JWT is expected)") from error
-        keys = self._keys.current()
-        key = keys.get(header.get("kid", ""))
-        if key is None:
-            raise TokenError("the token is signed by a key that this fleet does not know")
+        self._watch_issuers(file)
+        for issuer, known in self._published.items():
+            if issuer.issuer != named:
+                continue
+            key = known.current().get(key_id)
+            if key is not None and key.algorithm_name in issuer.algorithms:
+                return key, issuer
+            known.look_again()
+        raise TokenError("the token is signed by a key that this fleet does not know")
+
+    def _claims(self, token: str, audience: str) -> tuple[dict[str, Any], Issuer | None]:
+        """Verified claims of a token, and who has issued it if that is a platform with a URL."""
+        key, issuer = self._key_of(token)
+        if issuer is not None and audience == AUDIENCE:
+            audience = issuer.audience
+        subject = () if audience == REVOCATION_AUDIENCE else ("sub",)
+        required = ["exp", "iat", *subject, "aud"]
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=[key.algorithm_name],
-                audience=AUDIENCE,
+                audience=audience,
+                issuer=None if issuer is None else issuer.issuer,
+                leeway=0 if issuer is None else issuer.leeway,
                 # "Issued in the future" only says that two clocks differ.
-                options={"require": ["exp", "iat", "sub", "aud"], "verify_iat": False},
+                options={"require": required, "verify_iat": False},
             )
         except jwt.ExpiredSignatureError as error:
             raise TokenError("the token has expired: sign in again") from error
         except jwt.InvalidAudienceError as error:
-            raise TokenError(f"the token is not meant for {AUDIENCE} (claim aud)") from error
+            raise TokenError(f"the token is not meant for {audience} (claim aud)") from error
         except jwt.MissingRequiredClaimError as error:
             raise TokenError(f"the token lacks the claim {error.claim}") from error
         except jwt.InvalidSignatureError as error:
             raise TokenError("the token's signature is wrong") from error
         except jwt.PyJWTError as error:
             raise TokenError(f"the token is not valid: {error}") from error
-        return identity_from_claims(claims, token)
+        return claims, issuer
 
 
 def identity_from_claims(claims: Mapping[str, Any], token: str) -> Identity:
@@ -210,6 +306,16 @@ class TokenSigner:
         if service:
             claims["service"] = service
         identity_from_claims(claims, "")
+        return self._signed(claims)
+
+    def sign_revocation(self, kind: Revoked, name: str) -> str:
+        """Return what revokes, sent within ten minutes, all tokens of a user, or all roles in a
+        project, that were given until now."""
+        now = int(time.time())
+        claims = {"aud": REVOCATION_AUDIENCE, "iat": now, "exp": now + 600, str(kind): name}
+        return self._signed(claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._key_id})
 
 
@@ -236,23 +342,3 @@ def _public_jwk(key: Ed25519PublicKey) -> dict[str, str]:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _parse_jwks(data: bytes) -> dict[str, jwt.PyJWK]:
-    document = json.loads(data)
-    entries = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(entries, list):
-        raise ValueError('it is not a JWKS document ({"keys": [...]})')
-    keys = {}
-    for entry in entries:
-        try:
-            key = jwt.PyJWK(entry)
-        except (jwt.PyJWTError, AttributeError, TypeError):
-            # A platform may also publish keys of types that we do not support.
-            continue
-        # A symmetric key in a public document would let every reader sign.
-        if key.key_id and key.algorithm_name in ALGORITHMS and not entry.get("d"):
-            keys[key.key_id] = key
-    if not keys:
-        raise ValueError(f"it holds no public key with a kid for {', '.join(ALGORITHMS)}")
-    return keys

@@ -19,7 +19,9 @@ from jupyter_ext.sessions.former_kernels import settle
 from jupyter_ext.sessions.manager import FleetSessionManager
 from jupyter_ext.sessions.store import endings, leases, session_rows, started_kernels
 
-_LEASE = "session sweep"
+_LEASE = "session sweep 2"
+EARLIER_LEASE = "session sweep"
+"""Only labs of the version before take it: as long as it is renewed, one of them is alive."""
 _LOOKED_UP = 20
 """How many missing kernels are looked up by id in one round."""
 

@@ -51,10 +51,19 @@ class LabCalls:
 
     async def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """The body of the first good answer; raises NotAnswered."""
+        return await self._call("POST", path, body, {"Content-Type": content_type})
+
+    async def get(self, path: str) -> bytes:
+        """The same of a GET."""
+        return await self._call("GET", path, None, {})
+
+    async def _call(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> bytes:
         problem = NotAnswered("no lab is known")
         for _ in self.labs:
             try:
-                return await self._post(self.labs[0], path, body, content_type)
+                return await self._ask(self.labs[0], method, path, body, headers)
             except NotAnswered as error:
                 problem = error
             self.ask_last(self.labs[0])
@@ -65,7 +74,9 @@ class LabCalls:
         if self.labs[0] == lab:
             self.labs.append(self.labs.pop(0))
 
-    async def _post(self, lab: str, path: str, body: bytes, content_type: str) -> bytes:
+    async def _ask(
+        self, lab: str, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> bytes:
         if self._http is None:
             # Bound to the event loop that runs.
             self._http = SimpleAsyncHTTPClient(force_instance=True, max_clients=self._at_once)
@@ -74,11 +85,8 @@ class LabCalls:
             response = await self._http.fetch(
                 HTTPRequest(
                     lab + path,
-                    method="POST",
-                    headers={
-                        "Authorization": f"Bearer {token.strip()}",
-                        "Content-Type": content_type,
-                    },
+                    method=method,
+                    headers={"Authorization": f"Bearer {token.strip()}", **headers},
                     body=body,
                     connect_timeout=_CONNECT_SECONDS,
                     request_timeout=_LAB_SECONDS,

@@ -6,7 +6,6 @@ being launched.
 
 import asyncio
 import re
-import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,10 +34,12 @@ from jupyter_ext.database.engine import DatabaseUnavailable
 from jupyter_ext.kernels.bounded_socket import BoundedSocket
 from jupyter_ext.kernels.refused_messages import too_long
 from jupyter_ext.platform.roles import Role
+from jupyter_ext.platform.socket_login import SocketEnd, SocketLogin
 from jupyter_ext.platform.tokens import Identity
 from jupyter_ext.wire.close_codes import (
     FINAL,
     NOT_ACCEPTED,
+    NOT_ALLOWED,
     OWNER_CHANGES,
     TOO_MANY,
     TOO_MUCH,
@@ -63,7 +64,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         self._session_id = ""
         self._refusal: Refusal | None = None
         self._identity: Identity | None = None
-        self._expiry: asyncio.TimerHandle | None = None
+        self._project = ""
+        self._login: SocketLogin | None = None
         self._wire: FleetWire | LaunchWire | DeadWire | StockWire | None = None
         self._unsent: UnsentOfClient | None = None
         self._leave_room: Callable[[], None] | None = None
@@ -98,6 +100,7 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
         )
         self._session_id = self.get_query_argument("session_id", "") or uuid.uuid4().hex
         place = await self.manager.place(kernel_id)
+        self._project = place.project
         await self.settings["fleet_kernel_access"].require(
             identity, kernel_id, place.project, Role.EDITOR
         )
@@ -155,10 +158,12 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
                 f"you have {PER_PERSON} connections to this kernel: close some of its pages",
             )
             return
-        loop = asyncio.get_running_loop()
-        # The event loop has its own clock.
-        left = self._identity.expires - time.time()
-        self._expiry = loop.call_later(left, self.end, NOT_ACCEPTED, "the token has expired")
+        self._login = SocketLogin(
+            self._identity,
+            self.settings["fleet_token_verifier"],
+            self._end_login,
+            needs=(self._project, Role.EDITOR),
+        )
         all_unsent = self.settings["fleet_unsent_bytes"]
         self._unsent = UnsentOfClient(all_unsent, self._identity.user, self._end_slow)
         self.manager.websockets.add(self)
@@ -177,8 +182,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
 
     def on_close(self) -> None:
         self.manager.websockets.discard(self)
-        if self._expiry is not None:
-            self._expiry.cancel()
+        if self._login is not None:
+            self._login.stop()
         if self._wire is not None:
             self._wire.stop()
         if self._unsent is not None:
@@ -200,6 +205,9 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
     def end(self, code: int, reason: str) -> None:
         """Closes the websocket."""
         self.close(code, reason.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+
+    def _end_login(self, end: SocketEnd) -> None:
+        self.end(NOT_ALLOWED if end.signed_in else NOT_ACCEPTED, end.reason)
 
     def _end_slow(self) -> None:
         self.end(OWNER_CHANGES, "too much is waiting to be read: connect again")

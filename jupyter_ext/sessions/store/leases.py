@@ -30,3 +30,10 @@ def hold_lease(connection: Connection, name: str, holder: str, seconds: float) -
     except IntegrityError:
         return False
     return True
+
+
+def was_held(connection: Connection, name: str, seconds: float) -> bool:
+    """Whether anybody has held the lease at some time in the last `seconds`."""
+    since = now_utc(connection) - timedelta(seconds=seconds)
+    held = select(lab_lease.c.name).where(lab_lease.c.name == name, lab_lease.c.until > since)
+    return connection.execute(held).first() is not None

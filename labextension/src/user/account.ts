@@ -1,6 +1,5 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { ITranslator } from '@jupyterlab/translation';
 import { MenuSvg, userIcon } from '@jupyterlab/ui-components';
@@ -8,6 +7,7 @@ import { MenuBar } from '@lumino/widgets';
 
 import { fleetBundle } from '../page/fleetBundle.js';
 import { inFleet, pageUser } from './pageUser.js';
+import { signOut } from './signOut.js';
 
 const WHO = 'jupyter-fleet:who-am-i';
 const SIGN_OUT = 'jupyter-fleet:sign-out';
@@ -45,7 +45,7 @@ export const account: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => {
         // With changes that are not saved, the browser asks first.
-        window.location.assign(URLExt.join(PageConfig.getBaseUrl(), 'logout'));
+        signOut(document);
       }
     });
 

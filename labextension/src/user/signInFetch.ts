@@ -1,4 +1,5 @@
 import type { SignIn } from './signIn.js';
+import { xsrfToken } from './xsrfToken.js';
 
 export type Fetch = (input: RequestInfo, init?: RequestInit) => Promise<Response>;
 
@@ -73,9 +74,9 @@ function named(request: Request, user: string | null): Request {
     request.headers.set(USER_HEADER, encodeURIComponent(user));
   }
   // A login may have brought another token against forged requests.
-  const xsrf = /(?:^|; )_xsrf=([^;]*)(?!.*; _xsrf=)/.exec(document.cookie);
-  if (xsrf && request.headers.has('X-XSRFToken')) {
-    request.headers.set('X-XSRFToken', xsrf[1]);
+  const xsrf = xsrfToken(document.cookie);
+  if (xsrf !== null && request.headers.has('X-XSRFToken')) {
+    request.headers.set('X-XSRFToken', xsrf);
   }
   return request;
 }

@@ -18,7 +18,7 @@ MOST_WORKSPACES = 10
 
 def _migrated(url: str) -> MigratedDatabase:
     # They add their tables to the metadata.
-    for folder in ("contents", "journals", "sessions", "userdata"):
+    for folder in ("contents", "journals", "logins", "sessions", "userdata"):
         importlib.import_module(f"jupyter_ext.{folder}.tables")
     return MigratedDatabase(url, lab_metadata, upgrade_lab)
 

@@ -20,6 +20,7 @@ import requests
 from jupyter_ext.app import CannotStart, JupyterFleet
 from jupyter_ext.database.engine import Database
 from jupyter_ext.database.metadata import LAB_VERSION_TABLE
+from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import REPOSITORY, wait_until
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs, start_bare_labs
@@ -59,11 +60,13 @@ def command(directory: Path, settings: dict[str, Any]) -> tuple[list[str], dict[
 def fleet(directory: Path, **change: Any) -> JupyterFleet:
     """The extension with a configuration that is good but for `change`."""
     create_keys(directory / "key.pem", directory / "jwks.json")
+    create_keys_file(directory / "login_keys.json")
     settings = {
         "database_url": f"sqlite:///{directory}/lab.sqlite",
         "bucket_url": "s3://b-b-b?endpoint=http://127.0.0.1:1&region=r",
         "gateway_urls": ["http://127.0.0.1:1"],
         "token_keys_file": str(directory / "jwks.json"),
+        "login_keys_file": str(directory / "login_keys.json"),
     }
     return JupyterFleet(**{**settings, **change})
 
@@ -75,6 +78,8 @@ def fleet(directory: Path, **change: Any) -> JupyterFleet:
         ({"database_url": "mysql://fleet:hidden@127.0.0.1:1/fleet"}, "cannot be reached"),
         ({"database_url": "nonsense"}, "sqlite:////absolute/path"),
         ({"token_keys_file": "/nowhere/jwks.json"}, "/nowhere/jwks.json"),
+        ({"login_keys_file": "/nowhere/keys.json"}, "/nowhere/keys.json"),
+        ({"login_keys_file": ""}, "login_keys_file"),
         ({"gateway_urls": []}, "gateway_urls"),
         ({"bucket_url": "nonsense"}, "s3://BUCKET"),
         ({}, "127.0.0.1:1"),
@@ -133,7 +138,7 @@ def test_whatever_fails_in_a_lab_it_does_not_go_on_as_a_server_of_its_machines_f
     app = fleet(directory)
     # Two heads at once: nothing expects that.
     write_versions(app.database_url, "0001", "0002")
-    names = ("database_url", "bucket_url", "gateway_urls", "token_keys_file")
+    names = ("database_url", "bucket_url", "gateway_urls", "token_keys_file", "login_keys_file")
     settings = {"JupyterFleet": {name: getattr(app, name) for name in names}}
     ended = run_to_its_end(directory, settings)
     assert ended.returncode == 1, ended.stderr

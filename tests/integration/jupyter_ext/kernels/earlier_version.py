@@ -14,10 +14,10 @@ BEFORE = "d674056"
 """A commit whose agents have no journal ID, and whose labs and gateways know no cursors."""
 
 
-def put_earlier(directory: Path, *folders: str) -> None:
+def put_earlier(directory: Path, *folders: str, commit: str = BEFORE) -> None:
     """Puts folders of the checkout into `directory` as they were in the version before, in place of
     what is there. Skips the test if there is no history."""
-    command = ["git", "-C", str(REPOSITORY), "archive", BEFORE, *folders]
+    command = ["git", "-C", str(REPOSITORY), "archive", commit, *folders]
     archive = subprocess.run(command, capture_output=True)
     if archive.returncode:
         pytest.skip(f"this checkout has no history: {archive.stderr.decode()}")
@@ -40,10 +40,12 @@ class EarlierGateways(Gateways):
 class EarlierLabs(Labs):
     """Labs of the version before."""
 
+    commit = BEFORE
+
     def __init__(self, directory: Path, *arguments: Any, **more: Any) -> None:
         self.code = directory / "before-labs"
         self.code.mkdir()
-        put_earlier(self.code, "jupyter_ext")
+        put_earlier(self.code, "jupyter_ext", commit=self.commit)
         super().__init__(directory, *arguments, **more)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from jupyter_ext.platform.encryption import create_keys_file
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
 from tests.integration.gateway_ext.fleet_of_gateways import (
     REPOSITORY,
@@ -83,6 +84,7 @@ class Labs:
         self._bucket = f"labs-{uuid.uuid4().hex[:12]}"
         self.database_url = f"sqlite:///{directory}/lab.sqlite"
         (self.directory / "cookie_secret").write_text(uuid.uuid4().hex)
+        create_keys_file(self.directory / "login_keys.json")
         (self.directory / "service-token").write_text(signer.sign("lab", {}, 3600, service="lab"))
         self.ports = ports or free_ports(count)
         self.urls = [f"http://127.0.0.1:{port}" for port in self.ports]
@@ -107,6 +109,7 @@ class Labs:
                 "bucket_url": self.store.bucket_url(self._bucket),
                 "gateway_urls": self._gateway_urls,
                 "token_keys_file": str(self.directory / "jwks.json"),
+                "login_keys_file": str(self.directory / "login_keys.json"),
                 "service_token_file": str(self.directory / "service-token"),
             },
             "NotebookNotary": {"secret_file": str(self.directory / "cookie_secret")},

@@ -71,6 +71,7 @@ def test_a_lab_is_told_where_everything_is(data_dir, secrets):
         "bucket_url": "s3://fleet?endpoint=http://127.0.0.1:11021&region=us-east-1",
         "gateway_urls": ["http://127.0.0.1:11011", "http://127.0.0.1:11012"],
         "token_keys_file": str(secrets.token_keys),
+        "login_keys_file": str(secrets.login_keys),
         "service_token_file": str(secrets.service_token("lab")),
     }
     assert (config["ServerApp"]["ip"], config["ServerApp"]["port"]) == ("127.0.0.1", 11002)
@@ -197,7 +198,8 @@ def test_secret_files_are_private_and_kept(secrets):
         file.stat().st_mode & 0o777 == 0o600 for file in secrets.folder.rglob("*") if file.is_file()
     )
     kept = [secrets.platform_key, secrets.cookie_secret, secrets.notary_secret]
-    kept += [secrets.encryption_keys, secrets.store_identities, secrets.store_credentials]
+    kept += [secrets.encryption_keys, secrets.login_keys]
+    kept += [secrets.store_identities, secrets.store_credentials]
     before = [file.read_bytes() for file in kept]
     secrets.create()
     assert [file.read_bytes() for file in kept] == before

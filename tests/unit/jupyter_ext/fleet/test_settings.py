@@ -4,6 +4,7 @@ import pytest
 
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
+from jupyter_ext.fleet.option import shown_url
 from jupyter_ext.fleet.settings import (
     FORMAT,
     OPTIONS,
@@ -12,7 +13,6 @@ from jupyter_ext.fleet.settings import (
     flag,
     load_settings,
     save_settings,
-    shown_url,
     told_settings,
 )
 

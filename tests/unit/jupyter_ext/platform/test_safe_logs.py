@@ -30,6 +30,7 @@ def log() -> Iterator[tuple[logging.Logger, io.StringIO]]:
         (f"302 GET /lab?next=%2Flogin%3Ftoken%3D{TOKEN}", "/lab?next=%2Flogin%3Ftoken%3D[secret]"),
         ("GET /?next=%2Flogin%3Fa%3D1%26token%3Dabc%26b%3D2", "%26token%3D[secret]%26b%3D2"),
         ("GET /login?TOKEN=abc&next=/", "/login?TOKEN=[secret]&next=/"),
+        ("GET /login?code=abc&state=x", "/login?code=[secret]&state=x"),
     ],
 )
 def test_a_token_within_an_address_is_hidden(text: str, shown: str) -> None:

@@ -1,0 +1,46 @@
+"""All SQL of logins. Every function is one transaction's body."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from jupyter_ext.database.engine import now_utc
+from jupyter_ext.logins.tables import login
+
+KEPT = timedelta(days=1)
+"""How long a login stays in the table after it has ended: until then its browser can be told why it
+is no longer signed in."""
+
+
+def add_login(
+    connection: Connection, digest: str, username: str, token: str, expires: float
+) -> None:
+    """Remember a login until `expires` (seconds since 1970), and forget those that have long
+    ended."""
+    now = now_utc(connection)
+    connection.execute(delete(login).where(login.c.expires < now - KEPT))
+    connection.execute(delete(login).where(login.c.ended < now - KEPT))
+    connection.execute(
+        insert(login).values(
+            digest=digest,
+            username=username,
+            token=token,
+            created=now,
+            expires=datetime.fromtimestamp(expires, UTC),
+        )
+    )
+
+
+def token_of(connection: Connection, digest: str) -> str | None:
+    """The encrypted token of a login; None if it has ended or never was."""
+    query = select(login.c.token).where(login.c.digest == digest, login.c.ended.is_(None))
+    token: str | None = connection.execute(query).scalar_one_or_none()
+    return token
+
+
+def end_login(connection: Connection, digest: str) -> None:
+    """End a login, if there is one."""
+    ended = update(login).where(login.c.digest == digest, login.c.ended.is_(None))
+    connection.execute(ended.values(ended=now_utc(connection)))

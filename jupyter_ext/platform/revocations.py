@@ -1,0 +1,68 @@
+"""Which tokens are worth nothing, or less, although they have not expired."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Revoked(StrEnum):
+    """What a revocation is about."""
+
+    USER = "user"
+    """Tokens of this user are not accepted."""
+    PROJECT = "project"
+    """Tokens give no role in this project."""
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Holds for tokens that were issued up to a time; newer ones are not concerned."""
+
+    kind: Revoked
+    name: str
+    until: float
+    """Seconds since 1970."""
+
+    def as_json(self) -> dict[str, object]:
+        """`{"user": NAME, "until": SECONDS}`, or with `project`."""
+        return {str(self.kind): self.name, "until": self.until}
+
+
+def revocation_from(document: Mapping[str, object], until: object) -> Revocation:
+    """What a document with either `user` or `project` revokes; raises ValueError."""
+    kinds = [kind for kind in Revoked if document.get(kind) is not None]
+    if len(kinds) != 1:
+        raise ValueError("a revocation names either a user or a project")
+    name = document[kinds[0]]
+    if not isinstance(name, str) or not name or len(name) > 255:
+        raise ValueError(f"the {kinds[0]} of a revocation must have 1 to 255 characters")
+    if not isinstance(until, int | float) or isinstance(until, bool):
+        raise ValueError("a revocation needs the time up to which it holds")
+    return Revocation(kinds[0], name, float(until))
+
+
+class Revocations:
+    """All that one server knows of. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[Revoked, str], float] = {}
+        self._lock = threading.Lock()
+        self.version = 0
+        """Raised with each one that is new: what was accepted before must be looked at again."""
+
+    def add(self, found: Iterable[Revocation]) -> None:
+        """Know these too; of several for the same name the latest counts."""
+        with self._lock:
+            for one in found:
+                key = (one.kind, one.name)
+                if one.until > self._until.get(key, float("-inf")):
+                    self._until[key] = one.until
+                    self.version += 1
+
+    def holds(self, kind: Revoked, name: str, issued: float) -> bool:
+        """Whether a token of that time is concerned."""
+        until = self._until.get((kind, name))
+        return until is not None and issued <= until

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { signOut } from '../lib/user/signOut.js';
+import { xsrfToken } from '../lib/user/xsrfToken.js';
+
+test('the last token against forged requests in the cookies of a page counts', () => {
+  assert.equal(xsrfToken('a=b; _xsrf=one; c=d'), 'one');
+  assert.equal(xsrfToken('_xsrf=one; _xsrf=two'), 'two');
+  assert.equal(xsrfToken('x_xsrf=one'), null);
+  assert.equal(xsrfToken(''), null);
+});
+
+test('a person is signed out by a form that a link cannot send', () => {
+  const made = [];
+  const page = {
+    cookie: '_xsrf=mine',
+    createElement: kind => {
+      const element = { kind, parts: [], append: part => element.parts.push(part), sent: 0 };
+      element.submit = () => (element.sent += 1);
+      made.push(element);
+      return element;
+    },
+    body: { append: () => undefined }
+  };
+  signOut(page);
+  const [form, token] = made;
+  assert.equal(form.method, 'post');
+  assert.match(form.action, /logout$/);
+  assert.deepEqual(form.parts, [token]);
+  assert.deepEqual([token.name, token.value], ['_xsrf', 'mine']);
+  assert.equal(form.sent, 1);
+});

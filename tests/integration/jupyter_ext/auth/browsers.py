@@ -1,0 +1,23 @@
+"""Browsers that have signed in at a lab, without the browser."""
+
+from urllib.parse import urlencode
+
+import requests
+
+from tests.integration.jupyter_ext.kernels.fleet_of_labs import Labs
+
+SESSION = "jupyter-fleet-session"
+
+
+def token(labs: Labs, user: str = "ada", seconds: float = 3600, **projects: str) -> str:
+    return labs.signer.sign(user, projects or {"demo": "owner"}, seconds)
+
+
+def browser(labs: Labs, *, seconds: float = 3600, url: str = "") -> requests.Session:
+    """A browser that has logged in with a link."""
+    session = requests.Session()
+    link = f"{url or labs.urls[0]}/login?{urlencode({'token': token(labs, seconds=seconds)})}"
+    answer = session.get(link, allow_redirects=False)
+    assert answer.status_code == 302, answer.text
+    assert answer.headers["Location"] == "/lab/tree/demo"
+    return session

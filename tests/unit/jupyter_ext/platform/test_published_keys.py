@@ -1,0 +1,218 @@
+"""Tokens of a platform that publishes its keys at a URL."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from jupyter_ext.platform import published_keys
+from jupyter_ext.platform.jwks import parse_key_file
+from jupyter_ext.platform.published_keys import PublishedKeys
+from jupyter_ext.platform.tokens import TokenError, TokenSigner, TokenVerifier, create_keys
+
+URL, ISSUER = "https://platform.example/jwks", "https://platform.example"
+
+
+class Platform:
+    """Another one than the fleet's own, with keys that change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fetched = 0
+        self.away = False
+        self.rotate("a")
+
+    def rotate(self, name: str) -> None:
+        create_keys(self.folder / f"{name}.pem", self.folder / f"{name}.json")
+        self.signer = TokenSigner(self.folder / f"{name}.pem")
+        self.document = (self.folder / f"{name}.json").read_bytes()
+
+    def fetch(self, url: str) -> bytes:
+        assert url == URL
+        self.fetched += 1
+        if self.away:
+            raise OSError("away")
+        return self.document
+
+    def sign(self, **claims: Any) -> str:
+        now = int(time.time())
+        document = {"sub": "ada", "aud": "jupyter-fleet", "iss": ISSUER, "iat": now}
+        document |= {"exp": now + 60, "projects": {"demo": "editor"}, **claims}
+        given = {name: value for name, value in document.items() if value is not None}
+        key, key_id = self.signer._key, self.signer._key_id
+        return jwt.encode(given, key, algorithm="EdDSA", headers={"kid": key_id})
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    platform = Platform(tmp_path)
+    monkeypatch.setattr(published_keys, "_fetch", platform.fetch)
+    monkeypatch.setattr(published_keys, "NEXT_SECONDS", 0.01)
+    return platform
+
+
+def name_issuer(folder: Path, **more: Any) -> None:
+    """The fleet's own keys, and where the platform's are."""
+    if not (folder / "own.pem").exists():
+        create_keys(folder / "own.pem", folder / "own.json")
+    document = json.loads((folder / "own.json").read_bytes())
+    document["issuers"] = [{"jwks_url": URL, "issuer": ISSUER, **more}]
+    (folder / "new.json").write_text(json.dumps(document))
+    (folder / "new.json").replace(folder / "jwks.json")
+
+
+@pytest.fixture
+def verifier(platform: Platform, tmp_path: Path) -> Iterator[TokenVerifier]:
+    name_issuer(tmp_path, leeway=30)
+    verifier = TokenVerifier(tmp_path / "jwks.json")
+    yield verifier
+    for known in verifier._published.values():
+        known.stop()
+
+
+def until_accepted(verifier: TokenVerifier, token: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            verifier.verify(token)
+            return
+        except TokenError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_both_the_platforms_tokens_and_the_fleets_own_are_accepted(
+    platform: Platform, verifier: TokenVerifier, tmp_path: Path
+) -> None:
+    assert verifier.verify(platform.sign()).user == "ada"
+    own = TokenSigner(tmp_path / "own.pem")
+    assert verifier.verify(own.sign("lab", {}, 60, service="lab")).service == "lab"
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"iss": None}, "does not know"),
+        ({"iss": "https://evil.example"}, "does not know"),
+        ({"aud": "another"}, "claim aud"),
+        ({"exp": 5}, "expired"),
+        ({"exp": None}, "exp"),
+        ({"sub": None}, "sub"),
+        ({"service": "lab"}, "only the fleet's own keys"),
+        ({"projects": {"demo": "king"}}, "not a role"),
+    ],
+)
+def test_what_another_platform_says_is_checked(
+    platform: Platform, verifier: TokenVerifier, claims: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TokenError, match=words):
+        verifier.verify(platform.sign(**claims))
+
+
+def test_clocks_may_differ_as_much_as_was_agreed(
+    platform: Platform, verifier: TokenVerifier
+) -> None:
+    now = int(time.time())
+    identity = verifier.verify(platform.sign(exp=now - 10))
+    assert identity.expires == now + 20, "open websockets end no sooner"
+    with pytest.raises(TokenError, match="expired"):
+        verifier.verify(platform.sign(exp=now - 40))
+
+
+def test_a_new_key_is_read_when_it_is_used_and_a_removed_one_is_gone(
+    platform: Platform, verifier: TokenVerifier
+) -> None:
+    old, basis = platform.sign(), verifier.basis()
+    platform.rotate("b")
+    until_accepted(verifier, platform.sign())
+    assert verifier.basis() != basis, "logins of the old key are looked at again"
+    with pytest.raises(TokenError, match="does not know"):
+        verifier.verify(old)
+
+
+def test_while_the_platform_is_away_its_keys_hold_and_no_unknown_one(
+    platform: Platform, verifier: TokenVerifier
+) -> None:
+    known = platform.sign()
+    platform.away = True
+    platform.rotate("b")
+    for _ in range(20):
+        with pytest.raises(TokenError):
+            verifier.verify(platform.sign())
+    assert verifier.verify(known).user == "ada"
+
+
+def test_unknown_keys_make_nobody_read_all_the_time(
+    platform: Platform, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published_keys, "NEXT_SECONDS", 60.0)
+    create_keys(platform.folder / "x.pem", platform.folder / "x.json")
+    signer, platform.signer = platform.signer, TokenSigner(platform.folder / "x.pem")
+    strange = platform.sign()
+    platform.signer = signer
+    before = platform.fetched
+    for _ in range(1000):
+        with pytest.raises(TokenError):
+            verifier.verify(strange)
+    assert platform.fetched <= before + 1
+
+
+def test_keys_that_could_not_be_read_for_a_day_let_nobody_in(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = PublishedKeys(URL, platform.fetch)
+    keys.read()
+    assert keys.current()
+    platform.away = True
+    keys.read()
+    assert keys.current()
+    later = time.monotonic() + published_keys.STALE_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not keys.current()
+
+
+def test_an_issuer_that_is_named_or_removed_while_servers_run(
+    platform: Platform, verifier: TokenVerifier, tmp_path: Path
+) -> None:
+    token = platform.sign()
+    (tmp_path / "own.json").replace(tmp_path / "jwks.json")
+    with pytest.raises(TokenError, match="does not know"):
+        verifier.verify(token)
+    create_keys(tmp_path / "own.pem", tmp_path / "own.json")
+    name_issuer(tmp_path)
+    until_accepted(verifier, token)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [
+        ("https://h", "must be an object"),
+        ({"issuer": ISSUER}, "begin with https"),
+        ({"jwks_url": "http://platform.example/jwks", "issuer": ISSUER}, "begin with https"),
+        ({"jwks_url": "file:///etc/passwd", "issuer": ISSUER}, "begin with https"),
+        ({"jwks_url": URL}, "issuer must be a text"),
+        ({"jwks_url": URL, "issuer": ISSUER, "audience": 5}, "audience must be a text"),
+        ({"jwks_url": URL, "issuer": ISSUER, "algorithms": ["HS256"]}, "algorithms are some of"),
+        ({"jwks_url": URL, "issuer": ISSUER, "algorithms": []}, "algorithms are some of"),
+        ({"jwks_url": URL, "issuer": ISSUER, "leeway": 301}, "0 to 300"),
+        ({"jwks_url": URL, "issuer": ISSUER, "leeway": True}, "number of seconds"),
+        ({"jwks_url": URL, "issuer": ISSUER, "isuer": 1}, "have no isuer"),
+    ],
+)
+def test_an_issuer_that_is_not_described_right_is_refused_with_the_reason(
+    issuer: object, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_key_file(json.dumps({"keys": [], "issuers": [issuer]}).encode())
+
+
+def test_a_loopback_address_needs_no_tls() -> None:
+    document = {"keys": [], "issuers": [{"jwks_url": "http://127.0.0.1:1/j", "issuer": "x"}]}
+    (issuer,) = parse_key_file(json.dumps(document).encode()).issuers
+    assert issuer.audience == "jupyter-fleet"
