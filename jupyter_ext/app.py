@@ -50,13 +50,10 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
-<<<<<<< HEAD
-from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
-=======
 from jupyter_ext.logins.logins import Logins
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
->>>>>>> logins
+from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
@@ -346,23 +343,19 @@ class JupyterFleet(ExtensionApp):
         await asyncio.sleep(0.05)
 
     def initialize_settings(self) -> None:
-<<<<<<< HEAD
-        """Tell the labextension, which otherwise does nothing, that this server is a lab, and have
-        nobody keep answers."""
-        # Files of the page itself, which are everybody's, say how long they may be kept.
-        self.settings["headers"] = {"Cache-Control": "no-store", **self.settings.get("headers", {})}
-        self.settings.setdefault("page_config_data", {})["jupyterFleet"] = True
-=======
-        """Tell the labextension, which otherwise does nothing, that this server is a lab."""
+        """Tell the labextension, which otherwise does nothing, that this server is a lab, say what
+        pages may load, and have nobody keep answers."""
         page_config = self.settings.setdefault("page_config_data", {})
         page_config["jupyterFleet"] = True
         page_config["fleetFramesAllOutputs"] = self.frame_all_outputs
-        web_settings = self.serverapp.web_app.settings  # type: ignore[union-attr]
-        report_uri = url_path_join(web_settings["base_url"], csp_report_uri)
-        # An operator's own policy stays.
-        policy = {"Content-Security-Policy": page_policy(report_uri)}
-        web_settings["headers"] = {**policy, **web_settings.get("headers", {})}
->>>>>>> frame
+        report_uri = url_path_join(self.settings["base_url"], csp_report_uri)
+        # An operator's own headers stay. Files of the page itself, which are everybody's, say how
+        # long they may be kept.
+        self.settings["headers"] = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": page_policy(report_uri),
+            **self.settings.get("headers", {}),
+        }
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
             handler, public_page_config(config, folders)

@@ -39,7 +39,6 @@ class Decision:
     status: int = 403
 
 
-<<<<<<< HEAD
 def decide(call: Call, caller: Identity | KernelTicket | None) -> Decision:
     """Whether `caller` (None: nobody is logged in) may make this call."""
     found = find(ROUTES, call)
@@ -47,98 +46,6 @@ def decide(call: Call, caller: Identity | KernelTicket | None) -> Decision:
         return _with_ticket(found, caller)
     identity = caller
     if found is None:
-=======
-def _rule(who: Who, methods: str, pattern: str) -> Rule:
-    names = frozenset(methods.split())
-    return Rule(re.compile(pattern), READ | names if "GET" in names else names, who)
-
-
-_UUID = r"[\w-]+"
-_PATH = r"(?P<path>/.*|)"
-_CHECKPOINTS = r"/checkpoints(?:/[\w-]+)?"
-
-RULES: tuple[Rule, ...] = (
-    _rule(Who.EVERYBODY, "GET", r"/api/?"),
-    _rule(Who.EVERYBODY, "GET POST", r"/log(?:in|out)"),
-    # Signed by the platform's key, which the handler looks at.
-    _rule(Who.EVERYBODY, "POST", r"/api/fleet/revocations"),
-    _rule(Who.SERVICES, "GET", r"/api/fleet/revocations"),
-    _rule(Who.EVERYBODY, "GET", r"/(?:static|custom)/.*|/(?:favicon\.ico|robots\.txt|logo)"),
-    _rule(Who.EVERYBODY, "GET", r"/static/favicons/.*"),
-    _rule(Who.EVERYBODY, "GET", r"/lab/api/themes/.*"),
-    # A frame without an origin: it is the same for everybody.
-    _rule(Who.EVERYBODY, "GET", r"/fleet/frame"),
-    # The page itself and what it is made of.
-    _rule(Who.USERS, "GET", r"/?|/tree(?:/.*)?|/edit/.*|/notebooks/.*"),
-    _rule(Who.USERS, "GET", r"/(?:lab|doc)(?:/(?:workspaces|tree|extensions)(?:/.*)?)?/?"),
-    # Without licenses: that handler passes an argument of the request to `re` as a pattern, and
-    # some patterns block the process forever.
-    _rule(Who.USERS, "GET", r"/lab/api/(?:translations|listings)(?:/.*)?"),
-    _rule(Who.USERS, "GET", r"/lab/api/(?:extensions|plugins|build|news|update)/?"),
-    _rule(Who.USERS, "GET", r"/lab/api/settings/?"),
-    _rule(Who.USERS, "GET PUT", r"/lab/api/settings/.+"),
-    _rule(Who.USERS, "GET PUT DELETE", r"/lab/api/workspaces(?:/.*)?"),
-    _rule(Who.USERS, "GET", r"/api/(?:me|status|spec\.yaml|nbconvert|resolvePath)"),
-    _rule(Who.USERS, "GET", r"/lsp/status"),
-    _rule(Who.USERS, "GET", r"/api/config/[\w.-]+"),
-    _rule(Who.USERS, "POST", r"/api/security/csp-report"),
-    # With a token alone, which the handler looks at.
-    _rule(Who.USERS, "POST", r"/api/fleet/sign-in-codes"),
-    _rule(Who.USERS, "GET", r"/api/events/subscribe"),
-    # Files: routes with a suffix after the path come first; otherwise it would count as path.
-    _rule(Who.VIEWERS, "GET", rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}"),
-    _rule(
-        Who.EDITORS,
-        "POST PUT PATCH DELETE",
-        rf"/api/contents(?P<path>/.*?){_CHECKPOINTS}",
-    ),
-    # Users may trust, for themselves, every notebook that they may read.
-    _rule(Who.VIEWERS, "POST", r"/api/contents(?P<path>/.*)/trust"),
-    _rule(Who.VIEWERS, "GET", rf"/api/contents{_PATH}"),
-    _rule(Who.EDITORS, "POST PUT PATCH DELETE", rf"/api/contents{_PATH}"),
-    _rule(Who.VIEWERS, "GET", r"/api/fleet/versions(?P<path>/.*)"),
-    _rule(Who.VIEWERS, "GET", r"/files(?P<path>/.*)"),
-    _rule(Who.VIEWERS, "GET", rf"/nbconvert/(?:{export_formats.PATTERN})(?P<path>/.*)"),
-    # Kernels and sessions: their project is in the body or in their record.
-    _rule(Who.USERS, "GET", r"/api/kernelspecs(?:/.*)?|/kernelspecs/.*"),
-    _rule(Who.USERS, "GET POST", r"/api/(?:kernels|sessions)"),
-    _rule(Who.USERS, "GET", r"/api/fleet/(?:kernelspecs/[^/]+/launch-options|launch-choices)"),
-    _rule(Who.USERS, "GET PATCH DELETE", rf"/api/sessions/{_UUID}"),
-    _rule(Who.USERS, "GET DELETE", rf"/api/kernels/{_UUID}"),
-    _rule(Who.USERS, "POST", rf"/api/kernels/{_UUID}/(?:interrupt|restart)"),
-    _rule(Who.USERS, "GET", rf"/api/kernels/{_UUID}/channels"),
-    # What kernels have said: what runs beside them writes it, viewers of its project read it.
-    # Gateways write it for agents of the version before.
-    _rule(Who.KERNELS, "POST", rf"/api/fleet/kernels/(?P<kernel>{_UUID})/journal"),
-    _rule(Who.SERVICES, "POST", rf"/api/fleet/kernels/{_UUID}/ticket"),
-    _rule(Who.USERS, "GET", rf"/api/fleet/kernels/{_UUID}/journal"),
-    _rule(Who.VIEWERS, "GET", r"/api/fleet/journals(?P<path>/.*)"),
-    _rule(Who.SERVICES, "GET", r"/metrics"),
-)
-
-
-def decide(method: str, path: str, caller: Identity | KernelTicket | None) -> Decision:
-    """Whether `caller` (None: nobody is logged in) may send `method` to `path`.
-
-    `path` is the request's path below the base URL, still escaped, without the query.
-    """
-    try:
-        matches = [
-            (rule, match)
-            for rule in RULES
-            if method in rule.methods and (match := rule.pattern.fullmatch(path))
-        ]
-        if isinstance(caller, KernelTicket):
-            return _with_ticket(matches, caller)
-        identity = caller
-        if not matches:
-            if identity is None:
-                return Decision(Answer.LOG_IN)
-            return Decision(Answer.REFUSE, _not_available(method, path))
-        rule, match = matches[0]
-        if rule.who is Who.EVERYBODY:
-            return Decision(Answer.ALLOW)
->>>>>>> frame
         if identity is None:
             return Decision(Answer.LOG_IN)
         return Decision(Answer.REFUSE, _not_available(call.method, call.path))

@@ -16,19 +16,37 @@ _KERNELS = f"{_OURS}.kernels.handlers"
 _SESSIONS = f"{_OURS}.sessions.handlers"
 _SETTINGS = f"{_OURS}.userdata.settings_handler.FleetSettingsHandler"
 _WORKSPACES = f"{_OURS}.userdata.workspaces_handler.FleetWorkspacesHandler"
+_REVOCATIONS = f"{_OURS}.auth.revocation_handler.RevocationHandler"
 _JOURNALS = f"{_OURS}.journals.handlers"
 _PAGES = r"/(?:lab|doc)(?:/(?:workspaces|tree)(?:/.*)?)?/?"
 
 ROUTES: tuple[Route, ...] = (
     route(Who.EVERYBODY, "GET", r"/api/?", f"{_STOCK}.base.handlers.APIVersionHandler"),
     route(Who.EVERYBODY, "GET POST", r"/login", f"{_OURS}.auth.login.FleetLoginHandler"),
-    route(Who.EVERYBODY, "GET", r"/logout", f"{_OURS}.auth.logout.FleetLogoutHandler"),
+    route(Who.EVERYBODY, "GET POST", r"/logout", f"{_OURS}.auth.logout.FleetLogoutHandler"),
+    # Signed by the platform's key, which the handler looks at.
+    route(Who.EVERYBODY, "POST", r"/api/fleet/revocations", _REVOCATIONS),
+    route(Who.SERVICES, "GET", r"/api/fleet/revocations", _REVOCATIONS),
+    # With a token alone, which the handler looks at.
+    route(
+        Who.USERS,
+        "POST",
+        r"/api/fleet/sign-in-codes",
+        f"{_OURS}.auth.sign_in_code_handler.SignInCodeHandler",
+    ),
     route(Who.EVERYBODY, "GET", r"/static/.*|/(?:favicon\.ico|robots\.txt)", _STATIC),
     route(
         Who.EVERYBODY,
         "GET",
         r"/lab/api/themes/.*",
         f"{_OURS}.themes_handler.FleetThemesHandler",
+    ),
+    # A frame without an origin: it is the same for everybody.
+    route(
+        Who.EVERYBODY,
+        "GET",
+        r"/fleet/frame",
+        f"{_OURS}.output_frame.frame_handler.OutputFrameHandler",
     ),
     # The page itself and what it is made of. Without what installs, builds or fetches something
     # for everybody, and without licenses, whose handler passes an argument to `re` as a pattern.

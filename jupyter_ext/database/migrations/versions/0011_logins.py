@@ -24,10 +24,10 @@ def upgrade() -> None:
         sa.Column("expires", UtcDateTime, nullable=False),
         sa.Column("ended", UtcDateTime, nullable=True),
         sa.PrimaryKeyConstraint("digest", name="pk_fleet_login"),
-        sa.Index("ix_fleet_login_username", "username"),
-        sa.Index("ix_fleet_login_expires", "expires"),
-        sa.Index("ix_fleet_login_ended", "ended"),
         if_not_exists=True,
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
     )
+    op.create_index("ix_fleet_login_username", "fleet_login", ["username"], if_not_exists=True)
+    op.create_index("ix_fleet_login_expires", "fleet_login", ["expires"], if_not_exists=True)
+    op.create_index("ix_fleet_login_ended", "fleet_login", ["ended"], if_not_exists=True)

@@ -20,8 +20,8 @@ def upgrade() -> None:
         sa.Column("until", UtcDateTime, nullable=False),
         sa.Column("changed", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("kind", "name", name="pk_fleet_revocation"),
-        sa.Index("ix_fleet_revocation_changed", "changed"),
         if_not_exists=True,
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
     )
+    op.create_index("ix_fleet_revocation_changed", "fleet_revocation", ["changed"], if_not_exists=True)

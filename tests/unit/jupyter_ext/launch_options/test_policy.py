@@ -122,7 +122,11 @@ def test_no_file() -> None:
 
 def test_the_example_in_the_documentation_is_a_policy() -> None:
     guide = (Path(__file__).parents[4] / "deploy" / "README.md").read_text()
-    [example] = [part.partition("```")[0] for part in guide.split("```json\n")[1:]]
+    [example] = [
+        text
+        for part in guide.split("```json\n")[1:]
+        if '"kernelspecs"' in (text := part.partition("```")[0])
+    ]
     parsed = parse_policy(example.encode())
     assert parsed.of("demo", "pod")["resources"] is False
     assert parsed.of("vision", "pod")["cpus"] == {"maximum": 16}

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import mysql
 
 from jupyter_ext.database.types import UtcDateTime
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
@@ -21,8 +21,8 @@ def upgrade() -> None:
         sa.Column("token", token, nullable=False),
         sa.Column("expires", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("digest", name="pk_fleet_sign_in_code"),
-        sa.Index("ix_fleet_sign_in_code_expires", "expires"),
         if_not_exists=True,
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
     )
+    op.create_index("ix_fleet_sign_in_code_expires", "fleet_sign_in_code", ["expires"], if_not_exists=True)
