@@ -24,4 +24,6 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
     )
-    op.create_index("ix_fleet_revocation_changed", "fleet_revocation", ["changed"], if_not_exists=True)
+    op.create_index(
+        "ix_fleet_revocation_changed", "fleet_revocation", ["changed"], if_not_exists=True
+    )

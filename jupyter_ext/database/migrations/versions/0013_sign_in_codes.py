@@ -25,4 +25,6 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
     )
-    op.create_index("ix_fleet_sign_in_code_expires", "fleet_sign_in_code", ["expires"], if_not_exists=True)
+    op.create_index(
+        "ix_fleet_sign_in_code_expires", "fleet_sign_in_code", ["expires"], if_not_exists=True
+    )
