@@ -304,6 +304,8 @@ class Kernel:
         run.expected_end = True
         run.end_reason = f"the kernel was {'restarted' if restart else 'shut down'}"
         if not now:
+            if self._files.credit is not None:
+                self._files.credit.end()
             await run.ask_to_end(self._document.interrupt_mode, restart=restart)
         run.process.signal(signal.SIGKILL)
         await run.ended.wait()

@@ -20,7 +20,7 @@ from ipykernel.heartbeat import Heartbeat
 from ipykernel.iostream import OutStream
 from ipykernel.shellchannel import ShellChannelThread
 
-from .credit_file import VARIABLE
+from .credit_file import CREDIT_BYTES, VARIABLE
 from .private_iopub import PrivateIOPubThread
 
 MOST_OWED = 8 * 2**20
@@ -51,13 +51,18 @@ class Credit:
         """`path` is that of the agent's file, `agent` its process id. Raises OSError."""
         self.path = path
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
-        self._taken = memoryview(mapped).cast("Q")
+            mapped = mmap.mmap(file.fileno(), CREDIT_BYTES, access=mmap.ACCESS_READ)
+        self._words = memoryview(mapped).cast("Q")
         # Processes that the kernel forks hand their output to it, and see here what it publishes.
         self._published = memoryview(mmap.mmap(-1, 8)).cast("Q")
         self._counting = threading.Lock()
         # Also known to processes that are forked, and to their own, whoever their parent is.
         self._agent = os.pidfd_open(agent)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the agent is ending this process."""
+        return self._words[1] != 0
 
     def publish(self, size: int) -> None:
         """So many bytes are given to iopub, by the process that has its socket."""
@@ -68,12 +73,12 @@ class Credit:
         """The agent has subscribed: what was published before has reached nobody, and never
         will."""
         with self._counting:
-            self._published[0] = self._taken[0]
+            self._published[0] = self._words[0]
 
     def wait(self, buffered: Callable[[], int]) -> None:
         """Return when no more than allowed is owed, or when the agent is gone. `buffered` counts
         characters that were not published yet. KeyboardInterrupt comes through."""
-        while must_wait(self._published[0], self._taken[0], buffered()):
+        while must_wait(self._published[0], self._words[0], buffered()):
             if self._is_agent_gone():
                 return
             time.sleep(_PAUSE_SECONDS)

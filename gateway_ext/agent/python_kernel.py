@@ -20,6 +20,7 @@ import zmq
 from ipykernel import kernelapp
 from ipykernel.iostream import OutStream
 
+from .ending_kernel import begin_no_cell_at_the_end
 from .kept_output import keep_no_output
 from .output_credit import Credit, PacedIOPubThread, credit_from_environment, pace
 from .text_packer import packer
@@ -60,6 +61,12 @@ class FleetKernelApp(kernelapp.IPKernelApp):
             if mapped is not None and isinstance(stream, OutStream):
                 record(stream, WrittenRegion(mapped, stream.name))
             pace(stream, self.credit)  # type: ignore[arg-type]
+
+    def init_kernel(self) -> None:
+        """Make the kernel, which begins no cell once it is being ended."""
+        super().init_kernel()
+        if self.credit is not None:
+            begin_no_cell_at_the_end(self.kernel, self.credit)
 
     def init_extensions(self) -> None:
         """Load ours after those that people have configured."""

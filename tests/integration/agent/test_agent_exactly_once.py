@@ -182,6 +182,27 @@ def test_a_restart_ends_what_pages_had_sent_and_nothing_of_it_runs_afterwards(
     asyncio.run(scenario())
 
 
+def test_a_cell_that_waits_for_another_does_not_begin_when_the_kernel_is_restarted(
+    fleet: Fleet,
+) -> None:
+    async def scenario() -> None:
+        fleet.gateway()
+        link = await fleet.running()
+        for number in range(5):
+            page = Stream(f"page{number}", cursor=True)
+            await page.open(link)
+            first = await page.execute("while True: print('x' * 20)", "a")
+            second = await page.execute(f"open('second{number}', 'w')", "b")
+            await until(lambda page=page, first=first: page.text(first), 20, "lines")
+            await link.command("restart")
+            await page.open(link)
+            assert (await page.reply(first))["evalue"] == "the kernel was restarted"
+            assert (await page.reply(second))["status"] in ("aborted", "error")
+        assert not list(fleet.cwd.glob("second*"))
+
+    asyncio.run(scenario())
+
+
 def test_what_waits_for_a_kernel_that_is_being_started_is_aborted_by_a_restart(
     fleet: Fleet,
 ) -> None:
