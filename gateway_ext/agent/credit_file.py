@@ -1,5 +1,5 @@
-"""What the agent tells its kernel without a message: two words in a file that the kernel has mapped.
-The first one says how many bytes of the kernel's output the agent has taken over for good, the
+"""What the agent tells its kernel without a message: two words in a file that the kernel maps. The
+first one says how many bytes of the kernel's output the agent has taken over for good, the
 second one whether the kernel is being ended.
 
 Neither a socket nor a thread is needed to read it, and processes that the kernel forks have it too.
