@@ -60,7 +60,8 @@ def test_drained_evenly_and_without_ending(own_gateways: Gateways) -> None:
     assert sorted(history) == ["claim", "claim", "launch", "running"]
     client = gateways.client(user="eve", other="owner")
     url = f"{gateways.urls[1]}/api/fleet/kernels"
-    assert client.call("GET", f"{url}/{kernels[0]}/events").status_code == 403
+    # A stranger to the project learns of no kernel.
+    assert client.call("GET", f"{url}/{kernels[0]}/events").status_code == 404
     assert client.call("GET", f"{url}/{uuid.uuid4()}/events").status_code == 404
 
     # The agents have heard of the gateway that came later: it is the only one left.

@@ -149,7 +149,7 @@ def test_who_may_not_use_a_kernel_is_told_so_by_a_close_code(fleet: Fleet) -> No
     url = fleet.urls[0]
     with fleet.kernel() as kernel_id:
         for client, code in (
-            (fleet.gateways.client("eve", other="owner"), 4404),
+            (fleet.gateways.client("stranger", other="owner"), 4404),
             (fleet.gateways.client("vera", demo="viewer"), 4403),
         ):
             socket = dial(url, kernel_id, client.headers, query())
