@@ -11,6 +11,11 @@ import { isTold } from './goneState.js';
 import { goneAction, goneNotice } from './goneWords.js';
 import { isNewsOfGone } from './refills.js';
 
+interface IKept extends IGoneCell {
+  /** Whether it was told of before its outputs came again, after a gap in the journal. */
+  readonly wasTold: boolean;
+}
+
 /** Keeps what was said to cells that are not in the notebook any more, and shows it on demand. */
 export class GoneCells {
   constructor(
@@ -33,7 +38,9 @@ export class GoneCells {
       return;
     }
     // After a gap in the journal all is said again. JupyterLab knows a future by its request.
-    this._gone.get(record.request)?.area.dispose();
+    const before = this._gone.get(record.request);
+    const wasTold = before !== undefined && isToldOf(before);
+    before?.area.dispose();
     const area = new OutputArea({
       model: new OutputAreaModel({ trusted: false }),
       rendermime: this._panel.content.rendermime
@@ -46,8 +53,14 @@ export class GoneCells {
         this._update(isQuestion);
       }
     });
-    this._gone.set(record.request, { request, area });
+    area.outputLengthChanged.connect((_, length) => {
+      if (length <= 1) {
+        this._update();
+      }
+    });
+    this._gone.set(record.request, { request, area, wasTold });
     this._dialog?.content.fill(this._told());
+    this._update();
   }
 
   /** The cell of a request is in the notebook, and shows the outputs itself. */
@@ -75,12 +88,13 @@ export class GoneCells {
   /** Everything that was to be added is there: say so if there is something to show. */
   tell(): void {
     this._isComplete = true;
-    this._present();
+    this._update();
   }
 
   /** The kernel is another one. */
   clear(): void {
     this._isComplete = false;
+    this._isClosed = false;
     this._notice.hide();
     this._dialog?.reject();
     for (const { area } of this._gone.values()) {
@@ -91,19 +105,15 @@ export class GoneCells {
 
   /** Those that there is something to tell of. */
   private _told(): IGoneCell[] {
-    return [...this._gone.values()].filter(({ request, area }) =>
-      isTold(request.state, area.model.length)
-    );
+    return [...this._gone.values()].filter(isToldOf);
   }
 
   /** @param isQuestion - Whether there is one more question: who has closed the notice sees it again. */
   private _update(isQuestion = false): void {
-    if (this._isComplete && (isQuestion || !this._notice.isHidden)) {
-      this._present();
+    this._isClosed &&= !isQuestion;
+    if (!this._isComplete || this._isClosed) {
+      return;
     }
-  }
-
-  private _present(): void {
     const states = this._told().map(({ request }) => request.state);
     if (!states.length) {
       this._notice.hide();
@@ -116,7 +126,10 @@ export class GoneCells {
         closable: true,
         actions: [{ label: goneAction(states, this._trans), execute: () => void this._show() }]
       },
-      () => this._notice.hide()
+      () => {
+        this._isClosed = true;
+        this._notice.hide();
+      }
     );
   }
 
@@ -128,8 +141,14 @@ export class GoneCells {
     }
   }
 
-  private readonly _gone = new Map<string, IGoneCell>();
+  private readonly _gone = new Map<string, IKept>();
   private readonly _notice: ActionNotice;
   private _isComplete = false;
+  /** Whether a person has closed the notice. */
+  private _isClosed = false;
   private _dialog: GoneCellsDialog | null = null;
+}
+
+function isToldOf({ request, area, wasTold }: IKept): boolean {
+  return wasTold || isTold(request.state, area.model.length);
 }
