@@ -18,6 +18,14 @@ const STEPS = 60;
 const SEEDS = 40;
 const MISSING = /^\[… (\d+) messages? (?:is|are) missing here/;
 
+/** No cell is gone here. */
+const NO_GONE = {
+  add: () => undefined,
+  forget: () => undefined,
+  announced: () => undefined,
+  tell: () => undefined
+};
+
 /** Numbers from 0 to 1 that are the same each time (mulberry32). */
 function randomFrom(seed) {
   let state = seed;
@@ -96,7 +104,7 @@ class Page extends FakePage {
       { has: () => false, add: () => undefined },
       new SentCode(null),
       { mark: () => undefined, forget: () => undefined },
-      { tell: () => undefined, add: () => undefined },
+      NO_GONE,
       () => null,
       trans
     );

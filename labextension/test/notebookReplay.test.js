@@ -39,6 +39,7 @@ function notebook({
   missing = [],
   later = [],
   meanwhile = () => undefined,
+  isGone = false,
   ...more
 } = {}) {
   let cleared = 0;
@@ -90,8 +91,8 @@ function notebook({
   };
   const cells = {
     held: () => ({ c: held }),
-    matching: () => () => 'c',
-    widget: () => cell,
+    matching: () => () => (isGone ? null : 'c'),
+    widget: () => (isGone ? undefined : cell),
     began: () => undefined,
     filledBy: () => cell.outputArea.future?.msg.header.msg_id ?? null,
     cellOf: request => (cell.outputArea.future?.msg.header.msg_id === request ? 'c' : undefined)
@@ -101,7 +102,15 @@ function notebook({
   const marks = [];
   const forgotten = [];
   const earlier = { mark: (...mark) => marks.push(mark), forget: cell => forgotten.push(cell) };
-  const gone = { tell: () => undefined };
+  const gone = {
+    added: [],
+    forgotten: [],
+    area: undefined,
+    tell: () => undefined,
+    add: asking => gone.added.push(asking),
+    forget: request => gone.forgotten.push(request),
+    announced: () => gone.area
+  };
   const sent = new SentCode(null);
   const replay = new NotebookReplay(
     kernel,
@@ -125,6 +134,7 @@ function notebook({
     sent,
     marks,
     forgotten,
+    gone,
     shown,
     announce: heard,
     cleared: () => cleared
@@ -247,28 +257,62 @@ test('a request is not filled into a cell that a later one of another kernel fil
   assert.equal(late.cleared(), 1);
 });
 
-test('a question goes when another page has answered it, and no box that goes by itself', async () => {
-  const { replay, kernel, cell, announce } = notebook();
-  await replay.start();
-  const gone = [];
+/** What an output area shows; the names of those that are disposed come into `gone`. */
+function boxes(gone) {
   const item = (name, ...classes) => ({
     hasClass: one => classes.includes(one),
     dispose: () => gone.push(name)
   });
-  cell.outputArea.widgets = [
+  return [
     item('text'),
     item('answered here', 'jp-OutputArea-stdin-item', 'jp-OutputArea-stdin-hiding'),
     item('question', 'jp-OutputArea-stdin-item')
   ];
+}
+
+function ask(kernel, request) {
+  const header = { msg_type: 'input_request' };
+  const msg = { header, parent_header: { msg_id: request }, content: {} };
+  kernel.anyMessage.emit({ direction: 'recv', msg });
+}
+
+test('a cell that is gone asks only what was not answered before, and blocks no other cell', async () => {
+  const { replay, kernel, gone } = notebook({ isGone: true, last: 9, asks: 12 });
+  await replay.start();
+  const [{ record, horizon, dropQuestion }] = gone.added;
+  assert.deepEqual([record.request, horizon], ['r', 12]);
+  kernel.hasPendingInput = true;
+  dropQuestion();
+  assert.equal(kernel.hasPendingInput, false);
+});
+
+test('a question of a cell that is gone goes when another page has answered it', async () => {
+  const { replay, kernel, gone, announce } = notebook({ isGone: true, asks: 12 });
+  await replay.start();
+  ask(kernel, 'r');
+  kernel.hasPendingInput = true;
+  const disposed = [];
+  gone.area = { widgets: boxes(disposed) };
+  announce({ request: 'r', cell: 'c', session: 'other', state: 'running', asks: null });
+  assert.deepEqual(disposed, ['question']);
+  assert.equal(kernel.hasPendingInput, false);
+});
+
+test('a cell that is in the notebook again is not among those that are gone', async () => {
+  const { replay, gone } = notebook();
+  await replay.start();
+  assert.deepEqual([gone.added, gone.forgotten], [[], ['r']]);
+});
+
+test('a question goes when another page has answered it, and no box that goes by itself', async () => {
+  const { replay, kernel, cell, announce } = notebook();
+  await replay.start();
+  const gone = [];
+  cell.outputArea.widgets = boxes(gone);
   kernel.hasPendingInput = true;
   announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: null });
   assert.deepEqual(gone, [], 'nothing was asked in this request');
-  const msg = {
-    header: { msg_type: 'input_request' },
-    parent_header: { msg_id: 'r' },
-    content: {}
-  };
-  kernel.anyMessage.emit({ direction: 'recv', msg });
+  ask(kernel, 'r');
   announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: 7 });
   assert.ok(kernel.hasPendingInput);
   announce({ request: 'r', cell: 'c', session: 'page', state: 'running', asks: null });

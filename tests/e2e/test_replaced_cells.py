@@ -9,7 +9,16 @@ from collections.abc import Callable
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.e2e.conftest import OpenPage
-from tests.e2e.kernel_notebook import PATIENCE, KernelNotebook, numbers, run_all, run_cell, save
+from tests.e2e.kernel_notebook import (
+    PATIENCE,
+    KernelNotebook,
+    answer,
+    numbers,
+    prompts,
+    run_all,
+    run_cell,
+    save,
+)
 from tests.e2e.lab_page import LabPage, wait_for
 from tests.e2e.running_fleet import Fleet
 
@@ -186,3 +195,58 @@ def test_a_cell_that_is_gone_is_shown_once_also_after_a_gap_in_the_journal(
     show.click()
     expect(code).to_have_count(1)
     page.choose("Close")
+
+
+def test_a_cell_that_is_gone_and_keeps_the_kernel_busy_is_shown_and_answered(
+    notebook: KernelNotebook,
+) -> None:
+    notebook.save(
+        {
+            "same": "",
+            "asks": notebook.wait("ask")
+            + "who = input('who? ')\n"
+            + notebook.wait("end")
+            + "print('hello', who)",
+            "waits": "print('of the next one')",
+        }
+    )
+    first = notebook.open()
+    for index in (1, 2):
+        run_cell(first, index)
+    wait_for("the cells to wait", lambda: prompts(first, 3)[1:] == ["[*]:"] * 2, PATIENCE)
+    wait_for("the kernel to have them", lambda: notebook.kernel_state() == "busy", PATIENCE)
+    first.page.close()
+
+    def remove(content: dict[str, list[object]]) -> None:
+        del content["cells"][1:3]
+
+    notebook.edit(remove)
+    page = notebook.open()
+    notice = page.notebook.locator(".jp-fleet-Notice", has_text="not in this notebook")
+    expect(notice).to_contain_text("2 cells that are not in this notebook. One of them is still")
+    notebook.go("ask")
+    expect(notice).to_contain_text("One of them waits for an answer.")
+    page.notebook.get_by_role("button", name="Show Question").click()
+    shown = page.dialog.locator(".jp-fleet-GoneCells")
+    expect(shown).to_contain_text("(waits for an answer)")
+    expect(shown).to_contain_text("(queued)")
+    answer(page, "who?", "ann")
+    # Enter has not closed it.
+    expect(shown).to_contain_text("(running)")
+    notebook.go("end")
+    expect(shown).to_contain_text("hello ann")
+    expect(shown).to_contain_text("of the next one")
+    for state in ("running", "queued", "waits"):
+        expect(shown).not_to_contain_text(f"({state}")
+    page.choose("Close")
+    expect(notice).to_contain_text("The kernel ran 2 cells that are not in this notebook.")
+    expect(notice).not_to_contain_text("One of them")
+    # Who comes later is not asked again.
+    later = notebook.open("bob")
+    later.notebook.get_by_role("button", name="Show Output").click()
+    expect(later.dialog).to_contain_text("hello ann")
+    expect(later.page.locator(".jp-Stdin-input")).to_have_count(0)
+    later.choose("Close")
+    # JupyterLab runs no cell in a page that it believes to be asked.
+    for one in (later, page):
+        assert one.evaluate(1, "who") == "'ann'"

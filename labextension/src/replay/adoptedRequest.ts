@@ -15,24 +15,28 @@ export type Future = Kernel.IShellFuture<
   KernelMessage.IExecuteReplyMsg
 >;
 
-/** A request that another page has sent, and how its cell is filled. */
-export interface IAdoption {
+/** A request that another page has sent, and which of its questions this page takes. */
+export interface IAsking {
   readonly record: IRecord;
+  /** Everything up to this number had been said when the agent described the request. */
+  readonly horizon: number;
+  /** A question of the kernel waits no more. */
+  dropQuestion(): void;
+}
+
+/** The same, and how its cell is filled. */
+export interface IAdoption extends IAsking {
   readonly refill: Refill;
   /** What the page has of the cell. */
   readonly held: IHeld | null;
   readonly holes: readonly IHole[];
   /** Whether this tab has sent the request itself, with the code that the cell still has. */
   readonly isTrusted: boolean;
-  /** Everything up to this number had been said when the agent described the request. */
-  readonly horizon: number;
   /** Make a change of the notebook, with or without the mark that there is something to save. */
   change(change: () => void): void;
   /** The widget that shows the cell by now; undefined if the cell is gone, or filled by another request. */
   cellNow(future: Future): CodeCell | undefined;
   missingText(count: number): string;
-  /** A question of the kernel waits no more. */
-  dropQuestion(): void;
 }
 
 /** Have JupyterLab make a future for a request without sending it. */
@@ -161,16 +165,8 @@ function untrustOnce(future: Future): void {
 function wire(future: Future): void {
   const adoptionNow = () => fillings.get(future)!.adoption;
   const onIOPub = future.onIOPub.bind(future);
-  const onStdin = future.onStdin.bind(future);
   future.onIOPub = message => adoptionNow().change(() => void onIOPub(message));
-  future.onStdin = message => {
-    const adoption = adoptionNow();
-    if (isAnswered(message, adoption)) {
-      adoption.dropQuestion();
-      return;
-    }
-    return onStdin(message);
-  };
+  askOnlyWhatIsOpen(future, adoptionNow);
   future.registerMessageHook(message => {
     if (RICH.has(message.header.msg_type)) {
       untrustOnce(future);
@@ -202,6 +198,27 @@ function finishIfOver(future: Future): void {
     showHoles(future, Infinity);
     finish(future, reply);
   }
+}
+
+/**
+ * Have a future, which fills something already, ask none of the questions that are answered.
+ *
+ * @param asked - Called when it asks one.
+ */
+export function askOnlyWhatIsOpen(
+  future: Future,
+  asking: () => IAsking,
+  asked: () => void = () => undefined
+): void {
+  const onStdin = future.onStdin.bind(future);
+  future.onStdin = message => {
+    if (isAnswered(message, asking())) {
+      asking().dropQuestion();
+      return;
+    }
+    asked();
+    return onStdin(message);
+  };
 }
 
 /** Whether a question was answered, or dropped, before this page asked. */

@@ -1,21 +1,19 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { OutputArea, OutputAreaModel } from '@jupyterlab/outputarea';
-import { KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { Panel, Widget } from '@lumino/widgets';
 
 import { ActionNotice } from '../page/actionNotice.js';
 import type { IRecord } from '../stream/record.js';
-import type { Future } from './adoptedRequest.js';
-import { firstLines } from './firstLines.js';
+import type { Future, IAsking } from './adoptedRequest.js';
+import { GoneCellsDialog, type IGoneCell } from './goneCellsDialog.js';
+import { GoneRequest } from './goneRequest.js';
+import { isTold } from './goneState.js';
+import { goneAction, goneNotice } from './goneWords.js';
 import { isNewsOfGone } from './refills.js';
 
-interface IGone {
-  readonly record: IRecord;
-  readonly area: OutputArea;
-  /** What was run, as the kernel has said it again; empty if it has not, or the journal has lost it. */
-  code: string;
+interface IKept extends IGoneCell {
+  /** Whether it was told of before its outputs came again, after a gap in the journal. */
+  readonly wasTold: boolean;
 }
 
 /** Keeps what was said to cells that are not in the notebook any more, and shows it on demand. */
@@ -29,90 +27,128 @@ export class GoneCells {
   }
 
   /**
-   * Keep the outputs of a request whose cell is gone, if they are news.
+   * Keep the outputs and questions of a request whose cell is gone, if they are news.
    *
    * @param newest - What the cells of the notebook hold; see `newestHeld`.
    * @param adopt - Makes the future of the request.
    */
-  add(record: IRecord, newest: number, adopt: () => Future): void {
+  add(asking: IAsking, newest: number, adopt: () => Future): void {
+    const { record } = asking;
     if (!isNewsOfGone(record, newest)) {
       return;
     }
     // After a gap in the journal all is said again. JupyterLab knows a future by its request.
-    this._gone.get(record.request)?.area.dispose();
+    const before = this._gone.get(record.request);
+    const wasTold = before !== undefined && isToldOf(before);
+    before?.area.dispose();
     const area = new OutputArea({
       model: new OutputAreaModel({ trusted: false }),
       rendermime: this._panel.content.rendermime
     });
-    const gone: IGone = { record, area, code: '' };
     const future = adopt();
-    future.registerMessageHook(message => {
-      if (KernelMessage.isExecuteInputMsg(message)) {
-        gone.code = message.content.code;
-      }
-      return true;
-    });
     area.future = future;
-    this._gone.set(record.request, gone);
+    const request = new GoneRequest(asking, future, isQuestion => {
+      if (this._gone.get(record.request)?.request === request) {
+        this._dialog?.content.say();
+        this._update(isQuestion);
+      }
+    });
+    area.outputLengthChanged.connect((_, length) => {
+      if (length <= 1) {
+        this._update();
+      }
+    });
+    this._gone.set(record.request, { request, area, wasTold });
+    this._dialog?.content.fill(this._told());
+    this._update();
+  }
+
+  /** The cell of a request is in the notebook, and shows the outputs itself. */
+  forget(request: string): void {
+    const gone = this._gone.get(request);
+    if (gone) {
+      this._gone.delete(request);
+      gone.area.dispose();
+      this._dialog?.content.fill(this._told());
+      this._update();
+    }
+  }
+
+  /**
+   * A request has gone on.
+   *
+   * @returns what shows it here; undefined if nothing does.
+   */
+  announced(record: IRecord): OutputArea | undefined {
+    const gone = this._gone.get(record.request);
+    gone?.request.announced(record);
+    return gone?.area;
   }
 
   /** Everything that was to be added is there: say so if there is something to show. */
   tell(): void {
-    const count = this._shown().length;
-    if (!count) {
-      return;
-    }
-    this._notice.present(
-      {
-        text: this._trans._n(
-          'The kernel ran a cell that is not in this notebook.',
-          'The kernel ran %1 cells that are not in this notebook.',
-          count
-        ),
-        urgent: false,
-        closable: true,
-        actions: [{ label: this._trans.__('Show Output'), execute: () => void this._show() }]
-      },
-      () => this._notice.hide()
-    );
+    this._isComplete = true;
+    this._update();
   }
 
   /** The kernel is another one. */
   clear(): void {
+    this._isComplete = false;
+    this._isClosed = false;
     this._notice.hide();
+    this._dialog?.reject();
     for (const { area } of this._gone.values()) {
       area.dispose();
     }
     this._gone.clear();
   }
 
-  private _shown(): IGone[] {
-    return [...this._gone.values()].filter(({ area }) => area.model.length > 0);
+  /** Those that there is something to tell of. */
+  private _told(): IGoneCell[] {
+    return [...this._gone.values()].filter(isToldOf);
+  }
+
+  /** @param isQuestion - Whether there is one more question: who has closed the notice sees it again. */
+  private _update(isQuestion = false): void {
+    this._isClosed &&= !isQuestion;
+    if (!this._isComplete || this._isClosed) {
+      return;
+    }
+    const states = this._told().map(({ request }) => request.state);
+    if (!states.length) {
+      this._notice.hide();
+      return;
+    }
+    this._notice.present(
+      {
+        text: goneNotice(states, this._trans),
+        urgent: false,
+        closable: true,
+        actions: [{ label: goneAction(states, this._trans), execute: () => void this._show() }]
+      },
+      () => {
+        this._isClosed = true;
+        this._notice.hide();
+      }
+    );
   }
 
   private async _show(): Promise<void> {
-    const body = new Panel();
-    body.addClass('jp-fleet-GoneCells');
-    for (const { record, area, code } of this._shown()) {
-      const { model, rendermime } = area;
-      const when = record.sent ? new Date(record.sent).toLocaleString() : '';
-      const line = new Widget();
-      line.node.textContent = `[${record.count ?? ' '}] ${when}`;
-      body.addWidget(line);
-      if (code) {
-        const source = new Widget({ node: document.createElement('pre') });
-        source.node.textContent = firstLines(code);
-        body.addWidget(source);
-      }
-      body.addWidget(new OutputArea({ model, rendermime }));
+    const dialog = (this._dialog = new GoneCellsDialog(this._told(), this._trans));
+    await dialog.launch();
+    if (this._dialog === dialog) {
+      this._dialog = null;
     }
-    await showDialog({
-      title: this._trans.__('Cells That Are Not in This Notebook'),
-      body,
-      buttons: [Dialog.okButton({ label: this._trans.__('Close') })]
-    });
   }
 
-  private readonly _gone = new Map<string, IGone>();
+  private readonly _gone = new Map<string, IKept>();
   private readonly _notice: ActionNotice;
+  private _isComplete = false;
+  /** Whether a person has closed the notice. */
+  private _isClosed = false;
+  private _dialog: GoneCellsDialog | null = null;
+}
+
+function isToldOf({ request, area, wasTold }: IKept): boolean {
+  return wasTold || isTold(request.state, area.model.length);
 }

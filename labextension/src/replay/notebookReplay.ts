@@ -25,16 +25,12 @@ import { OwnRequests } from './ownRequests.js';
 import { isOlder, newestHeld, refillOf } from './refills.js';
 import type { SentCode } from './sentCode.js';
 import { sourceHash } from './sourceHash.js';
-import { UnfinishedRequests } from './unfinishedRequests.js';
+import { type IUnfinished, UnfinishedRequests } from './unfinishedRequests.js';
 import type { UnsavedOutputs } from './unsavedOutputs.js';
 
 /** A cell that was not done, and what fills it. */
-interface ILeft {
-  readonly id: string;
-  readonly request: string;
+interface ILeft extends IUnfinished {
   readonly future: Future;
-  /** Whether the kernel ran it, not only had it. */
-  readonly runs: boolean;
 }
 
 /** What this page knows of a kernel's requests, and how they fill the cells of one notebook. */
@@ -150,7 +146,8 @@ export class NotebookReplay {
       const id = cellOf(record);
       const own = holes.get(record.request) ?? [];
       if (id === null) {
-        this._gone.add(record, newest, () => this._adopt(record, null));
+        const asking = { record, horizon, dropQuestion: () => this._question.dropped() };
+        this._gone.add(asking, newest, () => this._adopt(record, null));
       } else if (!isLater(id) && !isOlder(record, held[id], this._stream.journal, now)) {
         const has = held[id];
         // What has come since the question is joined to what follows in the answer.
@@ -158,6 +155,7 @@ export class NotebookReplay {
         const isHeard = isAll && this._cells.filledBy(id) === record.request;
         const refill = refillOf(record, has, missing, isHeard);
         const lacks = refill === 'append' ? holesBehind(own, has!.number) : own;
+        this._gone.forget(record.request);
         this._fill(record, id, has, refill, lacks, horizon);
       }
     }
@@ -181,8 +179,9 @@ export class NotebookReplay {
   /** Another page or program has sent a request, or one has gone on. */
   private readonly _announced = (_: unknown, record: IRecord): void => {
     const { cell, request } = record;
+    const gone = this._gone.announced(record);
     if (record.asks === null) {
-      this._question.settled(request, this._shownIn(request)?.outputArea);
+      this._question.settled(request, gone ?? this._shownIn(request)?.outputArea);
     }
     if (record.state === 'done') {
       this._unfinished.ended(request, id => this._cells.filledBy(id) === request);
@@ -246,9 +245,7 @@ export class NotebookReplay {
       change: change => this._change(record, change),
       cellNow: of => this._widgetOf(id, of),
       missingText: count => missingText(count, this._stream.limit, this._trans),
-      dropQuestion: () => {
-        this._kernel.hasPendingInput = false;
-      }
+      dropQuestion: () => this._question.dropped()
     });
     this._earlier.mark(id, record.source, text, this._isMine(record));
   }
@@ -348,10 +345,10 @@ export class NotebookReplay {
 
   /** Cells whose ends the kernel, or its agent, has not said before it was gone: nobody will. */
   private readonly _ended = (): void => {
-    this._left = this._unfinished.take().flatMap(({ cell: id, request, runs }) => {
-      const cell = this._cells.widget(id);
+    this._left = this._unfinished.take().flatMap(one => {
+      const cell = this._cells.widget(one.cell);
       const future = cell && futureIn(cell.outputArea);
-      return future?.msg.header.msg_id === request ? [{ id, request, future, runs }] : [];
+      return future?.msg.header.msg_id === one.request ? [{ ...one, future }] : [];
     });
     const reason = this._endReason();
     if (reason !== null) {
@@ -361,7 +358,7 @@ export class NotebookReplay {
 
   private _showEnds(reason: string): void {
     const isAsked = reason === SHUT_DOWN || reason === REPLACED;
-    for (const { id, request, future, runs } of this._left.splice(0)) {
+    for (const { cell: id, request, future, runs } of this._left.splice(0)) {
       this._showEnd(request, id, future, runs ? died(reason) : isAsked ? null : notRun());
     }
   }

@@ -18,6 +18,11 @@ export class OpenQuestion {
     this._request = request;
   }
 
+  /** A question was answered, or dropped, before this page could show it. */
+  dropped(): void {
+    this._kernel.hasPendingInput = false;
+  }
+
   /**
    * No question of this request waits for an answer.
    *

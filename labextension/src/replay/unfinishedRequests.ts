@@ -1,3 +1,11 @@
+/** A request whose end its cell has not shown. */
+export interface IUnfinished {
+  readonly cell: string;
+  readonly request: string;
+  /** Whether the kernel runs it, not only has it. */
+  readonly runs: boolean;
+}
+
 /**
  * The requests whose ends a notebook has not shown yet, of each cell the latest one.
  *
@@ -14,8 +22,8 @@ export class UnfinishedRequests {
     this._running = request;
   }
 
-  /** All of them, by their cells, and whether the kernel runs it; they are forgotten. */
-  take(): { readonly cell: string; readonly request: string; readonly runs: boolean }[] {
+  /** All of them; they are forgotten. */
+  take(): IUnfinished[] {
     const taken = [...this._requests].map(([cell, request]) => ({
       cell,
       request,
