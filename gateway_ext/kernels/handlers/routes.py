@@ -137,7 +137,8 @@ def named(call: Call, table: Iterable[Route] = ROUTES) -> Route:
 
 def require_named(handler: web.RequestHandler) -> Route:
     """The entry that names the request that this handler is to answer; raises Refusal."""
-    base_url: str = handler.settings["base_url"].rstrip("/")
+    # It may be configured without the first slash.
+    base_url = ("/" + handler.settings["base_url"].strip("/")).rstrip("/")
     return named(
         Call(
             handler.request.method or "GET",
