@@ -17,6 +17,7 @@ from tornado.iostream import StreamClosedError
 from gateway_ext.kernels.agents.pipes import LabsAway, Pipe, PipeRoom, copied
 from gateway_ext.kernels.handlers.authentication import bearer_token
 from gateway_ext.kernels.handlers.refused_calls import RefusedCalls
+from gateway_ext.kernels.handlers.routes import below_base_url
 from gateway_ext.kernels.refusal import Refusal, owner_unknown
 from jupyter_ext.wire.routes import JOURNAL_ROUTE, pattern_of
 
@@ -89,8 +90,7 @@ class PipeHandler(RefusedCalls):
                 self._close()
                 raise Refusal(503, "the call has ended")
             headers = copied(self.request.headers, _REQUEST_HEADERS)
-            base_url = self.settings["base_url"].rstrip("/")
-            target = (self.request.uri or "").removeprefix(base_url)
+            target = below_base_url(self, self.request.uri or "")
             await self._pipe.begin(self.request.method or "", target, headers)
         except LabsAway as error:
             raise Refusal(503, f"no lab answers: {error}") from error

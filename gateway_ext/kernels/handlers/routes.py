@@ -137,13 +137,18 @@ def named(call: Call, table: Iterable[Route] = ROUTES) -> Route:
 
 def require_named(handler: web.RequestHandler) -> Route:
     """The entry that names the request that this handler is to answer; raises Refusal."""
-    # It may be configured without the first slash.
-    base_url = ("/" + handler.settings["base_url"].strip("/")).rstrip("/")
     return named(
         Call(
             handler.request.method or "GET",
-            handler.request.path.removeprefix(base_url),
+            below_base_url(handler, handler.request.path),
             handler_name(type(handler)),
             isinstance(handler, websocket.WebSocketHandler),
         )
     )
+
+
+def below_base_url(handler: web.RequestHandler, target: str) -> str:
+    """A request's path, or path and query, below the gateway's base URL."""
+    # It may be configured without the first slash.
+    base_url = "/" + handler.settings["base_url"].strip("/")
+    return target.removeprefix(base_url.rstrip("/"))
