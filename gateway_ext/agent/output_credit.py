@@ -51,7 +51,10 @@ class Credit:
         """`path` is that of the agent's file, `agent` its process id. Raises OSError."""
         self.path = path
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), CREDIT_BYTES, access=mmap.ACCESS_READ)
+            # An agent of the version before makes a file of one word, also for the processes that
+            # it starts after an upgrade.
+            size = min(CREDIT_BYTES, os.fstat(file.fileno()).st_size)
+            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         self._words = memoryview(mapped).cast("Q")
         # Processes that the kernel forks hand their output to it, and see here what it publishes.
         self._published = memoryview(mmap.mmap(-1, 8)).cast("Q")
@@ -62,7 +65,7 @@ class Credit:
     @property
     def is_ending(self) -> bool:
         """Whether the agent is ending this process."""
-        return self._words[1] != 0
+        return len(self._words) > 1 and self._words[1] != 0
 
     def publish(self, size: int) -> None:
         """So many bytes are given to iopub, by the process that has its socket."""

@@ -31,6 +31,7 @@ class KernelAccess:
         self._members = members
         self._log = log
         self._background = BackgroundTasks(log)
+        self._being_written: set[tuple[str, str]] = set()
 
     async def require(self, identity: Identity, kernel_id: str, project: str, role: Role) -> None:
         """Raises Refusal, 403 or 404, unless the caller has at least `role` in the project of this
@@ -44,8 +45,11 @@ class KernelAccess:
         """Remember, beside all else, that the caller has a role in a project, if that is so."""
         if identity.service or identity.role(project) is None:
             return
-        if not self._members.is_written(identity.user, project):
-            self._background.start(self._write(identity.user, project))
+        pair = (identity.user, project)
+        # Once at a time: a database that hangs must not collect a task for each call.
+        if pair not in self._being_written and not self._members.is_written(*pair):
+            self._being_written.add(pair)
+            self._background.start(self._write(*pair))
 
     async def _was_member(self, identity: Identity, project: str) -> bool:
         return self._members.is_written(identity.user, project) or (
@@ -58,3 +62,5 @@ class KernelAccess:
         except DatabaseUnavailable as error:
             # The next call writes it down.
             self._log.info("%r of project %r is not noted yet: %s", username, project, error)
+        finally:
+            self._being_written.discard((username, project))

@@ -239,6 +239,9 @@ class FleetIdentityProvider(IdentityProvider):
         request = handler.request
         if for_everybody and request.method in READ:
             return
+        if "Sec-Fetch-Site" not in request.headers and _opens_page(handler):
+            # A browser that does not say which page has led here: opening one changes nothing.
+            return
         reason = foreign(
             request.method or "GET",
             request.headers,

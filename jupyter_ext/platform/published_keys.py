@@ -78,9 +78,10 @@ class PublishedKeys:
             keys = parse_keys(json.loads(self._fetch(self._url)))
             if not keys:
                 raise ValueError("there is no usable key")
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # Whatever a server answers: the thread must go on, or new keys would never be known.
             if not self._failed:
-                log.warning("%s: keys cannot be read: %s", self._url, error)
+                log.warning("%s: keys cannot be read: %s", self._url, error or type(error).__name__)
             self._failed = True
             return
         self._failed = False

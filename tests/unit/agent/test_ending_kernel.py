@@ -42,3 +42,13 @@ def test_the_next_process_begins_cells_again(tmp_path: Path) -> None:
     CreditFile(tmp_path / "credit").end()
     file = CreditFile(tmp_path / "credit")
     assert not Credit(file.path, os.getpid()).is_ending
+
+
+def test_a_kernel_of_an_agent_of_the_version_before_has_credit_and_is_not_told(
+    tmp_path: Path,
+) -> None:
+    file = CreditFile(tmp_path / "credit")
+    os.truncate(file.path, 8)
+    credit = Credit(file.path, os.getpid())
+    credit.wait(lambda: 0)
+    assert not credit.is_ending

@@ -82,6 +82,11 @@ def test_calls_of_other_ports_with_the_cookie_are_refused(bare_labs: Labs) -> No
         assert answer.status_code == 403, path
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert session.get(f"{url}/lab", headers=link).status_code == 200
+    # Without TLS, browsers do not say which site has led here.
+    led = {"Referer": "http://127.0.0.1:1/", "Accept": "text/html,*/*;q=0.8"}
+    assert session.get(f"{url}/lab", headers=led).status_code == 200
+    assert session.get(f"{url}/api/contents/demo", headers=led).status_code == 403
+    assert session.get(f"{url}/lab", headers={"Referer": led["Referer"]}).status_code == 403
     own = {"Sec-Fetch-Site": "same-origin"}
     assert session.get(f"{url}/api/contents/demo", headers=own).status_code == 200
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)

@@ -53,6 +53,7 @@ class Backend:
     def __init__(self, port: int) -> None:
         self.requests: list[tuple[str, bytes]] = []
         self.paths: list[str] = []
+        self.schemes: list[str] = []
         self.hangs_up = False
         self.silent_seconds = 0.0
         self.redirects = False
@@ -64,6 +65,7 @@ class Backend:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 backend.requests.append((self.command, body))
                 backend.paths.append(self.path)
+                backend.schemes.append(self.headers["X-Forwarded-Proto"])
                 time.sleep(backend.silent_seconds)
                 if backend.is_busy:
                     self.send_response(503)
@@ -240,6 +242,15 @@ def test_a_lab_says_itself_when_to_try_again(front, backends, method):
         lab.is_busy = True
     answer = ask(port, method, body)
     assert (answer.status, answer.headers.get_all("Retry-After")) == (503, ["10"])
+
+
+def test_labs_know_that_a_proxy_before_the_front_has_ended_tls(front, backends):
+    port, first, second = front
+    labs = [backends(first), backends(second)]
+    for said in ({}, {"X-Forwarded-Proto": "https"}, {"X-Forwarded-Proto": "gopher"}):
+        assert ask(port, "GET", **said).status == 200
+    schemes = [scheme for lab in labs for scheme in lab.schemes]
+    assert sorted(schemes) == ["http", "http", "https"]
 
 
 def test_a_ticket_with_a_long_path_fits_and_longer_headers_are_refused(front, backends):

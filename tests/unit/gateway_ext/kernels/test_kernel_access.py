@@ -101,3 +101,29 @@ def test_servers_of_the_fleet_are_nobodys_members() -> None:
     members = Members()
     assert status(members, identity(service="lab"), Role.OWNER) == 200
     assert members.tries == 0
+
+
+def test_a_database_that_hangs_collects_no_task_for_each_call() -> None:
+    hanging = asyncio.Event()
+
+    class Hanging(Members):
+        async def write(self, username: str, project: str) -> None:
+            self.tries += 1
+            await hanging.wait()
+
+    members = Hanging()
+
+    async def calls() -> None:
+        access = KernelAccess(members, LOG)  # type: ignore[arg-type]
+        for _ in range(100):
+            await access.require(identity(demo=Role.EDITOR), KERNEL, "demo", Role.EDITOR)
+            await asyncio.sleep(0)
+        assert members.tries == 1
+        hanging.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await access.require(identity(demo=Role.EDITOR), KERNEL, "demo", Role.EDITOR)
+        await asyncio.sleep(0)
+        assert members.tries == 2
+
+    asyncio.run(calls())

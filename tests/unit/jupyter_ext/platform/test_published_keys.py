@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ class Platform:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.fetched = 0
-        self.away = False
+        self.away: Exception | None = None
         self.rotate("a")
 
     def rotate(self, name: str) -> None:
@@ -36,8 +37,8 @@ class Platform:
     def fetch(self, url: str) -> bytes:
         assert url == URL
         self.fetched += 1
-        if self.away:
-            raise OSError("away")
+        if self.away is not None:
+            raise self.away
         return self.document
 
     def sign(self, **claims: Any) -> str:
@@ -140,12 +141,37 @@ def test_while_the_platform_is_away_its_keys_hold_and_no_unknown_one(
     platform: Platform, verifier: TokenVerifier
 ) -> None:
     known = platform.sign()
-    platform.away = True
+    platform.away = OSError("away")
     platform.rotate("b")
     for _ in range(20):
         with pytest.raises(TokenError):
             verifier.verify(platform.sign())
     assert verifier.verify(known).user == "ada"
+
+
+@pytest.mark.parametrize(
+    "odd", [http.client.IncompleteRead(b""), http.client.BadStatusLine("x"), RecursionError()]
+)
+def test_an_odd_answer_of_the_platform_does_not_end_the_reading(
+    platform: Platform, verifier: TokenVerifier, odd: Exception
+) -> None:
+    platform.away = odd
+    platform.rotate("b")
+    with pytest.raises(TokenError):
+        verifier.verify(platform.sign())
+    before = platform.fetched
+    until_fetched(platform, verifier, before + 2)
+    platform.away = None
+    until_accepted(verifier, platform.sign())
+
+
+def until_fetched(platform: Platform, verifier: TokenVerifier, times: int) -> None:
+    deadline = time.monotonic() + 10
+    while platform.fetched < times:
+        with pytest.raises(TokenError):
+            verifier.verify(platform.sign())
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_unknown_keys_make_nobody_read_all_the_time(
@@ -169,7 +195,7 @@ def test_keys_that_could_not_be_read_for_a_day_let_nobody_in(
     keys = PublishedKeys(URL, platform.fetch)
     keys.read()
     assert keys.current()
-    platform.away = True
+    platform.away = OSError("away")
     keys.read()
     assert keys.current()
     later = time.monotonic() + published_keys.STALE_SECONDS + 1
