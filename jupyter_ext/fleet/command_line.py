@@ -219,6 +219,8 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
         if kept is not None and (states or find_leftovers(data_dir)):
             wanted.refuse_while_running(kept)
         settings = bring_up(data_dir, wanted)
+    # Whoever reads the next line may press ^C at once.
+    asked = None if options.detach or running else asked_to_end()
     print(f"Jupyter Fleet: {settings.browser_url}/")
     print(f"Sign in as the demo user: {login_url(data_dir, settings)}", flush=True)
     dropped = dropped_clusters(kept or settings, settings, _kernels_now(data_dir, settings))
@@ -229,9 +231,7 @@ def up_command(options: argparse.Namespace, data_dir: DataDir) -> int:
     for line in [*notices(settings), *dropped, *warnings(answers, settings), walls, room]:
         if line:
             print(line, file=sys.stderr)
-    if options.detach or running:
-        return 0
-    return supervise(data_dir)
+    return 0 if asked is None else supervise(data_dir, asked)
 
 
 def _kernels_now(data_dir: DataDir, settings: Settings) -> list[dict[str, Any]]:
@@ -263,11 +263,16 @@ def notices(settings: Settings) -> list[str]:
     return lines
 
 
-def supervise(data_dir: DataDir) -> int:
-    """Wait for ^C (or SIGTERM, or the terminal's end), then stop the fleet."""
+def asked_to_end() -> threading.Event:
+    """Set by ^C, SIGTERM and the terminal's end from now on."""
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: asked.set())
+    return asked
+
+
+def supervise(data_dir: DataDir, asked: threading.Event) -> int:
+    """Wait until `asked` to end, then stop the fleet."""
     supervisor = Supervisor(data_dir)
     while not asked.wait(WATCH_SECONDS):
         if supervisor.pid() is None:
