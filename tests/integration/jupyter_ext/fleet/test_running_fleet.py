@@ -190,7 +190,7 @@ def test_an_option_that_does_not_work_reaches_one_process_and_is_taken_back(
 @pytest.mark.parametrize(
     "frozen",
     [
-        ("lab-2", "gateway-1", "store"),
+        ("lab-2", "gateway-1"),
         pytest.param(("lab-2", "gateway-1", "store", "front"), marks=pytest.mark.long),
     ],
 )
