@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import websocket
 
 from gateway_ext.agent.process_tree import descendants
 from tests.integration.gateway_ext.fleet_of_gateways import (
@@ -138,7 +139,7 @@ def users() -> Iterator[Gateways]:
     if others_cannot_run_gateways():
         pytest.skip("the repository and its environments are closed to other users")
     with short_folder("fleet-user-") as folder:
-        app = {"kernel_walls": "required", "hidden_folders": [str(folder)]}
+        app = {"kernel_walls": "required", "hidden_folders": [str(folder)], "one_user": True}
         gateways = UsersGateways(folder, 1, changes={"FleetGatewayApp": app})
         try:
             yield gateways
@@ -157,6 +158,19 @@ def test_a_kernel_of_a_user_does_not_read_what_its_user_can(users: Gateways) -> 
     # The home of its project is in a hidden folder, and shown.
     write = "open('mine', 'w').write('x'); print(os.listdir('.').count('mine'), os.getuid())"
     assert run_in(users, kernel_id, write) == f"1 {UID}\n"
+    url = f"{users.urls[0]}/api/kernels"
+    # As it would be without walls: ada came first.
+    bob = users.client("bob", demo="owner", other="owner")
+    for call in (
+        ("POST", url),
+        ("DELETE", f"{url}/{kernel_id}"),
+        ("POST", f"{url}/{kernel_id}/restart"),
+    ):
+        answer = bob.call(*call, json={"project": "other"})
+        assert (answer.status_code, "runs code of ada alone" in answer.text) == (403, True)
+    assert bob.call("GET", f"{url}/{kernel_id}").json()["walls"] == "namespaces"
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        bob.channels(users.urls[0], kernel_id)
 
 
 def born(channels: Channels) -> str:

@@ -107,10 +107,11 @@ def test_gateways_are_told_of_walls_and_to_hide_the_fleets_data(data_dir, secret
         config = configuration.gateway_config("gateway-1", settings, data_dir, secrets, TOOLS)
         return config["FleetGatewayApp"]
 
-    assert not {"kernel_walls", "hidden_folders"} & set(told(SETTINGS))
-    app = told(replace(SETTINGS, kernel_walls="required"))
-    assert app["kernel_walls"] == "required"
-    assert app["hidden_folders"] == [str(data_dir.root)]
+    for mode in ("none", "auto", "required"):
+        app = told(replace(SETTINGS, kernel_walls=mode))
+        assert app["kernel_walls"] == mode
+        assert app["hidden_folders"] == [str(data_dir.root)]
+    assert told(SETTINGS)["kernel_walls"] == "auto"
 
 
 def test_gateways_are_told_where_clusters_are(data_dir, secrets):
