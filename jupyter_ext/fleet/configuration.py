@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -216,6 +217,9 @@ def gateway_config(
             "one_user": settings.one_user,
             # Without root, kernels have the fleet's own user id.
             "hidden_folders": [str(data_dir.root)],
+            "shown_folders": [
+                one for one in (settings.shown_folders or "").split(os.pathsep) if one
+            ],
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
             "orphan_seconds": ORPHAN_SECONDS,

@@ -23,6 +23,13 @@ def walls_mode(text: str) -> str:
     return text
 
 
+def folders(text: str) -> str:
+    """The value of `--shown-folders`, with absolute paths."""
+    return os.pathsep.join(
+        os.path.abspath(os.path.expanduser(one)) for one in text.split(os.pathsep) if one
+    )
+
+
 def yes_or_no(text: str) -> bool:
     """The value of `--trust-everyone`."""
     if text not in ("yes", "no"):

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_ext.fleet.advertised_address import in_url
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernel_walls import walls_mode, yes_or_no
+from jupyter_ext.fleet.kernel_walls import folders, walls_mode, yes_or_no
 from jupyter_ext.fleet.option import Option, bounds, option, shown, typed
 from jupyter_ext.fleet.ports import FRONT, FRONT_INSIDE, KERNEL_FRONT
 from jupyter_ext.fleet.quantities import duration, duration_text, size
@@ -144,6 +144,14 @@ class Settings:
         "give each kernel namespaces of its own, in which it sees nothing of other kernels: none, "
         "auto (where this machine allows it) or required (auto)",
         kind=walls_mode,
+    )
+    shown_folders: str | None = option(
+        None,
+        "DIR:DIR",
+        "folders that kernels see within their walls although they are in /tmp, /var/tmp, /run, "
+        "/dev/shm or the fleet's data, for example /run/mysqld; '' for none",
+        kind=folders,
+        unset="",
     )
     trust_everyone: bool = option(
         False,

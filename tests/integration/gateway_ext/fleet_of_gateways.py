@@ -407,6 +407,11 @@ class Gateways:
             directory=folder,
         )
 
+    def home(self, project: str = "demo") -> Path:
+        """The folder in which kernels of a project start, which they see within their walls; it is
+        there once one was started."""
+        return self.directory / "k" / "projects" / project
+
     def start_again(self, number: int) -> None:
         """Starts a gateway that has ended, at the same address."""
         self.processes[number] = self._start(number)

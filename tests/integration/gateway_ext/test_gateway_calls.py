@@ -118,7 +118,7 @@ def test_interrupt_restart_and_delete_at_the_other_gateway(gateways: Gateways) -
 
 
 def test_an_interrupt_of_a_kernel_that_has_no_process_yet_says_so(gateways: Gateways) -> None:
-    gate = gateways.directory / "restart-gate"
+    gate = gateways.home() / "restart-gate"
     waits = f'while [ -e {gate} ]; do sleep 0.05; done; exec {kernel_python()} "$@"'
     ipykernel = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
     gateways._write_kernelspec("waits", {}, argv=["sh", "-c", waits, "sh", *ipykernel])

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from jupyter_ext.fleet.failure import FleetError
-from jupyter_ext.fleet.kernel_walls import check_kernel_walls, walls_mode, walls_notices, yes_or_no
+from jupyter_ext.fleet.kernel_walls import (
+    check_kernel_walls,
+    folders,
+    walls_mode,
+    walls_notices,
+    yes_or_no,
+)
 
 REFUSED = "unshare: Operation not permitted"
 
@@ -66,3 +72,10 @@ def test_other_words_are_refused() -> None:
     assert (yes_or_no("yes"), yes_or_no("no")) == (True, False)
     with pytest.raises(argparse.ArgumentTypeError, match="neither yes nor no"):
         yes_or_no("maybe")
+
+
+def test_shown_folders_are_kept_as_absolute_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/usr")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert folders("lib:/run/x/:~/data:") == "/usr/lib:/run/x:/home/ann/data"
+    assert folders("") == ""
