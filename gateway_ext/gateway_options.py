@@ -108,8 +108,8 @@ class GatewayOptions(HasTraits):
     one_user = Bool(
         False,
         help="Whether only one user may start and use kernels: whoever does so first. For gateways "
-        "that are not root's and whose kernels have no namespaces, because nothing keeps their "
-        "code from the files and keys of the user who runs the gateway.",
+        "that are not root's and whose kernels have no namespaces, because their code reaches the "
+        "files of the user who runs the gateway.",
     ).tag(config=True)
     hidden_folders = List(
         Unicode(),

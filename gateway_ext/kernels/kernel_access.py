@@ -11,9 +11,9 @@ from jupyter_ext.platform.roles import Role
 from jupyter_ext.platform.tokens import Identity
 
 WHY_ONE_USER = (
-    "nothing would keep the code of others from its user's files and keys. Ask its operator to run "
-    "it as root, to allow user namespaces, or, if everybody is trusted, to run `jupyter fleet up "
-    "--trust-everyone`"
+    "kernels run as whoever has started it, whose files the code of others would reach. Ask its "
+    "operator to run it as root, to allow user namespaces, or, if everybody is trusted, to run "
+    "`jupyter fleet up --trust-everyone`"
 )
 
 

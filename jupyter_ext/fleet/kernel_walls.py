@@ -62,8 +62,8 @@ def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> 
     if one_user:
         lines.append(
             "This fleet runs code of one user alone, whoever comes first: its kernels run as you, "
-            "and nothing would keep the code of others from your files and keys. Run it as root, "
-            "allow user namespaces, or use --trust-everyone if you trust everybody"
+            "and the code of others would reach your files. Run it as root, allow user namespaces, "
+            "or use --trust-everyone if you trust everybody"
         )
     return lines
 

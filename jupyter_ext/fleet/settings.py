@@ -157,7 +157,7 @@ class Settings:
         False,
         "yes|no",
         "let several users run code on a fleet that is not root's and whose kernels have no "
-        "namespaces, where it reaches all files and keys of the fleet (no)",
+        "namespaces, where it runs as the user of the fleet (no)",
         kind=yes_or_no,
         alone=True,
     )
