@@ -54,6 +54,7 @@ from gateway_ext.ownership.launch_records import LaunchRecords
 from gateway_ext.ownership.leftovers import Leftovers
 from gateway_ext.ownership.lifecycle import Lifecycle
 from gateway_ext.ownership.membership import Membership
+from gateway_ext.ownership.only_user import OnlyUser
 from gateway_ext.ownership.pool_records import PoolRecords
 from gateway_ext.ownership.project_members import ProjectMembers
 from gateway_ext.ownership.project_uids import ProjectUids
@@ -172,7 +173,11 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         self.web_app.settings.update(
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
-            fleet_kernel_access=KernelAccess(ProjectMembers(self.database), self.log),
+            fleet_kernel_access=KernelAccess(
+                ProjectMembers(self.database),
+                self.log,
+                OnlyUser(self.database) if self.one_user else None,
+            ),
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,

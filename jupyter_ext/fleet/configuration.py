@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -188,10 +189,6 @@ def gateway_config(
     limits = gateway_limits(settings)
     kernel_dirs = [str(tools.kernelspecs)]
     manager = dict(limits["FleetMappingKernelManager"])
-    walls: dict[str, Any] = {}
-    if settings.kernel_walls != "none":
-        # Without root, kernels have the fleet's own user id.
-        walls = {"kernel_walls": settings.kernel_walls, "hidden_folders": [str(data_dir.root)]}
     if settings.kernelspecs is not None:
         # The first one of a name is used.
         kernel_dirs.insert(0, settings.kernelspecs)
@@ -216,7 +213,13 @@ def gateway_config(
             "kernel_lab_urls": [settings.advertised_url(KERNEL_FRONT)],
             "service_token_file": str(secrets.service_token("gateway")),
             "kernels_dir": str(data_dir.kernels),
-            **walls,
+            "kernel_walls": settings.kernel_walls,
+            "one_user": settings.one_user,
+            # Without root, kernels have the fleet's own user id.
+            "hidden_folders": [str(data_dir.root)],
+            "shown_folders": [
+                one for one in (settings.shown_folders or "").split(os.pathsep) if one
+            ],
             "first_uid": data_dir.first_uid,
             "agent_command": [str(tools.kernel_python), "-m", "gateway_ext.agent"],
             "orphan_seconds": ORPHAN_SECONDS,

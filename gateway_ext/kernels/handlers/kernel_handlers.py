@@ -75,6 +75,7 @@ class KernelsHandler(FleetHandler):
             body, self.identity, manager.default_kernel_name, self.settings["eg_client_envs"]
         )
         require_role(self.identity, new.project, Role.EDITOR)
+        await self.access.require_served(self.identity)
         self.access.met(self.identity, new.project)
         seconds = answer_seconds(self, new.environment)
         answer = await self._start_elsewhere(new, body, seconds)

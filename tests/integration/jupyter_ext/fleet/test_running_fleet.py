@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def test_what_a_kernel_says_reaches_labs_by_their_listener_for_kernels(running_f
     def kept(word):
         return word.encode() in client.call("GET", url).content
 
-    go = Path(tempfile.gettempdir()) / f"fleet-go-{kernel_id}"
+    go = running_fleet.data_dir.kernels / "projects" / "demo" / f"go-{kernel_id}"
     try:
         with client.channels(gateways[0]["url"], kernel_id) as channels:
             request = channels.execute(
