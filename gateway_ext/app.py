@@ -67,6 +67,7 @@ from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
 from jupyter_ext.kernels.held_messages import HeldMessages
+from jupyter_ext.metrics_port import PortRefused, bind, serve
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.safe_logs import make_logs_safe
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
@@ -203,6 +204,10 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         )
         for ip in (self.ip, *self.more_ips):
             self._listen(ip)
+        try:
+            serve(bind(self.metrics_port, self.metrics_ip))
+        except PortRefused as error:
+            self._fail(str(error))
 
     def _listen(self, ip: str) -> None:
         try:

@@ -232,6 +232,17 @@ class GatewayOptions(HasTraits):
         help="How long a client may take to send a request: first its headers, or to start "
         "the next one on the same connection, then its body.",
     ).tag(config=True)
+    metrics_port = Integer(
+        0,
+        min=0,
+        max=65535,
+        help="Port at which the gateway answers /metrics (for Prometheus) and /health, without a "
+        "token and at no other port; 0 for none.",
+    ).tag(config=True)
+    metrics_ip = Unicode(
+        "127.0.0.1",
+        help="Address of metrics_port: one that only those who watch the fleet reach.",
+    ).tag(config=True)
     spread_starts = Bool(
         True,
         help="Whether a new kernel is started by the gateway that has the fewest. If not, the "

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -53,6 +54,7 @@ from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
 from jupyter_ext.logins.logins import Logins
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
+from jupyter_ext.metrics_port import PortRefused, bind, serve
 from jupyter_ext.output_frame.frame_handler import OutputFrameHandler
 from jupyter_ext.page_config import host_folders, public_page_config
 from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
@@ -121,6 +123,19 @@ class JupyterFleet(ExtensionApp):
         help="Seconds that a client may take to send a request's body. The front buffers "
         "bodies, so only slow uploads directly to a lab take long.",
     )
+    metrics_port = Int(
+        0,
+        min=0,
+        max=65535,
+        config=True,
+        help="Port at which the lab answers /metrics (for Prometheus) and /health, without a "
+        "token and at no other port; 0 for none.",
+    )
+    metrics_ip = Unicode(
+        "127.0.0.1",
+        config=True,
+        help="Address of metrics_port: one that only those who watch the fleet reach.",
+    )
     max_workspaces = Int(
         1000,
         min=1,
@@ -183,6 +198,7 @@ class JupyterFleet(ExtensionApp):
 
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
+    _metrics_sockets: tuple[socket, ...] = ()
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -227,12 +243,14 @@ class JupyterFleet(ExtensionApp):
             upgrade_lab(engine.shared(self.database_url))
             self._revocation_watch().begin()
             bucket.check(self.bucket_url)
+            self._metrics_sockets = tuple(bind(self.metrics_port, self.metrics_ip))
         except (
             DatabaseUnavailable,
             MigrationError,
             TokenKeysError,
             EncryptionKeysError,
             bucket.StoreUnavailable,
+            PortRefused,
         ) as error:
             raise CannotStart(for_operator(error)) from error
 
@@ -299,6 +317,7 @@ class JupyterFleet(ExtensionApp):
         """Start the lab's background work; called when the server listens."""
         if not self.active:
             return
+        serve(self._metrics_sockets)
         # Half-sent requests are not waited for; jupyter_server has no option for it.
         limits = serverapp.http_server.conn_params
         limits.header_timeout = self.request_seconds

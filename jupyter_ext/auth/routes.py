@@ -185,5 +185,4 @@ ROUTES: tuple[Route, ...] = (
         rf"/api/fleet/kernels/{_UUID}/ticket",
         f"{_OURS}.kernels.ticket_handler.TicketHandler",
     ),
-    route(Who.SERVICES, "GET", r"/metrics", f"{_STOCK}.base.handlers.PrometheusMetricsHandler"),
 )

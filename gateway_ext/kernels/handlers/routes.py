@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tornado import web, websocket
 
@@ -32,6 +33,11 @@ _KERNEL = r"/api/kernels/[^/]+"
 def _route(who: Who, methods: str, pattern: str, handler: str) -> Route:
     # Browsers ask first, without a token.
     return route(who, f"{methods} OPTIONS", pattern, handler)
+
+
+def _without_head(entry: Route) -> Route:
+    # Enterprise Gateway's handlers of static files fail at it.
+    return replace(entry, methods=entry.methods - {"HEAD"})
 
 
 ROUTES: tuple[Route, ...] = (
@@ -120,8 +126,12 @@ ROUTES: tuple[Route, ...] = (
         r"/kernelspecs/[^/]+/.*",
         f"{_STOCK}.kernelspecs.handlers.KernelSpecResourceHandler",
     ),
-    _route(Who.USERS, "GET", r"/api/swagger\.json", f"{_STOCK}.api.handlers.SpecJsonHandler"),
-    _route(Who.USERS, "GET", r"/api/swagger\.yaml", f"{_STOCK}.api.handlers.APIYamlHandler"),
+    _without_head(
+        _route(Who.USERS, "GET", r"/api/swagger\.json", f"{_STOCK}.api.handlers.SpecJsonHandler")
+    ),
+    _without_head(
+        _route(Who.USERS, "GET", r"/api/swagger\.yaml", f"{_STOCK}.api.handlers.APIYamlHandler")
+    ),
 )
 
 

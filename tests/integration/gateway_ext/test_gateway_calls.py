@@ -345,14 +345,25 @@ def test_nothing_without_a_valid_token(gateways: Gateways, path: str) -> None:
             assert response.status_code == 401
 
 
-def test_forged_and_broken_tokens_are_refused(gateways: Gateways) -> None:
+def test_forged_and_broken_tokens_are_refused(gateways: Gateways, kernel_id: str) -> None:
     attacks = sendable(Attacker(gateways.directory).all())
     assert len(attacks) >= 150
     wrong = []
     for name, forged in attacks.items():
-        answer = Client(forged).call("GET", f"{gateways.urls[0]}/api/kernels")
-        if answer.status_code != 401 or forged in answer.text:
-            wrong.append((name, answer.status_code))
+        client = Client(forged)
+        for method, path in (
+            ("GET", "/api/kernels"),
+            ("GET", "/api/kernelspecs"),
+            ("POST", f"/api/fleet/kernels/{kernel_id}/gone"),
+            ("POST", f"/api/fleet/kernels/{kernel_id}/journal"),
+        ):
+            answer = client.call(method, f"{gateways.urls[0]}{path}")
+            if answer.status_code != 401 or forged in answer.text:
+                wrong.append((name, path, answer.status_code))
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            client.channels(gateways.urls[0], kernel_id)
+        if refused.value.status_code != 401:
+            wrong.append((name, "channels", refused.value.status_code))
     assert wrong == []
 
 

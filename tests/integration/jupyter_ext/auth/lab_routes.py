@@ -17,6 +17,7 @@ PATHS = (
     "/api/",
     "/api/config/notebook",
     "/api/contents",
+    "/api/contents/demo",
     "/api/contents/demo/a.ipynb",
     "/api/contents/demo/a.ipynb/checkpoints",
     "/api/contents/demo/a.ipynb/checkpoints/1",

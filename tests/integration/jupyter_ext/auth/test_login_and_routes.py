@@ -238,12 +238,6 @@ def test_files_are_read_through_the_manager(bare_labs: Labs) -> None:
     assert requests.get(f"{url}/files/demo/raw.html", headers=bob).status_code == 404
 
 
-def test_the_fleets_own_servers_read_metrics(bare_labs: Labs) -> None:
-    service = bare_labs.signer.sign("monitor", {}, 60, service="lab")
-    headers = {"Authorization": f"Bearer {service}"}
-    assert requests.get(f"{bare_labs.urls[0]}/metrics", headers=headers).status_code == 200
-
-
 def test_events_are_for_those_who_may_see_the_file(bare_labs: Labs) -> None:
     url = bare_labs.urls[0]
 

@@ -151,6 +151,10 @@ class Labs:
             "AWS_SHARED_CREDENTIALS_FILE": str(self.store.credentials_file),
         }
 
+    def command(self, number: int) -> list[str]:
+        """How a lab is started."""
+        return [lab_python(), "-m", "jupyterlab", "--no-browser"]
+
     def _start(self, number: int) -> ServerProcess:
         folder = self._folder(number)
         folder.mkdir(exist_ok=True)
@@ -158,7 +162,7 @@ class Labs:
         file.write_text(json.dumps(self.settings(number)))
         file.chmod(0o600)
         return ServerProcess(
-            [lab_python(), "-m", "jupyterlab", "--no-browser"],
+            self.command(number),
             self.directory / f"lab-{number}.log",
             environment=self.environment(number),
             directory=folder,

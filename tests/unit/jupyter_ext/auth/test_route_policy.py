@@ -169,7 +169,8 @@ def test_viewers_may_trust_for_themselves() -> None:
 
 def test_our_own_servers_may_do_it_all_but_only_by_name() -> None:
     service = identity(service="lab")
-    assert decide("GET", "/metrics", service).answer is Answer.ALLOW
+    assert decide("GET", "/api/fleet/revocations", service).answer is Answer.ALLOW
+    assert decide("GET", "/metrics", service).answer is Answer.REFUSE
     assert decide("PUT", "/api/contents/demo/a", service).answer is Answer.ALLOW
     assert decide("POST", "/api/shutdown", service).answer is Answer.REFUSE
 
