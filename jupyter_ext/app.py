@@ -199,6 +199,7 @@ class JupyterFleet(ExtensionApp):
     classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
     _metrics_sockets: tuple[socket, ...] = ()
+    _verifier: TokenVerifier
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -237,7 +238,8 @@ class JupyterFleet(ExtensionApp):
                 "file for all labs (deploy/README.md says how to make one)"
             )
         try:
-            TokenVerifier(Path(self.token_keys_file))
+            # Before the lab serves: it may wait for the platform's keys.
+            self._verifier = TokenVerifier(Path(self.token_keys_file), self._revocations)
             SecretBox(Path(self.login_keys_file))
             engine.check(self.database_url)
             upgrade_lab(engine.shared(self.database_url))
@@ -284,8 +286,7 @@ class JupyterFleet(ExtensionApp):
                 },
                 "FleetSessionManager": {"database_url": self.database_url},
                 "FleetIdentityProvider": {
-                    "token_keys_file": self.token_keys_file,
-                    "known_revocations": lambda: self._revocations,
+                    "token_verifier": lambda: self._verifier,
                     "open_codes": lambda: SignInCodes(
                         database, SecretBox(Path(self.login_keys_file))
                     ),
@@ -351,6 +352,8 @@ class JupyterFleet(ExtensionApp):
         the server stops."""
         for sweep in self._sweeps:
             sweep.cancel()
+        if self.active:
+            self._verifier.stop()
         provider = getattr(self.serverapp, "identity_provider", None)
         if not isinstance(provider, FleetIdentityProvider):
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -60,10 +59,6 @@ class FleetIdentityProvider(IdentityProvider):
     the token serves for ten minutes.
     """
 
-    token_keys_file = Unicode(
-        config=True,
-        help="JWKS file with the public keys of the platform that issues tokens.",
-    )
     public_url = Unicode(
         config=True,
         help="The fleet's address in browsers, such as https://fleet.example: for a proxy that "
@@ -82,8 +77,8 @@ class FleetIdentityProvider(IdentityProvider):
         help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
         "for websockets. Addresses end up in logs of proxies.",
     )
-    known_revocations = CallableTrait(
-        config=True, help="Returns the lab's Revocations; the lab sets it."
+    token_verifier = CallableTrait(
+        config=True, help="Returns the lab's TokenVerifier, which reads keys; the lab sets it."
     )
     open_logins = CallableTrait(
         config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
@@ -102,8 +97,7 @@ class FleetIdentityProvider(IdentityProvider):
 
     @default("verifier")
     def _default_verifier(self) -> TokenVerifier:
-        known = self.known_revocations()
-        return TokenVerifier(Path(self.token_keys_file), known)
+        return cast(TokenVerifier, self.token_verifier())
 
     @default("logins")
     def _default_logins(self) -> Logins:
