@@ -105,12 +105,12 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             identity, kernel_id, place.project, Role.EDITOR
         )
         if fleet:
-            self._wire = self._fleet_wire(place, identity.user)
+            self._wire = self._fleet_wire(place, identity)
             return
         held = self.settings["fleet_held_messages"]
         self._wire = StockWire(self, self.manager, kernel_id, self._session_id, identity, held)
 
-    def _fleet_wire(self, place: Place, user: str) -> FleetWire | LaunchWire | DeadWire:
+    def _fleet_wire(self, place: Place, identity: Identity) -> FleetWire | LaunchWire | DeadWire:
         nonce = self.get_query_argument("stream", "")
         received = self.get_query_argument("received", None)
         if not nonce or (received is not None and not re.fullmatch("[0-9]{1,18}", received)):
@@ -127,7 +127,8 @@ class ChannelsHandler(BoundedSocket, FleetSocket):
             journal,
             cursor=self.get_query_argument("cursor", "") == "1",
             takes_notices=takes_notices,
-            person=person_of(user),
+            person=person_of(identity.user),
+            user=None if identity.service else identity.user,
         )
         if place.link is not None:
             return FleetWire(self, place.link, opening)
