@@ -4,6 +4,7 @@ into."""
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Awaitable
 from typing import Any, cast
 
@@ -18,7 +19,6 @@ from jupyter_ext.auth.login_page import AT_PLATFORM, CONFIRM, DONE, FORM, GO_ON,
 from jupyter_ext.auth.request_origin import Origin, foreign, linked_from_elsewhere
 from jupyter_ext.auth.user import FleetUser
 from jupyter_ext.logins.logins import LoginsAway
-from jupyter_ext.logins.session_id import new_session_id
 from jupyter_ext.platform.tokens import Identity, TokenError
 
 STATE_SECONDS = 600
@@ -91,7 +91,7 @@ class FleetLoginHandler(LoginFormHandler):
 
     def _start(self) -> None:
         """Lead to the platform; the answer must bring the state back into the same browser."""
-        state = new_session_id()
+        state = secrets.token_urlsafe(32)
         self._provider.state_cookie(self).set(self, state, STATE_SECONDS)
         scheme, host = self.request.protocol, self.request.host
         base = self._provider.public_url.rstrip("/") or f"{scheme}://{host}"
