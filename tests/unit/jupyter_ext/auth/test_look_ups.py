@@ -27,8 +27,8 @@ class CountedLogins(Logins):
     def __init__(self, folder: Path) -> None:
         create_keys(folder / "private.pem", folder / "jwks.json")
         create_keys_file(folder / "keys.json")
-        verifier = TokenVerifier(folder / "jwks.json")
-        super().__init__(MagicMock(), SecretBox(folder / "keys.json"), verifier)
+        self.verifier = TokenVerifier(folder / "jwks.json")
+        super().__init__(MagicMock(), SecretBox(folder / "keys.json"), self.verifier)
         self.asked = 0
 
     async def find(self, session_id: str, copy: str | None) -> Any:
@@ -37,7 +37,7 @@ class CountedLogins(Logins):
 
 
 async def ask(logins: Logins, handler: type[JupyterHandler], path: str) -> None:
-    provider = FleetIdentityProvider(logins=logins)
+    provider = FleetIdentityProvider(logins=logins, verifier=logins.verifier)
     headers = HTTPHeaders(
         {"Host": "h", "Cookie": f"{provider.cookie_name}={secrets.token_urlsafe(32)}"}
     )
@@ -45,9 +45,9 @@ async def ask(logins: Logins, handler: type[JupyterHandler], path: str) -> None:
     connection.context.protocol = "http"
     line = RequestStartLine("GET", path, "HTTP/1.1")
     request = HTTPServerRequest(headers=headers, connection=connection, start_line=line)
-    parts: dict[str, Any] = {"path": "/"} if issubclass(handler, FileFindHandler) else {}
+    parts: dict[str, Any] = {FileFindHandler: {"path": "/"}, OutputFrameHandler: {"web": True}}
     app = Application(base_url="/", cookie_secret="s" * 32, identity_provider=provider)
-    await provider.get_user(handler(app, request, **parts))
+    await provider.get_user(handler(app, request, **parts.get(handler, {})))
 
 
 @pytest.mark.parametrize(
