@@ -290,8 +290,8 @@ class JupyterFleet(ExtensionApp):
                     "open_codes": lambda: SignInCodes(
                         database, SecretBox(Path(self.login_keys_file))
                     ),
-                    "open_logins": lambda verifier: Logins(
-                        database, SecretBox(Path(self.login_keys_file)), verifier
+                    "open_logins": lambda verifier, most: Logins(
+                        database, SecretBox(Path(self.login_keys_file)), verifier, most
                     ),
                     # No partial: a configuration is copied, with all that it refers to.
                     "earlier_labs": lambda: _earlier_labs(database),

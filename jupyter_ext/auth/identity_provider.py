@@ -12,7 +12,7 @@ from jupyter_server.auth import IdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler, Template404
 from tornado import web
 from tornado.websocket import WebSocketHandler
-from traitlets import Bool, Instance, Unicode, default, validate
+from traitlets import Bool, Instance, Int, Unicode, default, validate
 from traitlets import Callable as CallableTrait
 
 from jupyter_ext.auth import earlier_cookie
@@ -26,7 +26,7 @@ from jupyter_ext.auth.page_user import page_user
 from jupyter_ext.auth.request_origin import Origin, foreign, origin_of
 from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
-from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
+from jupyter_ext.logins.logins import MOST_OF_A_USER, LoginEnded, Logins, LoginsAway
 from jupyter_ext.logins.sealing import COPY_SECONDS
 from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
@@ -77,11 +77,18 @@ class FleetIdentityProvider(IdentityProvider):
         help="Whether every call may carry its token as ?token=…, as desktop editors (VS Code) do "
         "for websockets. Addresses end up in logs of proxies.",
     )
+    max_logins = Int(
+        MOST_OF_A_USER,
+        min=1,
+        config=True,
+        help="How many logins each user may have, in all browsers: when another one begins, the "
+        "oldest one ends.",
+    )
     token_verifier = CallableTrait(
         config=True, help="Returns the lab's TokenVerifier, which reads keys; the lab sets it."
     )
     open_logins = CallableTrait(
-        config=True, help="Makes the Logins for a TokenVerifier; the lab sets it."
+        config=True, help="Makes the Logins for a TokenVerifier and max_logins; the lab sets it."
     )
     open_codes = CallableTrait(config=True, help="Makes the SignInCodes; the lab sets it.")
     earlier_labs = CallableTrait(
@@ -101,7 +108,7 @@ class FleetIdentityProvider(IdentityProvider):
 
     @default("logins")
     def _default_logins(self) -> Logins:
-        return cast(Logins, self.open_logins(self.verifier))
+        return cast(Logins, self.open_logins(self.verifier, self.max_logins))
 
     @default("codes")
     def _default_codes(self) -> SignInCodes:
@@ -150,7 +157,9 @@ class FleetIdentityProvider(IdentityProvider):
         call = Call(method, path, handler_name(type(page)), isinstance(page, WebSocketHandler))
         for_everybody = decide(call, None).answer is Answer.ALLOW
         caller = self._caller_by_token(page)
-        if caller is None:
+        signs = isinstance(page, FleetLoginHandler | FleetLogoutHandler)
+        if caller is None and (signs or not for_everybody):
+            # What is the same for everybody costs no look-up.
             caller = await self._caller_by_cookie(page, for_everybody)
         if isinstance(page, Template404) and caller is not None:
             return _user_of(caller)

@@ -10,6 +10,7 @@ import requests
 import websocket
 
 from jupyter_ext.platform.tokens import TokenSigner, create_keys
+from tests.integration.jupyter_ext.auth.browsers import TYPED
 from tests.integration.jupyter_ext.kernels.fleet_of_labs import Fleet, running_fleet
 from tests.servers.seaweedfs import SeaweedFS
 
@@ -48,7 +49,7 @@ def test_whoever_signs_out_leaves_no_open_kernel_behind(own_fleet: Fleet) -> Non
     with own_fleet.kernel(name="python") as kernel_id:
         token = own_fleet.gateways.signer.sign("ada", {"demo": "owner"}, 3600)
         session = requests.Session()
-        session.get(f"{first}/login?{urlencode({'token': token})}", allow_redirects=False)
+        session.get(f"{first}/login?{urlencode({'token': token})}", headers=TYPED)
         cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
         with_cookie = dial(first, kernel_id, cookie=cookie)
         with_token = dial(first, kernel_id, header={"Authorization": f"Bearer {token}"})
