@@ -29,7 +29,9 @@ from traitlets import default
 
 from gateway_ext.gateway_options import GatewayOptions
 from gateway_ext.kernels.agents.lab_calls import LabCalls
+from gateway_ext.kernels.end_of_idle import end_of_idle
 from gateway_ext.kernels.handlers.agent_handler import AgentHandler
+from gateway_ext.kernels.handlers.audited_routes import AUDITED
 from gateway_ext.kernels.handlers.authentication import require_token
 from gateway_ext.kernels.handlers.client_websocket import channel_handlers
 from gateway_ext.kernels.handlers.gateway_handlers import gateway_handlers
@@ -62,6 +64,9 @@ from gateway_ext.ownership.tables import GATEWAY_VERSION_TABLE
 from gateway_ext.process_proxies.cluster_answers import ClusterAnswers
 from gateway_ext.process_proxies.kubernetes_cluster import KubernetesCluster
 from gateway_ext.process_proxies.yarn_cluster import YarnCluster
+from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
+from jupyter_ext.audit.audit import Audit, AuditError
+from jupyter_ext.audit.request_log import audited_log
 from jupyter_ext.database.engine import Database, DatabaseUnavailable, check
 from jupyter_ext.database.migrate import MigrationError, upgrade
 from jupyter_ext.database.unavailable import for_operator
@@ -89,6 +94,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         FleetKernelSpecManager,
         KubernetesCluster,
         YarnCluster,
+        Audit,
     ]
 
     @default("kernel_manager_class")
@@ -107,17 +113,20 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 self._fail(f"FleetGatewayApp.{name} is not set")
         self._tasks: list[asyncio.Task[Any]] = []
         self.lifecycle = Lifecycle()
+        self.audit = Audit(parent=self, server_kind="gateway", server_name=self.gateway_name)
         try:
             self.token_verifier = TokenVerifier(Path(self.token_keys_file))
             box = SecretBox(Path(self.encryption_keys_file))
             check(self.database_url)
             self.database = Database(self.database_url)
             upgrade(self.database, Path(migrations.__file__).parent, GATEWAY_VERSION_TABLE)
+            self.audit.start()
         except (
             TokenKeysError,
             EncryptionKeysError,
             DatabaseUnavailable,
             MigrationError,
+            AuditError,
         ) as error:
             self._fail(for_operator(error))
         self.records = KernelRecords(self.database, box, self.gateway_name)
@@ -169,7 +178,11 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
     def init_webapp(self) -> None:
         """The settings of Enterprise Gateway, and those that our handlers need."""
         super().init_webapp()
+        self.web_app.log_request = audited_log(
+            self.web_app.log_request, self.audit, AUDITED, self.base_url
+        )
         self.web_app.settings.update(
+            **{AUDIT_SETTING: self.audit},
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
             fleet_kernel_access=KernelAccess(ProjectMembers(self.database), self.log),
@@ -292,8 +305,13 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
                 run_forever(rebalance, self.rebalance_seconds, self.log, "balancing the load")
             )
         if manager.cull_idle_timeout > 0:
+
+            async def cull() -> None:
+                for record in await manager.cull():
+                    self.audit.record(end_of_idle(record))
+
             interval = max(1.0, float(manager.cull_interval))
-            self._tasks.append(run_forever(manager.cull, interval, self.log, "culling"))
+            self._tasks.append(run_forever(cull, interval, self.log, "culling"))
 
     def _signal_stop(self, sig: int, frame: Any) -> None:
         if self.lifecycle.leaving:
@@ -328,6 +346,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
 
     def shutdown(self) -> None:
         """Logs the end. Unlike Enterprise Gateway, ends no kernel."""
+        self.audit.close()
         self.log.info("The gateway has stopped; its kernels keep running")
 
 

@@ -21,7 +21,11 @@ from traitlets import Bool, Float, Int, List, Unicode
 from traitlets.config import Config
 
 from jupyter_ext import absent_services
+from jupyter_ext.audit.audit import SETTING as AUDIT_SETTING
+from jupyter_ext.audit.audit import Audit, AuditError
+from jupyter_ext.audit.request_log import audited_log
 from jupyter_ext.auth import early_errors
+from jupyter_ext.auth.audited_routes import AUDITED
 from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
@@ -181,8 +185,9 @@ class JupyterFleet(ExtensionApp):
         "tells others that somebody looks at it.",
     )
 
-    classes = [SessionSweep, JournalSweep]  # noqa: RUF012 (traitlets)
+    classes = [SessionSweep, JournalSweep, Audit]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
+    _audit: Audit
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -227,12 +232,15 @@ class JupyterFleet(ExtensionApp):
             upgrade_lab(engine.shared(self.database_url))
             self._revocation_watch().begin()
             bucket.check(self.bucket_url)
+            self._audit = Audit(parent=self)
+            self._audit.start()
         except (
             DatabaseUnavailable,
             MigrationError,
             TokenKeysError,
             EncryptionKeysError,
             bucket.StoreUnavailable,
+            AuditError,
         ) as error:
             raise CannotStart(for_operator(error)) from error
 
@@ -341,6 +349,7 @@ class JupyterFleet(ExtensionApp):
             self.log.warning("requests not answered in %.0f s: %d", self.stop_seconds, left)
         # The last answers leave their buffers.
         await asyncio.sleep(0.05)
+        await asyncio.to_thread(self._audit.close)
 
     def initialize_settings(self) -> None:
         """Tell the labextension, which otherwise does nothing, that this server is a lab, say what
@@ -356,6 +365,10 @@ class JupyterFleet(ExtensionApp):
             "Content-Security-Policy": page_policy(report_uri),
             **self.settings.get("headers", {}),
         }
+        self.settings[AUDIT_SETTING] = self._audit
+        self.settings["log_function"] = audited_log(
+            self.settings["log_function"], self._audit, AUDITED, self.settings["base_url"]
+        )
         folders = host_folders()
         self.settings["page_config_hook"] = lambda handler, config: with_page_user(
             handler, public_page_config(config, folders)

@@ -16,6 +16,9 @@ from tornado.websocket import WebSocketHandler
 from traitlets import Bool, Instance, Unicode, default, validate
 from traitlets import Callable as CallableTrait
 
+from jupyter_ext.audit.audit import record
+from jupyter_ext.audit.audit_event import Outcome
+from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
 from jupyter_ext.auth.bound_xsrf import bind_xsrf
@@ -29,6 +32,7 @@ from jupyter_ext.auth.route_policy import READ, Answer, decide
 from jupyter_ext.auth.user import FleetUser, KernelSide
 from jupyter_ext.logins.logins import LoginEnded, Logins, LoginsAway
 from jupyter_ext.logins.sealing import COPY_SECONDS
+from jupyter_ext.logins.session_id import digest_of
 from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
@@ -158,11 +162,14 @@ class FleetIdentityProvider(IdentityProvider):
         caller = self._caller_by_token(page)
         if caller is None:
             caller = await self._caller_by_cookie(page, for_everybody)
+        note(page, caller=caller)
         if isinstance(page, Template404) and caller is not None:
             return _user_of(caller)
         if isinstance(caller, Identity):
             _check_user(page, caller)
         decision = decide(call, caller)
+        if decision.answer is not Answer.ALLOW:
+            note(page, refused=decision.reason or page.login_problem or "nobody is signed in")  # type: ignore[attr-defined]
         if decision.answer is Answer.REFUSE:
             raise web.HTTPError(decision.status, decision.reason)
         problem: str = page.login_problem  # type: ignore[attr-defined]
@@ -223,6 +230,7 @@ class FleetIdentityProvider(IdentityProvider):
         if session_id and identity is not None:
             self._refuse_foreign(handler, for_everybody)
             handler.fleet_session_id = session_id  # type: ignore[attr-defined]
+            note(handler, login=digest_of(session_id))
             self._renew(handler, session_id)
             return identity
         identity, problem = earlier_cookie.read(handler, self.verifier)
@@ -282,6 +290,7 @@ class FleetIdentityProvider(IdentityProvider):
                 await self.logins.end(former)
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
+        note(handler, caller=identity, login=digest_of(session_id))
         left = identity.expires - time.time()
         cookies.set(handler, session_id, left + _COOKIE_SECONDS_AFTER_TOKEN)
         copy = self.logins.new_copy(session_id)
@@ -329,8 +338,12 @@ class FleetIdentityProvider(IdentityProvider):
                 return ""
             return ""
 
+        def ended(end: SocketEnd) -> None:
+            record(handler, "websocket.end", Outcome.DENIED, end.reason)
+            on_end(end)
+
         return SocketLogin(
-            identity, self.verifier, on_end, needs=needs, ask=ask if session_id else None
+            identity, self.verifier, ended, needs=needs, ask=ask if session_id else None
         )
 
     def clear_login_cookie(self, handler: web.RequestHandler) -> None:
