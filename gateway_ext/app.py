@@ -49,6 +49,7 @@ from gateway_ext.kernels.revocation_reader import RevocationReader
 from gateway_ext.kernels.run_forever import run_forever
 from gateway_ext.kernels.unsent_bytes import UnsentBytes
 from gateway_ext.ownership import migrations
+from gateway_ext.ownership.encrypted_values import encrypted_values
 from gateway_ext.ownership.gateway_records import GatewayRecords
 from gateway_ext.ownership.kernel_events import KernelEvents
 from gateway_ext.ownership.kernel_records import KernelRecords
@@ -130,6 +131,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
         ) as error:
             self._fail(for_operator(error))
         self.records = KernelRecords(self.database, box, self.gateway_name)
+        self.encrypted_values = encrypted_values(self.database, box)
         self.kernel_events = KernelEvents(self.database, self.gateway_name)
         self.launch_records = LaunchRecords(self.database, self.gateway_name)
         self.pool_records = PoolRecords(self.database, box, self.gateway_name)
@@ -186,6 +188,7 @@ class FleetGatewayApp(GatewayOptions, EnterpriseGatewayApp):
             fleet_token_verifier=self.token_verifier,
             fleet_relay=Relay(),
             fleet_kernel_access=KernelAccess(ProjectMembers(self.database), self.log),
+            fleet_encrypted_values=self.encrypted_values,
             fleet_drain_seconds=self.drain_seconds,
             fleet_spread_starts=self.spread_starts,
             fleet_answer_seconds=self.answer_seconds,

@@ -27,8 +27,10 @@ from jupyter_ext.audit.request_log import audited_log
 from jupyter_ext.auth import early_errors
 from jupyter_ext.auth.audited_routes import AUDITED
 from jupyter_ext.auth.csp_reports import handlers as csp_report_handlers
+from jupyter_ext.auth.encryption_handler import handlers as encryption_handlers
 from jupyter_ext.auth.events import FleetEventsHandler
 from jupyter_ext.auth.identity_provider import FleetIdentityProvider
+from jupyter_ext.auth.lab_secrets import SETTING as SECRETS_SETTING
 from jupyter_ext.auth.page_policy import page_policy
 from jupyter_ext.auth.page_user import with_page_user
 from jupyter_ext.auth.revocation_handler import handlers as revocation_handlers
@@ -54,6 +56,7 @@ from jupyter_ext.kernels.launch_options_handler import handlers as launch_option
 from jupyter_ext.kernels.manager import FleetKernelManager
 from jupyter_ext.kernels.specs import FleetKernelSpecManager
 from jupyter_ext.kernels.ticket_handler import handlers as ticket_handlers
+from jupyter_ext.logins.login_tokens import LoginTokens
 from jupyter_ext.logins.logins import Logins
 from jupyter_ext.logins.revocation_watch import RevocationWatch
 from jupyter_ext.logins.sign_in_codes import SignInCodes
@@ -63,6 +66,7 @@ from jupyter_ext.platform.encryption import EncryptionKeysError, SecretBox
 from jupyter_ext.platform.fair_threads import FairThreads
 from jupyter_ext.platform.revocations import Revocations
 from jupyter_ext.platform.safe_logs import make_logs_safe
+from jupyter_ext.platform.shared_secrets import SharedSecrets, SharedSecretsError
 from jupyter_ext.platform.tokens import TokenKeysError, TokenVerifier
 from jupyter_ext.sessions.handlers import handlers as session_handlers
 from jupyter_ext.sessions.launch_choices_handler import handlers as launch_choices_handlers
@@ -108,6 +112,13 @@ class JupyterFleet(ExtensionApp):
         config=True,
         help="File with the keys that encrypt the tokens of logins in the database, the same for "
         'all labs: {"keys": [{"id": "…", "key": "<Fernet key>"}, …]}. The first one encrypts.',
+    )
+    shared_secrets_file = Unicode(
+        config=True,
+        help="File with the secrets that sign tickets of kernels and protect forms, the same for "
+        'all labs: {"keys": [{"id": "…", "key": "<64 hexadecimal digits>"}, …]}. The first one '
+        "signs, all are accepted. Without it that is the server's cookie_secret, which cannot be "
+        "replaced while labs run.",
     )
     service_token_file = Unicode(
         config=True, help="File with this lab's own token, for background work without a user."
@@ -188,6 +199,7 @@ class JupyterFleet(ExtensionApp):
     classes = [SessionSweep, JournalSweep, Audit]  # noqa: RUF012 (traitlets)
     _sweeps: tuple[asyncio.Task[None], ...] = ()
     _audit: Audit
+    _secrets: SharedSecrets
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -232,6 +244,8 @@ class JupyterFleet(ExtensionApp):
             upgrade_lab(engine.shared(self.database_url))
             self._revocation_watch().begin()
             bucket.check(self.bucket_url)
+            file = self.shared_secrets_file
+            self._secrets = SharedSecrets(Path(file) if file else None)
             self._audit = Audit(parent=self)
             self._audit.start()
         except (
@@ -241,6 +255,7 @@ class JupyterFleet(ExtensionApp):
             EncryptionKeysError,
             bucket.StoreUnavailable,
             AuditError,
+            SharedSecretsError,
         ) as error:
             raise CannotStart(for_operator(error)) from error
 
@@ -366,6 +381,7 @@ class JupyterFleet(ExtensionApp):
             **self.settings.get("headers", {}),
         }
         self.settings[AUDIT_SETTING] = self._audit
+        self.settings[SECRETS_SETTING] = self._secrets
         self.settings["log_function"] = audited_log(
             self.settings["log_function"], self._audit, AUDITED, self.settings["base_url"]
         )
@@ -386,6 +402,10 @@ class JupyterFleet(ExtensionApp):
         self.handlers.extend(kernel_handlers)
         self.handlers.extend(ticket_handlers(self.ticket_seconds))
         self.handlers.extend(revocation_handlers(self._revocation_watch()))
+        tokens = LoginTokens(
+            engine.shared(self.database_url), SecretBox(Path(self.login_keys_file))
+        )
+        self.handlers.extend(encryption_handlers(tokens))
         self.handlers.extend(sign_in_code_handlers)
         self.handlers.extend(session_handlers)
         self.handlers.extend(launch_options_handlers)

@@ -26,6 +26,7 @@ _TABLE: dict[tuple[str, str], tuple[str, Kind]] = {
         "sign_in_code.make",
         Kind.CHANGE,
     ),
+    (f"{_OURS}.auth.encryption_handler.EncryptionHandler", "POST"): ("secrets.renew", Kind.CHANGE),
     (_REVOCATIONS, "POST"): ("revocation.add", Kind.CHANGE),
     (_REVOCATIONS, "GET"): ("revocation.list", Kind.FLEET),
     (f"{_OURS}.auth.csp_reports.FleetCspReportHandler", "POST"): ("page.report", Kind.POLL),

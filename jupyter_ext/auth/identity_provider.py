@@ -21,7 +21,8 @@ from jupyter_ext.audit.audit_event import Outcome
 from jupyter_ext.audit.notes import note
 from jupyter_ext.auth import earlier_cookie
 from jupyter_ext.auth.body_limits import check_body
-from jupyter_ext.auth.bound_xsrf import bind_xsrf
+from jupyter_ext.auth.bound_xsrf import bind_xsrf, renew_xsrf
+from jupyter_ext.auth.lab_secrets import secrets_of, tickets_of
 from jupyter_ext.auth.login import FleetLoginHandler
 from jupyter_ext.auth.login_cookies import LoginCookies
 from jupyter_ext.auth.logout import FleetLogoutHandler
@@ -37,7 +38,6 @@ from jupyter_ext.logins.sign_in_codes import SignInCodes
 from jupyter_ext.platform.json_bodies import JsonRefused
 from jupyter_ext.platform.kernel_tickets import (
     KernelTicket,
-    KernelTickets,
     TicketError,
     is_ticket,
 )
@@ -267,12 +267,12 @@ class FleetIdentityProvider(IdentityProvider):
     def _renew(self, handler: JupyterHandler, session_id: str) -> None:
         """Bind what protects against forged requests to the login, and give the browser what it
         lacks."""
-        present = bind_xsrf(handler, secret_of(handler), session_id)
+        present = bind_xsrf(handler, secrets_of(handler), session_id)
         # Not with files, which caches may keep.
         if not isinstance(handler, APIHandler) or isinstance(handler, WebSocketHandler):
             return
         if not present:
-            _ = handler.xsrf_token
+            renew_xsrf(handler, secrets_of(handler), session_id)
         copy = self.logins.new_copy(session_id)
         if copy is not None:
             self._cookies(handler).set_copy(handler, copy, COPY_SECONDS)
@@ -303,8 +303,8 @@ class FleetIdentityProvider(IdentityProvider):
             earlier_cookie.set_cookie(handler, identity, dict(cookies.attributes))
         else:
             earlier_cookie.clear(handler, dict(cookies.attributes))
-        bind_xsrf(handler, secret_of(handler), session_id)
-        _ = handler.xsrf_token
+        bind_xsrf(handler, secrets_of(handler), session_id)
+        renew_xsrf(handler, secrets_of(handler), session_id)
 
     async def sign_out(self, handler: web.RequestHandler) -> None:
         """End the login of this browser; raises 503 while the database is away."""
@@ -373,17 +373,6 @@ class FleetIdentityProvider(IdentityProvider):
     def identity_model(self, user: User) -> dict[str, Any]:
         """What `/api/me` shows of the user, including the roles, which a new login may change."""
         return {**cast(FleetUser, user).model(), **page_user(cast(FleetUser, user).identity)}
-
-
-def tickets_of(handler: web.RequestHandler) -> KernelTickets:
-    """Issues and checks tickets of kernels, with the secret that all labs share."""
-    return KernelTickets(secret_of(handler))
-
-
-def secret_of(handler: web.RequestHandler) -> bytes:
-    """The secret that all labs share."""
-    secret = handler.settings["cookie_secret"]
-    return secret.encode() if isinstance(secret, str) else cast(bytes, secret)
 
 
 def _opens_page(handler: JupyterHandler) -> bool:

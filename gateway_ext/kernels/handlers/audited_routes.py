@@ -34,6 +34,7 @@ _TABLE: dict[tuple[str, str], tuple[str, Kind]] = {
     (f"{_GATEWAYS}.DrainHandler", "POST"): ("gateway.drain", Kind.CHANGE),
     (f"{_GATEWAYS}.DrainHandler", "DELETE"): ("gateway.undrain", Kind.CHANGE),
     (f"{_GATEWAYS}.PoolsHandler", "DELETE"): ("pool.end", Kind.CHANGE),
+    (f"{_GATEWAYS}.EncryptionHandler", "POST"): ("secrets.renew", Kind.CHANGE),
     **{(_PIPE, method): ("output.keep", Kind.FLEET) for method in ("PUT", "POST", "DELETE")},
     (_PIPE, "GET"): ("output.read", Kind.FLEET),
 }
