@@ -49,7 +49,9 @@ class KernelAccess:
         kernel; DatabaseUnavailable if that decides between them. Needs no database otherwise."""
         self.met(identity, project)
         if identity.role(project) is None and not await self._was_member(identity, project):
-            raise unknown_kernel(kernel_id)
+            hidden = unknown_kernel(kernel_id)
+            hidden.for_audit = f"{identity.user} has no role in {project!r}"
+            raise hidden
         require_role(identity, project, role)
         if role is not Role.VIEWER:
             await self.require_served(identity)

@@ -15,6 +15,8 @@ from tornado import web
 from tornado.escape import xhtml_escape
 from tornado.httputil import url_concat
 
+from jupyter_ext.audit.audit_event import Kind
+from jupyter_ext.audit.notes import note
 from jupyter_ext.auth.login_page import (
     AT_PLATFORM,
     CAME_BACK,
@@ -119,6 +121,7 @@ class FleetLoginHandler(LoginFormHandler):
         state = self.get_query_argument("state", "")
         kept, _ = self._provider.state_cookie(self).read(self)
         if state and not (kept and hmac.compare_digest(kept.encode(), state.encode())):
+            note(self, action="login", refused="the state is of another browser, or too old")
             self.set_status(403)
             self._show("this sign-in was not begun in this browser, or long ago: begin again here")
             return
@@ -137,6 +140,7 @@ class FleetLoginHandler(LoginFormHandler):
         except LoginsAway as error:
             raise web.HTTPError(503, str(error)) from error
         if token is None:
+            note(self, action="login", refused="the sign-in code was used, is too old or never was")
             self.set_status(401)
             self._show("this link was used already, or is too old: get another one")
         return token
@@ -146,6 +150,7 @@ class FleetLoginHandler(LoginFormHandler):
         try:
             return cast(Identity, self._provider.verifier.verify(token.strip()))
         except TokenError as error:
+            note(self, action="login", refused=str(error))
             self.set_status(401)
             self._show(str(error))
             return None
@@ -169,6 +174,7 @@ class FleetLoginHandler(LoginFormHandler):
         identity = self._verified(token)
         if identity is None:
             return
+        note(self, action="login", kind=Kind.CHANGE)
         await self._provider.sign_in(self, identity)
         user = FleetUser.of(identity)
         self.log.info("User %s logged in.", user.username)

@@ -162,6 +162,7 @@ def lab_config(
             "news_url": None,
             "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         },
+        "Audit": audit_config(name, data_dir),
         "NotebookNotary": {"secret_file": str(secrets.notary_secret)},
         "JupyterFleet": {
             "database_url": settings.database or data_dir.lab_database,
@@ -172,6 +173,11 @@ def lab_config(
             "service_token_file": str(secrets.service_token("lab")),
         },
     }
+
+
+def audit_config(name: str, data_dir: DataDir) -> dict[str, str]:
+    """Where a server writes what people did."""
+    return {"file": str(data_dir.audit_file(name)), "server_name": name}
 
 
 NO_CLUSTERS = Clusters()
@@ -225,6 +231,7 @@ def gateway_config(
             "orphan_seconds": ORPHAN_SECONDS,
             **({"more_ips": [settings.advertise]} if settings.advertise is not None else {}),
         },
+        "Audit": audit_config(name, data_dir),
         "FleetKernelSpecManager": {
             "kernel_dirs": kernel_dirs,
             "ensure_native_kernel": False,

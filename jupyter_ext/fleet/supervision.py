@@ -27,7 +27,7 @@ from jupyter_ext.fleet import health
 from jupyter_ext.fleet.build import installed_build
 from jupyter_ext.fleet.data_dir import DataDir
 from jupyter_ext.fleet.leftovers import end_orphans, find_leftovers, first_of_each
-from jupyter_ext.fleet.log_file import rotate
+from jupyter_ext.fleet.log_file import AUDIT_BYTES, AUDIT_OLDER, rename_long, rotate
 from jupyter_ext.fleet.secret_files import LOOK_SECONDS, SecretFiles, renewal_is_due
 from jupyter_ext.fleet.supervised_program import Definition, SupervisedProgram
 
@@ -253,6 +253,10 @@ class Supervision:
     async def _rotate_once(self) -> None:
         files = sorted(self._data_dir.logs.glob("*.log"))
         await asyncio.to_thread(lambda: [rotate(file) for file in files])
+        audits = sorted(self._data_dir.audit.glob("*.jsonl"))
+        await asyncio.to_thread(
+            lambda: [rename_long(file, AUDIT_BYTES, AUDIT_OLDER) for file in audits]
+        )
 
     async def _renew_once(self) -> None:
         now = time.time()

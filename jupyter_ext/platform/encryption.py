@@ -61,6 +61,14 @@ class SecretBox:
         key_id, key = next(iter(self._keys.current().items()))
         return f"{key_id}:{key.fernet.encrypt(plain).decode()}"
 
+    def key_ids(self) -> list[str]:
+        """The IDs of all keys; the first one encrypts."""
+        return list(self._keys.current())
+
+    def renewed(self, value: str) -> str:
+        """The value, encrypted with the first key; raises `DecryptionError`."""
+        return self.encrypt(self.decrypt(value))
+
     def decrypt(self, value: str) -> bytes:
         """Return what was encrypted, or raise `DecryptionError`."""
         key_id, _, token = value.partition(":")
@@ -86,8 +94,12 @@ class SecretBox:
 
 def create_keys_file(path: Path) -> None:
     """Write a key file with one new key, readable by its owner only."""
-    entry = {"id": secrets.token_hex(4), "key": Fernet.generate_key().decode()}
-    write_private(Path(path), json.dumps({"keys": [entry]}, indent=2))
+    write_private(Path(path), json.dumps({"keys": [new_key()]}, indent=2))
+
+
+def new_key() -> dict[str, str]:
+    """An entry of a key file."""
+    return {"id": secrets.token_hex(4), "key": Fernet.generate_key().decode()}
 
 
 def _parse_keys(data: bytes) -> dict[str, _Key]:
