@@ -50,6 +50,12 @@ def check_kernel_walls(mode: str, python: Path, *, as_root: bool) -> bool:
     return not why_not
 
 
+def runs_code_of_one_user(*, as_root: bool, has_walls: bool, trust_everyone: bool) -> bool:
+    """Whether nothing would keep the code of several users apart, and nobody said that it need not
+    be."""
+    return not (as_root or has_walls or trust_everyone)
+
+
 def walls_notices(mode: str, python: Path, *, as_root: bool, one_user: bool) -> list[str]:
     """What an operator must know about walls that are not there."""
     lines = []

@@ -33,7 +33,7 @@ from jupyter_ext.fleet.embedded_store import prepare_bucket
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.front_reload import front_workers, wait_for_reload
 from jupyter_ext.fleet.fronts import front_config, kernel_front_config
-from jupyter_ext.fleet.kernel_walls import check_kernel_walls
+from jupyter_ext.fleet.kernel_walls import check_kernel_walls, runs_code_of_one_user
 from jupyter_ext.fleet.launch_policy import check_launch_policy
 from jupyter_ext.fleet.leftovers import find_leftovers
 from jupyter_ext.fleet.ports import FRONT, assign_ports, free_or_held, held_ports
@@ -106,7 +106,9 @@ def _prepare(data_dir: DataDir, settings: Settings) -> _Prepared:
     )
     check_kernel_python(tools.kernel_python, as_root=as_root)
     has_walls = check_kernel_walls(settings.kernel_walls, tools.kernel_python, as_root=as_root)
-    one_user = not (as_root or has_walls or settings.trust_everyone)
+    one_user = runs_code_of_one_user(
+        as_root=as_root, has_walls=has_walls, trust_everyone=settings.trust_everyone
+    )
     clusters = find_clusters(settings)
     settings = with_context(settings, clusters)
     check_launch_policy(settings.launch_policy)

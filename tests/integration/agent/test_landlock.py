@@ -32,6 +32,8 @@ def attempt(name, function):
 for name in ("mem", "maps", "environ") if os.getuid() else ("mem",):
     attempt(name, lambda: open(f"/proc/{agent}/{name}", "rb").read(1))
 attempt("trace", lambda: libc.ptrace(16, agent, 0, 0) == 0)
+attempt("hidden", lambda: open("../other/secret").read())
+attempt("new in hidden", lambda: open("../new", "w"))
 # Root may make files beside it.
 if os.getuid():
     attempt("document", lambda: open(DOCUMENT).read())
@@ -54,7 +56,13 @@ def test_a_kernel_reads_neither_its_agents_memory_nor_its_document(
         gateway = fleet.gateway()
         file = tmp_path / "document" / "start.json"
         file.parent.mkdir()
-        more = {"landlock": {"hidden": [], "shown": []}, "kernelspec": kernelspec(program)}
+        hidden = tmp_path / "hidden"
+        home, other = hidden / "home", hidden / "other"
+        for folder in (home, other):
+            folder.mkdir(parents=True)
+        (other / "secret").write_text("here")
+        places = {"hidden": [str(hidden)], "shown": []}
+        more = {"landlock": places, "kernelspec": kernelspec(program), "cwd": str(home)}
         file.write_text(json.dumps(fleet.document(**more)))
         fleet.agent_command = [*fleet.agent_command, "--document", str(file)]
         agent = fleet.start()
@@ -67,10 +75,9 @@ def test_a_kernel_reads_neither_its_agents_memory_nor_its_document(
         for _ in range(2):
             assert json.loads(await stream.run(code)) == [agent.pid, []]
             # What it may do it does.
-            there = tmp_path / "moved"
-            move = f"open('mine', 'w').write('x'); os.rename('mine', {str(there)!r}); print('done')"
-            assert await stream.run(move) == "done\n"
-            there.unlink()
+            move = "open('mine', 'w').write('x'); os.mkdir('in'); os.rename('mine', 'in/mine')"
+            clean = "os.unlink('in/mine'); os.rmdir('in'); print('done')"
+            assert await stream.run(f"{move}; {clean}") == "done\n"
             before = link.state["pid"]
             await link.command("restart")
             await until(

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_ext.fleet.command_line import parser
 from jupyter_ext.fleet.failure import FleetError
 from jupyter_ext.fleet.kernel_walls import (
     check_kernel_walls,
     folders,
+    runs_code_of_one_user,
     walls_mode,
     walls_notices,
     yes_or_no,
 )
+from jupyter_ext.fleet.settings import Settings
 
 REFUSED = "unshare: Operation not permitted"
 
@@ -79,3 +82,31 @@ def test_shown_folders_are_kept_as_absolute_paths(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", "/home/ann")
     assert folders("lib:/run/x/:~/data:") == "/usr/lib:/run/x:/home/ann/data"
     assert folders("") == ""
+
+
+def test_one_user_is_served_where_nothing_keeps_several_apart() -> None:
+    served = {
+        (root, walls, trust)
+        for root in (False, True)
+        for walls in (False, True)
+        for trust in (False, True)
+        if runs_code_of_one_user(as_root=root, has_walls=walls, trust_everyone=trust)
+    }
+    assert served == {(False, False, False)}
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ([], None),
+        (["--trust-everyone"], True),
+        (["--trust-everyone", "yes", "--detach"], True),
+        (["--trust-everyone", "no"], False),
+    ],
+)
+def test_everybody_is_trusted_with_one_word_and_no_longer_with_two(
+    words: list[str], value: bool | None
+) -> None:
+    assert parser().parse_args(["up", *words]).trust_everyone is value
+    told = Settings().changed({"trust_everyone": True}).changed({"trust_everyone": value})
+    assert told.trust_everyone is (value is not False)
