@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+from io import TextIOWrapper
 from pathlib import Path
+
+from .kernel_folder import open_to_append
 
 _BYTES = 2**20
 
@@ -17,6 +20,9 @@ class AgentLog(logging.handlers.RotatingFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_BYTES, backupCount=1)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def _open(self) -> TextIOWrapper:
+        return os.fdopen(open_to_append(Path(self.baseFilename)), "a", encoding="utf-8")
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:
         """Never without a folder: there is none for the next file either. A link is none."""
@@ -30,6 +36,6 @@ class AgentLog(logging.handlers.RotatingFileHandler):
 
     def _is_at_path(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.stat(self.baseFilename), os.fstat(descriptor))
+            return os.path.samestat(os.lstat(self.baseFilename), os.fstat(descriptor))
         except OSError:
             return False

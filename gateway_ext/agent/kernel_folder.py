@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -33,6 +34,24 @@ def make_kernel_folder(folder: Path) -> None:
             os.fchmod(handle, 0o700)
     finally:
         os.close(handle)
+
+
+def open_to_append(path: Path) -> int:
+    """The descriptor of a file in the kernel's folder, which is made if it is not there. Anything
+    else that the kernel's code has put there is removed: a link leads to what it may not write to,
+    and nobody reads a pipe. Raises OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        file = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+    clear(path)
+    return os.open(path, flags | os.O_EXCL, 0o600)
 
 
 def clear(path: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import threading
 from pathlib import Path
 
+from .kernel_folder import open_to_append
+
 _TAIL_BYTES = 4096
 
 
@@ -40,7 +42,7 @@ class KernelLog:
                     continue
 
     def _write(self, data: bytes) -> None:
-        with open(self._path, "ab") as file:
+        with os.fdopen(open_to_append(self._path), "ab") as file:
             full = file.tell() + len(data) > self._limit
             file.write(data)
         if full:

@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway_ext.agent.entry import Audience, Entry
 
 from .codec import best_codec
+from .folder import delete, opened
 from .format import BLOCK_BYTES, BLOCK_HEADER_BYTES, SegmentError, unpack_block, unpack_block_header
 from .table import MOST_NUMBER, Place, SegmentTable
 from .writer import SegmentWriter, WrittenBlock, room_for, segment_bytes
@@ -152,7 +153,9 @@ class JournalDisk:
 
     def _read(self, place: Place) -> list[Entry]:
         # The kernel's user may have put something else there, on which nobody may wait.
-        file = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with opened(place.path.parent) as folder:
+            file = os.open(place.path.name, flags, dir_fd=folder)
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise SegmentError(f"{place.path} is no file")
@@ -185,4 +188,4 @@ def _delete(paths: Sequence[Path]) -> None:
     for path in paths:
         # One that cannot be deleted is no reason to write nothing more.
         with contextlib.suppress(OSError):
-            path.unlink()
+            delete(path)

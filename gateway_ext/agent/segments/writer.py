@@ -11,6 +11,7 @@ from typing import NamedTuple
 from gateway_ext.agent.entry import Entry
 
 from .codec import Codec
+from .folder import delete, opened, truncate
 from .format import BLOCK_BYTES, Header, in_blocks, pack_block, pack_end, pack_header, record_bytes
 
 SEGMENT_BYTES = 8 * 2**20
@@ -92,10 +93,10 @@ class SegmentWriter:
         self.abandon()
         with contextlib.suppress(OSError):
             if before is not None:
-                os.truncate(*before)
+                truncate(*before)
         for path in self._begun:
             with contextlib.suppress(OSError):
-                path.unlink()
+                delete(path)
 
     def _is_there(self) -> bool:
         """Whether the file that is being written still is where readers look for it."""
@@ -119,12 +120,14 @@ class SegmentWriter:
     def _begin(self, first: int) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = self._folder / f"{first:020d}.segment"
-        try:
-            self._file = os.open(self._path, _NEW_FILE, 0o600)
-        except FileExistsError:
-            # Whatever it is, nothing of this journal is in it.
-            self._path.unlink()
-            self._file = os.open(self._path, _NEW_FILE, 0o600)
+        name = self._path.name
+        with opened(self._folder) as folder:
+            try:
+                self._file = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
+            except FileExistsError:
+                # Whatever it is, nothing of this journal is in it.
+                os.unlink(name, dir_fd=folder)
+                self._file = os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
         self._begun.append(self._path)
         self._size = 0
         self._blocks.clear()

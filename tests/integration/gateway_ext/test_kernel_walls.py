@@ -35,6 +35,19 @@ print(os.getpid(), born)
 """
 
 
+# Its own folder is the one that every kernel can write to.
+LINKS = """
+import os, sys
+folder = os.path.dirname(os.environ["FLEET_SOCKET"])
+for name in ("kernel.log", "agent.log"):
+    path = os.path.join(folder, name)
+    if os.path.exists(path):
+        os.unlink(path)
+    os.symlink(VICTIM, path)
+os.write(sys.stderr._original_stdstream_copy, b"through the link\\n")
+"""
+
+
 @pytest.fixture(scope="module")
 def walled() -> Iterator[Gateways]:
     changes = {"FleetGatewayApp": {"kernel_walls": "required", "kernel_memory": 300 * 2**20}}
@@ -108,6 +121,16 @@ def test_a_kernel_reaches_nothing_of_another_one_of_its_project(walled: Gateways
     if landlock.version() < 6:
         reached.remove("connect to an abstract socket")
     assert reached == []
+    # Nor by way of its agent, which sees all of it and writes into the kernel's folder.
+    victim = kernels[0] / "connection.json"
+    before = victim.read_bytes()
+    run_in(walled, mine, LINKS.replace("VICTIM", repr(str(victim))))
+    own_folder = next((root / "k").glob(f"{mine.replace('-', '')}-*"))
+    wait_until(lambda: b"through the link" in (own_folder / "kernel.log").read_bytes())
+    url = f"{walled.urls[0]}/api/kernels/{mine}"
+    assert walled.client().call("POST", f"{url}/interrupt").status_code == 204
+    wait_until(lambda: not (own_folder / "agent.log").is_symlink())
+    assert victim.read_bytes() == before
     # What it must reach.
     home = root / "projects" / "demo"
     shared = f"open({str(home / 'shared.txt')!r}, 'w').write('from the other'); print('done')"

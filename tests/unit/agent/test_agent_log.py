@@ -35,3 +35,17 @@ def test_it_goes_on_in_a_new_folder(
     assert (folder / "agent.log.1").exists()
     log.close()
     assert capfd.readouterr().err == ""
+
+
+def test_it_writes_through_no_link_that_the_kernels_code_has_put_there(tmp_path: Path) -> None:
+    other, path = tmp_path / "other", tmp_path / "agent.log"
+    other.write_text("kept")
+    log = AgentLog(path)
+    say(log, "one")
+    path.unlink()
+    path.symlink_to(other)
+    say(log, "two")
+    log.close()
+    assert other.read_text() == "kept"
+    assert path.read_text().endswith("two\n")
+    assert not path.is_symlink()

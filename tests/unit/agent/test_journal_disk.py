@@ -198,6 +198,25 @@ def test_what_was_put_in_place_of_a_segment_is_neither_read_nor_waited_for(
     asyncio.run(scenario())
 
 
+def test_a_link_in_place_of_the_folder_leads_nowhere(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        folder, other = tmp_path / "journal", tmp_path / "other"
+        disk = JournalDisk(folder, "j", "k", 2**20)
+        await disk.write(noise(10, first=1))
+        # What an open file and the cache know does not count.
+        disk._writer.finish()
+        folder.rename(other)
+        before = {file: file.read_bytes() for file in files(other)}
+        folder.symlink_to(other)
+        assert await disk.read(1) is None
+        with pytest.raises(NotADirectoryError):
+            await disk.write(noise(10, first=11))
+        await disk.close()
+        assert {file: file.read_bytes() for file in files(other)} == before
+
+    asyncio.run(scenario())
+
+
 def shorten(folder: Path) -> None:
     for file in files(folder):
         os.truncate(file, 50_000)
