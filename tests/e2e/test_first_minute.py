@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.e2e.lab_page import PATIENCE_MS, LabPage, wait_for
 from tests.e2e.running_fleet import Files
-from tests.servers.short_folder import short_folder
+from tests.servers.folder_for_kernels import folder_for_kernels
 from tests.servers.wheel import wheel
 
 PLOT = "import matplotlib.pyplot as plt; plt.plot([1, 3, 2]); plt.show()"
@@ -55,9 +55,7 @@ def test_plots_widgets_and_packages_work_in_a_notebook_from_elsewhere(
     ann.run(5, FIGURE_WIDGET)
     shows(ann.cell(5).locator(".js-plotly-plot .main-svg"))
     assert "42" in ann.evaluate(6, REST, timeout=60)
-    with short_folder("fleet-wheel-") as folder:
-        # Kernels may run under another user id.
-        folder.chmod(0o755)
+    with folder_for_kernels("fleet-wheel-") as folder:
         mine = wheel(folder, "of_mine", "answer = 42")
         mine.chmod(0o644)
         told = ann.evaluate(7, f"%pip install --no-index {mine}", timeout=60)
